@@ -1,0 +1,1 @@
+//! Compiles LLVM IR text to relocatable object code.

@@ -1,0 +1,45 @@
+// The named instruction sets that code is generated for.
+
+/** A target: what LLVM is told, and what a schedule may count on. */
+export interface Target {
+  readonly name: TargetName;
+  readonly triple: string;
+  readonly cpu: string;
+  readonly features: string;
+  /** Width of a vector register in bytes. */
+  readonly vectorBytes: number;
+  readonly vectorRegisters: number;
+}
+
+export const targetNames = ["x86-64-v3", "x86-64-v4", "aarch64"] as const;
+export type TargetName = (typeof targetNames)[number];
+
+const table: { readonly [name in TargetName]: Target } = {
+  "x86-64-v3": {
+    name: "x86-64-v3",
+    triple: "x86_64-unknown-linux-gnu",
+    cpu: "x86-64-v3",
+    features: "",
+    vectorBytes: 32,
+    vectorRegisters: 16,
+  },
+  "x86-64-v4": {
+    name: "x86-64-v4",
+    triple: "x86_64-unknown-linux-gnu",
+    cpu: "x86-64-v4",
+    features: "-prefer-256-bit",
+    vectorBytes: 64,
+    vectorRegisters: 32,
+  },
+  aarch64: {
+    name: "aarch64",
+    triple: "aarch64-unknown-linux-gnu",
+    cpu: "generic",
+    features: "+neon",
+    vectorBytes: 16,
+    vectorRegisters: 32,
+  },
+};
+
+/** The target of that name. */
+export const target = (name: TargetName): Target => table[name];

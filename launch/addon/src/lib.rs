@@ -1,0 +1,1 @@
+//! The runtime's one native module: binds engine, executive and transport to Node.

@@ -1,0 +1,1 @@
+//! Codec plans between message bytes and tensors; the ROS 2 wire.

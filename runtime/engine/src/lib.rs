@@ -1,0 +1,1 @@
+//! Loads artifacts and runs their compiled step functions in a fixed arena.

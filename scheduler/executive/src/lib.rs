@@ -1,0 +1,1 @@
+//! Runs programs on a deterministic schedule: threads, clocks, channels, verdicts, decisions.

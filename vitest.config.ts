@@ -1,0 +1,9 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["{kernels,runtime,scheduler,nodes,sim,launch,examples,tests}/**/*.test.ts"],
+    testTimeout: 60_000,
+    pool: "forks",
+  },
+});
