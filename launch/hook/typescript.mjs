@@ -1,0 +1,34 @@
+// The module hook: strips types with oxc-transform, and finds `isochron` for application files that stand outside a project.
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { transform } from "oxc-transform";
+
+/** Resolves as Node does; an application in a bare folder finds the Isochron that runs it. */
+export async function resolve(specifier, context, next) {
+  try {
+    return await next(specifier, context);
+  } catch (error) {
+    const own = specifier === "isochron" || specifier.startsWith("isochron/");
+    if (!own || error.code !== "ERR_MODULE_NOT_FOUND") throw error;
+    return next(specifier, { ...context, parentURL: import.meta.url });
+  }
+}
+
+/** Loads `.ts` and `.mts` modules with their types stripped; lines stay where they are, through an inline source map. */
+export async function load(url, context, next) {
+  if (!url.startsWith("file:") || !/\.m?ts$/.test(new URL(url).pathname)) return next(url, context);
+  const path = fileURLToPath(url);
+  const source = await readFile(path, "utf8");
+  const { code, map, errors } = await transform(path, source, { sourcemap: true, target: "es2023" });
+  if (errors.length > 0) {
+    const error = new SyntaxError(errors.map((each) => each.codeframe ?? each.message).join("\n"));
+    error.code = "ISOCHRON_SYNTAX";
+    throw error;
+  }
+  const inline = Buffer.from(JSON.stringify(map)).toString("base64");
+  return {
+    format: "module",
+    shortCircuit: true,
+    source: `${code}\n//# sourceMappingURL=data:application/json;base64,${inline}\n`,
+  };
+}

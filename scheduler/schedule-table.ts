@@ -1,0 +1,113 @@
+// The schedule table: channels and tasks with every time resolved, as the executive runs it and recordings carry it.
+import { z } from "zod";
+import { dtypes } from "../kernels/index.ts";
+import { formatDuration } from "./duration.ts";
+
+const ns = z.int().min(0);
+const index = z.int().min(0).max(0xffff);
+
+const field = z.strictObject({
+  name: z.string().min(1),
+  dtype: z.enum(dtypes),
+  shape: z.array(z.int().min(0)),
+  /** Bytes from the start of the slot; a multiple of 64. */
+  offset: z.int().min(0).multipleOf(64),
+  bytes: z.int().min(0),
+});
+
+const channel = z.strictObject({
+  name: z.string().min(1),
+  source: z.discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("external") }),
+    z.strictObject({ kind: z.literal("task"), task: index }),
+  ]),
+  /** Samples that stay readable. */
+  depth: z.int().min(1).max(4096),
+  slotBytes: z.int().min(0),
+  fields: z.array(field).min(1),
+});
+
+const trigger = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("periodic"), periodNs: z.int().min(1), phaseNs: ns }),
+  z.strictObject({
+    kind: z.literal("arrival"),
+    channel: index,
+    minIntervalNs: z.int().min(1),
+    early: z.enum(["drop", "defer"]),
+  }),
+]);
+
+const task = z.strictObject({
+  name: z.string().min(1),
+  /** Which of the application's programs the task runs. */
+  program: index,
+  trigger,
+  budgetNs: z.int().min(1),
+  deadlineNs: z.int().min(1),
+  letNs: z.int().min(1),
+  priority: z.int().min(1).max(98),
+  core: z.int().min(0).max(1023),
+  onOverrun: z.enum(["hold", "skip"]),
+  inputs: z.array(z.strictObject({ channel: index, field: index })),
+  output: index,
+});
+
+/** The schedule table's shape; times are whole nanoseconds, tasks and channels name each other by index. */
+export const scheduleTable = z.strictObject({
+  version: z.literal(1),
+  name: z.string().min(1),
+  channels: z.array(channel),
+  tasks: z.array(task).min(1),
+});
+
+export type ScheduleTable = z.infer<typeof scheduleTable>;
+export type ChannelRow = z.infer<typeof channel>;
+export type FieldRow = z.infer<typeof field>;
+export type TaskRow = z.infer<typeof task>;
+export type Trigger = z.infer<typeof trigger>;
+export type OverrunPolicy = TaskRow["onOverrun"];
+
+/** The shortest time between two releases of a task. */
+export const intervalOf = (trigger: Trigger): number =>
+  trigger.kind === "periodic" ? trigger.periodNs : trigger.minIntervalNs;
+
+/** Lays fields out in a slot, each at a multiple of 64 bytes. */
+export function layoutSlot(fields: readonly Omit<FieldRow, "offset">[]): {
+  readonly slotBytes: number;
+  readonly fields: FieldRow[];
+} {
+  let end = 0;
+  const placed = fields.map((each) => {
+    const offset = Math.ceil(end / 64) * 64;
+    end = offset + each.bytes;
+    return { ...each, offset };
+  });
+  return { slotBytes: end, fields: placed };
+}
+
+/** The table in readable, stable text. */
+export function printScheduleTable(table: ScheduleTable): string {
+  const time = formatDuration;
+  const channelName = (id: number) => table.channels[id]?.name ?? `?${id}`;
+  const lines = [`schedule ${table.name}`];
+  for (const each of table.channels) {
+    const from = each.source.kind === "external" ? "external" : `task ${table.tasks[each.source.task]?.name ?? "?"}`;
+    const fields = each.fields.map((f) => `${f.name}: ${f.dtype}[${f.shape.join(",")}]@${f.offset}`).join(", ");
+    lines.push(`  channel ${each.name} from ${from}  depth ${each.depth}, slot ${each.slotBytes} B { ${fields} }`);
+  }
+  for (const each of table.tasks) {
+    const when =
+      each.trigger.kind === "periodic"
+        ? `every ${time(each.trigger.periodNs)}${each.trigger.phaseNs ? ` + ${time(each.trigger.phaseNs)}` : ""}`
+        : `on ${channelName(each.trigger.channel)}, at least ${time(each.trigger.minIntervalNs)} apart (${each.trigger.early})`;
+    lines.push(
+      `  task ${each.name}  ${when}  budget ${time(each.budgetNs)}, deadline ${time(each.deadlineNs)}, LET ${time(each.letNs)}, ` +
+        `priority ${each.priority}, core ${each.core}, overrun ${each.onOverrun}`,
+    );
+    const inputs = each.inputs.map(
+      (port) => `${channelName(port.channel)}.${table.channels[port.channel]?.fields[port.field]?.name}`,
+    );
+    lines.push(`    (${inputs.join(", ")}) → ${channelName(each.output)}`);
+  }
+  return lines.join("\n");
+}
