@@ -4,10 +4,32 @@ import type { Scalar } from "./loop/ir.ts";
 /** A tensor's element type: every scalar of the loop language. */
 export type Dtype = Scalar;
 
-export const dtypes = ["bool", "i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64", "f32", "f64"] as const satisfies readonly Dtype[];
+export const dtypes = [
+  "bool",
+  "i8",
+  "u8",
+  "i16",
+  "u16",
+  "i32",
+  "u32",
+  "i64",
+  "u64",
+  "f32",
+  "f64",
+] as const satisfies readonly Dtype[];
 
 const bytes: { readonly [d in Dtype]: number } = {
-  bool: 1, i8: 1, u8: 1, i16: 2, u16: 2, i32: 4, u32: 4, i64: 8, u64: 8, f32: 4, f64: 8,
+  bool: 1,
+  i8: 1,
+  u8: 1,
+  i16: 2,
+  u16: 2,
+  i32: 4,
+  u32: 4,
+  i64: 8,
+  u64: 8,
+  f32: 4,
+  f64: 8,
 };
 
 /** Bytes per element in memory. */

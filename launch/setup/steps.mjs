@@ -53,7 +53,7 @@ const compilerHash = () =>
   contentHash(["Cargo.toml", "Cargo.lock", "launch/setup/build-native.mjs", "kernels/codegen"], isRustSource);
 
 const missingDebian = (packages) => {
-  const answer = spawnSync("dpkg-query", ["-W", "-f", "${Package} ${db:Status-Status}\n", ...packages], {
+  const answer = spawnSync("dpkg-query", ["-W", "-f", `\${Package} \${db:Status-Status}\n`, ...packages], {
     encoding: "utf8",
   });
   if (answer.error) return packages;

@@ -1,0 +1,250 @@
+//! LLVM in process: parse, optimise, emit; its fatal errors become errors of ours.
+
+use std::cell::RefCell;
+use std::ffi::{CStr, CString, c_char, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr;
+use std::sync::Once;
+
+use llvm_sys::LLVMModule;
+use llvm_sys::core::*;
+use llvm_sys::error::{LLVMDisposeErrorMessage, LLVMGetErrorMessage, LLVMOpaqueError};
+use llvm_sys::ir_reader::LLVMParseIRInContext;
+use llvm_sys::prelude::*;
+use llvm_sys::target::*;
+use llvm_sys::target_machine::*;
+use llvm_sys::transforms::pass_builder::*;
+
+use crate::error::CodegenError;
+
+/// The machine that code is for.
+pub struct Machine<'a> {
+    pub triple: &'a str,
+    pub cpu: &'a str,
+    pub features: &'a str,
+}
+
+#[derive(Clone, Copy)]
+pub enum Output {
+    Object,
+    Assembly,
+}
+
+/// What LLVM's fatal error handler unwinds with.
+struct Fatal(String);
+
+// LLVM's C functions, declared so that our fatal error handler may unwind through them.
+#[allow(clashing_extern_declarations)]
+mod unwinding {
+    use super::*;
+    unsafe extern "C-unwind" {
+        pub fn LLVMInstallFatalErrorHandler(handler: Option<unsafe extern "C-unwind" fn(*const c_char)>);
+        pub fn LLVMRunPasses(
+            module: *mut LLVMModule,
+            passes: *const c_char,
+            machine: LLVMTargetMachineRef,
+            options: LLVMPassBuilderOptionsRef,
+        ) -> *mut LLVMOpaqueError;
+        pub fn LLVMTargetMachineEmitToMemoryBuffer(
+            machine: LLVMTargetMachineRef,
+            module: *mut LLVMModule,
+            kind: LLVMCodeGenFileType,
+            message: *mut *mut c_char,
+            buffer: *mut LLVMMemoryBufferRef,
+        ) -> LLVMBool;
+        pub fn LLVMCreateTargetMachine(
+            target: LLVMTargetRef,
+            triple: *const c_char,
+            cpu: *const c_char,
+            features: *const c_char,
+            level: LLVMCodeGenOptLevel,
+            reloc: LLVMRelocMode,
+            model: LLVMCodeModel,
+        ) -> LLVMTargetMachineRef;
+    }
+}
+
+unsafe extern "C-unwind" fn on_fatal(message: *const c_char) {
+    // SAFETY: LLVM passes a NUL-terminated message that lives through the call.
+    let text = unsafe { CStr::from_ptr(message) }.to_string_lossy().into_owned();
+    resume_unwind(Box::new(Fatal(text)));
+}
+
+thread_local! {
+    static DIAGNOSTICS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+extern "C" fn on_diagnostic(info: LLVMDiagnosticInfoRef, _context: *mut c_void) {
+    // SAFETY: LLVM passes a live diagnostic; its description is ours to dispose of.
+    let (severity, text) = unsafe {
+        let description = LLVMGetDiagInfoDescription(info);
+        let text = CStr::from_ptr(description).to_string_lossy().into_owned();
+        LLVMDisposeMessage(description);
+        (LLVMGetDiagInfoSeverity(info), text)
+    };
+    if matches!(severity, llvm_sys::LLVMDiagnosticSeverity::LLVMDSError) {
+        DIAGNOSTICS.with(|all| all.borrow_mut().push(text));
+    }
+}
+
+fn initialise() {
+    static ONCE: Once = Once::new();
+    // SAFETY: called once, before any other use of LLVM in this process by this crate.
+    ONCE.call_once(|| unsafe {
+        LLVMInitializeX86TargetInfo();
+        LLVMInitializeX86Target();
+        LLVMInitializeX86TargetMC();
+        LLVMInitializeX86AsmPrinter();
+        LLVMInitializeX86AsmParser();
+        LLVMInitializeAArch64TargetInfo();
+        LLVMInitializeAArch64Target();
+        LLVMInitializeAArch64TargetMC();
+        LLVMInitializeAArch64AsmPrinter();
+        LLVMInitializeAArch64AsmParser();
+        unwinding::LLVMInstallFatalErrorHandler(Some(on_fatal));
+    });
+}
+
+/// The version of LLVM, as in "19.1.7".
+pub fn version() -> String {
+    let (mut major, mut minor, mut patch) = (0, 0, 0);
+    // SAFETY: the three pointers are to live integers.
+    unsafe { LLVMGetVersion(&mut major, &mut minor, &mut patch) };
+    format!("{major}.{minor}.{patch}")
+}
+
+/// A NUL-terminated copy; text from JavaScript may hold a NUL, which no IR, name or triple may.
+fn c_string(text: &str) -> Result<CString, CodegenError> {
+    CString::new(text).map_err(|_| CodegenError::Object("the text holds a NUL character".to_owned()))
+}
+
+/// Takes a message that LLVM allocated.
+fn take_message(message: *mut c_char) -> String {
+    if message.is_null() {
+        return "no reason given".to_owned();
+    }
+    // SAFETY: a non-null message of LLVM is NUL-terminated and ours to dispose of.
+    unsafe {
+        let text = CStr::from_ptr(message).to_string_lossy().trim().to_owned();
+        LLVMDisposeMessage(message);
+        text
+    }
+}
+
+/// The objects of one compilation, disposed of together; after a fatal error they leak instead, since LLVM's state is unknown.
+struct Session {
+    context: LLVMContextRef,
+    module: LLVMModuleRef,
+    machine: LLVMTargetMachineRef,
+    options: LLVMPassBuilderOptionsRef,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // SAFETY: each pointer is null or owned by this session, and the module goes before its context.
+        unsafe {
+            if !self.options.is_null() {
+                LLVMDisposePassBuilderOptions(self.options);
+            }
+            if !self.machine.is_null() {
+                LLVMDisposeTargetMachine(self.machine);
+            }
+            if !self.module.is_null() {
+                LLVMDisposeModule(self.module);
+            }
+            LLVMContextDispose(self.context);
+        }
+    }
+}
+
+/// Compiles one module of IR text with `default<O3>`, position independent.
+pub fn compile(machine: &Machine<'_>, name: &str, text: &str, output: Output) -> Result<Vec<u8>, CodegenError> {
+    initialise();
+    DIAGNOSTICS.with(|all| all.borrow_mut().clear());
+    // SAFETY: creating a context has no precondition.
+    let context = unsafe { LLVMContextCreate() };
+    let mut session = Session { context, module: ptr::null_mut(), machine: ptr::null_mut(), options: ptr::null_mut() };
+    let caught = catch_unwind(AssertUnwindSafe(|| compile_in(&mut session, machine, name, text, output)));
+    match caught {
+        Ok(result) => result,
+        Err(payload) => {
+            std::mem::forget(session);
+            match payload.downcast::<Fatal>() {
+                Ok(fatal) => Err(CodegenError::Fatal(name.to_owned(), fatal.0)),
+                Err(other) => resume_unwind(other),
+            }
+        }
+    }
+}
+
+fn compile_in(
+    session: &mut Session,
+    machine: &Machine<'_>,
+    name: &str,
+    text: &str,
+    output: Output,
+) -> Result<Vec<u8>, CodegenError> {
+    let (triple, cpu, features) = (c_string(machine.triple)?, c_string(machine.cpu)?, c_string(machine.features)?);
+    let (name_c, text_c) = (c_string(name)?, c_string(text)?);
+    // SAFETY: the session's context outlives all calls; strings are NUL-terminated and outlive the calls that read them;
+    // LLVMParseIRInContext takes over the memory buffer, which refers to `text_c` until the module is parsed.
+    unsafe {
+        LLVMContextSetDiagnosticHandler(session.context, Some(on_diagnostic), ptr::null_mut());
+        let mut message = ptr::null_mut();
+        let mut target = ptr::null_mut();
+        if LLVMGetTargetFromTriple(triple.as_ptr(), &mut target, &mut message) != 0 {
+            return Err(CodegenError::Target(machine.triple.to_owned(), take_message(message)));
+        }
+        session.machine = unwinding::LLVMCreateTargetMachine(
+            target,
+            triple.as_ptr(),
+            cpu.as_ptr(),
+            features.as_ptr(),
+            LLVMCodeGenOptLevel::LLVMCodeGenLevelAggressive,
+            LLVMRelocMode::LLVMRelocPIC,
+            LLVMCodeModel::LLVMCodeModelSmall,
+        );
+        let buffer =
+            LLVMCreateMemoryBufferWithMemoryRangeCopy(text_c.as_ptr(), text_c.as_bytes().len(), name_c.as_ptr());
+        if LLVMParseIRInContext(session.context, buffer, &mut session.module, &mut message) != 0 {
+            session.module = ptr::null_mut();
+            return Err(CodegenError::Parse(name.to_owned(), take_message(message)));
+        }
+        let layout = LLVMCreateTargetDataLayout(session.machine);
+        LLVMSetModuleDataLayout(session.module, layout);
+        LLVMDisposeTargetData(layout);
+        LLVMSetTarget(session.module, triple.as_ptr());
+
+        session.options = LLVMCreatePassBuilderOptions();
+        let failed =
+            unwinding::LLVMRunPasses(session.module, c"verify,default<O3>".as_ptr(), session.machine, session.options);
+        if !failed.is_null() {
+            let message = LLVMGetErrorMessage(failed);
+            let text = CStr::from_ptr(message).to_string_lossy().into_owned();
+            LLVMDisposeErrorMessage(message);
+            return Err(CodegenError::Passes(name.to_owned(), text));
+        }
+        let kind = match output {
+            Output::Object => LLVMCodeGenFileType::LLVMObjectFile,
+            Output::Assembly => LLVMCodeGenFileType::LLVMAssemblyFile,
+        };
+        let mut emitted = ptr::null_mut();
+        let status = unwinding::LLVMTargetMachineEmitToMemoryBuffer(
+            session.machine,
+            session.module,
+            kind,
+            &mut message,
+            &mut emitted,
+        );
+        if status != 0 {
+            return Err(CodegenError::Emit(name.to_owned(), take_message(message)));
+        }
+        let start = LLVMGetBufferStart(emitted).cast::<u8>();
+        let bytes = std::slice::from_raw_parts(start, LLVMGetBufferSize(emitted)).to_vec();
+        LLVMDisposeMemoryBuffer(emitted);
+        DIAGNOSTICS.with(|all| match all.borrow().first() {
+            Some(diagnostic) => Err(CodegenError::Emit(name.to_owned(), diagnostic.clone())),
+            None => Ok(bytes),
+        })
+    }
+}

@@ -1,0 +1,303 @@
+// Constructors of the loop language: typed expressions, and the builder that generators write kernels with.
+import { IsochronError } from "../error.ts";
+import type {
+  Access,
+  BinaryOperator,
+  Buffer,
+  CompareOperator,
+  Expression,
+  Kernel,
+  Local,
+  Scalar,
+  Statement,
+  UnaryOperator,
+  ValueType,
+} from "./ir.ts";
+
+/** Bits of each scalar; bool counts as one. */
+export const bitsOf: { readonly [scalar in Scalar]: number } = {
+  bool: 1,
+  i8: 8,
+  u8: 8,
+  i16: 16,
+  u16: 16,
+  i32: 32,
+  u32: 32,
+  i64: 64,
+  u64: 64,
+  f32: 32,
+  f64: 64,
+};
+
+export const isFloat = (scalar: Scalar): boolean => scalar === "f32" || scalar === "f64";
+export const isSigned = (scalar: Scalar): boolean => scalar.startsWith("i") || isFloat(scalar);
+export const isInteger = (scalar: Scalar): boolean => !isFloat(scalar) && scalar !== "bool";
+
+export const valueType = (scalar: Scalar, lanes = 1): ValueType => ({ scalar, lanes });
+export const sameType = (a: ValueType, b: ValueType): boolean => a.scalar === b.scalar && a.lanes === b.lanes;
+export const showType = ({ scalar, lanes }: ValueType): string => (lanes === 1 ? scalar : `${scalar}x${lanes}`);
+
+const typeError = (message: string): IsochronError => new IsochronError("loop/type", message);
+
+const expectType = (what: string, e: Expression, type: ValueType): void => {
+  if (!sameType(e.type, type)) throw typeError(`${what} is ${showType(e.type)}, not ${showType(type)}`);
+};
+
+/** An index: an i64 expression, or a literal. */
+export type Index = Expression | number;
+
+const wrapInteger = (scalar: Scalar, value: bigint): bigint =>
+  isSigned(scalar) ? BigInt.asIntN(bitsOf[scalar], value) : BigInt.asUintN(bitsOf[scalar], value);
+
+/** A constant in every lane; integers wrap and floats round to the type. */
+export function constant(scalar: Scalar, value: number | bigint | boolean, lanes = 1): Expression {
+  const type = valueType(scalar, lanes);
+  if (scalar === "bool") return { kind: "constant", type, value: Boolean(value) };
+  if (scalar === "f32") return { kind: "constant", type, value: Math.fround(Number(value)) };
+  if (scalar === "f64") return { kind: "constant", type, value: Number(value) };
+  const exact = typeof value === "bigint" ? value : BigInt(Math.trunc(Number(value)));
+  const wrapped = wrapInteger(scalar, exact);
+  return { kind: "constant", type, value: bitsOf[scalar] === 64 ? wrapped : Number(wrapped) };
+}
+
+/** An f32 or f64 constant given by its bits. */
+export function fromBits(scalar: "f32" | "f64", bits: bigint, lanes = 1): Expression {
+  const integer = scalar === "f32" ? "u32" : "u64";
+  return bitcast(constant(integer, bits, lanes), scalar);
+}
+
+export const index = (value: Index): Expression => (typeof value === "number" ? constant("i64", value) : value);
+
+const literal = (e: Expression): bigint | undefined =>
+  e.kind === "constant" && e.type.scalar === "i64" && e.type.lanes === 1 ? (e.value as bigint) : undefined;
+
+/** Folds i64 scalar arithmetic on literals, which is what index expressions are made of. */
+function foldIndex(operator: BinaryOperator, left: Expression, right: Expression): Expression | undefined {
+  const a = literal(left);
+  const b = literal(right);
+  if (a !== undefined && b !== undefined) {
+    if (operator === "add") return constant("i64", a + b);
+    if (operator === "sub") return constant("i64", a - b);
+    if (operator === "mul") return constant("i64", a * b);
+  }
+  if (operator === "add" && a === 0n) return right;
+  if ((operator === "add" || operator === "sub") && b === 0n) return left;
+  if (operator === "mul" && a === 1n) return right;
+  if ((operator === "mul" || operator === "div") && b === 1n) return left;
+  if (operator === "mul" && (a === 0n || b === 0n)) return constant("i64", 0n);
+  return undefined;
+}
+
+/** A binary operation; a number beside an expression takes its type. */
+export function binary(operator: BinaryOperator, a: Index, b: Index): Expression {
+  const [left, right] = matched(a, b);
+  if (!sameType(left.type, right.type)) {
+    throw typeError(`${operator} of ${showType(left.type)} and ${showType(right.type)}: both sides must have one type`);
+  }
+  const { scalar, lanes } = left.type;
+  const bitwise = operator === "and" || operator === "or" || operator === "xor";
+  if (bitwise ? isFloat(scalar) : scalar === "bool") throw typeError(`${operator} is not defined on ${scalar}`);
+  if ((operator === "shl" || operator === "shr" || operator === "rem") && isFloat(scalar)) {
+    throw typeError(`${operator} is not defined on ${scalar}`);
+  }
+  const folded = scalar === "i64" && lanes === 1 ? foldIndex(operator, left, right) : undefined;
+  return folded ?? { kind: "binary", type: left.type, operator, left, right };
+}
+
+function matched(a: Index, b: Index): [Expression, Expression] {
+  if (typeof a !== "number") return [a, typeof b === "number" ? constant(a.type.scalar, b, a.type.lanes) : b];
+  return typeof b === "number" ? [index(a), index(b)] : [constant(b.type.scalar, a, b.type.lanes), b];
+}
+
+export const add = (a: Index, b: Index): Expression => binary("add", a, b);
+export const sub = (a: Index, b: Index): Expression => binary("sub", a, b);
+export const mul = (a: Index, b: Index): Expression => binary("mul", a, b);
+export const div = (a: Index, b: Index): Expression => binary("div", a, b);
+export const rem = (a: Index, b: Index): Expression => binary("rem", a, b);
+export const and = (a: Index, b: Index): Expression => binary("and", a, b);
+export const or = (a: Index, b: Index): Expression => binary("or", a, b);
+export const xor = (a: Index, b: Index): Expression => binary("xor", a, b);
+export const shl = (a: Index, b: Index): Expression => binary("shl", a, b);
+export const shr = (a: Index, b: Index): Expression => binary("shr", a, b);
+
+const unary = (operator: UnaryOperator, operand: Expression): Expression => {
+  const { scalar } = operand.type;
+  const fits =
+    operator === "not"
+      ? !isFloat(scalar)
+      : operator === "neg" || operator === "abs"
+        ? scalar !== "bool"
+        : isFloat(scalar);
+  if (!fits) throw typeError(`${operator} is not defined on ${scalar}`);
+  return { kind: "unary", type: operand.type, operator, operand };
+};
+
+export const neg = (e: Expression): Expression => unary("neg", e);
+export const abs = (e: Expression): Expression => unary("abs", e);
+export const sqrt = (e: Expression): Expression => unary("sqrt", e);
+export const floor = (e: Expression): Expression => unary("floor", e);
+export const ceil = (e: Expression): Expression => unary("ceil", e);
+export const trunc = (e: Expression): Expression => unary("trunc", e);
+export const roundEven = (e: Expression): Expression => unary("roundEven", e);
+export const not = (e: Expression): Expression => unary("not", e);
+
+/** A comparison; a number beside an expression takes its type. */
+export function compare(operator: CompareOperator, a: Index, b: Index): Expression {
+  const [left, right] = matched(a, b);
+  if (!sameType(left.type, right.type))
+    throw typeError(`${operator} of ${showType(left.type)} and ${showType(right.type)}`);
+  return { kind: "compare", type: valueType("bool", left.type.lanes), operator, left, right };
+}
+
+export const eq = (a: Index, b: Index): Expression => compare("eq", a, b);
+export const ne = (a: Index, b: Index): Expression => compare("ne", a, b);
+export const lt = (a: Index, b: Index): Expression => compare("lt", a, b);
+export const le = (a: Index, b: Index): Expression => compare("le", a, b);
+export const gt = (a: Index, b: Index): Expression => compare("gt", a, b);
+export const ge = (a: Index, b: Index): Expression => compare("ge", a, b);
+
+/** a × b + c, rounded once; numbers take the type of the first expression. */
+export function fma(a: Index, b: Index, c: Index): Expression {
+  const typed = [a, b, c].find((e) => typeof e !== "number");
+  if (typed === undefined) throw typeError("fma of three numbers has no type");
+  const { type } = typed;
+  if (!isFloat(type.scalar)) throw typeError(`fma is not defined on ${type.scalar}`);
+  const [left, right, addend] = [a, b, c].map((e) =>
+    typeof e === "number" ? constant(type.scalar, e, type.lanes) : e,
+  ) as [Expression, Expression, Expression];
+  for (const e of [left, right, addend]) expectType("an operand of fma", e, type);
+  return { kind: "fma", type, left, right, addend };
+}
+
+/** Lane-wise choice. */
+export function select(condition: Expression, whenTrue: Index, whenFalse: Index): Expression {
+  const [yes, no] = matched(whenTrue, whenFalse);
+  if (!sameType(yes.type, no.type)) throw typeError(`select between ${showType(yes.type)} and ${showType(no.type)}`);
+  expectType("the condition of select", condition, valueType("bool", yes.type.lanes));
+  return { kind: "select", type: yes.type, condition, whenTrue: yes, whenFalse: no };
+}
+
+/** Numeric conversion, lane by lane; see the IR for its rules. */
+export const convert = (operand: Expression, scalar: Scalar): Expression =>
+  operand.type.scalar === scalar ? operand : { kind: "convert", type: valueType(scalar, operand.type.lanes), operand };
+
+export function bitcast(operand: Expression, scalar: Scalar): Expression {
+  if (bitsOf[scalar] !== bitsOf[operand.type.scalar])
+    throw typeError(`bitcast of ${operand.type.scalar} to ${scalar} changes the width`);
+  return operand.type.scalar === scalar
+    ? operand
+    : { kind: "bitcast", type: valueType(scalar, operand.type.lanes), operand };
+}
+
+/** One scalar into every lane. */
+export function broadcast(operand: Expression, lanes: number): Expression {
+  if (operand.type.lanes === lanes) return operand;
+  if (operand.type.lanes !== 1) throw typeError(`broadcast of ${showType(operand.type)} to ${lanes} lanes`);
+  const type = valueType(operand.type.scalar, lanes);
+  return operand.kind === "constant" ? { ...operand, type } : { kind: "broadcast", type, operand };
+}
+
+/** base, base + step, … over `lanes` lanes. */
+export const ramp = (base: Index, step: number, lanes: number): Expression =>
+  lanes === 1 ? index(base) : { kind: "ramp", type: valueType("i64", lanes), base: index(base), step };
+
+export function extract(operand: Expression, lane: number): Expression {
+  if (lane < 0 || lane >= operand.type.lanes) throw typeError(`lane ${lane} of ${showType(operand.type)}`);
+  return operand.type.lanes === 1 ? operand : { kind: "extract", type: valueType(operand.type.scalar), operand, lane };
+}
+
+/** The named lanes of one vector, or of two laid end to end. */
+export function shuffle(a: Expression, lanes: readonly number[], b?: Expression): Expression {
+  const width = a.type.lanes * (b ? 2 : 1);
+  if (b) expectType("the second vector of shuffle", b, a.type);
+  if (lanes.some((lane) => lane < 0 || lane >= width)) throw typeError(`shuffle names lanes [${lanes}] of ${width}`);
+  return { kind: "shuffle", type: valueType(a.type.scalar, lanes.length), a, ...(b ? { b } : {}), lanes };
+}
+
+/** `lanes` consecutive elements from a scalar index, or a gather at a vector of indices. */
+export function load(buffer: Buffer, at: Index, lanes = 1, mask?: Expression): Expression {
+  const where = index(at);
+  const width = where.type.lanes > 1 ? where.type.lanes : lanes;
+  if (where.type.scalar !== "i64") throw typeError(`${buffer.name} is indexed by ${showType(where.type)}`);
+  if (mask) expectType("the mask of a load", mask, valueType("bool", width));
+  return { kind: "load", type: valueType(buffer.scalar, width), buffer, index: where, ...(mask ? { mask } : {}) };
+}
+
+/** A mutable local. */
+export interface Variable {
+  get(): Expression;
+  set(value: Expression): void;
+}
+
+/** Collects the statements of one kernel; nested bodies are functions called at once. */
+export class KernelBuilder {
+  readonly buffers: Buffer[] = [];
+  #open: Statement[] = [];
+
+  buffer(name: string, scalar: Scalar, length: number, access: Access, options: { align?: number } = {}): Buffer {
+    const buffer = { name, scalar, length, access, align: options.align ?? 64 };
+    this.buffers.push(buffer);
+    return buffer;
+  }
+
+  /** Names a value, so that it is computed once, here. */
+  let(value: Expression, name = "v"): Expression {
+    if (value.kind === "constant" || value.kind === "local") return value;
+    const local: Local = { name, type: value.type, kind: "let" };
+    this.#open.push({ kind: "let", local, value });
+    return { kind: "local", type: value.type, local };
+  }
+
+  variable(initial: Expression, name = "acc"): Variable {
+    const local: Local = { name, type: initial.type, kind: "var" };
+    this.#open.push({ kind: "var", local, value: initial });
+    return {
+      get: () => ({ kind: "local", type: local.type, local }),
+      set: (value) => {
+        expectType(`the value assigned to ${name}`, value, local.type);
+        this.#open.push({ kind: "assign", local, value });
+      },
+    };
+  }
+
+  for(from: Index, to: Index, step: number, body: (i: Expression) => void, name = "i"): void {
+    if (!Number.isInteger(step) || step < 1) throw typeError(`a loop's step is ${step}, not a positive integer`);
+    const local: Local = { name, type: valueType("i64"), kind: "index" };
+    const statements = this.#nested(() => body({ kind: "local", type: local.type, local }));
+    this.#open.push({ kind: "for", index: local, from: index(from), to: index(to), step, body: statements });
+  }
+
+  if(condition: Expression, then: () => void, otherwise: () => void = () => {}): void {
+    expectType("the condition of if", condition, valueType("bool"));
+    this.#open.push({ kind: "if", condition, then: this.#nested(then), otherwise: this.#nested(otherwise) });
+  }
+
+  store(buffer: Buffer, at: Index, value: Expression, mask?: Expression): void {
+    if (value.type.scalar !== buffer.scalar)
+      throw typeError(`${showType(value.type)} stored into ${buffer.name}: ${buffer.scalar}`);
+    expectType(`the index of ${buffer.name}`, index(at), valueType("i64"));
+    if (mask) expectType("the mask of a store", mask, valueType("bool", value.type.lanes));
+    this.#open.push({ kind: "store", buffer, index: index(at), value, ...(mask ? { mask } : {}) });
+  }
+
+  /** The statements so far, as a kernel. */
+  finish(name: string): Kernel {
+    return { name, buffers: this.buffers, body: this.#open };
+  }
+
+  #nested(body: () => void): Statement[] {
+    const outer = this.#open;
+    this.#open = [];
+    body();
+    const inner = this.#open;
+    this.#open = outer;
+    return inner;
+  }
+}
+
+/** Builds a kernel. */
+export function kernel(name: string, body: (k: KernelBuilder) => void): Kernel {
+  const builder = new KernelBuilder();
+  body(builder);
+  return builder.finish(name);
+}

@@ -1,0 +1,451 @@
+// Emits kernels as LLVM IR text: opaque pointers, explicit vectors and alignment, no fast-math, nothing LLVM could turn into a call.
+import type { Target } from "../targets.ts";
+import { bitsOf, isFloat, isSigned } from "./build.ts";
+import type { Buffer, Expression, Kernel, Local, Scalar, Statement, ValueType } from "./ir.ts";
+
+const scalarText = (scalar: Scalar): string => {
+  if (scalar === "f32") return "float";
+  if (scalar === "f64") return "double";
+  return `i${bitsOf[scalar]}`;
+};
+const typeText = ({ scalar, lanes }: ValueType): string => vector(scalarText(scalar), lanes);
+const vector = (text: string, lanes: number): string => (lanes === 1 ? text : `<${lanes} x ${text}>`);
+/** bool is a byte in memory. */
+const memoryText = ({ scalar, lanes }: ValueType): string =>
+  vector(scalar === "bool" ? "i8" : scalarText(scalar), lanes);
+const memoryBytes = (scalar: Scalar): number => (scalar === "bool" ? 1 : bitsOf[scalar] / 8);
+/** The suffix by which intrinsics name a type. */
+const suffix = (text: string, lanes: number): string => {
+  const name = text === "float" ? "f32" : text === "double" ? "f64" : text;
+  return lanes === 1 ? name : `v${lanes}${name}`;
+};
+const typeSuffix = ({ scalar, lanes }: ValueType): string => suffix(scalarText(scalar), lanes);
+
+const float64 = new Float64Array(1);
+const float64Bits = new BigUint64Array(float64.buffer);
+
+function constantText(scalar: Scalar, value: number | bigint | boolean): string {
+  if (!isFloat(scalar)) return scalar === "bool" ? String(Boolean(value)) : String(value);
+  float64[0] = Number(value);
+  const bits = Number.isNaN(Number(value)) ? 0x7ff8000000000000n : float64Bits[0]!;
+  return `0x${bits.toString(16).toUpperCase().padStart(16, "0")}`;
+}
+
+/** The attributes that every function of a target's module carries. */
+export const targetAttributes = (target: Target): string =>
+  `nounwind "no-builtins" "frame-pointer"="none" "target-cpu"="${target.cpu}"${
+    target.features ? ` "target-features"="${target.features}"` : ""
+  } "prefer-vector-width"="${target.vectorBytes * 8}"`;
+
+/** Emits kernels as one module. */
+export function emitModule(kernels: readonly Kernel[], target: Target): string {
+  const intrinsics = new Set<string>();
+  const functions = kernels.map((kernel) => new FunctionEmitter(kernel, intrinsics).emit());
+  return [
+    `target triple = "${target.triple}"`,
+    "",
+    ...functions,
+    ...[...intrinsics].sort(),
+    "",
+    `attributes #0 = { ${targetAttributes(target)} }`,
+    "",
+  ].join("\n");
+}
+
+/** How other modules declare a kernel. */
+export const declareKernel = (kernel: Kernel): string =>
+  `declare void @${kernel.name}(${kernel.buffers.map(() => "ptr").join(", ")})`;
+
+class FunctionEmitter {
+  readonly #kernel: Kernel;
+  readonly #intrinsics: Set<string>;
+  readonly #allocas: string[] = [];
+  readonly #lines: string[] = [];
+  readonly #locals = new Map<Local, string>();
+  readonly #buffers = new Map<Buffer, string>();
+  #memo = new Map<Expression, string>();
+  #counter = 0;
+  #block = "entry";
+
+  constructor(kernel: Kernel, intrinsics: Set<string>) {
+    this.#kernel = kernel;
+    this.#intrinsics = intrinsics;
+    kernel.buffers.forEach((buffer, at) => {
+      this.#buffers.set(buffer, `%b${at}`);
+    });
+  }
+
+  emit(): string {
+    this.#statements(this.#kernel.body);
+    const parameters = this.#kernel.buffers.map(({ align, access }, at) => {
+      const rights = access === "read" ? " readonly" : access === "write" ? " writeonly" : "";
+      return `ptr noalias nocapture align ${align}${rights} %b${at}`;
+    });
+    return [
+      `define void @${this.#kernel.name}(${parameters.join(", ")}) #0 {`,
+      "entry:",
+      ...this.#allocas.map((line) => `  ${line}`),
+      ...this.#lines,
+      "  ret void",
+      "}",
+      "",
+    ].join("\n");
+  }
+
+  #line(text: string): void {
+    this.#lines.push(`  ${text}`);
+  }
+
+  #label(name: string): void {
+    this.#lines.push(`${name}:`);
+    this.#block = name;
+  }
+
+  #fresh(prefix = "t"): string {
+    return `%${prefix}${this.#counter++}`;
+  }
+
+  #define(text: string): string {
+    const name = this.#fresh();
+    this.#line(`${name} = ${text}`);
+    return name;
+  }
+
+  /** Calls an intrinsic, declaring it once; arguments come with their types. */
+  #intrinsic(name: string, result: string, types: readonly string[], values: readonly string[]): string {
+    this.#intrinsics.add(`declare ${result} @llvm.${name}(${types.join(", ")})`);
+    const call = `call ${result} @llvm.${name}(${types.map((type, at) => `${type} ${values[at]}`).join(", ")})`;
+    if (result !== "void") return this.#define(call);
+    this.#line(call);
+    return "";
+  }
+
+  #statements(body: readonly Statement[]): void {
+    for (const statement of body) {
+      this.#memo = new Map();
+      this.#statement(statement);
+    }
+  }
+
+  #statement(s: Statement): void {
+    switch (s.kind) {
+      case "let":
+        this.#locals.set(s.local, this.#value(s.value));
+        return;
+      case "var": {
+        const slot = this.#fresh("p");
+        this.#allocas.push(`${slot} = alloca ${typeText(s.local.type)}`);
+        this.#locals.set(s.local, slot);
+        this.#line(`store ${typeText(s.local.type)} ${this.#value(s.value)}, ptr ${slot}`);
+        return;
+      }
+      case "assign":
+        this.#line(`store ${typeText(s.local.type)} ${this.#value(s.value)}, ptr ${this.#locals.get(s.local)}`);
+        return;
+      case "store":
+        this.#store(s);
+        return;
+      case "for":
+        this.#for(s);
+        return;
+      case "if": {
+        const id = this.#counter++;
+        this.#line(`br i1 ${this.#value(s.condition)}, label %then${id}, label %else${id}`);
+        this.#label(`then${id}`);
+        this.#statements(s.then);
+        this.#line(`br label %end${id}`);
+        this.#label(`else${id}`);
+        this.#statements(s.otherwise);
+        this.#line(`br label %end${id}`);
+        this.#label(`end${id}`);
+        return;
+      }
+    }
+  }
+
+  #for(s: Extract<Statement, { kind: "for" }>): void {
+    const id = this.#counter++;
+    const from = this.#value(s.from);
+    const to = this.#value(s.to);
+    const before = this.#block;
+    const i = `%i${id}`;
+    this.#locals.set(s.index, i);
+    this.#line(`br label %head${id}`);
+    this.#label(`head${id}`);
+    this.#line(`${i} = phi i64 [ ${from}, %${before} ], [ ${i}.next, %latch${id} ]`);
+    this.#line(`${i}.go = icmp slt i64 ${i}, ${to}`);
+    this.#line(`br i1 ${i}.go, label %body${id}, label %exit${id}`);
+    this.#label(`body${id}`);
+    this.#statements(s.body);
+    this.#line(`br label %latch${id}`);
+    this.#label(`latch${id}`);
+    this.#line(`${i}.next = add nsw i64 ${i}, ${s.step}`);
+    this.#line(`br label %head${id}`);
+    this.#label(`exit${id}`);
+  }
+
+  #address(buffer: Buffer, index: string): string {
+    return this.#define(
+      `getelementptr inbounds ${memoryText({ scalar: buffer.scalar, lanes: 1 })}, ptr ${this.#buffers.get(buffer)}, i64 ${index}`,
+    );
+  }
+
+  #store(s: Extract<Statement, { kind: "store" }>): void {
+    const { type } = s.value;
+    let value = this.#value(s.value);
+    if (type.scalar === "bool") value = this.#define(`zext ${typeText(type)} ${value} to ${memoryText(type)}`);
+    const index = this.#value(s.index);
+    const align = memoryBytes(type.scalar);
+    if (!s.mask) {
+      this.#line(`store ${memoryText(type)} ${value}, ptr ${this.#address(s.buffer, index)}, align ${align}`);
+      return;
+    }
+    const mask = this.#value(s.mask);
+    if (type.lanes > 1) {
+      const text = type.scalar === "bool" ? "i8" : scalarText(type.scalar);
+      this.#intrinsic(
+        `masked.store.${suffix(text, type.lanes)}.p0`,
+        "void",
+        [memoryText(type), "ptr", "i32 immarg", vector("i1", type.lanes)],
+        [value, this.#address(s.buffer, index), String(align), mask],
+      );
+      return;
+    }
+    const id = this.#counter++;
+    this.#line(`br i1 ${mask}, label %store${id}, label %stored${id}`);
+    this.#label(`store${id}`);
+    this.#line(`store ${memoryText(type)} ${value}, ptr ${this.#address(s.buffer, index)}, align ${align}`);
+    this.#line(`br label %stored${id}`);
+    this.#label(`stored${id}`);
+  }
+
+  /** The SSA name or constant of an expression, computed once per statement. */
+  #value(e: Expression): string {
+    const known = this.#memo.get(e);
+    if (known !== undefined) return known;
+    const name = this.#compute(e);
+    this.#memo.set(e, name);
+    return name;
+  }
+
+  #compute(e: Expression): string {
+    const type = typeText(e.type);
+    switch (e.kind) {
+      case "constant":
+        return this.#constant(e.type, e.value);
+      case "local": {
+        const name = this.#locals.get(e.local)!;
+        return e.local.kind === "var" ? this.#define(`load ${type}, ptr ${name}`) : name;
+      }
+      case "binary":
+        return this.#binary(e);
+      case "unary":
+        return this.#unary(e);
+      case "compare":
+        return this.#compare(e);
+      case "fma":
+        return this.#intrinsic(
+          `fma.${typeSuffix(e.type)}`,
+          type,
+          [type, type, type],
+          [this.#value(e.left), this.#value(e.right), this.#value(e.addend)],
+        );
+      case "select":
+        return this.#select(this.#value(e.condition), e.type, this.#value(e.whenTrue), this.#value(e.whenFalse));
+      case "convert":
+        return this.#convert(e.operand.type, this.#value(e.operand), e.type);
+      case "bitcast": {
+        const from = typeText(e.operand.type);
+        const value = this.#value(e.operand);
+        return from === type ? value : this.#define(`bitcast ${from} ${value} to ${type}`);
+      }
+      case "broadcast":
+        return this.#splat(e.type, this.#value(e.operand));
+      case "ramp": {
+        const base = this.#splat(e.type, this.#value(e.base));
+        const steps = Array.from({ length: e.type.lanes }, (_, lane) => `i64 ${lane * e.step}`);
+        return this.#define(`add ${type} ${base}, <${steps.join(", ")}>`);
+      }
+      case "extract":
+        return this.#define(`extractelement ${typeText(e.operand.type)} ${this.#value(e.operand)}, i32 ${e.lane}`);
+      case "shuffle": {
+        const source = typeText(e.a.type);
+        const second = e.b ? this.#value(e.b) : "poison";
+        const lanes = e.lanes.map((lane) => `i32 ${lane}`).join(", ");
+        const mask = `<${e.lanes.length} x i32> <${lanes}>`;
+        return this.#define(`shufflevector ${source} ${this.#value(e.a)}, ${source} ${second}, ${mask}`);
+      }
+      case "load":
+        return this.#load(e);
+    }
+  }
+
+  #constant({ scalar, lanes }: ValueType, value: number | bigint | boolean): string {
+    const text = constantText(scalar, value);
+    return lanes === 1 ? text : `<${Array.from({ length: lanes }, () => `${scalarText(scalar)} ${text}`).join(", ")}>`;
+  }
+
+  #splat(type: ValueType, scalar: string): string {
+    const text = typeText(type);
+    const first = this.#define(`insertelement ${text} poison, ${scalarText(type.scalar)} ${scalar}, i32 0`);
+    return this.#define(`shufflevector ${text} ${first}, ${text} poison, <${type.lanes} x i32> zeroinitializer`);
+  }
+
+  #select(condition: string, type: ValueType, yes: string, no: string): string {
+    const text = typeText(type);
+    return this.#define(`select ${vector("i1", type.lanes)} ${condition}, ${text} ${yes}, ${text} ${no}`);
+  }
+
+  #binary(e: Extract<Expression, { kind: "binary" }>): string {
+    const left = this.#value(e.left);
+    const right = this.#value(e.right);
+    const text = typeText(e.type);
+    const signed = isSigned(e.type.scalar);
+    if (isFloat(e.type.scalar)) return this.#define(`f${e.operator} ${text} ${left}, ${right}`);
+    switch (e.operator) {
+      case "add":
+      case "sub":
+      case "mul":
+      case "and":
+      case "or":
+      case "xor":
+        return this.#define(`${e.operator} ${text} ${left}, ${right}`);
+      case "shl":
+      case "shr": {
+        const width = this.#constant(e.type, BigInt(bitsOf[e.type.scalar] - 1));
+        const count = this.#define(`and ${text} ${right}, ${width}`);
+        const operator = e.operator === "shl" ? "shl" : signed ? "ashr" : "lshr";
+        return this.#define(`${operator} ${text} ${left}, ${count}`);
+      }
+      case "div":
+      case "rem":
+        return this.#divide(e, left, right);
+    }
+  }
+
+  /** Integer division that is total: by zero gives 0, and the most negative number by −1 wraps. */
+  #divide(e: Extract<Expression, { kind: "binary" }>, left: string, right: string): string {
+    const text = typeText(e.type);
+    const signed = isSigned(e.type.scalar);
+    const operator = `${signed ? "s" : "u"}${e.operator}`;
+    const divisor = e.right.kind === "constant" ? BigInt(e.right.value as number | bigint) : undefined;
+    if (divisor !== undefined && divisor !== 0n && divisor !== -1n)
+      return this.#define(`${operator} ${text} ${left}, ${right}`);
+    const zero = this.#constant(e.type, 0);
+    const isZero = this.#define(`icmp eq ${text} ${right}, ${zero}`);
+    const minusOne = signed ? this.#define(`icmp eq ${text} ${right}, ${this.#constant(e.type, -1)}`) : undefined;
+    const condition = vector("i1", e.type.lanes);
+    const unsafe = minusOne ? this.#define(`or ${condition} ${isZero}, ${minusOne}`) : isZero;
+    const safe = this.#select(unsafe, e.type, this.#constant(e.type, 1), right);
+    const quotient = this.#define(`${operator} ${text} ${left}, ${safe}`);
+    const wrapped = minusOne
+      ? this.#select(
+          minusOne,
+          e.type,
+          e.operator === "div" ? this.#define(`sub ${text} ${zero}, ${left}`) : zero,
+          quotient,
+        )
+      : quotient;
+    return this.#select(isZero, e.type, zero, wrapped);
+  }
+
+  #unary(e: Extract<Expression, { kind: "unary" }>): string {
+    const operand = this.#value(e.operand);
+    const text = typeText(e.type);
+    const float = isFloat(e.type.scalar);
+    switch (e.operator) {
+      case "neg":
+        return this.#define(float ? `fneg ${text} ${operand}` : `sub ${text} ${this.#constant(e.type, 0)}, ${operand}`);
+      case "not":
+        return this.#define(`xor ${text} ${operand}, ${this.#constant(e.type, e.type.scalar === "bool" ? true : -1)}`);
+      case "abs":
+        if (float) return this.#intrinsic(`fabs.${typeSuffix(e.type)}`, text, [text], [operand]);
+        if (!isSigned(e.type.scalar)) return operand;
+        return this.#intrinsic(`abs.${typeSuffix(e.type)}`, text, [text, "i1 immarg"], [operand, "false"]);
+      case "sqrt":
+      case "floor":
+      case "ceil":
+      case "trunc":
+      case "roundEven":
+        return this.#intrinsic(`${e.operator.toLowerCase()}.${typeSuffix(e.type)}`, text, [text], [operand]);
+    }
+  }
+
+  #compare(e: Extract<Expression, { kind: "compare" }>): string {
+    const { type } = e.left;
+    const left = this.#value(e.left);
+    const right = this.#value(e.right);
+    const text = typeText(type);
+    if (isFloat(type.scalar))
+      return this.#define(`fcmp ${e.operator === "ne" ? "une" : `o${e.operator}`} ${text} ${left}, ${right}`);
+    const order = e.operator === "eq" || e.operator === "ne" ? "" : isSigned(type.scalar) ? "s" : "u";
+    return this.#define(`icmp ${order}${e.operator} ${text} ${left}, ${right}`);
+  }
+
+  #convert(from: ValueType, value: string, to: ValueType): string {
+    const source = typeText(from);
+    const result = typeText(to);
+    const [a, b] = [from.scalar, to.scalar];
+    if (b === "bool")
+      return this.#define(`${isFloat(a) ? "fcmp une" : "icmp ne"} ${source} ${value}, ${this.#constant(from, 0)}`);
+    if (isFloat(a) && isFloat(b))
+      return this.#define(`${a === "f32" ? "fpext" : "fptrunc"} ${source} ${value} to ${result}`);
+    if (isFloat(a)) {
+      const name = `fpto${isSigned(b) ? "s" : "u"}i.sat.${typeSuffix(to)}.${typeSuffix(from)}`;
+      return this.#intrinsic(name, result, [source], [value]);
+    }
+    const signed = a !== "bool" && isSigned(a);
+    if (isFloat(b)) return this.#define(`${signed ? "s" : "u"}itofp ${source} ${value} to ${result}`);
+    if (source === result) return value;
+    const operator = bitsOf[b] < bitsOf[a] ? "trunc" : signed ? "sext" : "zext";
+    return this.#define(`${operator} ${source} ${value} to ${result}`);
+  }
+
+  #load(e: Extract<Expression, { kind: "load" }>): string {
+    const { type } = e;
+    const text = memoryText(type);
+    const align = memoryBytes(type.scalar);
+    const index = this.#value(e.index);
+    const loaded =
+      e.index.type.lanes > 1
+        ? this.#gather(e, index)
+        : e.mask
+          ? this.#maskedLoad(e, index)
+          : this.#define(`load ${text}, ptr ${this.#address(e.buffer, index)}, align ${align}`);
+    return type.scalar === "bool" ? this.#define(`trunc ${text} ${loaded} to ${typeText(type)}`) : loaded;
+  }
+
+  #gather(e: Extract<Expression, { kind: "load" }>, index: string): string {
+    const { scalar, lanes } = e.type;
+    const element = memoryText({ scalar, lanes: 1 });
+    const pointers = this.#define(
+      `getelementptr inbounds ${element}, ptr ${this.#buffers.get(e.buffer)}, <${lanes} x i64> ${index}`,
+    );
+    const mask = e.mask ? this.#value(e.mask) : this.#constant({ scalar: "bool", lanes }, true);
+    return this.#intrinsic(
+      `masked.gather.${suffix(element, lanes)}.v${lanes}p0`,
+      memoryText(e.type),
+      [`<${lanes} x ptr>`, "i32 immarg", `<${lanes} x i1>`, memoryText(e.type)],
+      [pointers, String(memoryBytes(scalar)), mask, "zeroinitializer"],
+    );
+  }
+
+  #maskedLoad(e: Extract<Expression, { kind: "load" }>, index: string): string {
+    const { scalar, lanes } = e.type;
+    const text = memoryText(e.type);
+    const align = memoryBytes(scalar);
+    const mask = this.#value(e.mask!);
+    if (lanes === 1) {
+      const zero = isFloat(scalar) ? "0.0" : "0";
+      const safe = this.#define(`select i1 ${mask}, i64 ${index}, i64 0`);
+      const loaded = this.#define(`load ${text}, ptr ${this.#address(e.buffer, safe)}, align ${align}`);
+      return this.#define(`select i1 ${mask}, ${text} ${loaded}, ${text} ${zero}`);
+    }
+    return this.#intrinsic(
+      `masked.load.${suffix(memoryText({ scalar, lanes: 1 }), lanes)}.p0`,
+      text,
+      ["ptr", "i32 immarg", `<${lanes} x i1>`, text],
+      [this.#address(e.buffer, index), String(align), mask, "zeroinitializer"],
+    );
+  }
+}
