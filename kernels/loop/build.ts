@@ -267,9 +267,9 @@ export class KernelBuilder {
     this.#open.push({ kind: "for", index: local, from: index(from), to: index(to), step, body: statements });
   }
 
-  if(condition: Expression, then: () => void, otherwise: () => void = () => {}): void {
+  if(condition: Expression, whenTrue: () => void, whenFalse: () => void = () => {}): void {
     expectType("the condition of if", condition, valueType("bool"));
-    this.#open.push({ kind: "if", condition, then: this.#nested(then), otherwise: this.#nested(otherwise) });
+    this.#open.push({ kind: "if", condition, whenTrue: this.#nested(whenTrue), whenFalse: this.#nested(whenFalse) });
   }
 
   store(buffer: Buffer, at: Index, value: Expression, mask?: Expression): void {

@@ -152,10 +152,10 @@ class FunctionEmitter {
         const id = this.#counter++;
         this.#line(`br i1 ${this.#value(s.condition)}, label %then${id}, label %else${id}`);
         this.#label(`then${id}`);
-        this.#statements(s.then);
+        this.#statements(s.whenTrue);
         this.#line(`br label %end${id}`);
         this.#label(`else${id}`);
-        this.#statements(s.otherwise);
+        this.#statements(s.whenFalse);
         this.#line(`br label %end${id}`);
         this.#label(`end${id}`);
         return;

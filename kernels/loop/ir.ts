@@ -131,8 +131,8 @@ export type Statement =
   | {
       readonly kind: "if";
       readonly condition: Expression;
-      readonly then: readonly Statement[];
-      readonly otherwise: readonly Statement[];
+      readonly whenTrue: readonly Statement[];
+      readonly whenFalse: readonly Statement[];
     };
 
 /** One kernel: a function over buffers. Its symbol is unique in an artifact; its text is the unit of caching. */

@@ -1,1 +1,14 @@
-//! Loads artifacts and runs their compiled step functions in a fixed arena.
+//! Loads artifacts and runs their compiled step functions in a fixed arena: never links, compiles or allocates while running.
+
+pub mod arena;
+pub mod artifact;
+pub mod error;
+pub mod fpenv;
+pub mod instance;
+pub mod loader;
+pub mod nan;
+pub mod target;
+
+pub use artifact::{Artifact, Manifest, TensorSpec};
+pub use error::EngineError;
+pub use instance::{Fault, Instance, Program, StepContext};

@@ -1,0 +1,267 @@
+//! A program (code and weights, shared) and its instances (states and scratch, each its own arena).
+
+use std::sync::Arc;
+
+use crate::arena::{Arena, aligned};
+use crate::artifact::{Artifact, Manifest, TensorSpec};
+use crate::error::EngineError;
+use crate::fpenv::FpGuard;
+use crate::loader::Code;
+use crate::nan;
+use crate::target;
+
+/// What compiled code is given; the layout is fixed by `docs/architecture.md` §2.
+#[repr(C)]
+pub struct StepContext {
+    pub inputs: *const *const u8,
+    pub outputs: *const *mut u8,
+    pub states_in: *const *const u8,
+    pub states_out: *const *mut u8,
+    pub scratch: *mut u8,
+    pub weights: *const u8,
+    pub parallel_for: *const u8,
+    pub pool: *mut u8,
+    pub kernel_calls: u64,
+}
+
+type Step = unsafe extern "C" fn(*mut StepContext) -> i32;
+
+/// A step that ended with a fault code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fault(pub i32);
+
+/// Code and weights of one artifact, loaded for this machine; shared by instances.
+pub struct Program {
+    manifest: Manifest,
+    manifest_text: String,
+    target: String,
+    scratch_bytes: usize,
+    weights: Arena,
+    step: Step,
+    kernels: Vec<(String, Step)>,
+    _code: Code,
+}
+
+impl Program {
+    /// Loads an artifact for `target`, or for the best that this machine runs.
+    pub fn load(artifact: &Artifact, target: Option<&str>) -> Result<Arc<Self>, EngineError> {
+        let runnable = target::runnable();
+        let preferred: Vec<&str> = runnable.into_iter().filter(|name| target.is_none_or(|wanted| wanted == *name)).collect();
+        let (target, object) = artifact.code_for(&preferred)?;
+        let manifest = artifact.manifest.clone();
+        let row = manifest.targets.get(target).ok_or_else(|| EngineError::Bounds(format!("no row for target {target}")))?;
+        let code = Code::load(&row.file, object)?;
+        let entry = |symbol: &str| -> Result<Step, EngineError> {
+            let address = code
+                .function(symbol)
+                .ok_or_else(|| EngineError::Code { file: row.file.clone(), reason: format!("no function \"{symbol}\"") })?;
+            // SAFETY: the address is that of a function in loaded code whose hash was checked against the manifest;
+            // by the artifact's format it has the signature of `Step`.
+            Ok(unsafe { std::mem::transmute::<*const u8, Step>(address) })
+        };
+        let step = entry(&manifest.methods.get("forward").map_or("forward", |method| method.symbol.as_str()))?;
+        let kernels =
+            row.kernels.iter().map(|kernel| Ok((kernel.name.clone(), entry(&kernel.symbol)?))).collect::<Result<_, EngineError>>()?;
+        let weights = Arena::new(artifact.weights.len())?;
+        // SAFETY: the arena holds at least as many bytes, and nothing else refers to it yet.
+        unsafe { std::ptr::copy_nonoverlapping(artifact.weights.as_ptr(), weights.at(0), artifact.weights.len()) };
+        Ok(Arc::new(Self {
+            scratch_bytes: row.scratch_bytes,
+            manifest_text: artifact.manifest_text.clone(),
+            target: target.to_owned(),
+            weights,
+            step,
+            kernels,
+            _code: code,
+            manifest,
+        }))
+    }
+
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// `manifest.json` as it stands in the artifact.
+    pub fn manifest_text(&self) -> &str {
+        &self.manifest_text
+    }
+
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The names of the kernels in the order in which a step calls them.
+    pub fn kernel_names(&self) -> impl Iterator<Item = &str> {
+        self.kernels.iter().map(|(name, _)| name.as_str())
+    }
+}
+
+/// One run of a program through time: its states, double-buffered, and its scratch memory.
+pub struct Instance {
+    program: Arc<Program>,
+    arena: Arena,
+    /// Offsets of each state within a bank.
+    state_offsets: Vec<usize>,
+    bank_bytes: usize,
+    /// The bank that holds the committed states, 0 or 1.
+    current: usize,
+    states_in: Vec<*const u8>,
+    states_out: Vec<*mut u8>,
+    kernel_calls: u64,
+}
+
+// SAFETY: the raw pointers point into the instance's own arena.
+unsafe impl Send for Instance {}
+
+impl Instance {
+    /// Lays out the arena (two banks of states, then scratch) and sets the states to their initial values.
+    pub fn new(program: Arc<Program>) -> Result<Self, EngineError> {
+        let mut bank_bytes = 0;
+        let state_offsets = program
+            .manifest
+            .states
+            .iter()
+            .map(|state| {
+                let offset = bank_bytes;
+                bank_bytes += aligned(state.bytes);
+                offset
+            })
+            .collect::<Vec<_>>();
+        let arena = Arena::new(2 * bank_bytes + aligned(program.scratch_bytes))?;
+        let count = state_offsets.len();
+        let mut instance = Self {
+            program,
+            arena,
+            state_offsets,
+            bank_bytes,
+            current: 0,
+            states_in: vec![std::ptr::null(); count],
+            states_out: vec![std::ptr::null_mut(); count],
+            kernel_calls: 0,
+        };
+        instance.reset();
+        Ok(instance)
+    }
+
+    pub fn program(&self) -> &Arc<Program> {
+        &self.program
+    }
+
+    /// Bytes of the instance's arena and of the program's weights.
+    pub fn arena_bytes(&self) -> usize {
+        self.arena.bytes() + self.program.weights.bytes()
+    }
+
+    /// Kernels called since the instance was made.
+    pub fn kernel_calls(&self) -> u64 {
+        self.kernel_calls
+    }
+
+    /// Sets every state to its initial value.
+    pub fn reset(&mut self) {
+        self.current = 0;
+        for (offset, state) in self.state_offsets.iter().zip(&self.program.manifest.states) {
+            // SAFETY: both ranges were checked when the artifact was opened and the arena laid out; they are different mappings.
+            unsafe {
+                std::ptr::copy_nonoverlapping(self.program.weights.at(state.initial), self.arena.at(*offset), state.bytes);
+            }
+        }
+        self.point();
+    }
+
+    fn point(&mut self) {
+        let (from, to) = (self.current * self.bank_bytes, (1 - self.current) * self.bank_bytes);
+        for (at, offset) in self.state_offsets.iter().enumerate() {
+            self.states_in[at] = self.arena.at(from + offset);
+            self.states_out[at] = self.arena.at(to + offset);
+        }
+    }
+
+    /// Runs one step; the next states are written but not committed. NaNs in outputs and states are made canonical.
+    ///
+    /// Real-time: no allocation, no lock, no system call.
+    ///
+    /// # Safety
+    /// `inputs` and `outputs` hold one pointer per input and output of the manifest, in order, 64-byte aligned, to at least
+    /// the bytes that it states; no output overlaps an input or another output.
+    pub unsafe fn step(&mut self, inputs: &[*const u8], outputs: &[*mut u8]) -> Result<(), Fault> {
+        let mut context = StepContext {
+            inputs: inputs.as_ptr(),
+            outputs: outputs.as_ptr(),
+            states_in: self.states_in.as_ptr(),
+            states_out: self.states_out.as_ptr(),
+            scratch: self.arena.at(2 * self.bank_bytes),
+            weights: self.program.weights.at(0),
+            parallel_for: std::ptr::null(),
+            pool: std::ptr::null_mut(),
+            kernel_calls: 0,
+        };
+        let code = {
+            let _mode = FpGuard::enter();
+            // SAFETY: the context's pointers are valid as the step interface demands: the caller's for inputs and outputs,
+            // this instance's arena for the rest.
+            unsafe { (self.program.step)(&mut context) }
+        };
+        self.kernel_calls += context.kernel_calls;
+        if code != 0 {
+            return Err(Fault(code));
+        }
+        for (pointer, spec) in outputs.iter().zip(&self.program.manifest.outputs) {
+            // SAFETY: the caller vouches for the output's bytes.
+            nan::canonicalise(&spec.dtype, unsafe { std::slice::from_raw_parts_mut(*pointer, spec.bytes) });
+        }
+        for (pointer, spec) in self.states_out.iter().zip(&self.program.manifest.states) {
+            // SAFETY: the pointer is to this instance's own bank of states.
+            nan::canonicalise(&spec.dtype, unsafe { std::slice::from_raw_parts_mut(*pointer, spec.bytes) });
+        }
+        Ok(())
+    }
+
+    /// Makes the states that the last step wrote the current ones.
+    ///
+    /// Real-time: swaps pointers.
+    pub fn commit(&mut self) {
+        self.current = 1 - self.current;
+        self.point();
+    }
+
+    /// Bytes of all states, one after the other without padding.
+    pub fn states_bytes(&self) -> usize {
+        self.program.manifest.states.iter().map(|state| state.bytes).sum()
+    }
+
+    /// Copies the committed states into `out`, which has `states_bytes()` bytes.
+    ///
+    /// Real-time: copies only.
+    pub fn copy_states(&self, out: &mut [u8]) {
+        let mut at = 0;
+        for (pointer, spec) in self.states_in.iter().zip(&self.program.manifest.states) {
+            // SAFETY: the pointer is to this instance's own bank of states, which nobody writes meanwhile.
+            out[at..at + spec.bytes].copy_from_slice(unsafe { std::slice::from_raw_parts(*pointer, spec.bytes) });
+            at += spec.bytes;
+        }
+    }
+
+    /// Sets the committed states from bytes that `copy_states` gave.
+    pub fn set_states(&mut self, bytes: &[u8]) -> Result<(), EngineError> {
+        let expected = self.states_bytes();
+        if bytes.len() != expected {
+            return Err(EngineError::Length { what: "states", name: "of the program".to_owned(), expected, found: bytes.len() });
+        }
+        let mut at = 0;
+        for (pointer, spec) in self.states_in.iter().zip(&self.program.manifest.states) {
+            // SAFETY: the pointer is to this instance's own bank, borrowed mutably through `self`.
+            unsafe { std::ptr::copy_nonoverlapping(bytes[at..].as_ptr(), pointer.cast_mut(), spec.bytes) };
+            at += spec.bytes;
+        }
+        Ok(())
+    }
+
+    pub fn inputs(&self) -> &[TensorSpec] {
+        &self.program.manifest.inputs
+    }
+
+    pub fn outputs(&self) -> &[TensorSpec] {
+        &self.program.manifest.outputs
+    }
+}
