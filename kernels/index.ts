@@ -1,3 +1,10 @@
-// The kernels folder's door.
+// The kernels' door: the loop language, generators of kernels, targets, and the loader of native modules.
 export { bytesOf, type Dtype, dtypes } from "./dtype.ts";
 export { type ErrorParts, IsochronError } from "./error.ts";
+export * as functions from "./functions/index.ts";
+export * as generators from "./generators/index.ts";
+export * as loop from "./loop/build.ts";
+export { declareKernel, emitModule, targetAttributes } from "./loop/emit.ts";
+export type { Buffer as LoopBuffer, Expression, Kernel, Scalar } from "./loop/ir.ts";
+export { awaitNative, type CompilerBinding, callNative, fromNative, loadCompiler, loadRuntime } from "./native.ts";
+export { type Target, type TargetName, target, targetNames } from "./targets.ts";

@@ -1,0 +1,28 @@
+// Generators of kernels: each takes sources and a destination, and returns a kernel of the loop language.
+export {
+  addressOf,
+  broadcasted,
+  elementsOf,
+  filled,
+  fixed,
+  type LaneIndex,
+  permuted,
+  rowMajor,
+  type Source,
+  sliced,
+  type View,
+  view,
+} from "./access.ts";
+export { type Convolution, convolutionKernel, type Epilogue, matmulKernel } from "./contract.ts";
+export { type Assignment, type Destination, mapKernel, whole } from "./map.ts";
+export {
+  type Accumulation,
+  maximum,
+  minimum,
+  multiplying,
+  type ReducerName,
+  reduceKernel,
+  reducers,
+  reducing,
+} from "./reduce.ts";
+export { bilinear, coordinate, counting, type Outside } from "./sample.ts";

@@ -1,0 +1,193 @@
+// Reductions over some dimensions of a source, in an order that the shape alone decides.
+import {
+  add,
+  and,
+  constant,
+  extract,
+  fma,
+  gt,
+  KernelBuilder,
+  lt,
+  mul,
+  ne,
+  or,
+  select,
+  type Variable,
+} from "../loop/build.ts";
+import type { Buffer, Expression, Kernel, Scalar } from "../loop/ir.ts";
+import type { Target } from "../targets.ts";
+import { addressOf, fixed, type LaneIndex, type Source } from "./access.ts";
+import { type Destination, forEachOuter, lanesFor } from "./map.ts";
+import { store } from "./store.ts";
+
+/** How two partial results become one, and what changes nothing. */
+export interface Reducer {
+  identity(scalar: Scalar): number | bigint | boolean;
+  combine(accumulator: Expression, value: Expression): Expression;
+}
+
+const isFloat = (scalar: Scalar): boolean => scalar === "f32" || scalar === "f64";
+const lowest = (scalar: Scalar): number | bigint => {
+  if (isFloat(scalar)) return -Infinity;
+  if (scalar.startsWith("u")) return 0;
+  return -(2n ** BigInt(Number(scalar.slice(1)) - 1));
+};
+const highest = (scalar: Scalar): number | bigint => {
+  if (isFloat(scalar)) return Infinity;
+  const bits = BigInt(Number(scalar.slice(1)));
+  return scalar.startsWith("u") ? 2n ** bits - 1n : 2n ** (bits - 1n) - 1n;
+};
+
+/** max(a, b) written out: NaN wins, and of two zeros the first stays. */
+export const maximum = (a: Expression, b: Expression): Expression => {
+  const larger = select(lt(a, b), b, a);
+  return isFloat(a.type.scalar) ? select(ne(b, b), b, larger) : larger;
+};
+/** min(a, b) written out: NaN wins, and of two zeros the first stays. */
+export const minimum = (a: Expression, b: Expression): Expression => {
+  const smaller = select(gt(a, b), b, a);
+  return isFloat(a.type.scalar) ? select(ne(b, b), b, smaller) : smaller;
+};
+
+export const reducers = {
+  sum: { identity: () => 0, combine: (a, v) => add(a, v) },
+  prod: { identity: () => 1, combine: (a, v) => mul(a, v) },
+  max: { identity: lowest, combine: maximum },
+  min: { identity: highest, combine: minimum },
+  any: { identity: () => false, combine: (a, v) => or(a, v) },
+  all: { identity: () => true, combine: (a, v) => and(a, v) },
+} as const satisfies { readonly [name: string]: Reducer };
+
+export type ReducerName = keyof typeof reducers;
+
+/** Lanes of the numeric plan along a reduced innermost dimension. */
+export const planLanes = 16;
+
+/**
+ * What one output element accumulates: `step` folds the elements at an index into the accumulator. A plain reduction
+ * combines the source; a dot product multiplies and adds with one rounding.
+ */
+export interface Accumulation {
+  readonly scalar: Scalar;
+  readonly identity: number | bigint | boolean;
+  step(accumulator: Expression, at: readonly LaneIndex[], lanes: number): Expression;
+  merge(a: Expression, b: Expression): Expression;
+}
+
+/** The accumulation of a plain reduction. */
+export const reducing = (source: Source, reducer: Reducer): Accumulation => ({
+  scalar: source.scalar,
+  identity: reducer.identity(source.scalar),
+  step: (accumulator, at, lanes) => reducer.combine(accumulator, source.at(at, lanes)),
+  merge: reducer.combine,
+});
+
+/** The accumulation Σ a·b by fused multiply-add, both sources of one shape. */
+export const multiplying = (a: Source, b: Source): Accumulation => ({
+  scalar: a.scalar,
+  identity: 0,
+  step: (accumulator, at, lanes) => fma(a.at(at, lanes), b.at(at, lanes), accumulator),
+  merge: (x, y) => add(x, y),
+});
+
+/**
+ * Reduces `shape` over `axes`; `destination` has one stride per kept dimension.
+ *
+ * Plan: where the innermost dimension is kept, one chain per output element over the reduced dimensions in row-major
+ * order. Where it is reduced, of n elements, n' = n − n mod 16 go to 16 chains per output element, chain l taking the indices
+ * ≡ l (mod 16) in row-major order; each of the n mod 16 last indices has a chain of its own, merged into chain l; then the
+ * chains merge as a tree, l with l+8, l+4, l+2, l+1. `finish` is applied to the result.
+ */
+export function reduceKernel(
+  name: string,
+  buffers: readonly Buffer[],
+  shape: readonly number[],
+  axes: readonly number[],
+  accumulation: Accumulation,
+  destination: Destination,
+  finish: (value: Expression) => Expression,
+  target: Target,
+): Kernel {
+  const k = new KernelBuilder();
+  k.buffers.push(...buffers);
+  const rank = shape.length;
+  const kept = shape.map((_, d) => d).filter((d) => !axes.includes(d));
+  const spread = (outer: readonly LaneIndex[], reduced: readonly LaneIndex[]): LaneIndex[] =>
+    shape.map((_, d) => (axes.includes(d) ? reduced[axes.indexOf(d)]! : outer[kept.indexOf(d)]!));
+  const identity = (lanes: number) => constant(accumulation.scalar, accumulation.identity, lanes);
+  const reducedShape = axes.map((d) => shape[d]!);
+  const write = (at: readonly LaneIndex[], value: Expression) => {
+    const { base, step } = addressOf(destination, at);
+    store(k, destination.buffer, base, step, finish(value));
+  };
+
+  if (!axes.includes(rank - 1) && rank > 0) {
+    const inner = shape[rank - 1]!;
+    const lanes = lanesFor(target, accumulation.scalar, inner);
+    const chain = (outer: readonly LaneIndex[], width: number) => {
+      const accumulator = k.variable(identity(width));
+      forEachOuter(k, reducedShape, (reduced) => {
+        accumulator.set(accumulation.step(accumulator.get(), spread(outer, reduced), width));
+      });
+      write(outer, accumulator.get());
+    };
+    const outerShape = kept.slice(0, -1).map((d) => shape[d]!);
+    forEachOuter(k, outerShape, (outer) => {
+      const main = lanes > 1 ? inner - (inner % lanes) : 0;
+      if (main > 0) k.for(0, main, lanes, (i) => chain([...outer, { base: i, step: 1 }], lanes));
+      if (main < inner) k.for(main, inner, 1, (i) => chain([...outer, fixed(i)], 1));
+    });
+    return k.finish(name);
+  }
+
+  const inner = shape[rank - 1] ?? 1;
+  const keptShape = kept.map((d) => shape[d]!);
+  forEachOuter(k, keptShape, (outer) => {
+    write(
+      outer,
+      alongInnermost(k, inner, reducedShape, accumulation, target, (reduced) => spread(outer, reduced)),
+    );
+  });
+  return k.finish(name);
+}
+
+/** The sixteen chains along a reduced innermost dimension and those of its tail, merged. */
+function alongInnermost(
+  k: KernelBuilder,
+  inner: number,
+  reducedShape: readonly number[],
+  accumulation: Accumulation,
+  target: Target,
+  indexOf: (reduced: readonly LaneIndex[]) => readonly LaneIndex[],
+): Expression {
+  const { scalar, identity, step, merge } = accumulation;
+  const width = Math.min(planLanes, lanesFor(target, scalar, planLanes));
+  const tail = inner % planLanes;
+  const main = inner - tail;
+  const chains = (count: number, lanes: number): Variable[] =>
+    Array.from({ length: count }, () => k.variable(constant(scalar, identity, lanes)));
+  const parts = chains(planLanes / width, width);
+  const tails = chains(tail, 1);
+  forEachOuter(k, reducedShape.slice(0, -1), (outer) => {
+    if (main > 0) {
+      k.for(0, main, planLanes, (i) => {
+        parts.forEach((part, p) => {
+          part.set(step(part.get(), indexOf([...outer, { base: add(i, p * width), step: 1 }]), width));
+        });
+      });
+    }
+    tails.forEach((each, lane) => {
+      each.set(step(each.get(), indexOf([...outer, fixed(main + lane)]), 1));
+    });
+  });
+  let lanes = Array.from({ length: planLanes }, (_, lane) => {
+    const part = k.let(extract(parts[Math.floor(lane / width)]!.get(), lane % width));
+    const rest = tails[lane];
+    return rest ? k.let(merge(part, rest.get())) : part;
+  });
+  while (lanes.length > 1) {
+    const half = lanes.length / 2;
+    lanes = Array.from({ length: half }, (_, lane) => k.let(merge(lanes[lane]!, lanes[lane + half]!)));
+  }
+  return lanes[0]!;
+}

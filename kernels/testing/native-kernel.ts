@@ -1,0 +1,41 @@
+// Compiles one kernel and runs it on this machine, for tests of generators and of the emitter.
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import type { Kernel } from "../loop/ir.ts";
+import { emitModule } from "../loop/emit.ts";
+import { callNative, loadCompiler, loadRuntime } from "../native.ts";
+import { type TargetName, target as targetOf } from "../targets.ts";
+
+type RunKernel = (object: Buffer, symbol: string, buffers: readonly Uint8Array[], control?: number) => number;
+
+const shape = z.object({
+  runKernel: z.custom<RunKernel>((value) => typeof value === "function"),
+  targets: z.custom<() => TargetName[]>((value) => typeof value === "function"),
+});
+
+const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
+
+/** The targets that this machine runs. */
+export const runnableTargets = (): TargetName[] => shape.parse(loadRuntime()).targets();
+
+/** Runs a kernel on typed arrays, one per buffer, in place; returns the floating-point control bits found afterwards. */
+export async function runNative(
+  kernel: Kernel,
+  arrays: readonly ArrayBufferView[],
+  options: { readonly target?: TargetName; readonly control?: number } = {},
+): Promise<number> {
+  const runtime = shape.parse(loadRuntime());
+  const chosen = targetOf(options.target ?? runtime.targets()[0]!);
+  const { triple, cpu, features } = chosen;
+  const object = await loadCompiler().compile({
+    triple,
+    cpu,
+    features,
+    modules: [{ name: kernel.name, text: emitModule([kernel], chosen) }],
+    exports: [kernel.name],
+    cacheDir,
+  });
+  const bytes = arrays.map((each) => new Uint8Array(each.buffer, each.byteOffset, each.byteLength));
+  return callNative(() => runtime.runKernel(object, kernel.name, bytes, options.control));
+}
