@@ -2,8 +2,8 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import type { Kernel } from "../loop/ir.ts";
 import { emitModule } from "../loop/emit.ts";
+import type { Kernel } from "../loop/ir.ts";
 import { callNative, loadCompiler, loadRuntime } from "../native.ts";
 import { type TargetName, target as targetOf } from "../targets.ts";
 

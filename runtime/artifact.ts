@@ -1,0 +1,137 @@
+// The artifact: a graph compiled for some targets, in one self-contained file.
+import { randomUUID } from "node:crypto";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { blake3 } from "@noble/hashes/blake3.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
+import { z } from "zod";
+import { dtypes, IsochronError } from "../kernels/index.ts";
+import { readArchive, writeArchive } from "./archive.ts";
+import type { Signature } from "./graph.ts";
+
+const size = z.int().min(0);
+const tensorRow = z.strictObject({ name: z.string(), dtype: z.enum(dtypes), shape: z.array(size), bytes: size });
+const hashed = z.strictObject({ file: z.string(), blake3: z.string() });
+
+/** `manifest.json` of an artifact. */
+export const manifestSchema = z.strictObject({
+  format: z.literal("isochron-artifact"),
+  version: z.literal(1),
+  name: z.string(),
+  provenance: z.record(z.string(), z.string()),
+  inputs: z.array(tensorRow),
+  outputs: z.array(tensorRow),
+  states: z.array(tensorRow.extend({ initial: size })),
+  methods: z.record(z.string(), z.strictObject({ symbol: z.string() })),
+  graph: hashed,
+  weights: hashed.extend({ bytes: size }),
+  targets: z.record(
+    z.string(),
+    hashed.extend({ scratchBytes: size, kernels: z.array(z.strictObject({ symbol: z.string(), name: z.string() })) }),
+  ),
+});
+
+export type Manifest = z.infer<typeof manifestSchema>;
+
+/** An artifact in memory, typed by the signature of the graph it came from. */
+export interface Artifact<I extends Signature = Signature, O extends Signature = Signature> {
+  readonly manifest: Manifest;
+  readonly bytes: Uint8Array;
+  /** Only for TypeScript. */
+  readonly signature?: { readonly inputs: I; readonly outputs: O };
+}
+
+/** The BLAKE3 hash of some bytes, in hex. */
+export const hashOf = (bytes: Uint8Array): string => bytesToHex(blake3(bytes));
+
+/** What the parts of an artifact are put together from. */
+export interface ArtifactParts {
+  readonly manifest: Omit<Manifest, "format" | "version" | "graph" | "weights" | "targets">;
+  readonly graph: string;
+  readonly weights: Uint8Array;
+  readonly targets: readonly {
+    readonly name: string;
+    readonly object: Uint8Array;
+    readonly scratchBytes: number;
+    readonly kernels: Manifest["targets"][string]["kernels"];
+  }[];
+}
+
+/** Puts an artifact together. */
+export function packArtifact({ manifest: head, graph, weights, targets }: ArtifactParts): Artifact {
+  const graphBytes = new TextEncoder().encode(graph);
+  const manifest: Manifest = {
+    format: "isochron-artifact",
+    version: 1,
+    ...head,
+    graph: { file: "graph.json", blake3: hashOf(graphBytes) },
+    weights: { file: "weights.bin", bytes: weights.length, blake3: hashOf(weights) },
+    targets: Object.fromEntries(
+      targets.map(({ name, object, ...row }) => [name, { file: `code/${name}.o`, blake3: hashOf(object), ...row }]),
+    ),
+  };
+  const bytes = writeArchive([
+    ["manifest.json", new TextEncoder().encode(JSON.stringify(manifest, null, 2))],
+    ["graph.json", graphBytes],
+    ["weights.bin", weights],
+    ...targets.map(({ name, object }) => [`code/${name}.o`, object] as const),
+  ]);
+  return { manifest, bytes };
+}
+
+/** Reads an artifact's manifest; the engine checks the rest when it loads. Throws `artifact/not-an-artifact`. */
+export function openArtifact(bytes: Uint8Array, place?: string): Artifact {
+  const fail = (why: string, cause?: unknown): never => {
+    throw new IsochronError("artifact/not-an-artifact", `this is not an Isochron artifact: ${why}`, {
+      help: "name a file that `isochron build` or save() wrote",
+      ...(place === undefined ? {} : { place }),
+      ...(cause === undefined ? {} : { cause }),
+    });
+  };
+  try {
+    const text = readArchive(bytes)["manifest.json"];
+    if (!text) return fail("it has no manifest.json");
+    const parsed = manifestSchema.safeParse(JSON.parse(new TextDecoder().decode(text)));
+    if (!parsed.success) return fail(`manifest.json: ${z.prettifyError(parsed.error)}`);
+    return { manifest: parsed.data, bytes };
+  } catch (error) {
+    if (error instanceof IsochronError) throw error;
+    return fail(error instanceof Error ? error.message : String(error), error);
+  }
+}
+
+/** Writes a file as a whole or not at all. */
+export function writeWhole(path: string, bytes: Uint8Array | string): void {
+  const temporary = `${path}.${randomUUID()}.tmp`;
+  try {
+    writeFileSync(temporary, bytes);
+    renameSync(temporary, path);
+  } catch (cause) {
+    rmSync(temporary, { force: true });
+    throw new IsochronError(
+      "file/write",
+      `${path} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        help: "name a file in a folder that exists and can be written",
+        cause,
+      },
+    );
+  }
+}
+
+/** Writes an artifact to a file. */
+export const save = (artifact: Artifact, path: string): void => writeWhole(path, artifact.bytes);
+
+/** Reads an artifact from a file. */
+export function readArtifact(path: string): Artifact {
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(path);
+  } catch (cause) {
+    throw new IsochronError(
+      "file/read",
+      `${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
+  }
+  return openArtifact(bytes, path);
+}

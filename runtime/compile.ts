@@ -1,0 +1,161 @@
+// Compiles a graph, ahead of time, into an artifact for some targets.
+import {
+  awaitNative,
+  bytesOf,
+  emitModule,
+  loadCompiler,
+  type Target,
+  type TargetName,
+  target as targetOf,
+} from "../kernels/index.ts";
+import { type Artifact, packArtifact } from "./artifact.ts";
+import type { Graph, Signature } from "./graph.ts";
+import { type KernelCall, type Lowered, lower } from "./lower.ts";
+import { type Lifetime, type Memory, type MemoryPlan, planMemory } from "./memory.ts";
+import { bindSymbols } from "./passes/bind-symbols.ts";
+import { simplify } from "./passes/simplify.ts";
+import { callSymbol, emitStep } from "./step.ts";
+import { countOf, showTensorType, staticShape, type TensorType } from "./tensor-type.ts";
+
+/** Options of `compile`. */
+export interface CompileOptions {
+  /** Instruction sets to hold code for; all of them unless given. */
+  readonly targets?: readonly TargetName[];
+  /** Sizes of the graph's symbolic dimensions. */
+  readonly symbols?: { readonly [name: string]: number };
+  /** Where compiled modules are kept; none unless given. */
+  readonly cacheDir?: string;
+  readonly signal?: AbortSignal;
+}
+
+const allTargets: readonly TargetName[] = ["x86-64-v3", "x86-64-v4", "aarch64"];
+const version = "0.1.0";
+/** Kernels that share a module: few enough that two threads have work, many enough that LLVM starts rarely. */
+const kernelsPerModule = 8;
+
+/** Compiles a graph. The same graph, options and compiler give the same bytes. */
+export async function compile<I extends Signature, O extends Signature>(
+  graph: Graph<I, O>,
+  options: CompileOptions = {},
+): Promise<Artifact<I, O>> {
+  const compiler = loadCompiler();
+  const plain = simplify(bindSymbols(graph as unknown as Graph, options.symbols ?? {}));
+  plain.verify();
+  const states = stateRows(plain);
+  const built: { name: TargetName; lowered: Lowered; plan: MemoryPlan; object: Uint8Array }[] = [];
+  for (const name of options.targets ?? allTargets) {
+    options.signal?.throwIfAborted();
+    const target = targetOf(name);
+    const lowered = lower(plain, target, states.bytes);
+    const plan = planMemory(lifetimesOf(lowered.calls));
+    const object = await awaitNative(() =>
+      compiler.compile({
+        triple: target.triple,
+        cpu: target.cpu,
+        features: target.features,
+        modules: modulesOf(lowered, plan, target),
+        exports: ["forward", ...lowered.calls.map((_, at) => callSymbol(at))],
+        ...(options.cacheDir === undefined ? {} : { cacheDir: options.cacheDir }),
+      }),
+    );
+    built.push({ name, lowered, plan, object });
+  }
+  const row = (name: string, type: TensorType) => {
+    const shape = staticShape(type.shape);
+    return { name, dtype: type.dtype, shape, bytes: countOf(shape) * bytesOf(type.dtype) };
+  };
+  return packArtifact({
+    manifest: {
+      name: plain.name,
+      provenance: { isochron: version, llvm: compiler.llvmVersion() },
+      inputs: plain.inputs.map(({ name, value }) => row(name, value.type)),
+      outputs: plain.outputs.map(({ name, value }) => row(name, value.type)),
+      states: plain.states.map(({ name, value }, at) => ({ ...row(name, value.type), initial: states.offsets[at]! })),
+      methods: { forward: { symbol: "forward" } },
+    },
+    graph: JSON.stringify({ text: plain.toString() }),
+    weights: weightsOf(plain, states, built[0]?.lowered),
+    targets: built.map(({ name, lowered, plan, object }) => ({
+      name,
+      object,
+      scratchBytes: plan.bytes,
+      kernels: lowered.calls.map(({ label }, at) => ({ symbol: callSymbol(at), name: label })),
+    })),
+  }) as Artifact<I, O>;
+}
+
+interface StateRows {
+  readonly offsets: readonly number[];
+  readonly bytes: number;
+}
+
+/** Initial states come first in the weights. */
+function stateRows(graph: Graph): StateRows {
+  let bytes = 0;
+  const offsets = graph.states.map(({ initial }) => {
+    const offset = bytes;
+    bytes = Math.ceil((bytes + initial.byteLength) / 64) * 64;
+    return offset;
+  });
+  return { offsets, bytes };
+}
+
+function weightsOf(graph: Graph, states: StateRows, lowered: Lowered | undefined): Uint8Array {
+  const weights = new Uint8Array(lowered?.weightsBytes ?? states.bytes);
+  graph.states.forEach(({ initial }, at) => {
+    weights.set(new Uint8Array(initial.buffer, initial.byteOffset, initial.byteLength), states.offsets[at]);
+  });
+  for (const { offset, bytes } of lowered?.weights ?? []) weights.set(bytes, offset);
+  return weights;
+}
+
+function lifetimesOf(calls: readonly KernelCall[]): Lifetime[] {
+  const spans = new Map<Memory, { first: number; last: number }>();
+  calls.forEach(({ operands }, at) => {
+    for (const { memory } of operands) {
+      if (memory.home.kind !== "scratch") continue;
+      const span = spans.get(memory);
+      if (span) span.last = at;
+      else spans.set(memory, { first: at, last: at });
+    }
+  });
+  return [...spans].map(([memory, span]) => ({ memory, ...span }));
+}
+
+function modulesOf({ calls }: Lowered, plan: MemoryPlan, target: Target): { name: string; text: string }[] {
+  const modules = [{ name: "step", text: emitStep("forward", calls, plan, target) }];
+  for (let at = 0; at < calls.length; at += kernelsPerModule) {
+    const part = calls.slice(at, at + kernelsPerModule);
+    modules.push({
+      name: `kernels ${at}`,
+      text: emitModule(
+        part.map((call) => call.kernel),
+        target,
+      ),
+    });
+  }
+  return modules;
+}
+
+/** What `inspect` shows of a graph's way to code: each stage in its own text. */
+export function explain(graph: Graph, targetName: TargetName, symbols: CompileOptions["symbols"] = {}): string {
+  const plain = simplify(bindSymbols(graph, symbols));
+  const lowered = lower(plain, targetOf(targetName), stateRows(plain).bytes);
+  const plan = planMemory(lifetimesOf(lowered.calls));
+  const calls = lowered.calls.map(({ label, operands }, at) => {
+    const show = operands.map(
+      ({ memory, access }) =>
+        `${access === "write" ? "→ " : ""}${memory.home.kind} ${memory.name}: ${showTensorType(memory)}`,
+    );
+    return `  ${String(at).padStart(3)}  ${label}  (${show.join(", ")})`;
+  });
+  return [
+    plain.toString(),
+    "",
+    `kernels for ${targetName}:`,
+    ...calls,
+    "",
+    `scratch, ${plan.bytes} bytes:`,
+    plan.toString(),
+  ].join("\n");
+}

@@ -1,0 +1,144 @@
+// The graph: typed inputs and outputs, constants, states, and nodes in SSA form; prints itself, checks itself.
+import { IsochronError } from "../kernels/index.ts";
+import type { Operator } from "./operators/index.ts";
+import { byteLength, sameShape, showTensorType, type TensorType, type TypedArray } from "./tensor-type.ts";
+
+/** One value; identity is the object. */
+export interface Value {
+  readonly type: TensorType;
+  /** What the user called it, for printing. */
+  readonly hint?: string;
+}
+
+export interface NamedValue {
+  readonly name: string;
+  readonly value: Value;
+}
+
+export interface Constant {
+  readonly name: string;
+  readonly value: Value;
+  readonly data: TypedArray;
+}
+
+/** A mutable tensor: `value` is what a step reads, `next` what it leaves. */
+export interface State {
+  readonly name: string;
+  readonly value: Value;
+  readonly initial: TypedArray;
+  next: Value;
+}
+
+export interface Node {
+  readonly operator: Operator;
+  readonly attributes: unknown;
+  readonly inputs: readonly Value[];
+  readonly output: Value;
+  /** file:line:column in the user's source. */
+  readonly place?: string;
+}
+
+/** The types of a graph's inputs or outputs, by name. */
+export type Signature = { readonly [name: string]: TensorType };
+
+/** A graph, typed by its signature. */
+export class Graph<I extends Signature = Signature, O extends Signature = Signature> {
+  readonly name: string;
+  readonly inputs: readonly NamedValue[];
+  readonly constants: readonly Constant[];
+  readonly states: readonly State[];
+  readonly nodes: readonly Node[];
+  readonly outputs: readonly NamedValue[];
+  /** Only for TypeScript: the signature's types. */
+  declare readonly signature: { readonly inputs: I; readonly outputs: O };
+
+  constructor(parts: Omit<Graph, "signature" | "toString" | "verify">) {
+    this.name = parts.name;
+    this.inputs = parts.inputs;
+    this.constants = parts.constants;
+    this.states = parts.states;
+    this.nodes = parts.nodes;
+    this.outputs = parts.outputs;
+  }
+
+  /** Stable readable text; names are hints, or numbers in order of appearance. */
+  toString(): string {
+    const names = new Map<Value, string>();
+    const used = new Set<string>();
+    const name = (value: Value, wanted: string): string => {
+      let unique = wanted;
+      for (let n = 1; used.has(unique); n++) unique = `${wanted}${n}`;
+      used.add(unique);
+      names.set(value, unique);
+      return unique;
+    };
+    for (const { value, name: given } of this.inputs) name(value, `%${given}`);
+    for (const { value, name: given } of this.constants) name(value, `@${given}`);
+    for (const { value, name: given } of this.states) name(value, `$${given}`);
+    this.nodes.forEach(({ output }, at) => name(output, `%${output.hint ?? at}`));
+    const show = (value: Value) => names.get(value) ?? "%?";
+    const list = (values: readonly NamedValue[]) =>
+      values.map((each) => `${each.name}: ${showTensorType(each.value.type)}`).join(", ");
+    const lines = this.nodes.map((node) => {
+      const attributes = Object.entries(node.attributes as object).map(
+        ([key, value]) => `${key}=${JSON.stringify(value)}`,
+      );
+      const operands = [...node.inputs.map(show), ...attributes].join(", ");
+      return [
+        `  ${show(node.output)} = ${node.operator.name}(${operands})`,
+        `: ${showTensorType(node.output.type)}`,
+      ] as const;
+    });
+    const width = Math.max(0, ...lines.map(([left]) => left.length)) + 1;
+    return [
+      `graph ${this.name}(${list(this.inputs)}) -> (${list(this.outputs)})`,
+      ...this.constants.map(({ value }) => `  const ${show(value)} : ${showTensorType(value.type)}`),
+      ...this.states.map(({ value }) => `  state ${show(value)} : ${showTensorType(value.type)}`),
+      ...lines.map(([left, right]) => `${left.padEnd(width)}${right}`),
+      ...this.states.map((state) => `  ${show(state.value)} := ${show(state.next)}`),
+      `  return ${this.outputs.map((each) => `${each.name}=${show(each.value)}`).join(", ")}`,
+    ].join("\n");
+  }
+
+  /** Checks that every value is defined before it is used, once, and has the type its operator gives. Throws `graph/invalid`. */
+  verify(): void {
+    const defined = new Set<Value>();
+    const fail = (what: string, place?: string): never => {
+      throw new IsochronError("graph/invalid", `graph "${this.name}": ${what}`, {
+        details: this.toString().split("\n"),
+        ...(place === undefined ? {} : { place }),
+      });
+    };
+    const define = (value: Value, what: string) => {
+      if (defined.has(value)) fail(`${what} is defined twice`);
+      defined.add(value);
+    };
+    for (const each of this.inputs) define(each.value, `input ${each.name}`);
+    for (const each of this.constants) {
+      define(each.value, `constant ${each.name}`);
+      if (each.data.byteLength !== byteLength(each.value.type))
+        fail(`constant ${each.name} holds ${each.data.byteLength} bytes`);
+    }
+    for (const each of this.states) define(each.value, `state ${each.name}`);
+    for (const node of this.nodes) {
+      if (node.inputs.some((value) => !defined.has(value)))
+        fail(`${node.operator.name} uses a value before its definition`, node.place);
+      const type = node.operator.infer(
+        node.inputs.map((value) => value.type),
+        node.attributes,
+      );
+      const found = node.output.type;
+      if (type.dtype !== found.dtype || !sameShape(type.shape, found.shape)) {
+        fail(`${node.operator.name} gives ${showTensorType(type)}, not ${showTensorType(found)}`, node.place);
+      }
+      define(node.output, `the result of ${node.operator.name}`);
+    }
+    for (const { name, value } of this.outputs) if (!defined.has(value)) fail(`output ${name} is not defined`);
+    for (const { name, value, next } of this.states) {
+      if (!defined.has(next)) fail(`the next value of state ${name} is not defined`);
+      if (next.type.dtype !== value.type.dtype || !sameShape(next.type.shape, value.type.shape)) {
+        fail(`state ${name} is ${showTensorType(value.type)}, its next value ${showTensorType(next.type)}`);
+      }
+    }
+  }
+}

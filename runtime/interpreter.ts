@@ -1,0 +1,67 @@
+// The graph interpreter: what every graph means, operator by operator, in plain TypeScript.
+import { IsochronError } from "../kernels/index.ts";
+import type { Graph, Signature, Value } from "./graph.ts";
+import type { Nd } from "./operators/index.ts";
+import {
+  type ArrayOf,
+  countOf,
+  newArray,
+  showTensorType,
+  staticShape,
+  type TensorType,
+  type TypedArray,
+} from "./tensor-type.ts";
+
+export type ArraysOf<S extends Signature> = { readonly [K in keyof S]: ArrayOf<S[K]["dtype"]> };
+
+const nd = (type: TensorType, data: TypedArray): Nd => ({ dtype: type.dtype, shape: staticShape(type.shape), data });
+
+/** Interprets one graph, its states kept from step to step. */
+export class Interpreter<I extends Signature, O extends Signature> {
+  readonly graph: Graph<I, O>;
+  #states: TypedArray[];
+
+  constructor(graph: Graph<I, O>) {
+    this.graph = graph;
+    this.#states = graph.states.map((each) => each.initial.slice());
+  }
+
+  /** One step. Throws `interpreter/input` for an array that does not fit its input. */
+  run(inputs: ArraysOf<I>): ArraysOf<O> {
+    const { graph } = this;
+    const values = new Map<Value, Nd>();
+    for (const { name, value } of graph.inputs) {
+      const given = inputs[name];
+      if (given?.length !== countOf(staticShape(value.type.shape))) {
+        throw new IsochronError(
+          "interpreter/input",
+          `input "${name}" is ${showTensorType(value.type)}, and got ${given?.length ?? "no"} elements`,
+        );
+      }
+      values.set(value, nd(value.type, given));
+    }
+    for (const { value, data } of graph.constants) values.set(value, nd(value.type, data));
+    graph.states.forEach(({ value }, at) => {
+      values.set(value, nd(value.type, this.#states[at]!));
+    });
+    for (const node of graph.nodes) {
+      const { type } = node.output;
+      const result = nd(type, newArray(type.dtype, countOf(staticShape(type.shape))));
+      node.operator.evaluate(
+        node.inputs.map((value) => values.get(value)!),
+        node.attributes,
+        result,
+      );
+      values.set(node.output, result);
+    }
+    this.#states = graph.states.map(({ next }) => values.get(next)!.data.slice());
+    return Object.fromEntries(
+      graph.outputs.map(({ name, value }) => [name, values.get(value)!.data]),
+    ) as unknown as ArraysOf<O>;
+  }
+
+  /** Back to the initial states. */
+  reset(): void {
+    this.#states = this.graph.states.map((each) => each.initial.slice());
+  }
+}

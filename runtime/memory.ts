@@ -1,0 +1,67 @@
+// The pieces of memory that kernels read and write, and the plan that lays the temporary ones into one scratch arena.
+import type { Dtype } from "../kernels/index.ts";
+
+/** Where a tensor lives while a step runs. */
+export type Home =
+  | { readonly kind: "input"; readonly index: number }
+  | { readonly kind: "output"; readonly index: number }
+  | { readonly kind: "stateIn"; readonly index: number }
+  | { readonly kind: "stateOut"; readonly index: number }
+  | { readonly kind: "weights"; readonly offset: number }
+  | { readonly kind: "scratch" };
+
+/** A row-major tensor in memory. */
+export interface Memory {
+  readonly home: Home;
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  readonly bytes: number;
+}
+
+/** A temporary tensor and the kernels, first and last, between which its bytes must stay. */
+export interface Lifetime {
+  readonly memory: Memory;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Offsets in the scratch arena. */
+export interface MemoryPlan {
+  readonly bytes: number;
+  readonly placed: readonly (Lifetime & { readonly offset: number })[];
+  /** One line per tensor, in the order of offsets. */
+  toString(): string;
+}
+
+const align = 64;
+const roundUp = (bytes: number): number => Math.ceil(bytes / align) * align;
+
+/** Places each tensor at the lowest offset where nothing lives at the same time, largest first. */
+export function planMemory(lifetimes: readonly Lifetime[]): MemoryPlan {
+  const placed: (Lifetime & { offset: number })[] = [];
+  const order = [...lifetimes].sort((a, b) => b.memory.bytes - a.memory.bytes || a.first - b.first);
+  for (const each of order) {
+    const rivals = placed
+      .filter((other) => other.first <= each.last && each.first <= other.last)
+      .sort((a, b) => a.offset - b.offset);
+    let offset = 0;
+    for (const rival of rivals) {
+      if (offset + each.memory.bytes <= rival.offset) break;
+      offset = Math.max(offset, roundUp(rival.offset + rival.memory.bytes));
+    }
+    placed.push({ ...each, offset });
+  }
+  placed.sort((a, b) => a.offset - b.offset || a.first - b.first);
+  return {
+    bytes: placed.reduce((end, each) => Math.max(end, roundUp(each.offset + each.memory.bytes)), 0),
+    placed,
+    toString: () =>
+      placed
+        .map(
+          ({ offset, memory, first, last }) =>
+            `${String(offset).padStart(9)} +${String(memory.bytes).padEnd(8)} kernels ${first}–${last}  ${memory.name}`,
+        )
+        .join("\n"),
+  };
+}

@@ -1,0 +1,150 @@
+// Matrix products, two-dimensional convolution, and sampling at computed positions.
+import { z } from "zod";
+import { generators } from "../../kernels/index.ts";
+import { broadcastShapes, countOf, showTensorType, staticShape } from "../tensor-type.ts";
+import { indexer } from "./indexing.ts";
+import { operandError, operator } from "./operator.ts";
+
+const none = z.strictObject({});
+const pair = z.tuple([z.int().min(1), z.int().min(1)]).readonly();
+
+/** a[…,m,k] · b[…,k,n] → [...,m,n], batch dimensions broadcast. Floats of one dtype. Error: one rounding per k. */
+export const matmul = operator({
+  name: "matmul",
+  attributes: none,
+  errorUlp: 1,
+  infer([a, b]) {
+    const wrong = (why: string) =>
+      operandError("shape", `matmul of ${showTensorType(a!)} and ${showTensorType(b!)}: ${why}`);
+    if (a!.dtype !== b!.dtype || (a!.dtype !== "f32" && a!.dtype !== "f64"))
+      throw wrong("both must be f32, or both f64");
+    if (a!.shape.length < 2 || b!.shape.length < 2) throw wrong("both need two dimensions or more");
+    const [m, k] = a!.shape.slice(-2);
+    const [k2, n] = b!.shape.slice(-2);
+    if (k !== k2) throw wrong(`the inner dimensions are ${String(k)} and ${String(k2)}`);
+    const batch = broadcastShapes(a!.shape.slice(0, -2), b!.shape.slice(0, -2));
+    if (!batch) throw wrong("the batch dimensions do not broadcast");
+    return { dtype: a!.dtype, shape: [...batch, m!, n!] };
+  },
+  evaluate([a, b], _, result) {
+    const [m, n] = result.shape.slice(-2) as [number, number];
+    const k = a!.shape.at(-1)!;
+    const batch = result.shape.slice(0, -2);
+    const left = indexer(a!.shape.slice(0, -2), batch);
+    const right = indexer(b!.shape.slice(0, -2), batch);
+    for (let i = 0; i < countOf(batch); i++) {
+      const [from, with_] = [left(i) * m * k, right(i) * k * n];
+      for (let row = 0; row < m; row++) {
+        for (let column = 0; column < n; column++) {
+          let total = 0;
+          for (let j = 0; j < k; j++)
+            total += Number(a!.data[from + row * k + j]!) * Number(b!.data[with_ + j * n + column]!);
+          result.data[(i * m + row) * n + column] = total;
+        }
+      }
+    }
+  },
+  lowering: { kind: "matmul" },
+});
+
+/** Attributes of conv2d; the input holds its padding already. */
+export const convolutionAttributes = z.strictObject({ stride: pair, dilation: pair, groups: z.int().min(1) });
+
+/** x[n,c,h,w] * w[o,c/groups,kh,kw] → [n,o,h',w'] without padding. Floats of one dtype. Error: one rounding per tap. */
+export const conv2d = operator({
+  name: "conv2d",
+  attributes: convolutionAttributes,
+  errorUlp: 1,
+  infer([x, w], { stride, dilation, groups }) {
+    const wrong = (why: string) =>
+      operandError("shape", `conv2d of ${showTensorType(x!)} with ${showTensorType(w!)}: ${why}`);
+    if (x!.dtype !== w!.dtype || (x!.dtype !== "f32" && x!.dtype !== "f64"))
+      throw wrong("both must be f32, or both f64");
+    if (x!.shape.length !== 4 || w!.shape.length !== 4)
+      throw wrong("the input is [n,c,h,w] and the weight [o,c,kh,kw]");
+    const [n, c, ...plane] = staticShape(x!.shape) as [number, number, ...number[]];
+    const [o, i, ...kernel] = staticShape(w!.shape) as [number, number, ...number[]];
+    if (c !== i * groups || o % groups !== 0)
+      throw wrong(`${c} channels in ${groups} groups do not fit a weight for ${i}`);
+    const out = plane.map((size, d) => Math.floor((size - dilation[d]! * (kernel[d]! - 1) - 1) / stride[d]!) + 1);
+    if (out.some((size) => size < 1)) throw wrong("the kernel is larger than the padded input");
+    return { dtype: x!.dtype, shape: [n, o, ...out] };
+  },
+  evaluate([x, w], { stride, dilation, groups }, result) {
+    const [, channels, height, width] = x!.shape as [number, number, number, number];
+    const [, inner, kh, kw] = w!.shape as [number, number, number, number];
+    const [n, o, oh, ow] = result.shape as [number, number, number, number];
+    let at = 0;
+    for (let b = 0; b < n; b++)
+      for (let c = 0; c < o; c++)
+        for (let y = 0; y < oh; y++)
+          for (let xx = 0; xx < ow; xx++) {
+            const first = Math.floor(c / (o / groups)) * inner;
+            let total = 0;
+            for (let i = 0; i < inner; i++)
+              for (let ky = 0; ky < kh; ky++)
+                for (let kx = 0; kx < kw; kx++) {
+                  const row = y * stride[0] + ky * dilation[0];
+                  const column = xx * stride[1] + kx * dilation[1];
+                  total +=
+                    Number(x!.data[((b * channels + first + i) * height + row) * width + column]!) *
+                    Number(w!.data[((c * inner + i) * kh + ky) * kw + kx]!);
+                }
+            result.data[at++] = total;
+          }
+  },
+  lowering: { kind: "conv2d" },
+});
+
+const clampTo = (value: number, low: number, high: number): number =>
+  value <= low ? low : value >= high ? high : value;
+
+/** Bilinear samples of image[h,w] at grid[…,2] of pixel positions (x, y). f32. Error: 8 ulp of the largest pixel around. */
+export const gridSample = operator({
+  name: "gridSample",
+  attributes: z.strictObject({ outside: z.enum(["zeros", "border"]) }),
+  errorUlp: 8,
+  infer([image, grid]) {
+    if (image!.dtype !== "f32" || grid!.dtype !== "f32" || image!.shape.length !== 2 || grid!.shape.at(-1) !== 2) {
+      throw operandError(
+        "shape",
+        `gridSample of ${showTensorType(image!)} at ${showTensorType(grid!)}`,
+        "the image is f32[h,w], the grid f32[…,2] of pixel positions (x, y)",
+      );
+    }
+    return { dtype: "f32", shape: grid!.shape.slice(0, -1) };
+  },
+  evaluate([image, grid], { outside }, result) {
+    const [height, width] = image!.shape as [number, number];
+    const pixel = (r: number, c: number): number => {
+      const inside = r >= 0 && r < height && c >= 0 && c < width;
+      if (!inside && outside === "zeros") return 0;
+      return Number(image!.data[clampTo(r, 0, height - 1) * width + clampTo(c, 0, width - 1)]!);
+    };
+    const split = (position: number, size: number) => {
+      const at = outside === "border" ? clampTo(position, 0, size - 1) : clampTo(position, -1, size);
+      return { low: Number.isNaN(at) ? 0 : Math.floor(at), fraction: at - Math.floor(at) };
+    };
+    for (let i = 0; i < result.data.length; i++) {
+      const x = split(Number(grid!.data[2 * i]!), width);
+      const y = split(Number(grid!.data[2 * i + 1]!), height);
+      const row = (r: number) => {
+        const a = pixel(r, x.low);
+        return a + x.fraction * (pixel(r, x.low + 1) - a);
+      };
+      const top = row(y.low);
+      result.data[i] = top + y.fraction * (row(y.low + 1) - top);
+    }
+  },
+  lowering: {
+    kind: "source",
+    inMemory: [0],
+    source: ([image, grid], { outside }) =>
+      generators.bilinear(
+        image as generators.View,
+        generators.coordinate(grid!, 0),
+        generators.coordinate(grid!, 1),
+        outside,
+      ),
+  },
+});

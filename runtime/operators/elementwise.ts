@@ -1,0 +1,286 @@
+// Operators that work element by element: arithmetic, comparison, choice, conversion, elementary functions.
+import { z } from "zod";
+import { type Dtype, dtypes, type Expression, functions, generators, loop } from "../../kernels/index.ts";
+import { broadcastShapes, type Shape, showShape, showTensorType, type TensorType } from "../tensor-type.ts";
+import { indexer } from "./indexing.ts";
+import { type Nd, type Operator, operandError, operator } from "./operator.ts";
+
+const none = z.strictObject({});
+type Kind = "float" | "integer" | "bool";
+
+export const kindOf = (dtype: Dtype): Kind =>
+  dtype === "bool" ? "bool" : dtype === "f32" || dtype === "f64" ? "float" : "integer";
+
+interface Meaning {
+  /** On float elements, in float64; bool operands and results are 0 and 1. */
+  readonly float?: (...operands: number[]) => number;
+  /** On integer elements, exactly; the result wraps to its type. */
+  readonly integer?: (...operands: bigint[]) => bigint;
+  readonly bool?: (...operands: number[]) => number;
+}
+
+const allShapes = (name: string, operands: readonly TensorType[]): Shape =>
+  operands.reduce<Shape>((shape, { shape: next }) => {
+    const joined = broadcastShapes(shape, next);
+    if (joined) return joined;
+    throw operandError(
+      "shape",
+      `${name} of ${operands.map(showTensorType).join(" and ")}: the shapes do not broadcast`,
+      `${showShape(shape)} and ${showShape(next)} must agree from the right, or be 1`,
+    );
+  }, []);
+
+const sameDtype = (name: string, operands: readonly TensorType[]): Dtype => {
+  const [first] = operands;
+  if (operands.some(({ dtype }) => dtype !== first!.dtype)) {
+    throw operandError(
+      "dtype",
+      `${name} of ${operands.map(showTensorType).join(" and ")}: the dtypes differ`,
+      "convert one side with .cast()",
+    );
+  }
+  return first!.dtype;
+};
+
+/** Reads elements of broadcast operands at one index of the result. */
+const readers = (operands: readonly Nd[], shape: readonly number[]) =>
+  operands.map((each) => indexer(each.shape, shape));
+
+function evaluateElementwise(operands: readonly Nd[], kind: Kind, meaning: Meaning, result: Nd): void {
+  const at = readers(operands, result.shape);
+  const { data } = result;
+  if (kind === "integer") {
+    const f = meaning.integer!;
+    const big = data instanceof BigInt64Array || data instanceof BigUint64Array;
+    for (let i = 0; i < data.length; i++) {
+      const value = f(...operands.map((each, o) => BigInt(each.data[at[o]!(i)]!)));
+      if (big) data[i] = value;
+      else data[i] = Number(BigInt.asIntN(64, value) & 0xffffffffn);
+    }
+    return;
+  }
+  const f = kind === "bool" ? meaning.bool! : meaning.float!;
+  for (let i = 0; i < data.length; i++) data[i] = f(...operands.map((each, o) => Number(each.data[at[o]!(i)]!)));
+}
+
+interface Elementwise extends Meaning {
+  readonly arity: number;
+  readonly result?: "bool";
+  readonly expression: (...operands: Expression[]) => Expression;
+  readonly errorUlp?: number;
+}
+
+function elementwise(name: string, { arity, result, expression, errorUlp = 0, ...meaning }: Elementwise): Operator {
+  return operator({
+    name,
+    attributes: none,
+    errorUlp,
+    infer(operands) {
+      if (operands.length !== arity)
+        throw operandError("arity", `${name} takes ${arity} operands, not ${operands.length}`);
+      const dtype = sameDtype(name, operands);
+      if (!meaning[kindOf(dtype)])
+        throw operandError("dtype", `${name} is not defined on ${dtype}`, "convert the operand with .cast()");
+      return { dtype: result ?? dtype, shape: allShapes(name, operands) };
+    },
+    evaluate: (operands, _, out) => evaluateElementwise(operands, kindOf(operands[0]!.dtype), meaning, out),
+    lowering: { kind: "pointwise", expression: (operands) => expression(...operands) },
+  });
+}
+
+const numeric = (
+  name: string,
+  expression: Elementwise["expression"],
+  float: (a: number, b: number) => number,
+  integer: (a: bigint, b: bigint) => bigint,
+) =>
+  elementwise(name, {
+    arity: 2,
+    expression,
+    float: float as Meaning["float"] & {},
+    integer: integer as Meaning["integer"] & {},
+  });
+
+const divide = (a: bigint, b: bigint): bigint => (b === 0n ? 0n : a / b);
+
+const comparison = (
+  name: string,
+  expression: Elementwise["expression"],
+  test: (a: number | bigint, b: number | bigint) => boolean,
+): Operator =>
+  elementwise(name, {
+    arity: 2,
+    result: "bool",
+    expression,
+    float: (a, b) => Number(test(a!, b!)),
+    integer: (a, b) => BigInt(test(a!, b!)),
+    bool: (a, b) => Number(test(a!, b!)),
+  });
+
+const floatFunction = (
+  name: string,
+  expression: (x: Expression) => Expression,
+  float: (x: number) => number,
+  errorUlp: number,
+): Operator =>
+  elementwise(name, {
+    arity: 1,
+    expression: expression as Elementwise["expression"],
+    float: float as Meaning["float"] & {},
+    errorUlp,
+  });
+
+const roundHalfEven = (x: number): number => {
+  const low = Math.floor(x);
+  const up = x - low;
+  if (up < 0.5 || Number.isNaN(x) || !Number.isFinite(x)) return up < 0.5 ? (Object.is(x, -0) ? x : low) : x;
+  if (up > 0.5) return Object.is(low + 1, 0) && x < 0 ? -0 : low + 1;
+  const even = low % 2 === 0 ? low : low + 1;
+  return even === 0 && x < 0 ? -0 : even;
+};
+
+const { maximum, minimum } = generators;
+const integerMax = (a: bigint, b: bigint): bigint => (a < b ? b : a);
+const integerMin = (a: bigint, b: bigint): bigint => (a > b ? b : a);
+/** NaN wins; of two zeros the first stays. */
+const floatMax = (a: number, b: number): number => (Number.isNaN(b) ? b : a < b ? b : a);
+const floatMin = (a: number, b: number): number => (Number.isNaN(b) ? b : a > b ? b : a);
+
+export const add = numeric(
+  "add",
+  loop.add as Elementwise["expression"],
+  (a, b) => a + b,
+  (a, b) => a + b,
+);
+export const sub = numeric(
+  "sub",
+  loop.sub as Elementwise["expression"],
+  (a, b) => a - b,
+  (a, b) => a - b,
+);
+export const mul = numeric(
+  "mul",
+  loop.mul as Elementwise["expression"],
+  (a, b) => a * b,
+  (a, b) => a * b,
+);
+/** Integer division truncates; by zero it gives 0. */
+export const div = numeric("div", loop.div as Elementwise["expression"], (a, b) => a / b, divide);
+export const max = numeric("max", maximum as Elementwise["expression"], floatMax, integerMax);
+export const min = numeric("min", minimum as Elementwise["expression"], floatMin, integerMin);
+export const neg = elementwise("neg", {
+  arity: 1,
+  expression: loop.neg as Elementwise["expression"],
+  float: (a) => -a!,
+  integer: (a) => -a!,
+});
+export const abs = elementwise("abs", {
+  arity: 1,
+  expression: loop.abs as Elementwise["expression"],
+  float: (a) => Math.abs(a!),
+  integer: (a) => (a! < 0n ? -a! : a!),
+});
+
+export const equal = comparison("equal", loop.eq as Elementwise["expression"], (a, b) => a === b);
+export const notEqual = comparison("notEqual", loop.ne as Elementwise["expression"], (a, b) => a !== b);
+export const less = comparison("less", loop.lt as Elementwise["expression"], (a, b) => a < b);
+export const lessEqual = comparison("lessEqual", loop.le as Elementwise["expression"], (a, b) => a <= b);
+export const greater = comparison("greater", loop.gt as Elementwise["expression"], (a, b) => a > b);
+export const greaterEqual = comparison("greaterEqual", loop.ge as Elementwise["expression"], (a, b) => a >= b);
+
+export const logicalAnd = elementwise("logicalAnd", {
+  arity: 2,
+  expression: loop.and as Elementwise["expression"],
+  bool: (a, b) => a! & b!,
+});
+export const logicalOr = elementwise("logicalOr", {
+  arity: 2,
+  expression: loop.or as Elementwise["expression"],
+  bool: (a, b) => a! | b!,
+});
+export const logicalNot = elementwise("logicalNot", {
+  arity: 1,
+  expression: loop.not as Elementwise["expression"],
+  bool: (a) => 1 - a!,
+});
+
+export const sqrt = floatFunction("sqrt", loop.sqrt, Math.sqrt, 0);
+export const floor = floatFunction("floor", loop.floor, Math.floor, 0);
+export const ceil = floatFunction("ceil", loop.ceil, Math.ceil, 0);
+/** To the nearest integer, halves to even. */
+export const round = floatFunction("round", loop.roundEven, roundHalfEven, 0);
+export const exp = floatFunction("exp", functions.exp, Math.exp, 2);
+export const log = floatFunction("log", functions.log, Math.log, 2);
+export const tanh = floatFunction("tanh", functions.tanh, Math.tanh, 3);
+export const sigmoid = floatFunction(
+  "sigmoid",
+  functions.sigmoid,
+  (x) => (x < 0 ? Math.exp(x) / (1 + Math.exp(x)) : 1 / (1 + Math.exp(-x))),
+  4,
+);
+export const atan = floatFunction("atan", functions.atan, Math.atan, 2);
+export const atan2 = elementwise("atan2", {
+  arity: 2,
+  expression: functions.atan2 as Elementwise["expression"],
+  float: (y, x) => Math.atan2(y!, x!),
+  errorUlp: 3,
+});
+
+/** condition ? a : b. condition: bool; a, b: one dtype. */
+export const where = operator({
+  name: "where",
+  attributes: none,
+  errorUlp: 0,
+  infer([condition, a, b]) {
+    if (condition!.dtype !== "bool")
+      throw operandError("dtype", `where needs a bool condition, not ${showTensorType(condition!)}`);
+    return { dtype: sameDtype("where", [a!, b!]), shape: allShapes("where", [condition!, a!, b!]) };
+  },
+  evaluate(operands, _, result) {
+    const [condition, a, b] = operands as [Nd, Nd, Nd];
+    const at = readers(operands, result.shape);
+    for (let i = 0; i < result.data.length; i++) {
+      result.data[i] = condition.data[at[0]!(i)] ? a.data[at[1]!(i)]! : b.data[at[2]!(i)]!;
+    }
+  },
+  lowering: { kind: "pointwise", expression: ([condition, a, b]) => loop.select(condition!, a!, b!) },
+});
+
+const limits = (dtype: Dtype): readonly [bigint, bigint] => {
+  const bits = BigInt(Number(dtype.slice(1)));
+  return dtype.startsWith("u") ? [0n, 2n ** bits - 1n] : [-(2n ** (bits - 1n)), 2n ** (bits - 1n) - 1n];
+};
+
+/** A float to an integer: truncated, saturated, NaN to 0. */
+function toInteger(value: number, dtype: Dtype): bigint {
+  if (Number.isNaN(value)) return 0n;
+  const [low, high] = limits(dtype);
+  if (value === Infinity) return high;
+  if (value === -Infinity) return low;
+  const whole = BigInt(Math.trunc(value));
+  return whole < low ? low : whole > high ? high : whole;
+}
+
+/** Another dtype: floats truncate and saturate to integers, integers wrap, bool is 0 or 1. */
+export const cast = operator({
+  name: "cast",
+  attributes: z.strictObject({ dtype: z.enum(dtypes) }),
+  errorUlp: 0,
+  infer: ([x], { dtype }) => ({ dtype, shape: x!.shape }),
+  evaluate([x], { dtype }, { data }) {
+    const from = kindOf(x!.dtype);
+    const to = kindOf(dtype);
+    const big = data instanceof BigInt64Array || data instanceof BigUint64Array;
+    for (let i = 0; i < data.length; i++) {
+      const value = x!.data[i]!;
+      if (to === "bool") data[i] = value ? 1 : 0;
+      else if (to === "float") data[i] = Number(value);
+      else {
+        const whole = from === "float" ? toInteger(Number(value), dtype) : BigInt(value);
+        if (big) data[i] = whole;
+        else data[i] = Number(whole & 0xffffffffn);
+      }
+    }
+  },
+  lowering: { kind: "pointwise", expression: ([x], { dtype }) => loop.convert(x!, dtype) },
+});

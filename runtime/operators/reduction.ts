@@ -1,0 +1,115 @@
+// Reductions over dimensions, and the positions of extremes.
+import { z } from "zod";
+import type { generators } from "../../kernels/index.ts";
+import { showTensorType, type TensorType } from "../tensor-type.ts";
+import { kindOf } from "./elementwise.ts";
+import { ravel, unravel } from "./indexing.ts";
+import { type Nd, type Operator, operandError, operator } from "./operator.ts";
+
+const attributes = z.strictObject({ axes: z.array(z.int().min(0)).readonly(), keepDims: z.boolean() });
+type Attributes = z.infer<typeof attributes>;
+
+function reducedType(name: string, x: TensorType, { axes, keepDims }: Attributes): TensorType {
+  if (axes.some((axis) => axis >= x.shape.length) || new Set(axes).size !== axes.length) {
+    throw operandError(
+      "axes",
+      `${name} of ${showTensorType(x)} over dimensions [${axes}]`,
+      `name dimensions from 0 to ${x.shape.length - 1}, each once`,
+    );
+  }
+  const shape = keepDims
+    ? x.shape.map((each, d) => (axes.includes(d) ? 1 : each))
+    : x.shape.filter((_, d) => !axes.includes(d));
+  return { dtype: x.dtype, shape };
+}
+
+/** Visits every element with the position of its result. */
+function forEachElement(
+  x: Nd,
+  axes: readonly number[],
+  visit: (result: number, element: number, index: readonly number[]) => void,
+): void {
+  const keptShape = x.shape.filter((_, d) => !axes.includes(d));
+  for (let i = 0; i < x.data.length; i++) {
+    const index = unravel(i, x.shape);
+    visit(
+      ravel(
+        index.filter((_, d) => !axes.includes(d)),
+        keptShape,
+      ),
+      i,
+      index,
+    );
+  }
+}
+
+interface Reduction {
+  readonly float?: { readonly start: number; readonly step: (a: number, v: number) => number };
+  readonly integer?: { readonly start: bigint | undefined; readonly step: (a: bigint, v: bigint) => bigint };
+  readonly bool?: { readonly start: number; readonly step: (a: number, v: number) => number };
+  readonly errorUlp: number;
+}
+
+function reduction(name: generators.ReducerName, { errorUlp, ...meaning }: Reduction): Operator {
+  return operator({
+    name,
+    attributes,
+    errorUlp,
+    infer([x], attributes) {
+      if (!meaning[kindOf(x!.dtype)]) throw operandError("dtype", `${name} is not defined on ${x!.dtype}`);
+      return reducedType(name, x!, attributes);
+    },
+    evaluate([x], { axes }, { data }) {
+      if (kindOf(x!.dtype) === "integer") {
+        const { start, step } = meaning.integer!;
+        const sums = new Map<number, bigint>();
+        forEachElement(x!, axes, (to, from) => {
+          const value = BigInt(x!.data[from]!);
+          const before = sums.get(to) ?? start;
+          sums.set(to, before === undefined ? value : step(before, value));
+        });
+        const big = data instanceof BigInt64Array || data instanceof BigUint64Array;
+        for (let i = 0; i < data.length; i++) {
+          const value = sums.get(i) ?? start ?? 0n;
+          if (big) data[i] = value;
+          else data[i] = Number(BigInt.asUintN(32, value));
+        }
+        return;
+      }
+      const { start, step } = (kindOf(x!.dtype) === "bool" ? meaning.bool : meaning.float)!;
+      const sums = new Float64Array(data.length).fill(start);
+      forEachElement(x!, axes, (to, from) => {
+        sums[to] = step(sums[to]!, Number(x!.data[from]!));
+      });
+      for (let i = 0; i < data.length; i++) data[i] = sums[i]!;
+    },
+    lowering: { kind: "reduce", reducer: name, axes: ({ axes }) => axes },
+  });
+}
+
+const nanWins = (pick: (a: number, v: number) => boolean) => (a: number, v: number) =>
+  Number.isNaN(v) || pick(a, v) ? v : a;
+
+/** Σ x; error grows with the square root to the length of the sum: `errorUlp` is per addend. */
+export const sum = reduction("sum", {
+  float: { start: 0, step: (a, v) => a + v },
+  integer: { start: 0n, step: (a, v) => a + v },
+  errorUlp: 1,
+});
+export const prod = reduction("prod", {
+  float: { start: 1, step: (a, v) => a * v },
+  integer: { start: 1n, step: (a, v) => a * v },
+  errorUlp: 1,
+});
+export const reduceMax = reduction("max", {
+  float: { start: -Infinity, step: nanWins((a, v) => v > a) },
+  integer: { start: undefined, step: (a, v) => (v > a ? v : a) },
+  errorUlp: 0,
+});
+export const reduceMin = reduction("min", {
+  float: { start: Infinity, step: nanWins((a, v) => v < a) },
+  integer: { start: undefined, step: (a, v) => (v < a ? v : a) },
+  errorUlp: 0,
+});
+export const any = reduction("any", { bool: { start: 0, step: (a, v) => a | v }, errorUlp: 0 });
+export const all = reduction("all", { bool: { start: 1, step: (a, v) => a & v }, errorUlp: 0 });

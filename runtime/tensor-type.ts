@@ -1,0 +1,145 @@
+// Tensor types: element type and shape, with dimensions that are known, named, or bounded.
+import { bytesOf, type Dtype, IsochronError } from "../kernels/index.ts";
+
+/** A dimension whose size is given when the graph is compiled. */
+export interface SymbolDimension {
+  readonly kind: "symbol";
+  readonly name: string;
+}
+
+/** A dimension with a maximum, whose actual count is known only at run time. */
+export interface BoundedDimension {
+  readonly kind: "bounded";
+  readonly name: string;
+  readonly max: number;
+}
+
+export type Dimension = number | SymbolDimension | BoundedDimension;
+export type Shape = readonly Dimension[];
+
+/** Type of a tensor; the element type is part of the TypeScript type. */
+export interface TensorType<D extends Dtype = Dtype> {
+  readonly dtype: D;
+  readonly shape: Shape;
+}
+
+/** The typed array that holds elements of a dtype; bool is bytes 0 and 1. */
+export type ArrayOf<D extends Dtype> = D extends "f32"
+  ? Float32Array
+  : D extends "f64"
+    ? Float64Array
+    : D extends "i64"
+      ? BigInt64Array
+      : D extends "u64"
+        ? BigUint64Array
+        : D extends "i32"
+          ? Int32Array
+          : D extends "u32"
+            ? Uint32Array
+            : D extends "i16"
+              ? Int16Array
+              : D extends "u16"
+                ? Uint16Array
+                : D extends "i8"
+                  ? Int8Array
+                  : Uint8Array;
+
+export type TypedArray = ArrayOf<Dtype>;
+
+const arrays = {
+  bool: Uint8Array,
+  u8: Uint8Array,
+  i8: Int8Array,
+  u16: Uint16Array,
+  i16: Int16Array,
+  u32: Uint32Array,
+  i32: Int32Array,
+  u64: BigUint64Array,
+  i64: BigInt64Array,
+  f32: Float32Array,
+  f64: Float64Array,
+} as const;
+
+/** A zeroed array of `length` elements. */
+export const newArray = <D extends Dtype>(dtype: D, length: number): ArrayOf<D> =>
+  new arrays[dtype](length) as ArrayOf<D>;
+
+/** An array from numbers, rounded and wrapped as the dtype does. */
+export function arrayFrom<D extends Dtype>(dtype: D, values: readonly (number | bigint | boolean)[]): ArrayOf<D> {
+  const array: TypedArray = newArray<Dtype>(dtype, values.length);
+  values.forEach((value, at) => {
+    if (array instanceof BigInt64Array || array instanceof BigUint64Array) {
+      array[at] = typeof value === "bigint" ? value : BigInt(Math.trunc(Number(value)));
+    } else array[at] = Number(value);
+  });
+  return array as ArrayOf<D>;
+}
+
+/** The type `dtype[shape]`. */
+export function tensor<D extends Dtype>(dtype: D, shape: Shape): TensorType<D> {
+  for (const size of shape) {
+    if (typeof size === "number" && (!Number.isInteger(size) || size < 0)) {
+      throw new IsochronError("tensor/shape", `${size} is not a dimension`, {
+        help: "dimensions are whole numbers from 0",
+      });
+    }
+  }
+  return { dtype, shape };
+}
+
+/** A named dimension, bound by `compile(graph, { symbols })`. */
+export const sym = (name: string): SymbolDimension => ({ kind: "symbol", name });
+
+/** A dimension of at most `max`. */
+export const bounded = (name: string, max: number): BoundedDimension => ({ kind: "bounded", name, max });
+
+export function showDimension(dimension: Dimension): string {
+  if (typeof dimension === "number") return String(dimension);
+  return dimension.kind === "symbol" ? dimension.name : `${dimension.name}≤${dimension.max}`;
+}
+
+export const showShape = (shape: Shape): string => `[${shape.map(showDimension).join(",")}]`;
+
+/** `f32[120,160]`; a scalar is `f32`. */
+export const showTensorType = ({ dtype, shape }: TensorType): string =>
+  shape.length === 0 ? dtype : `${dtype}${showShape(shape)}`;
+
+export function sameDimension(a: Dimension, b: Dimension): boolean {
+  if (typeof a === "number" || typeof b === "number") return a === b;
+  return a.kind === b.kind && a.name === b.name && (a.kind === "symbol" || (b.kind === "bounded" && a.max === b.max));
+}
+
+export const sameShape = (a: Shape, b: Shape): boolean =>
+  a.length === b.length && a.every((each, d) => sameDimension(each, b[d]!));
+
+/** The shape as numbers. Throws `compile/unbound-dimension` where a dimension is still a name or a bound. */
+export function staticShape(shape: Shape): number[] {
+  return shape.map((dimension) => {
+    if (typeof dimension === "number") return dimension;
+    throw new IsochronError("compile/unbound-dimension", `dimension "${showDimension(dimension)}" has no size`, {
+      help:
+        dimension.kind === "symbol"
+          ? `give it one: compile(graph, { symbols: { ${dimension.name}: … } })`
+          : "bounded dimensions cannot be compiled by this version; use the maximum and a count of your own",
+    });
+  });
+}
+
+export const countOf = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
+
+/** Bytes of a tensor of static shape. */
+export const byteLength = (type: TensorType): number => countOf(staticShape(type.shape)) * bytesOf(type.dtype);
+
+/** The shape of two operands together (NumPy's rule), or undefined where they do not fit. */
+export function broadcastShapes(a: Shape, b: Shape): Shape | undefined {
+  const rank = Math.max(a.length, b.length);
+  const result: Dimension[] = [];
+  for (let d = 0; d < rank; d++) {
+    const left = a[a.length - rank + d] ?? 1;
+    const right = b[b.length - rank + d] ?? 1;
+    if (left === 1) result.push(right);
+    else if (right === 1 || sameDimension(left, right)) result.push(left);
+    else return undefined;
+  }
+  return result;
+}

@@ -1,0 +1,271 @@
+// The functional tensor API that functions under trace are written in.
+import type { Dtype } from "../kernels/index.ts";
+import type { Value } from "./graph.ts";
+import { operators } from "./operators/index.ts";
+import { currentRecorder } from "./recorder.ts";
+import { type ArrayOf, arrayFrom, countOf, staticShape, type TensorType } from "./tensor-type.ts";
+
+/** An operand: a tensor, or a number that takes the dtype of the tensor beside it. */
+export type Operand<D extends Dtype = Dtype> = Tensor<D> | number;
+
+interface ReduceOptions {
+  readonly keepDims?: boolean;
+}
+
+/** A symbolic tensor; each method adds an operator to the trace. */
+export class Tensor<D extends Dtype = Dtype> {
+  readonly value: Value;
+  /** Only for TypeScript: the element type. */
+  declare readonly dtypeOf: D;
+
+  constructor(value: Value) {
+    this.value = value;
+  }
+
+  get type(): TensorType<D> {
+    return this.value.type as TensorType<D>;
+  }
+  get dtype(): D {
+    return this.type.dtype;
+  }
+  /** The shape as numbers; throws where a dimension is not known yet. */
+  get shape(): number[] {
+    return staticShape(this.type.shape);
+  }
+
+  #apply<R extends Dtype>(
+    name: keyof typeof operators,
+    others: readonly Operand[],
+    attributes: unknown = {},
+  ): Tensor<R> {
+    const operands = [
+      this.value,
+      ...others.map((each) => (typeof each === "number" ? constant(each, this.dtype).value : each.value)),
+    ];
+    return new Tensor<R>(currentRecorder().apply(operators[name], operands, attributes));
+  }
+
+  add(other: Operand<D>): Tensor<D> {
+    return this.#apply("add", [other]);
+  }
+  sub(other: Operand<D>): Tensor<D> {
+    return this.#apply("sub", [other]);
+  }
+  mul(other: Operand<D>): Tensor<D> {
+    return this.#apply("mul", [other]);
+  }
+  div(other: Operand<D>): Tensor<D> {
+    return this.#apply("div", [other]);
+  }
+  /** The larger of each pair; NaN wins. */
+  maximum(other: Operand<D>): Tensor<D> {
+    return this.#apply("max", [other]);
+  }
+  /** The smaller of each pair; NaN wins. */
+  minimum(other: Operand<D>): Tensor<D> {
+    return this.#apply("min", [other]);
+  }
+  clamp(low: Operand<D>, high: Operand<D>): Tensor<D> {
+    return this.maximum(low).minimum(high);
+  }
+  relu(): Tensor<D> {
+    return this.maximum(0);
+  }
+  neg(): Tensor<D> {
+    return this.#apply("neg", []);
+  }
+  abs(): Tensor<D> {
+    return this.#apply("abs", []);
+  }
+  sqrt(): Tensor<D> {
+    return this.#apply("sqrt", []);
+  }
+  floor(): Tensor<D> {
+    return this.#apply("floor", []);
+  }
+  ceil(): Tensor<D> {
+    return this.#apply("ceil", []);
+  }
+  round(): Tensor<D> {
+    return this.#apply("round", []);
+  }
+  exp(): Tensor<D> {
+    return this.#apply("exp", []);
+  }
+  log(): Tensor<D> {
+    return this.#apply("log", []);
+  }
+  tanh(): Tensor<D> {
+    return this.#apply("tanh", []);
+  }
+  sigmoid(): Tensor<D> {
+    return this.#apply("sigmoid", []);
+  }
+  atan(): Tensor<D> {
+    return this.#apply("atan", []);
+  }
+  /** The angle of (x, this). */
+  atan2(x: Operand<D>): Tensor<D> {
+    return this.#apply("atan2", [x]);
+  }
+
+  equal(other: Operand<D>): Tensor<"bool"> {
+    return this.#apply("equal", [other]);
+  }
+  notEqual(other: Operand<D>): Tensor<"bool"> {
+    return this.#apply("notEqual", [other]);
+  }
+  less(other: Operand<D>): Tensor<"bool"> {
+    return this.#apply("less", [other]);
+  }
+  lessEqual(other: Operand<D>): Tensor<"bool"> {
+    return this.#apply("lessEqual", [other]);
+  }
+  greater(other: Operand<D>): Tensor<"bool"> {
+    return this.#apply("greater", [other]);
+  }
+  greaterEqual(other: Operand<D>): Tensor<"bool"> {
+    return this.#apply("greaterEqual", [other]);
+  }
+  and(other: Tensor<"bool">): Tensor<"bool"> {
+    return this.#apply("logicalAnd", [other]);
+  }
+  or(other: Tensor<"bool">): Tensor<"bool"> {
+    return this.#apply("logicalOr", [other]);
+  }
+  not(): Tensor<"bool"> {
+    return this.#apply("logicalNot", []);
+  }
+
+  cast<R extends Dtype>(dtype: R): Tensor<R> {
+    return this.#apply("cast", [], { dtype });
+  }
+  reshape(shape: readonly number[]): Tensor<D> {
+    return this.#apply("reshape", [], { shape });
+  }
+  transpose(axes: readonly number[] = this.shape.map((_, d) => this.shape.length - 1 - d)): Tensor<D> {
+    return this.#apply("transpose", [], { axes });
+  }
+  broadcastTo(shape: readonly number[]): Tensor<D> {
+    return this.#apply("broadcastTo", [], { shape });
+  }
+  /** A box of the tensor: per dimension [start, end] or [start, end, step]; missing dimensions are kept whole. */
+  slice(...ranges: readonly (readonly [number, number] | readonly [number, number, number])[]): Tensor<D> {
+    const { shape } = this;
+    const of = (at: 0 | 1 | 2, otherwise: (size: number) => number) =>
+      shape.map((size, d) => ranges[d]?.[at] ?? otherwise(size));
+    return this.#apply("slice", [], { starts: of(0, () => 0), ends: of(1, (size) => size), steps: of(2, () => 1) });
+  }
+  pad(before: readonly number[], after: readonly number[], value = 0): Tensor<D> {
+    return this.#apply("pad", [], { before, after, value });
+  }
+
+  #reduce(
+    name: keyof typeof operators,
+    axes: readonly number[] | undefined,
+    { keepDims = false }: ReduceOptions,
+  ): Tensor<D> {
+    return this.#apply(name, [], { axes: axes ?? this.shape.map((_, d) => d), keepDims });
+  }
+  sum(axes?: readonly number[], options: ReduceOptions = {}): Tensor<D> {
+    return this.#reduce("sum", axes, options);
+  }
+  mean(axes?: readonly number[], options: ReduceOptions = {}): Tensor<D> {
+    const { shape } = this;
+    return this.sum(axes, options).div(countOf((axes ?? shape.map((_, d) => d)).map((axis) => shape[axis] ?? 1)));
+  }
+  prod(axes?: readonly number[], options: ReduceOptions = {}): Tensor<D> {
+    return this.#reduce("prod", axes, options);
+  }
+  max(axes?: readonly number[], options: ReduceOptions = {}): Tensor<D> {
+    return this.#reduce("reduceMax", axes, options);
+  }
+  min(axes?: readonly number[], options: ReduceOptions = {}): Tensor<D> {
+    return this.#reduce("reduceMin", axes, options);
+  }
+  /** e^x / Σ e^x along one dimension. */
+  softmax(axis: number): Tensor<D> {
+    const e = this.sub(this.max([axis], { keepDims: true })).exp();
+    return e.div(e.sum([axis], { keepDims: true }));
+  }
+  matmul(other: Tensor<D>): Tensor<D> {
+    return this.#apply("matmul", [other]);
+  }
+}
+
+/** A tensor known now: a number, a flat list with a shape, or a typed array. */
+export function constant<D extends Dtype>(
+  data: number | readonly number[] | ArrayOf<D>,
+  dtype: D,
+  shape?: readonly number[],
+  name?: string,
+): Tensor<D> {
+  const values = typeof data === "number" ? [data] : Array.from(data as ArrayLike<number | bigint>);
+  const dimensions = shape ?? (typeof data === "number" ? [] : [values.length]);
+  const recorder = currentRecorder();
+  return new Tensor<D>(recorder.constant({ dtype, shape: dimensions }, arrayFrom(dtype, values), name));
+}
+
+/** 0, 1, 2, … as a vector, or along `axis` of a shape. */
+export const iota = <D extends Dtype>(dtype: D, shape: readonly number[], axis = shape.length - 1): Tensor<D> =>
+  new Tensor<D>(currentRecorder().apply(operators.iota, [], { dtype, shape, axis }));
+
+/** condition ? a : b, element by element. */
+export const where = <D extends Dtype>(condition: Tensor<"bool">, a: Tensor<D>, b: Operand<D>): Tensor<D> =>
+  new Tensor<D>(
+    currentRecorder().apply(operators.where, [
+      condition.value,
+      a.value,
+      typeof b === "number" ? constant(b, a.dtype).value : b.value,
+    ]),
+  );
+
+/** Tensors one after the other along `axis`. */
+export const concat = <D extends Dtype>(tensors: readonly Tensor<D>[], axis: number): Tensor<D> =>
+  new Tensor<D>(
+    currentRecorder().apply(
+      operators.concat,
+      tensors.map((each) => each.value),
+      { axis },
+    ),
+  );
+
+/** Tensors of one shape along a new dimension. */
+export const stack = <D extends Dtype>(tensors: readonly Tensor<D>[], axis = 0): Tensor<D> =>
+  concat(
+    tensors.map((each) => each.reshape([...each.shape.slice(0, axis), 1, ...each.shape.slice(axis)])),
+    axis,
+  );
+
+/** Options of conv2d, as in PyTorch; one number stands for both dimensions. */
+export interface ConvolutionOptions {
+  readonly stride?: number | readonly [number, number];
+  readonly padding?: number | readonly [number, number];
+  readonly dilation?: number | readonly [number, number];
+  readonly groups?: number;
+}
+
+const both = (value: number | readonly [number, number]): readonly [number, number] =>
+  typeof value === "number" ? [value, value] : value;
+
+/** x[n,c,h,w] convolved with w[o,c/groups,kh,kw]; padding is zeros, and padded taps are multiplied like any other. */
+export function conv2d<D extends Dtype>(x: Tensor<D>, w: Tensor<D>, options: ConvolutionOptions = {}): Tensor<D> {
+  const [top, left] = both(options.padding ?? 0);
+  const padded = top || left ? x.pad([0, 0, top, left], [0, 0, top, left]) : x;
+  const attributes = {
+    stride: both(options.stride ?? 1),
+    dilation: both(options.dilation ?? 1),
+    groups: options.groups ?? 1,
+  };
+  return new Tensor<D>(currentRecorder().apply(operators.conv2d, [padded.value, w.value], attributes));
+}
+
+/** Bilinear samples of image[h,w] at pixel positions (x, y) of grid[…,2]. */
+export const gridSample = (
+  image: Tensor<"f32">,
+  grid: Tensor<"f32">,
+  options: { readonly outside?: "zeros" | "border" } = {},
+): Tensor<"f32"> =>
+  new Tensor<"f32">(
+    currentRecorder().apply(operators.gridSample, [image.value, grid.value], { outside: options.outside ?? "zeros" }),
+  );
