@@ -43,19 +43,23 @@ const expectType = (what: string, e: Expression, type: ValueType): void => {
   if (!sameType(e.type, type)) throw typeError(`${what} is ${showType(e.type)}, not ${showType(type)}`);
 };
 
+const isLaneCount = (lanes: number): boolean => Number.isInteger(lanes) && lanes >= 1;
+const isLane = (lane: number, lanes: number): boolean => Number.isInteger(lane) && lane >= 0 && lane < lanes;
+
 /** An index: an i64 expression, or a literal. */
 export type Index = Expression | number;
 
 const wrapInteger = (scalar: Scalar, value: bigint): bigint =>
   isSigned(scalar) ? BigInt.asIntN(bitsOf[scalar], value) : BigInt.asUintN(bitsOf[scalar], value);
 
-/** A constant in every lane; integers wrap and floats round to the type. */
+/** A constant in every lane; integers wrap and floats round to the type. Throws `loop/type` where an integer type is given a fraction. */
 export function constant(scalar: Scalar, value: number | bigint | boolean, lanes = 1): Expression {
   const type = valueType(scalar, lanes);
   if (scalar === "bool") return { kind: "constant", type, value: Boolean(value) };
   if (scalar === "f32") return { kind: "constant", type, value: Math.fround(Number(value)) };
   if (scalar === "f64") return { kind: "constant", type, value: Number(value) };
-  const exact = typeof value === "bigint" ? value : BigInt(Math.trunc(Number(value)));
+  if (typeof value === "number" && !Number.isInteger(value)) throw typeError(`${value} is not a constant of ${scalar}`);
+  const exact = BigInt(value);
   const wrapped = wrapInteger(scalar, exact);
   return { kind: "constant", type, value: bitsOf[scalar] === 64 ? wrapped : Number(wrapped) };
 }
@@ -66,6 +70,7 @@ export function fromBits(scalar: "f32" | "f64", bits: bigint, lanes = 1): Expres
   return bitcast(constant(integer, bits, lanes), scalar);
 }
 
+/** An i64 index; numbers become constants. */
 export const index = (value: Index): Expression => (typeof value === "number" ? constant("i64", value) : value);
 
 const literal = (e: Expression): bigint | undefined =>
@@ -181,6 +186,7 @@ export function select(condition: Expression, whenTrue: Index, whenFalse: Index)
 export const convert = (operand: Expression, scalar: Scalar): Expression =>
   operand.type.scalar === scalar ? operand : { kind: "convert", type: valueType(scalar, operand.type.lanes), operand };
 
+/** The same bits as another scalar of the same width. */
 export function bitcast(operand: Expression, scalar: Scalar): Expression {
   if (bitsOf[scalar] !== bitsOf[operand.type.scalar])
     throw typeError(`bitcast of ${operand.type.scalar} to ${scalar} changes the width`);
@@ -192,17 +198,23 @@ export function bitcast(operand: Expression, scalar: Scalar): Expression {
 /** One scalar into every lane. */
 export function broadcast(operand: Expression, lanes: number): Expression {
   if (operand.type.lanes === lanes) return operand;
-  if (operand.type.lanes !== 1) throw typeError(`broadcast of ${showType(operand.type)} to ${lanes} lanes`);
+  if (operand.type.lanes !== 1 || !isLaneCount(lanes))
+    throw typeError(`broadcast of ${showType(operand.type)} to ${lanes} lanes`);
   const type = valueType(operand.type.scalar, lanes);
   return operand.kind === "constant" ? { ...operand, type } : { kind: "broadcast", type, operand };
 }
 
 /** base, base + step, … over `lanes` lanes. */
-export const ramp = (base: Index, step: number, lanes: number): Expression =>
-  lanes === 1 ? index(base) : { kind: "ramp", type: valueType("i64", lanes), base: index(base), step };
+export function ramp(base: Index, step: number, lanes: number): Expression {
+  const first = index(base);
+  expectType("the base of a ramp", first, valueType("i64"));
+  if (!Number.isSafeInteger(step) || !isLaneCount(lanes)) throw typeError(`a ramp by ${step} over ${lanes} lanes`);
+  return lanes === 1 ? first : { kind: "ramp", type: valueType("i64", lanes), base: first, step };
+}
 
+/** One lane of a vector, as a scalar. */
 export function extract(operand: Expression, lane: number): Expression {
-  if (lane < 0 || lane >= operand.type.lanes) throw typeError(`lane ${lane} of ${showType(operand.type)}`);
+  if (!isLane(lane, operand.type.lanes)) throw typeError(`lane ${lane} of ${showType(operand.type)}`);
   return operand.type.lanes === 1 ? operand : { kind: "extract", type: valueType(operand.type.scalar), operand, lane };
 }
 
@@ -210,7 +222,8 @@ export function extract(operand: Expression, lane: number): Expression {
 export function shuffle(a: Expression, lanes: readonly number[], b?: Expression): Expression {
   const width = a.type.lanes * (b ? 2 : 1);
   if (b) expectType("the second vector of shuffle", b, a.type);
-  if (lanes.some((lane) => lane < 0 || lane >= width)) throw typeError(`shuffle names lanes [${lanes}] of ${width}`);
+  if (lanes.length === 0 || !lanes.every((lane) => isLane(lane, width)))
+    throw typeError(`shuffle names lanes [${lanes}] of ${width}`);
   return { kind: "shuffle", type: valueType(a.type.scalar, lanes.length), a, ...(b ? { b } : {}), lanes };
 }
 
@@ -219,6 +232,8 @@ export function load(buffer: Buffer, at: Index, lanes = 1, mask?: Expression): E
   const where = index(at);
   const width = where.type.lanes > 1 ? where.type.lanes : lanes;
   if (where.type.scalar !== "i64") throw typeError(`${buffer.name} is indexed by ${showType(where.type)}`);
+  if (!isLaneCount(width) || (lanes !== 1 && lanes !== width))
+    throw typeError(`${lanes} lanes of ${buffer.name} are loaded at ${showType(where.type)}`);
   if (mask) expectType("the mask of a load", mask, valueType("bool", width));
   return { kind: "load", type: valueType(buffer.scalar, width), buffer, index: where, ...(mask ? { mask } : {}) };
 }
@@ -234,20 +249,22 @@ export class KernelBuilder {
   readonly buffers: Buffer[] = [];
   #open: Statement[] = [];
 
+  /** Adds a parameter of `length` elements; `align` is what its address is a multiple of, 64 unless given. */
   buffer(name: string, scalar: Scalar, length: number, access: Access, options: { align?: number } = {}): Buffer {
     const buffer = { name, scalar, length, access, align: options.align ?? 64 };
     this.buffers.push(buffer);
     return buffer;
   }
 
-  /** Names a value, so that it is computed once, here. */
+  /** Names a value, so that it is computed once, here; of a variable, its value of this moment. */
   let(value: Expression, name = "v"): Expression {
-    if (value.kind === "constant" || value.kind === "local") return value;
+    if (value.kind === "constant" || (value.kind === "local" && value.local.kind !== "var")) return value;
     const local: Local = { name, type: value.type, kind: "let" };
     this.#open.push({ kind: "let", local, value });
     return { kind: "local", type: value.type, local };
   }
 
+  /** A mutable local. */
   variable(initial: Expression, name = "acc"): Variable {
     const local: Local = { name, type: initial.type, kind: "var" };
     this.#open.push({ kind: "var", local, value: initial });
@@ -260,18 +277,27 @@ export class KernelBuilder {
     };
   }
 
+  /** Counts from `from` up to below `to`. */
   for(from: Index, to: Index, step: number, body: (i: Expression) => void, name = "i"): void {
-    if (!Number.isInteger(step) || step < 1) throw typeError(`a loop's step is ${step}, not a positive integer`);
+    if (!Number.isSafeInteger(step) || step < 1) throw typeError(`a loop's step is ${step}, not a positive integer`);
+    for (const bound of [from, to]) expectType("a loop's bound", index(bound), valueType("i64"));
     const local: Local = { name, type: valueType("i64"), kind: "index" };
     const statements = this.#nested(() => body({ kind: "local", type: local.type, local }));
     this.#open.push({ kind: "for", index: local, from: index(from), to: index(to), step, body: statements });
   }
 
+  /** Runs one of two bodies. */
   if(condition: Expression, whenTrue: () => void, whenFalse: () => void = () => {}): void {
     expectType("the condition of if", condition, valueType("bool"));
     this.#open.push({ kind: "if", condition, whenTrue: this.#nested(whenTrue), whenFalse: this.#nested(whenFalse) });
   }
 
+  /** `lanes` consecutive elements, or a gather; see {@link load}. */
+  load(buffer: Buffer, at: Index, lanes = 1, mask?: Expression): Expression {
+    return load(buffer, at, lanes, mask);
+  }
+
+  /** Writes the lanes of `value` to consecutive elements; where `mask` is false nothing is written. */
   store(buffer: Buffer, at: Index, value: Expression, mask?: Expression): void {
     if (value.type.scalar !== buffer.scalar)
       throw typeError(`${showType(value.type)} stored into ${buffer.name}: ${buffer.scalar}`);

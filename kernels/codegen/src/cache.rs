@@ -19,11 +19,20 @@ pub struct Entry {
 impl Entry {
     pub fn new(folder: &Path, machine: &Machine<'_>, text: &str) -> Self {
         let mut hash = blake3::Hasher::new();
-        for part in [FORMAT, &llvm::version(), machine.triple, machine.cpu, machine.features, text] {
+        for part in [
+            FORMAT,
+            &llvm::version(),
+            machine.triple,
+            machine.cpu,
+            machine.features,
+            text,
+        ] {
             hash.update(&(part.len() as u64).to_le_bytes());
             hash.update(part.as_bytes());
         }
-        Self { path: folder.join(format!("{}.o", hash.finalize().to_hex())) }
+        Self {
+            path: folder.join(format!("{}.o", hash.finalize().to_hex())),
+        }
     }
 
     /// The object, unless there is none or its bytes are damaged.
@@ -43,10 +52,17 @@ impl Entry {
         if let Some(folder) = self.path.parent() {
             fs::create_dir_all(folder).map_err(fail)?;
         }
-        let temporary = self.path.with_extension(format!("{}-{unique}.tmp", std::process::id()));
+        let temporary = self
+            .path
+            .with_extension(format!("{}-{unique}.tmp", std::process::id()));
         let mut bytes = object.to_vec();
         bytes.extend_from_slice(blake3::hash(object).as_bytes());
-        fs::write(&temporary, bytes).map_err(fail)?;
-        fs::rename(&temporary, &self.path).map_err(fail)
+        fs::write(&temporary, bytes)
+            .and_then(|()| fs::rename(&temporary, &self.path))
+            .map_err(|error| {
+                // The first error is the one to report; the file may not even exist.
+                let _ = fs::remove_file(&temporary);
+                fail(error)
+            })
     }
 }

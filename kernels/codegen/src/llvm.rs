@@ -7,9 +7,9 @@ use std::ptr;
 use std::sync::Once;
 
 use llvm_sys::LLVMModule;
+use llvm_sys::analysis::{LLVMVerifierFailureAction, LLVMVerifyModule};
 use llvm_sys::core::*;
 use llvm_sys::error::{LLVMDisposeErrorMessage, LLVMGetErrorMessage, LLVMOpaqueError};
-use llvm_sys::ir_reader::LLVMParseIRInContext;
 use llvm_sys::prelude::*;
 use llvm_sys::target::*;
 use llvm_sys::target_machine::*;
@@ -38,7 +38,15 @@ struct Fatal(String);
 mod unwinding {
     use super::*;
     unsafe extern "C-unwind" {
-        pub fn LLVMInstallFatalErrorHandler(handler: Option<unsafe extern "C-unwind" fn(*const c_char)>);
+        pub fn LLVMParseIRInContext(
+            context: LLVMContextRef,
+            buffer: LLVMMemoryBufferRef,
+            module: *mut LLVMModuleRef,
+            message: *mut *mut c_char,
+        ) -> LLVMBool;
+        pub fn LLVMInstallFatalErrorHandler(
+            handler: Option<unsafe extern "C-unwind" fn(*const c_char)>,
+        );
         pub fn LLVMRunPasses(
             module: *mut LLVMModule,
             passes: *const c_char,
@@ -64,9 +72,26 @@ mod unwinding {
     }
 }
 
+// Of `subtarget.cpp`.
+unsafe extern "C" {
+    fn isochron_knows_cpu(target: LLVMTargetRef, triple: *const c_char, cpu: *const c_char)
+    -> bool;
+    fn isochron_knows_feature(
+        target: LLVMTargetRef,
+        triple: *const c_char,
+        feature: *const c_char,
+    ) -> bool;
+}
+
+/// Ends a compilation by unwinding to `compile`.
+///
+/// # Safety
+/// For LLVM to call only, within one of the functions of `unwinding`.
 unsafe extern "C-unwind" fn on_fatal(message: *const c_char) {
     // SAFETY: LLVM passes a NUL-terminated message that lives through the call.
-    let text = unsafe { CStr::from_ptr(message) }.to_string_lossy().into_owned();
+    let text = unsafe { CStr::from_ptr(message) }
+        .to_string_lossy()
+        .into_owned();
     resume_unwind(Box::new(Fatal(text)));
 }
 
@@ -114,8 +139,56 @@ pub fn version() -> String {
 }
 
 /// A NUL-terminated copy; text from JavaScript may hold a NUL, which no IR, name or triple may.
-fn c_string(text: &str) -> Result<CString, CodegenError> {
-    CString::new(text).map_err(|_| CodegenError::Object("the text holds a NUL character".to_owned()))
+fn c_string(module: &str, text: &str) -> Result<CString, CodegenError> {
+    CString::new(text).map_err(|error| {
+        CodegenError::Parse(
+            module.to_owned(),
+            format!("there is a NUL character at byte {}", error.nul_position()),
+        )
+    })
+}
+
+/// The target of a machine, once its processor and each of its features are known to exist.
+fn find_target(machine: &Machine<'_>, name: &str) -> Result<LLVMTargetRef, CodegenError> {
+    let (triple, cpu) = (
+        c_string(name, machine.triple)?,
+        c_string(name, machine.cpu)?,
+    );
+    let mut message = ptr::null_mut();
+    let mut target = ptr::null_mut();
+    // SAFETY: the strings are NUL-terminated and outlive the call, which writes one of the two pointers.
+    if unsafe { LLVMGetTargetFromTriple(triple.as_ptr(), &mut target, &mut message) } != 0 {
+        return Err(CodegenError::Triple(
+            machine.triple.to_owned(),
+            take_message(message),
+        ));
+    }
+    // SAFETY: the target is a live entry of LLVM's registry, the strings as above.
+    if !unsafe { isochron_knows_cpu(target, triple.as_ptr(), cpu.as_ptr()) } {
+        return Err(CodegenError::Cpu {
+            triple: machine.triple.to_owned(),
+            cpu: machine.cpu.to_owned(),
+        });
+    }
+    for feature in machine
+        .features
+        .split(',')
+        .filter(|feature| !feature.is_empty())
+    {
+        let unsigned = feature.strip_prefix(['+', '-']);
+        let unsigned = unsigned.map(|each| c_string(name, each)).transpose()?;
+        // SAFETY: as above.
+        let known = unsigned.is_some_and(|each| unsafe {
+            isochron_knows_feature(target, triple.as_ptr(), each.as_ptr())
+        });
+        if !known {
+            return Err(CodegenError::Feature {
+                triple: machine.triple.to_owned(),
+                feature: feature.to_owned(),
+            });
+        }
+    }
+    Ok(target)
 }
 
 /// Takes a message that LLVM allocated.
@@ -158,13 +231,25 @@ impl Drop for Session {
 }
 
 /// Compiles one module of IR text with `default<O3>`, position independent.
-pub fn compile(machine: &Machine<'_>, name: &str, text: &str, output: Output) -> Result<Vec<u8>, CodegenError> {
+pub fn compile(
+    machine: &Machine<'_>,
+    name: &str,
+    text: &str,
+    output: Output,
+) -> Result<Vec<u8>, CodegenError> {
     initialise();
     DIAGNOSTICS.with(|all| all.borrow_mut().clear());
     // SAFETY: creating a context has no precondition.
     let context = unsafe { LLVMContextCreate() };
-    let mut session = Session { context, module: ptr::null_mut(), machine: ptr::null_mut(), options: ptr::null_mut() };
-    let caught = catch_unwind(AssertUnwindSafe(|| compile_in(&mut session, machine, name, text, output)));
+    let mut session = Session {
+        context,
+        module: ptr::null_mut(),
+        machine: ptr::null_mut(),
+        options: ptr::null_mut(),
+    };
+    let caught = catch_unwind(AssertUnwindSafe(|| {
+        compile_in(&mut session, machine, name, text, output)
+    }));
     match caught {
         Ok(result) => result,
         Err(payload) => {
@@ -184,17 +269,18 @@ fn compile_in(
     text: &str,
     output: Output,
 ) -> Result<Vec<u8>, CodegenError> {
-    let (triple, cpu, features) = (c_string(machine.triple)?, c_string(machine.cpu)?, c_string(machine.features)?);
-    let (name_c, text_c) = (c_string(name)?, c_string(text)?);
+    let triple = c_string(name, machine.triple)?;
+    let (cpu, features) = (
+        c_string(name, machine.cpu)?,
+        c_string(name, machine.features)?,
+    );
+    let (name_c, text_c) = (c_string(name, name)?, c_string(name, text)?);
+    let target = find_target(machine, name)?;
     // SAFETY: the session's context outlives all calls; strings are NUL-terminated and outlive the calls that read them;
     // LLVMParseIRInContext takes over the memory buffer, which refers to `text_c` until the module is parsed.
     unsafe {
         LLVMContextSetDiagnosticHandler(session.context, Some(on_diagnostic), ptr::null_mut());
         let mut message = ptr::null_mut();
-        let mut target = ptr::null_mut();
-        if LLVMGetTargetFromTriple(triple.as_ptr(), &mut target, &mut message) != 0 {
-            return Err(CodegenError::Target(machine.triple.to_owned(), take_message(message)));
-        }
         session.machine = unwinding::LLVMCreateTargetMachine(
             target,
             triple.as_ptr(),
@@ -204,9 +290,18 @@ fn compile_in(
             LLVMRelocMode::LLVMRelocPIC,
             LLVMCodeModel::LLVMCodeModelSmall,
         );
-        let buffer =
-            LLVMCreateMemoryBufferWithMemoryRangeCopy(text_c.as_ptr(), text_c.as_bytes().len(), name_c.as_ptr());
-        if LLVMParseIRInContext(session.context, buffer, &mut session.module, &mut message) != 0 {
+        let buffer = LLVMCreateMemoryBufferWithMemoryRangeCopy(
+            text_c.as_ptr(),
+            text_c.as_bytes().len(),
+            name_c.as_ptr(),
+        );
+        if unwinding::LLVMParseIRInContext(
+            session.context,
+            buffer,
+            &mut session.module,
+            &mut message,
+        ) != 0
+        {
             session.module = ptr::null_mut();
             return Err(CodegenError::Parse(name.to_owned(), take_message(message)));
         }
@@ -215,9 +310,21 @@ fn compile_in(
         LLVMDisposeTargetData(layout);
         LLVMSetTarget(session.module, triple.as_ptr());
 
+        let action = LLVMVerifierFailureAction::LLVMReturnStatusAction;
+        let broken = LLVMVerifyModule(session.module, action, &mut message) != 0;
+        let finding = take_message(message);
+        message = ptr::null_mut();
+        if broken {
+            return Err(CodegenError::Verify(name.to_owned(), finding));
+        }
+
         session.options = LLVMCreatePassBuilderOptions();
-        let failed =
-            unwinding::LLVMRunPasses(session.module, c"verify,default<O3>".as_ptr(), session.machine, session.options);
+        let failed = unwinding::LLVMRunPasses(
+            session.module,
+            c"default<O3>".as_ptr(),
+            session.machine,
+            session.options,
+        );
         if !failed.is_null() {
             let message = LLVMGetErrorMessage(failed);
             let text = CStr::from_ptr(message).to_string_lossy().into_owned();

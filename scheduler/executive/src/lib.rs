@@ -1,1 +1,15 @@
-//! Runs programs on a deterministic schedule: threads, clocks, channels, verdicts, decisions.
+//! Runs programs on a deterministic schedule: channels with tags, releases, verdicts, and a record of every decision.
+
+pub mod authority;
+pub mod channel;
+pub mod error;
+pub mod job;
+pub mod records;
+pub mod table;
+pub mod task;
+pub mod virtual_time;
+
+pub use error::ExecutiveError;
+pub use job::Job;
+pub use table::Table;
+pub use virtual_time::VirtualExecutive;

@@ -1,0 +1,60 @@
+//! The log as authority in replay: which releases were skipped, and each job's verdict.
+
+use std::collections::HashMap;
+
+use crate::error::ExecutiveError;
+use crate::records::{self, FAULT, Fields, SKIPPED, Skip, VERDICT};
+
+/// Decisions by task and job.
+#[derive(Default)]
+pub struct Authority {
+    overrun: HashMap<(u32, u64), bool>,
+    skipped: HashMap<(u32, u64), Skip>,
+    faults: HashMap<(u32, u64), i64>,
+}
+
+impl Authority {
+    /// Reads the decisions out of recorder records; other kinds are passed over.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ExecutiveError> {
+        let mut authority = Self::default();
+        for (kind, payload) in records::read_all(bytes)? {
+            let mut fields = Fields::new(payload);
+            match kind {
+                VERDICT => {
+                    let key = (fields.u32()?, fields.u64()?);
+                    fields.time()?;
+                    authority.overrun.insert(key, fields.u8()? == 1);
+                }
+                SKIPPED => {
+                    let key = (fields.u32()?, fields.u64()?);
+                    fields.time()?;
+                    let reason = match fields.u8()? {
+                        0 => Skip::Busy,
+                        2 => Skip::Stopped,
+                        3 => Skip::Late,
+                        // Early arrivals are recomputed from the arrivals' tags.
+                        _ => continue,
+                    };
+                    authority.skipped.insert(key, reason);
+                }
+                FAULT => {
+                    let key = (fields.u32()?, fields.u64()?);
+                    authority.faults.insert(key, fields.time()?);
+                }
+                _ => {}
+            }
+        }
+        Ok(authority)
+    }
+
+    /// Whether the job overran; a job without a verdict in the log is taken as done, and the comparison will tell.
+    pub fn overran(&self, task: u32, job: u64) -> bool {
+        self.overrun.get(&(task, job)).copied().unwrap_or(false)
+    }
+    pub fn skipped(&self, task: u32, job: u64) -> Option<Skip> {
+        self.skipped.get(&(task, job)).copied()
+    }
+    pub fn stalled(&self, task: u32, job: u64) -> Option<i64> {
+        self.faults.get(&(task, job)).copied()
+    }
+}

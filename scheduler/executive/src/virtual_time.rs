@@ -1,0 +1,334 @@
+//! Virtual time: the same tables and rules in tag order on the caller's thread, as fast as the machine can.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+use crate::authority::Authority;
+use crate::channel::{Channel, Pinned};
+use crate::error::ExecutiveError;
+use crate::job::Job;
+use crate::records::{HELD, Pin, Skip, Writer};
+use crate::table::{Early, OnOverrun, Source, Table, Trigger};
+use crate::task::{Stall, Task, extend_chain, run_hash};
+
+/// At one instant: admissions, then publications, then releases, each in the order of declaration.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    Admission { channel: usize, sequence: u64 },
+    Publication { task: usize, job: u64 },
+    Release { task: usize },
+}
+
+/// Beside each task, what only virtual time needs.
+struct Progress {
+    releases: u64,
+    /// When the job that runs now will end; a stall makes that later than its release.
+    busy_until: i64,
+    last_release: Option<i64>,
+    deferred: bool,
+    /// Release times whose publication may still be asked for, newest last.
+    recent: VecDeque<i64>,
+    done: VecDeque<u64>,
+}
+
+/// A newest sample as an observer sees it.
+pub struct Sample {
+    pub sequence: u64,
+    pub time: i64,
+    pub held: bool,
+    pub bytes: Vec<u8>,
+}
+
+pub struct VirtualExecutive {
+    table: Table,
+    channels: Vec<Channel>,
+    tasks: Vec<Task>,
+    progress: Vec<Progress>,
+    events: BinaryHeap<Reverse<(i64, Event)>>,
+    admitted: Vec<u64>,
+    waiting: Vec<VecDeque<(u64, Vec<u8>)>>,
+    now: i64,
+    authority: Option<Authority>,
+    keyframe_every: i64,
+    next_keyframe: i64,
+    writer: Writer,
+}
+
+impl VirtualExecutive {
+    /// One job per task, in the table's order. With `authority`, verdicts, skips and stalls are taken from the log.
+    pub fn new(
+        table: Table,
+        jobs: Vec<Box<dyn Job>>,
+        stalls: &[Stall],
+        authority: Option<Authority>,
+        keyframe_every: i64,
+    ) -> Result<Self, ExecutiveError> {
+        if jobs.len() != table.tasks.len() {
+            return Err(ExecutiveError::Table(format!("{} tasks, but {} jobs", table.tasks.len(), jobs.len())));
+        }
+        let readers = |id: usize| table.tasks.iter().filter(|task| task.read_channels().contains(&id)).count();
+        let channels = table
+            .channels
+            .iter()
+            .enumerate()
+            .map(|(id, row)| Channel::new(row.slot_bytes, row.depth, readers(id) + 1))
+            .collect::<Result<Vec<_>, _>>()?;
+        let tasks = jobs
+            .into_iter()
+            .enumerate()
+            .map(|(id, job)| Task::new(&table, id, job, stalls))
+            .collect::<Result<Vec<_>, _>>()?;
+        let progress = tasks
+            .iter()
+            .map(|_| Progress {
+                releases: 0,
+                busy_until: i64::MIN,
+                last_release: None,
+                deferred: false,
+                recent: VecDeque::new(),
+                done: VecDeque::new(),
+            })
+            .collect();
+        let mut events = BinaryHeap::new();
+        for (task, row) in table.tasks.iter().enumerate() {
+            if let Trigger::Periodic { phase_ns, .. } = row.trigger {
+                events.push(Reverse((phase_ns, Event::Release { task })));
+            }
+        }
+        Ok(Self {
+            admitted: vec![0; channels.len()],
+            waiting: channels.iter().map(|_| VecDeque::new()).collect(),
+            channels,
+            tasks,
+            progress,
+            events,
+            now: 0,
+            authority,
+            keyframe_every,
+            next_keyframe: keyframe_every,
+            writer: Writer::default(),
+            table,
+        })
+    }
+
+    /// Admits a sample to an external channel at `time`; `raw` is what was received, `fill` writes the slot.
+    ///
+    /// Returns the sample's sequence number. Time may not lie before what has been processed.
+    pub fn admit(&mut self, channel: usize, time: i64, raw: &[u8], slot: Vec<u8>) -> Result<u64, ExecutiveError> {
+        let wrong = |reason: String| Err(ExecutiveError::Admission(reason));
+        let Some(row) = self.table.channels.get(channel) else { return wrong(format!("there is no channel {channel}")) };
+        if row.source != Source::External {
+            return wrong(format!("channel \"{}\" is written by a task", row.name));
+        }
+        if time < self.now {
+            return wrong(format!("\"{}\" at {time} ns: the run is at {} ns already", row.name, self.now));
+        }
+        if slot.len() != row.slot_bytes {
+            return wrong(format!("\"{}\" takes {} bytes, not {}", row.name, row.slot_bytes, slot.len()));
+        }
+        self.admitted[channel] += 1;
+        let sequence = self.admitted[channel];
+        self.writer.admit(channel as u32, sequence, time, raw);
+        self.waiting[channel].push_back((sequence, slot));
+        self.events.push(Reverse((time, Event::Admission { channel, sequence })));
+        Ok(sequence)
+    }
+
+    /// Processes every event with a time up to and including `until`.
+    pub fn advance(&mut self, until: i64) -> Result<(), ExecutiveError> {
+        while let Some(Reverse((time, _))) = self.events.peek()
+            && *time <= until
+        {
+            let Some(Reverse((time, event))) = self.events.pop() else { break };
+            match event {
+                Event::Admission { channel, .. } => self.admission(time, channel)?,
+                Event::Publication { task, job } => self.publication(time, task, job),
+                Event::Release { task } => self.release(time, task)?,
+            }
+        }
+        self.now = self.now.max(until.saturating_add(1));
+        Ok(())
+    }
+
+    /// The newest sample of a channel with a tag not after `time`.
+    pub fn latest(&self, channel: usize, time: i64) -> Sample {
+        let (pinned, held) = self.pin(channel, time);
+        // SAFETY: the slot is pinned.
+        let bytes = unsafe { self.channels[channel].bytes(pinned.slot) }.to_vec();
+        self.channels[channel].unpin(pinned.slot);
+        Sample { sequence: pinned.sequence, time: pinned.time, held, bytes }
+    }
+
+    /// The records since the last call.
+    pub fn drain(&mut self) -> Vec<u8> {
+        self.writer.take()
+    }
+
+    pub fn kernel_calls(&self) -> u64 {
+        self.tasks.iter().map(|task| task.job.kernel_calls()).sum()
+    }
+
+    pub fn hash(&self) -> String {
+        run_hash(self.tasks.iter().map(|task| &task.chain))
+    }
+
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    fn admission(&mut self, time: i64, channel: usize) -> Result<(), ExecutiveError> {
+        let Some((sequence, bytes)) = self.waiting[channel].pop_front() else { return Ok(()) };
+        let target = &self.channels[channel];
+        let slot = target.free_slot().ok_or_else(|| ExecutiveError::Admission("no slot is free".to_owned()))?;
+        // SAFETY: the slot is free, and this thread is the channel's only producer; lengths were checked at admission.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), target.address(slot), bytes.len()) };
+        target.publish(sequence, time, slot);
+        self.arrival(time, channel);
+        Ok(())
+    }
+
+    /// A sample stands on `channel`: tasks that it triggers are released, or not yet.
+    fn arrival(&mut self, time: i64, channel: usize) {
+        for task in 0..self.tasks.len() {
+            let Trigger::Arrival { channel: trigger, min_interval_ns, early } = self.table.tasks[task].trigger else { continue };
+            if trigger != channel {
+                continue;
+            }
+            let progress = &mut self.progress[task];
+            let earliest = progress.last_release.map_or(i64::MIN, |last| last + min_interval_ns);
+            if time >= earliest {
+                progress.last_release = Some(time);
+                self.events.push(Reverse((time, Event::Release { task })));
+                continue;
+            }
+            if early == Early::Drop || progress.deferred {
+                self.writer.skipped(task as u32, progress.releases, time, Skip::Early);
+                continue;
+            }
+            progress.deferred = true;
+            progress.last_release = Some(earliest);
+            self.events.push(Reverse((earliest, Event::Release { task })));
+        }
+    }
+
+    /// The instant at which a job's output, or what stands for it, becomes visible: it may release other tasks.
+    fn publication(&mut self, time: i64, task: usize, job: u64) {
+        let row = &self.table.tasks[task];
+        if self.progress[task].done.contains(&job) || row.on_overrun == OnOverrun::Hold {
+            self.arrival(time, row.output);
+        }
+    }
+
+    /// Pins what a release at `time` sees of a channel, and whether it is held.
+    fn pin(&self, channel: usize, time: i64) -> (Pinned, bool) {
+        let pinned = self.channels[channel].pin_at(time);
+        let Source::Task { task } = self.table.channels[channel].source else { return (pinned, false) };
+        let row = &self.table.tasks[task];
+        if row.on_overrun == OnOverrun::Skip || pinned.sequence == 0 {
+            return (pinned, false);
+        }
+        // Under hold every release publishes: the sample is held if a later release than its own was due.
+        let progress = &self.progress[task];
+        let kept = progress.recent.len() as u64;
+        let due = progress.recent.iter().filter(|release| **release + row.let_ns <= time).count() as u64;
+        let newest_due = progress.releases - kept + due;
+        (pinned, pinned.sequence < newest_due)
+    }
+
+    fn release(&mut self, time: i64, task: usize) -> Result<(), ExecutiveError> {
+        let row = self.table.tasks[task].clone();
+        let id = task as u32;
+        let job = self.progress[task].releases;
+        self.progress[task].releases += 1;
+        self.progress[task].deferred = false;
+        self.remember_release(task, time);
+        if let Trigger::Periodic { period_ns, .. } = row.trigger {
+            self.events.push(Reverse((time + period_ns, Event::Release { task })));
+        }
+        let publication = time + row.let_ns;
+        self.events.push(Reverse((publication, Event::Publication { task, job })));
+        let skip = match &self.authority {
+            Some(authority) => authority.skipped(id, job),
+            None => (time <= self.progress[task].busy_until).then_some(Skip::Busy),
+        };
+        if let Some(reason) = skip {
+            self.writer.skipped(id, job, time, reason);
+            return Ok(());
+        }
+
+        let views: Vec<(Pinned, bool)> = self.tasks[task].channels.iter().map(|channel| self.pin(*channel, time)).collect();
+        let pinned: Vec<Pinned> = views.iter().map(|(pinned, _)| *pinned).collect();
+        let pins: Vec<Pin> = self.tasks[task]
+            .channels
+            .iter()
+            .zip(&views)
+            .map(|(channel, (pinned, held))| Pin {
+                channel: *channel as u32,
+                sequence: pinned.sequence,
+                flags: if *held { HELD } else { 0 },
+            })
+            .collect();
+        self.writer.release(id, job, time, &pins);
+
+        let output = &self.channels[row.output];
+        let slot = output.free_slot().ok_or_else(|| ExecutiveError::Admission("no slot is free".to_owned()))?;
+        self.tasks[task].run(&self.channels, &pinned, slot, job)?;
+        for (channel, pinned) in self.tasks[task].channels.iter().zip(&pinned) {
+            self.channels[*channel].unpin(pinned.slot);
+        }
+
+        let stall = match &self.authority {
+            Some(authority) => authority.stalled(id, job),
+            None => self.tasks[task].stall_of(job),
+        };
+        if let Some(duration) = stall {
+            self.writer.fault(id, job, duration);
+        }
+        let end = time + stall.unwrap_or(0);
+        self.progress[task].busy_until = if stall.is_some() { end } else { i64::MIN };
+        let overrun = match &self.authority {
+            Some(authority) => authority.overran(id, job),
+            None => end > publication,
+        };
+        self.writer.verdict(id, job, publication, overrun);
+        // SAFETY: the slot is this producer's own until it is published, and only read afterwards.
+        let bytes = unsafe { output.bytes(slot) };
+        extend_chain(&mut self.tasks[task].chain, job, time, &pins, overrun, bytes);
+        if overrun {
+            self.writer.discarded(id, job, bytes, &self.tasks[task].chain);
+        } else {
+            output.publish(job + 1, publication, slot);
+            self.writer.output(id, job, row.output as u32, job + 1, publication, bytes, &self.tasks[task].chain);
+            let done = &mut self.progress[task].done;
+            done.push_back(job);
+            if done.len() > 8 {
+                done.pop_front();
+            }
+        }
+        self.keyframe(task, job, time);
+        Ok(())
+    }
+
+    /// Keeps the release times that a reader may still compare with: those not due yet, and the newest that is.
+    fn remember_release(&mut self, task: usize, time: i64) {
+        let let_ns = self.table.tasks[task].let_ns;
+        let recent = &mut self.progress[task].recent;
+        recent.push_back(time);
+        while recent.len() > 2 && recent[1] + let_ns < time {
+            recent.pop_front();
+        }
+    }
+
+    /// Copies a task's states into the log once per keyframe interval.
+    fn keyframe(&mut self, task: usize, job: u64, time: i64) {
+        if self.keyframe_every <= 0 || time < self.next_keyframe {
+            return;
+        }
+        let mut states = vec![0; self.tasks[task].job.states_bytes()];
+        self.tasks[task].job.copy_states(&mut states);
+        self.writer.keyframe(task as u32, job, time, &states);
+        if task + 1 == self.tasks.len() {
+            self.next_keyframe = time + self.keyframe_every;
+        }
+    }
+}
