@@ -83,7 +83,7 @@ export type Expression =
   | { readonly kind: "bitcast"; readonly type: ValueType; readonly operand: Expression }
   /** One scalar into every lane. */
   | { readonly kind: "broadcast"; readonly type: ValueType; readonly operand: Expression }
-  /** index, index + step, …: an integer ramp over the lanes, step a literal. */
+  /** base, base + step, …: i64 over the lanes, step a literal. */
   | { readonly kind: "ramp"; readonly type: ValueType; readonly base: Expression; readonly step: number }
   /** One lane of a vector, named at generation time. */
   | { readonly kind: "extract"; readonly type: ValueType; readonly operand: Expression; readonly lane: number }
@@ -107,7 +107,7 @@ export type Expression =
       readonly mask?: Expression;
     };
 
-/** A statement. Loops count upwards by a literal positive step; bounds are i64 scalars evaluated once. */
+/** A statement. Loops count upwards by a literal positive step; bounds are i64 scalars evaluated once, the upper one at least a step below 2^63. */
 export type Statement =
   | { readonly kind: "let"; readonly local: Local; readonly value: Expression }
   | { readonly kind: "var"; readonly local: Local; readonly value: Expression }

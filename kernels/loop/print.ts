@@ -121,7 +121,7 @@ class Printer {
     if (known !== undefined) return known;
     const text = this.#text(e);
     if (!this.#shared.has(e)) return text;
-    const name = `%${this.#counter++}`;
+    const name = this.#name({ name: `%${this.#counter++}` });
     this.#pending.push(`${name}: ${showType(e.type)} = ${text}`);
     this.#parts.set(e, name);
     return name;
