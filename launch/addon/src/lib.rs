@@ -1,5 +1,6 @@
 //! The runtime's one native module: binds engine, executive and transport to Node.
 
+mod executive;
 mod kernel;
 mod program;
 

@@ -1,0 +1,274 @@
+//! `Executive`: a schedule with its programs and codecs, run from JavaScript.
+
+use isochron_engine::{Artifact, Instance, Program};
+use isochron_executive::authority::Authority;
+use isochron_executive::job::Job;
+use isochron_executive::table::{OnOverrun, Table};
+use isochron_executive::task::Stall;
+use isochron_executive::{VirtualExecutive, records};
+use isochron_transport::{DecodePlan, EncodePlan};
+use napi::bindgen_prelude::Buffer;
+use napi_derive::napi;
+use serde::Deserialize;
+
+use crate::failure;
+
+/// A stall to inject into every `every`-th job of a task.
+#[napi(object)]
+pub struct Fault {
+    pub task: u32,
+    pub every: i64,
+    pub duration_ns: i64,
+}
+
+#[napi(object)]
+pub struct ExecutiveOptions {
+    /// The schedule table, as JSON.
+    pub table: String,
+    /// One artifact per program index.
+    pub artifacts: Vec<Buffer>,
+    /// Codec plans, as JSON: `{ decode: (plan | null)[], encode: { channel, plan }[] }`.
+    pub codecs: String,
+    pub faults: Vec<Fault>,
+    /// Recorder records that decide verdicts, skips and stalls.
+    pub replay: Option<Buffer>,
+    pub keyframe_every_ns: Option<i64>,
+    /// The target whose code runs instead of the best for this machine.
+    pub target: Option<String>,
+}
+
+/// A sample as an observer sees it.
+#[napi(object)]
+pub struct Observed {
+    pub sequence: i64,
+    pub time_ns: i64,
+    pub held: bool,
+    pub bytes: Buffer,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CodecsJson {
+    decode: Vec<Option<serde_json::Value>>,
+    encode: Vec<EncodeJson>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EncodeJson {
+    channel: usize,
+    plan: serde_json::Value,
+}
+
+/// An output topic: the channel it shows, and the value that stands on it.
+struct Output {
+    channel: usize,
+    plan: EncodePlan,
+    last: Option<Vec<u8>>,
+}
+
+struct Codecs {
+    decode: Vec<Option<DecodePlan>>,
+    outputs: Vec<Output>,
+}
+
+impl Codecs {
+    fn parse(json: &str) -> napi::Result<Self> {
+        let parsed: CodecsJson =
+            serde_json::from_str(json).map_err(|error| failure(format!("error[codec/plan]: {error}")))?;
+        let decode = parsed
+            .decode
+            .into_iter()
+            .map(|plan| plan.map(|plan| DecodePlan::parse(&plan.to_string())).transpose())
+            .collect::<Result<_, _>>()
+            .map_err(failure)?;
+        let outputs = parsed
+            .encode
+            .into_iter()
+            .map(|EncodeJson { channel, plan }| {
+                Ok(Output { channel, plan: EncodePlan::parse(&plan.to_string())?, last: None })
+            })
+            .collect::<Result<_, isochron_transport::CodecError>>()
+            .map_err(failure)?;
+        Ok(Self { decode, outputs })
+    }
+}
+
+const MESSAGE: u8 = 8;
+
+#[napi]
+pub struct Executive {
+    inner: VirtualExecutive,
+    codecs: Codecs,
+}
+
+#[napi]
+impl Executive {
+    #[napi(constructor)]
+    pub fn new(options: ExecutiveOptions) -> napi::Result<Self> {
+        let table = Table::parse(&options.table).map_err(failure)?;
+        let programs = options
+            .artifacts
+            .iter()
+            .map(|bytes| Program::load(&Artifact::open(bytes)?, options.target.as_deref()))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(failure)?;
+        let jobs = table
+            .tasks
+            .iter()
+            .map(|task| {
+                let program = programs.get(task.program).ok_or_else(|| {
+                    failure(format!("error[schedule/table]: task \"{}\" names a program that is not there", task.name))
+                })?;
+                Ok(Box::new(Instance::new(program.clone()).map_err(failure)?) as Box<dyn Job>)
+            })
+            .collect::<napi::Result<Vec<_>>>()?;
+        let stalls: Vec<Stall> = options
+            .faults
+            .iter()
+            .map(|fault| Stall {
+                task: fault.task as usize,
+                every: fault.every.unsigned_abs(),
+                duration_ns: fault.duration_ns,
+            })
+            .collect();
+        let authority = options.replay.map(|bytes| Authority::parse(&bytes)).transpose().map_err(failure)?;
+        let keyframes = options.keyframe_every_ns.unwrap_or(0);
+        let codecs = Codecs::parse(&options.codecs)?;
+        let inner = VirtualExecutive::new(table, jobs, &stalls, authority, keyframes).map_err(failure)?;
+        Ok(Self { inner, codecs })
+    }
+
+    /// Admits a message, as received, to a channel at a logical time; returns its sequence number.
+    #[napi]
+    pub fn admit(&mut self, channel: u32, time_ns: i64, bytes: Buffer) -> napi::Result<i64> {
+        let id = channel as usize;
+        let row = self
+            .inner
+            .table()
+            .channels
+            .get(id)
+            .ok_or_else(|| failure(format!("error[schedule/admission]: there is no channel {id}")))?;
+        let mut slot = vec![0; row.slot_bytes];
+        match self.codecs.decode.get(id).and_then(Option::as_ref) {
+            Some(plan) => plan.decode(&bytes, &mut slot).map_err(failure)?,
+            None => return Err(failure(format!("error[codec/plan]: channel \"{}\" has no codec", row.name))),
+        }
+        let sequence = self.inner.admit(id, time_ns, &bytes, slot).map_err(failure)?;
+        Ok(sequence as i64)
+    }
+
+    /// Processes every event with a time up to and including `until`.
+    #[napi]
+    pub fn advance(&mut self, until_ns: i64) -> napi::Result<()> {
+        self.inner.advance(until_ns).map_err(failure)
+    }
+
+    /// The newest message of an output with a tag not after `time`; null before the first.
+    #[napi]
+    pub fn latest_message(&self, output: u32, time_ns: i64) -> napi::Result<Option<Observed>> {
+        let Some(output) = self.codecs.outputs.get(output as usize) else {
+            return Err(failure(format!("error[schedule/output]: there is no output {output}")));
+        };
+        let sample = self.inner.latest(output.channel, time_ns);
+        if sample.sequence == 0 {
+            return Ok(None);
+        }
+        let bytes = output.plan.encode(&sample.bytes, sample.time).map_err(failure)?;
+        Ok(Some(Observed { sequence: sample.sequence as i64, time_ns: sample.time, held: sample.held, bytes: bytes.into() }))
+    }
+
+    /// The records since the last call, with the messages of the outputs among them.
+    #[napi]
+    pub fn drain(&mut self) -> napi::Result<Buffer> {
+        let bytes = self.inner.drain();
+        if self.codecs.outputs.is_empty() {
+            return Ok(bytes.into());
+        }
+        self.with_messages(&bytes).map(Into::into).map_err(failure)
+    }
+
+    /// Kernels called since the start.
+    #[napi]
+    pub fn kernel_calls(&self) -> i64 {
+        self.inner.kernel_calls() as i64
+    }
+
+    /// BLAKE3 over the tasks' hash chains.
+    #[napi]
+    pub fn hash(&self) -> String {
+        self.inner.hash()
+    }
+}
+
+impl Executive {
+    /// Adds a message record behind each record by which an output's value comes to stand.
+    fn with_messages(&mut self, bytes: &[u8]) -> Result<Vec<u8>, String> {
+        let text = |error: &dyn std::fmt::Display| error.to_string();
+        let mut out = Vec::with_capacity(bytes.len() * 2);
+        for (kind, payload) in records::read_all(bytes).map_err(|error| text(&error))? {
+            out.extend_from_slice(&(payload.len() as u32).to_le_bytes());
+            out.push(kind);
+            out.extend_from_slice(payload);
+            let Some(standing) = self.standing(kind, payload).map_err(|error| text(&error))? else { continue };
+            for (id, output) in self.codecs.outputs.iter_mut().enumerate() {
+                if output.channel != standing.channel {
+                    continue;
+                }
+                if let Some(value) = standing.value {
+                    output.last = Some(value.to_vec());
+                }
+                let Some(value) = &output.last else { continue };
+                let message = output.plan.encode(value, standing.time).map_err(|error| text(&error))?;
+                let mut body = (id as u32).to_le_bytes().to_vec();
+                body.extend_from_slice(&standing.task.to_le_bytes());
+                body.extend_from_slice(&standing.job.to_le_bytes());
+                body.extend_from_slice(&standing.time.to_le_bytes());
+                body.extend_from_slice(&(message.len() as u32).to_le_bytes());
+                body.extend_from_slice(&message);
+                out.extend_from_slice(&(body.len() as u32).to_le_bytes());
+                out.push(MESSAGE);
+                out.extend_from_slice(&body);
+            }
+        }
+        Ok(out)
+    }
+
+    /// What a record makes stand on a task's channel: a new value, or under `hold` the previous one again.
+    fn standing<'a>(
+        &self,
+        kind: u8,
+        payload: &'a [u8],
+    ) -> Result<Option<Standing<'a>>, isochron_executive::ExecutiveError> {
+        let mut fields = records::Fields::new(payload);
+        if kind == records::OUTPUT {
+            let (task, job, channel) = (fields.u32()?, fields.u64()?, fields.u32()? as usize);
+            fields.u64()?;
+            let time = fields.time()?;
+            fields.u8()?;
+            return Ok(Some(Standing { task, job, channel, time, value: Some(fields.bytes()?) }));
+        }
+        if kind != records::VERDICT && kind != records::SKIPPED {
+            return Ok(None);
+        }
+        let (task, job, time, code) = (fields.u32()?, fields.u64()?, fields.time()?, fields.u8()?);
+        let Some(row) = self.inner.table().tasks.get(task as usize) else { return Ok(None) };
+        if row.on_overrun != OnOverrun::Hold {
+            return Ok(None);
+        }
+        let (channel, value) = (row.output, None);
+        Ok(match (kind, code) {
+            (records::VERDICT, 1) => Some(Standing { task, job, channel, time, value }),
+            (records::SKIPPED, 0 | 3) => Some(Standing { task, job, channel, time: time + row.let_ns, value }),
+            _ => None,
+        })
+    }
+}
+
+struct Standing<'a> {
+    task: u32,
+    job: u64,
+    channel: usize,
+    time: i64,
+    value: Option<&'a [u8]>,
+}
