@@ -50,9 +50,7 @@ fn guarded<T>(body: impl FnOnce() -> Result<T, CodegenError>) -> napi::Result<T>
                 .map(String::as_str)
                 .or_else(|| panic.downcast_ref::<&str>().copied())
                 .unwrap_or("no reason given");
-            Err(napi::Error::from_reason(format!(
-                "error[codegen/internal]: the compiler failed: {text}"
-            )))
+            Err(napi::Error::from_reason(format!("error[codegen/internal]: the compiler failed: {text}")))
         }
     }
 }
@@ -68,18 +66,11 @@ impl Task for CompileTask {
         let request = &self.0;
         guarded(|| {
             Compilation {
-                machine: Machine {
-                    triple: &request.triple,
-                    cpu: &request.cpu,
-                    features: &request.features,
-                },
+                machine: Machine { triple: &request.triple, cpu: &request.cpu, features: &request.features },
                 modules: request
                     .modules
                     .iter()
-                    .map(|module| compilation::Module {
-                        name: &module.name,
-                        text: &module.text,
-                    })
+                    .map(|module| compilation::Module { name: &module.name, text: &module.text })
                     .collect(),
                 exports: &request.exports,
                 cache: request.cache_dir.as_deref().map(Path::new),
@@ -109,11 +100,7 @@ impl Task for AssemblyTask {
     fn compute(&mut self) -> napi::Result<String> {
         let request = &self.0;
         guarded(|| {
-            let machine = Machine {
-                triple: &request.triple,
-                cpu: &request.cpu,
-                features: &request.features,
-            };
+            let machine = Machine { triple: &request.triple, cpu: &request.cpu, features: &request.features };
             let text = llvm::compile(&machine, "assembly", &request.text, llvm::Output::Assembly)?;
             Ok(String::from_utf8_lossy(&text).into_owned())
         })

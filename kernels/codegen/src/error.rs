@@ -33,16 +33,10 @@ pub enum CodegenError {
     #[error("error[codegen/symbol]: \"{0}\" is to be exported, but no module defines it")]
     Export(String),
     #[error("error[codegen/symbol]: modules \"{first}\" and \"{second}\" both define \"{symbol}\"")]
-    Twice {
-        symbol: String,
-        first: String,
-        second: String,
-    },
+    Twice { symbol: String, first: String, second: String },
     #[error("error[codegen/empty]: there is no module to compile")]
     Empty,
-    #[error(
-        "error[codegen/cache]: {0}: {1}\n  help: make the folder writable or choose another cache"
-    )]
+    #[error("error[codegen/cache]: {0}: {1}\n  help: make the folder writable or choose another cache")]
     Cache(String, std::io::Error),
     #[error("error[codegen/thread]: a thread to compile on cannot be started: {0}")]
     Thread(std::io::Error),

@@ -8,3 +8,5 @@ mod compilation;
 mod error;
 mod llvm;
 mod merge;
+#[cfg(test)]
+mod testing;
