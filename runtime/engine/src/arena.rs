@@ -24,6 +24,9 @@ unsafe impl Sync for Arena {}
 impl Arena {
     /// Maps and touches `bytes` bytes.
     pub fn new(bytes: usize) -> Result<Self, EngineError> {
+        if bytes > physical_memory() {
+            return Err(EngineError::Memory { bytes, reason: std::io::ErrorKind::OutOfMemory.into() });
+        }
         let mapped = aligned(bytes.max(1));
         // SAFETY: a fresh anonymous mapping overlaps nothing.
         let base = unsafe {
@@ -54,9 +57,35 @@ impl Arena {
     }
 }
 
+/// Bytes of memory in this machine: what is touched beforehand cannot be more.
+fn physical_memory() -> usize {
+    // SAFETY: sysconf only answers.
+    let (pages, page) = unsafe { (libc::sysconf(libc::_SC_PHYS_PAGES), libc::sysconf(libc::_SC_PAGESIZE)) };
+    usize::try_from(pages).unwrap_or(0).saturating_mul(usize::try_from(page).unwrap_or(0))
+}
+
 impl Drop for Arena {
     fn drop(&mut self) {
         // SAFETY: the mapping is this arena's own and nothing refers to it any more.
         unsafe { libc::munmap(self.base.cast(), self.bytes) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_start_at_cache_lines_and_memory_is_zero() {
+        let arena = Arena::new(100).unwrap();
+        assert_eq!((arena.bytes(), arena.at(0) as usize % ALIGN), (128, 0));
+        // SAFETY: the arena is this test's own.
+        assert!(unsafe { std::slice::from_raw_parts(arena.at(0), 128) }.iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn more_than_the_machine_holds_is_refused_before_it_is_touched() {
+        let error = Arena::new(1 << 46).err().expect("refused");
+        assert!(error.to_string().starts_with("error[program/memory]: 70368744177664 bytes"), "{error}");
     }
 }

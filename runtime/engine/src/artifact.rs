@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 
 use serde::Deserialize;
-use zip::ZipArchive;
+use zip::{CompressionMethod, ZipArchive};
 
+use crate::arena::ALIGN;
 use crate::error::EngineError;
 
 /// One tensor of the signature.
@@ -112,6 +113,18 @@ fn check_tensor(what: &str, name: &str, dtype: &str, shape: &[usize], bytes: usi
     Ok(())
 }
 
+fn names_of(specs: &[TensorSpec]) -> Vec<&str> {
+    specs.iter().map(|spec| spec.name.as_str()).collect()
+}
+
+fn check_unique(what: &str, mut names: Vec<&str>) -> Result<(), EngineError> {
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(EngineError::Bounds(format!("{what} \"{}\" is there twice", pair[0]))),
+        None => Ok(()),
+    }
+}
+
 impl Manifest {
     fn check(&self) -> Result<(), EngineError> {
         if self.format != FORMAT {
@@ -134,12 +147,20 @@ impl Manifest {
                 return Err(EngineError::Bounds(format!("state \"{}\" begins outside the weights", each.name)));
             }
         }
+        let kinds = [("input", &self.inputs), ("output", &self.outputs)].map(|(what, specs)| (what, names_of(specs)));
+        let states = ("state", self.states.iter().map(|state| state.name.as_str()).collect());
+        for (what, names) in kinds.into_iter().chain([states]) {
+            check_unique(what, names)?;
+        }
         if !self.methods.contains_key("forward") {
             return Err(EngineError::Bounds("there is no method \"forward\"".to_owned()));
         }
         for (name, target) in &self.targets {
             if target.scratch_bytes > MAX_BYTES {
-                return Err(EngineError::Bounds(format!("target {name} asks for {} bytes of scratch", target.scratch_bytes)));
+                return Err(EngineError::Bounds(format!(
+                    "target {name} asks for {} bytes of scratch",
+                    target.scratch_bytes
+                )));
             }
         }
         Ok(())
@@ -149,9 +170,15 @@ impl Manifest {
 fn read_entry(archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str, limit: usize) -> Result<Vec<u8>, EngineError> {
     let mut entry =
         archive.by_name(name).map_err(|error| EngineError::NotAnArtifact(format!("entry {name}: {error}")))?;
+    if entry.compression() != CompressionMethod::Stored {
+        return Err(EngineError::NotAnArtifact(format!("entry {name} is compressed")));
+    }
     let size = usize::try_from(entry.size()).unwrap_or(usize::MAX);
     if size > limit || entry.size() != entry.compressed_size() {
         return Err(EngineError::NotAnArtifact(format!("entry {name} claims {size} bytes")));
+    }
+    if entry.data_start().is_none_or(|start| start % ALIGN as u64 != 0) {
+        return Err(EngineError::Bounds(format!("entry {name} does not start at a multiple of {ALIGN} bytes")));
     }
     let mut bytes = Vec::with_capacity(size);
     entry.read_to_end(&mut bytes).map_err(|error| EngineError::NotAnArtifact(format!("entry {name}: {error}")))?;
@@ -184,7 +211,11 @@ impl Artifact {
         let weights = read_entry(&mut archive, &manifest.weights.file, limit)?;
         check_hash(&manifest.weights.file, &weights, &manifest.weights.blake3)?;
         if manifest.weights.bytes != Some(weights.len()) {
-            return Err(EngineError::Bounds(format!("weights.bin holds {} bytes", weights.len())));
+            let (file, stated) = (&manifest.weights.file, manifest.weights.bytes.unwrap_or(0));
+            return Err(EngineError::Bounds(format!(
+                "{file} holds {} bytes, the manifest says {stated}",
+                weights.len()
+            )));
         }
         let mut code = BTreeMap::new();
         for (name, target) in &manifest.targets {

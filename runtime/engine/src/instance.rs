@@ -25,6 +25,7 @@ pub struct StepContext {
 }
 
 type Step = unsafe extern "C" fn(*mut StepContext) -> i32;
+type CallSite = unsafe extern "C" fn(*mut StepContext);
 
 /// A step that ended with a fault code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,30 +39,34 @@ pub struct Program {
     scratch_bytes: usize,
     weights: Arena,
     step: Step,
-    kernels: Vec<(String, Step)>,
+    kernels: Vec<(String, CallSite)>,
     _code: Code,
 }
 
 impl Program {
-    /// Loads an artifact for `target`, or for the best that this machine runs.
+    /// Loads an artifact for `target`, else for what `ISOCHRON_TARGET` names, else for the best that this machine runs.
     pub fn load(artifact: &Artifact, target: Option<&str>) -> Result<Arc<Self>, EngineError> {
-        let runnable = target::runnable();
-        let preferred: Vec<&str> = runnable.into_iter().filter(|name| target.is_none_or(|wanted| wanted == *name)).collect();
-        let (target, object) = artifact.code_for(&preferred)?;
+        let (target, object) = artifact.code_for(&target::preferred(target)?)?;
         let manifest = artifact.manifest.clone();
-        let row = manifest.targets.get(target).ok_or_else(|| EngineError::Bounds(format!("no row for target {target}")))?;
+        let row =
+            manifest.targets.get(target).ok_or_else(|| EngineError::Bounds(format!("no row for target {target}")))?;
         let code = Code::load(&row.file, object)?;
-        let entry = |symbol: &str| -> Result<Step, EngineError> {
-            let address = code
-                .function(symbol)
-                .ok_or_else(|| EngineError::Code { file: row.file.clone(), reason: format!("no function \"{symbol}\"") })?;
-            // SAFETY: the address is that of a function in loaded code whose hash was checked against the manifest;
-            // by the artifact's format it has the signature of `Step`.
-            Ok(unsafe { std::mem::transmute::<*const u8, Step>(address) })
+        let function = |symbol: &str| {
+            code.function(symbol).ok_or_else(|| EngineError::Code {
+                file: row.file.clone(),
+                reason: format!("no function \"{symbol}\""),
+            })
         };
-        let step = entry(&manifest.methods.get("forward").map_or("forward", |method| method.symbol.as_str()))?;
-        let kernels =
-            row.kernels.iter().map(|kernel| Ok((kernel.name.clone(), entry(&kernel.symbol)?))).collect::<Result<_, EngineError>>()?;
+        let forward = manifest.methods.get("forward").map_or("forward", |method| method.symbol.as_str());
+        // SAFETY: the address is that of a function in loaded code whose hash was checked against the manifest;
+        // by the artifact's format a method has the signature of `Step`.
+        let step = unsafe { std::mem::transmute::<*const u8, Step>(function(forward)?) };
+        let mut kernels = Vec::with_capacity(row.kernels.len());
+        for kernel in &row.kernels {
+            // SAFETY: as above; by the artifact's format a kernel's symbol has the signature of `CallSite`.
+            let call = unsafe { std::mem::transmute::<*const u8, CallSite>(function(&kernel.symbol)?) };
+            kernels.push((kernel.name.clone(), call));
+        }
         let weights = Arena::new(artifact.weights.len())?;
         // SAFETY: the arena holds at least as many bytes, and nothing else refers to it yet.
         unsafe { std::ptr::copy_nonoverlapping(artifact.weights.as_ptr(), weights.at(0), artifact.weights.len()) };
@@ -163,7 +168,11 @@ impl Instance {
         for (offset, state) in self.state_offsets.iter().zip(&self.program.manifest.states) {
             // SAFETY: both ranges were checked when the artifact was opened and the arena laid out; they are different mappings.
             unsafe {
-                std::ptr::copy_nonoverlapping(self.program.weights.at(state.initial), self.arena.at(*offset), state.bytes);
+                std::ptr::copy_nonoverlapping(
+                    self.program.weights.at(state.initial),
+                    self.arena.at(*offset),
+                    state.bytes,
+                );
             }
         }
         self.point();
@@ -185,17 +194,7 @@ impl Instance {
     /// `inputs` and `outputs` hold one pointer per input and output of the manifest, in order, 64-byte aligned, to at least
     /// the bytes that it states; no output overlaps an input or another output.
     pub unsafe fn step(&mut self, inputs: &[*const u8], outputs: &[*mut u8]) -> Result<(), Fault> {
-        let mut context = StepContext {
-            inputs: inputs.as_ptr(),
-            outputs: outputs.as_ptr(),
-            states_in: self.states_in.as_ptr(),
-            states_out: self.states_out.as_ptr(),
-            scratch: self.arena.at(2 * self.bank_bytes),
-            weights: self.program.weights.at(0),
-            parallel_for: std::ptr::null(),
-            pool: std::ptr::null_mut(),
-            kernel_calls: 0,
-        };
+        let mut context = self.context(inputs, outputs);
         let code = {
             let _mode = FpGuard::enter();
             // SAFETY: the context's pointers are valid as the step interface demands: the caller's for inputs and outputs,
@@ -215,6 +214,38 @@ impl Instance {
             nan::canonicalise(&spec.dtype, unsafe { std::slice::from_raw_parts_mut(*pointer, spec.bytes) });
         }
         Ok(())
+    }
+
+    fn context(&self, inputs: &[*const u8], outputs: &[*mut u8]) -> StepContext {
+        StepContext {
+            inputs: inputs.as_ptr(),
+            outputs: outputs.as_ptr(),
+            states_in: self.states_in.as_ptr(),
+            states_out: self.states_out.as_ptr(),
+            scratch: self.arena.at(2 * self.bank_bytes),
+            weights: self.program.weights.at(0),
+            parallel_for: std::ptr::null(),
+            pool: std::ptr::null_mut(),
+            kernel_calls: 0,
+        }
+    }
+
+    /// Runs the kernels one by one in their order and writes how many nanoseconds each took; commits nothing.
+    ///
+    /// Real-time: as `step`, and two looks at the clock per kernel.
+    ///
+    /// # Safety
+    /// As for `step`.
+    pub unsafe fn profile(&mut self, inputs: &[*const u8], outputs: &[*mut u8], nanoseconds: &mut [u64]) {
+        let mut context = self.context(inputs, outputs);
+        let _mode = FpGuard::enter();
+        for ((_, call), taken) in self.program.kernels.iter().zip(nanoseconds) {
+            let start = std::time::Instant::now();
+            // SAFETY: the context's pointers are valid as the step interface demands, as in `step`.
+            unsafe { call(&mut context) };
+            *taken = start.elapsed().as_nanos() as u64;
+        }
+        self.kernel_calls += self.program.kernels.len() as u64;
     }
 
     /// Makes the states that the last step wrote the current ones.
@@ -246,7 +277,12 @@ impl Instance {
     pub fn set_states(&mut self, bytes: &[u8]) -> Result<(), EngineError> {
         let expected = self.states_bytes();
         if bytes.len() != expected {
-            return Err(EngineError::Length { what: "states", name: "of the program".to_owned(), expected, found: bytes.len() });
+            return Err(EngineError::Length {
+                what: "states",
+                name: "of the program".to_owned(),
+                expected,
+                found: bytes.len(),
+            });
         }
         let mut at = 0;
         for (pointer, spec) in self.states_in.iter().zip(&self.program.manifest.states) {

@@ -1,6 +1,7 @@
 //! Puts object code into fresh pages, applies the few relocations our own code contains, and makes the pages executable.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use object::read::elf::{ElfFile64, ElfSection64};
 use object::read::{ObjectSection, ObjectSymbol, RelocationTarget};
@@ -13,7 +14,10 @@ const ARCHITECTURE: Architecture = Architecture::X86_64;
 #[cfg(target_arch = "aarch64")]
 const ARCHITECTURE: Architecture = Architecture::Aarch64;
 
-const PAGE: usize = 65536;
+/// Sections are aligned to at most the smallest page that any of our machines has, so a mapping keeps their alignment.
+const PAGE: usize = 4096;
+/// What relocations reach without a table (aarch64: ±128 MiB).
+const MAX_BYTES: usize = 1 << 27;
 
 /// Loaded code: one mapping, readable and executable, never writable again.
 pub struct Code {
@@ -38,29 +42,32 @@ impl Code {
     /// Loads a relocatable object of this machine's own architecture. `file` names it in errors.
     pub fn load(file: &str, object: &[u8]) -> Result<Self, EngineError> {
         let wrong = |reason: String| EngineError::Code { file: file.to_owned(), reason };
-        let elf = ElfFile64::<object::Endianness>::parse(object).map_err(|error| wrong(format!("not a 64-bit ELF object: {error}")))?;
+        let elf = ElfFile64::<object::Endianness>::parse(object)
+            .map_err(|error| wrong(format!("not a 64-bit ELF object: {error}")))?;
         if elf.architecture() != ARCHITECTURE || elf.kind() != object::ObjectKind::Relocatable {
             return Err(wrong(format!("a {:?} for {:?}", elf.kind(), elf.architecture())));
         }
         let layout = place_sections(&elf).map_err(wrong)?;
         let mut code = Self::map(layout.bytes)?;
         for section in elf.sections() {
-            let Some(offset) = layout.offsets.get(&section.index()) else { continue };
+            let Some(range) = layout.ranges.get(&section.index()) else { continue };
             let data = section.data().map_err(|error| wrong(error.to_string()))?;
-            code.slice_mut()[*offset..*offset + data.len()].copy_from_slice(data);
+            code.slice_mut()[range.clone()].copy_from_slice(data);
         }
         for section in elf.sections() {
-            let Some(offset) = layout.offsets.get(&section.index()) else { continue };
-            relocate(&elf, &section, *offset, &layout, &mut code).map_err(wrong)?;
+            let Some(range) = layout.ranges.get(&section.index()) else { continue };
+            relocate(&elf, &section, range, &layout, &mut code).map_err(wrong)?;
         }
         for symbol in elf.symbols() {
             let (Ok(name), Some(section)) = (symbol.name(), symbol.section_index()) else { continue };
-            if let Some(offset) = layout.offsets.get(&section)
-                && symbol.is_definition()
-                && symbol.kind() == object::SymbolKind::Text
-            {
-                code.symbols.insert(name.to_owned(), offset + symbol.address() as usize);
+            let Some(range) = layout.ranges.get(&section) else { continue };
+            if !symbol.is_definition() || symbol.kind() != object::SymbolKind::Text {
+                continue;
             }
+            if symbol.address() >= range.len() as u64 {
+                return Err(wrong(format!("function \"{name}\" lies outside its section")));
+            }
+            code.symbols.insert(name.to_owned(), range.start + symbol.address() as usize);
         }
         code.make_executable()?;
         Ok(code)
@@ -69,8 +76,8 @@ impl Code {
     /// The address of a function, if the object defines it.
     pub fn function(&self, name: &str) -> Option<*const u8> {
         let offset = *self.symbols.get(name)?;
-        // SAFETY: the offset was checked against the mapping when the sections were placed.
-        (offset < self.bytes).then(|| unsafe { self.base.add(offset).cast_const() })
+        // SAFETY: the offset was checked against its section when the object was loaded, and the section lies in the mapping.
+        Some(unsafe { self.base.add(offset).cast_const() })
     }
 
     fn map(bytes: usize) -> Result<Self, EngineError> {
@@ -109,12 +116,12 @@ impl Code {
 
 /// Where each section lies in the mapping.
 struct Layout {
-    offsets: HashMap<SectionIndex, usize>,
+    ranges: HashMap<SectionIndex, Range<usize>>,
     bytes: usize,
 }
 
 fn place_sections(elf: &ElfFile64<'_>) -> Result<Layout, String> {
-    let mut layout = Layout { offsets: HashMap::new(), bytes: 0 };
+    let mut layout = Layout { ranges: HashMap::new(), bytes: 0 };
     for section in elf.sections() {
         let name = section.name().map_err(|error| error.to_string())?;
         match section.kind() {
@@ -129,11 +136,11 @@ fn place_sections(elf: &ElfFile64<'_>) -> Result<Layout, String> {
         }
         let data = section.data().map_err(|error| error.to_string())?;
         let offset = layout.bytes.next_multiple_of(align);
-        layout.offsets.insert(section.index(), offset);
         layout.bytes = offset + data.len();
-        if layout.bytes > 1 << 30 {
-            return Err("the code is larger than 1 GiB".to_owned());
+        if layout.bytes > MAX_BYTES {
+            return Err(format!("the code is larger than {MAX_BYTES} bytes"));
         }
+        layout.ranges.insert(section.index(), offset..layout.bytes);
     }
     Ok(layout)
 }
@@ -141,7 +148,7 @@ fn place_sections(elf: &ElfFile64<'_>) -> Result<Layout, String> {
 fn relocate(
     elf: &ElfFile64<'_>,
     section: &ElfSection64<'_, '_>,
-    base: usize,
+    range: &Range<usize>,
     layout: &Layout,
     code: &mut Code,
 ) -> Result<(), String> {
@@ -149,23 +156,30 @@ fn relocate(
         let RelocationFlags::Elf { r_type } = relocation.flags() else {
             return Err("a relocation is not of ELF".to_owned());
         };
+        if relocation.has_implicit_addend() {
+            return Err("a relocation keeps its addend in the code".to_owned());
+        }
         let RelocationTarget::Symbol(index) = relocation.target() else {
             return Err("a relocation names no symbol".to_owned());
         };
         let symbol = elf.symbol_by_index(index).map_err(|error| error.to_string())?;
-        let home = symbol.section_index().and_then(|section| layout.offsets.get(&section));
+        let home = symbol.section_index().and_then(|section| layout.ranges.get(&section));
         let Some(home) = home else {
             return Err(format!("symbol \"{}\" is not defined in the object", symbol.name().unwrap_or("?")));
         };
-        let target = (*home as i64)
-            .checked_add_unsigned(symbol.address())
-            .and_then(|address| address.checked_add(relocation.addend()))
-            .ok_or_else(|| "an address overflows".to_owned())?;
-        let place = usize::try_from(offset)
-            .ok()
-            .and_then(|offset| base.checked_add(offset))
-            .ok_or_else(|| "an offset overflows".to_owned())?;
-        apply(code.slice_mut(), r_type, place, target)?;
+        if symbol.address() > home.len() as u64 {
+            return Err(format!("symbol \"{}\" lies outside its section", symbol.name().unwrap_or("?")));
+        }
+        // A PC-relative addend counts from the field, so it may point a few bytes before or behind the section.
+        let addend = relocation.addend();
+        if addend.unsigned_abs() > MAX_BYTES as u64 {
+            return Err(format!("a relocation adds {addend}"));
+        }
+        let target = (home.start as u64 + symbol.address()) as i64 + addend;
+        if offset.checked_add(4).is_none_or(|end| end > range.len() as u64) {
+            return Err(format!("a relocation at {offset} lies outside its section"));
+        }
+        apply(code.slice_mut(), r_type, range.start + offset as usize, target)?;
     }
     Ok(())
 }
@@ -180,7 +194,9 @@ fn apply(code: &mut [u8], r_type: elf::RelocationType, place: usize, target: i64
     let relative = target - place as i64;
     let far = || format!("a relocation at {place} reaches too far");
     let value = match (ARCHITECTURE, r_type) {
-        (Architecture::X86_64, elf::R_X86_64_PC32 | elf::R_X86_64_PLT32) => i32::try_from(relative).map_err(|_| far())? as u32,
+        (Architecture::X86_64, elf::R_X86_64_PC32 | elf::R_X86_64_PLT32) => {
+            i32::try_from(relative).map_err(|_| far())? as u32
+        }
         (Architecture::Aarch64, elf::R_AARCH64_PREL32) => i32::try_from(relative).map_err(|_| far())? as u32,
         (Architecture::Aarch64, elf::R_AARCH64_CALL26 | elf::R_AARCH64_JUMP26) => {
             if relative & 3 != 0 || !(-(1 << 27)..1 << 27).contains(&relative) {

@@ -29,7 +29,8 @@ mod tests {
 
     #[test]
     fn every_nan_becomes_the_same_and_nothing_else_changes() {
-        let values = [f32::from_bits(0xffc0_0001), f32::from_bits(0x7f80_0001), f32::INFINITY, -0.0, 1.5, f32::from_bits(1)];
+        let values =
+            [f32::from_bits(0xffc0_0001), f32::from_bits(0x7f80_0001), f32::INFINITY, -0.0, 1.5, f32::from_bits(1)];
         let mut bytes: Vec<u8> = values.iter().flat_map(|v| v.to_ne_bytes()).collect();
         canonicalise("f32", &mut bytes);
         let bits: Vec<u32> = bytes.as_chunks::<4>().0.iter().map(|c| u32::from_ne_bytes(*c)).collect();

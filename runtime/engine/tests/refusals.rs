@@ -1,0 +1,151 @@
+//! What is wrong with an artifact is said by name before anything of it is mapped.
+#![cfg(target_arch = "x86_64")]
+
+mod common;
+
+use common::{Flaw, archive, artifact, artifact_with, manifest, object_with, weights};
+use isochron_engine::Artifact;
+use isochron_engine::loader::Code;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn refusal(bytes: &[u8]) -> String {
+    match Artifact::open(bytes) {
+        Ok(_) => "accepted".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn refusal_of(edit: impl FnOnce(&mut Value)) -> String {
+    refusal(&artifact_with(0.0, edit))
+}
+
+#[track_caller]
+fn says(text: &str, code: &str, thing: &str) {
+    assert!(text.starts_with(&format!("error[{code}]: ")), "{text}");
+    assert!(text.contains(thing) && text.contains("\nhelp: "), "{text}");
+}
+
+#[test]
+fn the_whole_artifact_is_accepted() {
+    assert_eq!(refusal(&artifact(0.0)), "accepted");
+}
+
+#[test]
+fn what_is_no_artifact_is_refused() {
+    says(&refusal(b""), "artifact/not-an-artifact", "no ZIP");
+    says(&refusal(b"PK\x03\x04 and then nothing"), "artifact/not-an-artifact", "no ZIP");
+    says(&refusal(&archive(&[("readme", b"hello")], 64)), "artifact/not-an-artifact", "manifest.json");
+    says(&refusal_of(|m| m["format"] = json!("tar")), "artifact/not-an-artifact", "\"tar\"");
+    says(&refusal_of(|m| m["version"] = json!(2)), "artifact/not-an-artifact", "version is 2");
+    says(&refusal_of(|m| m["surprise"] = json!(1)), "artifact/not-an-artifact", "surprise");
+    says(&refusal_of(|m| m["graph"]["file"] = json!("other.json")), "artifact/not-an-artifact", "other.json");
+}
+
+#[test]
+fn a_changed_entry_is_refused_by_name() {
+    let (object, weights, graph) = (object_with(Flaw::None), weights(0.0), b"{}".as_slice());
+    let text = manifest(&object, &weights, graph).to_string();
+    let good = [
+        ("manifest.json", text.as_bytes()),
+        ("graph.json", graph),
+        ("weights.bin", &weights),
+        ("code/x86-64-v3.o", &object),
+    ];
+    for at in 1..good.len() {
+        let (name, bytes) = good[at];
+        let mut changed = bytes.to_vec();
+        changed[0] ^= 1;
+        let mut entries = good;
+        entries[at].1 = &changed;
+        says(&refusal(&archive(&entries, 64)), "artifact/hash", name);
+    }
+}
+
+#[test]
+fn bounds_that_do_not_hold_are_refused() {
+    let cases: [(&str, fn(&mut Value)); 10] = [
+        ("input \"x\"", |m| m["inputs"][0]["bytes"] = json!(8)),
+        ("unknown dtype f17", |m| m["outputs"][0]["dtype"] = json!("f17")),
+        ("output \"y\"", |m| m["outputs"][0]["shape"] = json!([u64::MAX, u64::MAX])),
+        ("input \"x\"", |m| {
+            m["inputs"][0] = json!({ "name": "x", "dtype": "u8", "shape": [1u64 << 40], "bytes": 1u64 << 40 })
+        }),
+        ("state \"total\" begins outside", |m| m["states"][0]["initial"] = json!(61)),
+        ("state \"total\" begins outside", |m| m["states"][0]["initial"] = json!(u64::MAX)),
+        ("weights.bin holds 64 bytes", |m| m["weights"]["bytes"] = json!(65)),
+        ("scratch", |m| m["targets"]["x86-64-v3"]["scratchBytes"] = json!(1u64 << 50)),
+        ("no method \"forward\"", |m| m["methods"] = json!({})),
+        ("input \"x\" is there twice", |m| m["inputs"] = json!([m["inputs"][0], m["inputs"][0]])),
+    ];
+    for (thing, edit) in cases {
+        says(&refusal_of(edit), "artifact/bounds", thing);
+    }
+}
+
+#[test]
+fn entries_that_are_not_aligned_are_refused() {
+    let (object, weights) = (object_with(Flaw::None), weights(0.0));
+    let text = manifest(&object, &weights, b"{}").to_string();
+    let entries = [
+        ("manifest.json", text.as_bytes()),
+        ("graph.json", b"{}".as_slice()),
+        ("weights.bin", &weights),
+        ("code/x86-64-v3.o", &object),
+    ];
+    says(&refusal(&archive(&entries, 1)), "artifact/bounds", "manifest.json does not start");
+}
+
+#[test]
+fn an_object_that_needs_more_than_our_relocations_is_refused() {
+    let refusal =
+        |flaw| Code::load("code/x.o", &object_with(flaw)).err().map(|error| error.to_string()).unwrap_or_default();
+    says(&refusal(Flaw::Undefined), "artifact/code", "symbol \"memcpy\" is not defined");
+    says(&refusal(Flaw::Absolute), "artifact/code", "relocations of type");
+    says(&refusal(Flaw::FarAddend), "artifact/code", "a relocation adds 1099511627776");
+    says(&refusal(Flaw::Writable), "artifact/code", ".data");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_damaged_artifact_is_refused_or_means_the_same(
+        flips in prop::collection::vec((any::<prop::sample::Index>(), 1u8..), 0..4),
+        cut in prop::option::of(any::<prop::sample::Index>()),
+    ) {
+        let good = artifact(1.5);
+        let mut bytes = good.clone();
+        for (at, bits) in &flips {
+            let at = at.index(bytes.len());
+            bytes[at] ^= bits;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        if let Ok(opened) = Artifact::open(&bytes) {
+            let whole = Artifact::open(&good).unwrap();
+            prop_assert_eq!(&opened.manifest_text, &whole.manifest_text);
+            prop_assert_eq!(&opened.weights, &whole.weights);
+            prop_assert_eq!(opened.code_for(&[common::TARGET]).unwrap().1, whole.code_for(&[common::TARGET]).unwrap().1);
+        }
+    }
+
+    #[test]
+    fn a_damaged_object_never_makes_the_loader_panic(
+        flips in prop::collection::vec((any::<prop::sample::Index>(), 1u8..), 1..6),
+        cut in prop::option::of(any::<prop::sample::Index>()),
+    ) {
+        let mut bytes = object_with(Flaw::None);
+        for (at, bits) in &flips {
+            let at = at.index(bytes.len());
+            bytes[at] ^= bits;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        if let Err(error) = Code::load("code/x.o", &bytes) {
+            prop_assert!(error.to_string().starts_with("error[artifact/code]: code/x.o: "), "{}", error);
+        }
+    }
+}
