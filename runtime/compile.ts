@@ -12,8 +12,7 @@ import { type Artifact, packArtifact } from "./artifact.ts";
 import type { Graph, Signature } from "./graph.ts";
 import { type KernelCall, type Lowered, lower } from "./lower.ts";
 import { type Lifetime, type Memory, type MemoryPlan, planMemory } from "./memory.ts";
-import { bindSymbols } from "./passes/bind-symbols.ts";
-import { simplify } from "./passes/simplify.ts";
+import { bindSymbols, declutter } from "./passes/index.ts";
 import { callSymbol, emitStep } from "./step.ts";
 import { countOf, showTensorType, staticShape, type TensorType } from "./tensor-type.ts";
 
@@ -39,7 +38,7 @@ export async function compile<I extends Signature, O extends Signature>(
   options: CompileOptions = {},
 ): Promise<Artifact<I, O>> {
   const compiler = loadCompiler();
-  const plain = simplify(bindSymbols(graph as unknown as Graph, options.symbols ?? {}));
+  const plain = declutter(bindSymbols(graph as unknown as Graph, options.symbols ?? {}));
   plain.verify();
   const states = stateRows(plain);
   const built: { name: TargetName; lowered: Lowered; plan: MemoryPlan; object: Uint8Array }[] = [];
@@ -139,7 +138,7 @@ function modulesOf({ calls }: Lowered, plan: MemoryPlan, target: Target): { name
 
 /** What `inspect` shows of a graph's way to code: each stage in its own text. */
 export function explain(graph: Graph, targetName: TargetName, symbols: CompileOptions["symbols"] = {}): string {
-  const plain = simplify(bindSymbols(graph, symbols));
+  const plain = declutter(bindSymbols(graph, symbols));
   const lowered = lower(plain, targetOf(targetName), stateRows(plain).bytes);
   const plan = planMemory(lifetimesOf(lowered.calls));
   const calls = lowered.calls.map(({ label, operands }, at) => {

@@ -41,6 +41,15 @@ export interface Node {
 /** The types of a graph's inputs or outputs, by name. */
 export type Signature = { readonly [name: string]: TensorType };
 
+const showNumber = (value: number | bigint | undefined): string => (Object.is(value, -0) ? "-0" : String(value));
+
+const showAttribute = (value: unknown): string =>
+  Array.isArray(value)
+    ? `[${value.map(showAttribute).join(",")}]`
+    : typeof value === "number"
+      ? showNumber(value)
+      : String(value);
+
 /** A graph, typed by its signature. */
 export class Graph<I extends Signature = Signature, O extends Signature = Signature> {
   readonly name: string;
@@ -73,15 +82,19 @@ export class Graph<I extends Signature = Signature, O extends Signature = Signat
       return unique;
     };
     for (const { value, name: given } of this.inputs) name(value, `%${given}`);
-    for (const { value, name: given } of this.constants) name(value, `@${given}`);
+    const isLiteral = ({ value }: Constant) => value.type.shape.length === 0;
+    for (const each of this.constants) {
+      if (isLiteral(each)) names.set(each.value, showNumber(each.data[0]));
+      else name(each.value, `@${each.name}`);
+    }
     for (const { value, name: given } of this.states) name(value, `$${given}`);
-    this.nodes.forEach(({ output }, at) => name(output, `%${output.hint ?? at}`));
+    for (const [at, { output }] of this.nodes.entries()) name(output, `%${output.hint ?? at}`);
     const show = (value: Value) => names.get(value) ?? "%?";
     const list = (values: readonly NamedValue[]) =>
       values.map((each) => `${each.name}: ${showTensorType(each.value.type)}`).join(", ");
     const lines = this.nodes.map((node) => {
       const attributes = Object.entries(node.attributes as object).map(
-        ([key, value]) => `${key}=${JSON.stringify(value)}`,
+        ([key, value]) => `${key}=${showAttribute(value)}`,
       );
       const operands = [...node.inputs.map(show), ...attributes].join(", ");
       return [
@@ -92,7 +105,9 @@ export class Graph<I extends Signature = Signature, O extends Signature = Signat
     const width = Math.max(0, ...lines.map(([left]) => left.length)) + 1;
     return [
       `graph ${this.name}(${list(this.inputs)}) -> (${list(this.outputs)})`,
-      ...this.constants.map(({ value }) => `  const ${show(value)} : ${showTensorType(value.type)}`),
+      ...this.constants
+        .filter((each) => !isLiteral(each))
+        .map(({ value }) => `  const ${show(value)} : ${showTensorType(value.type)}`),
       ...this.states.map(({ value }) => `  state ${show(value)} : ${showTensorType(value.type)}`),
       ...lines.map(([left, right]) => `${left.padEnd(width)}${right}`),
       ...this.states.map((state) => `  ${show(state.value)} := ${show(state.next)}`),

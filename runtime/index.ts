@@ -11,20 +11,33 @@ export {
   writeWhole,
 } from "./artifact.ts";
 export { type CompileOptions, compile, explain } from "./compile.ts";
+export * from "./functional.ts";
 export { Graph, type Signature } from "./graph.ts";
 export { type ArraysOf, Interpreter } from "./interpreter.ts";
+export {
+  type Builder,
+  type Nd,
+  type Operator,
+  type OperatorDefinition,
+  operator,
+  operators,
+} from "./operators/index.ts";
 export { load, Program } from "./program.ts";
 export {
+  apply,
   type ConvolutionOptions,
   concat,
   constant,
   conv2d,
+  full,
   gridSample,
   iota,
   type Operand,
+  ones,
   stack,
   Tensor,
   where,
+  zeros,
 } from "./tensor.ts";
 export {
   type ArrayOf,

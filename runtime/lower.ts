@@ -125,6 +125,8 @@ class Lowering {
       case "reduce":
       case "concat":
       case "pad":
+      case "composite":
+      case "interpreted":
         return [];
     }
   }
@@ -335,7 +337,14 @@ class Lowering {
         return;
       }
       case "reshape":
-        throw new IsochronError("compile/internal", "a reshape shares its operand's memory");
+      case "composite":
+        throw new IsochronError("compile/internal", `${operator.name} has no kernel of its own`);
+      case "interpreted":
+        throw new IsochronError("compile/operator", `${operator.name} cannot be compiled: ${lowering.why}`, {
+          details: [`%${output.hint ?? operator.name} : ${showTensorType(output.type)}`],
+          help: "give the operator a lowering or a decomposition, or run the graph with the Interpreter",
+          ...(node.place === undefined ? {} : { place: node.place }),
+        });
     }
   }
 

@@ -15,7 +15,7 @@ interface NativeProgram {
   reset(): void;
   states(): Buffer;
   setStates(bytes: Buffer): void;
-  kernelCalls(): number;
+  kernelCalls(): bigint;
 }
 
 const binding = z.object({
@@ -57,7 +57,7 @@ export class Program<I extends Signature = Signature, O extends Signature = Sign
   }
   /** Kernels called so far. */
   get kernelCalls(): number {
-    return this.#native.kernelCalls();
+    return Number(this.#native.kernelCalls());
   }
 
   /** Arrays of the outputs' types and sizes, zeroed. */

@@ -1,7 +1,7 @@
 // The functional tensor API that functions under trace are written in.
 import type { Dtype } from "../kernels/index.ts";
 import type { Value } from "./graph.ts";
-import { operators } from "./operators/index.ts";
+import { type Operator, operators } from "./operators/index.ts";
 import { currentRecorder } from "./recorder.ts";
 import { type ArrayOf, arrayFrom, countOf, staticShape, type TensorType } from "./tensor-type.ts";
 
@@ -59,11 +59,11 @@ export class Tensor<D extends Dtype = Dtype> {
   }
   /** The larger of each pair; NaN wins. */
   maximum(other: Operand<D>): Tensor<D> {
-    return this.#apply("max", [other]);
+    return this.#apply("maximum", [other]);
   }
   /** The smaller of each pair; NaN wins. */
   minimum(other: Operand<D>): Tensor<D> {
-    return this.#apply("min", [other]);
+    return this.#apply("minimum", [other]);
   }
   clamp(low: Operand<D>, high: Operand<D>): Tensor<D> {
     return this.maximum(low).minimum(high);
@@ -143,8 +143,20 @@ export class Tensor<D extends Dtype = Dtype> {
   reshape(shape: readonly number[]): Tensor<D> {
     return this.#apply("reshape", [], { shape });
   }
-  transpose(axes: readonly number[] = this.shape.map((_, d) => this.shape.length - 1 - d)): Tensor<D> {
+  transpose(axes: readonly number[] = this.type.shape.map((_, d) => this.type.shape.length - 1 - d)): Tensor<D> {
     return this.#apply("transpose", [], { axes });
+  }
+  /** All elements in one dimension. */
+  flatten(): Tensor<D> {
+    return this.reshape([countOf(this.shape)]);
+  }
+  /** Without a dimension of size 1, or all of them. */
+  squeeze(axis?: number): Tensor<D> {
+    return this.reshape(this.shape.filter((size, d) => size !== 1 || (axis !== undefined && d !== axis)));
+  }
+  /** With a new dimension of size 1 before dimension `axis`. */
+  unsqueeze(axis: number): Tensor<D> {
+    return this.reshape([...this.shape.slice(0, axis), 1, ...this.shape.slice(axis)]);
   }
   broadcastTo(shape: readonly number[]): Tensor<D> {
     return this.#apply("broadcastTo", [], { shape });
@@ -165,31 +177,59 @@ export class Tensor<D extends Dtype = Dtype> {
     axes: readonly number[] | undefined,
     { keepDims = false }: ReduceOptions,
   ): Tensor<D> {
-    return this.#apply(name, [], { axes: axes ?? this.shape.map((_, d) => d), keepDims });
+    return this.#apply(name, [], { axes: axes ?? this.type.shape.map((_, d) => d), keepDims });
   }
   sum(axes?: readonly number[], options: ReduceOptions = {}): Tensor<D> {
     return this.#reduce("sum", axes, options);
   }
   mean(axes?: readonly number[], options: ReduceOptions = {}): Tensor<D> {
-    const { shape } = this;
-    return this.sum(axes, options).div(countOf((axes ?? shape.map((_, d) => d)).map((axis) => shape[axis] ?? 1)));
+    return this.#reduce("mean", axes, options);
   }
   prod(axes?: readonly number[], options: ReduceOptions = {}): Tensor<D> {
     return this.#reduce("prod", axes, options);
   }
   max(axes?: readonly number[], options: ReduceOptions = {}): Tensor<D> {
-    return this.#reduce("reduceMax", axes, options);
+    return this.#reduce("max", axes, options);
   }
   min(axes?: readonly number[], options: ReduceOptions = {}): Tensor<D> {
-    return this.#reduce("reduceMin", axes, options);
+    return this.#reduce("min", axes, options);
+  }
+  any(axes?: readonly number[], options: ReduceOptions = {}): Tensor<D> {
+    return this.#reduce("any", axes, options);
+  }
+  all(axes?: readonly number[], options: ReduceOptions = {}): Tensor<D> {
+    return this.#reduce("all", axes, options);
+  }
+  /** The position of the first largest element along `axis`; NaN counts as the largest. */
+  argmax(axis: number): Tensor<"i64"> {
+    return this.#apply("argmax", [], { axis });
+  }
+  /** The position of the first smallest element along `axis`; NaN counts as the smallest. */
+  argmin(axis: number): Tensor<"i64"> {
+    return this.#apply("argmin", [], { axis });
   }
   /** e^x / Σ e^x along one dimension. */
   softmax(axis: number): Tensor<D> {
-    const e = this.sub(this.max([axis], { keepDims: true })).exp();
-    return e.div(e.sum([axis], { keepDims: true }));
+    return this.#apply("softmax", [], { axis });
   }
   matmul(other: Tensor<D>): Tensor<D> {
     return this.#apply("matmul", [other]);
+  }
+  /** this · wᵀ + b, with w: [o,i] and b: [o]. */
+  linear(weight: Tensor<D>, bias: Tensor<D>): Tensor<D> {
+    return this.#apply("linear", [weight, bias]);
+  }
+  /** Slices along `axis` at integer positions; positions outside are moved to the nearest end. */
+  gather(positions: Tensor, axis = 0): Tensor<D> {
+    return this.#apply("gather", [positions], { axis });
+  }
+  /** The largest of each window of [n,c,h,w]; the stride is the window's size unless given. */
+  maxPool(size: number | readonly [number, number], stride = size): Tensor<D> {
+    return this.#apply("maxPool", [], { size: both(size), stride: both(stride) });
+  }
+  /** The mean of each window of [n,c,h,w]; the stride is the window's size unless given. */
+  avgPool(size: number | readonly [number, number], stride = size): Tensor<D> {
+    return this.#apply("avgPool", [], { size: both(size), stride: both(stride) });
   }
 }
 
@@ -205,6 +245,27 @@ export function constant<D extends Dtype>(
   const recorder = currentRecorder();
   return new Tensor<D>(recorder.constant({ dtype, shape: dimensions }, arrayFrom(dtype, values), name));
 }
+
+/** A tensor of `shape` with every element the same. */
+export const full = <D extends Dtype>(dtype: D, shape: readonly number[], value: number): Tensor<D> =>
+  constant(value, dtype).broadcastTo(shape);
+
+export const zeros = <D extends Dtype>(dtype: D, shape: readonly number[]): Tensor<D> => full(dtype, shape, 0);
+export const ones = <D extends Dtype>(dtype: D, shape: readonly number[]): Tensor<D> => full(dtype, shape, 1);
+
+/** Applies an operator of one's own; the result's dtype is the caller's claim, and its type is inferred. */
+export const apply = <D extends Dtype>(
+  operator: Operator,
+  operands: readonly Tensor[],
+  attributes: unknown = {},
+): Tensor<D> =>
+  new Tensor<D>(
+    currentRecorder().apply(
+      operator,
+      operands.map((each) => each.value),
+      attributes,
+    ),
+  );
 
 /** 0, 1, 2, … as a vector, or along `axis` of a shape. */
 export const iota = <D extends Dtype>(dtype: D, shape: readonly number[], axis = shape.length - 1): Tensor<D> =>
@@ -233,7 +294,7 @@ export const concat = <D extends Dtype>(tensors: readonly Tensor<D>[], axis: num
 /** Tensors of one shape along a new dimension. */
 export const stack = <D extends Dtype>(tensors: readonly Tensor<D>[], axis = 0): Tensor<D> =>
   concat(
-    tensors.map((each) => each.reshape([...each.shape.slice(0, axis), 1, ...each.shape.slice(axis)])),
+    tensors.map((each) => each.unsqueeze(axis)),
     axis,
   );
 

@@ -3,13 +3,32 @@ import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
 import { broadcastShapes, countOf, showTensorType, staticShape } from "../tensor-type.ts";
 import { indexer } from "./indexing.ts";
-import { operandError, operator } from "./operator.ts";
+import { type Nd, type Operator, operandError, operator } from "./operator.ts";
 
 const none = z.strictObject({});
 const pair = z.tuple([z.int().min(1), z.int().min(1)]).readonly();
 
-/** a[…,m,k] · b[…,k,n] → [...,m,n], batch dimensions broadcast. Floats of one dtype. Error: one rounding per k. */
-export const matmul = operator({
+const absolute = ({ shape, dtype, data }: Nd): Nd => ({
+  shape,
+  dtype,
+  data: Float64Array.from(data as ArrayLike<number>, Math.abs),
+});
+
+/** `terms` times the contraction of absolute values: what its roundings are counted in. */
+function contractionMagnitude(
+  evaluate: Operator["evaluate"],
+  operands: readonly Nd[],
+  attributes: unknown,
+  result: Nd,
+  terms: number,
+): Float64Array {
+  const data = new Float64Array(result.data.length);
+  evaluate(operands.map(absolute), attributes, { ...result, dtype: "f64", data });
+  return data.map((each) => each * terms);
+}
+
+/** a[…,m,k] · b[…,k,n] → [...,m,n], batch dimensions broadcast. Floats of one dtype. Error: k ulp of |a|·|b|. */
+export const matmul: Operator = operator({
   name: "matmul",
   attributes: none,
   errorUlp: 1,
@@ -44,14 +63,16 @@ export const matmul = operator({
       }
     }
   },
+  magnitude: (operands, attributes, result) =>
+    contractionMagnitude(matmul.evaluate, operands, attributes, result, operands[0]!.shape.at(-1)!),
   lowering: { kind: "matmul" },
 });
 
 /** Attributes of conv2d; the input holds its padding already. */
 export const convolutionAttributes = z.strictObject({ stride: pair, dilation: pair, groups: z.int().min(1) });
 
-/** x[n,c,h,w] * w[o,c/groups,kh,kw] → [n,o,h',w'] without padding. Floats of one dtype. Error: one rounding per tap. */
-export const conv2d = operator({
+/** x[n,c,h,w] * w[o,c/groups,kh,kw] → [n,o,h',w'] without padding. Floats of one dtype. Error: one ulp of |x|*|w| per tap. */
+export const conv2d: Operator = operator({
   name: "conv2d",
   attributes: convolutionAttributes,
   errorUlp: 1,
@@ -93,13 +114,15 @@ export const conv2d = operator({
             result.data[at++] = total;
           }
   },
+  magnitude: (operands, attributes, result) =>
+    contractionMagnitude(conv2d.evaluate, operands, attributes, result, countOf(operands[1]!.shape.slice(1))),
   lowering: { kind: "conv2d" },
 });
 
 const clampTo = (value: number, low: number, high: number): number =>
   value <= low ? low : value >= high ? high : value;
 
-/** Bilinear samples of image[h,w] at grid[…,2] of pixel positions (x, y). f32. Error: 8 ulp of the largest pixel around. */
+/** Bilinear samples of image[h,w] at grid[…,2] of pixel positions (x, y). f32. Error: 8 ulp of the largest pixel. */
 export const gridSample = operator({
   name: "gridSample",
   attributes: z.strictObject({ outside: z.enum(["zeros", "border"]) }),
@@ -135,6 +158,11 @@ export const gridSample = operator({
       const top = row(y.low);
       result.data[i] = top + y.fraction * (row(y.low + 1) - top);
     }
+  },
+  magnitude([image], _, { data }) {
+    let largest = 0;
+    for (const pixel of image!.data) if (Number.isFinite(pixel)) largest = Math.max(largest, Math.abs(Number(pixel)));
+    return new Float64Array(data.length).fill(largest);
   },
   lowering: {
     kind: "source",

@@ -139,10 +139,8 @@ const roundHalfEven = (x: number): number => {
   return even === 0 && x < 0 ? -0 : even;
 };
 
-const { maximum, minimum } = generators;
 const integerMax = (a: bigint, b: bigint): bigint => (a < b ? b : a);
 const integerMin = (a: bigint, b: bigint): bigint => (a > b ? b : a);
-/** NaN wins; of two zeros the first stays. */
 const floatMax = (a: number, b: number): number => (Number.isNaN(b) ? b : a < b ? b : a);
 const floatMin = (a: number, b: number): number => (Number.isNaN(b) ? b : a > b ? b : a);
 
@@ -166,8 +164,10 @@ export const mul = numeric(
 );
 /** Integer division truncates; by zero it gives 0. */
 export const div = numeric("div", loop.div as Elementwise["expression"], (a, b) => a / b, divide);
-export const max = numeric("max", maximum as Elementwise["expression"], floatMax, integerMax);
-export const min = numeric("min", minimum as Elementwise["expression"], floatMin, integerMin);
+/** The larger; NaN wins, and of two zeros the first stays. */
+export const maximum = numeric("maximum", generators.maximum as Elementwise["expression"], floatMax, integerMax);
+/** The smaller; NaN wins, and of two zeros the first stays. */
+export const minimum = numeric("minimum", generators.minimum as Elementwise["expression"], floatMin, integerMin);
 export const neg = elementwise("neg", {
   arity: 1,
   expression: loop.neg as Elementwise["expression"],

@@ -1,21 +1,24 @@
 // Every operator, by name: what tracers build, interpreters mean and compilers lower.
+import * as composite from "./composite.ts";
 import * as contraction from "./contraction.ts";
 import * as elementwise from "./elementwise.ts";
+import { gather } from "./gather.ts";
 import type { Operator } from "./operator.ts";
 import * as reduction from "./reduction.ts";
 import * as structure from "./structure.ts";
 
 const { kindOf: _kind, ...elementwiseOperators } = elementwise;
-const { convolutionAttributes: _attributes, ...contractionOperators } = contraction;
+const { convolutionAttributes: _convolution, ...contractionOperators } = contraction;
+const { reductionAttributes: _attributes, reducedType: _type, forEachElement: _visit, ...reductions } = reduction;
 
-/** All operators; names are those of the exports, since a few reductions share a name with an elementwise operator. */
+/** All operators; each is exported under its own name. */
 export const operators = {
   ...elementwiseOperators,
   ...structure,
-  ...reduction,
+  ...reductions,
   ...contractionOperators,
-} as const satisfies {
-  readonly [name: string]: Operator;
-};
+  ...composite,
+  gather,
+} as const satisfies { readonly [name: string]: Operator };
 
-export type { Nd, Operator } from "./operator.ts";
+export { type Builder, type Nd, type Operator, type OperatorDefinition, operator } from "./operator.ts";

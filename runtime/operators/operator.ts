@@ -1,6 +1,7 @@
 // What an operator is: its attributes, types, meaning, stated error, and how it is lowered.
-import type { z } from "zod";
+import { z } from "zod";
 import { type Expression, type generators, IsochronError } from "../../kernels/index.ts";
+import type { Value } from "../graph.ts";
 import type { TensorType, TypedArray } from "../tensor-type.ts";
 
 type Source = generators.Source;
@@ -11,6 +12,12 @@ export interface Nd {
   readonly shape: readonly number[];
   readonly dtype: TensorType["dtype"];
   readonly data: TypedArray;
+}
+
+/** What a decomposition builds with; recorders and rewriters are builders. */
+export interface Builder {
+  apply(operator: Operator, operands: readonly Value[], attributes?: unknown): Value;
+  constant(type: TensorType, data: TypedArray, name?: string): Value;
 }
 
 /** How an operator becomes kernels; `A` are its attributes. */
@@ -32,7 +39,11 @@ export type Lowering<A> =
   | { readonly kind: "matmul" }
   | { readonly kind: "conv2d" }
   | { readonly kind: "concat" }
-  | { readonly kind: "pad" };
+  | { readonly kind: "pad" }
+  /** Other operators; the one place that says so. */
+  | { readonly kind: "composite"; decompose(operands: readonly Value[], attributes: A, builder: Builder): Value }
+  /** A meaning without code: graphs with it are interpreted, and not compiled. */
+  | { readonly kind: "interpreted"; readonly why: string };
 
 /** The definition of an operator. */
 export interface OperatorDefinition<A> {
@@ -42,8 +53,10 @@ export interface OperatorDefinition<A> {
   infer(operands: readonly TensorType[], attributes: A): TensorType;
   /** The meaning: float64 inside, rounded when stored into `result`. */
   evaluate(operands: readonly Nd[], attributes: A, result: Nd): void;
-  /** Largest difference of a compiled float element from the meaning, in ulp of the result; 0 is exact. Contractions and sums scale it by their length. */
+  /** Largest difference of a compiled float element from the meaning, in ulp of `magnitude`; 0 is exact. */
   readonly errorUlp: number;
+  /** Per element of the result, the number in whose ulp the error is stated; the result itself unless given. */
+  magnitude?(operands: readonly Nd[], attributes: A, result: Nd): ArrayLike<number>;
   readonly lowering: Lowering<A>;
 }
 
@@ -52,23 +65,34 @@ export interface Operator {
   readonly name: string;
   readonly errorUlp: number;
   readonly lowering: Lowering<unknown>;
+  /** The attributes, checked. Throws `operator/attributes`. */
   parse(attributes: unknown): unknown;
   infer(operands: readonly TensorType[], attributes: unknown): TensorType;
   evaluate(operands: readonly Nd[], attributes: unknown, result: Nd): void;
+  magnitude?(operands: readonly Nd[], attributes: unknown, result: Nd): ArrayLike<number>;
 }
 
 /** Makes an operator of a definition. */
 export function operator<A>(definition: OperatorDefinition<A>): Operator {
+  const { name, errorUlp, magnitude } = definition;
   return {
-    name: definition.name,
-    errorUlp: definition.errorUlp,
+    name,
+    errorUlp,
     lowering: definition.lowering as Lowering<unknown>,
-    parse: (attributes) => definition.attributes.parse(attributes),
+    parse(attributes) {
+      const parsed = definition.attributes.safeParse(attributes);
+      if (parsed.success) return parsed.data;
+      throw operandError("attributes", `${name}: ${z.prettifyError(parsed.error)}`);
+    },
     infer: (operands, attributes) => definition.infer(operands, attributes as A),
     evaluate: (operands, attributes, result) => definition.evaluate(operands, attributes as A, result),
+    ...(magnitude ? { magnitude: (operands, attributes, result) => magnitude(operands, attributes as A, result) } : {}),
   };
 }
 
 /** An error about operands; the place in the user's source is added by the tracer. */
 export const operandError = (code: string, message: string, help?: string): IsochronError =>
   new IsochronError(`operator/${code}`, message, help === undefined ? {} : { help });
+
+/** Any number, infinities and NaN included. */
+export const anyNumber = z.custom<number>((value) => typeof value === "number", "expected a number");

@@ -6,10 +6,10 @@ import { kindOf } from "./elementwise.ts";
 import { ravel, unravel } from "./indexing.ts";
 import { type Nd, type Operator, operandError, operator } from "./operator.ts";
 
-const attributes = z.strictObject({ axes: z.array(z.int().min(0)).readonly(), keepDims: z.boolean() });
-type Attributes = z.infer<typeof attributes>;
+export const reductionAttributes = z.strictObject({ axes: z.array(z.int().min(0)).readonly(), keepDims: z.boolean() });
+export type ReductionAttributes = z.infer<typeof reductionAttributes>;
 
-function reducedType(name: string, x: TensorType, { axes, keepDims }: Attributes): TensorType {
+export function reducedType(name: string, x: TensorType, { axes, keepDims }: ReductionAttributes): TensorType {
   if (axes.some((axis) => axis >= x.shape.length) || new Set(axes).size !== axes.length) {
     throw operandError(
       "axes",
@@ -24,7 +24,7 @@ function reducedType(name: string, x: TensorType, { axes, keepDims }: Attributes
 }
 
 /** Visits every element with the position of its result. */
-function forEachElement(
+export function forEachElement(
   x: Nd,
   axes: readonly number[],
   visit: (result: number, element: number, index: readonly number[]) => void,
@@ -48,13 +48,33 @@ interface Reduction {
   readonly integer?: { readonly start: bigint | undefined; readonly step: (a: bigint, v: bigint) => bigint };
   readonly bool?: { readonly start: number; readonly step: (a: number, v: number) => number };
   readonly errorUlp: number;
+  /** Whether the error grows with |x| summed rather than with the result. */
+  readonly cancels?: boolean;
 }
 
-function reduction(name: generators.ReducerName, { errorUlp, ...meaning }: Reduction): Operator {
+/** Σ|x| · n, or |result| · n: what n roundings of a chain are counted in. */
+function chainMagnitude(x: Nd, axes: readonly number[], result: Nd, cancels: boolean): Float64Array {
+  const terms = axes.reduce((product, axis) => product * x.shape[axis]!, 1);
+  const magnitude = new Float64Array(result.data.length);
+  if (cancels) {
+    forEachElement(x, axes, (to, from) => {
+      magnitude[to] = magnitude[to]! + terms * Math.abs(Number(x.data[from]!));
+    });
+  } else
+    magnitude.forEach((_, i) => {
+      magnitude[i] = terms * Math.abs(Number(result.data[i]!));
+    });
+  return magnitude;
+}
+
+function reduction(name: generators.ReducerName, { errorUlp, cancels = false, ...meaning }: Reduction): Operator {
   return operator({
     name,
-    attributes,
+    attributes: reductionAttributes,
     errorUlp,
+    ...(errorUlp === 0
+      ? {}
+      : { magnitude: ([x], { axes }: ReductionAttributes, result) => chainMagnitude(x!, axes, result, cancels) }),
     infer([x], attributes) {
       if (!meaning[kindOf(x!.dtype)]) throw operandError("dtype", `${name} is not defined on ${x!.dtype}`);
       return reducedType(name, x!, attributes);
@@ -90,23 +110,27 @@ function reduction(name: generators.ReducerName, { errorUlp, ...meaning }: Reduc
 const nanWins = (pick: (a: number, v: number) => boolean) => (a: number, v: number) =>
   Number.isNaN(v) || pick(a, v) ? v : a;
 
-/** Σ x; error grows with the square root to the length of the sum: `errorUlp` is per addend. */
+/** Σ x over n elements. Error of floats: n ulp of Σ|x|; integers wrap. */
 export const sum = reduction("sum", {
   float: { start: 0, step: (a, v) => a + v },
   integer: { start: 0n, step: (a, v) => a + v },
   errorUlp: 1,
+  cancels: true,
 });
+/** Π x over n elements. Error of floats: n ulp; integers wrap. */
 export const prod = reduction("prod", {
   float: { start: 1, step: (a, v) => a * v },
   integer: { start: 1n, step: (a, v) => a * v },
   errorUlp: 1,
 });
-export const reduceMax = reduction("max", {
+/** The largest element; NaN wins. Of no elements −∞, or the least integer. */
+export const max = reduction("max", {
   float: { start: -Infinity, step: nanWins((a, v) => v > a) },
   integer: { start: undefined, step: (a, v) => (v > a ? v : a) },
   errorUlp: 0,
 });
-export const reduceMin = reduction("min", {
+/** The smallest element; NaN wins. Of no elements +∞, or the greatest integer. */
+export const min = reduction("min", {
   float: { start: Infinity, step: nanWins((a, v) => v < a) },
   integer: { start: undefined, step: (a, v) => (v < a ? v : a) },
   errorUlp: 0,

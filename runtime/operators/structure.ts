@@ -12,7 +12,7 @@ import {
   type TensorType,
 } from "../tensor-type.ts";
 import { indexer, ravel, unravel } from "./indexing.ts";
-import { type Nd, operandError, operator } from "./operator.ts";
+import { anyNumber, type Nd, operandError, operator } from "./operator.ts";
 
 const size = z.int().min(0);
 const sizes = z.array(size).readonly();
@@ -113,7 +113,7 @@ export const slice = operator({
 /** x with `before` and `after` elements of `value` added along each dimension. */
 export const pad = operator({
   name: "pad",
-  attributes: z.strictObject({ before: sizes, after: sizes, value: z.number() }),
+  attributes: z.strictObject({ before: sizes, after: sizes, value: anyNumber }),
   errorUlp: 0,
   infer([x], { before, after }) {
     const shape = staticShape(x!.shape);

@@ -1,0 +1,32 @@
+// The tensor API as free functions, for those who write add(a, b) rather than a.add(b).
+import type { Dtype } from "../kernels/index.ts";
+import type { Operand, Tensor } from "./tensor.ts";
+
+type Float = "f32" | "f64";
+
+export const add = <D extends Dtype>(a: Tensor<D>, b: Operand<D>): Tensor<D> => a.add(b);
+export const sub = <D extends Dtype>(a: Tensor<D>, b: Operand<D>): Tensor<D> => a.sub(b);
+export const mul = <D extends Dtype>(a: Tensor<D>, b: Operand<D>): Tensor<D> => a.mul(b);
+export const div = <D extends Dtype>(a: Tensor<D>, b: Operand<D>): Tensor<D> => a.div(b);
+export const maximum = <D extends Dtype>(a: Tensor<D>, b: Operand<D>): Tensor<D> => a.maximum(b);
+export const minimum = <D extends Dtype>(a: Tensor<D>, b: Operand<D>): Tensor<D> => a.minimum(b);
+export const clamp = <D extends Dtype>(x: Tensor<D>, low: Operand<D>, high: Operand<D>): Tensor<D> =>
+  x.clamp(low, high);
+export const relu = <D extends Dtype>(x: Tensor<D>): Tensor<D> => x.relu();
+export const neg = <D extends Dtype>(x: Tensor<D>): Tensor<D> => x.neg();
+export const abs = <D extends Dtype>(x: Tensor<D>): Tensor<D> => x.abs();
+export const sqrt = <D extends Float>(x: Tensor<D>): Tensor<D> => x.sqrt();
+export const floor = <D extends Float>(x: Tensor<D>): Tensor<D> => x.floor();
+export const ceil = <D extends Float>(x: Tensor<D>): Tensor<D> => x.ceil();
+export const round = <D extends Float>(x: Tensor<D>): Tensor<D> => x.round();
+export const exp = <D extends Float>(x: Tensor<D>): Tensor<D> => x.exp();
+export const log = <D extends Float>(x: Tensor<D>): Tensor<D> => x.log();
+export const tanh = <D extends Float>(x: Tensor<D>): Tensor<D> => x.tanh();
+export const sigmoid = <D extends Float>(x: Tensor<D>): Tensor<D> => x.sigmoid();
+export const atan = <D extends Float>(x: Tensor<D>): Tensor<D> => x.atan();
+/** The angle of (x, y). */
+export const atan2 = <D extends Float>(y: Tensor<D>, x: Operand<D>): Tensor<D> => y.atan2(x);
+export const matmul = <D extends Float>(a: Tensor<D>, b: Tensor<D>): Tensor<D> => a.matmul(b);
+/** x · wᵀ + b, with w: [o,i] and b: [o]. */
+export const linear = <D extends Float>(x: Tensor<D>, w: Tensor<D>, b: Tensor<D>): Tensor<D> => x.linear(w, b);
+export const softmax = <D extends Float>(x: Tensor<D>, axis: number): Tensor<D> => x.softmax(axis);

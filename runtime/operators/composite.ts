@@ -1,0 +1,302 @@
+// Operators made of others: softmax, mean, linear layers, positions of extremes, pooling.
+import { z } from "zod";
+import type { Value } from "../graph.ts";
+import { arrayFrom, countOf, showShape, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import { matmul } from "./contraction.ts";
+import * as elementwise from "./elementwise.ts";
+import { ravel, unravel } from "./indexing.ts";
+import { type Builder, type Nd, type Operator, operandError, operator } from "./operator.ts";
+import { forEachElement, max, min, reducedType, reductionAttributes, sum } from "./reduction.ts";
+import { iota, slice, transpose } from "./structure.ts";
+
+const { add, div, equal, exp, logicalOr, maximum, notEqual, sub, where } = elementwise;
+const axisAttribute = z.strictObject({ axis: z.int().min(0) });
+
+const isFloat = ({ dtype }: TensorType): boolean => dtype === "f32" || dtype === "f64";
+
+function requireFloat(name: string, x: TensorType): void {
+  if (!isFloat(x))
+    throw operandError("dtype", `${name} is not defined on ${x.dtype}`, "convert the operand with .cast()");
+}
+
+function requireAxis(name: string, x: TensorType, axis: number): void {
+  if (axis >= x.shape.length) {
+    throw operandError(
+      "axes",
+      `${name} of ${showTensorType(x)} along dimension ${axis}`,
+      `name a dimension from 0 to ${x.shape.length - 1}`,
+    );
+  }
+}
+
+const scalar = (builder: Builder, dtype: TensorType["dtype"], value: number): Value =>
+  builder.constant({ dtype, shape: [] }, arrayFrom(dtype, [value]));
+
+/** The elements along `axis`, line by line: positions in x's data. */
+function lines(shape: readonly number[], axis: number): number[][] {
+  const stride = countOf(shape.slice(axis + 1));
+  const found: number[][] = [];
+  for (let i = 0; i < countOf(shape); i++) {
+    if (unravel(i, shape)[axis] !== 0) continue;
+    found.push(Array.from({ length: shape[axis]! }, (_, j) => i + j * stride));
+  }
+  return found;
+}
+
+/**
+ * e^(x − max) / Σ e^(x − max) along `axis`. x: float of any shape → the same type.
+ *
+ * Error: 4 ulp of y·(n + 1 + |x − max|), n the length of the axis: the difference is rounded before it is raised.
+ */
+export const softmax = operator({
+  name: "softmax",
+  attributes: axisAttribute,
+  errorUlp: 4,
+  infer([x], { axis }) {
+    requireFloat("softmax", x!);
+    requireAxis("softmax", x!, axis);
+    return x!;
+  },
+  evaluate([x], { axis }, { data }) {
+    for (const line of lines(x!.shape, axis)) {
+      const values = line.map((at) => Number(x!.data[at]!));
+      const top = Math.max(...values);
+      const powers = values.map((value) => Math.exp(value - top));
+      const total = powers.reduce((a, b) => a + b, 0);
+      line.forEach((at, i) => {
+        data[at] = powers[i]! / total;
+      });
+    }
+  },
+  magnitude([x], { axis }, { data }) {
+    const magnitude = new Float64Array(data.length);
+    for (const line of lines(x!.shape, axis)) {
+      const top = Math.max(...line.map((at) => Number(x!.data[at]!)));
+      for (const at of line) {
+        magnitude[at] = Number(data[at]!) * (line.length + 1 + Math.abs(Number(x!.data[at]!) - top));
+      }
+    }
+    return magnitude;
+  },
+  lowering: {
+    kind: "composite",
+    decompose([x], { axis }, builder) {
+      const along = { axes: [axis], keepDims: true };
+      const powers = builder.apply(exp, [builder.apply(sub, [x!, builder.apply(max, [x!], along)])]);
+      return builder.apply(div, [powers, builder.apply(sum, [powers], along)]);
+    },
+  },
+});
+
+/** Σ x / n. x: float. Error: n + 1 ulp of Σ|x| / n. */
+export const mean: Operator = operator({
+  name: "mean",
+  attributes: reductionAttributes,
+  errorUlp: 1,
+  infer([x], attributes) {
+    requireFloat("mean", x!);
+    return reducedType("mean", x!, attributes);
+  },
+  evaluate([x], { axes }, { data }) {
+    const totals = new Float64Array(data.length);
+    forEachElement(x!, axes, (to, from) => {
+      totals[to] = totals[to]! + Number(x!.data[from]!);
+    });
+    const n = countOf(axes.map((axis) => x!.shape[axis]!));
+    for (let i = 0; i < data.length; i++) data[i] = totals[i]! / n;
+  },
+  magnitude([x], { axes }, { data }) {
+    const magnitude = new Float64Array(data.length);
+    const n = countOf(axes.map((axis) => x!.shape[axis]!));
+    forEachElement(x!, axes, (to, from) => {
+      magnitude[to] = magnitude[to]! + (Math.abs(Number(x!.data[from]!)) * (n + 1)) / n;
+    });
+    return magnitude;
+  },
+  lowering: {
+    kind: "composite",
+    decompose([x], attributes, builder) {
+      const n = countOf(staticShape(attributes.axes.map((axis) => x!.type.shape[axis]!)));
+      return builder.apply(div, [builder.apply(sum, [x!], attributes), scalar(builder, x!.type.dtype, n)]);
+    },
+  },
+});
+
+/** x[…,i] · wᵀ + b. w: [o,i], b: [o]; floats of one dtype → […,o]. Error: i + 1 ulp of |x|·|w|ᵀ + |b|. */
+export const linear: Operator = operator({
+  name: "linear",
+  attributes: z.strictObject({}),
+  errorUlp: 1,
+  infer([x, w, b]) {
+    const shown = `linear of ${showTensorType(x!)} with weight ${showTensorType(w!)} and bias ${showTensorType(b!)}`;
+    if (x!.shape.length < 2 || w!.shape.length !== 2 || b!.shape.length !== 1 || b!.shape[0] !== w!.shape[0]) {
+      throw operandError("shape", shown, "x is […,n,i], the weight [o,i], the bias [o]");
+    }
+    const product = matmul.infer([x!, { dtype: w!.dtype, shape: [...w!.shape].reverse() }], {});
+    return add.infer([product, b!], {});
+  },
+  evaluate([x, w, b], _, { data }) {
+    const [outputs, inputs] = w!.shape as [number, number];
+    for (let i = 0; i < data.length; i++) {
+      const [row, o] = [Math.floor(i / outputs), i % outputs];
+      let total = 0;
+      for (let j = 0; j < inputs; j++) total += Number(x!.data[row * inputs + j]!) * Number(w!.data[o * inputs + j]!);
+      data[i] = total + Number(b!.data[o]!);
+    }
+  },
+  magnitude(operands, attributes, result) {
+    const absolute = operands.map(
+      (each): Nd => ({ ...each, data: Float64Array.from(each.data as ArrayLike<number>, Math.abs) }),
+    );
+    const data = new Float64Array(result.data.length);
+    linear.evaluate(absolute, attributes, { ...result, data });
+    return data.map((each) => each * (operands[1]!.shape[1]! + 1));
+  },
+  lowering: {
+    kind: "composite",
+    decompose: ([x, w, b], _, builder) =>
+      builder.apply(add, [builder.apply(matmul, [x!, builder.apply(transpose, [w!], { axes: [1, 0] })]), b!]),
+  },
+});
+
+/** The position along `axis` of the first extreme element; NaN counts as the extreme. → i64. Exact. */
+const positionOf = (
+  name: string,
+  extreme: Operator,
+  beats: (value: number | bigint, best: number | bigint) => boolean,
+) =>
+  operator({
+    name,
+    attributes: axisAttribute,
+    errorUlp: 0,
+    infer([x], { axis }) {
+      if (x!.dtype === "bool") throw operandError("dtype", `${name} is not defined on bool`, "cast to u8 first");
+      requireAxis(name, x!, axis);
+      if (x!.shape[axis] === 0)
+        throw operandError("shape", `${name} of ${showTensorType(x!)} along ${axis} has no elements`);
+      return { dtype: "i64", shape: x!.shape.filter((_, d) => d !== axis) };
+    },
+    evaluate([x], { axis }, { data }) {
+      lines(x!.shape, axis).forEach((line, to) => {
+        let best = 0;
+        line.forEach((at, i) => {
+          const [value, record] = [x!.data[at]!, x!.data[line[best]!]!];
+          if (!Number.isNaN(record) && (Number.isNaN(value) || beats(value, record))) best = i;
+        });
+        data[to] = BigInt(best);
+      });
+    },
+    lowering: {
+      kind: "composite",
+      decompose([x], { axis }, builder) {
+        const shape = staticShape(x!.type.shape);
+        const best = builder.apply(extreme, [x!], { axes: [axis], keepDims: true });
+        const hit = builder.apply(equal, [x!, best]);
+        const found = isFloat(x!.type) ? builder.apply(logicalOr, [hit, builder.apply(notEqual, [x!, x!])]) : hit;
+        const positions = builder.apply(iota, [], { dtype: "i64", shape, axis });
+        const candidates = builder.apply(where, [found, positions, scalar(builder, "i64", shape[axis]!)]);
+        return builder.apply(min, [candidates], { axes: [axis], keepDims: false });
+      },
+    },
+  });
+
+export const argmax = positionOf("argmax", max, (value, best) => value > best);
+export const argmin = positionOf("argmin", min, (value, best) => value < best);
+
+const pair = z.tuple([z.int().min(1), z.int().min(1)]).readonly();
+const poolAttributes = z.strictObject({ size: pair, stride: pair });
+type PoolAttributes = z.infer<typeof poolAttributes>;
+
+function poolType(name: string, x: TensorType, { size, stride }: PoolAttributes): TensorType {
+  if (!isFloat(x) || x.shape.length !== 4) {
+    throw operandError("shape", `${name} of ${showTensorType(x)}`, "the input is f32[n,c,h,w] or f64[n,c,h,w]");
+  }
+  const [n, c, ...plane] = staticShape(x.shape) as [number, number, ...number[]];
+  const out = plane.map((length, d) => Math.floor((length - size[d]!) / stride[d]!) + 1);
+  if (out.some((length) => length < 1)) {
+    throw operandError(
+      "shape",
+      `${name} of ${showTensorType(x)}: a window of ${showShape(size)} is larger than the plane`,
+    );
+  }
+  return { dtype: x.dtype, shape: [n, c, ...out] };
+}
+
+/** x at one place in every window, as a strided slice; places in row-major order. */
+function windowPlaces(x: Value, { size, stride }: PoolAttributes, builder: Builder): Value[] {
+  const shape = staticShape(x.type.shape) as [number, number, number, number];
+  const [n, c, h, w] = shape;
+  const out = staticShape(poolType("pool", x.type, { size, stride }).shape) as [number, number, number, number];
+  return Array.from({ length: size[0] * size[1] }, (_, at) => {
+    const [y, left] = [Math.floor(at / size[1]), at % size[1]];
+    const ends = [
+      n,
+      c,
+      Math.min(h, y + (out[2] - 1) * stride[0] + 1),
+      Math.min(w, left + (out[3] - 1) * stride[1] + 1),
+    ];
+    return builder.apply(slice, [x], { starts: [0, 0, y, left], ends, steps: [1, 1, ...stride] });
+  });
+}
+
+/** The elements of each window, one after the other. */
+function windows(
+  x: Nd,
+  { size, stride }: PoolAttributes,
+  result: Nd,
+  visit: (to: number, values: number[]) => void,
+): void {
+  for (let i = 0; i < result.data.length; i++) {
+    const [n, c, y, left] = unravel(i, result.shape) as [number, number, number, number];
+    const values = Array.from({ length: size[0] * size[1] }, (_, at) => {
+      const place = [n, c, y * stride[0] + Math.floor(at / size[1]), left * stride[1] + (at % size[1])];
+      return Number(x.data[ravel(place, x.shape)]!);
+    });
+    visit(i, values);
+  }
+}
+
+/** The largest of each window of x[n,c,h,w]; NaN wins. Floats. Exact. */
+export const maxPool = operator({
+  name: "maxPool",
+  attributes: poolAttributes,
+  errorUlp: 0,
+  infer: ([x], attributes) => poolType("maxPool", x!, attributes),
+  evaluate([x], attributes, result) {
+    windows(x!, attributes, result, (to, values) => {
+      result.data[to] = values.reduce((a, b) => (Number.isNaN(b) || a < b ? b : a));
+    });
+  },
+  lowering: {
+    kind: "composite",
+    decompose: ([x], attributes, builder) =>
+      windowPlaces(x!, attributes, builder).reduce((a, b) => builder.apply(maximum, [a, b])),
+  },
+});
+
+/** The mean of each window of x[n,c,h,w]. Floats. Error: n + 1 ulp of the mean of |x|, n the window's size. */
+export const avgPool = operator({
+  name: "avgPool",
+  attributes: poolAttributes,
+  errorUlp: 1,
+  infer: ([x], attributes) => poolType("avgPool", x!, attributes),
+  evaluate([x], attributes, result) {
+    windows(x!, attributes, result, (to, values) => {
+      result.data[to] = values.reduce((a, b) => a + b) / values.length;
+    });
+  },
+  magnitude([x], attributes, result) {
+    const magnitude = new Float64Array(result.data.length);
+    windows(x!, attributes, result, (to, values) => {
+      magnitude[to] = (values.reduce((a, b) => a + Math.abs(b), 0) * (values.length + 1)) / values.length;
+    });
+    return magnitude;
+  },
+  lowering: {
+    kind: "composite",
+    decompose([x], attributes, builder) {
+      const total = windowPlaces(x!, attributes, builder).reduce((a, b) => builder.apply(add, [a, b]));
+      return builder.apply(div, [total, scalar(builder, x!.type.dtype, attributes.size[0] * attributes.size[1])]);
+    },
+  },
+});

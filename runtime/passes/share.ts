@@ -1,0 +1,45 @@
+// Common subexpressions: equal constants and equal nodes are computed once.
+import { Graph, type Value } from "../graph.ts";
+import { rewrite } from "../rewrite.ts";
+import { showTensorType } from "../tensor-type.ts";
+
+/** Text that tells attributes apart, where JSON would take −0, NaN and infinities for others. */
+export const attributesKey = (attributes: unknown): string =>
+  JSON.stringify(attributes, (_, value: unknown) =>
+    typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0))
+      ? `#${Object.is(value, -0) ? "-0" : value}`
+      : value,
+  );
+
+/** The graph with one of each group of equal nodes, and one of each group of equal constants. */
+export function shareCommon(graph: Graph): Graph {
+  const first = new Map<string, Value>();
+  const same = new Map<Value, Value>();
+  for (const { value, data } of graph.constants) {
+    const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64");
+    const key = `${showTensorType(value.type)} ${bytes}`;
+    const twin = first.get(key);
+    if (twin) same.set(value, twin);
+    else first.set(key, value);
+  }
+  const current = (value: Value): Value => same.get(value) ?? value;
+  const numbers = new Map<Value, number>();
+  const numberOf = (value: Value): number => {
+    const known = numbers.get(value) ?? numbers.size;
+    numbers.set(value, known);
+    return known;
+  };
+  const seen = new Map<string, Value>();
+  const merged = new Graph({
+    ...graph,
+    nodes: graph.nodes.map((node) => ({ ...node, inputs: node.inputs.map(current) })),
+    outputs: graph.outputs.map(({ name, value }) => ({ name, value: current(value) })),
+    states: graph.states.map((each) => ({ ...each, next: current(each.next) })),
+  });
+  return rewrite(merged, ({ operator, attributes, inputs, output }) => {
+    const key = `${operator.name} ${attributesKey(attributes)} ${inputs.map(numberOf).join(",")}`;
+    const twin = seen.get(key);
+    if (!twin) seen.set(key, output);
+    return twin;
+  });
+}

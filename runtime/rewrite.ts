@@ -1,0 +1,104 @@
+// The one way a pass edits a graph: it visits nodes in order and says what stands in their place.
+import { type Constant, Graph, type Node, type Value } from "./graph.ts";
+import type { Builder, Operator } from "./operators/index.ts";
+import { sameShape, type TensorType, type TypedArray } from "./tensor-type.ts";
+
+/** What a rule can do: look up, and build what replaces the node it was given. */
+export interface Editor extends Builder {
+  /** The data of a value that is a constant. */
+  constantOf(value: Value): Constant | undefined;
+  /** The node of the new graph that computes a value. */
+  producerOf(value: Value): Node | undefined;
+}
+
+/** Says what replaces a node, its operands already rewritten; undefined keeps it. */
+export type Rule = (node: Node, editor: Editor) => Value | undefined;
+
+class Rewriting implements Editor {
+  readonly nodes: Node[] = [];
+  readonly constants: Constant[];
+  readonly #constants: Map<Value, Constant>;
+  readonly #producers = new Map<Value, Node>();
+  /** The node being replaced, whose place and name new nodes take. */
+  #origin: Node | undefined;
+
+  constructor(constants: readonly Constant[]) {
+    this.constants = [...constants];
+    this.#constants = new Map(constants.map((each) => [each.value, each]));
+  }
+
+  replacing(node: Node, rule: Rule): Value {
+    this.#origin = node;
+    const replacement = rule(node, this);
+    this.#origin = undefined;
+    if (replacement) return replacement;
+    this.push(node);
+    return node.output;
+  }
+
+  push(node: Node): void {
+    this.nodes.push(node);
+    this.#producers.set(node.output, node);
+  }
+
+  apply(operator: Operator, inputs: readonly Value[], attributes: unknown = {}): Value {
+    const parsed = operator.parse(attributes);
+    const type = operator.infer(
+      inputs.map((value) => value.type),
+      parsed,
+    );
+    const output: Value = { type };
+    const place = this.#origin?.place;
+    this.push({ operator, attributes: parsed, inputs, output, ...(place === undefined ? {} : { place }) });
+    return output;
+  }
+
+  constant(type: TensorType, data: TypedArray, name = "c"): Value {
+    const entry: Constant = { name, value: { type }, data };
+    this.constants.push(entry);
+    this.#constants.set(entry.value, entry);
+    return entry.value;
+  }
+
+  constantOf(value: Value): Constant | undefined {
+    return this.#constants.get(value);
+  }
+  producerOf(value: Value): Node | undefined {
+    return this.#producers.get(value);
+  }
+}
+
+/** Applies a rule to every node; `retype` gives inputs other types, which nodes then infer anew. */
+export function rewrite(graph: Graph, rule: Rule, retype: (type: TensorType) => TensorType = (type) => type): Graph {
+  const editor = new Rewriting(graph.constants);
+  const replaced = new Map<Value, Value>();
+  const current = (value: Value): Value => replaced.get(value) ?? value;
+  const inputs = graph.inputs.map(({ name, value }) => {
+    const type = retype(value.type);
+    if (sameShape(type.shape, value.type.shape)) return { name, value };
+    const next = { ...value, type };
+    replaced.set(value, next);
+    return { name, value: next };
+  });
+  for (const node of graph.nodes) {
+    const operands = node.inputs.map(current);
+    const changed = operands.some((value, at) => value.type !== node.inputs[at]!.type);
+    const type = changed
+      ? node.operator.infer(
+          operands.map((value) => value.type),
+          node.attributes,
+        )
+      : node.output.type;
+    const output = sameShape(type.shape, node.output.type.shape) ? node.output : { ...node.output, type };
+    const replacement = editor.replacing({ ...node, inputs: operands, output }, rule);
+    if (replacement !== node.output) replaced.set(node.output, replacement);
+  }
+  return new Graph({
+    name: graph.name,
+    inputs,
+    constants: editor.constants,
+    states: graph.states.map((each) => ({ ...each, next: current(each.next) })),
+    nodes: editor.nodes,
+    outputs: graph.outputs.map(({ name, value }) => ({ name, value: current(value) })),
+  });
+}
