@@ -6,5 +6,13 @@ export * as generators from "./generators/index.ts";
 export * as loop from "./loop/build.ts";
 export { declareKernel, emitModule, targetAttributes } from "./loop/emit.ts";
 export type { Buffer as LoopBuffer, Expression, Kernel, Scalar } from "./loop/ir.ts";
-export { awaitNative, type CompilerBinding, callNative, fromNative, loadCompiler, loadRuntime } from "./native.ts";
+export {
+  awaitNative,
+  type CompilerBinding,
+  callNative,
+  fromNative,
+  loadCompiler,
+  loadRuntime,
+  type NativeHost,
+} from "./native.ts";
 export { type Target, type TargetName, target, targetNames } from "./targets.ts";

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { checkFeatures } from "./features.mjs";
 
 const report = "out/test/vitest.json";
-const crates = ["isochron-engine", "isochron-executive", "isochron-transport", "isochron-addon"].flatMap((name) => ["-p", name]);
+const crates = ["isochron-codegen", "isochron-engine", "isochron-executive", "isochron-transport", "isochron-addon"].flatMap((name) => ["-p", name]);
 
 /** Runs one command with its output shown; returns its exit code and what it wrote. */
 const run = (title, command, args, env = {}) =>

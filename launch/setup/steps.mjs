@@ -45,7 +45,7 @@ const stamp = (name, hash) => {
   writeFileSync(join(stamps, `${name}.stamp`), hash);
 };
 
-const isRustSource = (path) => /\.(rs|toml|lock|mjs)$/.test(path);
+const isRustSource = (path) => /\.(rs|toml|lock|mjs|cpp)$/.test(path);
 const rustCrates = ["runtime/engine", "scheduler/executive", "nodes/transport", "launch/addon"];
 const addonHash = () =>
   contentHash(["Cargo.toml", "Cargo.lock", "launch/setup/build-native.mjs", ...rustCrates], isRustSource);
