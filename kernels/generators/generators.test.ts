@@ -169,16 +169,31 @@ describe("matmul", () => {
     [4, 16, 16],
     [5, 3, 15],
     [9, 33, 17],
+    [2, 1029, 19],
     [17, 40, 1],
+    [3, 17, 1],
   ];
-  it.each(sizes)("multiplies %i×%i by ·×%i as one chain of fma per element", async (m, depth, n) => {
+  it.each(sizes)("multiplies %i×%i by ·×%i in the order of its plan", async (m, depth, n) => {
     const a = parameter("a", "f32", 2 * m * depth, "read");
     const b = parameter("b", "f32", depth * n, "read");
     const c = parameter("c", "f32", 2 * m * n, "write");
     const [as, bs] = [values(2 * m * depth, 5), values(depth * n, 6)];
     const expected = Float32Array.from(indices([2, m, n]), ([batch, row, column]) => {
-      let sum = 0;
-      for (let k = 0; k < depth; k++) sum = fma32(as[(batch! * m + row!) * depth + k]!, bs[k * n + column!]!, sum);
+      const step = (sum: number, k: number) => fma32(as[(batch! * m + row!) * depth + k]!, bs[k * n + column!]!, sum);
+      const plus = (x: number, y: number) => Math.fround(x + y);
+      const chain = (from: number, to: number) => {
+        let sum = 0;
+        for (let k = from; k < to; k++) sum = step(sum, k);
+        return sum;
+      };
+      const quarter = Math.floor(depth / 4);
+      const split = [0, 1, 2, 3].map((s) => chain(s * quarter, s === 3 ? depth : (s + 1) * quarter));
+      const sum =
+        n === 1
+          ? reducedByPlan([depth], [0], [], { identity: 0, step: (x, [k]) => step(x, k!), merge: plus })
+          : depth >= 1024
+            ? plus(plus(split[0]!, split[2]!), plus(split[1]!, split[3]!))
+            : chain(0, depth);
       return Math.fround(sum - 0.5);
     });
     await expectEverySchedule(

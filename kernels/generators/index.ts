@@ -13,7 +13,7 @@ export {
   type View,
   view,
 } from "./access.ts";
-export { type Convolution, convolutionKernel, type Epilogue, matmulKernel } from "./contract.ts";
+export { type Convolution, convolutionKernel, type Epilogue, matmulKernel, splitsFor } from "./contract.ts";
 export { type Assignment, type Destination, mapKernel, whole } from "./map.ts";
 export {
   type Accumulation,

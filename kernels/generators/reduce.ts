@@ -96,7 +96,8 @@ export const multiplying = (a: Source, b: Source): Accumulation => ({
  * Plan: where the innermost dimension is kept, one chain per output element over the reduced dimensions in row-major
  * order. Where it is reduced, of n elements, n' = n − n mod 16 go to 16 chains per output element, chain l taking the indices
  * ≡ l (mod 16) in row-major order; each of the n mod 16 last indices has a chain of its own, merged into chain l; then the
- * chains merge as a tree, l with l+8, l+4, l+2, l+1. `finish` is applied to the result.
+ * chains merge as a tree, l with l+8, l+4, l+2, l+1. `finish` is applied to the result, with its index among
+ * the kept dimensions.
  */
 export function reduceKernel(
   name: string,
@@ -105,7 +106,7 @@ export function reduceKernel(
   axes: readonly number[],
   accumulation: Accumulation,
   destination: Destination,
-  finish: (value: Expression) => Expression,
+  finish: (value: Expression, at: readonly LaneIndex[]) => Expression,
   target: Target,
 ): Kernel {
   const k = new KernelBuilder();
@@ -118,7 +119,7 @@ export function reduceKernel(
   const reducedShape = axes.map((d) => shape[d]!);
   const write = (at: readonly LaneIndex[], value: Expression) => {
     const { base, step } = addressOf(destination, at);
-    store(k, destination.buffer, base, step, finish(value));
+    store(k, destination.buffer, base, step, finish(value, at));
   };
 
   if (!axes.includes(rank - 1) && rank > 0) {

@@ -1,6 +1,7 @@
 // What the generators' tests compute for themselves: numeric plans in plain TypeScript, and kernels run under every schedule.
 import { expect } from "vitest";
 import type { Buffer, Kernel, Scalar } from "../loop/ir.ts";
+import { verifyKernel } from "../loop/verify.ts";
 import { type Target, target, targetNames } from "../targets.ts";
 import { runNative } from "../testing/native-kernel.ts";
 
@@ -51,7 +52,7 @@ export const shown = (array: Iterable<number>): string[] =>
   [...array].map((v) => (Object.is(v, -0) ? "-0" : String(v)));
 
 /**
- * Builds a kernel with the schedule of every target, compiles each for this machine, runs it, and expects `expected`
+ * Builds a kernel with the schedule of every target, verifies it, compiles each for this machine, runs it, and expects `expected`
  * bit for bit in the last buffer.
  */
 export async function expectEverySchedule(
@@ -61,7 +62,9 @@ export async function expectEverySchedule(
 ): Promise<void> {
   for (const name of targetNames) {
     const output = expected.slice().fill(77);
-    await runNative(build(target(name)), [...inputs.map((each) => each.slice()), output]);
+    const kernel = build(target(name));
+    verifyKernel(kernel);
+    await runNative(kernel, [...inputs.map((each) => each.slice()), output]);
     expect(shown(output), name).toEqual(shown(expected));
   }
 }
