@@ -1,13 +1,22 @@
 // Lowers a simplified graph to kernels over memory: decides what is computed where it is read, and what is kept.
 
-import type { z } from "zod";
-import { bytesOf, generators, IsochronError, type Kernel, type LoopBuffer, type Target } from "../kernels/index.ts";
+import {
+  bytesOf,
+  type Expression,
+  generators,
+  IsochronError,
+  type Kernel,
+  type LoopBuffer,
+  type Target,
+} from "../kernels/index.ts";
+import { planFusion, valuesReadFromMemory } from "./fusion.ts";
 import type { Graph, Node, Value } from "./graph.ts";
 import type { Memory } from "./memory.ts";
-import type { convolutionAttributes } from "./operators/contraction.ts";
+import { convolutionAttributes } from "./operators/contraction.ts";
 import { countOf, showTensorType, staticShape } from "./tensor-type.ts";
 
 type Source = generators.Source;
+type LaneIndex = generators.LaneIndex;
 
 /** A kernel and the memory behind each of its buffers, in order. */
 export interface KernelCall {
@@ -37,6 +46,8 @@ class KernelContext {
   readonly buffers: LoopBuffer[] = [];
   readonly operands: { memory: Memory; access: LoopBuffer["access"] }[] = [];
   readonly #known = new Map<Memory, LoopBuffer>();
+  /** A value that the kernel has just computed, for what follows it in the same kernel. */
+  root: { readonly value: Value; computed: Expression | undefined } | undefined;
 
   buffer(memory: Memory, access: LoopBuffer["access"]): LoopBuffer {
     const known = this.#known.get(memory);
@@ -59,10 +70,8 @@ class Lowering {
   readonly #graph: Graph;
   readonly #target: Target;
   readonly #producers: Map<Value, Node>;
-  readonly #uses = new Map<Value, number>();
   readonly #memory = new Map<Value, Memory>();
   readonly #uniform = new Map<Value, number | bigint>();
-  readonly #mustKeep = new Set<Value>();
   readonly #calls: KernelCall[] = [];
   readonly #weights: { offset: number; bytes: Uint8Array }[] = [];
   #weightsBytes: number;
@@ -75,27 +84,27 @@ class Lowering {
   }
 
   run(): Lowered {
-    const { inputs, states, constants, nodes, outputs } = this.#graph;
+    const { inputs, states, constants, outputs } = this.#graph;
     inputs.forEach(({ name, value }, index) => {
       this.#memory.set(value, this.#remember({ kind: "input", index }, name, value));
     });
     states.forEach(({ name, value }, index) => {
       this.#memory.set(value, this.#remember({ kind: "stateIn", index }, name, value));
     });
+    const readFromMemory = valuesReadFromMemory(this.#graph);
     for (const { name, value, data } of constants) {
       if (isUniform(data)) this.#uniform.set(value, data[0]!);
       const memory = this.#remember({ kind: "weights", offset: this.#weightsBytes }, name, value);
       this.#memory.set(value, memory);
-      if (isUniform(data) && !this.#isReadFromMemory(value)) continue;
+      if (isUniform(data) && !readFromMemory.has(value)) continue;
       this.#weights.push({
         offset: this.#weightsBytes,
         bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
       });
       this.#weightsBytes = roundUp(this.#weightsBytes + data.byteLength);
     }
-    this.#countUses();
-    const destinations = this.#finalHomes();
-    for (const node of nodes) if (this.#isKept(node, destinations)) this.#keep(node, destinations.get(node.output));
+    const homes = this.#finalHomes();
+    for (const { node, root } of planFusion(this.#graph, homes)) this.#keep(node, root, homes.get(node.output));
     for (const [index, { name, value }] of outputs.entries()) this.#copyUnless({ kind: "output", index }, name, value);
     for (const [index, { name, next }] of states.entries()) this.#copyUnless({ kind: "stateOut", index }, name, next);
     return { calls: this.#calls, weights: this.#weights, weightsBytes: this.#weightsBytes };
@@ -106,75 +115,21 @@ class Lowering {
     return { home, name, dtype: value.type.dtype, shape, bytes: countOf(shape) * bytesOf(value.type.dtype) };
   }
 
-  /** Whether some node reads a value through an address rather than element by element. */
-  #isReadFromMemory(value: Value): boolean {
-    return this.#graph.nodes.some((node) => this.#memoryOperands(node).some((at) => node.inputs[at] === value));
-  }
-
-  #memoryOperands(node: Node): readonly number[] {
-    const { lowering } = node.operator;
-    switch (lowering.kind) {
-      case "matmul":
-      case "conv2d":
-        return [0, 1];
-      case "reshape":
-        return [0];
-      case "source":
-        return lowering.inMemory;
-      case "pointwise":
-      case "reduce":
-      case "concat":
-      case "pad":
-      case "composite":
-      case "interpreted":
-        return [];
-    }
-  }
-
-  #countUses(): void {
-    const use = (value: Value) => this.#uses.set(value, (this.#uses.get(value) ?? 0) + 1);
-    for (const node of this.#graph.nodes) {
-      for (const value of new Set(node.inputs)) use(value);
-      for (const at of this.#memoryOperands(node)) this.#mustKeep.add(node.inputs[at]!);
-      // An element of a smaller operand is read many times: it is computed once and kept.
-      if (node.operator.lowering.kind === "pointwise" || node.operator.name === "broadcastTo") {
-        const size = countOf(staticShape(node.output.type.shape));
-        for (const value of node.inputs) {
-          if (countOf(staticShape(value.type.shape)) < size && !this.#isView(value)) this.#mustKeep.add(value);
-        }
-      }
-    }
-  }
-
-  /** A source that only moves an index costs nothing to repeat. */
-  #isView(value: Value): boolean {
-    const node = this.#producers.get(value);
-    if (!node) return true;
-    const { lowering } = node.operator;
-    return (
-      lowering.kind === "source" && lowering.inMemory.length === 0 && node.inputs.every((each) => this.#isView(each))
-    );
-  }
-
   /** The output or state that each value is computed straight into: the first that asks for it. */
   #finalHomes(): Map<Value, Memory> {
     const homes = new Map<Value, Memory>();
-    const claim = (home: Memory["home"], name: string, value: Value) => {
-      const producer = this.#producers.get(value);
-      if (!producer || producer.operator.lowering.kind === "reshape" || homes.has(value)) return;
-      homes.set(value, this.#remember(home, name, value));
+    const claim = (home: Memory["home"], name: string, wanted: Value) => {
+      let value = wanted;
+      let producer = this.#producers.get(value);
+      while (producer?.operator.lowering.kind === "reshape") {
+        value = producer.inputs[0]!;
+        producer = this.#producers.get(value);
+      }
+      if (producer && !homes.has(value)) homes.set(value, this.#remember(home, name, value));
     };
     for (const [index, { name, value }] of this.#graph.outputs.entries()) claim({ kind: "output", index }, name, value);
     for (const [index, { name, next }] of this.#graph.states.entries()) claim({ kind: "stateOut", index }, name, next);
     return homes;
-  }
-
-  #isKept(node: Node, destinations: ReadonlyMap<Value, Memory>): boolean {
-    const { kind } = node.operator.lowering;
-    if (kind === "reshape") return false;
-    if (kind !== "pointwise" && kind !== "source") return true;
-    if (destinations.has(node.output) || this.#mustKeep.has(node.output)) return true;
-    return (this.#uses.get(node.output) ?? 0) > 1 && !this.#isView(node.output);
   }
 
   /** The memory of a value that is kept; a reshaped value shares that of its operand. */
@@ -188,6 +143,17 @@ class Lowering {
   /** A value as a source within one kernel. */
   #source(value: Value, context: KernelContext): Source {
     const shape = staticShape(value.type.shape);
+    const { root } = context;
+    if (root?.value === value) {
+      return {
+        scalar: value.type.dtype,
+        shape,
+        at() {
+          if (root.computed) return root.computed;
+          throw new IsochronError("compile/internal", "an epilogue was read before its element was computed");
+        },
+      };
+    }
     const uniform = this.#uniform.get(value);
     if (uniform !== undefined) return generators.filled(value.type.dtype, shape, uniform);
     const memory = this.#memoryOf(value);
@@ -219,16 +185,22 @@ class Lowering {
     const { lowering } = node.operator;
     if (lowering.kind !== "pointwise")
       throw new IsochronError("compile/internal", `${node.operator.name} is not pointwise`);
-    const operands = node.inputs.map((value) => generators.broadcasted(this.#source(value, context), shape));
+    // One source per distinct operand: x·x reads and computes x once.
+    const sources = new Map<Value, Source>();
+    for (const value of node.inputs) {
+      if (!sources.has(value)) sources.set(value, generators.broadcasted(this.#source(value, context), shape));
+    }
     return {
       scalar: node.output.type.dtype,
       shape,
-      at: (index, lanes) =>
-        lowering.expression(
-          operands.map((each) => each.at(index, lanes)),
+      at(index, lanes) {
+        const elements = new Map([...sources].map(([value, source]) => [value, source.at(index, lanes)]));
+        return lowering.expression(
+          node.inputs.map((value) => elements.get(value)!),
           node.attributes,
           node.output.type,
-        ),
+        );
+      },
     };
   }
 
@@ -238,27 +210,28 @@ class Lowering {
     this.#calls.push({ kernel: { ...kernel, buffers: context.buffers }, label, operands: context.operands });
   }
 
-  /** Emits the kernel that computes a node into memory. */
-  #keep(node: Node, final: Memory | undefined): void {
-    const { output, operator, attributes } = node;
-    const memory = final ?? this.#remember({ kind: "scratch" }, output.hint ?? operator.name, output);
-    this.#memory.set(output, memory);
+  /** Emits the kernel that computes a node into memory; with a root, that node's kernel and the chain between as its epilogue. */
+  #keep(last: Node, root: Node | undefined, final: Memory | undefined): void {
+    const node = root ?? last;
+    const { operator, attributes } = node;
+    const { output } = last;
+    const memory = final ?? this.#remember({ kind: "scratch" }, output.hint ?? last.operator.name, output);
     const context = new KernelContext();
-    const label = output.hint === undefined ? operator.name : `${operator.name} %${output.hint}`;
+    const hint = output.hint === undefined ? "" : ` %${output.hint}`;
+    const label = `${operator.name}${root ? `+${last.operator.name}` : ""}${hint}`;
     const destination = generators.whole(context.buffer(memory, "write"), memory.shape);
     const { buffers } = context;
     const { lowering } = operator;
     const [first, second] = node.inputs;
+    const epilogue = root ? this.#epilogue(last, root, context) : (value: Expression) => value;
     switch (lowering.kind) {
       case "pointwise":
       case "source": {
-        this.#memory.delete(output);
         const source = this.#source(output, context);
-        this.#memory.set(output, memory);
         this.#emit(label, context, (name) =>
           generators.mapKernel(name, buffers, [{ source, destination }], this.#target),
         );
-        return;
+        break;
       }
       case "reduce": {
         const source = this.#source(first!, context);
@@ -266,21 +239,24 @@ class Lowering {
         const kept = source.shape.filter((_, d) => !axes.includes(d));
         const place = generators.whole(destination.buffer, kept);
         const accumulation = generators.reducing(source, generators.reducers[lowering.reducer]);
+        const keepsDims = node.output.type.shape.length === source.shape.length;
+        const spread = (at: readonly LaneIndex[]): readonly LaneIndex[] => {
+          if (!keepsDims) return at;
+          let next = 0;
+          return source.shape.map((_, d) => (axes.includes(d) ? generators.fixed(0) : at[next++]!));
+        };
+        const finish = (value: Expression, at: readonly LaneIndex[]) => epilogue(value, spread(at));
+        const copied: Source = {
+          scalar: memory.dtype,
+          shape: source.shape,
+          at: (at, lanes) => epilogue(source.at(at, lanes), at),
+        };
         this.#emit(label, context, (name) =>
           axes.length === 0
-            ? generators.mapKernel(name, buffers, [{ source, destination }], this.#target)
-            : generators.reduceKernel(
-                name,
-                buffers,
-                source.shape,
-                axes,
-                accumulation,
-                place,
-                (value) => value,
-                this.#target,
-              ),
+            ? generators.mapKernel(name, buffers, [{ source: copied, destination }], this.#target)
+            : generators.reduceKernel(name, buffers, source.shape, axes, accumulation, place, finish, this.#target),
         );
-        return;
+        break;
       }
       case "matmul": {
         const batch = memory.shape.slice(0, -2);
@@ -290,27 +266,17 @@ class Lowering {
         };
         const [a, b] = [operand(first!), operand(second!)];
         this.#emit(label, context, (name) =>
-          generators.matmulKernel(name, buffers, a, b, destination, (value) => value, this.#target),
+          generators.matmulKernel(name, buffers, a, b, destination, epilogue, this.#target),
         );
-        return;
+        break;
       }
       case "conv2d": {
         const [x, w] = [this.#view(first!, context), this.#view(second!, context)];
-        const plan = attributes as z.infer<typeof convolutionAttributes>;
+        const plan = convolutionAttributes.parse(attributes);
         this.#emit(label, context, (name) =>
-          generators.convolutionKernel(
-            name,
-            buffers,
-            x,
-            w,
-            memory.shape,
-            plan,
-            destination,
-            (value) => value,
-            this.#target,
-          ),
+          generators.convolutionKernel(name, buffers, x, w, memory.shape, plan, destination, epilogue, this.#target),
         );
-        return;
+        break;
       }
       case "concat": {
         const { axis } = attributes as { readonly axis: number };
@@ -322,7 +288,7 @@ class Lowering {
           return { source, destination: part };
         });
         this.#emit(label, context, (name) => generators.mapKernel(name, buffers, assignments, this.#target));
-        return;
+        break;
       }
       case "pad": {
         const { before, value } = attributes as { readonly before: readonly number[]; readonly value: number };
@@ -334,7 +300,7 @@ class Lowering {
           { source, destination: { ...destination, offset } },
         ];
         this.#emit(label, context, (name) => generators.mapKernel(name, buffers, assignments, this.#target));
-        return;
+        break;
       }
       case "reshape":
       case "composite":
@@ -346,6 +312,18 @@ class Lowering {
           ...(node.place === undefined ? {} : { place: node.place }),
         });
     }
+    this.#memory.set(output, memory);
+  }
+
+  /** What a chain of pointwise operators makes of each element that its root computes. */
+  #epilogue(last: Node, root: Node, context: KernelContext): generators.Epilogue {
+    const computed: NonNullable<KernelContext["root"]> = { value: root.output, computed: undefined };
+    context.root = computed;
+    const source = this.#source(last.output, context);
+    return (value, at) => {
+      computed.computed = value;
+      return source.at(at, value.type.lanes);
+    };
   }
 
   /** Copies a value to its final home, unless it was computed there. */

@@ -119,8 +119,7 @@ export const conv2d: Operator = operator({
   lowering: { kind: "conv2d" },
 });
 
-const clampTo = (value: number, low: number, high: number): number =>
-  value <= low ? low : value >= high ? high : value;
+const clampTo = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high);
 
 /** Bilinear samples of image[h,w] at grid[…,2] of pixel positions (x, y). f32. Error: 8 ulp of the largest pixel. */
 export const gridSample = operator({

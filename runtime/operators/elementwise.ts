@@ -139,10 +139,13 @@ const roundHalfEven = (x: number): number => {
   return even === 0 && x < 0 ? -0 : even;
 };
 
-const integerMax = (a: bigint, b: bigint): bigint => (a < b ? b : a);
-const integerMin = (a: bigint, b: bigint): bigint => (a > b ? b : a);
-const floatMax = (a: number, b: number): number => (Number.isNaN(b) ? b : a < b ? b : a);
-const floatMin = (a: number, b: number): number => (Number.isNaN(b) ? b : a > b ? b : a);
+/** The second where it wins or is NaN, else the first: Math.max and Math.min treat zeros otherwise, and know no bigint. */
+const pick =
+  <T extends number | bigint>(wins: (b: T, a: T) => boolean) =>
+  (a: T, b: T): T =>
+    Number.isNaN(b) || wins(b, a) ? b : a;
+const larger = (b: number | bigint, a: number | bigint): boolean => b > a;
+const smaller = (b: number | bigint, a: number | bigint): boolean => b < a;
 
 export const add = numeric(
   "add",
@@ -165,9 +168,19 @@ export const mul = numeric(
 /** Integer division truncates; by zero it gives 0. */
 export const div = numeric("div", loop.div as Elementwise["expression"], (a, b) => a / b, divide);
 /** The larger; NaN wins, and of two zeros the first stays. */
-export const maximum = numeric("maximum", generators.maximum as Elementwise["expression"], floatMax, integerMax);
+export const maximum = numeric(
+  "maximum",
+  generators.maximum as Elementwise["expression"],
+  pick<number>(larger),
+  pick<bigint>(larger),
+);
 /** The smaller; NaN wins, and of two zeros the first stays. */
-export const minimum = numeric("minimum", generators.minimum as Elementwise["expression"], floatMin, integerMin);
+export const minimum = numeric(
+  "minimum",
+  generators.minimum as Elementwise["expression"],
+  pick<number>(smaller),
+  pick<bigint>(smaller),
+);
 export const neg = elementwise("neg", {
   arity: 1,
   expression: loop.neg as Elementwise["expression"],

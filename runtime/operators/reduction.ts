@@ -107,8 +107,13 @@ function reduction(name: generators.ReducerName, { errorUlp, cancels = false, ..
   });
 }
 
-const nanWins = (pick: (a: number, v: number) => boolean) => (a: number, v: number) =>
-  Number.isNaN(v) || pick(a, v) ? v : a;
+/** The later element where it wins or is NaN, else what was found before. */
+const extreme =
+  <T extends number | bigint>(wins: (v: T, a: T) => boolean) =>
+  (a: T, v: T): T =>
+    Number.isNaN(v) || wins(v, a) ? v : a;
+const larger = (v: number | bigint, a: number | bigint): boolean => v > a;
+const smaller = (v: number | bigint, a: number | bigint): boolean => v < a;
 
 /** Σ x over n elements. Error of floats: n ulp of Σ|x|; integers wrap. */
 export const sum = reduction("sum", {
@@ -125,14 +130,14 @@ export const prod = reduction("prod", {
 });
 /** The largest element; NaN wins. Of no elements −∞, or the least integer. */
 export const max = reduction("max", {
-  float: { start: -Infinity, step: nanWins((a, v) => v > a) },
-  integer: { start: undefined, step: (a, v) => (v > a ? v : a) },
+  float: { start: -Infinity, step: extreme<number>(larger) },
+  integer: { start: undefined, step: extreme<bigint>(larger) },
   errorUlp: 0,
 });
 /** The smallest element; NaN wins. Of no elements +∞, or the greatest integer. */
 export const min = reduction("min", {
-  float: { start: Infinity, step: nanWins((a, v) => v < a) },
-  integer: { start: undefined, step: (a, v) => (v < a ? v : a) },
+  float: { start: Infinity, step: extreme<number>(smaller) },
+  integer: { start: undefined, step: extreme<bigint>(smaller) },
   errorUlp: 0,
 });
 export const any = reduction("any", { bool: { start: 0, step: (a, v) => a | v }, errorUlp: 0 });

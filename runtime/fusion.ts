@@ -1,0 +1,132 @@
+// Decides which values of a graph get memory of their own, and which are computed inside the kernel of another.
+import type { Graph, Node, Value } from "./graph.ts";
+import { countOf, sameShape, staticShape } from "./tensor-type.ts";
+
+/** A kernel to be: the node whose value it stores, and the contraction or reduction that it starts with, if another. */
+export interface FusedKernel {
+  readonly node: Node;
+  readonly root?: Node;
+}
+
+/** Operands that a node reads through addresses, so that they must lie in memory. */
+function memoryOperands(node: Node): readonly number[] {
+  const { lowering } = node.operator;
+  switch (lowering.kind) {
+    case "matmul":
+    case "conv2d":
+      return [0, 1];
+    case "reshape":
+      return [0];
+    case "source":
+      return lowering.inMemory;
+    case "pointwise":
+    case "reduce":
+    case "concat":
+    case "pad":
+    case "composite":
+    case "interpreted":
+      return [];
+  }
+}
+
+/** The values that some node reads through addresses rather than element by element. */
+export const valuesReadFromMemory = (graph: Graph): Set<Value> =>
+  new Set(graph.nodes.flatMap((node) => memoryOperands(node).map((at) => node.inputs[at]!)));
+
+const sizeOf = (value: Value): number => countOf(staticShape(value.type.shape));
+
+class Fusion {
+  readonly #graph: Graph;
+  readonly #producers: ReadonlyMap<Value, Node>;
+  readonly #consumers = new Map<Value, Node[]>();
+  readonly #inMemory: Set<Value>;
+
+  constructor(graph: Graph, stored: Iterable<Value>) {
+    this.#graph = graph;
+    this.#producers = new Map(graph.nodes.map((node) => [node.output, node]));
+    this.#inMemory = valuesReadFromMemory(graph);
+    for (const value of stored) this.#inMemory.add(value);
+    for (const node of graph.nodes) {
+      for (const value of new Set(node.inputs)) this.#consumers.set(value, [...this.#consumersOf(value), node]);
+    }
+    for (const node of graph.nodes) this.#keepRepeated(node);
+  }
+
+  plan(): FusedKernel[] {
+    const claimed = new Set<Node>();
+    const rootOf = new Map<Node, Node>();
+    for (const node of this.#graph.nodes) {
+      const last = this.#chainFrom(node, claimed);
+      if (last) rootOf.set(last, node);
+    }
+    const roots = new Set(rootOf.values());
+    return this.#graph.nodes.flatMap((node): FusedKernel[] => {
+      const root = rootOf.get(node);
+      if (root) return [{ node, root }];
+      return !roots.has(node) && this.#isKept(node) ? [{ node }] : [];
+    });
+  }
+
+  #consumersOf(value: Value): readonly Node[] {
+    return this.#consumers.get(value) ?? [];
+  }
+
+  /** An element of a smaller operand is read many times: it is computed once and kept. */
+  #keepRepeated(node: Node): void {
+    if (
+      node.operator.lowering.kind !== "pointwise" &&
+      node.operator.name !== "broadcastTo" &&
+      node.operator.name !== "gather"
+    )
+      return;
+    for (const value of node.inputs) {
+      if (sizeOf(value) < sizeOf(node.output) && !this.#isView(value)) this.#inMemory.add(value);
+    }
+  }
+
+  /** A source that only moves an index costs nothing to repeat. */
+  #isView(value: Value): boolean {
+    const node = this.#producers.get(value);
+    if (!node) return true;
+    const { lowering } = node.operator;
+    return (
+      lowering.kind === "source" && lowering.inMemory.length === 0 && node.inputs.every((each) => this.#isView(each))
+    );
+  }
+
+  #isKept(node: Node): boolean {
+    const { kind } = node.operator.lowering;
+    if (kind === "reshape") return false;
+    if (kind !== "pointwise" && kind !== "source") return true;
+    return this.#inMemory.has(node.output) || (this.#consumersOf(node.output).length > 1 && !this.#isView(node.output));
+  }
+
+  /** The last of the pointwise nodes that follow a contraction or reduction one by one, element for element. */
+  #chainFrom(root: Node, claimed: Set<Node>): Node | undefined {
+    const { kind } = root.operator.lowering;
+    if (kind !== "matmul" && kind !== "conv2d" && kind !== "reduce") return undefined;
+    let last: Node | undefined;
+    for (let node = root; !this.#inMemory.has(node.output); ) {
+      const [next, ...others] = this.#consumersOf(node.output);
+      const follows =
+        next?.operator.lowering.kind === "pointwise" &&
+        others.length === 0 &&
+        !claimed.has(next) &&
+        sameShape(next.output.type.shape, node.output.type.shape);
+      if (!follows) break;
+      claimed.add(next);
+      last = next;
+      node = next;
+    }
+    return last;
+  }
+}
+
+/**
+ * The kernels of a graph of primitive operators, in order; `stored` are the values that outputs and states take.
+ *
+ * Pointwise chains and views are computed where they are read. What follows a contraction or a reduction element by
+ * element becomes its epilogue.
+ */
+export const planFusion = (graph: Graph, stored: ReadonlyMap<Value, unknown>): FusedKernel[] =>
+  new Fusion(graph, stored.keys()).plan();
