@@ -1,0 +1,30 @@
+// The description of an application that a recording or an .isoapp carries: all that running it again takes, save its programs.
+import { z } from "zod";
+import { decodePlan, encodePlan } from "../nodes/index.ts";
+import { scheduleTable } from "../scheduler/index.ts";
+
+const index = z.int().min(0);
+
+/** `application.json`. */
+export const applicationDescription = z.strictObject({
+  format: z.literal("isochron-application"),
+  version: z.literal(1),
+  name: z.string(),
+  table: scheduleTable,
+  inputs: z.array(z.strictObject({ topic: z.string(), type: z.string(), channel: index, plan: decodePlan })),
+  outputs: z.array(z.strictObject({ topic: z.string(), type: z.string(), channel: index, plan: encodePlan })),
+  chains: z.array(z.strictObject({ name: z.string(), from: index, tasks: z.array(index).min(1), budgetNs: index })),
+  /** One per program index: the artifact's name and hash. */
+  programs: z.array(z.strictObject({ name: z.string(), blake3: z.string() })),
+});
+
+export type ApplicationDescription = z.infer<typeof applicationDescription>;
+
+/** The codecs in the form that the runtime module takes. */
+export const codecsOf = (application: ApplicationDescription): string =>
+  JSON.stringify({
+    decode: application.table.channels.map(
+      (_, id) => application.inputs.find((each) => each.channel === id)?.plan ?? null,
+    ),
+    encode: application.outputs.map(({ channel, plan }) => ({ channel, plan })),
+  });

@@ -1,0 +1,146 @@
+// Compares a recorded run with its recomputation, and names the first thing that differs.
+import type { ApplicationDescription } from "./application.ts";
+import type { RunEvent } from "./events.ts";
+
+/** Where two runs part. */
+export interface Difference {
+  /** What differs: a decision, an output's bytes, a message's bytes, a recorded input's bytes, the hash chain. */
+  readonly kind: "decision" | "output" | "message" | "input" | "chain";
+  /** The job of the task. */
+  readonly cycle: number;
+  readonly task: string;
+  /** The field of the output, the topic, or the name of the decision. */
+  readonly port: string;
+  /** Byte within the port; null where it is not bytes that differ. */
+  readonly byte: number | null;
+  readonly recorded: string | null;
+  readonly recomputed: string | null;
+}
+
+type Keyed = Exclude<RunEvent, { readonly kind: "admit" | "lost" | "trace" | "keyframe" | "fault" }>;
+
+const keyOf = (event: Keyed): string => {
+  switch (event.kind) {
+    case "message":
+      return `message ${event.output} ${event.job} ${event.time}`;
+    case "skipped":
+      // Early arrivals are counted, not numbered: several may carry the same job.
+      return event.reason === "early" ? `early ${event.task} ${event.time}` : `skipped ${event.task} ${event.job}`;
+    case "output":
+    case "discarded":
+      return `output ${event.task} ${event.job}`;
+    case "release":
+    case "verdict":
+      return `${event.kind} ${event.task} ${event.job}`;
+  }
+};
+
+const isKeyed = (event: RunEvent): event is Keyed =>
+  event.kind !== "admit" &&
+  event.kind !== "lost" &&
+  event.kind !== "trace" &&
+  event.kind !== "keyframe" &&
+  event.kind !== "fault";
+
+const decisionText = (event: Keyed | undefined): string | null => {
+  if (!event) return null;
+  const { kind } = event;
+  if (kind === "release") return JSON.stringify({ time: event.time, pins: event.pins });
+  if (kind === "verdict") return JSON.stringify({ time: event.time, overrun: event.overrun });
+  if (kind === "skipped") return JSON.stringify({ time: event.time, reason: event.reason });
+  return kind;
+};
+
+/** Within one job: first what was decided, then what was computed, then what was sent. */
+const rank: { readonly [kind in Keyed["kind"]]: number } = {
+  skipped: 0,
+  release: 1,
+  output: 2,
+  discarded: 2,
+  verdict: 3,
+  message: 4,
+};
+
+const hex = (byte: number | undefined): string | null =>
+  byte === undefined ? null : byte.toString(16).padStart(2, "0");
+
+const firstByte = (a: Uint8Array, b: Uint8Array): number => {
+  const length = Math.max(a.length, b.length);
+  for (let at = 0; at < length; at++) if (a[at] !== b[at]) return at;
+  return -1;
+};
+
+/** The first difference between two runs of an application, or undefined where every decision and every byte agree. */
+export function firstDifference(
+  application: ApplicationDescription,
+  recorded: readonly RunEvent[],
+  recomputed: readonly RunEvent[],
+): Difference | undefined {
+  const before = new Map(recorded.filter(isKeyed).map((event) => [keyOf(event), event]));
+  const after = new Map(recomputed.filter(isKeyed).map((event) => [keyOf(event), event]));
+  const releaseTimes = new Map<string, number>();
+  for (const event of [...recorded, ...recomputed]) {
+    if (event.kind === "release" || event.kind === "skipped")
+      releaseTimes.set(`${event.task} ${event.job}`, event.time);
+  }
+  let first: { readonly order: readonly number[]; readonly difference: Difference } | undefined;
+  for (const key of new Set([...before.keys(), ...after.keys()])) {
+    const [a, b] = [before.get(key), after.get(key)];
+    const difference = differenceOf(application, a, b);
+    if (!difference) continue;
+    const event = (a ?? b)!;
+    const order = [releaseTimes.get(`${event.task} ${event.job}`) ?? 0, event.task, event.job, rank[event.kind]];
+    if (!first || isBefore(order, first.order)) first = { order, difference };
+  }
+  return first?.difference;
+}
+
+const isBefore = (a: readonly number[], b: readonly number[]): boolean => {
+  const at = a.findIndex((each, i) => each !== b[i]);
+  return at >= 0 && a[at]! < b[at]!;
+};
+
+function differenceOf(
+  application: ApplicationDescription,
+  a: Keyed | undefined,
+  b: Keyed | undefined,
+): Difference | undefined {
+  const event = (a ?? b)!;
+  const row = application.table.tasks[event.task]!;
+  const at = { cycle: event.job, task: row.name };
+  if (a && b && (a.kind === "output" || a.kind === "discarded") && (b.kind === "output" || b.kind === "discarded")) {
+    const byte = firstByte(a.bytes, b.bytes);
+    if (byte >= 0) {
+      const { fields } = application.table.channels[row.output]!;
+      const field = fields.findLast((each) => each.offset <= byte) ?? fields[0]!;
+      return {
+        kind: "output",
+        ...at,
+        port: field.name,
+        byte: byte - field.offset,
+        recorded: hex(a.bytes[byte]),
+        recomputed: hex(b.bytes[byte]),
+      };
+    }
+    if (a.kind !== b.kind)
+      return { kind: "decision", ...at, port: "verdict", byte: null, recorded: a.kind, recomputed: b.kind };
+    if (a.chain !== b.chain)
+      return { kind: "chain", ...at, port: "chain", byte: null, recorded: a.chain, recomputed: b.chain };
+    return undefined;
+  }
+  if (a?.kind === "message" && b?.kind === "message") {
+    const byte = firstByte(a.bytes, b.bytes);
+    if (byte < 0) return undefined;
+    return {
+      kind: "message",
+      ...at,
+      port: application.outputs[a.output]!.topic,
+      byte,
+      recorded: hex(a.bytes[byte]),
+      recomputed: hex(b.bytes[byte]),
+    };
+  }
+  const [recorded, recomputed] = [decisionText(a), decisionText(b)];
+  if (recorded === recomputed) return undefined;
+  return { kind: "decision", ...at, port: event.kind, byte: null, recorded, recomputed };
+}

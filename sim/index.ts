@@ -1,0 +1,9 @@
+// The simulation's door: worlds, runs in virtual time, recordings, replay and comparison.
+export { type ApplicationDescription, applicationDescription } from "./application.ts";
+export { type Difference, firstDifference } from "./compare.ts";
+export { type Pin, parseEvents, type RunEvent, type SkipReason } from "./events.ts";
+export { createExecutive, type Executive, type ExecutiveOptions, type Fault } from "./executive.ts";
+export { type Recording, readRecording } from "./read-recording.ts";
+export { RecordingWriter, type RunSummary } from "./recording.ts";
+export { type ReplayOptions, type ReplayResult, replay } from "./replay.ts";
+export { type RunHooks, runVirtual, type World, WorldConnection, type WorldIo } from "./world.ts";

@@ -1,0 +1,197 @@
+// Reads a recording back: the application, its programs, and every event.
+import { open } from "node:fs/promises";
+import { McapIndexedReader } from "@mcap/core";
+import { FileHandleReadable } from "@mcap/nodejs";
+import { loadDecompressHandlers } from "@mcap/support";
+import { z } from "zod";
+import { IsochronError } from "../kernels/index.ts";
+import { hashOf } from "../runtime/index.ts";
+import { type ApplicationDescription, applicationDescription } from "./application.ts";
+import type { RunEvent } from "./events.ts";
+import { decodeRecord } from "./record-message.ts";
+import {
+  applicationAttachment,
+  artifactAttachment,
+  eventsTopic,
+  formatVersion,
+  metadataName,
+  outputTopic,
+} from "./recording.ts";
+
+/** A recording in memory. */
+export interface Recording {
+  readonly application: ApplicationDescription;
+  readonly artifacts: readonly Uint8Array[];
+  readonly events: readonly RunEvent[];
+  /** Inputs whose bytes are not those that were admitted. */
+  readonly changedInputs: readonly { readonly channel: number; readonly sequence: number; readonly time: number }[];
+  readonly hash: string;
+  readonly mode: string;
+  readonly durationNs: number;
+  /** Records that were lost while recording; a recording that lost any cannot be verified. */
+  readonly lost: number;
+}
+
+const metadata = z.object({
+  version: z.literal(formatVersion),
+  hash: z.string(),
+  mode: z.string(),
+  durationNs: z.coerce.number(),
+  lost: z.coerce.number(),
+});
+const integer = z.int();
+const job = { task: z.string(), job: integer };
+const eventJson = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("admit"), channel: z.string(), sequence: integer, time: integer, blake3: z.string() }),
+  z.object({
+    kind: z.literal("release"),
+    ...job,
+    time: integer,
+    pins: z.array(z.object({ channel: z.string(), sequence: integer, held: z.boolean() })),
+  }),
+  z.object({ kind: z.literal("verdict"), ...job, time: integer, overrun: z.boolean() }),
+  z.object({ kind: z.literal("skipped"), ...job, time: integer, reason: z.enum(["busy", "early", "stopped", "late"]) }),
+  z.object({ kind: z.literal("trace"), ...job, release: integer, start: integer, end: integer }),
+  z.object({ kind: z.literal("fault"), ...job, duration: integer }),
+  z.object({ kind: z.literal("keyframe"), ...job, time: integer, states: z.string() }),
+  z.object({ kind: z.literal("lost"), what: integer, count: integer }),
+]);
+
+const magic = Buffer.from([0x89, 0x4d, 0x43, 0x41, 0x50, 0x30, 0x0d, 0x0a]);
+
+const foreign = (path: string, why: string): IsochronError =>
+  new IsochronError("recording/foreign", `${path} is not a recording of Isochron: ${why}`, {
+    help: "name a file that `isochron run --record` wrote",
+  });
+
+/** Reads a recording. Throws `recording/foreign`, `recording/truncated` or `recording/damaged`. */
+export async function readRecording(path: string): Promise<Recording> {
+  const file = await open(path).catch((cause: unknown) => {
+    throw new IsochronError(
+      "file/read",
+      `${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
+  });
+  try {
+    const start = Buffer.alloc(magic.length);
+    await file.read(start, 0, magic.length, 0);
+    if (!start.equals(magic)) throw foreign(path, "it does not begin as an MCAP file does");
+    const reader = await McapIndexedReader.Initialize({
+      readable: new FileHandleReadable(file),
+      decompressHandlers: await loadDecompressHandlers(),
+    });
+    return await readAll(path, reader);
+  } catch (cause) {
+    if (cause instanceof IsochronError) throw cause;
+    throw new IsochronError(
+      "recording/truncated",
+      `${path} is cut off or damaged: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        help: "the run may have been killed while recording; record it again",
+        cause,
+      },
+    );
+  } finally {
+    await file.close();
+  }
+}
+
+async function readAll(path: string, reader: McapIndexedReader): Promise<Recording> {
+  const attachments = new Map<string, Uint8Array>();
+  for await (const each of reader.readAttachments()) attachments.set(each.name, each.data);
+  const text = attachments.get(applicationAttachment);
+  if (!text) throw foreign(path, `it has no attachment ${applicationAttachment}`);
+  const application = applicationDescription.parse(JSON.parse(new TextDecoder().decode(text)));
+  const artifacts = application.programs.map(({ name }) => {
+    const found = attachments.get(artifactAttachment(name));
+    if (!found) throw foreign(path, `the program "${name}" is missing`);
+    return found;
+  });
+  let facts: z.infer<typeof metadata> | undefined;
+  for await (const each of reader.readMetadata({ name: metadataName }))
+    facts = metadata.parse(Object.fromEntries(each.metadata));
+  if (!facts) throw foreign(path, "the run was not finished");
+
+  const { channels, tasks } = application.table;
+  const channelIds = new Map(channels.map((each, id) => [each.name, id]));
+  const taskIds = new Map(tasks.map((each, id) => [each.name, id]));
+  const inputs = new Map(application.inputs.map((each) => [each.topic, each.channel]));
+  const outputs = new Map(
+    application.outputs.map((each, id) => [
+      each.topic,
+      { id, task: tasks.findIndex((task) => task.output === each.channel) },
+    ]),
+  );
+  const records = new Map(tasks.map((each, id) => [outputTopic(each.name), id]));
+  const bytes = new Map<string, Uint8Array>();
+  const hashes = new Map<string, string>();
+  const events: RunEvent[] = [];
+  const idOf = (map: ReadonlyMap<string, number>, name: string): number => {
+    const id = map.get(name);
+    if (id === undefined)
+      throw new IsochronError("recording/damaged", `${path} names "${name}", which the application does not have`);
+    return id;
+  };
+
+  for await (const message of reader.readMessages()) {
+    const topic = reader.channelsById.get(message.channelId)?.topic ?? "";
+    const time = Number(message.logTime);
+    const input = inputs.get(topic);
+    const output = outputs.get(topic);
+    const record = records.get(topic);
+    if (input !== undefined) {
+      const key = `${input} ${message.sequence}`;
+      bytes.set(key, message.data);
+      events.push({ kind: "admit", channel: input, sequence: message.sequence, time, bytes: message.data });
+    } else if (output) {
+      events.push({
+        kind: "message",
+        output: output.id,
+        task: output.task,
+        job: message.sequence,
+        time,
+        bytes: message.data,
+      });
+    } else if (record !== undefined) {
+      const { output: channel } = tasks[record]!;
+      const found = decodeRecord(channels[channel]!.fields, channels[channel]!.slotBytes, message.data);
+      if (!found)
+        throw new IsochronError(
+          "recording/damaged",
+          `${path}: an output of "${tasks[record]!.name}" has ${message.data.length} bytes`,
+        );
+      const { job: number, sequence, chain, slot } = found;
+      events.push(
+        sequence === 0
+          ? { kind: "discarded", task: record, job: number, bytes: slot, chain }
+          : { kind: "output", task: record, job: number, channel, sequence, time, bytes: slot, chain },
+      );
+    } else if (topic === eventsTopic) {
+      const event = eventJson.parse(JSON.parse(new TextDecoder().decode(message.data)));
+      if (event.kind === "admit") hashes.set(`${idOf(channelIds, event.channel)} ${event.sequence}`, event.blake3);
+      else if (event.kind === "lost") events.push(event);
+      else if (event.kind === "release") {
+        const pins = event.pins.map(({ channel, ...pin }) => ({ channel: idOf(channelIds, channel), ...pin }));
+        events.push({ ...event, task: idOf(taskIds, event.task), pins });
+      } else if (event.kind === "keyframe") {
+        events.push({ ...event, task: idOf(taskIds, event.task), states: Buffer.from(event.states, "base64") });
+      } else events.push({ ...event, task: idOf(taskIds, event.task) });
+    }
+  }
+  const changedInputs = events.flatMap((event) =>
+    event.kind === "admit" && hashOf(event.bytes) !== hashes.get(`${event.channel} ${event.sequence}`)
+      ? [{ channel: event.channel, sequence: event.sequence, time: event.time }]
+      : [],
+  );
+  return {
+    application,
+    artifacts,
+    events,
+    changedInputs,
+    hash: facts.hash,
+    mode: facts.mode,
+    durationNs: facts.durationNs,
+    lost: facts.lost,
+  };
+}

@@ -1,0 +1,90 @@
+// A task's output record as a message of its own: CDR with a generated definition, so that any viewer can plot it.
+import { bytesOf, type Dtype } from "../kernels/index.ts";
+import type { FieldRow } from "../scheduler/index.ts";
+
+/** The wire's names of element types. */
+const wireNames: { readonly [d in Dtype]: string } = {
+  bool: "bool",
+  i8: "int8",
+  u8: "uint8",
+  i16: "int16",
+  u16: "uint16",
+  i32: "int32",
+  u32: "uint32",
+  i64: "int64",
+  u64: "uint64",
+  f32: "float32",
+  f64: "float64",
+};
+
+const headerBytes = 4;
+const chainBytes = 32;
+/** job: uint64, sequence: uint64 (0 where the job overran), chain: uint8[32]. */
+const prefixBytes = 8 + 8 + chainBytes;
+
+/** A task's output as it was computed. */
+export interface OutputRecord {
+  readonly job: number;
+  /** 0 where the job overran and its output was discarded. */
+  readonly sequence: number;
+  readonly chain: string;
+  readonly slot: Uint8Array;
+}
+
+/** The definition, as a `ros2msg` schema. */
+export const recordSchema = (fields: readonly FieldRow[]): string =>
+  [
+    "uint64 job",
+    "uint64 sequence",
+    `uint8[${chainBytes}] chain`,
+    ...fields.map(
+      ({ name, dtype, bytes }) =>
+        `${wireNames[dtype]}[${bytes / bytesOf(dtype)}] ${name.replace(/\W/g, "_").toLowerCase()}`,
+    ),
+  ].join("\n");
+
+/** Where each field's bytes begin in the message. */
+function placesOf(fields: readonly FieldRow[]): { readonly starts: readonly number[]; readonly length: number } {
+  let end = prefixBytes;
+  const starts = fields.map(({ dtype, bytes }) => {
+    const start = Math.ceil(end / bytesOf(dtype)) * bytesOf(dtype);
+    end = start + bytes;
+    return headerBytes + start;
+  });
+  return { starts, length: headerBytes + end };
+}
+
+/** Encodes a record. */
+export function encodeRecord(fields: readonly FieldRow[], record: OutputRecord): Uint8Array {
+  const { starts, length } = placesOf(fields);
+  const out = Buffer.alloc(length);
+  out.writeUInt8(1, 1);
+  out.writeBigUInt64LE(BigInt(record.job), headerBytes);
+  out.writeBigUInt64LE(BigInt(record.sequence), headerBytes + 8);
+  out.write(record.chain, headerBytes + 16, "hex");
+  fields.forEach(({ offset, bytes }, at) => {
+    out.set(record.slot.subarray(offset, offset + bytes), starts[at]);
+  });
+  return out;
+}
+
+/** Decodes a record; undefined where the bytes do not fit the fields. */
+export function decodeRecord(
+  fields: readonly FieldRow[],
+  slotBytes: number,
+  message: Uint8Array,
+): OutputRecord | undefined {
+  const { starts, length } = placesOf(fields);
+  if (message.length !== length) return undefined;
+  const bytes = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
+  const slot = new Uint8Array(slotBytes);
+  fields.forEach(({ offset, bytes: size }, at) => {
+    slot.set(bytes.subarray(starts[at], starts[at]! + size), offset);
+  });
+  return {
+    job: Number(bytes.readBigUInt64LE(headerBytes)),
+    sequence: Number(bytes.readBigUInt64LE(headerBytes + 8)),
+    chain: bytes.toString("hex", headerBytes + 16, headerBytes + 16 + chainBytes),
+    slot,
+  };
+}

@@ -1,0 +1,95 @@
+// Worlds: what an application drives instead of a robot, stepped in logical time as one federate.
+import { MessageReader, MessageWriter } from "@foxglove/rosmsg2-serialization";
+import { callNative, IsochronError } from "../kernels/index.ts";
+import { definitionsOf } from "../nodes/index.ts";
+import type { ApplicationDescription } from "./application.ts";
+import type { Executive } from "./executive.ts";
+
+/** What a world may do at one instant. */
+export interface WorldIo {
+  /** Admits a message to an input topic, at this instant. */
+  publish(topic: string, message: object): void;
+  /** The newest message of an output topic with a tag not after this instant. */
+  latest(topic: string): unknown;
+}
+
+/** A deterministic world. */
+export interface World {
+  readonly name: string;
+  /** Nanoseconds of logical time between steps. */
+  readonly periodNs: number;
+  /** Called at every multiple of the period, from 0. */
+  step(timeNs: number, io: WorldIo): void;
+  /** What a run came to, by name: printed, and put into the report. */
+  summary(): Readonly<Record<string, number | string | boolean | null>>;
+}
+
+/** Connects a world to an executive's topics, messages encoded as on the wire. */
+export class WorldConnection {
+  readonly #executive: Executive;
+  readonly #inputs: ReadonlyMap<string, { readonly channel: number; readonly writer: MessageWriter }>;
+  readonly #outputs: ReadonlyMap<string, { readonly id: number; readonly reader: MessageReader }>;
+
+  constructor(application: ApplicationDescription, executive: Executive) {
+    this.#executive = executive;
+    this.#inputs = new Map(
+      application.inputs.map(({ topic, type, channel }) => [
+        topic,
+        { channel, writer: new MessageWriter(definitionsOf(type)) },
+      ]),
+    );
+    this.#outputs = new Map(
+      application.outputs.map(({ topic, type }, id) => [topic, { id, reader: new MessageReader(definitionsOf(type)) }]),
+    );
+  }
+
+  /** What the world may do at `timeNs`. */
+  at(timeNs: number): WorldIo {
+    return {
+      publish: (topic, message) => {
+        const input = this.#inputs.get(topic);
+        if (!input) throw unknownTopic("input", topic, this.#inputs);
+        const bytes = Buffer.from(input.writer.writeMessage(message));
+        callNative(() => this.#executive.admit(input.channel, timeNs, bytes));
+      },
+      latest: (topic) => {
+        const output = this.#outputs.get(topic);
+        if (!output) throw unknownTopic("output", topic, this.#outputs);
+        const found = callNative(() => this.#executive.latestMessage(output.id, timeNs));
+        return found === null ? undefined : output.reader.readMessage(found.bytes);
+      },
+    };
+  }
+}
+
+const unknownTopic = (what: string, topic: string, known: ReadonlyMap<string, unknown>): IsochronError =>
+  new IsochronError("world/topic", `the application has no ${what} "${topic}"`, {
+    help: known.size === 0 ? `declare it with app.${what}()` : `it has ${[...known.keys()].join(", ")}`,
+  });
+
+/** Hooks of a run. */
+export interface RunHooks {
+  /** Called after every step with the logical time; may drain the executive. */
+  readonly onStep?: (timeNs: number) => void | Promise<void>;
+  readonly signal?: AbortSignal;
+}
+
+/** Runs in virtual time, as fast as the machine can; at each step the world sees all that was published up to then. */
+export async function runVirtual(
+  application: ApplicationDescription,
+  executive: Executive,
+  world: World | undefined,
+  durationNs: number,
+  hooks: RunHooks = {},
+): Promise<void> {
+  const connection = new WorldConnection(application, executive);
+  const periodNs = world?.periodNs ?? Math.max(1, Math.floor(durationNs / 100));
+  for (let time = 0; time < durationNs; time += periodNs) {
+    hooks.signal?.throwIfAborted();
+    if (time > 0) callNative(() => executive.advance(time - 1));
+    world?.step(time, connection.at(time));
+    await hooks.onStep?.(time);
+  }
+  callNative(() => executive.advance(durationNs - 1));
+  await hooks.onStep?.(durationNs);
+}
