@@ -175,7 +175,12 @@ impl Executive {
             return Ok(None);
         }
         let bytes = output.plan.encode(&sample.bytes, sample.time).map_err(failure)?;
-        Ok(Some(Observed { sequence: sample.sequence as i64, time_ns: sample.time, held: sample.held, bytes: bytes.into() }))
+        Ok(Some(Observed {
+            sequence: sample.sequence as i64,
+            time_ns: sample.time,
+            held: sample.held,
+            bytes: bytes.into(),
+        }))
     }
 
     /// The records since the last call, with the messages of the outputs among them.

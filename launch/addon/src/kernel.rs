@@ -6,23 +6,30 @@ use isochron_engine::loader::Code;
 use napi::bindgen_prelude::{Buffer, Uint8Array};
 use napi_derive::napi;
 
-use crate::failure;
+use crate::{failure, guarded};
 
-type Kernel = unsafe extern "C" fn(*mut u8, *mut u8, *mut u8, *mut u8, *mut u8, *mut u8, *mut u8, *mut u8, *mut u8, *mut u8, *mut u8, *mut u8);
-const MAX_BUFFERS: usize = 12;
+type P = *mut u8;
+type Kernel = unsafe extern "C" fn(P, P, P, P, P, P, P, P, P, P, P, P, P, P, P, P);
+const MAX_BUFFERS: usize = 16;
 
 /// Calls one kernel on copies of the buffers, each 64-byte aligned, and copies them back.
 ///
 /// `control`, if given, is put into the floating-point control register beforehand, to show that entry sets the mode and
 /// leaving restores it; the register's control bits after the call are returned.
 #[napi]
-pub fn run_kernel(object: Buffer, symbol: String, mut buffers: Vec<Uint8Array>, control: Option<u32>) -> napi::Result<u32> {
-    let code = Code::load("object", &object).map_err(failure)?;
-    let address = code
-        .function(&symbol)
-        .ok_or_else(|| failure(format!("error[kernel/symbol]: the object has no function \"{symbol}\"")))?;
+pub fn run_kernel(object: Buffer, symbol: String, buffers: Vec<Uint8Array>, control: Option<u32>) -> napi::Result<u32> {
+    guarded(|| call(&object, &symbol, buffers, control))
+}
+
+fn call(object: &[u8], symbol: &str, mut buffers: Vec<Uint8Array>, control: Option<u32>) -> napi::Result<u32> {
+    let code = Code::load("object", object).map_err(failure)?;
+    let address = code.function(symbol).ok_or_else(|| {
+        failure(format!("error[kernel/symbol]: the object has no function \"{symbol}\"\nhelp: name an exported kernel"))
+    })?;
     if buffers.len() > MAX_BUFFERS {
-        return Err(failure(format!("error[kernel/buffers]: a kernel takes at most {MAX_BUFFERS} buffers here")));
+        return Err(failure(format!(
+            "error[kernel/buffers]: a kernel takes at most {MAX_BUFFERS} buffers here\nhelp: split the kernel"
+        )));
     }
     let mut end = 0;
     let offsets: Vec<usize> = buffers
@@ -48,9 +55,9 @@ pub fn run_kernel(object: Buffer, symbol: String, mut buffers: Vec<Uint8Array>, 
     }
     {
         let _mode = FpGuard::enter();
-        let [a, b, c, d, e, f, g, h, i, j, k, l] = pointers;
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = pointers;
         // SAFETY: every buffer has the length that its holder declared for the kernel.
-        unsafe { kernel(a, b, c, d, e, f, g, h, i, j, k, l) };
+        unsafe { kernel(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p) };
     }
     let after = fpenv::read() & fpenv::CONTROL;
     fpenv::write(original);

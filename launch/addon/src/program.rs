@@ -1,11 +1,12 @@
 //! `Program`: one artifact with its own instance and 64-byte aligned buffers, run from JavaScript without allocation.
 
 use isochron_engine::arena::{Arena, aligned};
-use isochron_engine::{Artifact, EngineError, Instance};
-use napi::bindgen_prelude::{Buffer, Uint8Array};
+use isochron_engine::{Artifact, Instance};
+use napi::bindgen_prelude::{Array, BigInt, Buffer};
 use napi_derive::napi;
 
-use crate::failure;
+use crate::arrays::{self, INPUTS, OUTPUTS};
+use crate::{failure, guarded};
 
 /// A loaded artifact.
 #[napi]
@@ -22,25 +23,16 @@ pub struct LoadOptions {
     pub target: Option<String>,
 }
 
-fn check_lengths(what: &'static str, specs: &[isochron_engine::TensorSpec], given: &[Uint8Array]) -> Result<(), EngineError> {
-    if specs.len() != given.len() {
-        return Err(EngineError::Count { what, expected: specs.len(), found: given.len() });
-    }
-    for (spec, bytes) in specs.iter().zip(given) {
-        if spec.bytes != bytes.len() {
-            let what = if what == "inputs" { "input" } else { "output" };
-            return Err(EngineError::Length { what, name: spec.name.clone(), expected: spec.bytes, found: bytes.len() });
-        }
-    }
-    Ok(())
-}
-
 #[napi]
 impl Program {
     /// Loads an artifact; every hash and bound is checked first.
     #[napi(factory)]
     pub fn load(artifact: Buffer, options: Option<LoadOptions>) -> napi::Result<Self> {
-        let artifact = Artifact::open(&artifact).map_err(failure)?;
+        guarded(|| Self::from_bytes(&artifact, options))
+    }
+
+    fn from_bytes(artifact: &[u8], options: Option<LoadOptions>) -> napi::Result<Self> {
+        let artifact = Artifact::open(artifact).map_err(failure)?;
         let wanted = options.and_then(|options| options.target);
         let program = isochron_engine::Program::load(&artifact, wanted.as_deref()).map_err(failure)?;
         let instance = Instance::new(program).map_err(failure)?;
@@ -76,24 +68,25 @@ impl Program {
         (self.instance.arena_bytes() + self.buffers.bytes()) as f64
     }
 
-    /// Runs one step: copies the inputs in, steps, commits the states, copies the outputs out.
+    /// Runs one step: copies the inputs in, steps, commits the states, copies the outputs out. Allocates nothing.
     #[napi]
-    pub fn run(&mut self, inputs: Vec<Uint8Array>, mut outputs: Vec<Uint8Array>) -> napi::Result<()> {
-        check_lengths("inputs", self.instance.inputs(), &inputs).map_err(failure)?;
-        check_lengths("outputs", self.instance.outputs(), &outputs).map_err(failure)?;
-        for (bytes, pointer) in inputs.iter().zip(&self.inputs) {
-            // SAFETY: the buffer was laid out for this input's length, which was checked above.
-            unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), pointer.cast_mut(), bytes.len()) };
-        }
-        // SAFETY: one aligned, disjoint buffer of the manifest's size stands behind each pointer.
-        unsafe { self.instance.step(&self.inputs, &self.outputs) }
-            .map_err(|fault| failure(format!("error[program/fault]: the step ended with fault {}", fault.0)))?;
-        self.instance.commit();
-        for (bytes, pointer) in outputs.iter_mut().zip(&self.outputs) {
-            // SAFETY: JavaScript is waiting for this call, so nothing else touches the array's memory; lengths were checked.
-            unsafe { std::ptr::copy_nonoverlapping(*pointer, bytes.as_mut().as_mut_ptr(), bytes.len()) };
-        }
-        Ok(())
+    pub fn run(&mut self, inputs: Array<'_>, outputs: Array<'_>) -> napi::Result<()> {
+        guarded(|| {
+            arrays::check(&inputs, self.instance.inputs(), INPUTS)?;
+            arrays::check(&outputs, self.instance.outputs(), OUTPUTS)?;
+            // SAFETY: the buffers were laid out for the manifest's sizes and are this program's own.
+            unsafe { arrays::copy_in(&inputs, self.instance.inputs(), &self.inputs)? };
+            // SAFETY: one aligned, disjoint buffer of the manifest's size stands behind each pointer.
+            unsafe { self.instance.step(&self.inputs, &self.outputs) }.map_err(|fault| {
+                failure(format!(
+                    "error[program/fault]: the step ended with fault {}\nhelp: check the inputs' values",
+                    fault.0
+                ))
+            })?;
+            self.instance.commit();
+            // SAFETY: as for the inputs.
+            unsafe { arrays::copy_out(&outputs, self.instance.outputs(), &self.outputs) }
+        })
     }
 
     /// Sets every state to its initial value.
@@ -118,7 +111,7 @@ impl Program {
 
     /// Kernels called since the artifact was loaded.
     #[napi]
-    pub fn kernel_calls(&self) -> f64 {
-        self.instance.kernel_calls() as f64
+    pub fn kernel_calls(&self) -> BigInt {
+        self.instance.kernel_calls().into()
     }
 }

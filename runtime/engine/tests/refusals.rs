@@ -9,6 +9,9 @@ use isochron_engine::loader::Code;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+/// What is made wrong in a manifest.
+type Edit = fn(&mut Value);
+
 fn refusal(bytes: &[u8]) -> String {
     match Artifact::open(bytes) {
         Ok(_) => "accepted".to_owned(),
@@ -64,7 +67,7 @@ fn a_changed_entry_is_refused_by_name() {
 
 #[test]
 fn bounds_that_do_not_hold_are_refused() {
-    let cases: [(&str, fn(&mut Value)); 10] = [
+    let cases: [(&str, Edit); 10] = [
         ("input \"x\"", |m| m["inputs"][0]["bytes"] = json!(8)),
         ("unknown dtype f17", |m| m["outputs"][0]["dtype"] = json!("f17")),
         ("output \"y\"", |m| m["outputs"][0]["shape"] = json!([u64::MAX, u64::MAX])),
