@@ -268,8 +268,11 @@ export const apply = <D extends Dtype>(
   );
 
 /** 0, 1, 2, … as a vector, or along `axis` of a shape. */
-export const iota = <D extends Dtype>(dtype: D, shape: readonly number[], axis = shape.length - 1): Tensor<D> =>
-  new Tensor<D>(currentRecorder().apply(operators.iota, [], { dtype, shape, axis }));
+export const iota = <D extends Exclude<Dtype, "bool">>(
+  dtype: D,
+  shape: readonly number[],
+  axis = shape.length - 1,
+): Tensor<D> => new Tensor<D>(currentRecorder().apply(operators.iota, [], { dtype, shape, axis }));
 
 /** condition ? a : b, element by element. */
 export const where = <D extends Dtype>(condition: Tensor<"bool">, a: Tensor<D>, b: Operand<D>): Tensor<D> =>

@@ -173,7 +173,7 @@ export const concat = operator({
 /** 0, 1, 2, … along `axis` of a tensor. */
 export const iota = operator({
   name: "iota",
-  attributes: z.strictObject({ dtype: z.enum(dtypes), shape: sizes, axis: size }),
+  attributes: z.strictObject({ dtype: z.enum(dtypes).exclude(["bool"]), shape: sizes, axis: size }),
   errorUlp: 0,
   infer: (_, { dtype, shape }) => ({ dtype, shape }),
   evaluate(_, { axis }, { data, shape }) {

@@ -1,0 +1,122 @@
+// Every operator, compiled, against what it means: generated types, attributes and values, within its stated error.
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { compile } from "../compile.ts";
+import { Graph, type NamedValue, type Node, type Value } from "../graph.ts";
+import { Interpreter } from "../interpreter.ts";
+import { load } from "../program.ts";
+import { countOf, newArray, showTensorType, staticShape, type TypedArray } from "../tensor-type.ts";
+import { caseArbitraries, type OperatorCase, valuesFor } from "../testing/operator-cases.ts";
+import { type Nd, type Operator, operators } from "./index.ts";
+
+const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
+const casesPerOperator = 50;
+
+/** What stands around the operator, so that it is fused in every way: nothing, or an exact operator before or behind. */
+type Around = "alone" | "before" | "behind" | "both";
+const arounds: readonly Around[] = ["alone", "before", "behind", "both"];
+
+interface Prepared {
+  readonly each: OperatorCase;
+  readonly inputs: readonly NamedValue[];
+  readonly nodes: readonly Node[];
+  readonly output: NamedValue;
+  readonly core: Node;
+}
+
+const involution = (value: Value): Operator => (value.type.dtype === "bool" ? operators.logicalNot : operators.neg);
+
+function prepare(operator: Operator, each: OperatorCase, at: number): Prepared {
+  const around = arounds[at % arounds.length]!;
+  const nodes: Node[] = [];
+  const apply = (used: Operator, inputs: readonly Value[], attributes: unknown): Node => {
+    const parsed = used.parse(attributes);
+    const type = used.infer(
+      inputs.map((value) => value.type),
+      parsed,
+    );
+    const node: Node = { operator: used, attributes: parsed, inputs, output: { type } };
+    nodes.push(node);
+    return node;
+  };
+  const inputs = each.operands.map((type, o): NamedValue => ({ name: `x${at}_${o}`, value: { type } }));
+  const operands = inputs.map(({ value }) =>
+    around === "before" || around === "both" ? apply(involution(value), [value], {}).output : value,
+  );
+  const core = apply(operator, operands, each.attributes);
+  const last = around === "behind" || around === "both" ? apply(involution(core.output), [core.output], {}) : core;
+  return { each, inputs, nodes, core, output: { name: `y${at}`, value: last.output } };
+}
+
+const ulp = (magnitude: number, dtype: string): number => {
+  const [bits, least] = dtype === "f32" ? [23, -149] : [52, -1074];
+  if (!Number.isFinite(magnitude)) return 0;
+  return 2 ** Math.max(least, Math.floor(Math.log2(Math.max(Math.abs(magnitude), 2 ** -1074))) - bits);
+};
+
+/** The first element outside the stated error, in words. */
+function disagreement(
+  operator: Operator,
+  core: Node,
+  operands: readonly Nd[],
+  meant: TypedArray,
+  found: TypedArray,
+): string | undefined {
+  const { dtype } = core.output.type;
+  const result: Nd = { dtype, shape: staticShape(core.output.type.shape), data: meant };
+  const float = dtype === "f32" || dtype === "f64";
+  const magnitude =
+    float && operator.errorUlp > 0 ? operator.magnitude?.(operands, core.attributes, result) : undefined;
+  for (let i = 0; i < meant.length; i++) {
+    const [a, b] = [found[i]!, meant[i]!];
+    if (Object.is(a, b)) continue;
+    // In float64 the reference itself rounds like the compiled code.
+    const units = operator.errorUlp * (dtype === "f64" ? 2 : 1);
+    const difference = Math.abs(Number(a) - Number(b));
+    const scale = Math.max(Math.abs(Number(magnitude?.[i] ?? b)), Math.abs(Number(b)));
+    if (float && units > 0 && difference <= units * ulp(scale, dtype)) continue;
+    return `element ${i} of ${meant.length} is ${a}, meant ${b} (${difference / ulp(scale, dtype)} ulp)`;
+  }
+  return undefined;
+}
+
+describe("compiled operators mean what the interpreter says", () => {
+  it.each(Object.entries(operators))("%s", async (name, operator) => {
+    expect(operator.name).toBe(name);
+    const arbitrary = caseArbitraries[name as keyof typeof operators];
+    const prepared = fc
+      .sample(arbitrary, { numRuns: casesPerOperator, seed: 20_261_124 })
+      .map((each, at) => prepare(operator, each, at));
+    const graph = new Graph({
+      name,
+      inputs: prepared.flatMap((each) => each.inputs),
+      constants: [],
+      states: [],
+      nodes: prepared.flatMap((each) => each.nodes),
+      outputs: prepared.map((each) => each.output),
+    });
+    graph.verify();
+    const program = load(await compile(graph, { targets: ["x86-64-v3"], cacheDir }));
+    const arrays = Object.fromEntries(
+      graph.inputs.map(({ name: input, value }, at) => [input, valuesFor(name, value.type, at + 1)]),
+    );
+    const outputs = program.newOutputs();
+    program.run(arrays, outputs);
+    const meant = new Interpreter(graph).run(arrays);
+    for (const { each, core, inputs, output, nodes } of prepared) {
+      const before = nodes[0] !== core && nodes[0]!.inputs[0] === inputs[0]?.value;
+      const operands = inputs.map(({ name: input, value }): Nd => {
+        const nd = { dtype: value.type.dtype, shape: staticShape(value.type.shape), data: arrays[input]! };
+        if (!before) return nd;
+        const turned = { ...nd, data: newArray(nd.dtype, countOf(nd.shape)) };
+        involution(value).evaluate([nd], {}, turned);
+        return turned;
+      });
+      const problem = disagreement(operator, core, operands, meant[output.name]!, outputs[output.name]!);
+      const text = `${name}(${each.operands.map(showTensorType).join(", ")}, ${JSON.stringify(each.attributes)})`;
+      expect(problem && `${text}: ${problem}`).toBeUndefined();
+    }
+  });
+});
