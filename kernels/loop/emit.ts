@@ -386,6 +386,7 @@ class FunctionEmitter {
     const source = typeText(from);
     const result = typeText(to);
     const [a, b] = [from.scalar, to.scalar];
+    if (a === b) return value;
     if (b === "bool")
       return this.#define(`${isFloat(a) ? "fcmp une" : "icmp ne"} ${source} ${value}, ${this.#constant(from, 0)}`);
     if (isFloat(a) && isFloat(b))

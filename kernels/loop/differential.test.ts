@@ -1,0 +1,264 @@
+// Random kernels, compiled for every target of this machine and interpreted: the bits are equal.
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { dtypes } from "../dtype.ts";
+import { expectAgreement, newArray, type ScalarArray } from "../testing/agreement.ts";
+import { rangeOf } from "./arithmetic.ts";
+import * as b from "./build.ts";
+import type { Buffer, Expression, Kernel, Scalar, ValueType } from "./ir.ts";
+import { printKernel } from "./print.ts";
+
+/** Numbers that decide everything else; once they are used up, every choice is the first. */
+class Choices {
+  readonly #numbers: readonly number[];
+  #at = 0;
+
+  constructor(numbers: readonly number[]) {
+    this.#numbers = numbers;
+  }
+
+  below(count: number): number {
+    return (this.#numbers[this.#at++] ?? 0) % count;
+  }
+
+  of<T>(members: readonly T[]): T {
+    return members[this.below(members.length)]!;
+  }
+}
+
+const floats = [0, -0, 1, -1, 0.5, 1.5, 2.5, -2.5, 3, 1e-3, 127.5, -129, 255.5, 65536.5, 2 ** 31, -(2 ** 31), 2 ** 32];
+const extremes = [2 ** 63, -(2 ** 63), 2 ** 64, 16777217, 1e10, Infinity, -Infinity, Number.NaN, 5e-324, 2 ** -126];
+const float32Only = [2 ** -149, 2 ** -127, 3.4028234663852886e38, 1.1754942106924411e-38];
+const float64Only = [2 ** -1022, 2 ** -1060, Number.MAX_VALUE, 0.1, 2 ** 53 + 2];
+
+/** Values at which operations behave oddly, as constants and as data. */
+function oddValues(scalar: Scalar): readonly (number | bigint)[] {
+  if (scalar === "bool") return [0, 1];
+  if (scalar === "f32") return [...floats, ...extremes, ...float32Only].map(Math.fround);
+  if (scalar === "f64") return [...floats, ...extremes, ...float64Only];
+  const [low, high] = rangeOf(scalar);
+  const small = [0n, 1n, 2n, 3n, 7n, 31n, 63n, 100n, -1n, -2n, -7n];
+  const all = [...small.filter((v) => v >= low), low, low + 1n, high, high - 1n, high / 2n, high / 3n];
+  return scalar === "i64" || scalar === "u64" ? all : all.map(Number);
+}
+
+const elements = 48;
+const laneCounts = [1, 4, 8, 2, 16, 3];
+const binaries = ["add", "sub", "mul", "div", "rem", "and", "or", "xor", "shl", "shr"] as const;
+const floatUnaries = [b.neg, b.abs, b.sqrt, b.floor, b.ceil, b.trunc, b.roundEven];
+const compares = ["eq", "ne", "lt", "le", "gt", "ge"] as const;
+const sameWidth = (scalar: Scalar): Scalar[] => dtypes.filter((each) => b.bitsOf[each] === b.bitsOf[scalar]);
+
+/** Writes one kernel as its choices say: loops, branches, variables, and expressions of every kind and type. */
+class Author {
+  readonly #choices: Choices;
+  readonly #k = new b.KernelBuilder();
+  readonly #inputs: Buffer[] = [];
+  /** Expressions of this scope that may be used again, so that some are shared. */
+  #pool: Expression[] = [];
+  #index: Expression = b.index(0);
+
+  constructor(numbers: readonly number[]) {
+    this.#choices = new Choices(numbers);
+  }
+
+  write(): Kernel {
+    const scalars = Array.from({ length: 6 }, () => this.#choices.of(dtypes));
+    scalars.forEach((scalar, at) => {
+      this.#inputs.push(this.#k.buffer(`in${at}`, scalar, elements, at < 4 ? "read" : "readwrite"));
+    });
+    const outputs = Array.from({ length: 3 }, (_, at) =>
+      this.#k.buffer(`out${at}`, this.#choices.of(dtypes), elements, "write"),
+    );
+    const lanes = this.#choices.of(laneCounts);
+    this.#k.for(0, elements, lanes, (i) => {
+      this.#index = i;
+      for (const output of [...outputs, ...this.#inputs.slice(4)]) this.#fill(output, lanes);
+    });
+    return this.#k.finish("random");
+  }
+
+  #fill(output: Buffer, lanes: number): void {
+    const type = b.valueType(output.scalar, lanes);
+    switch (this.#choices.below(5)) {
+      case 0:
+      case 1:
+        this.#k.store(output, this.#index, this.#value(type, 4));
+        return;
+      case 2:
+        this.#k.store(output, this.#index, this.#value(type, 3), this.#value(b.valueType("bool", lanes), 2));
+        return;
+      case 3: {
+        const total = this.#k.variable(this.#value(type, 2));
+        const rounds = this.#choices.below(4);
+        this.#scope(() =>
+          this.#k.for(0, rounds, 1, (j) => {
+            this.#pool.push(total.get(), j);
+            this.#pool.push(this.#k.let(this.#value(type, 2)));
+            total.set(this.#value(type, 3));
+          }),
+        );
+        this.#k.store(output, this.#index, total.get());
+        return;
+      }
+      case 4: {
+        const chosen = this.#k.variable(this.#value(type, 1));
+        const branch = (depth: number) => () => this.#scope(() => chosen.set(this.#value(type, depth)));
+        this.#k.if(this.#value(b.valueType("bool"), 2), branch(3), branch(2));
+        this.#k.store(output, this.#index, chosen.get());
+        return;
+      }
+    }
+  }
+
+  #scope(body: () => void): void {
+    const outer = [...this.#pool];
+    body();
+    this.#pool = outer;
+  }
+
+  #value(type: ValueType, depth: number): Expression {
+    const known = this.#pool.filter((each) => b.sameType(each.type, type));
+    if (known.length > 0 && this.#choices.below(4) === 0) return this.#choices.of(known);
+    const made = depth === 0 ? this.#leaf(type) : this.#operation(type, depth - 1);
+    this.#pool.push(made);
+    return made;
+  }
+
+  #leaf({ scalar, lanes }: ValueType): Expression {
+    const fitting = this.#inputs.filter((each) => each.scalar === scalar);
+    if (fitting.length === 0 || this.#choices.below(3) === 0)
+      return b.constant(scalar, this.#choices.of(oddValues(scalar)), lanes);
+    return this.#load(this.#choices.of(fitting), lanes);
+  }
+
+  #load(buffer: Buffer, lanes: number): Expression {
+    const mask = () => this.#value(b.valueType("bool", lanes), 1);
+    const anywhere = (count: number) => b.convert(this.#remainder(count, lanes), "i64");
+    switch (this.#choices.below(5)) {
+      case 0:
+      case 1:
+        return b.load(buffer, b.rem(this.#index, elements + 1 - lanes), lanes);
+      case 2:
+        return b.load(buffer, this.#choices.below(elements + 1 - lanes), lanes, mask());
+      case 3:
+        return b.load(buffer, anywhere(elements), lanes);
+      default:
+        return b.load(buffer, anywhere(elements), lanes, mask());
+    }
+  }
+
+  /** A number below `count` in every lane. */
+  #remainder(count: number, lanes: number): Expression {
+    return b.rem(this.#value(b.valueType("u16", lanes), 1), count);
+  }
+
+  #operation(type: ValueType, depth: number): Expression {
+    const { scalar, lanes } = type;
+    const grow = () => this.#value(type, depth);
+    const other = this.#choices.of(dtypes);
+    switch (this.#choices.below(12)) {
+      case 0:
+        return b.select(this.#value(b.valueType("bool", lanes), depth), grow(), grow());
+      case 1:
+        return b.convert(this.#value(b.valueType(other, lanes), depth), scalar);
+      case 2:
+        return this.#bits(this.#value(b.valueType(this.#choices.of(sameWidth(scalar)), lanes), depth), scalar);
+      case 3:
+        return this.#rearranged(type, depth);
+      case 4:
+        return this.#leaf(type);
+      default:
+        break;
+    }
+    if (scalar === "bool") {
+      if (this.#choices.below(4) === 0) return b.not(grow());
+      if (this.#choices.below(2) === 0)
+        return b.binary(this.#choices.of(["and", "or", "xor"] as const), grow(), grow());
+      const [left, right] = [0, 1].map(() => this.#value(b.valueType(other, lanes), depth));
+      return b.compare(this.#choices.of(compares), left!, right!);
+    }
+    if (b.isFloat(scalar)) {
+      if (this.#choices.below(3) === 0) return this.#choices.of(floatUnaries)(grow());
+      if (this.#choices.below(3) === 0) return b.fma(grow(), grow(), grow());
+      return b.binary(this.#choices.of(binaries.slice(0, 4)), grow(), grow());
+    }
+    if (this.#choices.below(5) === 0) return this.#choices.of([b.neg, b.abs, b.not])(grow());
+    return b.binary(this.#choices.of(binaries), grow(), grow());
+  }
+
+  /** The bits of NaN are not specified, so they are not looked at. */
+  #bits(value: Expression, scalar: Scalar): Expression {
+    const seen = b.isFloat(value.type.scalar) ? b.select(b.eq(value, value), value, 0) : value;
+    return b.bitcast(seen, scalar);
+  }
+
+  #rearranged(type: ValueType, depth: number): Expression {
+    const { scalar, lanes } = type;
+    const wide = this.#choices.of([2, 4, 8]);
+    if (lanes === 1) return b.extract(this.#value(b.valueType(scalar, wide), depth), this.#choices.below(wide));
+    switch (this.#choices.below(scalar === "i64" ? 3 : 2)) {
+      case 0:
+        return b.broadcast(this.#value(b.valueType(scalar), depth), lanes);
+      case 1: {
+        const source = b.valueType(scalar, wide);
+        const picks = Array.from({ length: lanes }, () => this.#choices.below(2 * wide));
+        return b.shuffle(this.#value(source, depth), picks, this.#value(source, depth));
+      }
+      default:
+        return b.ramp(this.#value(b.valueType("i64"), depth), this.#choices.below(7) - 3, lanes);
+    }
+  }
+}
+
+/** Odd values and random bits by turns. */
+function data(scalar: Scalar, seed: number): ScalarArray {
+  const array = newArray(scalar, elements);
+  const odd = oddValues(scalar);
+  const bytes = new Uint8Array(array.buffer);
+  let state = seed >>> 0;
+  const next = () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state >>> 8;
+  };
+  for (let at = 0; at < bytes.length; at++) bytes[at] = scalar === "bool" ? next() & 1 : next();
+  for (let at = 0; at < elements; at++) if (next() % 3 > 0) array[at] = odd[next() % odd.length]!;
+  return array;
+}
+
+const numbers = fc.array(fc.nat({ max: 0xfffffff }), { minLength: 400, maxLength: 400, size: "max" });
+
+describe("compiled kernels and the interpreter", () => {
+  it("agree bit for bit on random kernels", async () => {
+    await fc.assert(
+      fc.asyncProperty(numbers, fc.nat(), async (choices, seed) => {
+        const kernel = new Author(choices).write();
+        await expectAgreement(
+          kernel,
+          kernel.buffers.map(({ scalar }, at) => data(scalar, seed + at)),
+        );
+      }),
+      { numRuns: 120, endOnFailure: true },
+    );
+  });
+
+  it("are compared on kernels that hold every kind of expression and statement", () => {
+    const texts = fc
+      .sample(numbers, { numRuns: 120, seed: 1 })
+      .map((choices) => printKernel(new Author(choices).write()));
+    const all = texts.join("");
+    const wanted = [
+      "fma(",
+      "select(",
+      "shuffle(",
+      "ramp.",
+      "broadcast.",
+      "bitcast.",
+      "convert.",
+      "sqrt(",
+      "roundEven(",
+    ];
+    for (const part of [...wanted, "gather", " where ", "if ", "else", "let ", "var ", " % ", " >> ", " / ", "%0: "])
+      expect(all).toContain(part);
+  });
+});

@@ -1,0 +1,82 @@
+// Compares a kernel's compiled code with the interpreter bit for bit, for tests of generators and of the emitter.
+import { interpretKernel } from "../loop/interpret.ts";
+import type { Buffer, Kernel, Scalar } from "../loop/ir.ts";
+import { printKernel } from "../loop/print.ts";
+import type { TargetName } from "../targets.ts";
+import { runNative, runnableTargets } from "./native-kernel.ts";
+
+/** A typed array that holds a buffer of that scalar; bool is one byte per element. */
+export type ScalarArray =
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array
+  | Float32Array
+  | Float64Array;
+
+const constructors = {
+  bool: Uint8Array,
+  i8: Int8Array,
+  u8: Uint8Array,
+  i16: Int16Array,
+  u16: Uint16Array,
+  i32: Int32Array,
+  u32: Uint32Array,
+  i64: BigInt64Array,
+  u64: BigUint64Array,
+  f32: Float32Array,
+  f64: Float64Array,
+} as const;
+
+/** A zeroed array of `length` elements. */
+export const newArray = (scalar: Scalar, length: number): ScalarArray => new constructors[scalar](length);
+
+const bytesOfArray = (array: ArrayBufferView): Uint8Array =>
+  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+
+const copied = (scalar: Scalar, array: ArrayBufferView): ScalarArray => {
+  const copy = newArray(scalar, array.byteLength / constructors[scalar].BYTES_PER_ELEMENT);
+  bytesOfArray(copy).set(bytesOfArray(array));
+  return copy;
+};
+
+/** The first element whose bits differ; two NaNs are equal, since which NaN an operation gives is not specified. */
+function firstDifference(a: ScalarArray, b: ScalarArray): number | undefined {
+  const size = a.BYTES_PER_ELEMENT;
+  const [left, right] = [bytesOfArray(a), bytesOfArray(b)];
+  for (let at = 0; at < a.length; at++) {
+    const [x, y] = [a[at]!, b[at]!];
+    if (Number.isNaN(x) && Number.isNaN(y)) continue;
+    for (let byte = at * size; byte < (at + 1) * size; byte++) if (left[byte] !== right[byte]) return at;
+  }
+  return undefined;
+}
+
+/**
+ * Interprets a kernel on copies of `arrays` (one per buffer) and runs it compiled, for each of `targets` (those that this machine
+ * runs, unless given). Returns the interpreter's arrays; throws with the kernel's text and the first element that differs.
+ */
+export async function expectAgreement(
+  kernel: Kernel,
+  arrays: readonly ArrayBufferView[],
+  targets: readonly TargetName[] = runnableTargets(),
+): Promise<readonly ScalarArray[]> {
+  const fresh = () => kernel.buffers.map((buffer: Buffer, at) => copied(buffer.scalar, arrays[at]!));
+  const expected = fresh();
+  interpretKernel(kernel, expected);
+  for (const target of targets) {
+    const actual = fresh();
+    await runNative(kernel, actual, { target });
+    kernel.buffers.forEach(({ name }, at) => {
+      const element = firstDifference(expected[at]!, actual[at]!);
+      if (element === undefined) return;
+      const values = `${actual[at]![element]}, interpreted ${expected[at]![element]}`;
+      throw new Error(`${target}: element ${element} of ${name} is ${values}\n${printKernel(kernel)}`);
+    });
+  }
+  return expected;
+}
