@@ -6,7 +6,8 @@ import { bytesToHex } from "@noble/hashes/utils.js";
 import { z } from "zod";
 import { dtypes, IsochronError } from "../kernels/index.ts";
 import { readArchive, writeArchive } from "./archive.ts";
-import type { Signature } from "./graph.ts";
+import type { Graph, Signature } from "./graph.ts";
+import { parseGraph } from "./graph-file.ts";
 
 const size = z.int().min(0);
 const tensorRow = z.strictObject({ name: z.string(), dtype: z.enum(dtypes), shape: z.array(size), bytes: size });
@@ -134,4 +135,15 @@ export function readArtifact(path: string): Artifact {
     );
   }
   return openArtifact(bytes, path);
+}
+
+/** The graph that an artifact was compiled from, to be inspected or compiled again. Throws `artifact/graph`. */
+export function graphOf(artifact: Artifact): Graph {
+  const { "graph.json": graph, "weights.bin": weights } = readArchive(artifact.bytes);
+  if (!graph || !weights) {
+    throw new IsochronError("artifact/graph", `artifact "${artifact.manifest.name}" holds no graph`, {
+      help: "build the artifact again",
+    });
+  }
+  return parseGraph(new TextDecoder().decode(graph), weights);
 }

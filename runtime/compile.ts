@@ -10,11 +10,13 @@ import {
 } from "../kernels/index.ts";
 import { type Artifact, packArtifact } from "./artifact.ts";
 import type { Graph, Signature } from "./graph.ts";
-import { type KernelCall, type Lowered, lower } from "./lower.ts";
+import { writeGraph } from "./graph-file.ts";
+import { type KernelCall, lower } from "./lower.ts";
 import { type Lifetime, type Memory, type MemoryPlan, planMemory } from "./memory.ts";
 import { bindSymbols, declutter } from "./passes/index.ts";
 import { callSymbol, emitStep } from "./step.ts";
 import { countOf, showTensorType, staticShape, type TensorType } from "./tensor-type.ts";
+import { layoutWeights } from "./weights.ts";
 
 /** Options of `compile`. */
 export interface CompileOptions {
@@ -40,24 +42,24 @@ export async function compile<I extends Signature, O extends Signature>(
   const compiler = loadCompiler();
   const plain = declutter(bindSymbols(graph as unknown as Graph, options.symbols ?? {}));
   plain.verify();
-  const states = stateRows(plain);
-  const built: { name: TargetName; lowered: Lowered; plan: MemoryPlan; object: Uint8Array }[] = [];
+  const weights = layoutWeights(plain);
+  const built: { name: TargetName; calls: readonly KernelCall[]; plan: MemoryPlan; object: Uint8Array }[] = [];
   for (const name of options.targets ?? allTargets) {
     options.signal?.throwIfAborted();
     const target = targetOf(name);
-    const lowered = lower(plain, target, states.bytes);
-    const plan = planMemory(lifetimesOf(lowered.calls));
+    const calls = lower(plain, target, weights);
+    const plan = planMemory(lifetimesOf(calls));
     const object = await awaitNative(() =>
       compiler.compile({
         triple: target.triple,
         cpu: target.cpu,
         features: target.features,
-        modules: modulesOf(lowered, plan, target),
-        exports: ["forward", ...lowered.calls.map((_, at) => callSymbol(at))],
+        modules: modulesOf(calls, plan, target),
+        exports: ["forward", ...calls.map((_, at) => callSymbol(at))],
         ...(options.cacheDir === undefined ? {} : { cacheDir: options.cacheDir }),
       }),
     );
-    built.push({ name, lowered, plan, object });
+    built.push({ name, calls, plan, object });
   }
   const row = (name: string, type: TensorType) => {
     const shape = staticShape(type.shape);
@@ -69,43 +71,18 @@ export async function compile<I extends Signature, O extends Signature>(
       provenance: { isochron: version, llvm: compiler.llvmVersion() },
       inputs: plain.inputs.map(({ name, value }) => row(name, value.type)),
       outputs: plain.outputs.map(({ name, value }) => row(name, value.type)),
-      states: plain.states.map(({ name, value }, at) => ({ ...row(name, value.type), initial: states.offsets[at]! })),
+      states: plain.states.map(({ name, value }, at) => ({ ...row(name, value.type), initial: weights.states[at]! })),
       methods: { forward: { symbol: "forward" } },
     },
-    graph: JSON.stringify({ text: plain.toString() }),
-    weights: weightsOf(plain, states, built[0]?.lowered),
-    targets: built.map(({ name, lowered, plan, object }) => ({
+    graph: writeGraph(plain, weights),
+    weights: weights.bytes,
+    targets: built.map(({ name, calls, plan, object }) => ({
       name,
       object,
       scratchBytes: plan.bytes,
-      kernels: lowered.calls.map(({ label }, at) => ({ symbol: callSymbol(at), name: label })),
+      kernels: calls.map(({ label }, at) => ({ symbol: callSymbol(at), name: label })),
     })),
   }) as Artifact<I, O>;
-}
-
-interface StateRows {
-  readonly offsets: readonly number[];
-  readonly bytes: number;
-}
-
-/** Initial states come first in the weights. */
-function stateRows(graph: Graph): StateRows {
-  let bytes = 0;
-  const offsets = graph.states.map(({ initial }) => {
-    const offset = bytes;
-    bytes = Math.ceil((bytes + initial.byteLength) / 64) * 64;
-    return offset;
-  });
-  return { offsets, bytes };
-}
-
-function weightsOf(graph: Graph, states: StateRows, lowered: Lowered | undefined): Uint8Array {
-  const weights = new Uint8Array(lowered?.weightsBytes ?? states.bytes);
-  graph.states.forEach(({ initial }, at) => {
-    weights.set(new Uint8Array(initial.buffer, initial.byteOffset, initial.byteLength), states.offsets[at]);
-  });
-  for (const { offset, bytes } of lowered?.weights ?? []) weights.set(bytes, offset);
-  return weights;
 }
 
 function lifetimesOf(calls: readonly KernelCall[]): Lifetime[] {
@@ -121,7 +98,7 @@ function lifetimesOf(calls: readonly KernelCall[]): Lifetime[] {
   return [...spans].map(([memory, span]) => ({ memory, ...span }));
 }
 
-function modulesOf({ calls }: Lowered, plan: MemoryPlan, target: Target): { name: string; text: string }[] {
+function modulesOf(calls: readonly KernelCall[], plan: MemoryPlan, target: Target): { name: string; text: string }[] {
   const modules = [{ name: "step", text: emitStep("forward", calls, plan, target) }];
   for (let at = 0; at < calls.length; at += kernelsPerModule) {
     const part = calls.slice(at, at + kernelsPerModule);
@@ -139,9 +116,9 @@ function modulesOf({ calls }: Lowered, plan: MemoryPlan, target: Target): { name
 /** What `inspect` shows of a graph's way to code: each stage in its own text. */
 export function explain(graph: Graph, targetName: TargetName, symbols: CompileOptions["symbols"] = {}): string {
   const plain = declutter(bindSymbols(graph, symbols));
-  const lowered = lower(plain, targetOf(targetName), stateRows(plain).bytes);
-  const plan = planMemory(lifetimesOf(lowered.calls));
-  const calls = lowered.calls.map(({ label, operands }, at) => {
+  const lowered = lower(plain, targetOf(targetName), layoutWeights(plain));
+  const plan = planMemory(lifetimesOf(lowered));
+  const calls = lowered.map(({ label, operands }, at) => {
     const show = operands.map(
       ({ memory, access }) =>
         `${access === "write" ? "→ " : ""}${memory.home.kind} ${memory.name}: ${showTensorType(memory)}`,

@@ -2,6 +2,7 @@
 export { readArchive, writeArchive } from "./archive.ts";
 export {
   type Artifact,
+  graphOf,
   hashOf,
   type Manifest,
   manifestSchema,

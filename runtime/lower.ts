@@ -9,11 +9,12 @@ import {
   type LoopBuffer,
   type Target,
 } from "../kernels/index.ts";
-import { planFusion, valuesReadFromMemory } from "./fusion.ts";
+import { planFusion } from "./fusion.ts";
 import type { Graph, Node, Value } from "./graph.ts";
 import type { Memory } from "./memory.ts";
 import { convolutionAttributes } from "./operators/contraction.ts";
 import { countOf, showTensorType, staticShape } from "./tensor-type.ts";
+import { isUniform, type Weights } from "./weights.ts";
 
 type Source = generators.Source;
 type LaneIndex = generators.LaneIndex;
@@ -25,21 +26,6 @@ export interface KernelCall {
   readonly label: string;
   readonly operands: readonly { readonly memory: Memory; readonly access: LoopBuffer["access"] }[];
 }
-
-/** Kernels in the order in which a step calls them, and the constants they read. */
-export interface Lowered {
-  readonly calls: readonly KernelCall[];
-  readonly weights: readonly { readonly offset: number; readonly bytes: Uint8Array }[];
-  readonly weightsBytes: number;
-}
-
-const roundUp = (bytes: number): number => Math.ceil(bytes / 64) * 64;
-
-/** Constants this small are written into the code. */
-const isUniform = (data: ArrayLike<number | bigint>): boolean => {
-  for (let i = 1; i < data.length; i++) if (!Object.is(data[i], data[0])) return false;
-  return data.length > 0;
-};
 
 /** One kernel being written: its buffers appear as its sources ask for memory. */
 class KernelContext {
@@ -73,17 +59,16 @@ class Lowering {
   readonly #memory = new Map<Value, Memory>();
   readonly #uniform = new Map<Value, number | bigint>();
   readonly #calls: KernelCall[] = [];
-  readonly #weights: { offset: number; bytes: Uint8Array }[] = [];
-  #weightsBytes: number;
+  readonly #weights: Weights;
 
-  constructor(graph: Graph, target: Target, weightsStart: number) {
+  constructor(graph: Graph, target: Target, weights: Weights) {
     this.#graph = graph;
     this.#target = target;
-    this.#weightsBytes = weightsStart;
+    this.#weights = weights;
     this.#producers = new Map(graph.nodes.map((node) => [node.output, node]));
   }
 
-  run(): Lowered {
+  run(): readonly KernelCall[] {
     const { inputs, states, constants, outputs } = this.#graph;
     inputs.forEach(({ name, value }, index) => {
       this.#memory.set(value, this.#remember({ kind: "input", index }, name, value));
@@ -91,23 +76,17 @@ class Lowering {
     states.forEach(({ name, value }, index) => {
       this.#memory.set(value, this.#remember({ kind: "stateIn", index }, name, value));
     });
-    const readFromMemory = valuesReadFromMemory(this.#graph);
-    for (const { name, value, data } of constants) {
+    for (const constant of constants) {
+      const { name, value, data } = constant;
       if (isUniform(data)) this.#uniform.set(value, data[0]!);
-      const memory = this.#remember({ kind: "weights", offset: this.#weightsBytes }, name, value);
-      this.#memory.set(value, memory);
-      if (isUniform(data) && !readFromMemory.has(value)) continue;
-      this.#weights.push({
-        offset: this.#weightsBytes,
-        bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-      });
-      this.#weightsBytes = roundUp(this.#weightsBytes + data.byteLength);
+      const offset = this.#weights.offsetOf(constant);
+      if (offset !== undefined) this.#memory.set(value, this.#remember({ kind: "weights", offset }, name, value));
     }
     const homes = this.#finalHomes();
     for (const { node, root } of planFusion(this.#graph, homes)) this.#keep(node, root, homes.get(node.output));
     for (const [index, { name, value }] of outputs.entries()) this.#copyUnless({ kind: "output", index }, name, value);
     for (const [index, { name, next }] of states.entries()) this.#copyUnless({ kind: "stateOut", index }, name, next);
-    return { calls: this.#calls, weights: this.#weights, weightsBytes: this.#weightsBytes };
+    return this.#calls;
   }
 
   #remember(home: Memory["home"], name: string, value: Value): Memory {
@@ -347,6 +326,6 @@ class Lowering {
   }
 }
 
-/** Lowers a graph for a target; constants are placed in the weights from `weightsStart`. */
-export const lower = (graph: Graph, target: Target, weightsStart: number): Lowered =>
-  new Lowering(graph, target, weightsStart).run();
+/** The kernels of a graph of primitive operators for a target, in the order in which a step calls them. */
+export const lower = (graph: Graph, target: Target, weights: Weights): readonly KernelCall[] =>
+  new Lowering(graph, target, weights).run();

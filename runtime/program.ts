@@ -1,10 +1,10 @@
 // A program: an artifact loaded for this machine, run with typed arrays.
 import { z } from "zod";
 import { callNative, IsochronError, loadRuntime } from "../kernels/index.ts";
-import { type Artifact, readArtifact } from "./artifact.ts";
+import { type Artifact, type Manifest, readArtifact } from "./artifact.ts";
 import type { Signature } from "./graph.ts";
 import type { ArraysOf } from "./interpreter.ts";
-import { newArray } from "./tensor-type.ts";
+import { arrayName, newArray, showTensorType } from "./tensor-type.ts";
 
 /** The part of the runtime module that runs programs. */
 interface NativeProgram {
@@ -36,6 +36,8 @@ export class Program<I extends Signature = Signature, O extends Signature = Sign
   readonly #outputs: Uint8Array[];
   readonly #seen = new WeakMap<ArrayBufferView, Uint8Array>();
   readonly #artifact: Artifact<I, O>;
+  /** Made once: a step allocates nothing. */
+  readonly #step = (): void => this.#native.run(this.#inputs, this.#outputs);
 
   constructor(artifact: Artifact<I, O>, options: { readonly target?: string } = {}) {
     this.#artifact = artifact;
@@ -54,6 +56,10 @@ export class Program<I extends Signature = Signature, O extends Signature = Sign
   /** Bytes of memory that the program holds, fixed when it was loaded. */
   get arenaBytes(): number {
     return this.#native.arenaBytes;
+  }
+  /** The artifact's manifest. */
+  get manifest(): Manifest {
+    return this.#artifact.manifest;
   }
   /** Kernels called so far. */
   get kernelCalls(): number {
@@ -75,9 +81,9 @@ export class Program<I extends Signature = Signature, O extends Signature = Sign
 
   /** One step: reads the inputs, writes the outputs, commits the states. Allocates only for arrays it has not seen before. */
   run(inputs: ArraysOf<I>, outputs: ArraysOf<O>): void {
-    this.#bind("input", this.#inputNames, inputs, this.#inputs);
-    this.#bind("output", this.#outputNames, outputs, this.#outputs);
-    callNative(() => this.#native.run(this.#inputs, this.#outputs));
+    this.#bind("input", this.#artifact.manifest.inputs, this.#inputNames, inputs, this.#inputs);
+    this.#bind("output", this.#artifact.manifest.outputs, this.#outputNames, outputs, this.#outputs);
+    callNative(this.#step);
   }
 
   /** Back to the initial states. */
@@ -94,6 +100,7 @@ export class Program<I extends Signature = Signature, O extends Signature = Sign
 
   #bind(
     what: string,
+    rows: Manifest["inputs"],
     names: readonly string[],
     arrays: Readonly<Record<string, ArrayBufferView>>,
     into: Uint8Array[],
@@ -112,6 +119,17 @@ export class Program<I extends Signature = Signature, O extends Signature = Sign
       }
       let bytes = this.#seen.get(array);
       if (!bytes) {
+        const [{ dtype, shape }, type] = [rows[at]!, array.constructor.name];
+        const wanted = arrayName(dtype);
+        if (type !== wanted && !(type === "Buffer" && wanted === "Uint8Array")) {
+          throw new IsochronError(
+            "program/dtype",
+            `${what} "${name}" is ${showTensorType({ dtype, shape })}, and got a ${type}`,
+            {
+              help: `pass a ${wanted}`,
+            },
+          );
+        }
         bytes = bytesOfArray(array);
         this.#seen.set(array, bytes);
       }

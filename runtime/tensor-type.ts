@@ -64,6 +64,9 @@ const arrays = {
 export const newArray = <D extends Dtype>(dtype: D, length: number): ArrayOf<D> =>
   new arrays[dtype](length) as ArrayOf<D>;
 
+/** The class of the arrays that hold a dtype. */
+export const arrayName = (dtype: Dtype): string => arrays[dtype].name;
+
 /** An array from numbers, rounded and wrapped as the dtype does. */
 export function arrayFrom<D extends Dtype>(dtype: D, values: readonly (number | bigint | boolean)[]): ArrayOf<D> {
   const array: TypedArray = newArray<Dtype>(dtype, values.length);
