@@ -1,0 +1,89 @@
+// Builds an application: its graphs compiled, its description fixed; and writes and reads it as one file, `.isoapp`.
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+import { IsochronError, type TargetName } from "../kernels/index.ts";
+import { compile, hashOf, openArtifact, readArchive, writeArchive } from "../runtime/index.ts";
+import { type ApplicationDescription, applicationDescription } from "../sim/index.ts";
+import { type Application, layOut } from "./application.ts";
+
+/** A built application: what a robot needs, without sources or compiler. */
+export interface BuiltApplication {
+  readonly description: ApplicationDescription;
+  /** One per program index. */
+  readonly artifacts: readonly Uint8Array[];
+}
+
+/** Options of a build. */
+export interface BuildOptions {
+  readonly targets?: readonly TargetName[];
+  readonly cacheDir?: string;
+  readonly signal?: AbortSignal;
+  /** Called before each program is compiled. */
+  readonly onProgram?: (name: string, index: number, count: number) => void;
+}
+
+/** Lays an application out, refuses what cannot be met, and compiles its graphs. */
+export async function buildApplication(
+  application: Application,
+  options: BuildOptions = {},
+): Promise<BuiltApplication> {
+  const { table, chains, inputs, outputs, graphs } = layOut(application);
+  const artifacts: Uint8Array[] = [];
+  const programs: ApplicationDescription["programs"] = [];
+  const { onProgram, ...compileOptions } = options;
+  for (const [at, graph] of graphs.entries()) {
+    onProgram?.(graph.name, at, graphs.length);
+    const artifact = await compile(graph, compileOptions);
+    artifacts.push(artifact.bytes);
+    programs.push({ name: graph.name, blake3: hashOf(artifact.bytes) });
+  }
+  const description = applicationDescription.parse({
+    format: "isochron-application",
+    version: 1,
+    name: application.name,
+    table,
+    inputs,
+    outputs,
+    chains: chains.map(({ place: _, ...chain }) => chain),
+    programs,
+  });
+  return { description, artifacts };
+}
+
+const descriptionFile = "application.json";
+const bundleFile = "application.mjs";
+const artifactFile = (name: string): string => `artifacts/${name}.iso`;
+
+/** The bytes of an `.isoapp`; `bundle` is the application's JavaScript, which holds its world. */
+export const packApplication = ({ description, artifacts }: BuiltApplication, bundle: string): Uint8Array =>
+  writeArchive([
+    [descriptionFile, Buffer.from(JSON.stringify(description, null, 2))],
+    [bundleFile, Buffer.from(bundle)],
+    ...description.programs.map(({ name }, at) => [artifactFile(name), artifacts[at]!] as const),
+  ]);
+
+/** Reads an `.isoapp`. Throws `application/file` for anything else, and for a program that is not the one it was built with. */
+export function readApplication(path: string): BuiltApplication & { readonly bundle: string } {
+  const fail = (why: string, cause?: unknown): never => {
+    throw new IsochronError("application/file", `${path} is not a built application: ${why}`, {
+      help: "name a file that `isochron build` wrote",
+      ...(cause === undefined ? {} : { cause }),
+    });
+  };
+  let files: Readonly<Record<string, Uint8Array>>;
+  try {
+    files = readArchive(readFileSync(path));
+  } catch (cause) {
+    return fail(cause instanceof Error ? cause.message : String(cause), cause);
+  }
+  const text = (name: string): string => new TextDecoder().decode(files[name] ?? fail(`it has no ${name}`));
+  const parsed = applicationDescription.safeParse(JSON.parse(text(descriptionFile)));
+  if (!parsed.success) return fail(`${descriptionFile}: ${z.prettifyError(parsed.error)}`);
+  const artifacts = parsed.data.programs.map(({ name, blake3 }) => {
+    const bytes = files[artifactFile(name)] ?? fail(`it has no ${artifactFile(name)}`);
+    if (hashOf(bytes) !== blake3) fail(`the program "${name}" has been changed`);
+    openArtifact(bytes, path);
+    return bytes;
+  });
+  return { description: parsed.data, artifacts, bundle: text(bundleFile) };
+}

@@ -1,0 +1,116 @@
+// The command line: `isochron run | replay | build | inspect`.
+import { readFileSync } from "node:fs";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { IsochronError, type TargetName, targetNames } from "../kernels/index.ts";
+import { type BuildCommandOptions, buildCommand } from "./commands/build.ts";
+import { type InspectOptions, inspectCommand } from "./commands/inspect.ts";
+import { type ReplayCommandOptions, replayCommand } from "./commands/replay.ts";
+import { type RunOptions, runCommand } from "./commands/run.ts";
+import { processTerminal, type Terminal } from "./terminal.ts";
+
+const collect = (value: string, all: readonly string[]): string[] => [...all, value];
+const target = (value: string): TargetName => {
+  const found = targetNames.find((name) => name === value);
+  if (!found) throw new InvalidArgumentError(`It is one of ${targetNames.join(", ")}.`);
+  return found;
+};
+const json = new Option("--json", "print one JSON object instead of text");
+
+const version = (): string => {
+  const file = new URL("../package.json", import.meta.url);
+  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+};
+
+function program(terminal: Terminal, done: (code: number) => void): Command {
+  const command = new Command("isochron")
+    .description(
+      "Runs perception and control graphs as machine code on a deterministic schedule, records every run, and replays it bit for bit.",
+    )
+    .version(version())
+    .exitOverride()
+    .showHelpAfterError("(isochron COMMAND --help shows what it takes)");
+
+  command
+    .command("run")
+    .description("run an application (.ts, .js) or a built one (.isoapp)")
+    .argument("<app>", "the application")
+    .option("-r, --record <file>", "record the run as MCAP")
+    .option("--report <file>", "write the report as JSON")
+    .option("-d, --duration <time>", "how long, such as 30s", "30s")
+    .option(
+      "--stall <task:every:duration>",
+      "make every n-th job of a task take longer; may be given again",
+      collect,
+      [],
+    )
+    .addOption(new Option("--target <name>", "run the code of this instruction set").argParser(target))
+    .addOption(json)
+    .action(async (path: string, options: RunOptions) => done(await runCommand(path, options, terminal)));
+
+  command
+    .command("replay")
+    .description("recompute a recording from its logged inputs and decisions")
+    .argument("<recording>", "a file that run --record wrote")
+    .option("--verify", "exit with 1 where any bit differs")
+    .option("--app <file>", "run the programs of this .isoapp instead of the recorded ones")
+    .addOption(new Option("--target <name>", "run the code of this instruction set").argParser(target))
+    .addOption(json)
+    .action(async (path: string, options: ReplayCommandOptions) => done(await replayCommand(path, options, terminal)));
+
+  command
+    .command("build")
+    .description("compile an application into one file that runs without compiler or sources")
+    .argument("<app>", "the application file")
+    .requiredOption("-o, --output <file>", "the .isoapp to write")
+    .addOption(
+      new Option("--target <name>", "hold code for this instruction set; may be given again")
+        .argParser((value, all: readonly TargetName[]) => [...all, target(value)])
+        .default([], "all"),
+    )
+    .addOption(json)
+    .action(async (path: string, options: BuildCommandOptions) => done(await buildCommand(path, options, terminal)));
+
+  command
+    .command("inspect")
+    .description(
+      "show the schedule, graphs, kernels and memory of an application, an artifact (.iso), an .isoapp or a recording",
+    )
+    .argument("<file>", "what to look into")
+    .addOption(
+      new Option("--target <name>", "instruction set to show kernels for").argParser(target).default("x86-64-v3"),
+    )
+    .addOption(json)
+    .action(async (path: string, options: InspectOptions) => done(await inspectCommand(path, options, terminal)));
+
+  return command;
+}
+
+/** Runs the command line; resolves to the exit code. */
+export async function main(arguments_: readonly string[]): Promise<number> {
+  const interruption = new AbortController();
+  const interrupt = () => interruption.abort();
+  process.once("SIGINT", interrupt);
+  process.once("SIGTERM", interrupt);
+  const terminal = processTerminal(interruption.signal);
+  let code = 0;
+  try {
+    await program(terminal, (result) => {
+      code = result;
+    }).parseAsync(arguments_, { from: "user" });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode;
+    if (interruption.signal.aborted) {
+      terminal.error("interrupted; nothing half-written was left behind");
+      return 130;
+    }
+    if (error instanceof IsochronError) {
+      terminal.error(error.render());
+      return 1;
+    }
+    throw error;
+  } finally {
+    process.removeListener("SIGINT", interrupt);
+    process.removeListener("SIGTERM", interrupt);
+  }
+}

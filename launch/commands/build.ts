@@ -1,0 +1,41 @@
+// `isochron build`: one file that runs an application where there is neither compiler nor source.
+import { extname } from "node:path";
+import { IsochronError, type TargetName } from "../../kernels/index.ts";
+import { writeWhole } from "../../runtime/index.ts";
+import { buildApplication, packApplication } from "../build.ts";
+import { bundleApplication } from "../bundle.ts";
+import { cacheDirectory, importApplication } from "../load-application.ts";
+import type { Terminal } from "../terminal.ts";
+
+/** Options of `isochron build`. */
+export interface BuildCommandOptions {
+  readonly output: string;
+  readonly target: readonly TargetName[];
+  readonly json?: boolean;
+}
+
+/** The command: compiles, bundles, writes. */
+export async function buildCommand(path: string, options: BuildCommandOptions, terminal: Terminal): Promise<number> {
+  if (extname(options.output) !== ".isoapp") {
+    throw new IsochronError("command/output", `"${options.output}" should end in .isoapp`, {
+      help: "isochron build APP -o NAME.isoapp",
+    });
+  }
+  const application = await importApplication(path);
+  const built = await buildApplication(application, {
+    cacheDir: cacheDirectory(),
+    signal: terminal.signal,
+    onProgram: (name, index, count) => terminal.progress(`compiling ${name} (${index + 1} of ${count})`),
+    ...(options.target.length === 0 ? {} : { targets: options.target }),
+  });
+  const bytes = packApplication(built, await bundleApplication(path));
+  writeWhole(options.output, bytes);
+  terminal.progress(undefined);
+  const programs = built.description.programs.map((each) => each.name);
+  terminal.out(
+    options.json
+      ? JSON.stringify({ output: options.output, bytes: bytes.length, programs: built.description.programs })
+      : `${options.output}: ${bytes.length} bytes, programs ${programs.join(", ")}`,
+  );
+  return 0;
+}

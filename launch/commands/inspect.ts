@@ -1,0 +1,93 @@
+// `isochron inspect`: shows what is in an application, a built application, an artifact or a recording.
+import { extname } from "node:path";
+import type { TargetName } from "../../kernels/index.ts";
+import { printPlan } from "../../nodes/index.ts";
+import { explain, openArtifact, readArtifact } from "../../runtime/index.ts";
+import { formatDuration, printScheduleTable } from "../../scheduler/index.ts";
+import { type ApplicationDescription, readRecording } from "../../sim/index.ts";
+import { layOut } from "../application.ts";
+import { readApplication } from "../build.ts";
+import { importApplication } from "../load-application.ts";
+import type { Terminal } from "../terminal.ts";
+
+/** Options of `isochron inspect`. */
+export interface InspectOptions {
+  readonly target: TargetName;
+  readonly json?: boolean;
+}
+
+const showDescription = (description: ApplicationDescription): string =>
+  [
+    printScheduleTable(description.table),
+    ...[...description.inputs, ...description.outputs].map(({ topic, plan }) => `${topic}\n${printPlan(plan)}`),
+    ...description.programs.map(({ name, blake3 }) => `program ${name}  blake3 ${blake3}`),
+  ].join("\n");
+
+const showArtifact = (bytes: Uint8Array): string => {
+  const { manifest } = openArtifact(bytes);
+  const targets = Object.entries(manifest.targets).map(
+    ([name, row]) => `  ${name}: ${row.kernels.length} kernels, ${row.scratchBytes} bytes of scratch`,
+  );
+  const ports = (rows: typeof manifest.inputs) =>
+    rows.map((row) => `${row.name}: ${row.dtype}[${row.shape}]`).join(", ");
+  return [
+    `artifact ${manifest.name}(${ports(manifest.inputs)}) -> (${ports(manifest.outputs)})`,
+    `  weights ${manifest.weights.bytes} bytes, ${manifest.states.length} states`,
+    ...targets,
+  ].join("\n");
+};
+
+/** The command: prints, or with --json prints the description. */
+export async function inspectCommand(path: string, options: InspectOptions, terminal: Terminal): Promise<number> {
+  switch (extname(path)) {
+    case ".iso": {
+      const { manifest, bytes } = readArtifact(path);
+      terminal.out(options.json ? JSON.stringify(manifest) : showArtifact(bytes));
+      return 0;
+    }
+    case ".isoapp": {
+      const { description, artifacts } = readApplication(path);
+      terminal.out(
+        options.json
+          ? JSON.stringify(description)
+          : [showDescription(description), ...artifacts.map(showArtifact)].join("\n\n"),
+      );
+      return 0;
+    }
+    case ".mcap": {
+      const recording = await readRecording(path);
+      const { application, hash, mode, durationNs, events, lost } = recording;
+      const facts = { application: application.name, mode, durationNs, hash, events: events.length, lost };
+      terminal.out(
+        options.json
+          ? JSON.stringify(facts)
+          : `recording of ${application.name}: ${formatDuration(durationNs)}, ${mode}, ${events.length} events, ${lost} lost\n  hash ${hash}\n\n${showDescription(application)}`,
+      );
+      return 0;
+    }
+    default: {
+      const laidOut = layOut(await importApplication(path));
+      if (options.json) {
+        terminal.out(JSON.stringify({ table: laidOut.table, analysis: laidOut.analysis }));
+        return 0;
+      }
+      const { analysis } = laidOut;
+      terminal.out(
+        [
+          printScheduleTable(laidOut.table),
+          ...analysis.cores.map(({ core, utilisation }) => `core ${core}: ${(utilisation * 100).toFixed(1)} % used`),
+          ...analysis.tasks.map(
+            ({ task, responseNs, deadlineNs }) =>
+              `task ${task}: response ≤ ${formatDuration(responseNs)}, deadline ${formatDuration(deadlineNs)}`,
+          ),
+          ...analysis.chains.map(
+            ({ chain, boundNs, budgetNs }) =>
+              `chain ${chain}: ≤ ${formatDuration(boundNs)}, budget ${formatDuration(budgetNs)}`,
+          ),
+          ...laidOut.graphs.map((graph) => `\n${explain(graph, options.target)}`),
+        ].join("\n"),
+      );
+      return 0;
+    }
+  }
+}

@@ -1,0 +1,128 @@
+// `isochron run`: drives an application through time, recording and reporting.
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { callNative, IsochronError, type TargetName } from "../../kernels/index.ts";
+import { writeWhole } from "../../runtime/index.ts";
+import { parseDuration } from "../../scheduler/index.ts";
+import {
+  type ApplicationDescription,
+  createExecutive,
+  type Fault,
+  parseEvents,
+  RecordingWriter,
+  runVirtual,
+} from "../../sim/index.ts";
+import { loadApplication } from "../load-application.ts";
+import { printReport, type Report, RunStatistics } from "../report.ts";
+import type { Terminal } from "../terminal.ts";
+
+/** Options of `isochron run`. */
+export interface RunOptions {
+  readonly record?: string;
+  readonly report?: string;
+  readonly duration: string;
+  readonly stall: readonly string[];
+  readonly target?: TargetName;
+  readonly json?: boolean;
+}
+
+/** Parses TASK:EVERY:DURATION. */
+export function parseStall(text: string, application: ApplicationDescription): Fault {
+  const [name, every, duration, ...rest] = text.split(":");
+  const task = application.table.tasks.findIndex((each) => each.name === name);
+  const count = Number(every);
+  if (rest.length > 0 || duration === undefined || !Number.isInteger(count) || count < 1) {
+    throw new IsochronError("command/stall", `"${text}" is not TASK:EVERY:DURATION`, {
+      help: "for example --stall lane:10:25ms, every tenth job 25 ms longer",
+    });
+  }
+  if (task < 0) {
+    throw new IsochronError("command/stall", `there is no task "${name}"`, {
+      help: `the tasks are ${application.table.tasks.map((each) => each.name).join(", ")}`,
+    });
+  }
+  return { task, every: count, durationNs: parseDuration(duration) };
+}
+
+/** What `--json` prints, and the report. */
+export interface RunResult {
+  readonly cycles: number;
+  readonly deadlineMisses: number | null;
+  readonly hash: string;
+  readonly report: Report;
+}
+
+const drainEveryNs = 1e9;
+
+/** Runs an application; the recording and report are written whole or not at all. */
+export async function run(path: string, options: RunOptions, terminal: Terminal): Promise<RunResult> {
+  const durationNs = parseDuration(options.duration);
+  const loaded = await loadApplication(path, {
+    ...(options.target === undefined ? {} : { targets: [options.target] }),
+    signal: terminal.signal,
+    onProgram: (name, index, count) => terminal.progress(`compiling ${name} (${index + 1} of ${count})`),
+  });
+  const { description, artifacts } = loaded;
+  const executive = createExecutive(description, artifacts, {
+    faults: options.stall.map((text) => parseStall(text, description)),
+    keyframeEveryNs: 1e9,
+    ...(options.target === undefined ? {} : { target: options.target }),
+  });
+  for (const file of [options.record, options.report])
+    if (file !== undefined) mkdirSync(dirname(file), { recursive: true });
+  const statistics = new RunStatistics(description);
+  const recording =
+    options.record === undefined ? undefined : await RecordingWriter.open(options.record, description, artifacts);
+  const world = loaded.createWorld?.();
+  const scheduling = "virtual time";
+  try {
+    let drained = 0;
+    const drain = async (time: number) => {
+      if (time < drained + drainEveryNs && time < durationNs) return;
+      drained = time;
+      const events = parseEvents(callNative(() => executive.drain()));
+      statistics.add(events);
+      await recording?.add(events);
+      terminal.progress(`${(time / 1e9).toFixed(0)} s of ${durationNs / 1e9} s`);
+    };
+    await runVirtual(description, executive, world, durationNs, { onStep: drain, signal: terminal.signal });
+    const hash = executive.hash();
+    await recording?.finish({ hash, mode: "virtual", durationNs, scheduling });
+    const report = statistics.report({
+      mode: "virtual",
+      durationNs,
+      scheduling,
+      hash,
+      world: world?.summary() ?? null,
+    });
+    if (options.report !== undefined) writeWhole(options.report, `${JSON.stringify(report, null, 2)}\n`);
+    terminal.progress(undefined);
+    return { cycles: statistics.cycles, deadlineMisses: null, hash, report };
+  } catch (error) {
+    await recording?.discard();
+    throw error;
+  }
+}
+
+/** The command: runs, and prints the result. */
+export async function runCommand(path: string, options: RunOptions, terminal: Terminal): Promise<number> {
+  const result = await run(path, options, terminal);
+  if (options.json) {
+    const { cycles, deadlineMisses, hash, report } = result;
+    terminal.out(
+      JSON.stringify({
+        cycles,
+        ...report.world,
+        deadlineMisses,
+        hash,
+        ...(options.record === undefined ? {} : { recording: options.record }),
+      }),
+    );
+    return 0;
+  }
+  terminal.out(printReport(result.report));
+  terminal.out(`  hash               ${result.hash}`);
+  if (options.record !== undefined) terminal.out(`  recording          ${options.record}`);
+  if (options.report !== undefined) terminal.out(`  report             ${options.report}`);
+  return 0;
+}
