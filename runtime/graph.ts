@@ -43,6 +43,17 @@ export type Signature = { readonly [name: string]: TensorType };
 
 const showNumber = (value: number | bigint | undefined): string => (Object.is(value, -0) ? "-0" : String(value));
 
+/** The shortest decimal that reads back as the element; a float32 needs nine digits at most. */
+function showElement(data: TypedArray): string {
+  const [value] = data;
+  if (!(data instanceof Float32Array) || value === undefined) return showNumber(value);
+  for (let digits = 1; digits < 9; digits++) {
+    const short = Number(Number(value).toPrecision(digits));
+    if (Object.is(Math.fround(short), value)) return showNumber(short);
+  }
+  return showNumber(Number(Number(value).toPrecision(9)));
+}
+
 const showAttribute = (value: unknown): string =>
   Array.isArray(value)
     ? `[${value.map(showAttribute).join(",")}]`
@@ -84,7 +95,7 @@ export class Graph<I extends Signature = Signature, O extends Signature = Signat
     for (const { value, name: given } of this.inputs) name(value, `%${given}`);
     const isLiteral = ({ value }: Constant) => value.type.shape.length === 0;
     for (const each of this.constants) {
-      if (isLiteral(each)) names.set(each.value, showNumber(each.data[0]));
+      if (isLiteral(each)) names.set(each.value, showElement(each.data));
       else name(each.value, `@${each.name}`);
     }
     for (const { value, name: given } of this.states) name(value, `$${given}`);

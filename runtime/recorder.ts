@@ -51,13 +51,14 @@ export function currentRecorder(): Recorder {
   });
 }
 
-/** The first frame of the stack that is not of this folder, as file:line:column. */
+const folder = new URL(".", import.meta.url);
+const isOurs = (frame: string): boolean =>
+  (frame.includes(folder.href) || frame.includes(folder.pathname)) && !frame.includes(".test.");
+
+/** The first frame of the stack that is not of this folder's own code, as file:line:column. */
 function callerPlace(): string | undefined {
-  const here = new URL(".", import.meta.url).href;
   const frames = new Error().stack?.split("\n").slice(1) ?? [];
-  const frame = frames.find(
-    (line) => !line.includes(here) && !line.includes(here.replace("file://", "")) && /:\d+:\d+/.test(line),
-  );
+  const frame = frames.find((line) => !isOurs(line) && /:\d+:\d+/.test(line));
   return /\(?((?:file:\/\/)?\/?[^\s()]+:\d+:\d+)\)?$/.exec(frame ?? "")?.[1]?.replace("file://", "");
 }
 

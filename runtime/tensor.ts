@@ -12,7 +12,7 @@ interface ReduceOptions {
   readonly keepDims?: boolean;
 }
 
-/** A symbolic tensor; each method adds an operator to the trace. */
+/** A symbolic tensor; each method adds an operator to the trace. Negative axes count from the end. */
 export class Tensor<D extends Dtype = Dtype> {
   readonly value: Value;
   /** Only for TypeScript: the element type. */
@@ -43,6 +43,11 @@ export class Tensor<D extends Dtype = Dtype> {
       ...others.map((each) => (typeof each === "number" ? constant(each, this.dtype).value : each.value)),
     ];
     return new Tensor<R>(currentRecorder().apply(operators[name], operands, attributes));
+  }
+
+  /** A dimension counted from the end where it is negative. */
+  #dimension(axis: number): number {
+    return axis < 0 ? axis + this.type.shape.length : axis;
   }
 
   add(other: Operand<D>): Tensor<D> {
@@ -177,7 +182,10 @@ export class Tensor<D extends Dtype = Dtype> {
     axes: readonly number[] | undefined,
     { keepDims = false }: ReduceOptions,
   ): Tensor<D> {
-    return this.#apply(name, [], { axes: axes ?? this.type.shape.map((_, d) => d), keepDims });
+    return this.#apply(name, [], {
+      axes: axes?.map((axis) => this.#dimension(axis)) ?? this.type.shape.map((_, d) => d),
+      keepDims,
+    });
   }
   sum(axes?: readonly number[], options: ReduceOptions = {}): Tensor<D> {
     return this.#reduce("sum", axes, options);
@@ -202,15 +210,15 @@ export class Tensor<D extends Dtype = Dtype> {
   }
   /** The position of the first largest element along `axis`; NaN counts as the largest. */
   argmax(axis: number): Tensor<"i64"> {
-    return this.#apply("argmax", [], { axis });
+    return this.#apply("argmax", [], { axis: this.#dimension(axis) });
   }
   /** The position of the first smallest element along `axis`; NaN counts as the smallest. */
   argmin(axis: number): Tensor<"i64"> {
-    return this.#apply("argmin", [], { axis });
+    return this.#apply("argmin", [], { axis: this.#dimension(axis) });
   }
   /** e^x / Σ e^x along one dimension. */
   softmax(axis: number): Tensor<D> {
-    return this.#apply("softmax", [], { axis });
+    return this.#apply("softmax", [], { axis: this.#dimension(axis) });
   }
   matmul(other: Tensor<D>): Tensor<D> {
     return this.#apply("matmul", [other]);
@@ -221,7 +229,7 @@ export class Tensor<D extends Dtype = Dtype> {
   }
   /** Slices along `axis` at integer positions; positions outside are moved to the nearest end. */
   gather(positions: Tensor, axis = 0): Tensor<D> {
-    return this.#apply("gather", [positions], { axis });
+    return this.#apply("gather", [positions], { axis: this.#dimension(axis) });
   }
   /** The largest of each window of [n,c,h,w]; the stride is the window's size unless given. */
   maxPool(size: number | readonly [number, number], stride = size): Tensor<D> {
@@ -290,7 +298,7 @@ export const concat = <D extends Dtype>(tensors: readonly Tensor<D>[], axis: num
     currentRecorder().apply(
       operators.concat,
       tensors.map((each) => each.value),
-      { axis },
+      { axis: axis < 0 ? axis + (tensors[0]?.type.shape.length ?? 0) : axis },
     ),
   );
 

@@ -1,0 +1,193 @@
+// The artifact as a file: its layout, that it is the same every time, and what a damaged one gets.
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
+import {
+  type Artifact,
+  apply,
+  compile,
+  constant,
+  type Graph,
+  graphOf,
+  hashOf,
+  load,
+  openArtifact,
+  operator,
+  readArchive,
+  readArtifact,
+  save,
+  state,
+  tensor,
+  trace,
+  writeArchive,
+} from "./index.ts";
+
+const cacheDir = join(fileURLToPath(new URL("..", import.meta.url)), ".cache/kernels");
+const folder = mkdtempSync(join(tmpdir(), "isochron-artifact-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const build = () =>
+  trace(
+    ({ x }) => {
+      const w = constant(
+        Float32Array.from({ length: 12 }, (_, i) => i / 7),
+        "f32",
+        [3, 4],
+        "w",
+      );
+      const count = state("count", tensor("i64", [1]), [40]);
+      count.set(count.get().add(2));
+      const level = state("level", tensor("f32", [4]), [-0, Number.NaN, Number.POSITIVE_INFINITY, 1]);
+      const y = x.matmul(w).add(0.5).softmax(-1).pad([0, 1], [0, 0], Number.NEGATIVE_INFINITY);
+      return { y, n: count.get(), level: level.get().mul(-0) };
+    },
+    { x: tensor("f32", [2, 3]) },
+    { name: "small" },
+  );
+
+let artifact: Artifact;
+beforeAll(async () => {
+  artifact = await compile(build(), { cacheDir });
+});
+
+describe("an artifact", () => {
+  it("is a ZIP of stored entries whose data start at multiples of 64 bytes", () => {
+    const view = new DataView(artifact.bytes.buffer, artifact.bytes.byteOffset, artifact.bytes.byteLength);
+    const names: string[] = [];
+    let at = 0;
+    while (view.getUint32(at, true) === 0x04034b50) {
+      const [method, size] = [view.getUint16(at + 8, true), view.getUint32(at + 18, true)];
+      const [nameBytes, extraBytes] = [view.getUint16(at + 26, true), view.getUint16(at + 28, true)];
+      names.push(new TextDecoder().decode(artifact.bytes.subarray(at + 30, at + 30 + nameBytes)));
+      const data = at + 30 + nameBytes + extraBytes;
+      expect([method, data % 64]).toEqual([0, 0]);
+      at = data + size;
+    }
+    expect(names).toEqual([
+      "manifest.json",
+      "graph.json",
+      "weights.bin",
+      "code/x86-64-v3.o",
+      "code/x86-64-v4.o",
+      "code/aarch64.o",
+    ]);
+  });
+
+  it("names the hash of every entry", () => {
+    const entries = readArchive(artifact.bytes);
+    const { graph, weights, targets } = artifact.manifest;
+    for (const { file, blake3 } of [graph, weights, ...Object.values(targets)]) {
+      expect(hashOf(entries[file]!)).toBe(blake3);
+    }
+    const version = z.object({ version: z.string() }).parse(JSON.parse(readFileSync("package.json", "utf8"))).version;
+    expect(artifact.manifest.provenance.isochron).toBe(version);
+  });
+
+  it("is the same bytes when it is compiled again, with and without the cache", async () => {
+    const again = await compile(build(), {});
+    expect(Buffer.from(again.bytes).equals(artifact.bytes)).toBe(true);
+  });
+
+  it("holds its graph, which compiles to the same bytes", async () => {
+    const again = await compile(graphOf(artifact), { cacheDir });
+    expect(Buffer.from(again.bytes).equals(artifact.bytes)).toBe(true);
+  });
+
+  it("is saved whole, and runs from its file; states continue and reset", () => {
+    const path = join(folder, "small.iso");
+    save(artifact, path);
+    expect(readdirSync(folder)).toEqual(["small.iso"]);
+    const program = load<Graph["signature"]["inputs"]>(path);
+    const outputs = program.newOutputs();
+    const x = Float32Array.of(1, 2, 3, 4, 5, 6);
+    const counts = [0, 1].map(() => {
+      program.run({ x }, outputs);
+      return outputs.n![0];
+    });
+    expect(counts).toEqual([42n, 44n]);
+    program.reset();
+    program.run({ x }, outputs);
+    expect(outputs.n![0]).toBe(42n);
+    expect(program.kernelCalls).toBe(3 * Object.values(artifact.manifest.targets)[0]!.kernels.length);
+  });
+
+  it("leaves nothing behind when it cannot be saved", () => {
+    expect(() => save(artifact, join(folder, "none/small.iso"))).toThrow("none/small.iso cannot be written");
+    expect(readdirSync(folder)).toEqual(["small.iso"]);
+  });
+});
+
+/** The artifact with one entry changed, its manifest left as it was. */
+const altered = (name: string, change: (data: Uint8Array) => Uint8Array): Uint8Array =>
+  writeArchive(
+    Object.entries(readArchive(artifact.bytes)).map(([each, data]) => [each, each === name ? change(data) : data]),
+  );
+
+const flipped = (data: Uint8Array): Uint8Array => {
+  const copy = data.slice();
+  copy[copy.length >> 1]! ^= 1;
+  return copy;
+};
+
+describe("a damaged artifact", () => {
+  it("is refused when a byte of weights, graph or code differs, naming the entry", () => {
+    const own = `code/${load(artifact).target}.o`;
+    for (const entry of ["weights.bin", "graph.json", own]) {
+      const bytes = altered(entry, flipped);
+      expect(() => load({ ...artifact, bytes })).toThrow(entry);
+    }
+  });
+
+  it("is refused when it is cut, empty or something else", () => {
+    for (const bytes of [artifact.bytes.subarray(0, 5000), new Uint8Array(), new TextEncoder().encode("PNG, really")]) {
+      const path = join(folder, "broken.iso");
+      writeFileSync(path, bytes);
+      expect(() => readArtifact(path)).toThrow("this is not an Isochron artifact");
+    }
+    rmSync(join(folder, "broken.iso"));
+  });
+
+  it("is refused when its manifest lacks a field, which is named", () => {
+    const bytes = altered("manifest.json", (data) => {
+      const { inputs: _, ...rest } = z
+        .record(z.string(), z.unknown())
+        .parse(JSON.parse(new TextDecoder().decode(data)));
+      return new TextEncoder().encode(JSON.stringify(rest));
+    });
+    expect(() => openArtifact(bytes)).toThrow("inputs");
+  });
+});
+
+describe("a program", () => {
+  it("names the array that is missing, of another type or of another length", () => {
+    const program = load(artifact);
+    const outputs = program.newOutputs();
+    expect(() => program.run({}, outputs)).toThrow('input "x" of "small" is missing');
+    expect(() => program.run({ x: new Int32Array(6) }, outputs)).toThrow('input "x" is f32[2,3], and got a Int32Array');
+    expect(() => program.run({ x: new Float32Array(5) }, outputs)).toThrow(/x.*24.*20/);
+  });
+});
+
+describe("what cannot be compiled", () => {
+  it("names the operator, why, and the user's line", async () => {
+    const cubes = operator({
+      name: "cubeRoot",
+      attributes: z.strictObject({}),
+      errorUlp: 1,
+      infer: ([x]) => x!,
+      evaluate([x], _, { data }) {
+        for (let i = 0; i < data.length; i++) data[i] = Math.cbrt(Number(x!.data[i]));
+      },
+      lowering: { kind: "interpreted", why: "it has a meaning only" },
+    });
+    const graph = trace(({ x }) => ({ y: apply<"f32">(cubes, [x]) }), { x: tensor("f32", [1]) }, { name: "g" });
+    await expect(compile(graph, { cacheDir })).rejects.toMatchObject({
+      code: "compile/operator",
+      message: "cubeRoot cannot be compiled: it has a meaning only",
+      place: expect.stringMatching(/runtime\/artifact\.test\.ts:\d+:\d+$/),
+    });
+  });
+});

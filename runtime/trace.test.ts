@@ -1,0 +1,220 @@
+// What tracing captures, how graphs print, and what its errors say.
+import { describe, expect, expectTypeOf, it } from "vitest";
+import {
+  add,
+  bounded,
+  compile,
+  constant,
+  conv2d,
+  Graph,
+  Interpreter,
+  operators,
+  state,
+  sym,
+  Tensor,
+  tensor,
+  trace,
+} from "./index.ts";
+
+/** The error that `body` throws, printed, with folders and columns left out. */
+function errorOf(body: () => unknown): string {
+  try {
+    body();
+  } catch (error) {
+    if (error instanceof Error && "render" in error && typeof error.render === "function") {
+      return String(error.render()).replace(/--> \S*?(runtime\/[\w.]+):\d+:\d+/g, "--> $1");
+    }
+    throw error;
+  }
+  throw new Error("nothing was thrown");
+}
+
+describe("trace", () => {
+  it("captures operators, constants and states as a graph that prints itself", () => {
+    const graph = trace(
+      ({ image }) => {
+        const grey = image.cast("f32").mul(1 / 255);
+        const edges = conv2d(grey.reshape([1, 1, 4, 5]), constant([1, 0, -1], "f32", [1, 1, 1, 3], "edge"));
+        const average = state("average", tensor("f32", []), 0.5);
+        average.set(average.get().mul(0.75).add(edges.mean()));
+        return { edges, level: average.get() };
+      },
+      { image: tensor("u8", [4, 5]) },
+      { name: "lane" },
+    );
+    expect(graph.toString()).toMatchInlineSnapshot(`
+      "graph lane(image: u8[4,5]) -> (edges: f32[1,1,4,3], level: f32)
+        const @edge : f32[1,1,1,3]
+        state $average : f32
+        %0 = cast(%image, dtype=f32)                                   : f32[4,5]
+        %1 = mul(%0, 0.003921569)                                      : f32[4,5]
+        %2 = reshape(%1, shape=[1,1,4,5])                              : f32[1,1,4,5]
+        %3 = conv2d(%2, @edge, stride=[1,1], dilation=[1,1], groups=1) : f32[1,1,4,3]
+        %4 = mul($average, 0.75)                                       : f32
+        %5 = mean(%3, axes=[0,1,2,3], keepDims=false)                  : f32
+        %6 = add(%4, %5)                                               : f32
+        $average := %6
+        return edges=%3, level=%6"
+    `);
+  });
+
+  it("gives inputs and outputs their types", () => {
+    const graph = trace(
+      ({ x }) => ({ y: x.cast("i32"), z: x.greater(0) }),
+      { x: tensor("f32", [2]) },
+      { name: "typed" },
+    );
+    type Signature = (typeof graph)["signature"];
+    expectTypeOf<Signature["inputs"]["x"]["dtype"]>().toEqualTypeOf<"f32">();
+    expectTypeOf<Signature["outputs"]["y"]["dtype"]>().toEqualTypeOf<"i32">();
+    const result = new Interpreter(graph).run({ x: Float32Array.of(1.5, -2) });
+    expectTypeOf(result.y).toEqualTypeOf<Int32Array>();
+    expect([...result.y, ...result.z]).toEqual([1, -2, 1, 0]);
+  });
+
+  it("promotes numbers to the dtype of the tensor beside them", () => {
+    const graph = trace(({ x }) => ({ y: add(x, 2) }), { x: tensor("i16", [2]) }, { name: "promoted" });
+    expect(new Interpreter(graph).run({ x: Int16Array.of(1, 32767) }).y).toEqual(Int16Array.of(3, -32767));
+  });
+
+  it("leaves a state that is never set as it is", () => {
+    const graph = trace(() => ({ y: state("fixed", tensor("f32", [1]), 3).get() }), {}, { name: "fixed" });
+    const interpreter = new Interpreter(graph);
+    interpreter.run({});
+    expect(interpreter.run({}).y).toEqual(Float32Array.of(3));
+  });
+});
+
+describe("errors of a trace", () => {
+  const x = { x: tensor("f32", [2, 3]) };
+
+  it("name both shapes, the operator and the place in the user's file", () => {
+    expect(
+      errorOf(() => trace(({ x }) => ({ y: x.add(constant([1, 2], "f32")) }), x, { name: "g" })),
+    ).toMatchInlineSnapshot(`
+      "error[operator/shape]: add of f32[2,3] and f32[2]: the shapes do not broadcast
+        --> runtime/trace.test.ts
+        help: [2,3] and [2] must agree from the right, or be 1"
+    `);
+  });
+
+  it("name both dtypes", () => {
+    expect(
+      errorOf(() => trace(({ x }) => ({ y: new Tensor(x.value).add(x.cast("f64")) }), x, { name: "g" })),
+    ).toMatchInlineSnapshot(`
+      "error[operator/dtype]: add of f32[2,3] and f64[2,3]: the dtypes differ
+        --> runtime/trace.test.ts
+        help: convert one side with .cast()"
+    `);
+  });
+
+  it("say why a product, a convolution or an axis does not fit", () => {
+    expect(errorOf(() => trace(({ x }) => ({ y: x.matmul(x) }), x, { name: "g" }))).toMatchInlineSnapshot(
+      `
+      "error[operator/shape]: matmul of f32[2,3] and f32[2,3]: the inner dimensions are 3 and 2
+        --> runtime/trace.test.ts"
+    `,
+    );
+    expect(errorOf(() => trace(({ x }) => ({ y: conv2d(x, x) }), x, { name: "g" }))).toMatchInlineSnapshot(
+      `
+      "error[operator/shape]: conv2d of f32[2,3] with f32[2,3]: the input is [n,c,h,w] and the weight [o,c,kh,kw]
+        --> runtime/trace.test.ts"
+    `,
+    );
+    expect(errorOf(() => trace(({ x }) => ({ y: x.sum([2]) }), x, { name: "g" }))).toMatchInlineSnapshot(`
+      "error[operator/axes]: sum of f32[2,3] over dimensions [2]
+        --> runtime/trace.test.ts
+        help: name dimensions from 0 to 1, each once"
+    `);
+    expect(errorOf(() => trace(({ x }) => ({ y: x.softmax(-3) }), x, { name: "g" }))).toMatchInlineSnapshot(`
+      "error[operator/attributes]: softmax: ✖ Too small: expected number to be >=0
+        → at axis
+        --> runtime/trace.test.ts"
+    `);
+  });
+
+  it("say that tensors exist only inside trace", () => {
+    expect(errorOf(() => constant(1, "f32"))).toMatchInlineSnapshot(`
+      "error[trace/outside]: tensors are symbolic, and exist only while a function is traced
+        help: call this inside the function given to trace()"
+    `);
+  });
+
+  it("refuse two states of one name", () => {
+    expect(
+      errorOf(() =>
+        trace(
+          () => {
+            state("s", tensor("f32", []));
+            return { y: state("s", tensor("f32", [])).get() };
+          },
+          {},
+          { name: "g" },
+        ),
+      ),
+    ).toMatchInlineSnapshot(`
+      "error[trace/state]: there are two states named "s"
+        help: give each state a name of its own"
+    `);
+  });
+});
+
+describe("dimensions", () => {
+  const scaled = trace(({ x }) => ({ y: x.mul(2).sum([1]) }), { x: tensor("f32", [sym("n"), 3]) }, { name: "scaled" });
+
+  it("may be named, and are printed by name", () => {
+    expect(scaled.toString()).toContain("graph scaled(x: f32[n,3]) -> (y: f32[n])");
+  });
+
+  it("must have a size when the graph is compiled", async () => {
+    await expect(compile(scaled)).rejects.toMatchObject({
+      code: "compile/unbound-dimension",
+      message: 'dimension "n" has no size',
+      help: "give it one: compile(graph, { symbols: { n: … } })",
+    });
+    await expect(compile(scaled, { symbols: { m: 3 } })).rejects.toMatchObject({ code: "compile/unknown-symbol" });
+  });
+
+  it("may be bounded, which cannot be compiled yet, and says so", async () => {
+    const graph = trace(({ x }) => ({ y: x.neg() }), { x: tensor("f32", [bounded("boxes", 100)]) }, { name: "b" });
+    expect(graph.toString()).toContain("x: f32[boxes≤100]");
+    await expect(compile(graph)).rejects.toMatchObject({ code: "compile/unbound-dimension" });
+  });
+});
+
+describe("the verifier", () => {
+  it("refuses a value that is used before its definition", () => {
+    const value = { type: tensor("f32", [1]) };
+    const node = (input: typeof value) => ({
+      operator: operators.neg,
+      attributes: {},
+      inputs: [input],
+      output: { type: tensor("f32", [1]) },
+    });
+    const late = node(value);
+    const early = node(late.output);
+    const graph = new Graph({
+      name: "g",
+      inputs: [{ name: "x", value }],
+      constants: [],
+      states: [],
+      nodes: [early, late],
+      outputs: [{ name: "y", value: early.output }],
+    });
+    expect(() => graph.verify()).toThrow('graph "g": neg uses a value before its definition');
+  });
+
+  it("refuses a result of another type than its operator gives", () => {
+    const value = { type: tensor("f32", [2]) };
+    const output = { type: tensor("f32", [3]) };
+    const graph = new Graph({
+      name: "g",
+      inputs: [{ name: "x", value }],
+      constants: [],
+      states: [],
+      nodes: [{ operator: operators.neg, attributes: {}, inputs: [value], output }],
+      outputs: [{ name: "y", value: output }],
+    });
+    expect(() => graph.verify()).toThrow('graph "g": neg gives f32[2], not f32[3]');
+  });
+});
