@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { loadRuntime, type TargetName } from "../../kernels/index.ts";
 import { compile } from "../compile.ts";
 import { Graph, type NamedValue, type Node, type Value } from "../graph.ts";
 import { Interpreter } from "../interpreter.ts";
@@ -13,6 +15,11 @@ import { type Nd, type Operator, operators } from "./index.ts";
 
 const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
 const casesPerOperator = 50;
+/** The targets that this machine runs; their outputs must have equal bits. */
+const targets = z
+  .object({ targets: z.custom<() => TargetName[]>((value) => typeof value === "function") })
+  .parse(loadRuntime())
+  .targets();
 
 /** What stands around the operator, so that it is fused in every way: nothing, or an exact operator before or behind. */
 type Around = "alone" | "before" | "behind" | "both";
@@ -98,12 +105,17 @@ describe("compiled operators mean what the interpreter says", () => {
       outputs: prepared.map((each) => each.output),
     });
     graph.verify();
-    const program = load(await compile(graph, { targets: ["x86-64-v3"], cacheDir }));
+    const artifact = await compile(graph, { targets, cacheDir });
     const arrays = Object.fromEntries(
       graph.inputs.map(({ name: input, value }, at) => [input, valuesFor(name, value.type, at + 1)]),
     );
-    const outputs = program.newOutputs();
-    program.run(arrays, outputs);
+    const [outputs, ...others] = targets.map((target) => {
+      const program = load(artifact, { target });
+      const results = program.newOutputs();
+      program.run(arrays, results);
+      return results;
+    });
+    for (const other of others) expect(other).toEqual(outputs);
     const meant = new Interpreter(graph).run(arrays);
     for (const { each, core, inputs, output, nodes } of prepared) {
       const before = nodes[0] !== core && nodes[0]!.inputs[0] === inputs[0]?.value;
@@ -114,7 +126,7 @@ describe("compiled operators mean what the interpreter says", () => {
         involution(value).evaluate([nd], {}, turned);
         return turned;
       });
-      const problem = disagreement(operator, core, operands, meant[output.name]!, outputs[output.name]!);
+      const problem = disagreement(operator, core, operands, meant[output.name]!, outputs![output.name]!);
       const text = `${name}(${each.operands.map(showTensorType).join(", ")}, ${JSON.stringify(each.attributes)})`;
       expect(problem && `${text}: ${problem}`).toBeUndefined();
     }
