@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { dtypes } from "../dtype.ts";
 import { expectAgreement, newArray, type ScalarArray } from "../testing/agreement.ts";
-import { rangeOf } from "./arithmetic.ts";
+import { oddValues } from "../testing/odd-values.ts";
 import * as b from "./build.ts";
 import type { Buffer, Expression, Kernel, Scalar, ValueType } from "./ir.ts";
 import { printKernel } from "./print.ts";
@@ -24,22 +24,6 @@ class Choices {
   of<T>(members: readonly T[]): T {
     return members[this.below(members.length)]!;
   }
-}
-
-const floats = [0, -0, 1, -1, 0.5, 1.5, 2.5, -2.5, 3, 1e-3, 127.5, -129, 255.5, 65536.5, 2 ** 31, -(2 ** 31), 2 ** 32];
-const extremes = [2 ** 63, -(2 ** 63), 2 ** 64, 16777217, 1e10, Infinity, -Infinity, Number.NaN, 5e-324, 2 ** -126];
-const float32Only = [2 ** -149, 2 ** -127, 3.4028234663852886e38, 1.1754942106924411e-38];
-const float64Only = [2 ** -1022, 2 ** -1060, Number.MAX_VALUE, 0.1, 2 ** 53 + 2];
-
-/** Values at which operations behave oddly, as constants and as data. */
-function oddValues(scalar: Scalar): readonly (number | bigint)[] {
-  if (scalar === "bool") return [0, 1];
-  if (scalar === "f32") return [...floats, ...extremes, ...float32Only].map(Math.fround);
-  if (scalar === "f64") return [...floats, ...extremes, ...float64Only];
-  const [low, high] = rangeOf(scalar);
-  const small = [0n, 1n, 2n, 3n, 7n, 31n, 63n, 100n, -1n, -2n, -7n];
-  const all = [...small.filter((v) => v >= low), low, low + 1n, high, high - 1n, high / 2n, high / 3n];
-  return scalar === "i64" || scalar === "u64" ? all : all.map(Number);
 }
 
 const elements = 48;
@@ -236,6 +220,7 @@ describe("compiled kernels and the interpreter", () => {
         await expectAgreement(
           kernel,
           kernel.buffers.map(({ scalar }, at) => data(scalar, seed + at)),
+          { cached: false },
         );
       }),
       { numRuns: 120, endOnFailure: true },
@@ -260,5 +245,77 @@ describe("compiled kernels and the interpreter", () => {
     ];
     for (const part of [...wanted, "gather", " where ", "if ", "else", "let ", "var ", " % ", " >> ", " / ", "%0: "])
       expect(all).toContain(part);
+  });
+
+  /** An array of these values, and zeroed arrays for the rest. */
+  const arrays = (kernel: Kernel, ...columns: readonly (readonly (number | bigint)[])[]) =>
+    kernel.buffers.map(({ scalar, length }, at) => {
+      const array = newArray(scalar, length);
+      columns[at]?.forEach((value, element) => {
+        array[element] = value;
+      });
+      return array;
+    });
+
+  it.each(dtypes)("agree on every operator for all pairs of odd values of %s", async (scalar) => {
+    const odd = oddValues(scalar);
+    const [left, right] = [odd.flatMap((x) => odd.map(() => x)), odd.flatMap(() => odd)];
+    const n = left.length;
+    const signs = scalar === "bool" ? [] : [b.neg, b.abs];
+    const unaries = b.isFloat(scalar) ? floatUnaries : [...signs, b.not];
+    const defined = binaries.filter((operator) =>
+      ["and", "or", "xor"].includes(operator)
+        ? !b.isFloat(scalar)
+        : scalar !== "bool" && !(b.isFloat(scalar) && ["rem", "shl", "shr"].includes(operator)),
+    );
+    const kernel = b.kernel("pairs", (k) => {
+      const [x, y] = [k.buffer("x", scalar, n, "read"), k.buffer("y", scalar, n, "read")];
+      const results = k.buffer("results", scalar, n * (unaries.length + defined.length), "write");
+      const relations = k.buffer("relations", "bool", n * compares.length, "write");
+      const all = (i: Expression, lanes: number) => {
+        const [u, v] = [k.let(b.load(x, i, lanes)), k.let(b.load(y, i, lanes))];
+        const values = [...defined.map((each) => b.binary(each, u, v)), ...unaries.map((each) => each(u))];
+        values.forEach((value, at) => {
+          k.store(results, b.add(i, at * n), value);
+        });
+        compares.forEach((each, at) => {
+          k.store(relations, b.add(i, at * n), b.compare(each, u, v));
+        });
+      };
+      const whole = n - (n % 8);
+      k.for(0, whole, 8, (i) => all(i, 8));
+      k.for(whole, n, 1, (i) => all(i, 1));
+    });
+    await expectAgreement(kernel, arrays(kernel, left, right));
+  });
+
+  it.each(dtypes)("agree on conversions of every odd value of %s to every scalar", async (scalar) => {
+    const odd = oddValues(scalar);
+    const kernel = b.kernel("conversions", (k) => {
+      const x = k.buffer("x", scalar, odd.length, "read");
+      for (const to of dtypes) {
+        const y = k.buffer(`to_${to}`, to, odd.length, "write");
+        k.for(0, odd.length, 1, (i) => k.store(y, i, b.convert(b.load(x, i), to)));
+        // Vectors convert by other instructions.
+        if (odd.length >= 8) k.store(y, 0, b.convert(b.load(x, 0, 8), to));
+      }
+    });
+    await expectAgreement(kernel, arrays(kernel, odd));
+  });
+
+  it.each(["f32", "f64"] as const)("agree on fma for all triples of odd values of %s", async (scalar) => {
+    const odd = oddValues(scalar);
+    const pairs = odd.length ** 2;
+    const kernel = b.kernel("triples", (k) => {
+      const [x, y, z] = [0, 1, 2].map((at) => k.buffer(`x${at}`, scalar, at < 2 ? pairs : odd.length, "read"));
+      const out = k.buffer("out", scalar, pairs * odd.length, "write");
+      k.for(0, odd.length, 1, (c) =>
+        k.for(0, pairs, 1, (i) =>
+          k.store(out, b.add(b.mul(c, pairs), i), b.fma(b.load(x!, i), b.load(y!, i), b.load(z!, c))),
+        ),
+      );
+    });
+    const columns = [odd.flatMap((v) => odd.map(() => v)), odd.flatMap(() => odd), odd];
+    await expectAgreement(kernel, arrays(kernel, ...columns));
   });
 });

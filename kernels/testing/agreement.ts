@@ -58,19 +58,19 @@ function firstDifference(a: ScalarArray, b: ScalarArray): number | undefined {
 
 /**
  * Interprets a kernel on copies of `arrays` (one per buffer) and runs it compiled, for each of `targets` (those that this machine
- * runs, unless given). Returns the interpreter's arrays; throws with the kernel's text and the first element that differs.
+ * runs, unless given); `cached: false` leaves no object on disk. Returns the interpreter's arrays; throws with the kernel's text and the first element that differs.
  */
 export async function expectAgreement(
   kernel: Kernel,
   arrays: readonly ArrayBufferView[],
-  targets: readonly TargetName[] = runnableTargets(),
+  options: { readonly targets?: readonly TargetName[]; readonly cached?: boolean } = {},
 ): Promise<readonly ScalarArray[]> {
   const fresh = () => kernel.buffers.map((buffer: Buffer, at) => copied(buffer.scalar, arrays[at]!));
   const expected = fresh();
   interpretKernel(kernel, expected);
-  for (const target of targets) {
+  for (const target of options.targets ?? runnableTargets()) {
     const actual = fresh();
-    await runNative(kernel, actual, { target });
+    await runNative(kernel, actual, { target, cached: options.cached ?? true });
     kernel.buffers.forEach(({ name }, at) => {
       const element = firstDifference(expected[at]!, actual[at]!);
       if (element === undefined) return;

@@ -23,7 +23,7 @@ export const runnableTargets = (): TargetName[] => shape.parse(loadRuntime()).ta
 export async function runNative(
   kernel: Kernel,
   arrays: readonly ArrayBufferView[],
-  options: { readonly target?: TargetName; readonly control?: number } = {},
+  options: { readonly target?: TargetName; readonly control?: number; readonly cached?: boolean } = {},
 ): Promise<number> {
   const runtime = shape.parse(loadRuntime());
   const chosen = targetOf(options.target ?? runtime.targets()[0]!);
@@ -34,7 +34,7 @@ export async function runNative(
     features,
     modules: [{ name: kernel.name, text: emitModule([kernel], chosen) }],
     exports: [kernel.name],
-    cacheDir,
+    ...(options.cached === false ? {} : { cacheDir }),
   });
   const bytes = arrays.map((each) => new Uint8Array(each.buffer, each.byteOffset, each.byteLength));
   return callNative(() => runtime.runKernel(object, kernel.name, bytes, options.control));
