@@ -62,6 +62,10 @@ export function leavesOf(type: string, prefix = ""): Leaf[] {
     const path = prefix + field.name;
     const isArray = field.isArray === true;
     if (field.isComplex === true && !isArray) return leavesOf(field.type, `${path}.`);
+    if ((field.type === "time" || field.type === "duration") && !isArray) {
+      const part = (name: string, type: string): Leaf => ({ path: `${path}.${name}`, type, isArray: false, arrayLength: undefined });
+      return [part("sec", "int32"), part("nanosec", "uint32")];
+    }
     return [{ path, type: field.type, isArray, arrayLength: field.arrayLength }];
   });
 }

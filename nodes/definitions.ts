@@ -1,6 +1,5 @@
 // Message definitions without a ROS installation: the common interfaces, and those that robots on wheels need besides.
 import type { MessageDefinition } from "@foxglove/message-definition";
-import { parse } from "@foxglove/rosmsg";
 import { ros2humble } from "@foxglove/rosmsg-msgs-common";
 import { IsochronError } from "../kernels/index.ts";
 
@@ -26,8 +25,11 @@ export const fullTypeName = (type: string): string => {
 
 const known = new Map<string, MessageDefinition>(Object.entries(ros2humble as Record<string, MessageDefinition>));
 for (const [name, lines] of Object.entries(ackermann)) {
-  const [definition] = parse(lines.join("\n"), { ros2: true });
-  if (definition) known.set(name, { ...definition, name });
+  const definitions = lines.map((line) => {
+    const [type = "", field = ""] = line.split(" ");
+    return { name: field, type, isComplex: type.includes("/"), isArray: false };
+  });
+  known.set(name, { name, definitions });
 }
 
 /** The definition of one message type. Throws `message/unknown-type`. */
@@ -57,6 +59,9 @@ export function definitionsOf(type: string): MessageDefinition[] {
   return [...all.values()];
 }
 
+/** Types that the parser has names of its own for. */
+const wireName: { readonly [type: string]: string } = { time: "builtin_interfaces/Time", duration: "builtin_interfaces/Duration" };
+
 /** The definition as text, dependencies included, in the form of a `ros2msg` schema. */
 export function schemaText(type: string): string {
   const show = ({ definitions }: MessageDefinition): string =>
@@ -67,7 +72,7 @@ export function schemaText(type: string): string {
             ? `[${field.arrayLength ?? (field.arrayUpperBound === undefined ? "" : `<=${field.arrayUpperBound}`)}]`
             : "";
         const constant = field.isConstant === true ? `=${String(field.valueText ?? field.value)}` : "";
-        return `${field.type}${array} ${field.name}${constant}`;
+        return `${wireName[field.type] ?? field.type}${array} ${field.name}${constant}`;
       })
       .join("\n");
   return definitionsOf(type)
