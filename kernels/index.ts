@@ -5,7 +5,10 @@ export * as functions from "./functions/index.ts";
 export * as generators from "./generators/index.ts";
 export * as loop from "./loop/build.ts";
 export { declareKernel, emitModule, targetAttributes } from "./loop/emit.ts";
+export { interpretKernel, prepareKernel } from "./loop/interpret.ts";
 export type { Buffer as LoopBuffer, Expression, Kernel, Scalar } from "./loop/ir.ts";
+export { printKernel } from "./loop/print.ts";
+export { verifyKernel } from "./loop/verify.ts";
 export {
   awaitNative,
   type CompilerBinding,

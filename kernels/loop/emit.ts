@@ -2,6 +2,7 @@
 import type { Target } from "../targets.ts";
 import { bitsOf, isFloat, isSigned } from "./build.ts";
 import type { Buffer, Expression, Kernel, Local, Scalar, Statement, ValueType } from "./ir.ts";
+import { verifyKernel } from "./verify.ts";
 
 const scalarText = (scalar: Scalar): string => {
   if (scalar === "f32") return "float";
@@ -37,8 +38,9 @@ export const targetAttributes = (target: Target): string =>
     target.features ? ` "target-features"="${target.features}"` : ""
   } "prefer-vector-width"="${target.vectorBytes * 8}"`;
 
-/** Emits kernels as one module. */
+/** Emits kernels as one module; throws what `verifyKernel` throws. */
 export function emitModule(kernels: readonly Kernel[], target: Target): string {
+  kernels.forEach(verifyKernel);
   const intrinsics = new Set<string>();
   const functions = kernels.map((kernel) => new FunctionEmitter(kernel, intrinsics).emit());
   return [
