@@ -2,9 +2,12 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { dtypes } from "../dtype.ts";
+import { loadCompiler } from "../native.ts";
+import { target, targetNames } from "../targets.ts";
 import { expectAgreement, newArray, type ScalarArray } from "../testing/agreement.ts";
 import { oddValues } from "../testing/odd-values.ts";
 import * as b from "./build.ts";
+import { emitModule } from "./emit.ts";
 import type { Buffer, Expression, Kernel, Scalar, ValueType } from "./ir.ts";
 import { printKernel } from "./print.ts";
 
@@ -245,6 +248,15 @@ describe("compiled kernels and the interpreter", () => {
     ];
     for (const part of [...wanted, "gather", " where ", "if ", "else", "let ", "var ", " % ", " >> ", " / ", "%0: "])
       expect(all).toContain(part);
+  });
+
+  it.each(targetNames)("are compiled for %s without a call to anything", async (name) => {
+    const { triple, cpu, features } = target(name);
+    const kernels = fc.sample(numbers, { numRuns: 25, seed: 2 }).map((choices) => new Author(choices).write());
+    const named = kernels.map((kernel, at) => ({ ...kernel, name: `random${at}` }));
+    const text = await loadCompiler().assembly({ triple, cpu, features, text: emitModule(named, target(name)) });
+    expect(text).toContain("random24:");
+    expect(text).not.toMatch(/^\s*(call|callq|bl|blr|jmp|b)\s+(?!\.L)[a-z_*]/m);
   });
 
   /** An array of these values, and zeroed arrays for the rest. */
