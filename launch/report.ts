@@ -46,7 +46,7 @@ export interface ConsumerReport {
 export interface ChainReport {
   readonly name: string;
   readonly budgetNs: number;
-  /** From the tag of the first sample to the publication of the output that used it, in logical time. */
+  /** From the tag of a sample to the publication of the first output that used it, in logical time. */
   readonly latency: Percentiles | null;
   readonly overBudget: number;
 }
@@ -101,6 +101,7 @@ export class RunStatistics {
   readonly #pins: Map<number, ReadonlyMap<number, number>>[];
   readonly #latencies: number[][];
   readonly #stale: number[];
+  readonly #newestUsed: number[];
 
   constructor(application: ApplicationDescription) {
     const { tasks, channels } = application.table;
@@ -111,6 +112,7 @@ export class RunStatistics {
     this.#pins = tasks.map(() => new Map());
     this.#latencies = application.chains.map(() => []);
     this.#stale = application.chains.map(() => 0);
+    this.#newestUsed = application.chains.map(() => 0);
   }
 
   /** Jobs that were late, so far. */
@@ -185,7 +187,9 @@ export class RunStatistics {
         if (sequence === 0) return;
         if (position === 0) {
           const admitted = this.#published[channel]!.get(sequence);
-          if (admitted === undefined) return;
+          // A sample that several outputs use counts once, for the first: how fast the chain reacts, not how old its data gets.
+          if (admitted === undefined || sequence <= this.#newestUsed[id]!) return;
+          this.#newestUsed[id] = sequence;
           this.#latencies[id]!.push(publishedAt - admitted);
           if (publishedAt - admitted > chain.budgetNs) this.#stale[id]!++;
           return;

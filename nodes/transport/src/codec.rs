@@ -38,14 +38,34 @@ impl Primitive {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", tag = "op")]
 pub enum DecodeStep {
-    Skip { r#type: Primitive, path: String },
-    SkipString { path: String },
-    Expect { value: u32, path: String },
-    ExpectString { value: String, path: String },
+    Skip {
+        r#type: Primitive,
+        path: String,
+    },
+    SkipString {
+        path: String,
+    },
+    Expect {
+        value: u32,
+        path: String,
+    },
+    ExpectString {
+        value: String,
+        path: String,
+    },
     /// A sequence of exactly `count` bytes, copied to `offset`.
-    Bytes { count: usize, offset: usize, path: String },
+    Bytes {
+        count: usize,
+        offset: usize,
+        path: String,
+    },
     /// One number, converted and written at `offset`.
-    Scalar { from: Primitive, to: Primitive, offset: usize, path: String },
+    Scalar {
+        from: Primitive,
+        to: Primitive,
+        offset: usize,
+        path: String,
+    },
 }
 
 /// From CDR bytes to a slot.
@@ -63,11 +83,23 @@ pub struct DecodePlan {
 pub enum EncodeStep {
     /// The logical publication time as builtin_interfaces/Time.
     Stamp,
-    Constant { r#type: Primitive, value: f64 },
-    String { value: String },
-    Scalar { from: Primitive, to: Primitive, offset: usize },
+    Constant {
+        r#type: Primitive,
+        value: f64,
+    },
+    String {
+        value: String,
+    },
+    Scalar {
+        from: Primitive,
+        to: Primitive,
+        offset: usize,
+    },
     /// `count` bytes from `offset`, as a sequence.
-    Bytes { count: usize, offset: usize },
+    Bytes {
+        count: usize,
+        offset: usize,
+    },
 }
 
 /// From a slot to CDR bytes, little-endian.
@@ -85,9 +117,13 @@ pub enum CodecError {
     Plan(String),
     #[error("error[codec/truncated]: {message}.{path}: the message ends after {length} bytes")]
     Truncated { message: String, path: String, length: usize },
-    #[error("error[codec/header]: {message}: the encapsulation header is {header:02x?}, not CDR\nhelp: the sender must use XCDR1 (00 01 or 00 00)")]
+    #[error(
+        "error[codec/header]: {message}: the encapsulation header is {header:02x?}, not CDR\nhelp: the sender must use XCDR1 (00 01 or 00 00)"
+    )]
     Header { message: String, header: Vec<u8> },
-    #[error("error[codec/value]: {message}.{path} is {found}, the application is built for {expected}\nhelp: make the sensor and the application's input agree")]
+    #[error(
+        "error[codec/value]: {message}.{path} is {found}, the application is built for {expected}\nhelp: make the sensor and the application's input agree"
+    )]
     Value { message: String, path: String, found: String, expected: String },
 }
 
@@ -209,7 +245,11 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn new(plan: &'a DecodePlan, bytes: &'a [u8]) -> Result<Self, CodecError> {
         let Some((header, body)) = bytes.split_at_checked(HEADER) else {
-            return Err(CodecError::Truncated { message: plan.message.clone(), path: "header".to_owned(), length: bytes.len() });
+            return Err(CodecError::Truncated {
+                message: plan.message.clone(),
+                path: "header".to_owned(),
+                length: bytes.len(),
+            });
         };
         let big_endian = match header[..2] {
             [0, 0] => true,
@@ -287,7 +327,9 @@ impl EncodePlan {
                     put(&mut out, Primitive::I32, Number::Whole(seconds.into()));
                     put(&mut out, Primitive::U32, Number::Whole(stamp_ns.rem_euclid(1_000_000_000).into()));
                 }
-                EncodeStep::Constant { r#type, value } => put(&mut out, *r#type, convert(Number::Real(*value), *r#type)),
+                EncodeStep::Constant { r#type, value } => {
+                    put(&mut out, *r#type, convert(Number::Real(*value), *r#type))
+                }
                 EncodeStep::String { value } => {
                     put(&mut out, Primitive::U32, Number::Whole(value.len() as i128 + 1));
                     out.extend_from_slice(value.as_bytes());
@@ -369,7 +411,11 @@ mod tests {
     fn a_wrong_value_names_the_field_and_both_values() {
         let bytes = EncodePlan::parse(&ENCODE.replace("mono8", "rgb8")).unwrap().encode(&slot(), 0).unwrap();
         let error = DecodePlan::parse(DECODE).unwrap().decode(&bytes, &mut vec![0; 68]).unwrap_err();
-        assert!(error.to_string().starts_with("error[codec/value]: m.encoding is \"rgb8\", the application is built for \"mono8\""));
+        assert!(
+            error
+                .to_string()
+                .starts_with("error[codec/value]: m.encoding is \"rgb8\", the application is built for \"mono8\"")
+        );
     }
 
     #[test]

@@ -1,300 +1,221 @@
-//! A channel: a ring of sample records over a few slots of memory, with one producer and readers that pin what they read.
+//! A channel: samples with tags in fixed slots; one producer, readers that pin what they use.
 
-use crate::sync::{AtomicI64, AtomicU32, AtomicU64, Ordering};
-use crate::verdict::{RECORD_MODULUS, Verdict};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::*};
 
-/// The tag of an admitted sample before its tag is decided.
-const UNDECIDED: i64 = i64::MAX;
-/// The index of a record that is being rewritten.
-const REWRITTEN: u64 = u64::MAX;
-/// Set in a slot's pin count while its producer writes it.
-const CLAIMED: u32 = 1 << 31;
+use isochron_engine::arena::{Arena, aligned};
+
+use crate::error::ExecutiveError;
+
+/// A slot index; slot 0 is the zero-filled sample that stands before the first.
+pub type Slot = u32;
 
 struct Record {
-    /// Position in the channel's history; 0 is the zero sample.
-    index: AtomicU64,
-    time: AtomicI64,
-    /// The producing job's number plus one; the sample's number for external channels.
-    jobs: AtomicU64,
+    /// 0 while the record is being written.
     sequence: AtomicU64,
+    time: AtomicI64,
     slot: AtomicU32,
 }
 
-/// A sample that a reader holds; its slot is not written until it is unpinned.
+/// A sample that a reader holds; its bytes stay until it is released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pinned {
-    pub slot: u32,
-    pub time: i64,
-    pub jobs: u64,
     pub sequence: u64,
+    /// Publication time of the sample.
+    pub time: i64,
+    pub slot: Slot,
     /// The sample that the tag selects was gone; this is the oldest that was left.
     pub late: bool,
 }
 
-/// The producer's own bookkeeping of a channel; there is one per channel.
-pub struct Producer {
-    records: u64,
-    floor: u64,
-    retained: Vec<bool>,
-    cursor: usize,
-    last_time: i64,
+#[derive(Clone, Copy)]
+struct Found {
+    at: usize,
+    sequence: u64,
+    time: i64,
+    slot: Slot,
 }
 
-impl Producer {
-    /// Samples made so far.
-    pub fn made(&self) -> u64 {
-        self.records - 1
-    }
-}
-
-/// The index part of a channel: which sample lies in which slot. The bytes lie in `Memory`.
 pub struct Channel {
-    records: Box<[Record]>,
-    mask: u64,
-    /// Records below are retired: their slots may be written anew.
-    floor: AtomicU64,
-    pins: Box<[AtomicU32]>,
-    depth: u64,
-    /// Admitted records, for an external channel.
-    head: AtomicU64,
-    /// Times up to here have been read: admissions get later tags.
-    low: AtomicI64,
-    /// The producing task's verdict, for a task's channel.
-    pub verdict: Verdict,
-    /// Slots that wait for the recorder, and how many may.
-    recorder: AtomicU32,
-    recorder_depth: u32,
+    arena: Arena,
+    stride: usize,
+    slot_bytes: usize,
+    records: Vec<Record>,
+    newest: AtomicU64,
+    /// Tag of the first sample ever published.
+    first_time: AtomicI64,
+    pins: Vec<AtomicU32>,
 }
 
 impl Channel {
-    /// A channel of `slots` slots; a record stays findable by index for `history` records (a power of two).
-    pub fn new(depth: usize, slots: usize, recorder_depth: u32, history: usize) -> Self {
-        assert!(history.is_power_of_two() && history as u64 <= RECORD_MODULUS && history > depth + 2);
-        let record = |at: usize| Record {
-            index: AtomicU64::new(if at == 0 { 0 } else { REWRITTEN }),
-            time: AtomicI64::new(i64::MIN),
-            jobs: AtomicU64::new(0),
-            sequence: AtomicU64::new(0),
-            slot: AtomicU32::new(0),
-        };
-        Self {
-            records: (0..history).map(record).collect(),
-            mask: history as u64 - 1,
-            floor: AtomicU64::new(0),
+    /// A channel that keeps `depth` samples readable beside one that is not due yet, for `readers` concurrent pins.
+    pub fn new(slot_bytes: usize, depth: usize, readers: usize) -> Result<Self, ExecutiveError> {
+        let records = depth + 1;
+        let slots = 1 + records + readers + 1;
+        let stride = aligned(slot_bytes.max(1));
+        let empty = || Record { sequence: AtomicU64::new(0), time: AtomicI64::new(0), slot: AtomicU32::new(0) };
+        Ok(Self {
+            arena: Arena::new(stride * slots)?,
+            stride,
+            slot_bytes,
+            records: (0..records).map(|_| empty()).collect(),
+            newest: AtomicU64::new(0),
+            first_time: AtomicI64::new(i64::MAX),
             pins: (0..slots).map(|_| AtomicU32::new(0)).collect(),
-            depth: depth as u64,
-            head: AtomicU64::new(1),
-            low: AtomicI64::new(-1),
-            verdict: Verdict::new(),
-            recorder: AtomicU32::new(0),
-            recorder_depth,
-        }
+        })
     }
 
-    /// The one producer's side; the zero sample lies in slot 0.
-    pub fn producer(&self) -> Producer {
-        let mut retained = vec![false; self.pins.len()];
-        retained[0] = true;
-        Producer { records: 1, floor: 0, retained, cursor: 0, last_time: -1 }
+    pub fn slot_bytes(&self) -> usize {
+        self.slot_bytes
     }
 
-    fn record(&self, index: u64) -> &Record {
-        &self.records[(index & self.mask) as usize]
+    /// The address of a slot's bytes.
+    pub fn address(&self, slot: Slot) -> *mut u8 {
+        self.arena.at(self.stride * slot as usize)
     }
 
-    /// Takes a slot to write: one that no retained record refers to and nobody has pinned.
+    /// A slot's bytes.
     ///
-    /// Retires all but the newest `depth` records first. Real-time: there are more slots than retained records, readers
-    /// and the recorder can hold, so one pass finds one unless a reader is between a pin and its check.
-    pub fn claim(&self, producer: &mut Producer) -> u32 {
-        while producer.floor + self.depth < producer.records {
-            let slot = self.record(producer.floor).slot.load(Ordering::Relaxed);
-            producer.retained[slot as usize] = false;
-            producer.floor += 1;
+    /// # Safety
+    /// The slot is pinned by the caller, or the caller is the producer and owns it; nobody writes it meanwhile.
+    pub unsafe fn bytes(&self, slot: Slot) -> &[u8] {
+        // SAFETY: the slot lies within the arena; the caller vouches that nobody writes it.
+        unsafe { std::slice::from_raw_parts(self.address(slot), self.slot_bytes) }
+    }
+
+    /// A slot that no record names and nobody holds, for the producer to write. None if readers hold more than declared.
+    ///
+    /// Real-time: bounded by the number of slots. Producer only.
+    pub fn free_slot(&self) -> Option<Slot> {
+        (1..self.pins.len() as Slot).find(|slot| {
+            let names = |record: &Record| record.sequence.load(Relaxed) != 0 && record.slot.load(Relaxed) == *slot;
+            // SeqCst pairs with the pin in `pin_at`: a reader whose record was overwritten either shows its pin here or
+            // sees there that the record is gone.
+            !self.records.iter().any(names) && self.pins[*slot as usize].load(SeqCst) == 0
+        })
+    }
+
+    /// Publishes `slot` under a sequence number above all before, readable from `time` on.
+    ///
+    /// Real-time: a few stores. Producer only.
+    pub fn publish(&self, sequence: u64, time: i64, slot: Slot) {
+        // The oldest record gives way; sequences may have gaps, so the place is found by age.
+        let place = (0..self.records.len()).min_by_key(|at| self.records[*at].sequence.load(Relaxed)).unwrap_or(0);
+        let record = &self.records[place];
+        debug_assert!(sequence > self.newest.load(Relaxed));
+        // SeqCst pairs with the second look in `pin_at`.
+        record.sequence.store(0, SeqCst);
+        record.time.store(time, Release);
+        record.slot.store(slot, Release);
+        // Pairs with the Acquire in `select`: who sees the sequence sees the record and the slot's bytes.
+        record.sequence.store(sequence, SeqCst);
+        if self.newest.swap(sequence, AcqRel) == 0 {
+            self.first_time.store(time, Release);
         }
-        // Release pairs with the Acquire in `try_pin`; a reader that pins a slot after it was exposed again sees, over the
-        // pin count, at least this floor.
-        self.floor.store(producer.floor, Ordering::Release);
-        loop {
-            let at = producer.cursor;
-            producer.cursor = (at + 1) % self.pins.len();
-            if !producer.retained[at]
-                // AcqRel pairs with the readers' changes of the same count: a pin that came first makes this fail, one
-                // that comes later sees the claim.
-                && self.pins[at].compare_exchange(0, CLAIMED, Ordering::AcqRel, Ordering::Relaxed).is_ok()
-            {
-                return at as u32;
+    }
+
+    /// The newest record due at `time`, and the oldest record of all.
+    fn select(&self, time: i64) -> (Option<Found>, Option<Found>) {
+        let mut best: Option<Found> = None;
+        let mut oldest: Option<Found> = None;
+        for (at, record) in self.records.iter().enumerate() {
+            // Acquire pairs with the store of the sequence in `publish`.
+            let sequence = record.sequence.load(Acquire);
+            let found = Found { at, sequence, time: record.time.load(Acquire), slot: record.slot.load(Acquire) };
+            if sequence == 0 || record.sequence.load(SeqCst) != sequence {
+                continue;
+            }
+            if found.time <= time && best.is_none_or(|best| sequence > best.sequence) {
+                best = Some(found);
+            }
+            if oldest.is_none_or(|oldest| sequence < oldest.sequence) {
+                oldest = Some(found);
             }
         }
+        (best, oldest)
     }
 
-    /// Writes the next record over a claimed slot and lets readers pin the slot; the record does not count yet.
-    pub fn prepare(&self, producer: &Producer, slot: u32, time: i64, jobs: u64, sequence: u64) {
-        let record = self.record(producer.records);
-        record.index.store(REWRITTEN, Ordering::Relaxed);
-        // Release pairs with the Acquire in `time_at` and `try_pin`: who reads a new field sees the index rewritten and the
-        // floor raised.
-        record.time.store(time, Ordering::Release);
-        record.jobs.store(jobs, Ordering::Release);
-        record.sequence.store(sequence, Ordering::Release);
-        record.slot.store(slot, Ordering::Release);
-        record.index.store(producer.records, Ordering::Release);
-        self.expose(slot);
-    }
-
-    /// Ends a claim; the slot may be pinned.
-    pub fn expose(&self, slot: u32) {
-        // Release pairs with the AcqRel in `try_pin`: who pins the slot from here on sees the floor of its claim.
-        self.pins[slot as usize].fetch_and(!CLAIMED, Ordering::Release);
-    }
-
-    /// Counts the prepared record for the producer, after the verdict or the admission made it stand.
-    pub fn retain(&self, producer: &mut Producer, slot: u32) {
-        producer.retained[slot as usize] = true;
-        producer.records += 1;
-    }
-
-    /// Admits a sample in a claimed slot; its tag is at least `now()` and later than all that has been read.
-    pub fn admit(&self, producer: &mut Producer, slot: u32, now: impl FnOnce() -> i64, strictly: bool) -> (u64, i64) {
-        let sequence = producer.records;
-        self.prepare(producer, slot, UNDECIDED, sequence, sequence);
-        // A reader raises `low` and then changes `head`; we change `head` and then read `low` by an exchange. The changes of
-        // `head` are ordered: a reader's after ours finds this record, and decides its tag; a reader's before ours
-        // is followed by our reading its `low`.
-        self.head.fetch_add(1, Ordering::AcqRel);
-        let low = self.low.fetch_max(i64::MIN, Ordering::AcqRel);
-        let wanted = now().max(low.saturating_add(1)).max(producer.last_time.saturating_add(i64::from(strictly)));
-        // AcqRel pairs with the same exchange in `freeze`: one of both decides the tag.
-        let time = match self.record(sequence).time.compare_exchange(UNDECIDED, wanted, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => wanted,
-            Err(decided) => decided,
-        };
-        producer.last_time = time;
-        self.retain(producer, slot);
-        (sequence, time)
-    }
-
-    /// The latest time that has been read; admissions must be later.
-    pub fn low(&self) -> i64 {
-        self.low.load(Ordering::Acquire)
-    }
-
-    /// Marks times up to `until` as read, and returns the number of records of the external channel, the zero sample included.
+    /// Pins the newest sample with a tag not after `time`; before the first, the zero-filled sample with sequence 0.
     ///
-    /// Afterwards no sample gets a tag up to `until` that has none yet. With `exclusive` nobody admits meanwhile, and only
-    /// pins mark times as read. Real-time: three atomic operations.
-    pub fn freeze(&self, until: i64, exclusive: bool) -> u64 {
-        if exclusive {
-            return self.head.load(Ordering::Acquire);
+    /// Real-time: retries only while the producer publishes.
+    pub fn pin_at(&self, time: i64) -> Pinned {
+        loop {
+            // Acquire pairs with the store in `publish`: whoever sees the first tag sees that there is a record.
+            if self.first_time.load(Acquire) > time {
+                self.pins[0].fetch_add(1, SeqCst);
+                return Pinned { sequence: 0, time: i64::MIN, slot: 0, late: false };
+            }
+            let (best, oldest) = self.select(time);
+            let Some(found) = best.or(oldest) else { continue };
+            self.pins[found.slot as usize].fetch_add(1, SeqCst);
+            // SeqCst pairs with `publish` and `free_slot`: the record still stands, so its slot was not free when pinned.
+            if self.records[found.at].sequence.load(SeqCst) == found.sequence {
+                return Pinned { sequence: found.sequence, time: found.time, slot: found.slot, late: best.is_none() };
+            }
+            self.pins[found.slot as usize].fetch_sub(1, SeqCst);
         }
-        self.low.fetch_max(until, Ordering::AcqRel);
-        // An exchange, not a load: see `admit`.
-        let records = self.head.fetch_add(0, Ordering::AcqRel);
-        // AcqRel pairs with the exchange in `admit`.
-        let _ = self.record(records - 1).time.compare_exchange(UNDECIDED, until + 1, Ordering::AcqRel, Ordering::Acquire);
-        records
     }
 
-    /// Marks times up to `until` as read where nobody admits meanwhile.
-    pub fn mark_read(&self, until: i64) {
-        self.low.fetch_max(until, Ordering::AcqRel);
+    /// Lets go of a pinned slot.
+    pub fn unpin(&self, slot: Slot) {
+        self.pins[slot as usize].fetch_sub(1, SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(channel: &Channel, sequence: u64, time: i64, value: u8) {
+        let slot = channel.free_slot().expect("a slot is free");
+        // SAFETY: the test is the only producer, and the slot is free.
+        unsafe { *channel.address(slot) = value };
+        channel.publish(sequence, time, slot);
     }
 
-    /// The tag of a record that stands, while the ring still has it.
-    pub fn time_at(&self, index: u64) -> Option<i64> {
-        let record = self.record(index);
-        if record.index.load(Ordering::Acquire) != index {
-            return None;
+    fn value(channel: &Channel, pinned: Pinned) -> u8 {
+        // SAFETY: the slot is pinned.
+        unsafe { channel.bytes(pinned.slot)[0] }
+    }
+
+    #[test]
+    fn before_the_first_sample_a_reader_sees_zeros() {
+        let channel = Channel::new(4, 2, 1).unwrap();
+        let pinned = channel.pin_at(100);
+        assert_eq!((pinned.sequence, value(&channel, pinned)), (0, 0));
+    }
+
+    #[test]
+    fn a_sample_is_seen_from_its_tag_on_and_not_before() {
+        let channel = Channel::new(1, 2, 2).unwrap();
+        put(&channel, 1, 10, 7);
+        put(&channel, 2, 20, 8);
+        assert_eq!(channel.pin_at(9).sequence, 0);
+        let at_ten = channel.pin_at(10);
+        assert_eq!((at_ten.sequence, value(&channel, at_ten)), (1, 7));
+        assert_eq!(channel.pin_at(19).sequence, 1);
+        assert_eq!(channel.pin_at(20).sequence, 2);
+    }
+
+    #[test]
+    fn a_pinned_slot_keeps_its_bytes_however_much_is_published() {
+        let channel = Channel::new(1, 1, 1).unwrap();
+        put(&channel, 1, 1, 42);
+        let pinned = channel.pin_at(1);
+        for sequence in 2..50 {
+            put(&channel, sequence, sequence as i64, sequence as u8);
         }
-        // Acquire pairs with the Release in `prepare`: a tag of a later record comes with a changed index.
-        let time = record.time.load(Ordering::Acquire);
-        (record.index.load(Ordering::Relaxed) == index).then_some(time)
+        assert_eq!(value(&channel, pinned), 42);
+        channel.unpin(pinned.slot);
     }
 
-    /// The full index of the newest of `records` records (modulo `RECORD_MODULUS`).
-    fn newest(&self, records: u64) -> u64 {
-        self.record(records.wrapping_sub(1)).index.load(Ordering::Acquire)
-    }
-
-    /// How many of the samples that stand have a tag up to `until`.
-    pub fn count_until(&self, records: u64, until: i64) -> u64 {
-        let newest = self.newest(records);
-        if newest == REWRITTEN {
-            return 0;
+    #[test]
+    fn a_reader_too_late_for_its_sample_takes_the_oldest_left_and_says_so() {
+        let channel = Channel::new(1, 1, 1).unwrap();
+        for sequence in 1..=5 {
+            put(&channel, sequence, sequence as i64 * 10, sequence as u8);
         }
-        let mut index = newest;
-        while index > 0 && self.time_at(index).is_some_and(|time| time > until) {
-            index -= 1;
-        }
-        index
-    }
-
-    /// Pins the newest sample with a tag up to `until`, or the oldest left; `None` asks for another try with fresh `records`.
-    ///
-    /// Real-time: walks back over the retained records at most.
-    pub fn try_pin(&self, records: u64, until: i64) -> Option<Pinned> {
-        self.try_pin_where(records, |record| record.time.load(Ordering::Acquire) <= until)
-    }
-
-    /// Pins the newest sample whose job number (plus one) is at most `jobs`, or the oldest left.
-    pub fn try_pin_job(&self, records: u64, jobs: u64) -> Option<Pinned> {
-        self.try_pin_where(records, |record| record.jobs.load(Ordering::Acquire) <= jobs)
-    }
-
-    fn try_pin_where(&self, records: u64, wanted: impl Fn(&Record) -> bool) -> Option<Pinned> {
-        let floor = self.floor.load(Ordering::Acquire);
-        let newest = self.newest(records);
-        if newest == REWRITTEN || newest < floor {
-            return None;
-        }
-        let mut index = newest;
-        let mut found = wanted(self.record(index));
-        while !found && index > floor {
-            index -= 1;
-            found = wanted(self.record(index));
-        }
-        let record = self.record(index);
-        // Acquire pairs with the Release in `prepare`: a field of a later record comes with a higher floor.
-        let pinned = Pinned {
-            slot: record.slot.load(Ordering::Acquire),
-            time: record.time.load(Ordering::Acquire),
-            jobs: record.jobs.load(Ordering::Acquire),
-            sequence: record.sequence.load(Ordering::Acquire),
-            late: !found,
-        };
-        // AcqRel pairs with `claim` (sees the claim, or prevents it) and `expose` (sees the floor).
-        let before = self.pins[pinned.slot as usize].fetch_add(1, Ordering::AcqRel);
-        if before & CLAIMED != 0 || self.floor.load(Ordering::Acquire) > index {
-            self.unpin(pinned.slot);
-            return None;
-        }
-        Some(pinned)
-    }
-
-    /// Gives a pin back.
-    pub fn unpin(&self, slot: u32) {
-        // Release pairs with the AcqRel in `claim`: the producer writes after the reader has read.
-        self.pins[slot as usize].fetch_sub(1, Ordering::Release);
-    }
-
-    /// Pins a claimed slot for the recorder; false where it holds as many as it may.
-    pub fn pin_for_recorder(&self, slot: u32) -> bool {
-        if self.recorder.load(Ordering::Relaxed) >= self.recorder_depth {
-            return false;
-        }
-        self.recorder.fetch_add(1, Ordering::Relaxed);
-        self.pins[slot as usize].fetch_add(1, Ordering::Relaxed);
-        true
-    }
-
-    /// Gives the recorder's pin back.
-    pub fn unpin_from_recorder(&self, slot: u32) {
-        self.unpin(slot);
-        // Release after the pin is gone: the producer never counts more free slots than there are.
-        self.recorder.fetch_sub(1, Ordering::Release);
-    }
-
-    pub fn slots(&self) -> usize {
-        self.pins.len()
+        let pinned = channel.pin_at(10);
+        assert!(pinned.late);
+        assert_eq!(pinned.sequence, 4);
     }
 }

@@ -101,7 +101,16 @@ impl Writer {
     }
 
     #[expect(clippy::too_many_arguments, reason = "the fields of one record")]
-    pub fn output(&mut self, task: u32, job: u64, channel: u32, sequence: u64, time: i64, bytes: &[u8], chain: &[u8; 32]) {
+    pub fn output(
+        &mut self,
+        task: u32,
+        job: u64,
+        channel: u32,
+        sequence: u64,
+        time: i64,
+        bytes: &[u8],
+        chain: &[u8; 32],
+    ) {
         self.record(OUTPUT, |out| {
             put32(out, task);
             put64(out, job);
@@ -217,7 +226,8 @@ impl<'a> Fields<'a> {
     }
     pub fn bytes(&mut self) -> Result<&'a [u8], ExecutiveError> {
         let length = self.u32()? as usize;
-        let field = self.bytes.get(self.at..).and_then(|rest| rest.get(..length)).ok_or(ExecutiveError::Records(self.at))?;
+        let field =
+            self.bytes.get(self.at..).and_then(|rest| rest.get(..length)).ok_or(ExecutiveError::Records(self.at))?;
         self.at += length;
         Ok(field)
     }

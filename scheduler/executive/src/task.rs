@@ -39,7 +39,9 @@ impl Task {
         let row = table.tasks[id].clone();
         let channels = row.read_channels();
         let (input_sizes, output_sizes) = job.sizes();
-        let wrong = |what: &str| Err(ExecutiveError::Table(format!("the {what} of task \"{}\" do not fit its program", row.name)));
+        let wrong = |what: &str| {
+            Err(ExecutiveError::Table(format!("the {what} of task \"{}\" do not fit its program", row.name)))
+        };
         let fields: Vec<_> = row.inputs.iter().map(|port| &table.channels[port.channel].fields[port.field]).collect();
         if fields.iter().map(|field| field.bytes).ne(input_sizes.iter().copied()) {
             return wrong("inputs");
@@ -52,7 +54,9 @@ impl Task {
             .inputs
             .iter()
             .zip(&fields)
-            .map(|(port, field)| (channels.iter().position(|channel| *channel == port.channel).unwrap_or(0), field.offset))
+            .map(|(port, field)| {
+                (channels.iter().position(|channel| *channel == port.channel).unwrap_or(0), field.offset)
+            })
             .collect();
         Ok(Self {
             id: id as u32,
@@ -71,7 +75,7 @@ impl Task {
     /// How much longer a job takes on purpose.
     pub fn stall_of(&self, job: u64) -> Option<i64> {
         let stall = self.stall?;
-        (stall.every > 0 && (job + 1) % stall.every == 0).then_some(stall.duration_ns)
+        (stall.every > 0 && (job + 1).is_multiple_of(stall.every)).then_some(stall.duration_ns)
     }
 
     /// Runs the job on pinned inputs into `slot` and commits its states.

@@ -116,7 +116,9 @@ impl VirtualExecutive {
     /// Returns the sample's sequence number. Time may not lie before what has been processed.
     pub fn admit(&mut self, channel: usize, time: i64, raw: &[u8], slot: Vec<u8>) -> Result<u64, ExecutiveError> {
         let wrong = |reason: String| Err(ExecutiveError::Admission(reason));
-        let Some(row) = self.table.channels.get(channel) else { return wrong(format!("there is no channel {channel}")) };
+        let Some(row) = self.table.channels.get(channel) else {
+            return wrong(format!("there is no channel {channel}"));
+        };
         if row.source != Source::External {
             return wrong(format!("channel \"{}\" is written by a task", row.name));
         }
@@ -190,7 +192,9 @@ impl VirtualExecutive {
     /// A sample stands on `channel`: tasks that it triggers are released, or not yet.
     fn arrival(&mut self, time: i64, channel: usize) {
         for task in 0..self.tasks.len() {
-            let Trigger::Arrival { channel: trigger, min_interval_ns, early } = self.table.tasks[task].trigger else { continue };
+            let Trigger::Arrival { channel: trigger, min_interval_ns, early } = self.table.tasks[task].trigger else {
+                continue;
+            };
             if trigger != channel {
                 continue;
             }
@@ -256,7 +260,8 @@ impl VirtualExecutive {
             return Ok(());
         }
 
-        let views: Vec<(Pinned, bool)> = self.tasks[task].channels.iter().map(|channel| self.pin(*channel, time)).collect();
+        let views: Vec<(Pinned, bool)> =
+            self.tasks[task].channels.iter().map(|channel| self.pin(*channel, time)).collect();
         let pinned: Vec<Pinned> = views.iter().map(|(pinned, _)| *pinned).collect();
         let pins: Vec<Pin> = self.tasks[task]
             .channels
