@@ -63,7 +63,12 @@ export function leavesOf(type: string, prefix = ""): Leaf[] {
     const isArray = field.isArray === true;
     if (field.isComplex === true && !isArray) return leavesOf(field.type, `${path}.`);
     if ((field.type === "time" || field.type === "duration") && !isArray) {
-      const part = (name: string, type: string): Leaf => ({ path: `${path}.${name}`, type, isArray: false, arrayLength: undefined });
+      const part = (name: string, type: string): Leaf => ({
+        path: `${path}.${name}`,
+        type,
+        isArray: false,
+        arrayLength: undefined,
+      });
       return [part("sec", "int32"), part("nanosec", "uint32")];
     }
     return [{ path, type: field.type, isArray, arrayLength: field.arrayLength }];

@@ -60,7 +60,10 @@ export function definitionsOf(type: string): MessageDefinition[] {
 }
 
 /** Types that the parser has names of its own for. */
-const wireName: { readonly [type: string]: string } = { time: "builtin_interfaces/Time", duration: "builtin_interfaces/Duration" };
+const wireName: { readonly [type: string]: string } = {
+  time: "builtin_interfaces/Time",
+  duration: "builtin_interfaces/Duration",
+};
 
 /** The definition as text, dependencies included, in the form of a `ros2msg` schema. */
 export function schemaText(type: string): string {

@@ -1,4 +1,6 @@
 // The simulation's door: worlds, runs in virtual time, recordings, replay and comparison.
+
+export { definitionsOf } from "../nodes/index.ts";
 export { type ApplicationDescription, applicationDescription } from "./application.ts";
 export { type Difference, firstDifference } from "./compare.ts";
 export { type Pin, parseEvents, type RunEvent, type SkipReason } from "./events.ts";

@@ -66,7 +66,11 @@ const dash = { painted: 3, period: 9 };
 function brightness(s: number, offset: number, halfLane: number, seed: number): number {
   const texture = hash(Math.floor(s * 8), Math.floor(offset * 8), seed) - 0.5;
   // Trees throw shadows across the road now and then.
-  const shadow = hash(Math.floor(s / 7), 0, seed ^ 0x51ed) < 0.25 && hash(Math.floor(s * 1.5), Math.floor(offset * 1.2), seed ^ 0x77) < 0.7 ? 0.55 : 1;
+  const shadow =
+    hash(Math.floor(s / 7), 0, seed ^ 0x51ed) < 0.25 &&
+    hash(Math.floor(s * 1.5), Math.floor(offset * 1.2), seed ^ 0x77) < 0.7
+      ? 0.55
+      : 1;
   const onLeft = Math.abs(offset - halfLane) < lineHalf;
   const onRight = Math.abs(offset + halfLane) < lineHalf;
   const painted = onRight || (onLeft && s % dash.period < dash.painted);

@@ -18,6 +18,11 @@ export const laneKeeper = trace(
     previous.set(steering);
     return { steeringAngle: steering, speed: confidence.mul(0).add(10) };
   },
-  { offset: tensor("f32", []), heading: tensor("f32", []), curvature: tensor("f32", []), confidence: tensor("f32", []) },
+  {
+    offset: tensor("f32", []),
+    heading: tensor("f32", []),
+    curvature: tensor("f32", []),
+    confidence: tensor("f32", []),
+  },
   { name: "laneKeeper" },
 );

@@ -1,5 +1,5 @@
 // The lane finder: bird's-eye view by grid sampling, edge filter by convolution, column histograms, weighted least squares.
-import { constant, conv2d, gridSample, iota, tensor, trace, type Tensor } from "isochron";
+import { constant, conv2d, gridSample, iota, type Tensor, tensor, trace } from "isochron";
 import { camera, pixelOf } from "./camera.ts";
 
 /** The bird's-eye view: rows from far to near, columns from left to right, in metres of the camera's frame. */
@@ -45,15 +45,23 @@ export const laneFinder = trace(
       .sub(120)
       .relu();
 
-    const left = iota("f32", [1, bird.columns]).mul((-2 * bird.side) / (bird.columns - 1)).add(bird.side);
-    const ahead = iota("f32", [bird.rows, 1], 0).mul(-(bird.far - bird.near) / (bird.rows - 1)).add(bird.far);
+    const left = iota("f32", [1, bird.columns])
+      .mul((-2 * bird.side) / (bird.columns - 1))
+      .add(bird.side);
+    const ahead = iota("f32", [bird.rows, 1], 0)
+      .mul(-(bird.far - bird.near) / (bird.rows - 1))
+      .add(bird.far);
 
     // Where the line's foot is: the best-voted column of each side, among the near rows.
     const near = edges.slice([bird.rows - 20, bird.rows]).sum([0], { keepDims: true });
     const lineAt = (expected: number): Tensor<"f32"> => {
       const distance = left.sub(expected).div(1.1);
       const weight = near.mul(distance.mul(distance).neg().exp());
-      return weight.mul(left).sum().add(expected * 50).div(weight.sum().add(50));
+      return weight
+        .mul(left)
+        .sum()
+        .add(expected * 50)
+        .div(weight.sum().add(50));
     };
 
     // Weighted least squares of a parabola through the ridge points around each line's foot, both lines sharing a shape.
@@ -84,7 +92,10 @@ export const laneFinder = trace(
     const determinant = (m: readonly (readonly Tensor<"f32">[])[]): Tensor<"f32"> => {
       const [p, q, r] = m as [Tensor<"f32">[], Tensor<"f32">[], Tensor<"f32">[]];
       const minor = (i: number, j: number) => q[i]!.mul(r[j]!).sub(q[j]!.mul(r[i]!));
-      return p[0]!.mul(minor(1, 2)).sub(p[1]!.mul(minor(0, 2))).add(p[2]!.mul(minor(0, 1)));
+      return p[0]!
+        .mul(minor(1, 2))
+        .sub(p[1]!.mul(minor(0, 2)))
+        .add(p[2]!.mul(minor(0, 1)));
     };
     const matrix = [
       [s0, s1, s2],
@@ -107,4 +118,3 @@ export const laneFinder = trace(
   { image: tensor("u8", [camera.height, camera.width]) },
   { name: "laneFinder" },
 );
-

@@ -78,7 +78,8 @@ export class Road {
       const rounded = Math.round(s / spacing) * spacing;
       s = Math.max(0, rounded + along);
       if (Math.abs(along) < spacing) {
-        const offset = -dx * Math.sin(point.heading) + dy * Math.cos(point.heading) - (point.curvature * along * along) / 2;
+        const offset =
+          -dx * Math.sin(point.heading) + dy * Math.cos(point.heading) - (point.curvature * along * along) / 2;
         return { s, offset };
       }
     }

@@ -55,7 +55,9 @@ export function roadWorld({ seed = 1, blind = false, onFrame }: RoadWorldOptions
       worst = Math.max(worst, Math.abs(place.offset));
       leftRoad ||= Math.abs(place.offset) > roadEdge;
       if (timeNs % framePeriodNs !== 0) return;
-      const pixels = blind ? new Uint8Array(camera.width * camera.height).fill(128) : render(road, { x, y, heading, s }, frames, seed);
+      const pixels = blind
+        ? new Uint8Array(camera.width * camera.height).fill(128)
+        : render(road, { x, y, heading, s }, frames, seed);
       onFrame?.(timeNs, pixels);
       frames++;
       io.publish("/camera/image", {

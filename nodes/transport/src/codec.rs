@@ -410,7 +410,7 @@ mod tests {
     #[test]
     fn a_wrong_value_names_the_field_and_both_values() {
         let bytes = EncodePlan::parse(&ENCODE.replace("mono8", "rgb8")).unwrap().encode(&slot(), 0).unwrap();
-        let error = DecodePlan::parse(DECODE).unwrap().decode(&bytes, &mut vec![0; 68]).unwrap_err();
+        let error = DecodePlan::parse(DECODE).unwrap().decode(&bytes, &mut [0; 68]).unwrap_err();
         assert!(
             error
                 .to_string()
