@@ -30,6 +30,76 @@ const halfLane = 1.75;
 /** Row of the image where the region of interest begins. */
 const firstRow = 44;
 
+/** How far from the lane's sides and how far ahead, metres, an edge still counts: from near and wide to far and narrow. */
+const passes = [
+  { width: 0.9, reach: 9 },
+  { width: 0.6, reach: 13 },
+  { width: 0.45, reach: 18 },
+] as const;
+
+/** The lane's centre: offset + slope·z + bend·z², z metres ahead; the weight of the edges that voted. */
+interface Lane {
+  readonly offset: Tensor<"f32">;
+  readonly slope: Tensor<"f32">;
+  readonly bend: Tensor<"f32">;
+  readonly votes: Tensor<"f32">;
+}
+
+type Matrix = readonly (readonly [Tensor<"f32">, Tensor<"f32">, Tensor<"f32">])[];
+
+const determinant = (m: Matrix): Tensor<"f32"> => {
+  const [p, q, r] = m as [Matrix[number], Matrix[number], Matrix[number]];
+  const minor = (i: 0 | 1 | 2, j: 0 | 1 | 2) => q[i].mul(r[j]).sub(q[j].mul(r[i]));
+  return p[0]
+    .mul(minor(1, 2))
+    .sub(p[1].mul(minor(0, 2)))
+    .add(p[2].mul(minor(0, 1)));
+};
+
+/** Metres by which distances ahead are divided, so that the sums are of one size. */
+const unit = 10;
+
+/** Weighted least squares of one parabola through the edges near both sides of a lane, which share its shape. */
+function fitLane(edges: Tensor<"f32">, left: Tensor<"f32">, ahead: Tensor<"f32">, guess: Lane, width: number): Lane {
+  const z = ahead.div(unit);
+  const centre = guess.offset.add(guess.slope.mul(ahead)).add(guess.bend.mul(ahead.mul(ahead)));
+  const sides = [halfLane, -halfLane].map((side) => {
+    const lateral = left.sub(side).broadcastTo([bird.rows, bird.columns]);
+    const gate = lateral.sub(centre).div(width);
+    const weight = edges.mul(gate.mul(gate).neg().exp());
+    return { votes: weight.sum([1], { keepDims: true }), lateral: weight.mul(lateral).sum([1], { keepDims: true }) };
+  });
+  const [a, b] = sides as [(typeof sides)[number], (typeof sides)[number]];
+  const votes = a.votes.add(b.votes);
+  const lateral = a.lateral.add(b.lateral);
+  const powers = [votes];
+  const targets = [lateral];
+  for (let power = 1; power <= 4; power++) powers.push(powers[power - 1]!.mul(z));
+  for (let power = 1; power <= 2; power++) targets.push(targets[power - 1]!.mul(z));
+  const [s0, s1, s2, s3, s4] = powers.map((each) => each.sum()) as [
+    Tensor<"f32">,
+    Tensor<"f32">,
+    Tensor<"f32">,
+    Tensor<"f32">,
+    Tensor<"f32">,
+  ];
+  const t = targets.map((each) => each.sum());
+  // Ridge regression: a little weight on "straight ahead" keeps the system solvable when nothing is seen.
+  const matrix: Matrix = [
+    [s0.add(100), s1, s2],
+    [s1, s2.add(100), s3],
+    [s2, s3, s4.add(300)],
+  ];
+  const whole = determinant(matrix);
+  const solve = (column: 0 | 1 | 2): Tensor<"f32"> => {
+    const replaced = matrix.map(
+      (row, at) => row.map((each, c) => (c === column ? t[at]! : each)) as unknown as Matrix[number],
+    );
+    return determinant(replaced).div(whole);
+  };
+  return { offset: solve(0), slope: solve(1).div(unit), bend: solve(2).div(unit ** 2), votes: s0 };
+}
+
 /**
  * Finds the lane: image u8[120,160] → offset of the lane's centre to the left at the camera (m), its heading to the left
  * (rad), its curvature (1/m), and the confidence 0 to 1.
@@ -52,10 +122,10 @@ export const laneFinder = trace(
       .mul(-(bird.far - bird.near) / (bird.rows - 1))
       .add(bird.far);
 
-    // Where the line's foot is: the best-voted column of each side, among the near rows.
+    // Where each line's foot is: the best-voted column near where it is expected, over the near rows.
     const near = edges.slice([bird.rows - 20, bird.rows]).sum([0], { keepDims: true });
-    const lineAt = (expected: number): Tensor<"f32"> => {
-      const distance = left.sub(expected).div(1.1);
+    const footAt = (expected: number): Tensor<"f32"> => {
+      const distance = left.sub(expected).div(1.2);
       const weight = near.mul(distance.mul(distance).neg().exp());
       return weight
         .mul(left)
@@ -63,56 +133,19 @@ export const laneFinder = trace(
         .add(expected * 50)
         .div(weight.sum().add(50));
     };
+    const start = footAt(halfLane).add(footAt(-halfLane)).mul(0.5);
 
-    // Weighted least squares of a parabola through the ridge points around each line's foot, both lines sharing a shape.
-    const sums = [halfLane, -halfLane].map((side) => {
-      const foot = lineAt(side);
-      const shifted = left.sub(side).broadcastTo([bird.rows, bird.columns]);
-      const gate = shifted.sub(foot.sub(side)).div(ahead.mul(0.035).add(0.45));
-      const weight = edges.mul(gate.mul(gate).neg().exp());
-      const z = ahead.div(10);
-      const moment = (power: number, value?: Tensor<"f32">): Tensor<"f32"> => {
-        let term = value ? weight.mul(value) : weight;
-        for (let i = 0; i < power; i++) term = term.mul(z);
-        return term.sum();
-      };
-      return {
-        s: [0, 1, 2, 3, 4].map((power) => moment(power)),
-        t: [0, 1, 2].map((power) => moment(power, shifted)),
-      };
-    });
-    const [a, b] = sums;
-    const s = a!.s.map((each, at) => each.add(b!.s[at]!));
-    const t = a!.t.map((each, at) => each.add(b!.t[at]!));
-    // Ridge regression keeps the system solvable when nothing is seen.
-    const s0 = s[0]!.add(200);
-    const s2 = s[2]!.add(200);
-    const s4 = s[4]!.add(900);
-    const [s1, s3] = [s[1]!, s[3]!];
-    const determinant = (m: readonly (readonly Tensor<"f32">[])[]): Tensor<"f32"> => {
-      const [p, q, r] = m as [Tensor<"f32">[], Tensor<"f32">[], Tensor<"f32">[]];
-      const minor = (i: number, j: number) => q[i]!.mul(r[j]!).sub(q[j]!.mul(r[i]!));
-      return p[0]!
-        .mul(minor(1, 2))
-        .sub(p[1]!.mul(minor(0, 2)))
-        .add(p[2]!.mul(minor(0, 1)));
-    };
-    const matrix = [
-      [s0, s1, s2],
-      [s1, s2, s3],
-      [s2, s3, s4],
-    ];
-    const whole = determinant(matrix);
-    const solve = (column: number) =>
-      determinant(matrix.map((row, at) => row.map((each, c) => (c === column ? t[at]! : each)))).div(whole);
-    const offset = solve(0);
-    const slope = solve(1).div(10);
-    const bend = solve(2).div(100);
+    let lane: Lane = { offset: start, slope: constant(0, "f32"), bend: constant(0, "f32"), votes: constant(0, "f32") };
+    for (const { width, reach } of passes) {
+      const distance = ahead.div(reach);
+      const seen = edges.mul(distance.mul(distance).neg().exp());
+      lane = fitLane(seen, left, ahead, lane, width);
+    }
     return {
-      offset,
-      heading: slope.atan(),
-      curvature: bend.mul(2),
-      confidence: s[0]!.div(s[0]!.add(4000)),
+      offset: lane.offset,
+      heading: lane.slope.atan(),
+      curvature: lane.bend.mul(2),
+      confidence: lane.votes.div(lane.votes.add(4000)),
     };
   },
   { image: tensor("u8", [camera.height, camera.width]) },
