@@ -21,12 +21,20 @@ module.exports = {
   forbidden: [
     ...upward,
     ...doors,
-    { name: "no-cycles", severity: "error", from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } } },
+    {
+      name: "no-cycles",
+      severity: "error",
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+    },
     { name: "everything-resolves", severity: "error", from: {}, to: { couldNotResolve: true } },
     {
       name: "no-development-packages-in-the-product",
       severity: "error",
-      from: { path: "^(kernels|runtime|scheduler|nodes|sim|launch)/", pathNot: "\\.test\\.ts$|/testing/|^launch/(setup|pack|build)/|\\.long\\.ts$" },
+      from: {
+        path: "^(kernels|runtime|scheduler|nodes|sim|launch)/",
+        pathNot: "\\.test\\.ts$|/testing/|^launch/(setup|pack|build)/|\\.long\\.ts$",
+      },
       to: { dependencyTypes: ["npm-dev"], dependencyTypesNot: ["type-only"] },
     },
   ],

@@ -41,7 +41,7 @@ export async function importApplication(path: string): Promise<Application> {
 }
 
 /** Where compiled modules are kept between runs: beside the project, unless ISOCHRON_CACHE says otherwise. */
-export const cacheDirectory = (): string => process.env["ISOCHRON_CACHE"] ?? join(process.cwd(), ".cache", "isochron");
+export const cacheDirectory = (): string => process.env.ISOCHRON_CACHE ?? join(process.cwd(), ".cache", "isochron");
 
 /** Loads an application; one in source form is compiled for `targets`. */
 export async function loadApplication(

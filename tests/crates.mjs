@@ -5,7 +5,10 @@ import { relative } from "node:path";
 const layers = ["kernels", "runtime", "scheduler", "nodes", "sim", "launch"];
 
 const metadata = JSON.parse(
-  execFileSync("cargo", ["metadata", "--format-version", "1", "--no-deps", "--locked"], { encoding: "utf8", maxBuffer: 1 << 26 }),
+  execFileSync("cargo", ["metadata", "--format-version", "1", "--no-deps", "--locked"], {
+    encoding: "utf8",
+    maxBuffer: 1 << 26,
+  }),
 );
 const layerOf = new Map(
   metadata.packages.map((each) => [each.name, relative(metadata.workspace_root, each.manifest_path).split("/")[0]]),
@@ -15,7 +18,10 @@ const broken = metadata.packages.flatMap((each) =>
   each.dependencies
     .filter((dependency) => layerOf.has(dependency.name))
     .filter((dependency) => layers.indexOf(layerOf.get(dependency.name)) >= layers.indexOf(layerOf.get(each.name)))
-    .map((dependency) => `${each.name} (${layerOf.get(each.name)}) depends on ${dependency.name} (${layerOf.get(dependency.name)})`),
+    .map(
+      (dependency) =>
+        `${each.name} (${layerOf.get(each.name)}) depends on ${dependency.name} (${layerOf.get(dependency.name)})`,
+    ),
 );
 
 if (layerOf.size < 5) throw new Error(`cargo metadata names only ${layerOf.size} crates of this workspace`);

@@ -4,7 +4,13 @@ import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { checkFeatures } from "./features.mjs";
 
 const report = "out/test/vitest.json";
-const crates = ["isochron-codegen", "isochron-engine", "isochron-executive", "isochron-transport", "isochron-addon"].flatMap((name) => ["-p", name]);
+const crates = [
+  "isochron-codegen",
+  "isochron-engine",
+  "isochron-executive",
+  "isochron-transport",
+  "isochron-addon",
+].flatMap((name) => ["-p", name]);
 
 /** Runs one command with its output shown; returns its exit code and what it wrote. */
 const run = (title, command, args, env = {}) =>
@@ -19,7 +25,9 @@ const run = (title, command, args, env = {}) =>
     });
     child.on("error", (error) => resolve({ title, code: 1, output: String(error) }));
     child.on("close", (code) => {
-      process.stdout.write(`── ${title}: ${code === 0 ? "ok" : "FAILED"} in ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
+      process.stdout.write(
+        `── ${title}: ${code === 0 ? "ok" : "FAILED"} in ${((Date.now() - started) / 1000).toFixed(1)} s\n`,
+      );
       resolve({ title, code: code ?? 1, output });
     });
   });
@@ -32,7 +40,11 @@ rmSync(report, { force: true });
 const checks = [
   ["biome", bin("biome"), ["check", "--error-on-warnings", "."]],
   ["TypeScript", bin("tsc"), ["--noEmit"]],
-  ["folder rule", bin("depcruise"), ["--config", ".dependency-cruiser.cjs", "kernels", "runtime", "scheduler", "nodes", "sim", "launch", "examples"]],
+  [
+    "folder rule",
+    bin("depcruise"),
+    ["--config", ".dependency-cruiser.cjs", "kernels", "runtime", "scheduler", "nodes", "sim", "launch", "examples"],
+  ],
   ["folder rule of crates", process.execPath, ["tests/crates.mjs"]],
   ["rustfmt", "cargo", ["fmt", "--all", "--check"]],
   ["clippy", "cargo", ["clippy", "--locked", "--quiet", "--all-targets", ...crates, "--", "-D", "warnings"]],
@@ -40,13 +52,28 @@ const checks = [
 
 const results = [];
 for (const [title, command, args] of checks) results.push(await run(title, command, args));
-const cargo = await run("Rust tests", "cargo", ["test", "--locked", "--quiet", "--no-fail-fast", ...crates, "--", "--format=pretty"]);
-const vitest = await run("TypeScript tests", bin("vitest"), ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`]);
+const cargo = await run("Rust tests", "cargo", [
+  "test",
+  "--locked",
+  "--quiet",
+  "--no-fail-fast",
+  ...crates,
+  "--",
+  "--format=pretty",
+]);
+const vitest = await run("TypeScript tests", bin("vitest"), [
+  "run",
+  "--reporter=default",
+  "--reporter=json",
+  `--outputFile.json=${report}`,
+]);
 
-const rustTests = [...cargo.output.matchAll(/^test (.+?)(?: - should panic)? \.\.\. (ok|FAILED|ignored)/gm)].map((match) => ({
-  name: match[1],
-  status: match[2] === "ok" ? "passed" : match[2] === "ignored" ? "skipped" : "failed",
-}));
+const rustTests = [...cargo.output.matchAll(/^test (.+?)(?: - should panic)? \.\.\. (ok|FAILED|ignored)/gm)].map(
+  (match) => ({
+    name: match[1],
+    status: match[2] === "ok" ? "passed" : match[2] === "ignored" ? "skipped" : "failed",
+  }),
+);
 const readReport = () => {
   try {
     return JSON.parse(readFileSync(report, "utf8"));
@@ -71,5 +98,7 @@ const count = (status) => all.filter((each) => each.status === status).length;
 const broken = [...results, cargo, vitest].filter((each) => each.code !== 0).map((each) => each.title);
 if (features.problems.length > 0) broken.push("FEATURES.md");
 if (broken.length > 0) process.stdout.write(`\nFAILED: ${broken.join(", ")}\n`);
-process.stdout.write(`\n${count("passed")} passed, ${count("failed") + (broken.length > 0 && count("failed") === 0 ? broken.length : 0)} failed, ${count("skipped")} skipped\n`);
+process.stdout.write(
+  `\n${count("passed")} passed, ${count("failed") + (broken.length > 0 && count("failed") === 0 ? broken.length : 0)} failed, ${count("skipped")} skipped\n`,
+);
 process.exit(broken.length > 0 || count("passed") === 0 ? 1 : 0);

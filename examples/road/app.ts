@@ -23,5 +23,5 @@ export default application("road", (app) => {
   });
   app.output("/cmd/steering", "ackermann_msgs/msg/AckermannDriveStamped", steer.outputs);
   app.chain("camera to steering", [frame, lane, steer], { budget: "60ms" });
-  app.world(() => roadWorld({ seed: Number(process.env["ROAD_SEED"] ?? 1), blind: process.env["ROAD_BLIND"] === "1" }));
+  app.world(() => roadWorld({ seed: Number(process.env.ROAD_SEED ?? 1), blind: process.env.ROAD_BLIND === "1" }));
 });

@@ -1,10 +1,6 @@
 // Generated kernels equal their declared numeric plan bit for bit, under the schedule of every target.
 import { describe, expect, it } from "vitest";
 import { fma, mul, sub } from "../loop/build.ts";
-import { broadcasted, elementsOf, permuted, type Source, sliced, view } from "./access.ts";
-import { convolutionKernel, matmulKernel } from "./contract.ts";
-import { mapKernel, whole } from "./map.ts";
-import { multiplying, reduceKernel, reducers, reducing } from "./reduce.ts";
 import {
   element,
   expectEverySchedule,
@@ -14,7 +10,11 @@ import {
   parameter,
   reducedByPlan,
   values,
-} from "./reference.ts";
+} from "../testing/generator-reference.ts";
+import { broadcasted, elementsOf, permuted, type Source, sliced, view } from "./access.ts";
+import { convolutionKernel, matmulKernel } from "./contract.ts";
+import { mapKernel, whole } from "./map.ts";
+import { multiplying, reduceKernel, reducers, reducing } from "./reduce.ts";
 import { bilinear, coordinate } from "./sample.ts";
 
 const shapes = [[], [1], [15], [16], [17], [33], [3, 33], [2, 1, 17], [5, 3, 1]];
