@@ -177,7 +177,7 @@ impl DecodePlan {
                 }
                 DecodeStep::Scalar { from, to, offset, path } => {
                     let value = reader.primitive(*from, path)?;
-                    store(*to, convert(value, *to), &mut slot[*offset..*offset + to.bytes()]);
+                    store(*to, value, &mut slot[*offset..*offset + to.bytes()]);
                 }
             }
         }
@@ -192,26 +192,41 @@ enum Number {
     Real(f64),
 }
 
-fn convert(value: Number, to: Primitive) -> Number {
-    match (value, to) {
-        (Number::Whole(whole), Primitive::F32 | Primitive::F64) => Number::Real(whole as f64),
-        (Number::Real(real), Primitive::F32 | Primitive::F64) => Number::Real(real),
-        (Number::Real(real), _) => Number::Whole(real as i128),
-        (whole, _) => whole,
+impl Number {
+    fn real(self) -> f64 {
+        match self {
+            Self::Whole(whole) => whole as f64,
+            Self::Real(real) => real,
+        }
+    }
+
+    /// As a whole number of kind `to`: reals saturate and NaN becomes 0, as Rust's `as` has it.
+    fn whole(self, to: Primitive) -> i128 {
+        let real = match self {
+            Self::Whole(whole) => return whole,
+            Self::Real(real) => real,
+        };
+        match to {
+            Primitive::Bool => i128::from(real != 0.0),
+            Primitive::U8 => i128::from(real as u8),
+            Primitive::I8 => i128::from(real as i8),
+            Primitive::U16 => i128::from(real as u16),
+            Primitive::I16 => i128::from(real as i16),
+            Primitive::U32 => i128::from(real as u32),
+            Primitive::I32 => i128::from(real as i32),
+            Primitive::U64 => i128::from(real as u64),
+            Primitive::I64 | Primitive::F32 | Primitive::F64 => i128::from(real as i64),
+        }
     }
 }
 
-/// Writes a number little-endian; reals to whole numbers saturate, whole numbers wrap.
+/// Writes a number as kind `to`, little-endian; of whole numbers that are too long the low bytes stay.
 fn store(to: Primitive, value: Number, out: &mut [u8]) {
-    let (whole, real) = match value {
-        Number::Whole(whole) => (whole, whole as f64),
-        Number::Real(real) => (real as i128, real),
-    };
     match to {
-        Primitive::F32 => out.copy_from_slice(&(real as f32).to_le_bytes()),
-        Primitive::F64 => out.copy_from_slice(&real.to_le_bytes()),
-        Primitive::Bool => out[0] = u8::from(whole != 0),
-        _ => out.copy_from_slice(&whole.to_le_bytes()[..out.len()]),
+        Primitive::F32 => out.copy_from_slice(&(value.real() as f32).to_le_bytes()),
+        Primitive::F64 => out.copy_from_slice(&value.real().to_le_bytes()),
+        Primitive::Bool => out[0] = u8::from(value.whole(to) != 0),
+        _ => out.copy_from_slice(&value.whole(to).to_le_bytes()[..out.len()]),
     }
 }
 
@@ -327,9 +342,7 @@ impl EncodePlan {
                     put(&mut out, Primitive::I32, Number::Whole(seconds.into()));
                     put(&mut out, Primitive::U32, Number::Whole(stamp_ns.rem_euclid(1_000_000_000).into()));
                 }
-                EncodeStep::Constant { r#type, value } => {
-                    put(&mut out, *r#type, convert(Number::Real(*value), *r#type))
-                }
+                EncodeStep::Constant { r#type, value } => put(&mut out, *r#type, Number::Real(*value)),
                 EncodeStep::String { value } => {
                     put(&mut out, Primitive::U32, Number::Whole(value.len() as i128 + 1));
                     out.extend_from_slice(value.as_bytes());
@@ -338,7 +351,7 @@ impl EncodePlan {
                 EncodeStep::Scalar { from, to, offset } => {
                     let mut bytes = [0; 8];
                     bytes[..from.bytes()].copy_from_slice(&slot[*offset..*offset + from.bytes()]);
-                    put(&mut out, *to, convert(fetch(*from, bytes), *to));
+                    put(&mut out, *to, fetch(*from, bytes));
                 }
                 EncodeStep::Bytes { count, offset } => {
                     put(&mut out, Primitive::U32, Number::Whole(*count as i128));
