@@ -91,14 +91,14 @@ const checkPaths = (type: string, leaves: readonly Leaf[], rules: Readonly<Recor
   for (const path of Object.keys(rules)) if (!paths.includes(path)) throw unknownPath(type, paths, path);
 };
 
-const unsupported = (type: string, leaf: Leaf): IsochronError =>
-  new IsochronError(
+const unsupported = (type: string, leaf: Leaf): IsochronError => {
+  const array = leaf.isArray ? `[${leaf.arrayLength ?? ""}]` : "";
+  return new IsochronError(
     "message/unsupported-field",
-    `${fullTypeName(type)}.${leaf.path} is ${leaf.type}[], which a codec plan cannot pass yet`,
-    {
-      help: "choose a message whose fields before the last that you need are numbers, strings or byte arrays",
-    },
+    `${fullTypeName(type)}.${leaf.path} is ${leaf.type}${array}, which a codec plan does not carry`,
+    { help: "choose a message whose fields, up to the last that you need, are numbers, strings or byte arrays" },
   );
+};
 
 /** A plan that reads the named leaves; the steps end with the last leaf that is needed. */
 export function makeDecodePlan(
@@ -121,6 +121,7 @@ export function makeDecodePlan(
     }
     if (leaf.type === "string") {
       if (rule?.kind === "expect") return [{ op: "expectString", value: String(rule.value), path }];
+      if (rule) throw unsupported(type, leaf);
       return [{ op: "skipString", path }];
     }
     if (!dtype) throw unsupported(type, leaf);
@@ -153,11 +154,14 @@ export function makeEncodePlan(
     if (leaf.path === "header.stamp.nanosec") return [];
     if (leaf.isArray) {
       if (rule?.kind === "bytes" && dtype === "u8") return [{ op: "bytes", count: rule.count, offset: rule.offset }];
-      if (rule || leaf.arrayLength !== undefined) throw unsupported(type, leaf);
-      return [{ op: "constant", type: "u32", value: 0 }];
+      if (rule) throw unsupported(type, leaf);
+      if (leaf.arrayLength === undefined) return [{ op: "constant", type: "u32", value: 0 }];
+      if (!dtype) throw unsupported(type, leaf);
+      return Array.from({ length: leaf.arrayLength }, () => ({ op: "constant", type: dtype, value: 0 }));
     }
-    if (leaf.type === "string") return [{ op: "string", value: rule?.kind === "constant" ? String(rule.value) : "" }];
-    if (!dtype) throw unsupported(type, leaf);
+    if (leaf.type === "string" && (!rule || rule.kind === "constant"))
+      return [{ op: "string", value: String(rule?.value ?? "") }];
+    if (!dtype || rule?.kind === "bytes") throw unsupported(type, leaf);
     if (rule?.kind === "scalar") return [{ op: "scalar", from: rule.dtype, to: dtype, offset: rule.offset }];
     return [{ op: "constant", type: dtype, value: rule?.kind === "constant" ? Number(rule.value) : 0 }];
   });

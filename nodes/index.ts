@@ -1,4 +1,5 @@
-// The nodes' door: messages, and the codec plans between them and tensors.
+// The nodes' door: messages, the codec plans between them and tensors, and transports.
 export { type DecodePlan, decodePlan, type EncodePlan, encodePlan, leavesOf, printPlan } from "./codec-plan.ts";
 export { definitionsOf, fullTypeName, schemaText } from "./definitions.ts";
+export { InProcessTransport, type Transport } from "./in-process.ts";
 export { type InputMessage, image, numbers, outputPlan, type PlacedField } from "./messages.ts";
