@@ -3,6 +3,7 @@
 use isochron_engine::{Artifact, Instance, Program};
 use isochron_executive::authority::Authority;
 use isochron_executive::job::Job;
+use isochron_executive::live::{LiveExecutive, ThreadHooks};
 use isochron_executive::table::{OnOverrun, Table};
 use isochron_executive::task::Stall;
 use isochron_executive::{VirtualExecutive, records};
@@ -35,6 +36,20 @@ pub struct ExecutiveOptions {
     pub keyframe_every_ns: Option<i64>,
     /// The target whose code runs instead of the best for this machine.
     pub target: Option<String>,
+    /// Real clock and threads instead of virtual time.
+    pub live: Option<bool>,
+    /// Live runs: ask for SCHED_FIFO.
+    pub realtime: Option<bool>,
+}
+
+/// A real-time thread; the policy is read back, not assumed.
+#[napi(object)]
+pub struct Thread {
+    pub name: String,
+    pub core: u32,
+    pub bound: bool,
+    pub priority: i32,
+    pub policy: String,
 }
 
 /// A sample as an observer sees it.
@@ -96,9 +111,42 @@ impl Codecs {
 
 const MESSAGE: u8 = 8;
 
+/// One executive, in virtual time or on real threads.
+enum Inner {
+    Virtual(Box<VirtualExecutive>),
+    Live(Box<LiveExecutive>),
+}
+
+impl Inner {
+    fn table(&self) -> &Table {
+        match self {
+            Self::Virtual(inner) => inner.table(),
+            Self::Live(inner) => inner.table(),
+        }
+    }
+}
+
+/// Functions that a preloaded library may define to watch real-time threads (`tests/realtime/shim.c`).
+fn thread_hooks() -> ThreadHooks {
+    // SAFETY: dlsym searches the libraries that are loaded already; what it finds under these names has these types.
+    unsafe {
+        let start = libc::dlsym(libc::RTLD_DEFAULT, c"isochron_thread_start".as_ptr());
+        let stop = libc::dlsym(libc::RTLD_DEFAULT, c"isochron_thread_stop".as_ptr());
+        ThreadHooks {
+            start: (!start.is_null()).then(|| {
+                std::mem::transmute::<*mut libc::c_void, unsafe extern "C" fn(*const std::ffi::c_char)>(start)
+            }),
+            stop: (!stop.is_null()).then(|| std::mem::transmute::<*mut libc::c_void, unsafe extern "C" fn()>(stop)),
+        }
+    }
+}
+
+const NOT_LIVE: &str = "error[executive/mode]: this executive is in virtual time\nhelp: create it with live: true";
+const NOT_VIRTUAL: &str = "error[executive/mode]: this executive is live; its time passes by itself";
+
 #[napi]
 pub struct Executive {
-    inner: VirtualExecutive,
+    inner: Inner,
     codecs: Codecs,
 }
 
@@ -132,14 +180,22 @@ impl Executive {
                 duration_ns: fault.duration_ns,
             })
             .collect();
-        let authority = options.replay.map(|bytes| Authority::parse(&bytes)).transpose().map_err(failure)?;
-        let keyframes = options.keyframe_every_ns.unwrap_or(0);
         let codecs = Codecs::parse(&options.codecs)?;
-        let inner = VirtualExecutive::new(table, jobs, &stalls, authority, keyframes).map_err(failure)?;
+        let inner = if options.live == Some(true) {
+            let realtime = options.realtime == Some(true);
+            let live = LiveExecutive::new(table, jobs, &stalls, realtime, thread_hooks()).map_err(failure)?;
+            Inner::Live(Box::new(live))
+        } else {
+            let authority = options.replay.map(|bytes| Authority::parse(&bytes)).transpose().map_err(failure)?;
+            let keyframes = options.keyframe_every_ns.unwrap_or(0);
+            Inner::Virtual(Box::new(
+                VirtualExecutive::new(table, jobs, &stalls, authority, keyframes).map_err(failure)?,
+            ))
+        };
         Ok(Self { inner, codecs })
     }
 
-    /// Admits a message, as received, to a channel at a logical time; returns its sequence number.
+    /// Admits a message, as received, to a channel; live runs tag it with their own time. Returns its sequence number.
     #[napi]
     pub fn admit(&mut self, channel: u32, time_ns: i64, bytes: Buffer) -> napi::Result<i64> {
         let id = channel as usize;
@@ -154,14 +210,66 @@ impl Executive {
             Some(plan) => plan.decode(&bytes, &mut slot).map_err(failure)?,
             None => return Err(failure(format!("error[codec/plan]: channel \"{}\" has no codec", row.name))),
         }
-        let sequence = self.inner.admit(id, time_ns, &bytes, slot).map_err(failure)?;
+        let sequence = match &mut self.inner {
+            Inner::Virtual(inner) => inner.admit(id, time_ns, &bytes, slot).map_err(failure)?,
+            Inner::Live(inner) => inner.admit(id, &bytes, &slot).map_err(failure)?.0,
+        };
         Ok(sequence as i64)
     }
 
-    /// Processes every event with a time up to and including `until`.
+    /// Virtual time: processes every event with a time up to and including `until`.
     #[napi]
     pub fn advance(&mut self, until_ns: i64) -> napi::Result<()> {
-        self.inner.advance(until_ns).map_err(failure)
+        match &mut self.inner {
+            Inner::Virtual(inner) => inner.advance(until_ns).map_err(failure),
+            Inner::Live(_) => Err(failure(NOT_VIRTUAL)),
+        }
+    }
+
+    /// Live: starts the threads.
+    #[napi]
+    pub fn start(&mut self) -> napi::Result<()> {
+        match &mut self.inner {
+            Inner::Live(inner) => inner.start().map_err(failure),
+            Inner::Virtual(_) => Err(failure(NOT_LIVE)),
+        }
+    }
+
+    /// Live: logical time now, negative until the run has begun.
+    #[napi]
+    pub fn now(&self) -> napi::Result<i64> {
+        match &self.inner {
+            Inner::Live(inner) => Ok(inner.now()),
+            Inner::Virtual(_) => Err(failure(NOT_LIVE)),
+        }
+    }
+
+    /// Live: ends the run after running jobs; returns the logical time at which it ended.
+    #[napi]
+    pub fn stop(&mut self) -> napi::Result<i64> {
+        let Inner::Live(inner) = &mut self.inner else { return Err(failure(NOT_LIVE)) };
+        let end = inner.stop();
+        if inner.failed() {
+            return Err(failure("error[schedule/job]: a job ended with a fault during the run"));
+        }
+        Ok(end)
+    }
+
+    /// Live: the threads with the policy in force.
+    #[napi]
+    pub fn threads(&self) -> Vec<Thread> {
+        let Inner::Live(inner) = &self.inner else { return Vec::new() };
+        inner
+            .threads()
+            .into_iter()
+            .map(|thread| Thread {
+                name: thread.name,
+                core: thread.core as u32,
+                bound: thread.bound,
+                priority: thread.priority,
+                policy: thread.policy.to_owned(),
+            })
+            .collect()
     }
 
     /// The newest message of an output with a tag not after `time`; null before the first.
@@ -170,23 +278,30 @@ impl Executive {
         let Some(output) = self.codecs.outputs.get(output as usize) else {
             return Err(failure(format!("error[schedule/output]: there is no output {output}")));
         };
-        let sample = self.inner.latest(output.channel, time_ns);
-        if sample.sequence == 0 {
+        let (sequence, time, held, bytes) = match &self.inner {
+            Inner::Virtual(inner) => {
+                let sample = inner.latest(output.channel, time_ns);
+                (sample.sequence, sample.time, sample.held, sample.bytes)
+            }
+            Inner::Live(inner) => {
+                let sample = inner.latest(output.channel);
+                (sample.sequence, sample.time, false, sample.bytes)
+            }
+        };
+        if sequence == 0 {
             return Ok(None);
         }
-        let bytes = output.plan.encode(&sample.bytes, sample.time).map_err(failure)?;
-        Ok(Some(Observed {
-            sequence: sample.sequence as i64,
-            time_ns: sample.time,
-            held: sample.held,
-            bytes: bytes.into(),
-        }))
+        let bytes = output.plan.encode(&bytes, time).map_err(failure)?;
+        Ok(Some(Observed { sequence: sequence as i64, time_ns: time, held, bytes: bytes.into() }))
     }
 
     /// The records since the last call, with the messages of the outputs among them.
     #[napi]
     pub fn drain(&mut self) -> napi::Result<Buffer> {
-        let bytes = self.inner.drain();
+        let bytes = match &mut self.inner {
+            Inner::Virtual(inner) => inner.drain(),
+            Inner::Live(inner) => inner.drain(),
+        };
         if self.codecs.outputs.is_empty() {
             return Ok(bytes.into());
         }
@@ -196,13 +311,19 @@ impl Executive {
     /// Kernels called since the start.
     #[napi]
     pub fn kernel_calls(&self) -> i64 {
-        self.inner.kernel_calls() as i64
+        match &self.inner {
+            Inner::Virtual(inner) => inner.kernel_calls() as i64,
+            Inner::Live(inner) => inner.kernel_calls() as i64,
+        }
     }
 
     /// BLAKE3 over the tasks' hash chains.
     #[napi]
     pub fn hash(&self) -> String {
-        self.inner.hash()
+        match &self.inner {
+            Inner::Virtual(inner) => inner.hash(),
+            Inner::Live(inner) => inner.hash(),
+        }
     }
 }
 

@@ -1,9 +1,9 @@
-//! The log as authority in replay: which releases were skipped, and each job's verdict.
+//! The log as authority in replay: which releases were skipped, each job's verdict, and which pins were of held values.
 
 use std::collections::HashMap;
 
 use crate::error::ExecutiveError;
-use crate::records::{self, FAULT, Fields, SKIPPED, Skip, VERDICT};
+use crate::records::{self, FAULT, Fields, RELEASE, SKIPPED, Skip, VERDICT};
 
 /// Decisions by task and job.
 #[derive(Default)]
@@ -11,6 +11,7 @@ pub struct Authority {
     overrun: HashMap<(u32, u64), bool>,
     skipped: HashMap<(u32, u64), Skip>,
     faults: HashMap<(u32, u64), i64>,
+    flags: HashMap<(u32, u64, u32), u8>,
 }
 
 impl Authority {
@@ -37,6 +38,15 @@ impl Authority {
                     };
                     authority.skipped.insert(key, reason);
                 }
+                RELEASE => {
+                    let (task, job) = (fields.u32()?, fields.u64()?);
+                    fields.time()?;
+                    for _ in 0..fields.u32()? {
+                        let channel = fields.u32()?;
+                        fields.u64()?;
+                        authority.flags.insert((task, job, channel), fields.u8()?);
+                    }
+                }
                 FAULT => {
                     let key = (fields.u32()?, fields.u64()?);
                     authority.faults.insert(key, fields.time()?);
@@ -53,6 +63,10 @@ impl Authority {
     }
     pub fn skipped(&self, task: u32, job: u64) -> Option<Skip> {
         self.skipped.get(&(task, job)).copied()
+    }
+    /// The flags of a pin: on real threads they tell what a reader could know at the time.
+    pub fn flags(&self, task: u32, job: u64, channel: u32) -> Option<u8> {
+        self.flags.get(&(task, job, channel)).copied()
     }
     pub fn stalled(&self, task: u32, job: u64) -> Option<i64> {
         self.faults.get(&(task, job)).copied()

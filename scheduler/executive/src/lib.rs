@@ -4,6 +4,7 @@ pub mod authority;
 pub mod channel;
 pub mod error;
 pub mod job;
+pub mod live;
 pub mod records;
 pub mod table;
 pub mod task;
@@ -11,5 +12,6 @@ pub mod virtual_time;
 
 pub use error::ExecutiveError;
 pub use job::Job;
+pub use live::LiveExecutive;
 pub use table::Table;
 pub use virtual_time::VirtualExecutive;

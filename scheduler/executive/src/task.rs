@@ -1,6 +1,5 @@
 //! A task at run time: its job, where its inputs and outputs lie, its hash chain, and the faults injected into it.
 
-use crate::channel::{Channel, Pinned, Slot};
 use crate::error::ExecutiveError;
 use crate::job::Job;
 use crate::records::Pin;
@@ -78,21 +77,23 @@ impl Task {
         (stall.every > 0 && (job + 1).is_multiple_of(stall.every)).then_some(stall.duration_ns)
     }
 
-    /// Runs the job on pinned inputs into `slot` and commits its states.
+    /// Runs the job on its inputs' slots, in the order of `channels`, into the output's slot, and commits its states.
     ///
     /// Real-time: no allocation, no lock, no system call.
-    pub fn run(&mut self, channels: &[Channel], pinned: &[Pinned], slot: Slot, job: u64) -> Result<(), ExecutiveError> {
+    ///
+    /// # Safety
+    /// Each address is that of a slot of its channel: inputs pinned, the output owned by this task alone.
+    pub unsafe fn run(&mut self, input: impl Fn(usize) -> *const u8, output: *mut u8) -> Result<(), i32> {
         for (pointer, (channel, offset)) in self.input_pointers.iter_mut().zip(&self.inputs) {
             // SAFETY: the offset was checked to lie within the slot.
-            *pointer = unsafe { channels[self.channels[*channel]].address(pinned[*channel].slot).add(*offset) };
+            *pointer = unsafe { input(*channel).add(*offset) };
         }
         for (pointer, offset) in self.output_pointers.iter_mut().zip(&self.outputs) {
             // SAFETY: as above.
-            *pointer = unsafe { channels[self.row.output].address(slot).add(*offset) };
+            *pointer = unsafe { output.add(*offset) };
         }
-        // SAFETY: inputs point to pinned slots, outputs to a slot that this producer owns; sizes were checked.
-        let result = unsafe { self.job.step(&self.input_pointers, &self.output_pointers) };
-        result.map_err(|fault| ExecutiveError::Fault { task: self.row.name.clone(), job, fault })?;
+        // SAFETY: the caller vouches for the slots; sizes were checked when the task was made.
+        unsafe { self.job.step(&self.input_pointers, &self.output_pointers) }?;
         self.job.commit();
         Ok(())
     }

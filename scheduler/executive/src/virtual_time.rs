@@ -267,17 +267,29 @@ impl VirtualExecutive {
             .channels
             .iter()
             .zip(&views)
-            .map(|(channel, (pinned, held))| Pin {
-                channel: *channel as u32,
-                sequence: pinned.sequence,
-                flags: if *held { HELD } else { 0 },
+            .map(|(channel, (pinned, held))| {
+                let recomputed = if *held { HELD } else { 0 };
+                let logged = self.authority.as_ref().and_then(|log| log.flags(id, job, *channel as u32));
+                Pin { channel: *channel as u32, sequence: pinned.sequence, flags: logged.unwrap_or(recomputed) }
             })
             .collect();
         self.writer.release(id, job, time, &pins);
 
         let output = &self.channels[row.output];
         let slot = output.free_slot().ok_or_else(|| ExecutiveError::Admission("no slot is free".to_owned()))?;
-        self.tasks[task].run(&self.channels, &pinned, slot, job)?;
+        let state = &mut self.tasks[task];
+        let inputs: Vec<*const u8> = state
+            .channels
+            .iter()
+            .zip(&pinned)
+            .map(|(channel, pinned)| self.channels[*channel].address(pinned.slot).cast_const())
+            .collect();
+        // SAFETY: the inputs are pinned, and the slot was free: this thread is the channel's only producer.
+        unsafe { state.run(|at| inputs[at], output.address(slot)) }.map_err(|fault| ExecutiveError::Fault {
+            task: row.name.clone(),
+            job,
+            fault,
+        })?;
         for (channel, pinned) in self.tasks[task].channels.iter().zip(&pinned) {
             self.channels[*channel].unpin(pinned.slot);
         }

@@ -1,0 +1,329 @@
+//! Live runs: the schedule on real threads and the real clock, every decision recorded so that replay can prove the run.
+
+mod channel;
+mod collector;
+mod ring;
+mod shared;
+mod sys;
+mod verdict;
+mod worker;
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+
+use channel::Producer;
+use collector::Collector;
+use shared::Shared;
+use worker::Worker;
+
+use crate::error::ExecutiveError;
+use crate::job::Job;
+use crate::records::{Skip, Writer};
+use crate::table::{Early, Source, Table, Trigger};
+use crate::task::{Stall, Task};
+
+/// Called on each real-time thread just before its loop, with the thread's name, and just after it.
+#[derive(Clone, Copy, Default)]
+pub struct ThreadHooks {
+    pub start: Option<unsafe extern "C" fn(*const std::ffi::c_char)>,
+    pub stop: Option<unsafe extern "C" fn()>,
+}
+
+/// A real-time thread as it was set up; the policy is read back, not assumed.
+#[derive(Debug, Clone)]
+pub struct ThreadInfo {
+    pub name: String,
+    pub core: usize,
+    pub bound: bool,
+    pub priority: i32,
+    pub policy: &'static str,
+}
+
+/// A newest sample as an observer sees it.
+pub struct LiveSample {
+    pub sequence: u64,
+    pub time: i64,
+    pub bytes: Vec<u8>,
+}
+
+/// The admitting side of an external channel.
+struct Admission {
+    producer: Producer,
+    /// Per task that the channel releases: the newest release.
+    last_release: Vec<(usize, Option<i64>)>,
+}
+
+/// A schedule on real threads.
+pub struct LiveExecutive {
+    shared: Arc<Shared>,
+    admissions: Vec<Mutex<Option<Admission>>>,
+    writer: Arc<Mutex<Writer>>,
+    collector: Arc<Mutex<Collector>>,
+    waiting: Vec<Vec<Worker>>,
+    threads: Vec<JoinHandle<Vec<Worker>>>,
+    collecting: Option<JoinHandle<()>>,
+    infos: Arc<Mutex<Vec<ThreadInfo>>>,
+    realtime: bool,
+    hooks: ThreadHooks,
+    kernel_calls: u64,
+}
+
+/// A lock that outlives a panic elsewhere.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Time between the start and logical time 0, so that every thread is up.
+const LEAD_NS: i64 = 20_000_000;
+/// Time between the call of `stop` and the end of the run, so that every thread learns of it before.
+const TAIL_NS: i64 = 5_000_000;
+
+impl LiveExecutive {
+    /// One job per task, in the table's order. Memory is laid out and touched here.
+    pub fn new(
+        table: Table,
+        jobs: Vec<Box<dyn Job>>,
+        stalls: &[Stall],
+        realtime: bool,
+        hooks: ThreadHooks,
+    ) -> Result<Self, ExecutiveError> {
+        if jobs.len() != table.tasks.len() {
+            return Err(ExecutiveError::Table(format!("{} tasks, but {} jobs", table.tasks.len(), jobs.len())));
+        }
+        let mut tasks = jobs
+            .into_iter()
+            .enumerate()
+            .map(|(id, job)| Task::new(&table, id, job, stalls).map(Some))
+            .collect::<Result<Vec<_>, _>>()?;
+        let shared = Arc::new(Shared::new(table)?);
+        let waiting = shared
+            .groups
+            .iter()
+            .map(|group| {
+                group
+                    .tasks
+                    .iter()
+                    .filter_map(|id| tasks[*id].take())
+                    .map(|task| Worker { producer: shared.channels[task.row.output].index.producer(), task, next: 0 })
+                    .collect()
+            })
+            .collect();
+        let admissions = shared
+            .table
+            .channels
+            .iter()
+            .enumerate()
+            .map(|(id, row)| {
+                let released = shared.table.tasks.iter().enumerate().filter_map(|(task, row)| match row.trigger {
+                    Trigger::Arrival { channel, .. } if channel == id => Some((task, None)),
+                    _ => None,
+                });
+                Mutex::new((row.source == Source::External).then(|| Admission {
+                    producer: shared.channels[id].index.producer(),
+                    last_release: released.collect(),
+                }))
+            })
+            .collect();
+        let writer = Arc::new(Mutex::new(Writer::default()));
+        Ok(Self {
+            collector: Arc::new(Mutex::new(Collector::new(shared.clone(), writer.clone()))),
+            shared,
+            admissions,
+            writer,
+            waiting,
+            threads: Vec::new(),
+            collecting: None,
+            infos: Arc::default(),
+            realtime,
+            hooks,
+            kernel_calls: 0,
+        })
+    }
+
+    /// Starts the threads; logical time 0 is a little later.
+    pub fn start(&mut self) -> Result<(), ExecutiveError> {
+        let failed = |error: std::io::Error| ExecutiveError::Threads(error.to_string());
+        self.shared.epoch.store(sys::monotonic() + LEAD_NS, Ordering::Release);
+        for (id, workers) in std::mem::take(&mut self.waiting).into_iter().enumerate() {
+            let (shared, infos, hooks, realtime) = (self.shared.clone(), self.infos.clone(), self.hooks, self.realtime);
+            let name = format!("iso:{}:{}", shared.groups[id].core, shared.groups[id].priority);
+            let thread = std::thread::Builder::new()
+                .name(name.clone())
+                .spawn(move || run_thread(&shared, id, workers, name, realtime, hooks, &infos))
+                .map_err(failed)?;
+            self.threads.push(thread);
+        }
+        let (shared, collector) = (self.shared.clone(), self.collector.clone());
+        let threads = self.threads.len() as u32;
+        let collecting = std::thread::Builder::new().name("iso:collector".to_owned()).spawn(move || {
+            while shared.finished.load(Ordering::Acquire) < threads {
+                lock(&collector).collect();
+                std::thread::sleep(std::time::Duration::from_millis(2));
+            }
+            lock(&collector).collect();
+        });
+        self.collecting = Some(collecting.map_err(failed)?);
+        Ok(())
+    }
+
+    /// Logical time now; negative until the run has begun.
+    pub fn now(&self) -> i64 {
+        self.shared.now()
+    }
+
+    /// Admits a sample, tagged now but never below what a release has read; returns its sequence number and tag.
+    pub fn admit(&self, channel: usize, raw: &[u8], slot: &[u8]) -> Result<(u64, i64), ExecutiveError> {
+        let wrong = |reason: String| Err(ExecutiveError::Admission(reason));
+        let Some(row) = self.shared.table.channels.get(channel) else {
+            return wrong(format!("there is no channel {channel}"));
+        };
+        let mut admission = lock(&self.admissions[channel]);
+        let Some(Admission { producer, last_release }) = admission.as_mut() else {
+            return wrong(format!("channel \"{}\" is written by a task", row.name));
+        };
+        if slot.len() != row.slot_bytes {
+            return wrong(format!("\"{}\" takes {} bytes, not {}", row.name, row.slot_bytes, slot.len()));
+        }
+        let live = &self.shared.channels[channel];
+        let claimed = live.index.claim(producer);
+        // SAFETY: the slot is claimed by this side, the channel's one producer; its length was checked.
+        unsafe { std::ptr::copy_nonoverlapping(slot.as_ptr(), live.address(claimed), slot.len()) };
+        let (sequence, time) = live.index.admit(producer, claimed, || self.shared.now().max(0), true);
+        let mut writer = lock(&self.writer);
+        writer.admit(channel as u32, sequence, time, raw);
+        for (task, last) in last_release {
+            self.arrival(*task, time, last, &mut writer);
+        }
+        Ok((sequence, time))
+    }
+
+    /// A sample at `time` releases a task, now or when its interval has passed, or not at all.
+    fn arrival(&self, task: usize, time: i64, last: &mut Option<i64>, writer: &mut Writer) {
+        let Trigger::Arrival { min_interval_ns, early, .. } = self.shared.table.tasks[task].trigger else { return };
+        let releases = &self.shared.releases[task];
+        let earliest = last.map_or(i64::MIN, |last| last + min_interval_ns);
+        let waits = last.is_some_and(|last| last > time);
+        let release = if time >= earliest {
+            time
+        } else if early == Early::Defer && !waits {
+            earliest
+        } else {
+            writer.skipped(task as u32, releases.count(), time, Skip::Early);
+            return;
+        };
+        *last = Some(release);
+        releases.push(release);
+        let row = &self.shared.table.tasks[task];
+        let woken = self.shared.groups.iter().find(|group| (group.core, group.priority) == (row.core, row.priority));
+        if let Some(group) = woken {
+            group.wakeups.fetch_add(1, Ordering::Release);
+            sys::wake(&group.wakeups);
+        }
+    }
+
+    /// The newest sample of a channel that is due.
+    pub fn latest(&self, channel: usize) -> LiveSample {
+        let live = &self.shared.channels[channel];
+        let pinned = self.shared.observe(channel, self.shared.now());
+        // SAFETY: the slot is pinned.
+        let bytes = unsafe { live.bytes(pinned.slot) }.to_vec();
+        live.index.unpin(pinned.slot);
+        LiveSample { sequence: pinned.sequence, time: pinned.time, bytes }
+    }
+
+    /// The records since the last call.
+    pub fn drain(&self) -> Vec<u8> {
+        lock(&self.writer).take()
+    }
+
+    /// Ends the run: no release from the returned logical time on; waits for running jobs.
+    pub fn stop(&mut self) -> i64 {
+        let end = self.shared.now().max(0) + TAIL_NS;
+        self.shared.end.store(end, Ordering::Release);
+        for group in &self.shared.groups {
+            group.wakeups.fetch_add(1, Ordering::Release);
+            sys::wake(&group.wakeups);
+        }
+        for thread in std::mem::take(&mut self.threads) {
+            if let Ok(workers) = thread.join() {
+                self.kernel_calls += workers.iter().map(|worker| worker.task.job.kernel_calls()).sum::<u64>();
+            }
+        }
+        if let Some(collecting) = self.collecting.take() {
+            // The collector's thread only ends by itself; a panic there has been printed already.
+            let _ended = collecting.join();
+        }
+        let lost = self.shared.lost.load(Ordering::Acquire);
+        if lost > 0 {
+            lock(&self.writer).lost(0, lost);
+        }
+        end
+    }
+
+    pub fn hash(&self) -> String {
+        lock(&self.collector).hash()
+    }
+
+    /// Kernels called by jobs of threads that have ended.
+    pub fn kernel_calls(&self) -> u64 {
+        self.kernel_calls
+    }
+
+    /// The threads with the policy in force, as read back.
+    pub fn threads(&self) -> Vec<ThreadInfo> {
+        lock(&self.infos).clone()
+    }
+
+    pub fn table(&self) -> &Table {
+        &self.shared.table
+    }
+
+    /// Whether a job has ended with a fault.
+    pub fn failed(&self) -> bool {
+        self.shared.failed.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for LiveExecutive {
+    fn drop(&mut self) {
+        if !self.threads.is_empty() {
+            self.stop();
+        }
+    }
+}
+
+/// Sets a thread up, runs its loop, and gives its tasks back.
+fn run_thread(
+    shared: &Arc<Shared>,
+    group: usize,
+    mut workers: Vec<Worker>,
+    name: String,
+    realtime: bool,
+    hooks: ThreadHooks,
+    infos: &Mutex<Vec<ThreadInfo>>,
+) -> Vec<Worker> {
+    let Some((core, wanted)) = shared.groups.get(group).map(|group| (group.core, group.priority)) else {
+        return workers;
+    };
+    sys::name_thread(&name);
+    let bound = sys::bind_to_core(core);
+    if realtime {
+        // Whether it was granted is read back below, whatever this call says.
+        let _asked = sys::ask_for_fifo(wanted);
+    }
+    let (policy, priority) = sys::policy();
+    lock(infos).push(ThreadInfo { name: name.clone(), core, bound, priority, policy });
+    sys::touch_stack();
+    if let (Some(start), Ok(name)) = (hooks.start, std::ffi::CString::new(name)) {
+        // SAFETY: the hook is a C function that takes a NUL-terminated name.
+        unsafe { start(name.as_ptr()) };
+    }
+    worker::run(shared, group, &mut workers);
+    if let Some(stop) = hooks.stop {
+        // SAFETY: the hook is a C function without arguments.
+        unsafe { stop() };
+    }
+    shared.finished.fetch_add(1, Ordering::Release);
+    workers
+}
