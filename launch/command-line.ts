@@ -37,6 +37,7 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
     .option("-r, --record <file>", "record the run as MCAP")
     .option("--report <file>", "write the report as JSON")
     .option("-d, --duration <time>", "how long, such as 30s", "30s")
+    .option("--realtime", "run live: real clock, real threads, real-time scheduling where it is granted")
     .option(
       "--stall <task:every:duration>",
       "make every n-th job of a task take longer; may be given again",

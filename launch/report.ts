@@ -1,7 +1,7 @@
 // The report of a run: counts, conservation, latencies, machine; as JSON and as a table in the terminal.
 import { build, type Histogram } from "hdr-histogram-js";
 import { formatDuration } from "../scheduler/index.ts";
-import type { ApplicationDescription, RunEvent } from "../sim/index.ts";
+import type { ApplicationDescription, RunEvent, ThreadInfo } from "../sim/index.ts";
 import { describeMachine, type Machine } from "./machine.ts";
 
 /** Percentiles in nanoseconds. */
@@ -56,6 +56,8 @@ export interface Report {
   readonly mode: "virtual" | "live";
   readonly durationNs: number;
   readonly scheduling: string;
+  /** The real-time threads, as they were set up. */
+  readonly threads: readonly ThreadInfo[];
   readonly machine: Machine;
   readonly hash: string;
   readonly tasks: readonly TaskReport[];
@@ -118,6 +120,10 @@ export class RunStatistics {
   /** Jobs that were late, so far. */
   get overruns(): number {
     return this.#tasks.reduce((sum, each) => sum + each.overrun, 0);
+  }
+  /** Releases whose output did not stand in time, so far: late jobs and skipped releases. */
+  get misses(): number {
+    return this.#tasks.reduce((sum, each) => sum + each.overrun + each.skipped, 0);
   }
   /** Jobs that ran, so far. */
   get cycles(): number {
@@ -204,6 +210,7 @@ export class RunStatistics {
     readonly mode: Report["mode"];
     readonly durationNs: number;
     readonly scheduling: string;
+    readonly threads: Report["threads"];
     readonly hash: string;
     readonly world: Report["world"];
   }): Report {

@@ -189,7 +189,7 @@ export function parseEvents(bytes: Uint8Array): RunEvent[] {
   return events;
 }
 
-/** The decisions that replay takes from a log, as records: verdicts, skips and stalls. */
+/** The decisions that replay takes from a log, as records: pins' flags, verdicts, skips and stalls. */
 export function decisionRecords(events: readonly RunEvent[]): Buffer {
   const record = (kind: number, body: Buffer): Buffer => {
     const head = Buffer.alloc(5);
@@ -207,6 +207,16 @@ export function decisionRecords(events: readonly RunEvent[]): Buffer {
   };
   return Buffer.concat(
     events.flatMap((event): Buffer[] => {
+      if (event.kind === "release") {
+        const pins = Buffer.alloc(4 + event.pins.length * 13);
+        pins.writeUInt32LE(event.pins.length, 0);
+        event.pins.forEach((pin, at) => {
+          pins.writeUInt32LE(pin.channel, 4 + at * 13);
+          pins.writeBigUInt64LE(BigInt(pin.sequence), 8 + at * 13);
+          pins.writeUInt8(Number(pin.held), 16 + at * 13);
+        });
+        return [record(2, Buffer.concat([job(event.task, event.job, event.time), pins]))];
+      }
       if (event.kind === "verdict") return [record(3, job(event.task, event.job, event.time, Number(event.overrun)))];
       if (event.kind === "skipped")
         return [record(4, job(event.task, event.job, event.time, skipReasons.indexOf(event.reason)))];

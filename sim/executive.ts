@@ -18,12 +18,30 @@ export interface ObservedMessage {
   readonly bytes: Buffer;
 }
 
+/** A real-time thread; the policy is read back, not assumed. */
+export interface ThreadInfo {
+  readonly name: string;
+  readonly core: number;
+  /** Whether it is bound to its core. */
+  readonly bound: boolean;
+  readonly priority: number;
+  readonly policy: string;
+}
+
 /** A schedule at run time; all times are nanoseconds of logical time. */
 export interface Executive {
-  /** Admits a message as received; returns its sequence number. */
+  /** Admits a message as received, in live runs with their own time; returns its sequence number. */
   admit(channel: number, timeNs: number, bytes: Buffer): number;
   /** Virtual time: processes every event up to and including `untilNs`. */
   advance(untilNs: number): void;
+  /** Live: starts the threads; logical time 0 is a little later. */
+  start(): void;
+  /** Live: logical time now, negative until the run has begun. */
+  now(): number;
+  /** Live: ends the run after running jobs; returns the logical time at which it ended. */
+  stop(): number;
+  /** Live: the threads that were started. */
+  threads(): readonly ThreadInfo[];
   latestMessage(output: number, timeNs: number): ObservedMessage | null;
   drain(): Buffer;
   kernelCalls(): number;
@@ -38,19 +56,25 @@ interface NativeOptions {
   readonly replay?: Buffer;
   readonly keyframeEveryNs?: number;
   readonly target?: string;
+  readonly live?: boolean;
+  readonly realtime?: boolean;
 }
 
 const binding = z.object({
   Executive: z.custom<new (options: NativeOptions) => Executive>((value) => typeof value === "function"),
 });
 
-/** Options of an executive in virtual time. */
+/** Options of an executive. */
 export interface ExecutiveOptions {
   readonly faults?: readonly Fault[];
   /** Decisions of a log, as records, that this run obeys. */
   readonly replay?: Buffer;
   readonly keyframeEveryNs?: number;
   readonly target?: string;
+  /** Real clock and threads instead of virtual time. */
+  readonly live?: boolean;
+  /** Live: ask for SCHED_FIFO. */
+  readonly realtime?: boolean;
 }
 
 /** Loads the programs and lays out the schedule. */

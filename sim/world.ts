@@ -93,3 +93,34 @@ export async function runVirtual(
   callNative(() => executive.advance(durationNs - 1));
   await hooks.onStep?.(durationNs);
 }
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/**
+ * Runs on the executive's real threads; the world is stepped on this thread at the real time of each of its steps, or as
+ * soon after as it can. Returns the logical time at which the run ended.
+ */
+export async function runLive(
+  application: ApplicationDescription,
+  executive: Executive,
+  world: World | undefined,
+  durationNs: number,
+  hooks: RunHooks = {},
+): Promise<number> {
+  const connection = new WorldConnection(application, executive);
+  const periodNs = world?.periodNs ?? 10_000_000;
+  callNative(() => executive.start());
+  let end = 0;
+  try {
+    for (let time = 0; time < durationNs; time += periodNs) {
+      hooks.signal?.throwIfAborted();
+      for (let ahead = time - executive.now(); ahead > 0; ahead = time - executive.now()) await pause(ahead / 1e6);
+      world?.step(time, connection.at(time));
+      await hooks.onStep?.(time);
+    }
+  } finally {
+    end = callNative(() => executive.stop());
+  }
+  await hooks.onStep?.(end);
+  return end;
+}

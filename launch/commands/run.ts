@@ -7,10 +7,14 @@ import { parseDuration } from "../../scheduler/index.ts";
 import {
   type ApplicationDescription,
   createExecutive,
+  type Executive,
   type Fault,
   parseEvents,
   RecordingWriter,
+  type RunEvent,
+  runLive,
   runVirtual,
+  type ThreadInfo,
 } from "../../sim/index.ts";
 import { loadApplication } from "../load-application.ts";
 import { printReport, type Report, RunStatistics } from "../report.ts";
@@ -21,6 +25,8 @@ export interface RunOptions {
   readonly record?: string;
   readonly report?: string;
   readonly duration: string;
+  /** Real clock and threads, with real-time scheduling where it is granted. */
+  readonly realtime?: boolean;
   readonly stall: readonly string[];
   readonly target?: TargetName;
   readonly json?: boolean;
@@ -52,7 +58,8 @@ export interface RunResult {
   readonly report: Report;
 }
 
-const drainEveryNs = 1e9;
+const virtualDrainNs = 1e9;
+const liveDrainNs = 100e6;
 
 /** Runs an application; the recording and report are written whole or not at all. */
 export async function run(path: string, options: RunOptions, terminal: Terminal): Promise<RunResult> {
@@ -63,9 +70,10 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
     onProgram: (name, index, count) => terminal.progress(`compiling ${name} (${index + 1} of ${count})`),
   });
   const { description, artifacts } = loaded;
+  const live = options.realtime === true;
   const executive = createExecutive(description, artifacts, {
     faults: options.stall.map((text) => parseStall(text, description)),
-    keyframeEveryNs: 1e9,
+    ...(live ? { live, realtime: true } : { keyframeEveryNs: 1e9 }),
     ...(options.target === undefined ? {} : { target: options.target }),
   });
   for (const file of [options.record, options.report])
@@ -74,34 +82,55 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
   const recording =
     options.record === undefined ? undefined : await RecordingWriter.open(options.record, description, artifacts);
   const world = loaded.createWorld?.();
-  const scheduling = "virtual time";
   try {
-    let drained = 0;
-    const drain = async (time: number) => {
-      if (time < drained + drainEveryNs && time < durationNs) return;
-      drained = time;
-      const events = parseEvents(callNative(() => executive.drain()));
+    const drain = drainer(executive, live ? liveDrainNs : virtualDrainNs, async (events, time) => {
       statistics.add(events);
       await recording?.add(events);
       terminal.progress(`${(time / 1e9).toFixed(0)} s of ${durationNs / 1e9} s`);
-    };
-    await runVirtual(description, executive, world, durationNs, { onStep: drain, signal: terminal.signal });
-    const hash = executive.hash();
-    await recording?.finish({ hash, mode: "virtual", durationNs, scheduling });
-    const report = statistics.report({
-      mode: "virtual",
-      durationNs,
-      scheduling,
-      hash,
-      world: world?.summary() ?? null,
     });
+    const hooks = { onStep: drain.step, signal: terminal.signal };
+    const endNs = live
+      ? await runLive(description, executive, world, durationNs, hooks)
+      : await runVirtual(description, executive, world, durationNs, hooks).then(() => durationNs);
+    await drain.rest(endNs);
+    const threads = executive.threads();
+    const scheduling = live ? describeScheduling(threads) : "virtual time";
+    const facts = {
+      hash: executive.hash(),
+      mode: live ? ("live" as const) : ("virtual" as const),
+      durationNs: endNs,
+      scheduling,
+    };
+    await recording?.finish(facts);
+    const report = statistics.report({ ...facts, threads, world: world?.summary() ?? null });
     if (options.report !== undefined) writeWhole(options.report, `${JSON.stringify(report, null, 2)}\n`);
     terminal.progress(undefined);
-    return { cycles: statistics.cycles, deadlineMisses: null, hash, report };
+    return { cycles: statistics.cycles, deadlineMisses: live ? statistics.misses : null, hash: facts.hash, report };
   } catch (error) {
     await recording?.discard();
     throw error;
   }
+}
+
+/** Takes an executive's events every so often, and the rest at the end. */
+function drainer(
+  executive: Executive,
+  everyNs: number,
+  take: (events: readonly RunEvent[], time: number) => Promise<void>,
+) {
+  let drained = 0;
+  const rest = async (time: number) => {
+    drained = time;
+    await take(parseEvents(callNative(() => executive.drain())), time);
+  };
+  return { rest, step: async (time: number) => (time >= drained + everyNs ? rest(time) : undefined) };
+}
+
+/** The policy in force, in words: real-time only where every thread was granted it. */
+function describeScheduling(threads: readonly ThreadInfo[]): string {
+  const policies = [...new Set(threads.map((thread) => thread.policy))].join(", ");
+  const granted = threads.length > 0 && threads.every((thread) => thread.policy === "SCHED_FIFO");
+  return granted ? policies : `not real-time (${policies})`;
 }
 
 /** The command: runs, and prints the result. */
