@@ -2,6 +2,7 @@
 export { readArchive, writeArchive } from "./archive.ts";
 export {
   type Artifact,
+  acceptWeights,
   graphOf,
   hashOf,
   type Manifest,

@@ -1,11 +1,12 @@
 // Compares a recorded run with its recomputation, and names the first thing that differs.
 import type { ApplicationDescription } from "./application.ts";
+import { hexByte } from "./damage.ts";
 import type { RunEvent } from "./events.ts";
 
 /** Where two runs part. */
 export interface Difference {
-  /** What differs: a decision, an output's bytes, a message's bytes, a recorded input's bytes, the hash chain. */
-  readonly kind: "decision" | "output" | "message" | "input" | "chain";
+  /** What differs: a decision, an output's bytes, a message's bytes, a recorded input's bytes, the hash chain, a program, the file. */
+  readonly kind: "decision" | "output" | "message" | "input" | "chain" | "program" | "file";
   /** The job of the task. */
   readonly cycle: number;
   readonly task: string;
@@ -61,21 +62,29 @@ const rank: { readonly [kind in Keyed["kind"]]: number } = {
   message: 4,
 };
 
-const hex = (byte: number | undefined): string | null =>
-  byte === undefined ? null : byte.toString(16).padStart(2, "0");
-
 const firstByte = (a: Uint8Array, b: Uint8Array): number => {
   const length = Math.max(a.length, b.length);
   for (let at = 0; at < length; at++) if (a[at] !== b[at]) return at;
   return -1;
 };
 
-/** The first difference between two runs of an application, or undefined where every decision and every byte agree. */
+/** A difference, and when the job was released in which it lies. */
+export interface TimedDifference {
+  readonly time: number;
+  readonly difference: Difference;
+}
+
+/**
+ * The first difference between two runs of an application, or undefined where every decision and every byte agree.
+ *
+ * Only jobs that were released before `untilNs` are compared.
+ */
 export function firstDifference(
   application: ApplicationDescription,
   recorded: readonly RunEvent[],
   recomputed: readonly RunEvent[],
-): Difference | undefined {
+  untilNs = Number.POSITIVE_INFINITY,
+): TimedDifference | undefined {
   const before = new Map(recorded.filter(isKeyed).map((event) => [keyOf(event), event]));
   const after = new Map(recomputed.filter(isKeyed).map((event) => [keyOf(event), event]));
   const releaseTimes = new Map<string, number>();
@@ -83,22 +92,39 @@ export function firstDifference(
     if (event.kind === "release" || event.kind === "skipped")
       releaseTimes.set(`${event.task} ${event.job}`, event.time);
   }
-  let first: { readonly order: readonly number[]; readonly difference: Difference } | undefined;
+  let first: { readonly order: readonly number[]; readonly found: TimedDifference } | undefined;
   for (const key of new Set([...before.keys(), ...after.keys()])) {
     const [a, b] = [before.get(key), after.get(key)];
     const difference = differenceOf(application, a, b);
     if (!difference) continue;
     const event = (a ?? b)!;
-    const order = [releaseTimes.get(`${event.task} ${event.job}`) ?? 0, event.task, event.job, rank[event.kind]];
-    if (!first || isBefore(order, first.order)) first = { order, difference };
+    const time = releaseTimes.get(`${event.task} ${event.job}`) ?? 0;
+    if (time >= untilNs) continue;
+    const order = [time, event.task, event.job, rank[event.kind]];
+    if (!first || isBefore(order, first.order)) first = { order, found: { time, difference } };
   }
-  return first?.difference;
+  return first?.found;
 }
 
 const isBefore = (a: readonly number[], b: readonly number[]): boolean => {
   const at = a.findIndex((each, i) => each !== b[i]);
   return at >= 0 && a[at]! < b[at]!;
 };
+
+type Published = Extract<RunEvent, { readonly kind: "output" }>;
+
+/** A difference in the number or the time under which an output was published. */
+function tagDifference(
+  at: { readonly cycle: number; readonly task: string },
+  a: Published,
+  b: Published,
+): Difference | undefined {
+  for (const port of ["sequence", "time"] as const) {
+    if (a[port] === b[port]) continue;
+    return { kind: "output", ...at, port, byte: null, recorded: String(a[port]), recomputed: String(b[port]) };
+  }
+  return undefined;
+}
 
 function differenceOf(
   application: ApplicationDescription,
@@ -118,14 +144,17 @@ function differenceOf(
         ...at,
         port: field.name,
         byte: byte - field.offset,
-        recorded: hex(a.bytes[byte]),
-        recomputed: hex(b.bytes[byte]),
+        recorded: hexByte(a.bytes[byte]),
+        recomputed: hexByte(b.bytes[byte]),
       };
     }
     if (a.kind !== b.kind)
       return { kind: "decision", ...at, port: "verdict", byte: null, recorded: a.kind, recomputed: b.kind };
-    if (a.chain !== b.chain)
-      return { kind: "chain", ...at, port: "chain", byte: null, recorded: a.chain, recomputed: b.chain };
+    if (a.chain !== b.chain) {
+      const byte = firstByte(Buffer.from(a.chain, "hex"), Buffer.from(b.chain, "hex"));
+      return { kind: "chain", ...at, port: "chain", byte, recorded: a.chain, recomputed: b.chain };
+    }
+    if (a.kind === "output" && b.kind === "output") return tagDifference(at, a, b);
     return undefined;
   }
   if (a?.kind === "message" && b?.kind === "message") {
@@ -136,8 +165,8 @@ function differenceOf(
       ...at,
       port: application.outputs[a.output]!.topic,
       byte,
-      recorded: hex(a.bytes[byte]),
-      recomputed: hex(b.bytes[byte]),
+      recorded: hexByte(a.bytes[byte]),
+      recomputed: hexByte(b.bytes[byte]),
     };
   }
   const [recorded, recomputed] = [decisionText(a), decisionText(b)];

@@ -2,7 +2,8 @@
 
 export { definitionsOf } from "../nodes/index.ts";
 export { type ApplicationDescription, applicationDescription } from "./application.ts";
-export { type Difference, firstDifference } from "./compare.ts";
+export { type Difference, firstDifference, type TimedDifference } from "./compare.ts";
+export type { Damage } from "./damage.ts";
 export { type Pin, parseEvents, type RunEvent, type SkipReason } from "./events.ts";
 export { createExecutive, type Executive, type ExecutiveOptions, type Fault, type ThreadInfo } from "./executive.ts";
 export { type Recording, readRecording } from "./read-recording.ts";

@@ -7,6 +7,15 @@ import { z } from "zod";
 import { IsochronError } from "../kernels/index.ts";
 import { hashOf } from "../runtime/index.ts";
 import { type ApplicationDescription, applicationDescription } from "./application.ts";
+import {
+  type Damage,
+  inputDamage,
+  type LogEntry,
+  type LoggedAdmission,
+  logDamage,
+  type RecordedInput,
+  recordDamage,
+} from "./damage.ts";
 import type { RunEvent } from "./events.ts";
 import { decodeRecord } from "./record-message.ts";
 import {
@@ -23,8 +32,8 @@ export interface Recording {
   readonly application: ApplicationDescription;
   readonly artifacts: readonly Uint8Array[];
   readonly events: readonly RunEvent[];
-  /** Inputs whose bytes are not those that were admitted. */
-  readonly changedInputs: readonly { readonly channel: number; readonly sequence: number; readonly time: number }[];
+  /** What the recording shows to be wrong with itself. */
+  readonly damage: readonly Damage[];
   readonly hash: string;
   readonly mode: string;
   readonly durationNs: number;
@@ -38,11 +47,19 @@ const metadata = z.object({
   mode: z.string(),
   durationNs: z.coerce.number(),
   lost: z.coerce.number(),
+  events: z.coerce.number(),
 });
 const integer = z.int();
 const job = { task: z.string(), job: integer };
 const eventJson = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("admit"), channel: z.string(), sequence: integer, time: integer, blake3: z.string() }),
+  z.object({
+    kind: z.literal("admit"),
+    channel: z.string(),
+    sequence: integer,
+    time: integer,
+    blake3: z.string(),
+    crc32: integer,
+  }),
   z.object({
     kind: z.literal("release"),
     ...job,
@@ -81,9 +98,23 @@ export async function readRecording(path: string): Promise<Recording> {
       readable: new FileHandleReadable(file),
       decompressHandlers: await loadDecompressHandlers(),
     });
-    return await readAll(path, reader);
+    try {
+      return await readAll(path, reader, true);
+    } catch (cause) {
+      if (!isChecksumError(cause)) throw cause;
+      // What a changed byte did is for replay to show, cycle and port; that a checksum is wrong only says that there is one.
+      const recording = await readAll(path, reader, false);
+      return { ...recording, damage: [...recording.damage, { kind: "file", why: cause.message }] };
+    }
   } catch (cause) {
     if (cause instanceof IsochronError) throw cause;
+    if (cause instanceof z.ZodError || cause instanceof SyntaxError) {
+      throw new IsochronError("recording/damaged", `${path} holds something that this version does not write`, {
+        details: (cause instanceof z.ZodError ? z.prettifyError(cause) : cause.message).split("\n"),
+        help: "the file was changed, or recorded by another version of Isochron; record the run again",
+        cause,
+      });
+    }
     throw new IsochronError(
       "recording/truncated",
       `${path} is cut off or damaged: ${cause instanceof Error ? cause.message : String(cause)}`,
@@ -97,9 +128,11 @@ export async function readRecording(path: string): Promise<Recording> {
   }
 }
 
-async function readAll(path: string, reader: McapIndexedReader): Promise<Recording> {
+const isChecksumError = (cause: unknown): cause is Error => cause instanceof Error && /\bcrc\b/i.test(cause.message);
+
+async function readAll(path: string, reader: McapIndexedReader, validateCrcs: boolean): Promise<Recording> {
   const attachments = new Map<string, Uint8Array>();
-  for await (const each of reader.readAttachments()) attachments.set(each.name, each.data);
+  for await (const each of reader.readAttachments({ validateCrcs })) attachments.set(each.name, each.data);
   const text = attachments.get(applicationAttachment);
   if (!text) throw foreign(path, `it has no attachment ${applicationAttachment}`);
   const application = applicationDescription.parse(JSON.parse(new TextDecoder().decode(text)));
@@ -124,8 +157,10 @@ async function readAll(path: string, reader: McapIndexedReader): Promise<Recordi
     ]),
   );
   const records = new Map(tasks.map((each, id) => [outputTopic(each.name), id]));
-  const bytes = new Map<string, Uint8Array>();
-  const hashes = new Map<string, string>();
+  const received: RecordedInput[] = [];
+  const admissions: LoggedAdmission[] = [];
+  const log: LogEntry[] = [];
+  const damage: Damage[] = [];
   const events: RunEvent[] = [];
   const idOf = (map: ReadonlyMap<string, number>, name: string): number => {
     const id = map.get(name);
@@ -134,16 +169,16 @@ async function readAll(path: string, reader: McapIndexedReader): Promise<Recordi
     return id;
   };
 
-  for await (const message of reader.readMessages()) {
+  for await (const message of reader.readMessages({ validateCrcs })) {
     const topic = reader.channelsById.get(message.channelId)?.topic ?? "";
     const time = Number(message.logTime);
     const input = inputs.get(topic);
     const output = outputs.get(topic);
     const record = records.get(topic);
     if (input !== undefined) {
-      const key = `${input} ${message.sequence}`;
-      bytes.set(key, message.data);
-      events.push({ kind: "admit", channel: input, sequence: message.sequence, time, bytes: message.data });
+      const admitted = { channel: input, sequence: message.sequence, time, bytes: message.data };
+      received.push(admitted);
+      events.push({ kind: "admit", ...admitted });
     } else if (output) {
       events.push({
         kind: "message",
@@ -161,7 +196,10 @@ async function readAll(path: string, reader: McapIndexedReader): Promise<Recordi
           "recording/damaged",
           `${path}: an output of "${tasks[record]!.name}" has ${message.data.length} bytes`,
         );
-      const { job: number, sequence, chain, slot } = found;
+      // The message's own number says which job it is of, so that a changed one within shows.
+      const { sequence: number } = message;
+      const { sequence, chain, slot } = found;
+      damage.push(...recordDamage(record, channels[channel]!.fields, { ...found, job: number }, message.data));
       events.push(
         sequence === 0
           ? { kind: "discarded", task: record, job: number, bytes: slot, chain }
@@ -169,7 +207,12 @@ async function readAll(path: string, reader: McapIndexedReader): Promise<Recordi
       );
     } else if (topic === eventsTopic) {
       const event = eventJson.parse(JSON.parse(new TextDecoder().decode(message.data)));
-      if (event.kind === "admit") hashes.set(`${idOf(channelIds, event.channel)} ${event.sequence}`, event.blake3);
+      log.push({
+        index: message.sequence,
+        task: "task" in event ? event.task : "(none)",
+        job: "job" in event ? event.job : 0,
+      });
+      if (event.kind === "admit") admissions.push({ ...event, channel: idOf(channelIds, event.channel) });
       else if (event.kind === "lost") events.push(event);
       else if (event.kind === "release") {
         const pins = event.pins.map(({ channel, ...pin }) => ({ channel: idOf(channelIds, channel), ...pin }));
@@ -179,16 +222,15 @@ async function readAll(path: string, reader: McapIndexedReader): Promise<Recordi
       } else events.push({ ...event, task: idOf(taskIds, event.task) });
     }
   }
-  const changedInputs = events.flatMap((event) =>
-    event.kind === "admit" && hashOf(event.bytes) !== hashes.get(`${event.channel} ${event.sequence}`)
-      ? [{ channel: event.channel, sequence: event.sequence, time: event.time }]
-      : [],
-  );
+  application.programs.forEach(({ blake3 }, program) => {
+    if (hashOf(artifacts[program]!) !== blake3) damage.push({ kind: "program", program });
+  });
+  damage.push(...inputDamage(received, admissions), ...logDamage(log, facts.events));
   return {
     application,
     artifacts,
     events,
-    changedInputs,
+    damage,
     hash: facts.hash,
     mode: facts.mode,
     durationNs: facts.durationNs,

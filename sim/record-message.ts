@@ -37,11 +37,21 @@ export const recordSchema = (fields: readonly FieldRow[]): string =>
     "uint64 job",
     "uint64 sequence",
     `uint8[${chainBytes}] chain`,
-    ...fields.map(
-      ({ name, dtype, bytes }) =>
-        `${wireNames[dtype]}[${bytes / bytesOf(dtype)}] ${name.replace(/\W/g, "_").toLowerCase()}`,
-    ),
+    ...fields.map(({ name, dtype, shape, bytes }) => {
+      const array = shape.length === 0 ? "" : `[${bytes / bytesOf(dtype)}]`;
+      return `${wireNames[dtype]}${array} ${fieldName(name)}`;
+    }),
   ].join("\n");
+
+/** A name as ROS 2 allows it for fields: lower case, digits and underscores, a letter first. */
+const fieldName = (name: string): string => {
+  const snake = name
+    .replace(/([a-z0-9])([A-Z])/g, "$1_$2")
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "_")
+    .replace(/^_+|_+$/g, "");
+  return /^[a-z]/.test(snake) ? snake : `field_${snake}`;
+};
 
 /** Where each field's bytes begin in the message. */
 function placesOf(fields: readonly FieldRow[]): { readonly starts: readonly number[]; readonly length: number } {
@@ -52,6 +62,20 @@ function placesOf(fields: readonly FieldRow[]): { readonly starts: readonly numb
     return headerBytes + start;
   });
   return { starts, length: headerBytes + end };
+}
+
+/** The part of a record's message that holds a byte: its name, and the byte within it. */
+export function portAt(fields: readonly FieldRow[], byte: number): { readonly port: string; readonly byte: number } {
+  const { starts } = placesOf(fields);
+  const parts = [
+    { port: "encapsulation", start: 0 },
+    { port: "job", start: headerBytes },
+    { port: "sequence", start: headerBytes + 8 },
+    { port: "chain", start: headerBytes + 16 },
+    ...fields.map(({ name }, at) => ({ port: name, start: starts[at]! })),
+  ];
+  const { port, start } = parts.findLast((part) => part.start <= byte) ?? parts[0]!;
+  return { port, byte: byte - start };
 }
 
 /** Encodes a record. */

@@ -1,5 +1,6 @@
 // Writes a run as MCAP: inputs as received, outputs, decisions and hashes, with all that replaying it takes.
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { crc32 } from "node:zlib";
 import { McapWriter } from "@mcap/core";
 import { FileHandleWritable } from "@mcap/nodejs";
 import { IsochronError } from "../kernels/index.ts";
@@ -116,6 +117,7 @@ export class RecordingWriter {
           durationNs: String(summary.durationNs),
           scheduling: summary.scheduling,
           lost: String(this.#lost),
+          events: String(this.#eventCount),
         }),
       ),
     });
@@ -152,6 +154,7 @@ export class RecordingWriter {
           channel: channels[channel]?.name,
           bytes: bytes.length,
           blake3: hashOf(bytes),
+          crc32: crc32(bytes),
         });
         return;
       }

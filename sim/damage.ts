@@ -1,0 +1,131 @@
+// What a recording shows to be wrong with itself, before anything is computed again.
+import { crc32 } from "node:zlib";
+import { hashOf } from "../runtime/index.ts";
+import type { FieldRow } from "../scheduler/index.ts";
+import { locateChangedByte } from "./locate-byte.ts";
+import { encodeRecord, type OutputRecord, portAt } from "./record-message.ts";
+
+/** Something that was changed, added or taken away after the run. */
+export type Damage =
+  | {
+      readonly kind: "input";
+      readonly channel: number;
+      readonly sequence: number;
+      readonly time: number;
+      /** Where the message differs from what was admitted; null where that is more than one byte, or all of it. */
+      readonly byte: number | null;
+      readonly recorded: string | null;
+      readonly admitted: string | null;
+    }
+  | {
+      /** An output's message is not as the recorder writes it: its encapsulation, its job number or its padding. */
+      readonly kind: "record";
+      readonly task: number;
+      readonly job: number;
+      readonly port: string;
+      readonly byte: number;
+      readonly recorded: string | null;
+      readonly written: string | null;
+    }
+  | {
+      /** A record of the log is missing; task and job are those of the record next to it. */
+      readonly kind: "log";
+      readonly index: number;
+      readonly task: string;
+      readonly job: number;
+    }
+  | { readonly kind: "program"; readonly program: number }
+  /** A checksum of the file does not hold. */
+  | { readonly kind: "file"; readonly why: string };
+
+/** An admission as the log has it. */
+export interface LoggedAdmission {
+  readonly channel: number;
+  readonly sequence: number;
+  readonly time: number;
+  readonly blake3: string;
+  readonly crc32: number;
+}
+
+/** An input message as the recording has it. */
+export interface RecordedInput {
+  readonly channel: number;
+  readonly sequence: number;
+  readonly time: number;
+  readonly bytes: Uint8Array;
+}
+
+export const hexByte = (byte: number | undefined): string | null =>
+  byte === undefined ? null : byte.toString(16).padStart(2, "0");
+
+/** Compares the recorded input messages with the log of their admission. */
+export function inputDamage(recorded: readonly RecordedInput[], logged: readonly LoggedAdmission[]): Damage[] {
+  const keyOf = (each: RecordedInput | LoggedAdmission) => `${each.channel} ${each.sequence}`;
+  const log = new Map(logged.map((each) => [keyOf(each), each]));
+  const found: Damage[] = [];
+  for (const input of recorded) {
+    const { channel, sequence, time, bytes } = input;
+    const at = { kind: "input", channel, sequence, time } as const;
+    const admission = log.get(keyOf(input));
+    log.delete(keyOf(input));
+    if (!admission) {
+      found.push({ ...at, byte: null, recorded: `sample ${sequence}`, admitted: null });
+    } else if (hashOf(bytes) !== admission.blake3) {
+      const changed = locateChangedByte(bytes, admission.crc32, (each) => hashOf(each) === admission.blake3);
+      found.push(
+        changed === undefined
+          ? { ...at, byte: null, recorded: `BLAKE3 ${hashOf(bytes)}`, admitted: `BLAKE3 ${admission.blake3}` }
+          : { ...at, byte: changed.at, recorded: hexByte(bytes[changed.at]), admitted: hexByte(changed.was) },
+      );
+    } else if (time !== admission.time) {
+      found.push({ ...at, byte: null, recorded: `at ${time} ns`, admitted: `at ${admission.time} ns` });
+    }
+  }
+  for (const { channel, sequence, time } of log.values())
+    found.push({ kind: "input", channel, sequence, time, byte: null, recorded: null, admitted: `sample ${sequence}` });
+  return found;
+}
+
+/** Compares an output's message with what the recorder would have written for it; `crc32` finds the first difference fast. */
+export function recordDamage(
+  task: number,
+  fields: readonly FieldRow[],
+  record: OutputRecord,
+  message: Uint8Array,
+): Damage[] {
+  const written = encodeRecord(fields, record);
+  if (crc32(written) === crc32(message)) return [];
+  const byte = written.findIndex((value, at) => value !== message[at]);
+  if (byte < 0) return [];
+  return [
+    {
+      kind: "record",
+      task,
+      job: record.job,
+      ...portAt(fields, byte),
+      recorded: hexByte(message[byte]),
+      written: hexByte(written[byte]),
+    },
+  ];
+}
+
+/** A record's place in the log. */
+export interface LogEntry {
+  readonly index: number;
+  readonly task: string;
+  readonly job: number;
+}
+
+/** The records that are missing between, before and after those that are there; `count` were written. */
+export function logDamage(entries: readonly LogEntry[], count: number): Damage[] {
+  const sorted = [...entries].sort((a, b) => a.index - b.index);
+  const there = new Set(sorted.map((each) => each.index));
+  const found: Damage[] = [];
+  for (let index = 0; index < count; index++) {
+    if (there.has(index)) continue;
+    const { task, job } = sorted.find((each) => each.index > index) ?? sorted.at(-1) ?? { task: "(none)", job: 0 };
+    found.push({ kind: "log", index, task, job });
+    break;
+  }
+  return found;
+}

@@ -1,0 +1,50 @@
+// Copies an MCAP file with changes, as somebody would who tampers with a recording and keeps its checksums right.
+import { readFileSync, writeFileSync } from "node:fs";
+import { McapStreamReader, McapWriter, type TypedMcapRecords } from "@mcap/core";
+
+type Message = TypedMcapRecords["Message"];
+
+/** What to change; a message for which `message` returns undefined is left out. */
+export interface Changes {
+  readonly message?: (topic: string, message: Message) => Message | undefined;
+  readonly attachment?: (name: string, data: Uint8Array) => Uint8Array;
+}
+
+/** Copies `from` to `to` record by record. */
+export async function rewrite(from: string, to: string, changes: Changes): Promise<void> {
+  const reader = new McapStreamReader();
+  reader.append(readFileSync(from));
+  const written: Uint8Array[] = [];
+  let position = 0n;
+  const writer = new McapWriter({
+    writable: {
+      write: async (bytes) => {
+        written.push(bytes.slice());
+        position += BigInt(bytes.length);
+      },
+      position: () => position,
+    },
+  });
+  const schemas = new Map<number, number>();
+  const channels = new Map<number, { readonly id: number; readonly topic: string }>();
+  // A second copy of schemas, channels and indexes follows the data; the writer makes its own.
+  for (let record = reader.nextRecord(), data = true; record; record = reader.nextRecord()) {
+    if (record.type === "DataEnd") data = false;
+    else if (record.type === "Header") await writer.start(record);
+    else if (!data) continue;
+    else if (record.type === "Schema") schemas.set(record.id, await writer.registerSchema(record));
+    else if (record.type === "Channel") {
+      const id = await writer.registerChannel({ ...record, schemaId: schemas.get(record.schemaId) ?? 0 });
+      channels.set(record.id, { id, topic: record.topic });
+    } else if (record.type === "Message") {
+      const channel = channels.get(record.channelId)!;
+      const kept = changes.message ? changes.message(channel.topic, record) : record;
+      if (kept) await writer.addMessage({ ...kept, channelId: channel.id });
+    } else if (record.type === "Attachment") {
+      const data = changes.attachment?.(record.name, record.data) ?? record.data;
+      await writer.addAttachment({ ...record, data });
+    } else if (record.type === "Metadata") await writer.addMetadata(record);
+  }
+  await writer.end();
+  writeFileSync(to, Buffer.concat(written));
+}

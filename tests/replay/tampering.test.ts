@@ -1,0 +1,212 @@
+// Verification finds every change to a recording, and says where it is.
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { hashOf, openArtifact, readArchive, writeArchive } from "../../runtime/index.ts";
+import { isochron, roadApplication } from "./command.ts";
+import { type Changes, rewrite } from "./rewrite.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "isochron-tampering-"));
+const recording = join(folder, "road.mcap");
+const verdict = z.object({
+  bitExact: z.boolean(),
+  cycles: z.number(),
+  kernelCalls: z.number(),
+  hash: z.string(),
+  firstDifference: z
+    .object({
+      kind: z.string(),
+      cycle: z.number(),
+      task: z.string(),
+      port: z.string(),
+      byte: z.number().nullable(),
+      recorded: z.string().nullable(),
+      recomputed: z.string().nullable(),
+    })
+    .optional(),
+});
+
+/** Verifies a file in a fresh process. */
+async function verify(path: string): Promise<z.infer<typeof verdict> & { readonly code: number | null }> {
+  const { code, out, error } = await isochron("replay", path, "--verify", "--json");
+  expect(error).toBe("");
+  return { code, ...verdict.parse(JSON.parse(out)) };
+}
+
+/** Verifies a copy with changes. */
+async function verifyChanged(changes: Changes): ReturnType<typeof verify> {
+  const changed = join(folder, "changed.mcap");
+  await rewrite(recording, changed, changes);
+  return verify(changed);
+}
+
+/** Flips the lowest bit of byte `at` of the first message of a topic that `wanted` picks. */
+const flip = (topic: string, at: number, wanted: (sequence: number) => boolean): Changes => ({
+  message: (name, message) => {
+    if (name !== topic || !wanted(message.sequence)) return message;
+    const data = message.data.slice();
+    data[at]! ^= 1;
+    return { ...message, data };
+  },
+});
+
+/** Deletes one decision of the log. */
+const without = (kind: string, task: string, job: number): Changes => ({
+  message: (name, message) => {
+    if (name !== "/isochron/events") return message;
+    const event = z
+      .object({ kind: z.string(), task: z.string().optional(), job: z.number().optional() })
+      .parse(JSON.parse(new TextDecoder().decode(message.data)));
+    return event.kind === kind && event.task === task && event.job === job ? undefined : message;
+  },
+});
+
+/** The weights with one number moved by one unit in the last place: the lowest bit of its float32. */
+const nudge = (weights: Uint8Array, at: number): Uint8Array => {
+  const changed = weights.slice();
+  const view = new DataView(changed.buffer);
+  view.setUint32(at, view.getUint32(at, true) + 1, true);
+  return changed;
+};
+
+/** Where the lane finder's first convolution kernel lies: its first weight is -0.5, its fifth 0.5. */
+const weightAt = (weights: Uint8Array): number => {
+  const view = new DataView(weights.buffer, weights.byteOffset, weights.byteLength);
+  for (let at = 0; at + 28 <= weights.length; at += 4) {
+    const row = Array.from({ length: 7 }, (_, i) => view.getFloat32(at + i * 4, true));
+    if (String(row) === "-0.5,-0.5,0.5,1,0.5,-0.5,-0.5") return at + 12;
+  }
+  throw new Error("the weights hold no ridge filter");
+};
+
+describe("verification", () => {
+  beforeAll(async () => {
+    const ran = await isochron("run", roadApplication, "--duration", "2s", "--record", recording, "--json");
+    expect(ran).toMatchObject({ code: 0, error: "" });
+  }, 120_000);
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it("recomputes an untouched recording, kernel by kernel, in a fresh process", async () => {
+    const { code, bitExact, cycles, kernelCalls, firstDifference } = await verify(recording);
+    expect({ code, bitExact, firstDifference }).toEqual({ code: 0, bitExact: true, firstDifference: undefined });
+    // 50 frames and 100 steering steps, each of several kernels.
+    expect(cycles).toBe(150);
+    expect(kernelCalls).toBeGreaterThan(150);
+  });
+
+  it("agrees where a copy changes nothing", async () => {
+    expect(await verifyChanged({})).toMatchObject({ code: 0, bitExact: true });
+  });
+
+  it("names the byte of a recorded output that was changed", async () => {
+    const heading = 4 + 8 + 8 + 32 + 4;
+    const changed = flip("/isochron/outputs/lane", heading + 2, (job) => job === 17);
+    expect(await verifyChanged(changed)).toMatchObject({
+      code: 1,
+      bitExact: false,
+      firstDifference: { kind: "output", cycle: 17, task: "lane", port: "heading", byte: 2 },
+    });
+  });
+
+  it("names the byte of an output message that was changed", async () => {
+    const { code, firstDifference } = await verifyChanged(flip("/cmd/steering", 30, (job) => job === 41));
+    expect(code).toBe(1);
+    expect(firstDifference).toMatchObject({
+      kind: "message",
+      cycle: 41,
+      task: "steer",
+      port: "/cmd/steering",
+      byte: 30,
+    });
+  });
+
+  it("names the byte of a recorded input that was changed, and the job that read it", async () => {
+    const pixel = 9000;
+    const { code, firstDifference } = await verifyChanged(flip("/camera/image", pixel, (sequence) => sequence === 11));
+    expect(code).toBe(1);
+    expect(firstDifference).toMatchObject({
+      kind: "input",
+      cycle: 10,
+      task: "lane",
+      port: "/camera/image",
+      byte: pixel,
+    });
+    const [recorded, admitted] = [firstDifference?.recorded, firstDifference?.recomputed];
+    expect(Number.parseInt(recorded ?? "", 16) ^ Number.parseInt(admitted ?? "", 16)).toBe(1);
+  });
+
+  it("names the byte of an input that no longer decodes", async () => {
+    const heightLow = 4 + 8 + 4 + 7 + 1;
+    const { code, firstDifference } = await verifyChanged(
+      flip("/camera/image", heightLow, (sequence) => sequence === 5),
+    );
+    expect(code).toBe(1);
+    expect(firstDifference).toMatchObject({ kind: "input", cycle: 4, task: "lane", byte: heightLow });
+  });
+
+  it.each(["release", "verdict"])("names a %s that was deleted", async (kind) => {
+    expect(await verifyChanged(without(kind, "steer", 23))).toMatchObject({
+      code: 1,
+      bitExact: false,
+      firstDifference: { kind: "decision", cycle: 23, task: "steer", port: kind, byte: null, recorded: null },
+    });
+  });
+
+  it("notices a deleted admission", async () => {
+    const changes: Changes = {
+      message: (name, message) =>
+        name === "/isochron/events" && /"kind":"admit","sequence":9,/.test(new TextDecoder().decode(message.data))
+          ? undefined
+          : message,
+    };
+    expect(await verifyChanged(changes)).toMatchObject({
+      code: 1,
+      firstDifference: { kind: "input", cycle: 8, task: "lane", port: "/camera/image" },
+    });
+  });
+
+  it("names the first output that a weight changed by one ulp reaches", async () => {
+    const changed = (data: Uint8Array): Uint8Array => {
+      const { manifest } = openArtifact(data);
+      const files = readArchive(data);
+      const weights = nudge(files["weights.bin"]!, weightAt(files["weights.bin"]!));
+      const text = JSON.stringify({ ...manifest, weights: { ...manifest.weights, blake3: hashOf(weights) } });
+      return writeArchive(Object.entries({ ...files, "manifest.json": Buffer.from(text), "weights.bin": weights }));
+    };
+    const { code, firstDifference } = await verifyChanged({
+      attachment: (name, data) => (name === "artifacts/laneFinder.iso" ? changed(data) : data),
+    });
+    expect(code).toBe(1);
+    expect(firstDifference).toMatchObject({ kind: "output", cycle: 0, task: "lane" });
+    expect(firstDifference?.byte).not.toBeNull();
+  });
+
+  it("names it also where the artifact's own hash was left as it was", async () => {
+    const { code, firstDifference } = await verifyChanged({
+      attachment: (name, data) => {
+        if (name !== "artifacts/laneFinder.iso") return data;
+        const files = readArchive(data);
+        const weights = nudge(files["weights.bin"]!, weightAt(files["weights.bin"]!));
+        return writeArchive(Object.entries({ ...files, "weights.bin": weights }));
+      },
+    });
+    expect(code).toBe(1);
+    expect(firstDifference).toMatchObject({ kind: "output", cycle: 0, task: "lane" });
+  });
+
+  it("locates a byte that was flipped in the file itself, its checksum left wrong", async () => {
+    const bytes = readFileSync(recording);
+    const frame = Buffer.from("mono8");
+    const at = bytes.indexOf(frame, Math.floor(bytes.length / 2)) + 4000;
+    const changed = join(folder, "flipped.mcap");
+    copyFileSync(recording, changed);
+    bytes[at]! ^= 0x10;
+    writeFileSync(changed, bytes);
+    const { code, firstDifference } = await verify(changed);
+    expect(code).toBe(1);
+    expect(firstDifference).toMatchObject({ kind: "input", task: "lane", port: "/camera/image" });
+    expect(firstDifference?.byte).not.toBeNull();
+  });
+});
