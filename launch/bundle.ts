@@ -1,5 +1,6 @@
 // Bundles an application file, with all that it imports beside isochron itself, into one JavaScript module.
 import { createRequire } from "node:module";
+import { basename, dirname, resolve } from "node:path";
 import { z } from "zod";
 import { IsochronError } from "../kernels/index.ts";
 
@@ -28,7 +29,9 @@ function loadBundler(): Bundler {
 /** The JavaScript of an application file; `isochron` itself stays an import. */
 export async function bundleApplication(path: string): Promise<string> {
   const { outputFiles } = await loadBundler().build({
-    entryPoints: [path],
+    // Paths in the bundle's comments are relative to the application, so the bytes do not depend on where one stands.
+    absWorkingDir: dirname(resolve(path)),
+    entryPoints: [basename(path)],
     bundle: true,
     write: false,
     format: "esm",

@@ -1,7 +1,9 @@
 // The module hook: strips types with oxc-transform, and finds `isochron` for application files that stand outside a project.
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { transform } from "oxc-transform";
+
+/** oxc-transform, a native module: loaded with the first TypeScript file, so that a robot that runs none loads none. */
+let oxc;
 
 /** Resolves as Node does; an application in a bare folder finds the Isochron that runs it. */
 export async function resolve(specifier, context, next) {
@@ -19,6 +21,8 @@ export async function load(url, context, next) {
   if (!url.startsWith("file:") || !/\.m?ts$/.test(new URL(url).pathname)) return next(url, context);
   const path = fileURLToPath(url);
   const source = await readFile(path, "utf8");
+  oxc ??= import("oxc-transform");
+  const { transform } = await oxc;
   const { code, map, errors } = await transform(path, source, { sourcemap: true, target: "es2023" });
   if (errors.length > 0) {
     const error = new SyntaxError(errors.map((each) => each.codeframe ?? each.message).join("\n"));
