@@ -2,19 +2,21 @@
 //
 // The executive calls isochron_thread_start on each of its threads just before the loop and isochron_thread_stop just
 // after it, where a preloaded library defines them. Between the two every malloc, calloc, realloc, free, mmap and munmap
-// of that thread is counted (C and C++ code included), every system call except futex traps (SECCOMP_RET_TRAP) and is
-// counted by number before it is carried out, and page faults are taken from getrusage. At exit the totals are written as
+// of that thread is counted (C and C++ code included), every system call except the sleep and its wake-up traps
+// (SECCOMP_RET_TRAP) and is counted by number before it is carried out, and page faults are taken from getrusage. The
+// sleep is a futex wait with a time limit; a wait without one is a lock, and traps. At exit the totals are written as
 // JSON to the file that ISOCHRON_SHIM_REPORT names.
 //
-// ISOCHRON_SHIM_PLANT makes every 100th wake-up of a thread break one rule on purpose, so that a test can see it caught:
-// malloc, mmap, syscall or fault.
+// ISOCHRON_SHIM_PLANT makes every 20th wake-up of a thread break one rule on purpose, so that a test can see it caught:
+// malloc, mmap, syscall, lock, minor-fault or major-fault (which reads the file that ISOCHRON_SHIM_FILE names).
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <errno.h>
-#include <linux/audit.h>
+#include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -30,7 +32,9 @@
 static __thread volatile int watched __attribute__((tls_model("initial-exec")));
 static __thread struct rusage before __attribute__((tls_model("initial-exec")));
 
-static atomic_long threads, mallocs, frees, maps, traps, minor_faults, major_faults, futexes;
+enum { SLEEP = FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, WAKE_UP = FUTEX_WAKE | FUTEX_PRIVATE_FLAG };
+
+static atomic_long threads, filtered, mallocs, frees, maps, traps, minor_faults, major_faults, sleeps, planted;
 static atomic_long by_number[1024];
 
 // One system call instruction that the filter lets through by its address, for the handler's own use.
@@ -51,16 +55,24 @@ static void on_trap(int signal, siginfo_t *info, void *context) {
   r[REG_RAX] = shim_syscall(info->si_syscall, r[REG_RDI], r[REG_RSI], r[REG_RDX], r[REG_R10], r[REG_R8], r[REG_R9]);
 }
 
+#define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
+#define IF_EQUAL(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)(value), yes, no)
+
 static void install_filter(void) {
   const unsigned long at = (unsigned long)shim_syscall_end;
   struct sock_filter filter[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_futex, 6, 0),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigreturn, 5, 0),
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, instruction_pointer)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)(at & 0xffffffffu), 0, 2),
+      LOAD(nr),
+      IF_EQUAL(SYS_rt_sigreturn, 11, 0),
+      IF_EQUAL(SYS_futex, 0, 5),
+      LOAD(args[1]),
+      IF_EQUAL(WAKE_UP, 8, 0),
+      IF_EQUAL(SLEEP, 0, 2),
+      LOAD(args[3]),  // the time limit's address
+      IF_EQUAL(0, 0, 5),
+      LOAD(instruction_pointer),
+      IF_EQUAL(at & 0xffffffffu, 0, 2),
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, instruction_pointer) + 4),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)(at >> 32), 1, 0),
+      IF_EQUAL(at >> 32, 1, 0),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
@@ -78,7 +90,7 @@ static void install_filter(void) {
 void isochron_thread_start(const char *name) {
   (void)name;
   atomic_fetch_add(&threads, 1);
-  if (getenv("ISOCHRON_SHIM_SECCOMP")) install_filter();
+  install_filter();
   getrusage(RUSAGE_THREAD, &before);
   watched = 1;
 }
@@ -89,40 +101,84 @@ void isochron_thread_stop(void) {
   getrusage(RUSAGE_THREAD, &after);
   atomic_fetch_add(&minor_faults, after.ru_minflt - before.ru_minflt);
   atomic_fetch_add(&major_faults, after.ru_majflt - before.ru_majflt);
+  if (prctl(PR_GET_SECCOMP) == SECCOMP_MODE_FILTER) atomic_fetch_add(&filtered, 1);
 }
 
+static enum { NOTHING, MALLOC, MMAP, SYSCALL, LOCK, MINOR_FAULT, MAJOR_FAULT } kind;
+static char file_to_read[4096];
+
+// Decided before any thread is watched: a watched thread does not even read the names.
+__attribute__((constructor)) static void choose_plant(void) {
+  const char *const names[] = {"", "malloc", "mmap", "syscall", "lock", "minor-fault", "major-fault"};
+  const char *wanted = getenv("ISOCHRON_SHIM_PLANT"), *file = getenv("ISOCHRON_SHIM_FILE");
+  for (size_t at = 0; wanted && at < sizeof names / sizeof *names; at++)
+    if (!strcmp(wanted, names[at])) kind = at;
+  if (file) strncpy(file_to_read, file, sizeof file_to_read - 1);
+}
+
+// Breaks one rule and no other: what it takes beside the violation itself passes through the door in the filter.
 static void plant(void) {
-  static const char *what;
   static __thread int calls __attribute__((tls_model("initial-exec")));
-  if (!what) what = getenv("ISOCHRON_SHIM_PLANT") ? getenv("ISOCHRON_SHIM_PLANT") : "";
-  if (!*what || ++calls % 100) return;
-  if (!strcmp(what, "malloc")) free(malloc(100));
-  if (!strcmp(what, "mmap") || !strcmp(what, "fault")) {
-    if (!strcmp(what, "fault")) watched = 0;
-    volatile char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    watched = 1;
-    page[0] = 1;
-    munmap((void *)page, 4096);
+  if (kind == NOTHING || ++calls % 20) return;
+  atomic_fetch_add(&planted, 1);
+  switch (kind) {
+    case NOTHING:
+      return;
+    case MALLOC: {
+      void *volatile piece = malloc(100);
+      free(piece);
+      return;
+    }
+    case MMAP:
+      munmap(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 4096);
+      return;
+    case SYSCALL:
+      syscall(SYS_getppid);
+      return;
+    case LOCK: {
+      static int word;
+      syscall(SYS_futex, &word, SLEEP, 1, NULL, NULL, FUTEX_BITSET_MATCH_ANY);
+      return;
+    }
+    case MINOR_FAULT: {
+      const int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+      long page = shim_syscall(SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE, flags, -1, 0);
+      *(volatile char *)page = 1;
+      shim_syscall(SYS_munmap, page, 4096, 0, 0, 0, 0);
+      return;
+    }
+    case MAJOR_FAULT: {
+      long file = shim_syscall(SYS_openat, AT_FDCWD, (long)file_to_read, O_RDONLY, 0, 0, 0);
+      shim_syscall(SYS_fsync, file, 0, 0, 0, 0, 0);
+      shim_syscall(SYS_fadvise64, file, 0, 0, POSIX_FADV_DONTNEED, 0, 0);
+      long page = shim_syscall(SYS_mmap, 0, 4096, PROT_READ, MAP_PRIVATE, file, 0);
+      (void)*(volatile char *)page;
+      shim_syscall(SYS_munmap, page, 4096, 0, 0, 0, 0);
+      shim_syscall(SYS_close, file, 0, 0, 0, 0, 0);
+      return;
+    }
   }
-  if (!strcmp(what, "syscall")) syscall(SYS_getppid);
 }
 
 // Futex waits of Rust and libc pass through syscall(); it is the one place that a watched thread visits on every cycle.
 long syscall(long number, ...) {
-  __builtin_va_list list;
-  __builtin_va_start(list, number);
+  va_list list;
+  va_start(list, number);
   long a[6];
-  for (int i = 0; i < 6; i++) a[i] = __builtin_va_arg(list, long);
-  __builtin_va_end(list);
-  if (watched && number == SYS_futex) {
-    atomic_fetch_add(&futexes, 1);
+  for (int i = 0; i < 6; i++) a[i] = va_arg(list, long);
+  va_end(list);
+  if (watched && number == SYS_futex && a[1] == SLEEP && a[3]) {
+    atomic_fetch_add(&sleeps, 1);
     plant();
   }
   long result;
   register long r10 __asm__("r10") = a[3];
   register long r8 __asm__("r8") = a[4];
   register long r9 __asm__("r9") = a[5];
-  __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "a"(number), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8), "r"(r9)
+                   : "rcx", "r11", "memory");
   if (result < 0 && result > -4096) {
     errno = (int)-result;
     return -1;
@@ -160,6 +216,10 @@ int posix_memalign(void **out, size_t align, size_t size) {
   *out = __libc_memalign(align, size);
   return *out ? 0 : ENOMEM;
 }
+void *memalign(size_t align, size_t size) {
+  COUNT(mallocs);
+  return __libc_memalign(align, size);
+}
 void free(void *p) {
   if (p) COUNT(frees);
   __libc_free(p);
@@ -178,8 +238,15 @@ __attribute__((destructor)) static void report(void) {
   if (!path || !atomic_load(&threads)) return;
   FILE *file = fopen(path, "w");
   if (!file) return;
-  fprintf(file, "{\"threads\":%ld,\"futexes\":%ld,\"mallocs\":%ld,\"frees\":%ld,\"maps\":%ld,\"minorFaults\":%ld,\"majorFaults\":%ld,\"traps\":%ld,\"systemCalls\":{",
-          threads, futexes, mallocs, frees, maps, minor_faults, major_faults, traps);
+  const struct {
+    const char *name;
+    long count;
+  } totals[] = {{"threads", threads}, {"filtered", filtered}, {"sleeps", sleeps}, {"planted", planted},
+                {"mallocs", mallocs}, {"frees", frees}, {"maps", maps}, {"traps", traps},
+                {"minorFaults", minor_faults}, {"majorFaults", major_faults}};
+  fputs("{", file);
+  for (size_t at = 0; at < sizeof totals / sizeof *totals; at++) fprintf(file, "\"%s\":%ld,", totals[at].name, totals[at].count);
+  fputs("\"systemCalls\":{", file);
   const char *comma = "";
   for (int n = 0; n < 1024; n++)
     if (by_number[n]) {

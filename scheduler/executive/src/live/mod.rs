@@ -315,7 +315,9 @@ fn run_thread(
     let (policy, priority) = sys::policy();
     lock(infos).push(ThreadInfo { name: name.clone(), core, bound, priority, policy });
     sys::touch_stack();
-    if let (Some(start), Ok(name)) = (hooks.start, std::ffi::CString::new(name)) {
+    // Freed after the loop: nothing between the hooks gives memory back.
+    let watched = std::ffi::CString::new(name).ok();
+    if let (Some(start), Some(name)) = (hooks.start, &watched) {
         // SAFETY: the hook is a C function that takes a NUL-terminated name.
         unsafe { start(name.as_ptr()) };
     }
