@@ -1,0 +1,126 @@
+// The application's clock for RxJS: logical time as a scheduler, moved on by whoever grants time.
+import { type SchedulerAction, type SchedulerLike, Subscription } from "rxjs";
+
+const nanosecondsPerMs = 1e6;
+
+interface Timer {
+  atNs: number;
+  order: number;
+  fire(): void;
+  unsubscribe(): void;
+}
+
+/** What a scheduler hands out; it waits at most once at a time. */
+class LogicalAction<T> extends Subscription implements SchedulerAction<T>, Timer {
+  readonly #timers: Timers;
+  readonly #work: (this: SchedulerAction<T>, state: T) => void;
+  #state: T | undefined;
+  atNs = 0;
+  order = 0;
+
+  constructor(timers: Timers, work: (this: SchedulerAction<T>, state: T) => void) {
+    super();
+    this.#timers = timers;
+    this.#work = work;
+  }
+
+  schedule(state?: T, delay = 0): Subscription {
+    if (this.closed) return this;
+    this.#state = state;
+    this.#timers.remove(this);
+    this.#timers.add(this, Math.round(Math.max(0, delay) * nanosecondsPerMs));
+    return this;
+  }
+
+  fire(): void {
+    this.#work.call(this, this.#state as T);
+  }
+
+  override unsubscribe(): void {
+    this.#timers.remove(this);
+    super.unsubscribe();
+  }
+}
+
+/** The waiting timers in the order in which they fire: by time, then as they were made. */
+class Timers {
+  nowNs = 0;
+  #waiting: Timer[] = [];
+  #made = 0;
+
+  add(action: Timer, delayNs: number): void {
+    action.atNs = this.nowNs + delayNs;
+    action.order = this.#made++;
+    this.#waiting.splice(this.#place(action), 0, action);
+  }
+
+  remove(action: Timer): void {
+    const at = this.#place(action);
+    if (this.#waiting[at] === action) this.#waiting.splice(at, 1);
+  }
+
+  get first(): Timer | undefined {
+    return this.#waiting[0];
+  }
+
+  clear(): void {
+    for (const action of [...this.#waiting]) action.unsubscribe();
+    this.nowNs = 0;
+  }
+
+  /** Where an action stands, or would. */
+  #place({ atNs, order }: Timer): number {
+    let [low, high] = [0, this.#waiting.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const each = this.#waiting[middle]!;
+      if (each.atNs < atNs || (each.atNs === atNs && each.order < order)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+/**
+ * Logical time as a `SchedulerLike`, for every RxJS operator that takes one: `interval(20, clock)`.
+ *
+ * RxJS counts milliseconds; their fractions keep whole nanoseconds exact for 104 days. Nothing happens by itself: timers
+ * fire, in order of time and then of their making, when a run grants time with `advanceTo`.
+ */
+export class LogicalClock implements SchedulerLike {
+  readonly #timers = new Timers();
+
+  /** Logical time now, nanoseconds since the run's start. */
+  get timeNs(): number {
+    return this.#timers.nowNs;
+  }
+
+  /** When the next timer fires; undefined where none waits. */
+  get nextNs(): number | undefined {
+    return this.#timers.first?.atNs;
+  }
+
+  /** Logical time in milliseconds. */
+  now(): number {
+    return this.timeNs / nanosecondsPerMs;
+  }
+
+  schedule<T>(work: (this: SchedulerAction<T>, state: T) => void, delay = 0, state?: T): Subscription {
+    return new LogicalAction(this.#timers, work).schedule(state, delay);
+  }
+
+  /** Fires the timers up to and including `timeNs`, which is the time from then on. */
+  advanceTo(timeNs: number): void {
+    for (let next = this.#timers.first; next && next.atNs <= timeNs; next = this.#timers.first) {
+      this.#timers.remove(next);
+      this.#timers.nowNs = Math.max(this.#timers.nowNs, next.atNs);
+      next.fire();
+    }
+    this.#timers.nowNs = Math.max(this.#timers.nowNs, timeNs);
+  }
+
+  /** Back to time 0 without timers, for another run. */
+  reset(): void {
+    this.#timers.clear();
+  }
+}

@@ -1,0 +1,32 @@
+// `sampleEvery`: a stream at a steady rate, on the clock's own grid.
+import { Observable, type OperatorFunction, type SchedulerLike } from "rxjs";
+import { type Duration, parseDuration } from "../../scheduler/index.ts";
+
+/**
+ * The newest value at every multiple of `period` on the clock, again where nothing newer has come (`watchdog` notices
+ * silence); nothing before the first value. Ends, without a last sample, when the source does.
+ */
+export function sampleEvery<T>(period: Duration, clock: SchedulerLike): OperatorFunction<T, T> {
+  const periodMs = parseDuration(period) / 1e6;
+  return (source) =>
+    new Observable((out) => {
+      let newest: { readonly value: T } | undefined;
+      // Each delay is taken from the grid, not from the last tick, so that rounding never adds up.
+      const untilNext = () => (Math.floor(clock.now() / periodMs + 1e-9) + 1) * periodMs - clock.now();
+      out.add(
+        clock.schedule(function () {
+          if (newest) out.next(newest.value);
+          this.schedule(undefined, untilNext());
+        }, untilNext()),
+      );
+      out.add(
+        source.subscribe({
+          next: (value) => {
+            newest = { value };
+          },
+          error: (error) => out.error(error),
+          complete: () => out.complete(),
+        }),
+      );
+    });
+}

@@ -1,0 +1,44 @@
+// Several named sources observed together: what the operators that join streams share.
+import { from, Observable, type ObservableInput, type Subscriber } from "rxjs";
+
+/** Streams by name. */
+export type Sources = Readonly<Record<string, ObservableInput<unknown>>>;
+
+/** One value of each stream, by name. */
+export type Joined<S extends Sources> = {
+  readonly [K in keyof S]: S[K] extends ObservableInput<infer T> ? T : never;
+};
+
+/**
+ * Subscribes to every source; `begin` makes the state of one subscription and returns what a value does.
+ *
+ * An error of any source ends the join; it completes once every source has.
+ */
+export function join<S extends Sources, R>(
+  sources: S,
+  begin: (names: readonly (keyof S & string)[], out: Subscriber<R>) => (name: keyof S & string, value: unknown) => void,
+): Observable<R> {
+  const names: readonly (keyof S & string)[] = Object.keys(sources);
+  return new Observable<R>((out) => {
+    const take = begin(names, out);
+    let open = names.length;
+    if (open === 0) out.complete();
+    for (const name of names) {
+      out.add(
+        from(sources[name]!).subscribe({
+          next: (value) => {
+            try {
+              take(name, value);
+            } catch (error) {
+              out.error(error);
+            }
+          },
+          error: (error) => out.error(error),
+          complete: () => {
+            if (--open === 0) out.complete();
+          },
+        }),
+      );
+    }
+  });
+}

@@ -1,0 +1,283 @@
+// The stream operators as marbles: one character is one millisecond.
+import fc from "fast-check";
+import { from, interval, map, type Observable, Subject, take, timer } from "rxjs";
+import { TestScheduler } from "rxjs/testing";
+import { describe, expect, it } from "vitest";
+import {
+  approximateTime,
+  bufferBounded,
+  DropCounter,
+  exactTime,
+  headerStamp,
+  LogicalClock,
+  latest,
+  sampleEvery,
+  timeWindow,
+  watchdog,
+} from "./index.ts";
+
+type Marbles = Parameters<Parameters<TestScheduler["run"]>[0]>[0] & { readonly clock: TestScheduler };
+
+/** Runs a marble test; the scheduler of the test is the clock. */
+const marbles = (body: (helpers: Marbles) => void): void => {
+  const clock = new TestScheduler((actual, expected) => expect(actual).toEqual(expected));
+  clock.run((helpers) => body({ ...helpers, clock }));
+};
+
+/** A message with its stream's name and its time. */
+const at = (name: string, ms: number) => ({ name, header: { stamp: { sec: 0, nanosec: ms * 1e6 } } });
+const names = (set: Readonly<Record<string, unknown>>) =>
+  Object.values(set)
+    .map((each) => (each as { readonly name: string }).name)
+    .join("");
+
+describe("latest", () => {
+  it("emits the newest of every source once each has brought one", () =>
+    marbles(({ cold, expectObservable }) => {
+      const a = cold("a--b-----|");
+      const b = cold("--x---y-|");
+      const out = latest({ a, b }).pipe(map(({ a, b }) => a + b));
+      expectObservable(out).toBe("--pq--r--|", { p: "ax", q: "bx", r: "by" });
+    }));
+
+  it("passes an error on at once and lets go of the other sources", () =>
+    marbles(({ cold, expectObservable, expectSubscriptions }) => {
+      const a = cold("a--#");
+      const b = cold("-x----y");
+      expectObservable(latest({ a, b }).pipe(map(({ a, b }) => a + b))).toBe("-p-#", { p: "ax" });
+      expectSubscriptions(b.subscriptions).toBe("^--!");
+    }));
+
+  it("completes at once without sources", () =>
+    marbles(({ expectObservable }) => expectObservable(latest({})).toBe("|")));
+});
+
+describe("sampleEvery", () => {
+  it("emits the newest value on the clock's grid, again where nothing newer came", () =>
+    marbles(({ cold, clock, expectObservable }) => {
+      const source = cold("-ab-----c---|");
+      expectObservable(source.pipe(sampleEvery("3ms", clock))).toBe("---b--b--c--|");
+    }));
+
+  it("keeps to the grid whenever it is subscribed", () =>
+    marbles(({ hot, clock, expectObservable }) => {
+      const source = hot("a-b-c-d-e-f-g-|");
+      expectObservable(source.pipe(sampleEvery("4ms", clock)), "-----^-------!").toBe("--------e---g");
+    }));
+
+  it("stops its timer when it is unsubscribed", () => {
+    const clock = new LogicalClock();
+    const subscription = new Subject<number>().pipe(sampleEvery("1ms", clock)).subscribe();
+    expect(clock.nextNs).toBe(1e6);
+    subscription.unsubscribe();
+    expect(clock.nextNs).toBeUndefined();
+  });
+});
+
+describe("exactTime", () => {
+  const values = { a: at("a", 1), b: at("b", 2), c: at("c", 3), x: at("x", 1), z: at("z", 3) };
+
+  it("joins messages of equal stamps and drops, counted, what can match nothing any more", () =>
+    marbles(({ cold, expectObservable, flush }) => {
+      const drops = new DropCounter("drops");
+      const left = cold("abc------|", values);
+      const right = cold("---x--z--|", values);
+      expectObservable(exactTime({ left, right }, { drops }).pipe(map(names))).toBe("---p--q--|", { p: "ax", q: "cz" });
+      flush();
+      expect(drops.count).toBe(1);
+    }));
+
+  it("holds at most the depth of each stream", () =>
+    marbles(({ cold, expectObservable, flush }) => {
+      const drops = new DropCounter("drops");
+      const left = cold("abc----|", values);
+      const right = cold("---x-z-|", values);
+      const out = exactTime({ left, right }, { depth: 2, drops }).pipe(map(names));
+      expectObservable(out).toBe("-----q-|", { q: "cz" });
+      flush();
+      // a left when c came; b, and x that found no partner, when c and z were joined.
+      expect(drops.count).toBe(3);
+    }));
+
+  it("says which messages it cannot match", () =>
+    marbles(({ cold, expectObservable }) => {
+      const out = exactTime({ left: cold("-a"), right: cold("--") });
+      expectObservable(out).toBe("-#", {}, expect.objectContaining({ code: "stream/stamp" }));
+    }));
+});
+
+describe("approximateTime", () => {
+  it("joins the nearest messages within the slop", () =>
+    marbles(({ cold, expectObservable }) => {
+      const values = { a: at("a", 0), b: at("b", 40), c: at("c", 80), x: at("x", 3), y: at("y", 38), z: at("z", 95) };
+      const left = cold("a---b---c--|", values);
+      const right = cold("-x---y---z-|", values);
+      const out = approximateTime({ left, right }, { slop: "10ms" }).pipe(map(names));
+      expectObservable(out).toBe("-p---q-----|", { p: "ax", q: "by" });
+    }));
+
+  it("uses each message once and never goes back in time", () => {
+    const streams = fc.record({
+      left: fc.uniqueArray(fc.integer({ min: 0, max: 400 }), { maxLength: 30 }),
+      right: fc.uniqueArray(fc.integer({ min: 0, max: 400 }), { maxLength: 30 }),
+      slop: fc.integer({ min: 0, max: 30 }),
+    });
+    fc.assert(
+      fc.property(streams, ({ left, right, slop }) => {
+        const sorted = (times: readonly number[]) => [...times].sort((a, b) => a - b);
+        const arrivals = [
+          ...sorted(left).map((time) => ({ side: "left" as const, time })),
+          ...sorted(right).map((time) => ({ side: "right" as const, time })),
+        ].sort((a, b) => a.time - b.time);
+        const sides = { left: new Subject<object>(), right: new Subject<object>() };
+        const drops = new DropCounter("drops");
+        const sets: { readonly left: number; readonly right: number }[] = [];
+        approximateTime(sides, { slop: slop * 1e6, drops, depth: 100 }).subscribe((set) =>
+          sets.push({ left: headerStamp(set.left) / 1e6, right: headerStamp(set.right) / 1e6 }),
+        );
+        for (const { side, time } of arrivals) sides[side].next(at(side, time));
+        for (const set of sets) expect(Math.abs(set.left - set.right)).toBeLessThanOrEqual(slop);
+        for (const side of ["left", "right"] as const) {
+          const used = sets.map((set) => set[side]);
+          expect(used).toEqual(sorted([...new Set(used)]));
+        }
+        expect(drops.count).toBeLessThanOrEqual(arrivals.length - 2 * sets.length);
+      }),
+    );
+  });
+});
+
+describe("timeWindow", () => {
+  it("holds the values of the last duration", () =>
+    marbles(({ cold, clock, expectObservable }) => {
+      const source = cold("ab-c------d|");
+      const out = source.pipe(
+        timeWindow("3ms", clock),
+        map((each) => each.join("")),
+      );
+      expectObservable(out).toBe("pq-r------s|", { p: "a", q: "ab", r: "bc", s: "d" });
+    }));
+});
+
+describe("watchdog", () => {
+  it("says once that the stream is silent, and goes on with the next value", () =>
+    marbles(({ cold, clock, expectObservable }) => {
+      const source = cold("-a-b-------c|");
+      const out = source.pipe(
+        watchdog("4ms", clock),
+        map((each) => (each.kind === "value" ? each.value : "!")),
+      );
+      expectObservable(out).toBe("-a-b---s---c|", { a: "a", b: "b", c: "c", s: "!" });
+    }));
+
+  it("notices that nothing ever comes", () =>
+    marbles(({ cold, clock, expectObservable }) => {
+      expectObservable(cold("---------|").pipe(watchdog("4ms", clock))).toBe("----s----|", { s: { kind: "silent" } });
+    }));
+
+  it("leaves no timer behind", () => {
+    const clock = new LogicalClock();
+    const subscription = new Subject<number>().pipe(watchdog("5ms", clock)).subscribe();
+    expect(clock.nextNs).toBe(5e6);
+    subscription.unsubscribe();
+    expect(clock.nextNs).toBeUndefined();
+  });
+});
+
+describe("bufferBounded", () => {
+  /** A consumer that takes 4 ms for each value. */
+  const slow = (clock: TestScheduler) => (value: string) => timer(4, clock).pipe(map(() => value));
+
+  it("hands over one after the other and drops the oldest that wait", () =>
+    marbles(({ cold, clock, expectObservable, flush }) => {
+      const drops = new DropCounter("queue");
+      const source = cold("abcd---------|");
+      expectObservable(source.pipe(bufferBounded(2, "dropOldest", slow(clock), drops))).toBe("----a---c---d|");
+      flush();
+      expect(drops.count).toBe(1);
+    }));
+
+  it("drops the newest where that is the policy", () =>
+    marbles(({ cold, clock, expectObservable, flush }) => {
+      const drops = new DropCounter("queue");
+      const source = cold("abcd----|");
+      expectObservable(source.pipe(bufferBounded(2, "dropNewest", slow(clock), drops))).toBe("----a---b---(c|)");
+      flush();
+      expect(drops.count).toBe(1);
+    }));
+
+  it("fails where that is the policy", () =>
+    marbles(({ cold, clock, expectObservable }) => {
+      const out = cold("abcd").pipe(bufferBounded(2, "fail", slow(clock)));
+      expectObservable(out).toBe("---#", {}, expect.objectContaining({ code: "stream/full" }));
+    }));
+
+  it("passes everything on that is consumed at once", () =>
+    marbles(({ cold, expectObservable }) => {
+      expectObservable(cold("ab-(cd)|").pipe(bufferBounded(0, "fail", (value: string) => [value]))).toBe("ab-(cd)|");
+    }));
+
+  it("lets go of source and consumer when it is unsubscribed", () =>
+    marbles(({ cold, clock, expectObservable, expectSubscriptions }) => {
+      const source = cold("a-b-c-d-");
+      const out: Observable<string> = source.pipe(bufferBounded(9, "fail", slow(clock)));
+      expectObservable(out, "^----!").toBe("----a-");
+      expectSubscriptions(source.subscriptions).toBe("^----!");
+    }));
+});
+
+describe("the logical clock", () => {
+  it("fires timers in order of time and then of their making, and only when time is granted", () => {
+    const clock = new LogicalClock();
+    const fired: string[] = [];
+    clock.schedule(() => fired.push(`b@${clock.timeNs}`), 2);
+    clock.schedule(() => fired.push(`a@${clock.timeNs}`), 1);
+    clock.schedule(() => fired.push(`c@${clock.timeNs}`), 2);
+    expect(clock.nextNs).toBe(1e6);
+    clock.advanceTo(1_999_999);
+    expect(fired).toEqual(["a@1000000"]);
+    clock.advanceTo(2e6);
+    expect(fired).toEqual(["a@1000000", "b@2000000", "c@2000000"]);
+    expect(clock.nextNs).toBeUndefined();
+  });
+
+  it("carries RxJS's own timers, exact to the nanosecond", () => {
+    const clock = new LogicalClock();
+    const seen: number[] = [];
+    interval(0.125, clock)
+      .pipe(
+        map(() => clock.timeNs),
+        take(1000),
+      )
+      .subscribe((time) => seen.push(time));
+    clock.advanceTo(1e9);
+    expect(seen).toEqual(Array.from({ length: 1000 }, (_, n) => (n + 1) * 125_000));
+    expect(clock.nextNs).toBeUndefined();
+  });
+
+  it("fires nothing that was unsubscribed, even by a timer of the same instant", () => {
+    const clock = new LogicalClock();
+    const fired: string[] = [];
+    clock.schedule(() => second.unsubscribe(), 1);
+    const second = clock.schedule(() => fired.push("second"), 1);
+    clock.advanceTo(1e6);
+    expect(fired).toEqual([]);
+  });
+
+  it("is the same after a reset", () => {
+    const clock = new LogicalClock();
+    const run = () => {
+      const seen: number[] = [];
+      const subscription = from([1, 2, 3])
+        .pipe(sampleEvery("7ms", clock))
+        .subscribe(() => seen.push(clock.timeNs));
+      const ticks = interval(3, clock).subscribe(() => seen.push(clock.timeNs));
+      clock.advanceTo(50e6);
+      subscription.unsubscribe();
+      ticks.unsubscribe();
+      clock.reset();
+      return seen;
+    };
+    expect(run()).toEqual(run());
+  });
+});
