@@ -1,49 +1,102 @@
 #!/usr/bin/env node
-// Writes the npm tarballs: `npm run pack -- DIR` (the package, its platform binaries, and the compiler).
-import { execFileSync, spawnSync } from "node:child_process";
-import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+// Writes the npm tarballs: `npm run pack -- DIR [PACKAGE…]` (the package, its platform binaries, and the compiler).
+import { spawnSync } from "node:child_process";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { isBuiltin } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const staging = join(root, "target/pack");
-const [destination] = process.argv.slice(2);
-if (!destination || destination.startsWith("-")) {
-  process.stderr.write(
-    "usage: npm run pack -- DIR\n  writes the npm tarballs of isochron, its platform packages and isochron-compiler into DIR\n",
-  );
-  process.exit(destination === "--help" ? 0 : 1);
-}
-const directory = resolve(process.env.INIT_CWD ?? process.cwd(), destination);
-
-const setup = spawnSync(process.execPath, [join(root, "launch/setup/setup.mjs"), "test"], { stdio: "inherit" });
-if (setup.status !== 0) process.exit(1);
-
-const { name, version, description, license, engines, dependencies, exports } = JSON.parse(
-  readFileSync(join(root, "package.json"), "utf8"),
-);
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const { name, version, description, license, engines } = manifest;
 const common = { version, license, engines };
-const writeJson = (path, value) => writeFileSync(path, `${JSON.stringify(value, null, 2)}\n`);
+const platforms = ["x64", "arm64"];
+const platformPackage = (arch) => `${name}-linux-${arch}-gnu`;
+const compilerPackage = `${name}-compiler`;
 
-/** An empty folder for one package, with its licence. */
-const stage = (packageName) => {
-  const folder = join(staging, packageName);
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  copyFileSync(join(root, "LICENSE"), join(folder, "LICENSE"));
-  return folder;
+const writeJson = (path, value) => writeFileSync(path, `${JSON.stringify(value, null, 2)}\n`);
+const copyInto = (folder, file) => {
+  mkdirSync(dirname(join(folder, file)), { recursive: true });
+  copyFileSync(join(root, file), join(folder, file));
 };
 
-/** A package that holds one binary, installed by npm only where it can run. */
-const stagePlatform = (packageName, arch, binary, source) => {
-  const folder = stage(packageName);
-  copyFileSync(source, join(folder, binary));
-  writeFileSync(
-    join(folder, "README.md"),
-    `# ${packageName}\n\nThe native part of \`isochron\` for Linux on ${arch} with glibc. Installed by npm when it fits; not for direct use.\n`,
+/** Runs a program in the repository; what it wrote, or an error with it. */
+function run(command, args) {
+  const { status, error, stdout, stderr } = spawnSync(command, args, { cwd: root, encoding: "utf8" });
+  if (error || status !== 0)
+    throw new Error(`${command} ${args.join(" ")} failed\n${error?.message ?? ""}${stdout}${stderr}`);
+  return stdout.trim();
+}
+
+/** The packages that the modules below a folder import, type declarations included. */
+function importedPackages(folder) {
+  const files = readdirSync(folder, { recursive: true }).filter((file) => /\.(m?js|d\.ts)$/.test(file));
+  const specifiers = files.flatMap((file) =>
+    [
+      ...readFileSync(join(folder, file), "utf8").matchAll(
+        /^(?:import|export|\}).* from "([^".][^"]*)"|\bimport\("([^".][^"]*)"\)/gm,
+      ),
+    ].map(([, from, dynamic]) => from ?? dynamic),
+  );
+  const packages = specifiers
+    .filter((specifier) => !isBuiltin(specifier))
+    .map((specifier) => /^(@[^/]+\/)?[^/]+/.exec(specifier)[0]);
+  return [...new Set(packages)].sort();
+}
+
+/** `isochron`: compiled JavaScript with its types, and the command. */
+function fillMain(folder) {
+  run(join(root, "node_modules/.bin/tsc"), ["-p", "tsconfig.build.json", "--outDir", folder]);
+  for (const file of ["launch/bin/isochron.mjs", "launch/hook/typescript.mjs", "README.md", "CHANGELOG.md"])
+    copyInto(folder, file);
+  const dependencies = Object.fromEntries(
+    importedPackages(folder).map((dependency) => {
+      const range = manifest.dependencies[dependency];
+      if (range === undefined) throw new Error(`${dependency} is imported, and is no dependency in package.json`);
+      return [dependency, range];
+    }),
+  );
+  const exports = Object.fromEntries(
+    Object.entries(manifest.exports).map(([key, path]) =>
+      path.endsWith(".ts")
+        ? [key, { types: path.replace(/\.ts$/, ".d.ts"), default: path.replace(/\.ts$/, ".js") }]
+        : [key, path],
+    ),
   );
   writeJson(join(folder, "package.json"), {
-    name: packageName,
+    name,
+    ...common,
+    description,
+    type: "module",
+    bin: manifest.bin,
+    exports,
+    dependencies,
+    optionalDependencies: Object.fromEntries(platforms.map((arch) => [platformPackage(arch), version])),
+    peerDependencies: { [compilerPackage]: version },
+    peerDependenciesMeta: { [compilerPackage]: { optional: true } },
+  });
+}
+
+/** A package that holds one binary, installed by npm only where it can run. */
+function fillPlatform(folder, arch) {
+  const binary = `isochron.linux-${arch}-gnu.node`;
+  copyFileSync(join(root, "target/portable", binary), join(folder, binary));
+  writeFileSync(
+    join(folder, "README.md"),
+    `# ${platformPackage(arch)}\n\nThe native part of \`isochron\` for Linux on ${arch} with glibc. Installed by npm when it fits; not for direct use.\n`,
+  );
+  writeJson(join(folder, "package.json"), {
+    name: platformPackage(arch),
     ...common,
     description: `The native part of isochron for linux-${arch} (glibc)`,
     main: binary,
@@ -52,74 +105,66 @@ const stagePlatform = (packageName, arch, binary, source) => {
     cpu: [arch],
     libc: ["glibc"],
   });
-  return folder;
-};
+}
 
-const platforms = ["x64", "arm64"];
-const runtimeFolders = platforms.map((arch) =>
-  stagePlatform(
-    `${name}-linux-${arch}-gnu`,
-    arch,
-    `isochron.linux-${arch}-gnu.node`,
-    join(root, `target/portable/isochron.linux-${arch}-gnu.node`),
-  ),
-);
+/** `isochron-compiler`: LLVM, and the bundler of `isochron build`, for this machine. */
+function fillCompiler(folder) {
+  const binary = `isochron-compiler.linux-${process.arch}-gnu.node`;
+  copyFileSync(join(root, "kernels/codegen", binary), join(folder, binary));
+  writeFileSync(
+    join(folder, "index.cjs"),
+    "// Loads LLVM, and the bundler that `isochron build` uses, for the isochron package.\n" +
+      `module.exports = { ...require("./${binary}"), bundler: () => require("esbuild") };\n`,
+  );
+  writeFileSync(
+    join(folder, "README.md"),
+    `# ${compilerPackage}\n\nLLVM for \`isochron run\` from sources and \`isochron build\`: for the desk, not for the robot.\n`,
+  );
+  writeJson(join(folder, "package.json"), {
+    name: compilerPackage,
+    ...common,
+    description: "LLVM inside Node, for isochron: needed where graphs are compiled, not where they run",
+    main: "index.cjs",
+    files: ["index.cjs", binary],
+    os: ["linux"],
+    cpu: [process.arch],
+    libc: ["glibc"],
+    dependencies: { esbuild: manifest.devDependencies.esbuild },
+  });
+}
 
-const main = stage(name);
-execFileSync(join(root, "node_modules/.bin/tsc"), ["-p", "tsconfig.build.json"], { cwd: root, stdio: "inherit" });
-for (const folder of ["launch/bin", "launch/hook"]) cpSync(join(root, folder), join(main, folder), { recursive: true });
-rmSync(join(main, "launch/bin/demo.mjs"), { force: true });
-for (const file of ["README.md", "CHANGELOG.md"]) copyFileSync(join(root, file), join(main, file));
-const published = Object.fromEntries(
-  Object.entries(exports).map(([key, path]) =>
-    path.endsWith(".ts")
-      ? [key, { types: path.replace(/\.ts$/, ".d.ts"), default: path.replace(/\.ts$/, ".js") }]
-      : [key, path],
-  ),
-);
-writeJson(join(main, "package.json"), {
-  name,
-  ...common,
-  description,
-  type: "module",
-  bin: { isochron: "launch/bin/isochron.mjs" },
-  exports: published,
-  dependencies,
-  optionalDependencies: Object.fromEntries(platforms.map((arch) => [`${name}-linux-${arch}-gnu`, version])),
-  peerDependencies: { "isochron-compiler": version },
-  peerDependenciesMeta: { "isochron-compiler": { optional: true } },
-});
+const packages = new Map([
+  [name, fillMain],
+  ...platforms.map((arch) => [platformPackage(arch), (folder) => fillPlatform(folder, arch)]),
+  [compilerPackage, fillCompiler],
+]);
 
-const hostArch = process.arch;
-const compilerBinary = `isochron-compiler.linux-${hostArch}-gnu.node`;
-const compiler = stage("isochron-compiler");
-copyFileSync(join(root, "kernels/codegen", compilerBinary), join(compiler, compilerBinary));
-writeFileSync(
-  join(compiler, "index.cjs"),
-  "// Loads LLVM, and the bundler that `isochron build` uses, for the isochron package.\n" +
-    `module.exports = { ...require(\`./isochron-compiler.linux-\${process.arch}-gnu.node\`), bundler: () => require("esbuild") };\n`,
-);
-writeFileSync(
-  join(compiler, "README.md"),
-  "# isochron-compiler\n\nLLVM for `isochron compile`, `run` from sources and `build`: for the desk, not for the robot.\n",
-);
-writeJson(join(compiler, "package.json"), {
-  name: "isochron-compiler",
-  ...common,
-  description: "LLVM inside Node, for isochron: needed where graphs are compiled, not where they run",
-  main: "index.cjs",
-  files: ["index.cjs", compilerBinary],
-  os: ["linux"],
-  cpu: [hostArch],
-  libc: ["glibc"],
-  dependencies: { esbuild: JSON.parse(readFileSync(join(root, "package.json"), "utf8")).devDependencies.esbuild },
-});
+const [destination, ...named] = process.argv.slice(2);
+const unknown = named.filter((each) => !packages.has(each));
+if (!destination || destination.startsWith("-") || unknown.length > 0) {
+  const fault = unknown.length > 0 ? `pack: there is no package ${unknown.join(", ")}\n` : "";
+  process.stderr.write(
+    `${fault}usage: npm run pack -- DIR [PACKAGE…]\n  writes npm tarballs into DIR, of all packages or of those named: ${[...packages.keys()].join(", ")}\n`,
+  );
+  process.exit(destination === "--help" ? 0 : 1);
+}
+const directory = resolve(process.env.INIT_CWD ?? process.cwd(), destination);
 
 mkdirSync(directory, { recursive: true });
-for (const folder of [main, ...runtimeFolders, compiler]) {
-  const file = execFileSync("npm", ["pack", "--silent", "--pack-destination", directory, folder], {
-    encoding: "utf8",
-  }).trim();
-  if (!existsSync(join(directory, file))) throw new Error(`npm pack wrote no ${file}`);
-  process.stdout.write(`${join(directory, file)}\n`);
+const staging = mkdtempSync(join(tmpdir(), "isochron-pack-"));
+try {
+  for (const each of named.length > 0 ? named : packages.keys()) {
+    const folder = join(staging, each);
+    mkdirSync(folder);
+    copyInto(folder, "LICENSE");
+    packages.get(each)(folder);
+    const file = run("npm", ["pack", "--silent", "--pack-destination", directory, folder]);
+    if (!existsSync(join(directory, file))) throw new Error(`npm pack wrote no ${file}`);
+    process.stdout.write(`${join(directory, file)}\n`);
+  }
+} catch (error) {
+  process.stderr.write(`pack: ${error.message.trimEnd()}\n`);
+  process.exitCode = 1;
+} finally {
+  rmSync(staging, { recursive: true, force: true });
 }
