@@ -1,7 +1,15 @@
 // The application's clock for RxJS: logical time as a scheduler, moved on by whoever grants time.
 import { type SchedulerAction, type SchedulerLike, Subscription } from "rxjs";
+import { IsochronError } from "../../kernels/index.ts";
 
 const nanosecondsPerMs = 1e6;
+/** Timers that may fire at one instant before it is clear that time would never go on. */
+const mostAtOneInstant = 1_000_000;
+
+const livelock = (timeNs: number): IsochronError =>
+  new IsochronError("stream/livelock", `timers without a delay keep each other going at ${timeNs} ns`, {
+    help: "give the timer that repeats itself a period above 0",
+  });
 
 interface Timer {
   atNs: number;
@@ -109,14 +117,27 @@ export class LogicalClock implements SchedulerLike {
     return new LogicalAction(this.#timers, work).schedule(state, delay);
   }
 
-  /** Fires the timers up to and including `timeNs`, which is the time from then on. */
+  /** Fires the timers before `timeNs`, which is the time from then on; those of `timeNs` itself wait for `advanceTo`. */
+  arriveAt(timeNs: number): void {
+    this.#fireBefore(timeNs);
+    this.#timers.nowNs = Math.max(this.#timers.nowNs, timeNs);
+  }
+
+  /** Fires the timers up to and including `timeNs`, which is the time from then on. Throws `stream/livelock`. */
   advanceTo(timeNs: number): void {
-    for (let next = this.#timers.first; next && next.atNs <= timeNs; next = this.#timers.first) {
+    this.#fireBefore(timeNs + 1);
+    this.#timers.nowNs = Math.max(this.#timers.nowNs, timeNs);
+  }
+
+  #fireBefore(timeNs: number): void {
+    let atOneInstant = 0;
+    for (let next = this.#timers.first; next && next.atNs < timeNs; next = this.#timers.first) {
+      atOneInstant = next.atNs > this.#timers.nowNs ? 0 : atOneInstant + 1;
+      if (atOneInstant > mostAtOneInstant) throw livelock(this.#timers.nowNs);
       this.#timers.remove(next);
       this.#timers.nowNs = Math.max(this.#timers.nowNs, next.atNs);
       next.fire();
     }
-    this.#timers.nowNs = Math.max(this.#timers.nowNs, timeNs);
   }
 
   /** Back to time 0 without timers, for another run. */

@@ -4,6 +4,7 @@ export { bufferBounded, type FullPolicy } from "./buffer-bounded.ts";
 export { LogicalClock } from "./clock.ts";
 export { DropCounter } from "./counter.ts";
 export { exactTime, type MatchOptions } from "./exact-time.ts";
+export { StreamHub, type StreamRun } from "./hub.ts";
 export { latest } from "./latest.ts";
 export { sampleEvery } from "./sample-every.ts";
 export type { Joined, Sources } from "./sources.ts";

@@ -264,6 +264,12 @@ describe("the logical clock", () => {
     expect(fired).toEqual([]);
   });
 
+  it("refuses timers that never let time go on", () => {
+    const clock = new LogicalClock();
+    interval(0, clock).subscribe();
+    expect(() => clock.advanceTo(1e6)).toThrow("timers without a delay keep each other going at 0 ns");
+  });
+
   it("is the same after a reset", () => {
     const clock = new LogicalClock();
     const run = () => {
