@@ -49,6 +49,12 @@ impl Arena {
         self.bytes
     }
 
+    /// Keeps the arena from being paged out, as long as it lives; false where that was not granted.
+    pub fn lock(&self) -> bool {
+        // SAFETY: the range is the arena's own mapping, and mlock changes no memory.
+        unsafe { libc::mlock(self.base.cast(), self.bytes) == 0 }
+    }
+
     /// The address `offset` bytes into the arena; panics past its end.
     pub fn at(&self, offset: usize) -> *mut u8 {
         assert!(offset <= self.bytes, "offset {offset} of an arena of {} bytes", self.bytes);

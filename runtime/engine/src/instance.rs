@@ -157,6 +157,11 @@ impl Instance {
         self.arena.bytes() + self.program.weights.bytes()
     }
 
+    /// Keeps the arena and the weights from being paged out; false where that was not granted.
+    pub fn lock_memory(&self) -> bool {
+        self.arena.lock() & self.program.weights.lock()
+    }
+
     /// Kernels called since the instance was made.
     pub fn kernel_calls(&self) -> u64 {
         self.kernel_calls

@@ -3,7 +3,17 @@
 use std::collections::HashMap;
 
 use crate::error::ExecutiveError;
-use crate::records::{self, FAULT, Fields, RELEASE, SKIPPED, Skip, VERDICT};
+use crate::intake::BACKLOG;
+use crate::records::{self, FAULT, Fields, REJECTED, RELEASE, SKIPPED, Skip, VERDICT, VISIBLE};
+
+/// What the log says of a message that was decoded on a thread of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intake {
+    /// Decoded, or found to be damaged, at this time.
+    At(i64),
+    /// Not decoded: too many waited.
+    Backlog(i64),
+}
 
 /// Decisions by task and job.
 #[derive(Default)]
@@ -12,6 +22,7 @@ pub struct Authority {
     skipped: HashMap<(u32, u64), Skip>,
     faults: HashMap<(u32, u64), i64>,
     flags: HashMap<(u32, u64, u32), u8>,
+    intake: HashMap<(u32, u64), Intake>,
 }
 
 impl Authority {
@@ -46,6 +57,15 @@ impl Authority {
                         fields.u64()?;
                         authority.flags.insert((task, job, channel), fields.u8()?);
                     }
+                }
+                VISIBLE => {
+                    let key = (fields.u32()?, fields.u64()?);
+                    authority.intake.insert(key, Intake::At(fields.time()?));
+                }
+                REJECTED => {
+                    let (key, time) = ((fields.u32()?, fields.u64()?), fields.time()?);
+                    let backlog = fields.bytes()? == BACKLOG.as_bytes();
+                    authority.intake.insert(key, if backlog { Intake::Backlog(time) } else { Intake::At(time) });
                 }
                 FAULT => {
                     let key = (fields.u32()?, fields.u64()?);

@@ -16,6 +16,10 @@ pub trait Job: Send {
     fn states_bytes(&self) -> usize;
     fn copy_states(&self, out: &mut [u8]);
     fn kernel_calls(&self) -> u64;
+    /// Keeps the memory that a step touches from being paged out; false where that was not granted.
+    fn lock_memory(&self) -> bool {
+        true
+    }
     /// Bytes of each input and each output.
     fn sizes(&self) -> (Vec<usize>, Vec<usize>);
 }
@@ -36,6 +40,9 @@ impl Job for Instance {
     }
     fn kernel_calls(&self) -> u64 {
         Instance::kernel_calls(self)
+    }
+    fn lock_memory(&self) -> bool {
+        Instance::lock_memory(self)
     }
     fn sizes(&self) -> (Vec<usize>, Vec<usize>) {
         let bytes = |specs: &[isochron_engine::TensorSpec]| specs.iter().map(|spec| spec.bytes).collect();

@@ -1,11 +1,13 @@
 //! Runs programs on a deterministic schedule: channels with tags, releases, verdicts, and a record of every decision.
 
+pub mod arrival;
 pub mod authority;
 pub mod channel;
 pub mod error;
 pub mod job;
 pub mod live;
 pub mod records;
+pub mod sync;
 pub mod table;
 pub mod task;
 pub mod virtual_time;

@@ -12,6 +12,8 @@ pub const FAULT: u8 = 7;
 pub const KEYFRAME: u8 = 9;
 pub const LOST: u8 = 10;
 pub const DISCARDED: u8 = 11;
+pub const VISIBLE: u8 = 12;
+pub const REJECTED: u8 = 13;
 
 /// A pin was of a value republished under `hold`.
 pub const HELD: u8 = 1;
@@ -28,6 +30,17 @@ pub enum Skip {
     Stopped = 2,
     /// The job was not started by its publication instant.
     Late = 3,
+}
+
+/// What did not fit on its way to the recorder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Losses {
+    /// The recording cannot be replayed.
+    Decisions = 0,
+    Traces = 1,
+    /// Bytes of outputs, which the hash chain lacks too.
+    Outputs = 2,
 }
 
 /// What a release read from one channel.
@@ -65,6 +78,26 @@ impl Writer {
             put64(out, sequence);
             put_time(out, time);
             put_bytes(out, raw);
+        });
+    }
+
+    /// A message that was decoded on its own thread is a sample from `time` on; `hash` is its slot's.
+    pub fn visible(&mut self, channel: u32, sequence: u64, time: i64, hash: &[u8; 32]) {
+        self.record(VISIBLE, |out| {
+            put32(out, channel);
+            put64(out, sequence);
+            put_time(out, time);
+            out.extend_from_slice(hash);
+        });
+    }
+
+    /// A message became no sample.
+    pub fn rejected(&mut self, channel: u32, sequence: u64, time: i64, reason: &str) {
+        self.record(REJECTED, |out| {
+            put32(out, channel);
+            put64(out, sequence);
+            put_time(out, time);
+            put_bytes(out, reason.as_bytes());
         });
     }
 
@@ -150,9 +183,9 @@ impl Writer {
         });
     }
 
-    pub fn lost(&mut self, what: u8, count: u64) {
+    pub fn lost(&mut self, what: Losses, count: u64) {
         self.record(LOST, |out| {
-            out.push(what);
+            out.push(what as u8);
             put64(out, count);
         });
     }

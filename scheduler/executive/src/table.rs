@@ -26,6 +26,9 @@ pub enum Source {
 pub struct ChannelRow {
     pub name: String,
     pub source: Source,
+    /// From a message's arrival to its sample, decoded on a thread of its own; 0 where it is decoded as it arrives.
+    #[serde(default)]
+    pub latency_ns: i64,
     pub depth: usize,
     pub slot_bytes: usize,
     pub fields: Vec<Field>,
@@ -131,14 +134,42 @@ impl Table {
             {
                 return wrong(format!("channel \"{name}\" is not the output of task {task}"));
             }
+            if channel.latency_ns < 0 || (channel.latency_ns > 0 && channel.source != Source::External) {
+                return wrong(format!("channel \"{name}\" has a latency that it cannot have"));
+            }
             if channel.depth == 0 || channel.depth > 4096 || channel.slot_bytes > 1 << 32 {
                 return wrong(format!("channel \"{name}\" is too deep or too large"));
             }
         }
-        self.tasks.iter().try_for_each(|task| self.check_task(task))
+        self.tasks.iter().enumerate().try_for_each(|(id, task)| self.check_task(id, task))?;
+        self.check_triggers()
     }
 
-    fn check_task(&self, task: &TaskRow) -> Result<(), ExecutiveError> {
+    /// The task whose output releases a task.
+    pub fn upstream(&self, task: usize) -> Option<usize> {
+        match self.tasks[task].trigger {
+            Trigger::Arrival { channel, .. } => match self.channels[channel].source {
+                Source::Task { task } => Some(task),
+                Source::External => None,
+            },
+            Trigger::Periodic { .. } => None,
+        }
+    }
+
+    fn check_triggers(&self) -> Result<(), ExecutiveError> {
+        for (first, row) in self.tasks.iter().enumerate() {
+            let walked = (0..self.tasks.len()).try_fold(first, |at, _| self.upstream(at));
+            if walked.is_some() {
+                return Err(ExecutiveError::Table(format!(
+                    "task \"{}\" is released by tasks that release each other in a circle\nhelp: give one of them a period",
+                    row.name
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_task(&self, id: usize, task: &TaskRow) -> Result<(), ExecutiveError> {
         let wrong = |reason: String| Err(ExecutiveError::Table(reason));
         let name = &task.name;
         let known =
@@ -150,6 +181,14 @@ impl Table {
             && channel >= self.channels.len()
         {
             return wrong(format!("the trigger of task \"{name}\" names a channel that does not exist"));
+        }
+        if self.channels[task.output].source != (Source::Task { task: id }) {
+            return wrong(format!("the output of task \"{name}\" is a channel that is not its own"));
+        }
+        if let Trigger::Periodic { phase_ns, .. } = task.trigger
+            && phase_ns < 0
+        {
+            return wrong(format!("the phase of task \"{name}\" is before the run"));
         }
         if task.let_ns <= 0 || task.interval_ns() <= 0 || task.let_ns > task.interval_ns() {
             let (let_ns, interval_ns) = (task.let_ns, task.interval_ns());

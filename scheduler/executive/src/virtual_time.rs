@@ -3,12 +3,13 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
+use crate::arrival::Arrivals;
 use crate::authority::Authority;
 use crate::channel::{Channel, Pinned};
 use crate::error::ExecutiveError;
 use crate::job::Job;
 use crate::records::{HELD, Pin, Skip, Writer};
-use crate::table::{Early, OnOverrun, Source, Table, Trigger};
+use crate::table::{OnOverrun, Source, Table, Trigger};
 use crate::task::{Stall, Task, extend_chain, run_hash};
 
 /// At one instant: admissions, then publications, then releases, each in the order of declaration.
@@ -24,11 +25,12 @@ struct Progress {
     releases: u64,
     /// When the job that runs now will end; a stall makes that later than its release.
     busy_until: i64,
-    last_release: Option<i64>,
-    deferred: bool,
+    arrivals: Option<Arrivals>,
     /// Release times whose publication may still be asked for, newest last.
     recent: VecDeque<i64>,
     done: VecDeque<u64>,
+    /// A done output stands: there is something to hold.
+    standing: bool,
 }
 
 /// A newest sample as an observer sees it.
@@ -46,6 +48,8 @@ pub struct VirtualExecutive {
     progress: Vec<Progress>,
     events: BinaryHeap<Reverse<(i64, Event)>>,
     admitted: Vec<u64>,
+    /// Per channel: the newest admission's time.
+    newest_admission: Vec<i64>,
     waiting: Vec<VecDeque<(u64, Vec<u8>)>>,
     now: i64,
     authority: Option<Authority>,
@@ -80,13 +84,13 @@ impl VirtualExecutive {
             .collect::<Result<Vec<_>, _>>()?;
         let progress = tasks
             .iter()
-            .map(|_| Progress {
+            .map(|task| Progress {
                 releases: 0,
                 busy_until: i64::MIN,
-                last_release: None,
-                deferred: false,
+                arrivals: Arrivals::of(task.row.trigger),
                 recent: VecDeque::new(),
                 done: VecDeque::new(),
+                standing: false,
             })
             .collect();
         let mut events = BinaryHeap::new();
@@ -97,6 +101,7 @@ impl VirtualExecutive {
         }
         Ok(Self {
             admitted: vec![0; channels.len()],
+            newest_admission: vec![0; channels.len()],
             waiting: channels.iter().map(|_| VecDeque::new()).collect(),
             channels,
             tasks,
@@ -125,9 +130,14 @@ impl VirtualExecutive {
         if time < self.now {
             return wrong(format!("\"{}\" at {time} ns: the run is at {} ns already", row.name, self.now));
         }
+        let newest = self.newest_admission[channel];
+        if time < newest {
+            return wrong(format!("\"{}\" at {time} ns: its newest sample is at {newest} ns already", row.name));
+        }
         if slot.len() != row.slot_bytes {
             return wrong(format!("\"{}\" takes {} bytes, not {}", row.name, row.slot_bytes, slot.len()));
         }
+        self.newest_admission[channel] = time;
         self.admitted[channel] += 1;
         let sequence = self.admitted[channel];
         self.writer.admit(channel as u32, sequence, time, raw);
@@ -142,6 +152,7 @@ impl VirtualExecutive {
             && *time <= until
         {
             let Some(Reverse((time, event))) = self.events.pop() else { break };
+            self.keyframe(time);
             match event {
                 Event::Admission { channel, .. } => self.admission(time, channel)?,
                 Event::Publication { task, job } => self.publication(time, task, job),
@@ -192,33 +203,25 @@ impl VirtualExecutive {
     /// A sample stands on `channel`: tasks that it triggers are released, or not yet.
     fn arrival(&mut self, time: i64, channel: usize) {
         for task in 0..self.tasks.len() {
-            let Trigger::Arrival { channel: trigger, min_interval_ns, early } = self.table.tasks[task].trigger else {
-                continue;
-            };
-            if trigger != channel {
+            if !matches!(self.table.tasks[task].trigger, Trigger::Arrival { channel: trigger, .. } if trigger == channel)
+            {
                 continue;
             }
-            let progress = &mut self.progress[task];
-            let earliest = progress.last_release.map_or(i64::MIN, |last| last + min_interval_ns);
-            if time >= earliest {
-                progress.last_release = Some(time);
-                self.events.push(Reverse((time, Event::Release { task })));
-                continue;
+            let Some(arrivals) = &mut self.progress[task].arrivals else { continue };
+            match arrivals.arrive(time) {
+                Some(release) => self.events.push(Reverse((release, Event::Release { task }))),
+                None => self.writer.skipped(task as u32, arrivals.released(), time, Skip::Early),
             }
-            if early == Early::Drop || progress.deferred {
-                self.writer.skipped(task as u32, progress.releases, time, Skip::Early);
-                continue;
-            }
-            progress.deferred = true;
-            progress.last_release = Some(earliest);
-            self.events.push(Reverse((earliest, Event::Release { task })));
         }
     }
 
     /// The instant at which a job's output, or what stands for it, becomes visible: it may release other tasks.
     fn publication(&mut self, time: i64, task: usize, job: u64) {
         let row = &self.table.tasks[task];
-        if self.progress[task].done.contains(&job) || row.on_overrun == OnOverrun::Hold {
+        let progress = &mut self.progress[task];
+        let done = progress.done.contains(&job);
+        progress.standing |= done;
+        if done || (row.on_overrun == OnOverrun::Hold && progress.standing) {
             self.arrival(time, row.output);
         }
     }
@@ -244,7 +247,6 @@ impl VirtualExecutive {
         let id = task as u32;
         let job = self.progress[task].releases;
         self.progress[task].releases += 1;
-        self.progress[task].deferred = false;
         self.remember_release(task, time);
         if let Trigger::Periodic { period_ns, .. } = row.trigger {
             self.events.push(Reverse((time + period_ns, Event::Release { task })));
@@ -322,7 +324,6 @@ impl VirtualExecutive {
                 done.pop_front();
             }
         }
-        self.keyframe(task, job, time);
         Ok(())
     }
 
@@ -336,16 +337,19 @@ impl VirtualExecutive {
         }
     }
 
-    /// Copies a task's states into the log once per keyframe interval.
-    fn keyframe(&mut self, task: usize, job: u64, time: i64) {
+    /// Copies all states into the log where `time` is the first event at or after a multiple of the keyframe interval.
+    ///
+    /// A keyframe's tag stands before all others of its instant: it holds what the jobs released earlier left.
+    fn keyframe(&mut self, time: i64) {
         if self.keyframe_every <= 0 || time < self.next_keyframe {
             return;
         }
-        let mut states = vec![0; self.tasks[task].job.states_bytes()];
-        self.tasks[task].job.copy_states(&mut states);
-        self.writer.keyframe(task as u32, job, time, &states);
-        if task + 1 == self.tasks.len() {
-            self.next_keyframe = time + self.keyframe_every;
+        let tag = time - time % self.keyframe_every;
+        self.next_keyframe = tag + self.keyframe_every;
+        for (id, (task, progress)) in self.tasks.iter().zip(&self.progress).enumerate() {
+            let mut states = vec![0; task.job.states_bytes()];
+            task.job.copy_states(&mut states);
+            self.writer.keyframe(id as u32, progress.releases, tag, &states);
         }
     }
 }

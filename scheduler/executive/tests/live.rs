@@ -64,9 +64,58 @@ fn table(policy: &str) -> String {
     )
 }
 
-fn jobs() -> Vec<Box<dyn Job>> {
-    vec![Box::new(Mixer { inputs: 1, state: 1, next: 0 }), Box::new(Mixer { inputs: 2, state: 2, next: 0 })]
+/// Tasks that release each other: `a` on arrival, `b` periodic, then `c` on `b`, `d` on `c`, and `e`, deferred, on `a`.
+fn chained(policy: &str) -> String {
+    let field = r#"[ { "name": "v", "dtype": "u64", "shape": [], "offset": 0, "bytes": 8 } ]"#;
+    let channel = |name: &str, source: &str| {
+        format!(r#"{{ "name": "{name}", "source": {{ {source} }}, "depth": 8, "slotBytes": 8, "fields": {field} }}"#)
+    };
+    let task = |name: &str, trigger: &str, time: u64, priority: u32, inputs: &[usize], output: usize| {
+        let inputs: Vec<String> = inputs.iter().map(|id| format!(r#"{{ "channel": {id}, "field": 0 }}"#)).collect();
+        format!(
+            r#"{{ "name": "{name}", "program": 0, "trigger": {{ {trigger} }}, "budgetNs": 1000, "deadlineNs": {time},
+                "letNs": {time}, "priority": {priority}, "core": {}, "onOverrun": "{policy}",
+                "inputs": [ {} ], "output": {output} }}"#,
+            priority % 2,
+            inputs.join(",")
+        )
+    };
+    let on = |channel: usize, interval: u64, early: &str| {
+        format!(r#""kind": "arrival", "channel": {channel}, "minIntervalNs": {interval}, "early": "{early}""#)
+    };
+    let channels: Vec<String> = [channel("in", r#""kind": "external""#)]
+        .into_iter()
+        .chain(
+            "abcde"
+                .chars()
+                .enumerate()
+                .map(|(id, name)| channel(&name.to_string(), &format!(r#""kind": "task", "task": {id}"#))),
+        )
+        .collect();
+    let periodic = r#""kind": "periodic", "periodNs": 4000000, "phaseNs": 1000000"#;
+    let tasks = [
+        task("a", &on(0, 3_000_000, "drop"), 2_500_000, 20, &[0], 1),
+        task("b", periodic, 3_000_000, 31, &[1, 0], 2),
+        task("c", &on(2, 4_000_000, "drop"), 3_000_000, 40, &[2, 5], 3),
+        task("d", &on(3, 6_000_000, "drop"), 3_000_000, 31, &[3, 1], 4),
+        task("e", &on(1, 7_000_000, "defer"), 4_000_000, 40, &[1, 4], 5),
+    ];
+    format!(
+        r#"{{ "version": 1, "name": "chained", "channels": [ {} ], "tasks": [ {} ] }}"#,
+        channels.join(","),
+        tasks.join(",")
+    )
 }
+
+fn jobs(table: &Table) -> Vec<Box<dyn Job>> {
+    let job = |(id, task): (usize, &isochron_executive::table::TaskRow)| {
+        Box::new(Mixer { inputs: task.inputs.len(), state: id as u64 + 1, next: 0 }) as Box<dyn Job>
+    };
+    table.tasks.iter().enumerate().map(job).collect()
+}
+
+/// Stands for a record of an arrival that came early.
+const EARLY: u8 = 200;
 
 /// Records by kind, task and job, admissions apart.
 fn keyed(bytes: &[u8]) -> HashMap<(u8, u32, u64), Vec<u8>> {
@@ -76,22 +125,20 @@ fn keyed(bytes: &[u8]) -> HashMap<(u8, u32, u64), Vec<u8>> {
             continue;
         }
         let mut fields = Fields::new(payload);
-        let key = (kind, fields.u32().expect("a task"), fields.u64().expect("a job"));
+        let (task, job) = (fields.u32().expect("a task"), fields.u64().expect("a job"));
         let early = kind == SKIPPED && payload.last() == Some(&1);
-        if !early {
-            map.insert(key, payload.to_vec());
-        }
+        // An early arrival has no job: its time tells it apart.
+        let key = if early { (EARLY, task, fields.time().expect("a time") as u64) } else { (kind, task, job) };
+        assert!(map.insert(key, payload.to_vec()).is_none(), "{key:?} is recorded twice");
     }
     map
 }
 
-/// Runs live for a while, fed about 200 times a second, with stalls; then replays and compares.
-fn run_and_replay(policy: &str) {
-    let stalls =
-        [Stall { task: 0, every: 5, duration_ns: 6_000_000 }, Stall { task: 1, every: 11, duration_ns: 3_000_000 }];
-    let parsed = || Table::parse(&table(policy)).expect("the table is sound");
+/// Runs live for a while, fed about 200 times a second, with stalls; then replays and compares. Gives the log.
+fn run_and_replay(json: &str, stalls: &[Stall]) -> Vec<u8> {
+    let parsed = || Table::parse(json).expect("the table is sound");
     let mut live =
-        LiveExecutive::new(parsed(), jobs(), &stalls, false, ThreadHooks::default()).expect("it is laid out");
+        LiveExecutive::new(parsed(), jobs(&parsed()), stalls, false, ThreadHooks::default()).expect("it is laid out");
     live.start().expect("threads start");
     let mut log = Vec::new();
     for value in 0..300_u64 {
@@ -105,11 +152,9 @@ fn run_and_replay(policy: &str) {
     }
     let end = live.stop();
     log.extend(live.drain());
-    assert_eq!(live.threads().len(), 2);
-    assert!(live.threads().iter().any(|thread| thread.name == "iso:0:30"));
 
     let authority = Authority::parse(&log).expect("the log is whole");
-    let mut replay = VirtualExecutive::new(parsed(), jobs(), &[], Some(authority), 0).expect("it is laid out");
+    let mut replay = VirtualExecutive::new(parsed(), jobs(&parsed()), &[], Some(authority), 0).expect("it is laid out");
     for (kind, payload) in records::read_all(&log).expect("the log is whole") {
         if kind != ADMIT {
             continue;
@@ -125,25 +170,75 @@ fn run_and_replay(policy: &str) {
     let mut keys: Vec<_> = before.keys().chain(after.keys()).collect();
     keys.sort_by_key(|(kind, task, job)| (*job, *task, *kind));
     for key in keys {
-        assert_eq!(before.get(key), after.get(key), "record {key:?} differs under {policy}");
+        assert_eq!(before.get(key), after.get(key), "record {key:?} differs");
     }
     assert_eq!(live.hash(), replay.hash());
 
-    let count = |kind: u8, task: u32| before.keys().filter(|key| key.0 == kind && key.1 == task).count();
-    let overruns = count(DISCARDED, 0) + count(DISCARDED, 1);
-    assert!(overruns >= 20, "only {overruns} overruns");
-    for task in [0, 1] {
-        assert_eq!(count(RELEASE, task), count(OUTPUT, task) + count(DISCARDED, task));
-        assert_eq!(count(RELEASE, task), count(VERDICT, task));
+    for task in 0..parsed().tasks.len() as u32 {
+        assert_eq!(count(&log, RELEASE, task), count(&log, OUTPUT, task) + count(&log, DISCARDED, task));
+        assert_eq!(count(&log, RELEASE, task), count(&log, VERDICT, task));
     }
+    log
+}
+
+/// Records of a kind and task.
+fn count(log: &[u8], kind: u8, task: u32) -> usize {
+    keyed(log).keys().filter(|key| key.0 == kind && key.1 == task).count()
+}
+
+fn overruns_replay(policy: &str) {
+    let stalls =
+        [Stall { task: 0, every: 5, duration_ns: 6_000_000 }, Stall { task: 1, every: 11, duration_ns: 3_000_000 }];
+    let log = run_and_replay(&table(policy), &stalls);
+    let overruns = count(&log, DISCARDED, 0) + count(&log, DISCARDED, 1);
+    assert!(overruns >= 20, "only {overruns} overruns");
 }
 
 #[test]
 fn a_live_run_with_overruns_under_hold_replays_bit_for_bit() {
-    run_and_replay("hold");
+    overruns_replay("hold");
 }
 
 #[test]
 fn a_live_run_with_overruns_under_skip_replays_bit_for_bit() {
-    run_and_replay("skip");
+    overruns_replay("skip");
+}
+
+fn chains_replay(policy: &str) {
+    let stall = |task: usize, every: u64| Stall { task, every, duration_ns: 9_000_000 };
+    let log = run_and_replay(&chained(policy), &[stall(0, 9), stall(1, 13), stall(2, 11), stall(3, 7)]);
+    // What the chain is about happened: arrivals that were early, and busy tasks.
+    assert!([0, 2, 3, 4].iter().map(|task| count(&log, EARLY, *task)).sum::<usize>() > 0);
+    assert!((0..4).map(|task| count(&log, SKIPPED, task)).sum::<usize>() > 0);
+    for task in 0..5 {
+        println!("task {task}: {:?}", [OUTPUT, DISCARDED, SKIPPED, EARLY].map(|kind| count(&log, kind, task)));
+        assert!(count(&log, OUTPUT, task) >= 10, "task {task} published {} times", count(&log, OUTPUT, task));
+    }
+}
+
+#[test]
+fn tasks_released_by_held_outputs_of_other_tasks_replay_bit_for_bit() {
+    chains_replay("hold");
+}
+
+#[test]
+fn tasks_released_by_outputs_of_other_tasks_under_skip_replay_bit_for_bit() {
+    chains_replay("skip");
+}
+
+#[test]
+fn threads_are_named_by_core_and_priority_and_say_what_they_were_granted() {
+    let parsed = Table::parse(&table("skip")).expect("the table is sound");
+    let jobs = jobs(&parsed);
+    let mut live = LiveExecutive::new(parsed, jobs, &[], false, ThreadHooks::default()).expect("it is laid out");
+    assert!(live.now() < 0, "the run has not begun");
+    live.start().expect("threads start");
+    std::thread::sleep(Duration::from_millis(30));
+    let end = live.stop();
+    assert_eq!(live.stop(), end);
+    let mut names: Vec<String> = live.threads().iter().map(|thread| thread.name.clone()).collect();
+    names.sort();
+    assert_eq!(names, ["iso:0:20", "iso:0:30"]);
+    let refused = live.admit(0, &[0; 8], &[0; 8]).expect_err("the run is over").to_string();
+    assert!(refused.contains("\"in\": the run has been stopped"), "{refused}");
 }

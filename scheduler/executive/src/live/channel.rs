@@ -1,7 +1,7 @@
 //! A channel: a ring of sample records over a few slots of memory, with one producer and readers that pin what they read.
 
-use super::verdict::{RECORD_MODULUS, Verdict};
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use super::verdict::{RECORD_MODULUS, State, Verdict};
+use crate::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 /// The tag of an admitted sample before its tag is decided.
 const UNDECIDED: i64 = i64::MAX;
@@ -9,6 +9,8 @@ const UNDECIDED: i64 = i64::MAX;
 const REWRITTEN: u64 = u64::MAX;
 /// Set in a slot's pin count while its producer writes it.
 const CLAIMED: u32 = 1 << 31;
+/// How often a claim looks at every slot before it gives up.
+const PASSES: usize = 4;
 
 struct Record {
     /// Position in the channel's history; 0 is the zero sample.
@@ -97,9 +99,10 @@ impl Channel {
 
     /// Takes a slot to write: one that no retained record refers to and nobody has pinned.
     ///
-    /// Retires all but the newest `depth` records first. Real-time: there are more slots than retained records, readers
-    /// and the recorder can hold, so one pass finds one unless a reader is between a pin and its check.
-    pub fn claim(&self, producer: &mut Producer) -> u32 {
+    /// Retires all but the newest `depth` records first. There are more slots than retained records, readers and the
+    /// recorder can hold, so one pass finds one; a further pass is for readers that pinned a retired slot in between and
+    /// are about to see that. None where more is pinned than the channel was laid out for. Real-time: bounded.
+    pub fn claim(&self, producer: &mut Producer) -> Option<u32> {
         while producer.floor + self.depth < producer.records {
             let slot = self.record(producer.floor).slot.load(Ordering::Relaxed);
             producer.retained[slot as usize] = false;
@@ -108,7 +111,7 @@ impl Channel {
         // Release pairs with the Acquire in `try_pin`; a reader that pins a slot after it was exposed again sees, over the
         // pin count, at least this floor.
         self.floor.store(producer.floor, Ordering::Release);
-        loop {
+        for _ in 0..PASSES * self.pins.len() {
             let at = producer.cursor;
             producer.cursor = (at + 1) % self.pins.len();
             if !producer.retained[at]
@@ -116,9 +119,10 @@ impl Channel {
                 // that comes later sees the claim.
                 && self.pins[at].compare_exchange(0, CLAIMED, Ordering::AcqRel, Ordering::Relaxed).is_ok()
             {
-                return at as u32;
+                return Some(at as u32);
             }
         }
+        None
     }
 
     /// Writes the next record over a claimed slot and lets readers pin the slot; the record does not count yet.
@@ -227,6 +231,37 @@ impl Channel {
         Some(pinned)
     }
 
+    /// Whether the output of job `job` stands; settles its verdict if nobody has. None where that is too long ago to tell.
+    ///
+    /// To be asked at or after the job's publication instant. Real-time: walks back over the records since.
+    pub fn stands(&self, job: u64) -> Option<bool> {
+        let view = self.verdict.settle(job + 1);
+        if view.jobs == job + 1 {
+            return Some(view.state == State::Done);
+        }
+        // The word speaks of a later job; what stands has left a record, and the zero sample's is the first.
+        let mut index = self.newest(view.records);
+        while index != REWRITTEN {
+            let record = self.record(index);
+            let jobs = record.jobs.load(Ordering::Acquire);
+            // Pairs with `prepare`: who reads a new field sees that the index is no longer this.
+            if record.index.load(Ordering::Acquire) != index {
+                return None;
+            }
+            if jobs <= job + 1 {
+                return Some(jobs == job + 1);
+            }
+            index -= 1;
+        }
+        None
+    }
+
+    /// Hands the records and pin counts to `lock`, which keeps memory from being paged out; whether it did.
+    pub fn lock_memory(&self, lock: impl Fn(*const u8, usize) -> bool) -> bool {
+        lock(self.records.as_ptr().cast(), size_of_val(&*self.records))
+            & lock(self.pins.as_ptr().cast(), size_of_val(&*self.pins))
+    }
+
     /// Gives a pin back.
     pub fn unpin(&self, slot: u32) {
         // Release pairs with the AcqRel in `claim`: the producer writes after the reader has read.
@@ -235,7 +270,8 @@ impl Channel {
 
     /// Pins a claimed slot for the recorder; false where it holds as many as it may.
     pub fn pin_for_recorder(&self, slot: u32) -> bool {
-        if self.recorder.load(Ordering::Relaxed) >= self.recorder_depth {
+        // Acquire pairs with the Release in `unpin_from_recorder`: what is counted as given back is not pinned.
+        if self.recorder.load(Ordering::Acquire) >= self.recorder_depth {
             return false;
         }
         self.recorder.fetch_add(1, Ordering::Relaxed);

@@ -2,9 +2,11 @@
 
 mod channel;
 mod collector;
+mod releases;
 mod ring;
 mod shared;
 mod sys;
+mod upstream;
 mod verdict;
 mod worker;
 
@@ -15,12 +17,14 @@ use std::thread::JoinHandle;
 use channel::Producer;
 use collector::Collector;
 use shared::Shared;
+use upstream::Upstream;
 use worker::Worker;
 
+use crate::arrival::Arrivals;
 use crate::error::ExecutiveError;
 use crate::job::Job;
 use crate::records::{Skip, Writer};
-use crate::table::{Early, Source, Table, Trigger};
+use crate::table::{Source, Table, Trigger};
 use crate::task::{Stall, Task};
 
 /// Called on each real-time thread just before its loop, with the thread's name, and just after it.
@@ -38,6 +42,7 @@ pub struct ThreadInfo {
     pub bound: bool,
     pub priority: i32,
     pub policy: &'static str,
+    pub stack_locked: bool,
 }
 
 /// A newest sample as an observer sees it.
@@ -50,8 +55,8 @@ pub struct LiveSample {
 /// The admitting side of an external channel.
 struct Admission {
     producer: Producer,
-    /// Per task that the channel releases: the newest release.
-    last_release: Vec<(usize, Option<i64>)>,
+    /// Per task that the channel releases.
+    arrivals: Vec<(usize, Arrivals)>,
 }
 
 /// A schedule on real threads.
@@ -67,6 +72,7 @@ pub struct LiveExecutive {
     realtime: bool,
     hooks: ThreadHooks,
     kernel_calls: u64,
+    memory_locked: bool,
 }
 
 /// A lock that outlives a panic elsewhere.
@@ -105,7 +111,12 @@ impl LiveExecutive {
                     .tasks
                     .iter()
                     .filter_map(|id| tasks[*id].take())
-                    .map(|task| Worker { producer: shared.channels[task.row.output].index.producer(), task, next: 0 })
+                    .map(|task| Worker {
+                        producer: shared.channels[task.row.output].index.producer(),
+                        upstream: Upstream::of(&shared.table, task.id as usize),
+                        task,
+                        next: 0,
+                    })
                     .collect()
             })
             .collect();
@@ -116,12 +127,12 @@ impl LiveExecutive {
             .enumerate()
             .map(|(id, row)| {
                 let released = shared.table.tasks.iter().enumerate().filter_map(|(task, row)| match row.trigger {
-                    Trigger::Arrival { channel, .. } if channel == id => Some((task, None)),
+                    Trigger::Arrival { channel, .. } if channel == id => Some((task, Arrivals::of(row.trigger)?)),
                     _ => None,
                 });
                 Mutex::new((row.source == Source::External).then(|| Admission {
                     producer: shared.channels[id].index.producer(),
-                    last_release: released.collect(),
+                    arrivals: released.collect(),
                 }))
             })
             .collect();
@@ -138,12 +149,16 @@ impl LiveExecutive {
             realtime,
             hooks,
             kernel_calls: 0,
+            memory_locked: false,
         })
     }
 
     /// Starts the threads; logical time 0 is a little later.
     pub fn start(&mut self) -> Result<(), ExecutiveError> {
         let failed = |error: std::io::Error| ExecutiveError::Threads(error.to_string());
+        // Refusals are told, not fatal: the memory has been touched, and stays where there is enough.
+        self.memory_locked = self.shared.lock_memory()
+            & self.waiting.iter().flatten().fold(true, |locked, worker| worker.task.job.lock_memory() & locked);
         self.shared.epoch.store(sys::monotonic() + LEAD_NS, Ordering::Release);
         for (id, workers) in std::mem::take(&mut self.waiting).into_iter().enumerate() {
             let (shared, infos, hooks, realtime) = (self.shared.clone(), self.infos.clone(), self.hooks, self.realtime);
@@ -179,47 +194,36 @@ impl LiveExecutive {
             return wrong(format!("there is no channel {channel}"));
         };
         let mut admission = lock(&self.admissions[channel]);
-        let Some(Admission { producer, last_release }) = admission.as_mut() else {
+        let Some(Admission { producer, arrivals }) = admission.as_mut() else {
             return wrong(format!("channel \"{}\" is written by a task", row.name));
         };
         if slot.len() != row.slot_bytes {
             return wrong(format!("\"{}\" takes {} bytes, not {}", row.name, row.slot_bytes, slot.len()));
         }
+        if self.shared.end.load(Ordering::Acquire) != i64::MAX {
+            return wrong(format!("\"{}\": the run has been stopped", row.name));
+        }
         let live = &self.shared.channels[channel];
-        let claimed = live.index.claim(producer);
+        let Some(claimed) = live.index.claim(producer) else {
+            return wrong(format!("\"{}\": every slot is being read", row.name));
+        };
         // SAFETY: the slot is claimed by this side, the channel's one producer; its length was checked.
         unsafe { std::ptr::copy_nonoverlapping(slot.as_ptr(), live.address(claimed), slot.len()) };
-        let (sequence, time) = live.index.admit(producer, claimed, || self.shared.now().max(0), true);
+        // Held while the sample comes to stand: no record of a release that reads it is written before its own.
         let mut writer = lock(&self.writer);
+        let (sequence, time) = live.index.admit(producer, claimed, || self.shared.now().max(0), true);
         writer.admit(channel as u32, sequence, time, raw);
-        for (task, last) in last_release {
-            self.arrival(*task, time, last, &mut writer);
+        for (task, arrivals) in arrivals {
+            match arrivals.arrive(time) {
+                Some(release) => {
+                    self.shared.releases[*task].push(release);
+                    self.shared.wake(*task);
+                    self.shared.wake_dependents(*task, usize::MAX);
+                }
+                None => writer.skipped(*task as u32, arrivals.released(), time, Skip::Early),
+            }
         }
         Ok((sequence, time))
-    }
-
-    /// A sample at `time` releases a task, now or when its interval has passed, or not at all.
-    fn arrival(&self, task: usize, time: i64, last: &mut Option<i64>, writer: &mut Writer) {
-        let Trigger::Arrival { min_interval_ns, early, .. } = self.shared.table.tasks[task].trigger else { return };
-        let releases = &self.shared.releases[task];
-        let earliest = last.map_or(i64::MIN, |last| last + min_interval_ns);
-        let waits = last.is_some_and(|last| last > time);
-        let release = if time >= earliest {
-            time
-        } else if early == Early::Defer && !waits {
-            earliest
-        } else {
-            writer.skipped(task as u32, releases.count(), time, Skip::Early);
-            return;
-        };
-        *last = Some(release);
-        releases.push(release);
-        let row = &self.shared.table.tasks[task];
-        let woken = self.shared.groups.iter().find(|group| (group.core, group.priority) == (row.core, row.priority));
-        if let Some(group) = woken {
-            group.wakeups.fetch_add(1, Ordering::Release);
-            sys::wake(&group.wakeups);
-        }
     }
 
     /// The newest sample of a channel that is due.
@@ -239,12 +243,20 @@ impl LiveExecutive {
 
     /// Ends the run: no release from the returned logical time on; waits for running jobs.
     pub fn stop(&mut self) -> i64 {
+        let ended = self.shared.end.load(Ordering::Acquire);
+        if ended != i64::MAX {
+            return ended;
+        }
         let end = self.shared.now().max(0) + TAIL_NS;
         self.shared.end.store(end, Ordering::Release);
-        for group in &self.shared.groups {
-            group.wakeups.fetch_add(1, Ordering::Release);
-            sys::wake(&group.wakeups);
+        for (releases, row) in self.shared.releases.iter().zip(&self.shared.table.tasks) {
+            if let Trigger::Arrival { channel, .. } = row.trigger
+                && self.shared.table.channels[channel].source == Source::External
+            {
+                releases.close();
+            }
         }
+        self.shared.groups.iter().for_each(shared::Group::wake);
         for thread in std::mem::take(&mut self.threads) {
             if let Ok(workers) = thread.join() {
                 self.kernel_calls += workers.iter().map(|worker| worker.task.job.kernel_calls()).sum::<u64>();
@@ -253,10 +265,6 @@ impl LiveExecutive {
         if let Some(collecting) = self.collecting.take() {
             // The collector's thread only ends by itself; a panic there has been printed already.
             let _ended = collecting.join();
-        }
-        let lost = self.shared.lost.load(Ordering::Acquire);
-        if lost > 0 {
-            lock(&self.writer).lost(0, lost);
         }
         end
     }
@@ -277,6 +285,11 @@ impl LiveExecutive {
 
     pub fn table(&self) -> &Table {
         &self.shared.table
+    }
+
+    /// Whether all memory that the threads use was locked, their stacks included.
+    pub fn memory_locked(&self) -> bool {
+        self.memory_locked && self.threads().iter().all(|thread| thread.stack_locked)
     }
 
     /// Whether a job has ended with a fault.
@@ -303,6 +316,7 @@ fn run_thread(
     hooks: ThreadHooks,
     infos: &Mutex<Vec<ThreadInfo>>,
 ) -> Vec<Worker> {
+    let _leaving = Leaving(shared);
     let Some((core, wanted)) = shared.groups.get(group).map(|group| (group.core, group.priority)) else {
         return workers;
     };
@@ -313,8 +327,9 @@ fn run_thread(
         let _asked = sys::ask_for_fifo(wanted);
     }
     let (policy, priority) = sys::policy();
-    lock(infos).push(ThreadInfo { name: name.clone(), core, bound, priority, policy });
-    sys::touch_stack();
+    let stack = sys::lock_stack();
+    let stack_locked = stack.locked;
+    lock(infos).push(ThreadInfo { name: name.clone(), core, bound, priority, policy, stack_locked });
     // Freed after the loop: nothing between the hooks gives memory back.
     let watched = std::ffi::CString::new(name).ok();
     if let (Some(start), Some(name)) = (hooks.start, &watched) {
@@ -326,6 +341,19 @@ fn run_thread(
         // SAFETY: the hook is a C function without arguments.
         unsafe { stop() };
     }
-    shared.finished.fetch_add(1, Ordering::Release);
     workers
+}
+
+/// Counts a thread as finished, however it ends.
+struct Leaving<'a>(&'a Shared);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.failed.store(true, Ordering::Release);
+            self.0.broken.store(true, Ordering::Release);
+            self.0.groups.iter().for_each(shared::Group::wake);
+        }
+        self.0.finished.fetch_add(1, Ordering::Release);
+    }
 }

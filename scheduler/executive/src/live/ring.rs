@@ -51,6 +51,11 @@ impl<T: Copy> Ring<T> {
         Some(unsafe { *self.entries[read % self.entries.len()].get() })
     }
 
+    /// Hands the entries to `lock`, which keeps memory from being paged out; whether it did.
+    pub fn lock_memory(&self, lock: impl Fn(*const u8, usize) -> bool) -> bool {
+        lock(self.entries.as_ptr().cast(), size_of_val(&*self.entries))
+    }
+
     /// Takes the oldest entry. Reader only.
     pub fn pop(&self) -> Option<T> {
         let entry = self.peek()?;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use isochron_engine::arena::{Arena, aligned};
 
 use super::channel::{Channel, Pinned};
+use super::releases::Releases;
 use super::ring::Ring;
 use super::sys;
 use crate::error::ExecutiveError;
@@ -13,14 +14,30 @@ use crate::table::{OnOverrun, Source, Table, TaskRow, Trigger};
 
 /// Distinct channels that one task may read.
 pub const MAX_PINS: usize = 16;
-/// Decisions that may wait for the collector, per thread.
-pub const DECISIONS: usize = 4096;
-/// Output slots that may wait for the collector, per channel.
-pub const RECORDER_DEPTH: u32 = 64;
-/// Release times of a task on arrival that readers can look back on.
-const RELEASES: usize = 1024;
 /// Records that stay findable behind a channel's newest.
 const HISTORY: usize = 8192;
+/// How long the collector may be kept from running before decisions are lost.
+const COLLECTOR_PAUSE_NS: i64 = 2_000_000_000;
+/// How long it may before output bytes are, and how much memory they may take per channel.
+const RECORDER_PAUSE_NS: i64 = 500_000_000;
+const RECORDER_BYTES: usize = 32 << 20;
+
+/// Releases of a task within a time.
+fn releases_within(task: &TaskRow, time: i64) -> usize {
+    (time / task.interval_ns()) as usize + 1
+}
+
+/// Output slots of a task that may wait for the collector.
+fn recorder_depth(task: &TaskRow, slot_bytes: usize) -> u32 {
+    let affordable = RECORDER_BYTES / aligned(slot_bytes.max(1));
+    releases_within(task, RECORDER_PAUSE_NS).min(affordable).clamp(4, 1024) as u32
+}
+
+/// Decisions of a thread's tasks that may wait for the collector: each release makes at most three.
+fn decisions_depth<'a>(tasks: impl Iterator<Item = &'a TaskRow>) -> usize {
+    let wanted: usize = tasks.map(|task| 3 * releases_within(task, COLLECTOR_PAUSE_NS)).sum();
+    wanted.clamp(256, 1 << 15)
+}
 
 /// A channel and its memory.
 pub struct LiveChannel {
@@ -31,8 +48,7 @@ pub struct LiveChannel {
 }
 
 impl LiveChannel {
-    fn new(slot_bytes: usize, depth: usize, readers: usize, recorded: bool) -> Result<Self, ExecutiveError> {
-        let recorder = if recorded { RECORDER_DEPTH } else { 0 };
+    fn new(slot_bytes: usize, depth: usize, readers: usize, recorder: u32) -> Result<Self, ExecutiveError> {
         // The record that is not due yet, one slot being written, and one reader (an observer) between a pin and its check.
         let depth = depth + 1;
         let slots = depth + readers + recorder as usize + 3;
@@ -53,33 +69,9 @@ impl LiveChannel {
         // SAFETY: the slot lies within the memory; the caller vouches that nobody writes it.
         unsafe { std::slice::from_raw_parts(self.address(slot), self.slot_bytes) }
     }
-}
 
-/// The releases of a task on arrival, oldest overwritten; one writer.
-pub struct Releases {
-    times: Box<[AtomicI64]>,
-    count: AtomicU64,
-}
-
-impl Releases {
-    fn new() -> Self {
-        Self { times: (0..RELEASES).map(|_| AtomicI64::new(0)).collect(), count: AtomicU64::new(0) }
-    }
-
-    pub fn push(&self, time: i64) {
-        let count = self.count.load(Ordering::Relaxed);
-        self.times[count as usize % RELEASES].store(time, Ordering::Relaxed);
-        // Release pairs with the Acquire in `count`: who sees the count sees the time.
-        self.count.store(count + 1, Ordering::Release);
-    }
-
-    pub fn count(&self) -> u64 {
-        self.count.load(Ordering::Acquire)
-    }
-
-    /// Time of release number `job`, one of the newest.
-    pub fn time(&self, job: u64) -> i64 {
-        self.times[job as usize % RELEASES].load(Ordering::Relaxed)
+    fn lock_memory(&self) -> bool {
+        self.memory.lock() & self.index.lock_memory(sys::lock_memory)
     }
 }
 
@@ -105,16 +97,14 @@ pub enum Decision {
         job: u64,
         duration: i64,
     },
-    /// A job's end: `slot` is pinned for the collector.
+    /// A job's end: `slot` is pinned for the collector, unless that holds as many as it may.
     End {
         task: u32,
         job: u64,
+        release: i64,
         publication: i64,
         overrun: bool,
-        slot: u32,
-        release: i64,
-        start: i64,
-        end: i64,
+        slot: Option<u32>,
     },
 }
 
@@ -125,13 +115,51 @@ pub struct PinEntry {
     pub flags: u8,
 }
 
-/// One thread's sleeping place and its way to the collector.
+/// When a job really ran.
+#[derive(Clone, Copy, Default)]
+pub struct Trace {
+    pub task: u32,
+    pub job: u64,
+    pub release: i64,
+    pub start: i64,
+    pub end: i64,
+}
+
+/// One thread's sleeping place and its ways to the collector.
 pub struct Group {
     pub core: usize,
     pub priority: i32,
     pub tasks: Vec<usize>,
     pub wakeups: AtomicU32,
     pub decisions: Ring<Decision>,
+    pub traces: Ring<Trace>,
+}
+
+impl Group {
+    fn new(table: &Table, core: usize, priority: i32) -> Self {
+        let tasks: Vec<usize> = (0..table.tasks.len())
+            .filter(|id| (table.tasks[*id].core, table.tasks[*id].priority) == (core, priority))
+            .collect();
+        let depth = decisions_depth(tasks.iter().map(|id| &table.tasks[*id]));
+        let empty = Decision::Fault { task: 0, job: 0, duration: 0 };
+        let (decisions, traces) = (Ring::new(depth, empty), Ring::new(depth, Trace::default()));
+        Self { core, priority, tasks, wakeups: AtomicU32::new(0), decisions, traces }
+    }
+
+    /// Wakes the thread, or keeps it from falling asleep.
+    pub fn wake(&self) {
+        // Release pairs with the Acquire in the thread's loop: it looks again at what was changed before.
+        self.wakeups.fetch_add(1, Ordering::Release);
+        sys::wake(&self.wakeups);
+    }
+}
+
+/// What did not fit on its way to the collector.
+#[derive(Default)]
+pub struct Lost {
+    pub decisions: AtomicU64,
+    pub traces: AtomicU64,
+    pub outputs: AtomicU64,
 }
 
 /// Everything that the threads share.
@@ -140,28 +168,28 @@ pub struct Shared {
     pub channels: Vec<LiveChannel>,
     pub releases: Vec<Releases>,
     pub groups: Vec<Group>,
+    /// Per task: the group that runs it, and the groups with tasks that its output releases.
+    group_of: Vec<usize>,
+    dependents: Vec<Vec<usize>>,
     /// CLOCK_MONOTONIC at logical time 0.
     pub epoch: AtomicI64,
     /// Releases from here on do not happen.
     pub end: AtomicI64,
-    pub lost: AtomicU64,
+    pub lost: Lost,
     /// Threads that have left their loop.
     pub finished: AtomicU32,
     pub failed: AtomicBool,
+    /// A thread broke off: the others do not wait for it.
+    pub broken: AtomicBool,
 }
 
 impl Shared {
     pub fn new(table: Table) -> Result<Self, ExecutiveError> {
         for task in &table.tasks {
-            let name = &task.name;
             if task.read_channels().len() > MAX_PINS {
-                return Err(ExecutiveError::Table(format!("task \"{name}\" reads more than {MAX_PINS} channels")));
-            }
-            if let Trigger::Arrival { channel, .. } = task.trigger
-                && table.channels[channel].source != Source::External
-            {
                 return Err(ExecutiveError::Table(format!(
-                    "task \"{name}\" is released by another task's output, which live runs cannot do yet\nhelp: give it a period"
+                    "task \"{}\" reads more than {MAX_PINS} channels",
+                    task.name
                 )));
             }
         }
@@ -171,35 +199,53 @@ impl Shared {
             .enumerate()
             .map(|(id, row)| {
                 let readers = table.tasks.iter().filter(|task| task.read_channels().contains(&id)).count();
-                LiveChannel::new(row.slot_bytes, row.depth, readers, row.source != Source::External)
+                let recorder = match row.source {
+                    Source::External => 0,
+                    Source::Task { task } => recorder_depth(&table.tasks[task], row.slot_bytes),
+                };
+                LiveChannel::new(row.slot_bytes, row.depth, readers, recorder)
             })
             .collect::<Result<Vec<_>, _>>()?;
         let mut keys: Vec<(usize, i32)> = table.tasks.iter().map(|task| (task.core, task.priority)).collect();
         keys.sort_unstable_by_key(|(core, priority)| (*core, -*priority));
         keys.dedup();
-        let empty = Decision::Fault { task: 0, job: 0, duration: 0 };
-        let groups = keys
-            .into_iter()
-            .map(|(core, priority)| Group {
-                core,
-                priority,
-                tasks: (0..table.tasks.len())
-                    .filter(|id| (table.tasks[*id].core, table.tasks[*id].priority) == (core, priority))
-                    .collect(),
-                wakeups: AtomicU32::new(0),
-                decisions: Ring::new(DECISIONS, empty),
+        let groups: Vec<Group> = keys.iter().map(|(core, priority)| Group::new(&table, *core, *priority)).collect();
+        let group_of: Vec<usize> = table
+            .tasks
+            .iter()
+            .map(|task| keys.iter().position(|key| *key == (task.core, task.priority)).unwrap_or(0))
+            .collect();
+        let dependents = (0..table.tasks.len())
+            .map(|task| {
+                let released = (0..table.tasks.len()).filter(|id| table.upstream(*id) == Some(task));
+                let mut groups: Vec<usize> = released.map(|id| group_of[id]).collect();
+                groups.sort_unstable();
+                groups.dedup();
+                groups
             })
             .collect();
         Ok(Self {
             releases: table.tasks.iter().map(|_| Releases::new()).collect(),
             channels,
             groups,
+            group_of,
+            dependents,
             table,
-            epoch: AtomicI64::new(0),
+            // Until the start logical time is far before 0.
+            epoch: AtomicI64::new(i64::MAX / 2),
             end: AtomicI64::new(i64::MAX),
-            lost: AtomicU64::new(0),
+            lost: Lost::default(),
             finished: AtomicU32::new(0),
             failed: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
+        })
+    }
+
+    /// Locks what the threads touch into memory; false where the machine did not grant all of it.
+    pub fn lock_memory(&self) -> bool {
+        let channels = self.channels.iter().fold(true, |locked, channel| channel.lock_memory() & locked);
+        self.groups.iter().fold(channels, |locked, group| {
+            group.decisions.lock_memory(sys::lock_memory) & group.traces.lock_memory(sys::lock_memory) & locked
         })
     }
 
@@ -210,10 +256,55 @@ impl Shared {
         sys::monotonic() - self.epoch.load(Ordering::Relaxed)
     }
 
+    /// Hands a decision to the collector; what does not fit is counted.
+    ///
+    /// Real-time: one copy.
+    pub fn decide(&self, group: usize, decision: Decision) -> bool {
+        let kept = self.groups[group].decisions.push(decision);
+        if !kept {
+            self.lost.decisions.fetch_add(1, Ordering::Relaxed);
+        }
+        kept
+    }
+
+    /// Wakes the thread of a task.
+    pub fn wake(&self, task: usize) {
+        self.groups[self.group_of[task]].wake();
+    }
+
+    /// Wakes the threads, other than group `own`, whose tasks follow the publications of `task`.
+    ///
+    /// Real-time: one system call per thread.
+    pub fn wake_dependents(&self, task: usize, own: usize) {
+        for group in self.dependents[task].iter().filter(|group| **group != own) {
+            self.groups[*group].wake();
+        }
+    }
+
+    /// Time of a task's release, where it is known.
+    ///
+    /// Real-time.
+    pub fn release(&self, task: usize, job: u64) -> Option<i64> {
+        match self.table.tasks[task].trigger {
+            Trigger::Periodic { period_ns, phase_ns } => Some(phase_ns + job as i64 * period_ns),
+            Trigger::Arrival { .. } => self.releases[task].time(job),
+        }
+    }
+
+    /// The oldest release of a task whose time is still known.
+    pub fn oldest_release(&self, task: usize) -> u64 {
+        self.releases[task].oldest()
+    }
+
+    /// Whether all releases of a task are known.
+    pub fn is_closed(&self, task: usize) -> bool {
+        self.releases[task].is_closed()
+    }
+
     /// Releases of a task whose publication instant is not after `time`.
     ///
     /// Real-time: looks back over releases that are not due yet.
-    pub fn due(&self, task: &TaskRow, id: usize, time: i64) -> u64 {
+    fn due(&self, task: &TaskRow, id: usize, time: i64) -> u64 {
         let latest = time - task.let_ns;
         match task.trigger {
             Trigger::Periodic { period_ns, phase_ns } => {
@@ -226,12 +317,24 @@ impl Shared {
             Trigger::Arrival { .. } => {
                 let releases = &self.releases[id];
                 let mut count = releases.count();
-                while count > 0 && releases.time(count - 1) > latest {
+                while count > 0 && releases.time(count - 1).is_some_and(|release| release > latest) {
                     count -= 1;
                 }
                 count
             }
         }
+    }
+
+    /// Whether a job's output stands; its publication instant has come, so the verdict is settled if it is not yet.
+    ///
+    /// Real-time: looks back over what the task has published since.
+    pub fn stands(&self, task: usize, job: u64) -> bool {
+        let index = &self.channels[self.table.tasks[task].output].index;
+        index.stands(job).unwrap_or_else(|| {
+            // So far behind that the answer is gone: the recording says that it cannot be replayed.
+            self.lost.decisions.fetch_add(1, Ordering::Relaxed);
+            false
+        })
     }
 
     /// Pins what a release at `time` sees of a channel: settles the producer's verdicts that are due, freezes admissions.

@@ -91,12 +91,34 @@ pub fn policy() -> (&'static str, i32) {
     }
 }
 
-/// Touches the stack that a thread may come to use, so that its first use causes no page fault.
+/// Keeps memory from being paged out; false where that was not granted.
+pub fn lock_memory(start: *const u8, bytes: usize) -> bool {
+    // SAFETY: mlock changes no memory, and refuses what is not mapped.
+    bytes == 0 || unsafe { libc::mlock(start.cast(), bytes) == 0 }
+}
+
+/// The part of a thread's stack that is touched and, where granted, locked until this is dropped.
+pub struct StackLock {
+    start: *const u8,
+    bytes: usize,
+    pub locked: bool,
+}
+
+/// Touches and locks the stack that the calling thread may come to use, so that its first use causes no page fault.
 #[inline(never)]
-pub fn touch_stack() {
+pub fn lock_stack() -> StackLock {
     let mut pages = [0_u8; 256 * 1024];
     for at in (0..pages.len()).step_by(4096) {
         // SAFETY: the index is within the array; the write must not be optimised away.
         unsafe { std::ptr::write_volatile(&raw mut pages[at], 1) };
+    }
+    let (start, bytes) = (pages.as_ptr(), pages.len());
+    StackLock { start, bytes, locked: lock_memory(start, bytes) }
+}
+
+impl Drop for StackLock {
+    fn drop(&mut self) {
+        // SAFETY: the range is of the calling thread's own stack, which is still mapped; munlock changes no memory.
+        unsafe { libc::munlock(self.start.cast(), self.bytes) };
     }
 }

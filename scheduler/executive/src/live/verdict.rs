@@ -1,6 +1,6 @@
 //! The verdict of a task's newest job and the number of its outputs that stand, in one atomic word that only moves forward.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 const STATE_BITS: u32 = 2;
 const RECORD_BITS: u32 = 20;

@@ -4,81 +4,93 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::channel::{Pinned, Producer};
-use super::shared::{Decision, Group, MAX_PINS, PinEntry, Shared};
+use super::shared::{Decision, MAX_PINS, PinEntry, Shared, Trace};
 use super::sys;
+use super::upstream::Upstream;
 use crate::records::Skip;
-use crate::table::Trigger;
 use crate::task::Task;
 
 /// A task as its thread runs it.
 pub struct Worker {
     pub task: Task,
     pub producer: Producer,
+    /// What releases it, where that is another task's output.
+    pub upstream: Option<Upstream>,
     /// The number of the next release.
     pub next: u64,
 }
 
 impl Worker {
     /// Time of the next release, if it is known.
-    fn next_release(&self, shared: &Shared) -> Option<i64> {
-        match self.task.row.trigger {
-            Trigger::Periodic { period_ns, phase_ns } => Some(phase_ns + self.next as i64 * period_ns),
-            Trigger::Arrival { .. } => {
-                let releases = &shared.releases[self.task.id as usize];
-                (self.next < releases.count()).then(|| releases.time(self.next))
-            }
+    fn next_release(&mut self, shared: &Shared) -> Option<i64> {
+        let id = self.task.id as usize;
+        let gone = shared.oldest_release(id).saturating_sub(self.next);
+        if gone > 0 {
+            shared.lost.decisions.fetch_add(gone, Ordering::Relaxed);
+            self.next += gone;
         }
+        shared.release(id, self.next)
+    }
+
+    /// Takes the releases that another task's publications up to `now` cause; the next such instant, if it is known.
+    fn follow(&mut self, shared: &Shared, group: usize, now: i64) -> Option<i64> {
+        let id = self.task.id as usize;
+        self.upstream.as_mut().and_then(|upstream| upstream.follow(shared, group, id, now))
+    }
+
+    fn is_over(&self) -> bool {
+        self.upstream.as_ref().is_none_or(Upstream::is_over)
     }
 }
 
 /// The loop of one thread; returns when the run ends.
 ///
-/// Real-time: no allocation, no lock, no system call but the futex wait.
+/// Real-time: no allocation, no lock, no system call but the futex's wait and wake.
 pub fn run(shared: &Arc<Shared>, group: usize, workers: &mut [Worker]) {
-    let group = &shared.groups[group];
+    let sleep = &shared.groups[group].wakeups;
     loop {
-        let wakeups = group.wakeups.load(Ordering::Acquire);
+        let wakeups = sleep.load(Ordering::Acquire);
         let end = shared.end.load(Ordering::Acquire);
+        let now = shared.now();
+        let mut wake = now + 1_000_000_000;
         let mut earliest: Option<(i64, usize)> = None;
-        for (at, worker) in workers.iter().enumerate() {
+        for (at, worker) in workers.iter_mut().enumerate() {
+            if let Some(publication) = worker.follow(shared, group, now) {
+                wake = wake.min(publication);
+            }
             if let Some(time) = worker.next_release(shared)
+                && time < end
                 && earliest.is_none_or(|(best, _)| time < best)
             {
                 earliest = Some((time, at));
             }
         }
-        let now = shared.now();
         match earliest {
-            Some((time, at)) if time < end && time <= now => job(shared, group, &mut workers[at], time),
-            _ if now >= end => return,
-            _ => {
-                let until = earliest.map_or(i64::MAX, |(time, _)| time).min(end).min(now + 1_000_000_000);
-                sys::wait(&group.wakeups, wakeups, until + shared.epoch.load(Ordering::Relaxed));
+            Some((time, at)) if time <= now => {
+                job(shared, group, &mut workers[at], time);
+                continue;
             }
+            Some((time, _)) => wake = wake.min(time),
+            None if now < end => wake = wake.min(end),
+            None if workers.iter().all(Worker::is_over) || shared.broken.load(Ordering::Acquire) => return,
+            // The last publications of another thread's task are not known yet; it will wake this one.
+            None => {}
         }
+        sys::wait(sleep, wakeups, wake + shared.epoch.load(Ordering::Relaxed));
     }
-}
-
-/// Hands a decision to the collector; what does not fit is counted.
-fn decide(shared: &Shared, group: &Group, decision: Decision) -> bool {
-    let kept = group.decisions.push(decision);
-    if !kept {
-        shared.lost.fetch_add(1, Ordering::Relaxed);
-    }
-    kept
 }
 
 /// One release: pins its inputs, runs its job, and settles what stands at its publication instant.
-fn job(shared: &Shared, group: &Group, worker: &mut Worker, time: i64) {
+fn job(shared: &Shared, group: usize, worker: &mut Worker, time: i64) {
     let (task, number) = (worker.task.id, worker.next);
     let publication = time + worker.task.row.let_ns;
     worker.next += 1;
     let channel = &shared.channels[worker.task.row.output];
     let skip = |reason: Skip| {
-        decide(shared, group, Decision::Skipped { task, job: number, time, reason });
+        shared.decide(group, Decision::Skipped { task, job: number, time, reason });
     };
     // Not started in time: whoever needs the value has settled it, or would.
-    if shared.now() > publication || !channel.index.verdict.start(number) {
+    if shared.now() >= publication || !channel.index.verdict.start(number) {
         skip(Skip::Late);
         return;
     }
@@ -100,10 +112,14 @@ fn job(shared: &Shared, group: &Group, worker: &mut Worker, time: i64) {
         skip(Skip::Late);
         return;
     }
-    decide(shared, group, Decision::Release { task, job: number, time, count: count as u32, pins });
+    let Some(slot) = channel.index.claim(&mut worker.producer) else {
+        unpin(worker);
+        skip(Skip::Late);
+        return;
+    };
+    shared.decide(group, Decision::Release { task, job: number, time, count: count as u32, pins });
 
     let start = shared.now();
-    let slot = channel.index.claim(&mut worker.producer);
     let mut inputs = [std::ptr::null::<u8>(); MAX_PINS];
     for ((address, id), sample) in inputs.iter_mut().zip(&worker.task.channels).zip(&pinned) {
         *address = shared.channels[*id].address(sample.slot).cast_const();
@@ -115,7 +131,7 @@ fn job(shared: &Shared, group: &Group, worker: &mut Worker, time: i64) {
         shared.failed.store(true, Ordering::Release);
     }
     if let Some(duration) = worker.task.stall_of(number) {
-        decide(shared, group, Decision::Fault { task, job: number, duration });
+        shared.decide(group, Decision::Fault { task, job: number, duration });
         let until = start + duration;
         while shared.now() < until {
             std::hint::spin_loop();
@@ -124,7 +140,7 @@ fn job(shared: &Shared, group: &Group, worker: &mut Worker, time: i64) {
 
     let recorded = channel.index.pin_for_recorder(slot);
     if !recorded {
-        shared.lost.fetch_add(1, Ordering::Relaxed);
+        shared.lost.outputs.fetch_add(1, Ordering::Relaxed);
     }
     channel.index.prepare(&worker.producer, slot, publication, number + 1, number + 1);
     let end = shared.now();
@@ -132,18 +148,22 @@ fn job(shared: &Shared, group: &Group, worker: &mut Worker, time: i64) {
     if done {
         channel.index.retain(&mut worker.producer, slot);
     }
-    if recorded {
-        let ended = Decision::End { task, job: number, publication, overrun: !done, slot, release: time, start, end };
-        if !decide(shared, group, ended) {
-            channel.index.unpin_from_recorder(slot);
-        }
+    let kept = recorded.then_some(slot);
+    let ended = Decision::End { task, job: number, release: time, publication, overrun: !done, slot: kept };
+    if !shared.decide(group, ended) && recorded {
+        channel.index.unpin_from_recorder(slot);
+    }
+    if !shared.groups[group].traces.push(Trace { task, job: number, release: time, start, end }) {
+        shared.lost.traces.fetch_add(1, Ordering::Relaxed);
     }
     // Releases that fell while the job ran have no job of their own.
+    worker.follow(shared, group, end);
+    let stop = shared.end.load(Ordering::Acquire);
     while let Some(release) = worker.next_release(shared)
         && release <= end
-        && release < shared.end.load(Ordering::Acquire)
+        && release < stop
     {
-        decide(shared, group, Decision::Skipped { task, job: worker.next, time: release, reason: Skip::Busy });
+        shared.decide(group, Decision::Skipped { task, job: worker.next, time: release, reason: Skip::Busy });
         worker.next += 1;
     }
 }

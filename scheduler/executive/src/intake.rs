@@ -1,0 +1,90 @@
+//! What comes from outside: received messages become samples, at once or on a thread of their own.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+use crate::error::ExecutiveError;
+
+/// Makes a sample of a received message.
+pub trait Decode: Send + Sync {
+    /// Writes the zeroed `slot`, or says why the message is none, in a text that begins with `error[area/name]`.
+    fn decode(&self, raw: &[u8], slot: &mut [u8]) -> Result<(), String>;
+}
+
+/// One decoder per channel; none where nothing is received.
+pub type Decoders = Vec<Option<Arc<dyn Decode>>>;
+
+/// What became of a message.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Sample(Vec<u8>),
+    Rejected(String),
+}
+
+impl Outcome {
+    pub fn of(decoder: &dyn Decode, raw: &[u8], slot_bytes: usize) -> Self {
+        let mut slot = vec![0; slot_bytes];
+        match decoder.decode(raw, &mut slot) {
+            Ok(()) => Self::Sample(slot),
+            Err(reason) => Self::Rejected(reason),
+        }
+    }
+}
+
+/// Why a message was not even decoded: too many waited before it.
+pub const BACKLOG: &str = "error[input/backlog]: the decoder is behind; messages that wait already were too many";
+
+/// A thread that decodes one channel's messages in their order.
+pub struct DecodeThread<T: Send + 'static> {
+    messages: Option<SyncSender<(T, Vec<u8>)>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl<T: Send + 'static> DecodeThread<T> {
+    /// `waiting` messages may wait before the one that is being decoded; `done` is called on the thread.
+    pub fn start(
+        name: &str,
+        decoder: Arc<dyn Decode>,
+        slot_bytes: usize,
+        waiting: usize,
+        done: impl Fn(T, Outcome) + Send + 'static,
+    ) -> Result<Self, ExecutiveError> {
+        let (messages, received): (_, Receiver<(T, Vec<u8>)>) = sync_channel(waiting);
+        let thread = std::thread::Builder::new()
+            .name(format!("iso:decode:{name}"))
+            .spawn(move || {
+                for (ticket, raw) in received {
+                    done(ticket, Outcome::of(decoder.as_ref(), &raw, slot_bytes));
+                }
+            })
+            .map_err(|error| ExecutiveError::Threads(error.to_string()))?;
+        Ok(Self { messages: Some(messages), thread: Some(thread) })
+    }
+
+    /// Hands a message over, waiting for room.
+    pub fn send(&self, ticket: T, raw: Vec<u8>) {
+        if let Some(messages) = &self.messages {
+            // Fails only where the thread has ended, which it does when `self` is dropped.
+            let _taken = messages.send((ticket, raw));
+        }
+    }
+
+    /// Hands a message over; false where too many wait.
+    pub fn try_send(&self, ticket: T, raw: Vec<u8>) -> bool {
+        self.messages.as_ref().is_some_and(|messages| {
+            !matches!(messages.try_send((ticket, raw)), Err(TrySendError::Full(_) | TrySendError::Disconnected(_)))
+        })
+    }
+}
+
+impl<T: Send + 'static> Drop for DecodeThread<T> {
+    /// Waits for what was handed over.
+    fn drop(&mut self) {
+        self.messages = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been printed already.
+            let _ended = thread.join();
+        }
+    }
+}
