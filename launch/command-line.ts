@@ -1,10 +1,11 @@
-// The command line: `isochron run | replay | build | inspect`.
+// The command line: `isochron run | replay | report | build | inspect`.
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { IsochronError, type TargetName, targetNames } from "../kernels/index.ts";
 import { type BuildCommandOptions, buildCommand } from "./commands/build.ts";
 import { type InspectOptions, inspectCommand } from "./commands/inspect.ts";
 import { type ReplayCommandOptions, replayCommand } from "./commands/replay.ts";
+import { type ReportCommandOptions, reportCommand } from "./commands/report.ts";
 import { type RunOptions, runCommand } from "./commands/run.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 
@@ -35,7 +36,7 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
     .description("run an application (.ts, .js) or a built one (.isoapp)")
     .argument("<app>", "the application")
     .option("-r, --record <file>", "record the run as MCAP")
-    .option("--report <file>", "write the report as JSON")
+    .option("--report <file>", "write the report: a page (.html) or its numbers (.json)")
     .option("-d, --duration <time>", "how long, such as 30s", "30s")
     .option("--realtime", "run live: real clock, real threads, real-time scheduling where it is granted")
     .option(
@@ -57,6 +58,15 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
     .addOption(new Option("--target <name>", "run the code of this instruction set").argParser(target))
     .addOption(json)
     .action(async (path: string, options: ReplayCommandOptions) => done(await replayCommand(path, options, terminal)));
+
+  command
+    .command("report")
+    .description("write the report of a recording: a page that opens offline, and its numbers")
+    .argument("<recording>", "a file that run --record wrote")
+    .option("-o, --output <file>", "what to write (.html or .json); both beside the recording unless given")
+    .option("--verify", "recompute the recording too, and say whether it is bit-exact")
+    .addOption(json)
+    .action(async (path: string, options: ReportCommandOptions) => done(await reportCommand(path, options, terminal)));
 
   command
     .command("build")

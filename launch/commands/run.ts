@@ -2,7 +2,6 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { callNative, IsochronError, type TargetName } from "../../kernels/index.ts";
-import { writeWhole } from "../../runtime/index.ts";
 import { parseDuration } from "../../scheduler/index.ts";
 import {
   type ApplicationDescription,
@@ -17,7 +16,16 @@ import {
   type ThreadInfo,
 } from "../../sim/index.ts";
 import { loadApplication } from "../load-application.ts";
-import { printReport, type Report, RunStatistics } from "../report.ts";
+import { describeMachine } from "../machine.ts";
+import {
+  aboutText,
+  Ledger,
+  printReport,
+  type Report,
+  type RunFacts,
+  reportFormat,
+  summarise,
+} from "../report/index.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** Options of `isochron run`. */
@@ -64,6 +72,7 @@ const liveDrainNs = 100e6;
 /** Runs an application; the recording and report are written whole or not at all. */
 export async function run(path: string, options: RunOptions, terminal: Terminal): Promise<RunResult> {
   const durationNs = parseDuration(options.duration);
+  if (options.report !== undefined) reportFormat(options.report);
   const loaded = await loadApplication(path, {
     ...(options.target === undefined ? {} : { targets: [options.target] }),
     signal: terminal.signal,
@@ -76,15 +85,14 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
     ...(live ? { live, realtime: true } : { keyframeEveryNs: 1e9 }),
     ...(options.target === undefined ? {} : { target: options.target }),
   });
-  for (const file of [options.record, options.report])
-    if (file !== undefined) mkdirSync(dirname(file), { recursive: true });
-  const statistics = new RunStatistics(description);
+  if (options.record !== undefined) mkdirSync(dirname(options.record), { recursive: true });
+  const ledger = new Ledger(description);
   const recording =
     options.record === undefined ? undefined : await RecordingWriter.open(options.record, description, artifacts);
   const world = loaded.createWorld?.();
   try {
     const drain = drainer(executive, live ? liveDrainNs : virtualDrainNs, async (events, time) => {
-      statistics.add(events);
+      ledger.add(events);
       await recording?.add(events);
       terminal.progress(`${(time / 1e9).toFixed(0)} s of ${durationNs / 1e9} s`);
     });
@@ -95,17 +103,27 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
     await drain.rest(endNs);
     const threads = executive.threads();
     const scheduling = live ? describeScheduling(threads) : "virtual time";
-    const facts = {
+    const facts: RunFacts = {
       hash: executive.hash(),
-      mode: live ? ("live" as const) : ("virtual" as const),
+      mode: live ? "live" : "virtual",
       durationNs: endNs,
       scheduling,
+      threads,
+      machine: describeMachine(),
+      world: world?.summary() ?? null,
+      damage: 0,
+      replayed: "not checked",
     };
-    await recording?.finish(facts);
-    const report = statistics.report({ ...facts, threads, world: world?.summary() ?? null });
-    if (options.report !== undefined) writeWhole(options.report, `${JSON.stringify(report, null, 2)}\n`);
+    await recording?.finish({ ...facts, about: aboutText(facts) });
+    const summary = summarise(ledger, facts);
+    if (options.report !== undefined) summary.write(options.report);
     terminal.progress(undefined);
-    return { cycles: statistics.cycles, deadlineMisses: live ? statistics.misses : null, hash: facts.hash, report };
+    return {
+      cycles: ledger.cycles,
+      deadlineMisses: live ? ledger.misses : null,
+      hash: facts.hash,
+      report: summary.report,
+    };
   } catch (error) {
     await recording?.discard();
     throw error;

@@ -1,0 +1,39 @@
+// `isochron report`: the page and the numbers of a recorded run.
+import { extname } from "node:path";
+import { readRecording } from "../../sim/index.ts";
+import { factsOf, Ledger, printReport, type Replayed, reportFormat, summarise } from "../report/index.ts";
+import type { Terminal } from "../terminal.ts";
+import { describeDifference, replayFile } from "./replay.ts";
+
+/** Options of `isochron report`. */
+export interface ReportCommandOptions {
+  readonly output?: string;
+  /** Recompute the recording too. */
+  readonly verify?: boolean;
+  readonly json?: boolean;
+}
+
+/** The command: writes what the output's name asks for, or page and numbers beside the recording; --json prints the numbers. */
+export async function reportCommand(path: string, options: ReportCommandOptions, terminal: Terminal): Promise<number> {
+  if (options.output !== undefined) reportFormat(options.output);
+  const recording = await readRecording(path);
+  let replayed: Replayed = "not checked";
+  if (options.verify) {
+    const { bitExact, kernelCalls, firstDifference } = await replayFile(path, {}, terminal);
+    replayed = { bitExact, kernelCalls, difference: firstDifference ? describeDifference(firstDifference) : null };
+  }
+  const ledger = new Ledger(recording.application);
+  ledger.add(recording.events);
+  const summary = summarise(ledger, factsOf(recording, replayed));
+  const written = options.output !== undefined ? [options.output] : options.json ? [] : besides(path);
+  for (const file of written) summary.write(file);
+  if (options.json) terminal.out(JSON.stringify(summary.report));
+  else terminal.out([printReport(summary.report), ...written.map((file) => `  report             ${file}`)].join("\n"));
+  return replayed !== "not checked" && !replayed.bitExact ? 1 : 0;
+}
+
+/** Where the report of `out/road.mcap` goes: `out/road.report.html` and `out/road.report.json`. */
+function besides(path: string): string[] {
+  const stem = path.slice(0, path.length - extname(path).length);
+  return [`${stem}.report.html`, `${stem}.report.json`];
+}

@@ -1,0 +1,68 @@
+// What a report says of a run beside its events, and how a recording carries it.
+import { z } from "zod";
+import { IsochronError } from "../../kernels/index.ts";
+import type { Recording, ThreadInfo } from "../../sim/index.ts";
+import type { Machine } from "../machine.ts";
+
+/** What recomputing the recording came to. */
+export type Replayed =
+  | "not checked"
+  | { readonly bitExact: boolean; readonly kernelCalls: number; readonly difference: string | null };
+
+/** A run as a whole. */
+export interface RunFacts {
+  readonly mode: "virtual" | "live";
+  readonly durationNs: number;
+  /** "virtual time", or the scheduling policy in force, as read back from the threads. */
+  readonly scheduling: string;
+  readonly hash: string;
+  /** The real-time threads, as they were set up. */
+  readonly threads: readonly ThreadInfo[];
+  readonly machine: Machine | "not recorded";
+  readonly world: Readonly<Record<string, number | string | boolean | null>> | null;
+  /** Places where a recording does not agree with itself; 0 where none was read. */
+  readonly damage: number;
+  readonly replayed: Replayed;
+}
+
+const about = z.object({
+  threads: z.array(
+    z.object({ name: z.string(), core: z.int(), bound: z.boolean(), priority: z.int(), policy: z.string() }),
+  ),
+  machine: z.object({
+    cpu: z.string(),
+    cores: z.int(),
+    architecture: z.string(),
+    kernel: z.string(),
+    node: z.string(),
+    governor: z.string().exactOptional(),
+  }),
+  world: z.record(z.string(), z.union([z.number(), z.string(), z.boolean(), z.null()])).nullable(),
+});
+
+/** The text that a recording keeps of a run. */
+export const aboutText = ({ threads, machine, world }: RunFacts): string => JSON.stringify({ threads, machine, world });
+
+/** A recorded run's facts. Throws `recording/damaged` where the recording says something that no version wrote. */
+export function factsOf(recording: Recording, replayed: Replayed = "not checked"): RunFacts {
+  const { mode, durationNs, scheduling, hash } = recording;
+  const common = {
+    mode: mode === "live" ? ("live" as const) : ("virtual" as const),
+    durationNs,
+    scheduling,
+    hash,
+    damage: recording.damage.length,
+    replayed,
+  };
+  if (recording.about === undefined) return { ...common, threads: [], machine: "not recorded", world: null };
+  try {
+    return { ...common, ...about.parse(JSON.parse(recording.about)) };
+  } catch (cause) {
+    if (!(cause instanceof z.ZodError || cause instanceof SyntaxError)) throw cause;
+    throw new IsochronError("recording/damaged", "what the recording says of its machine is damaged", {
+      details: (cause instanceof z.ZodError ? z.prettifyError(cause) : cause.message).split("\n"),
+      help: "record the run again",
+      cause,
+    });
+  }
+}

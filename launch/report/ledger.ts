@@ -1,0 +1,174 @@
+// What a run's events tell, kept by job and by sequence number, so that no figure depends on the order in which threads were drained.
+import type { ApplicationDescription, RunEvent, SkipReason } from "../../sim/index.ts";
+import { Column } from "./column.ts";
+
+/** How a release ended; `open` while no verdict is known. */
+export type Outcome = "open" | "done" | "overrun" | SkipReason;
+const outcomes: readonly Outcome[] = ["open", "done", "overrun", "busy", "late", "stopped", "early"];
+
+/** A task's jobs, by their number. */
+export class TaskLedger {
+  readonly release = new Column();
+  readonly start = new Column();
+  readonly end = new Column();
+  readonly #outcome = new Column();
+  /** Per channel that the task reads: the sequence number that each job saw. */
+  readonly pins: ReadonlyMap<number, Column>;
+  /** Injected stalls, in nanoseconds. */
+  readonly stalls = new Map<number, number>();
+  /** Times of arrivals that came before the minimum interval had passed, and released nothing. */
+  readonly early = new Column();
+  /** Records counted as they came. */
+  readonly records = { onTime: 0, overrun: 0, skipped: 0 };
+  #released = 0;
+
+  constructor(channels: readonly number[]) {
+    this.pins = new Map(channels.map((channel) => [channel, new Column()]));
+  }
+
+  /** Releases, by the executive's own numbering: every release has a number, whatever became of it. */
+  get released(): number {
+    return this.#released;
+  }
+
+  outcome(job: number): Outcome {
+    return outcomes[this.#outcome.at(job)] ?? "open";
+  }
+
+  /** Releases whose job has begun and has no verdict. */
+  get inFlight(): number {
+    let count = 0;
+    for (let job = 0; job < this.release.length; job++) {
+      if (!Number.isNaN(this.release.at(job)) && this.outcome(job) === "open") count++;
+    }
+    return count;
+  }
+
+  releasedAt(job: number, time: number): void {
+    this.#released = Math.max(this.#released, job + 1);
+    this.release.put(job, time);
+  }
+
+  settled(job: number, outcome: Outcome): void {
+    this.#released = Math.max(this.#released, job + 1);
+    this.#outcome.put(job, outcomes.indexOf(outcome));
+  }
+}
+
+/** A channel's samples: publication tags by sequence number. */
+export class ChannelLedger {
+  readonly tags = new Column();
+  bytes = 0;
+
+  publish(sequence: number, time: number, bytes: number): void {
+    this.tags.put(sequence, time);
+    this.bytes += bytes;
+  }
+}
+
+/** An output topic's messages. */
+export class MessageLedger {
+  readonly times = new Column();
+  bytes = 0;
+}
+
+/** Records that the recorder had to give up. */
+export interface Lost {
+  readonly decisions: number;
+  readonly traces: number;
+  readonly outputs: number;
+}
+
+/** Follows a run event by event; about 60 bytes a job. */
+export class Ledger {
+  readonly application: ApplicationDescription;
+  readonly tasks: readonly TaskLedger[];
+  readonly channels: readonly ChannelLedger[];
+  readonly messages: readonly MessageLedger[];
+  readonly #lost = [0, 0, 0];
+
+  constructor(application: ApplicationDescription) {
+    const { tasks, channels } = application.table;
+    this.application = application;
+    this.tasks = tasks.map(({ inputs }) => new TaskLedger([...new Set(inputs.map(({ channel }) => channel))]));
+    this.channels = channels.map(() => new ChannelLedger());
+    this.messages = application.outputs.map(() => new MessageLedger());
+  }
+
+  get lost(): Lost {
+    const [decisions, traces, outputs] = this.#lost as [number, number, number];
+    return { decisions, traces, outputs };
+  }
+  /** Releases whose output did not stand in time, so far: late jobs and skipped releases. */
+  get misses(): number {
+    return this.tasks.reduce((sum, { records }) => sum + records.overrun + records.skipped, 0);
+  }
+  /** Jobs that ran, so far. */
+  get cycles(): number {
+    return this.tasks.reduce((sum, { records }) => sum + records.onTime + records.overrun, 0);
+  }
+
+  add(events: readonly RunEvent[]): void {
+    for (const event of events) this.#add(event);
+  }
+
+  #add(event: RunEvent): void {
+    switch (event.kind) {
+      case "admit":
+      case "output":
+        this.channels[event.channel]!.publish(event.sequence, event.time, event.bytes.length);
+        return;
+      case "release": {
+        const task = this.tasks[event.task]!;
+        task.releasedAt(event.job, event.time);
+        for (const { channel, sequence } of event.pins) task.pins.get(channel)?.put(event.job, sequence);
+        return;
+      }
+      case "verdict": {
+        const task = this.tasks[event.task]!;
+        task.records[event.overrun ? "overrun" : "onTime"]++;
+        task.settled(event.job, event.overrun ? "overrun" : "done");
+        return;
+      }
+      case "skipped": {
+        const task = this.tasks[event.task]!;
+        // An early arrival has no release of its own, so its number is the next release's.
+        if (event.reason === "early") {
+          task.early.push(event.time);
+          return;
+        }
+        task.records.skipped++;
+        task.releasedAt(event.job, event.time);
+        task.settled(event.job, event.reason);
+        return;
+      }
+      case "trace": {
+        const task = this.tasks[event.task]!;
+        task.start.put(event.job, event.start);
+        task.end.put(event.job, event.end);
+        return;
+      }
+      case "fault":
+        this.tasks[event.task]!.stalls.set(event.job, event.duration);
+        return;
+      case "message": {
+        const output = this.messages[event.output]!;
+        output.times.push(event.time);
+        output.bytes += event.bytes.length;
+        return;
+      }
+      case "lost":
+        this.#lost[event.what] = (this.#lost[event.what] ?? 0) + event.count;
+        return;
+      case "keyframe":
+      case "discarded":
+        return;
+      default:
+        unknownKind(event);
+    }
+  }
+}
+
+const unknownKind = (event: never): never => {
+  throw new TypeError(`the report does not know ${JSON.stringify(event)}`);
+};

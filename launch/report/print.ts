@@ -1,0 +1,57 @@
+// The report as text for a terminal.
+import { formatDuration } from "../../scheduler/index.ts";
+import type { Measured, Percentiles } from "./percentiles.ts";
+import type { Report } from "./report.ts";
+
+type Percentile = Exclude<keyof Percentiles, "histogram" | "count">;
+
+const cell = (measured: Measured, pick: Percentile): string =>
+  measured === "not measured" ? "not measured" : formatDuration(measured[pick]);
+
+const tabulate = (head: readonly string[], rows: readonly (readonly string[])[]): string[] => {
+  if (rows.length === 0) return [];
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
+  const line = (cells: readonly string[]) =>
+    `  ${cells.map((text, column) => (column === 0 ? text.padEnd(widths[column]!) : text.padStart(widths[column]!))).join("  ")}`;
+  return [line(head), ...rows.map(line)];
+};
+
+/** The report in a page of text. */
+export function printReport(report: Report): string {
+  const machine =
+    report.machine === "not recorded"
+      ? "machine not recorded"
+      : `${report.machine.cpu}, ${report.machine.cores} cores, ${report.machine.architecture}`;
+  const time = report.clock === "real" ? "real time" : "virtual time (times are logical)";
+  return [
+    `${report.application}: ${formatDuration(report.durationNs)} of ${time}, ${report.scheduling}, ${machine}`,
+    ...report.verdicts.map(({ status, text }) => `  ${marks[status]} ${text}`),
+    ...tabulate(
+      ["task", "released", "on time", "overrun", "skipped", "exec p50", "exec max", "late p99", "late max"],
+      report.tasks.map((task) => [
+        task.name,
+        ...[task.released, task.onTime, task.overrun, task.skipped].map(String),
+        cell(task.executionTime, "p50"),
+        cell(task.executionTime, "max"),
+        cell(task.lateness, "p99"),
+        cell(task.lateness, "max"),
+      ]),
+    ),
+    ...tabulate(
+      ["chain", "budget", "p50", "p99", "max", "over budget"],
+      report.chains.map(({ name, budgetNs, latency, overBudget }) => [
+        name,
+        formatDuration(budgetNs),
+        cell(latency, "p50"),
+        cell(latency, "p99"),
+        cell(latency, "max"),
+        String(overBudget),
+      ]),
+    ),
+    ...Object.entries(report.world ?? {}).map(
+      ([key, value]) => `  ${key.padEnd(18)} ${typeof value === "number" ? Number(value.toFixed(4)) : String(value)}`,
+    ),
+  ].join("\n");
+}
+
+const marks = { good: "+", bad: "!", unknown: "?" } as const;

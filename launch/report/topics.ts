@@ -1,0 +1,69 @@
+// Topics: how many messages, how fast, how evenly, and how many were dropped.
+import type { Column } from "./column.ts";
+import type { Ledger } from "./ledger.ts";
+
+/** A topic, or a channel inside the application. */
+export interface TopicReport {
+  readonly topic: string;
+  readonly direction: "input" | "internal" | "output";
+  /** The message type; null inside the application. */
+  readonly type: string | null;
+  readonly messages: number;
+  readonly bytes: number;
+  /** Mean rate between the first and the last message; null below two messages. */
+  readonly rateHz: number | null;
+  /** Time between neighbours. */
+  readonly intervalNs: { readonly min: number; readonly p50: number; readonly max: number } | null;
+  /** Arrivals that released nothing, over all tasks that this topic triggers; null where a topic triggers none. */
+  readonly dropped: number | null;
+}
+
+/** Inputs, then what tasks publish inside, then outputs. */
+export function topicReports(ledger: Ledger): TopicReport[] {
+  const { table, inputs, outputs } = ledger.application;
+  const droppedOn = (channel: number): number | null => {
+    const triggered = table.tasks.flatMap(({ trigger }, task) =>
+      trigger.kind === "arrival" && trigger.channel === channel ? [ledger.tasks[task]!.early.length] : [],
+    );
+    return triggered.length === 0 ? null : triggered.reduce((sum, each) => sum + each, 0);
+  };
+  const fromChannel = (channel: number) => {
+    const { tags, bytes } = ledger.channels[channel]!;
+    return { ...rateOf(tags), bytes, dropped: droppedOn(channel) };
+  };
+  return [
+    ...inputs.map(({ topic, type, channel }) => ({
+      topic,
+      direction: "input" as const,
+      type,
+      ...fromChannel(channel),
+    })),
+    ...table.tasks.map(({ name, output }) => ({
+      topic: name,
+      direction: "internal" as const,
+      type: null,
+      ...fromChannel(output),
+    })),
+    ...outputs.map(({ topic, type }, id) => {
+      const { times, bytes } = ledger.messages[id]!;
+      return { topic, direction: "output" as const, type, ...rateOf(times), bytes, dropped: null };
+    }),
+  ];
+}
+
+function rateOf(column: Column): Pick<TopicReport, "messages" | "rateHz" | "intervalNs"> {
+  const times = column.values().sort();
+  const messages = times.length;
+  if (messages < 2) return { messages, rateHz: null, intervalNs: null };
+  const intervals = Float64Array.from({ length: messages - 1 }, (_, at) => times[at + 1]! - times[at]!).sort();
+  const span = times[messages - 1]! - times[0]!;
+  return {
+    messages,
+    rateHz: span > 0 ? ((messages - 1) * 1e9) / span : null,
+    intervalNs: {
+      min: intervals[0]!,
+      p50: intervals[Math.ceil(intervals.length / 2) - 1]!,
+      max: intervals[intervals.length - 1]!,
+    },
+  };
+}
