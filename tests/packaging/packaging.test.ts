@@ -1,0 +1,275 @@
+// The npm tarballs: what they hold, and that a machine with them alone runs, records and replays.
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, normalize } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
+import {
+  install,
+  isochronHere,
+  pack,
+  replayResult,
+  root,
+  runOutside,
+  runResult,
+  succeed,
+  tarballName,
+} from "./robot.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "isochron-packaging-"));
+const tarballs = join(folder, "tarballs");
+const unpacked = join(folder, "unpacked");
+const robot = join(folder, "robot");
+const desk = join(folder, "desk");
+const built = join(folder, "road.isoapp");
+
+const runtimes = ["x64", "arm64"].map((arch) => ({
+  arch,
+  name: `isochron-linux-${arch}-gnu`,
+  binary: `isochron.linux-${arch}-gnu.node`,
+}));
+const runtimeNames = runtimes.map(({ name }) => name);
+const compilerBinary = `isochron-compiler.linux-${process.arch}-gnu.node`;
+
+const manifestShape = z.object({
+  name: z.string().optional(),
+  os: z.array(z.string()).optional(),
+  cpu: z.array(z.string()).optional(),
+  libc: z.array(z.string()).optional(),
+  bin: z.record(z.string(), z.string()).optional(),
+  exports: z.record(z.string(), z.union([z.string(), z.object({ types: z.string(), default: z.string() })])).optional(),
+  dependencies: z.record(z.string(), z.string()).default({}),
+  devDependencies: z.record(z.string(), z.string()).default({}),
+  optionalDependencies: z.record(z.string(), z.string()).default({}),
+  scripts: z.record(z.string(), z.string()).default({}),
+});
+const readManifest = (path: string) => manifestShape.parse(JSON.parse(readFileSync(path, "utf8")));
+const manifestOf = (name: string) => readManifest(join(unpacked, name, "package/package.json"));
+
+/** The files of an unpacked tarball. */
+const filesOf = (name: string): string[] => {
+  const base = join(unpacked, name, "package");
+  return readdirSync(base, { recursive: true, encoding: "utf8" })
+    .filter((file) => statSync(join(base, file)).isFile())
+    .sort();
+};
+
+const textOf = (name: string, file: string): string => readFileSync(join(unpacked, name, "package", file), "utf8");
+
+/** A module without its ending, so that a `.js` and its `.d.ts` are one. */
+const stem = (file: string): string => file.replace(/(\.d\.ts|\.ts|\.m?js)$/, "");
+
+/** The modules of the main package that the modules given lead to, through relative imports and URLs. */
+function reached(entries: readonly string[]): Set<string> {
+  const files = filesOf("isochron").filter((file) => /(\.d\.ts|\.m?js)$/.test(file));
+  const found = new Set<string>();
+  const follow = (module: string): void => {
+    if (found.has(module)) return;
+    found.add(module);
+    for (const file of files.filter((each) => stem(each) === module))
+      for (const [, to = ""] of textOf("isochron", file).matchAll(/"(\.{1,2}\/[^"]+\.(?:m?js|ts))"/g))
+        follow(stem(normalize(join(dirname(file), to))));
+  };
+  for (const entry of entries) follow(stem(normalize(entry)));
+  return found;
+}
+
+const versionNumber = (text: string): readonly [number, number] => {
+  const [major = 0, minor = 0] = text.split(".").map(Number);
+  return [major, minor];
+};
+
+beforeAll(() => {
+  pack(tarballs);
+  for (const name of ["isochron", ...runtimeNames, "isochron-compiler"]) {
+    const into = join(unpacked, name);
+    cpSync(join(tarballs, tarballName(name)), join(into, "it.tgz"));
+    succeed(runOutside(into, "tar", ["-xzf", "it.tgz"]));
+  }
+  install(robot, tarballs, { needed: ["isochron"], platform: runtimeNames });
+  succeed(isochronHere(["build", "examples/road/app.ts", "-o", built]));
+}, 300_000);
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }), 60_000);
+
+describe("the tarballs", () => {
+  it("are the package, its two runtimes and the compiler", () => {
+    expect(readdirSync(tarballs).sort()).toEqual(
+      ["isochron", ...runtimeNames, "isochron-compiler"].map(tarballName).sort(),
+    );
+  });
+
+  it("hold of the package compiled JavaScript with its types, the command and its papers", () => {
+    const rest = filesOf("isochron").filter(
+      (file) => !/^(kernels|runtime|scheduler|nodes|sim|launch)\/.*\.js$/.test(file),
+    );
+    const withoutTypes = rest.filter((file) => !file.endsWith(".d.ts"));
+    expect(withoutTypes).toEqual([
+      "CHANGELOG.md",
+      "LICENSE",
+      "README.md",
+      "launch/bin/isochron.mjs",
+      "launch/hook/typescript.mjs",
+      "package.json",
+    ]);
+    const modules = filesOf("isochron").filter((file) => file.endsWith(".js"));
+    const types = rest.filter((file) => file.endsWith(".d.ts"));
+    expect(types.map(stem)).toEqual(modules.map(stem));
+    expect(
+      filesOf("isochron").filter((file) => /(^|\/)(tests?|testing|bench|setup|pack)\/|\.(test|long)\./.test(file)),
+    ).toEqual([]);
+  });
+
+  it("hold no module that neither the exports nor the command lead to", () => {
+    const { bin = {}, exports = {} } = manifestOf("isochron");
+    const entries = [
+      ...Object.values(bin),
+      ...Object.values(exports).map((each) => (typeof each === "string" ? each : each.default)),
+    ].filter((file) => !file.endsWith(".json"));
+    const all = new Set(
+      filesOf("isochron")
+        .filter((file) => /\.m?js$/.test(file))
+        .map(stem),
+    );
+    expect([...all].filter((module) => !reached(entries).has(module))).toEqual([]);
+    expect([...reached(entries)].filter((module) => !all.has(module))).toEqual([]);
+  });
+
+  it("name as dependencies what the code imports, no development dependency and no install script", () => {
+    const { dependencies, devDependencies, optionalDependencies, scripts } = manifestOf("isochron");
+    const imported = filesOf("isochron")
+      .filter((file) => /(\.m?js|\.d\.ts)$/.test(file))
+      .flatMap((file) => [...textOf("isochron", file).matchAll(/(?:from|import\() ?"((?:@[^/"]+\/)?[^/".][^/"]*)/g)])
+      .map(([, name = ""]) => name)
+      .filter((name) => !name.startsWith("node:"));
+    expect(Object.keys(dependencies).sort()).toEqual([...new Set(imported)].sort());
+    expect(Object.keys(optionalDependencies).sort()).toEqual([...runtimeNames].sort());
+    expect(devDependencies).toEqual({});
+    expect(scripts).toEqual({});
+    const development = Object.keys(readManifest(join(root, "package.json")).devDependencies);
+    expect(Object.keys(dependencies).filter((name) => development.includes(name))).toEqual([]);
+  });
+
+  it.each(runtimes)("hold one binary for Linux on $arch", ({ arch, name, binary }) => {
+    expect(filesOf(name)).toEqual(["LICENSE", "README.md", binary, "package.json"].sort());
+    expect(manifestOf(name)).toMatchObject({
+      os: ["linux"],
+      cpu: [arch],
+      libc: ["glibc"],
+      dependencies: {},
+      scripts: {},
+    });
+  });
+
+  it("hold of the compiler its binary, with the bundler as its only dependency", () => {
+    expect(filesOf("isochron-compiler")).toEqual(
+      ["LICENSE", "README.md", "index.cjs", compilerBinary, "package.json"].sort(),
+    );
+    expect(Object.keys(manifestOf("isochron-compiler").dependencies)).toEqual(["esbuild"]);
+  });
+});
+
+describe("the runtime's binary", () => {
+  it.each(runtimes)("for $arch is under 10 MB", ({ name, binary }) => {
+    expect(statSync(join(unpacked, name, "package", binary)).size).toBeLessThan(10e6);
+  });
+
+  it.each(runtimes)("for $arch needs glibc 2.31 or older, and no other library", ({ name, binary }) => {
+    const read = (...flags: string[]) =>
+      succeed(runOutside(join(unpacked, name, "package"), "readelf", ["--wide", ...flags, binary]));
+    const versions = [...read("--version-info").matchAll(/Name: GLIBC_([\d.]+)/g)].map(([, each = ""]) => each);
+    expect(versions.length).toBeGreaterThan(0);
+    const tooNew = versions.filter((each) => {
+      const [major, minor] = versionNumber(each);
+      return major > 2 || (major === 2 && minor > 31);
+    });
+    expect(tooNew).toEqual([]);
+    const libraries = [...read("--dynamic").matchAll(/\(NEEDED\).*\[(.+)\]/g)].map(([, each = ""]) => each);
+    expect(libraries.length).toBeGreaterThan(0);
+    expect(
+      libraries.filter((each) => !/^(libc|libm|libpthread|libdl|librt|ld-linux-[\w-]+)\.so\.\d$/.test(each)),
+    ).toEqual([]);
+  });
+});
+
+describe("a robot with the package and its runtime alone", () => {
+  const isochron = (...args: string[]) => runOutside(robot, "npx", ["--no", "isochron", ...args]);
+
+  it("has this machine's runtime, no compiler, no development tool and no source", () => {
+    const lock = z.object({ packages: z.record(z.string(), manifestShape) });
+    const installed = lock.parse(
+      JSON.parse(readFileSync(join(robot, "node_modules/.package-lock.json"), "utf8")),
+    ).packages;
+    const names = Object.keys(installed).map((path) => path.replace(/^.*node_modules\//, ""));
+    expect(names.filter((name) => runtimeNames.includes(name))).toEqual([`isochron-linux-${process.arch}-gnu`]);
+    const wanted = new Set(Object.values(installed).flatMap(({ dependencies }) => Object.keys(dependencies)));
+    const development = Object.keys(readManifest(join(root, "package.json")).devDependencies);
+    const unwanted = ["isochron-compiler", ...development.filter((name) => !wanted.has(name))];
+    expect(names.filter((name) => unwanted.includes(name))).toEqual([]);
+    const own = readdirSync(join(robot, "node_modules/isochron"), { recursive: true, encoding: "utf8" });
+    expect(own.filter((file) => /(?<!\.d)\.m?ts$|\.(rs|ll|o|node)$/.test(file))).toEqual([]);
+  });
+
+  it("runs a built application with the repository's hash, records it, and replays it bit for bit", () => {
+    const flags = ["--duration", "5s", "--json"];
+    const here = runResult.parse(JSON.parse(succeed(isochronHere(["run", "examples/road/app.ts", ...flags]))));
+    const there = runResult.parse(JSON.parse(succeed(isochron("run", built, ...flags, "--record", "road.mcap"))));
+    expect(there).toEqual(here);
+    expect(there.cycles).toBeGreaterThan(300);
+    const replayed = replayResult.parse(JSON.parse(succeed(isochron("replay", "road.mcap", "--verify", "--json"))));
+    expect(replayed).toMatchObject({ bitExact: true, hash: here.hash, cycles: here.cycles });
+    expect(replayed.kernelCalls).toBeGreaterThan(here.cycles);
+  });
+
+  it("says which package compiles a TypeScript application, and writes nothing", () => {
+    cpSync(join(root, "examples/road"), join(robot, "road"), { recursive: true });
+    const before = readdirSync(robot);
+    for (const command of [
+      ["run", "road/app.ts", "--record", "half.mcap"],
+      ["build", "road/app.ts", "-o", "half.isoapp"],
+    ]) {
+      const { status, stdout, stderr } = isochron(...command);
+      expect(stderr).toContain("error[compile/missing-compiler]: ");
+      expect(stderr).toContain("help: npm install isochron-compiler");
+      expect(stdout).toBe("");
+      expect(status).toBe(1);
+    }
+    expect(readdirSync(robot)).toEqual(before);
+  });
+});
+
+describe("a desk with the compiler package too", () => {
+  beforeAll(() => {
+    install(desk, tarballs, { needed: ["isochron", "isochron-compiler"], platform: runtimeNames });
+    cpSync(join(root, "examples/road"), join(desk, "road"), { recursive: true });
+  }, 120_000);
+
+  const isochron = (...args: string[]) => runOutside(desk, "npx", ["--no", "isochron", ...args]);
+
+  it("runs a TypeScript application with the repository's hash", () => {
+    const flags = ["--duration", "1s", "--json"];
+    const here = runResult.parse(JSON.parse(succeed(isochronHere(["run", built, ...flags]))));
+    expect(runResult.parse(JSON.parse(succeed(isochron("run", "road/app.ts", ...flags))))).toEqual(here);
+  });
+
+  it("checks an application against the package's types", () => {
+    const wrong = readFileSync(join(desk, "road/app.ts"), "utf8").replace("inputs: lane.outputs", "inputs: frame");
+    writeFileSync(join(desk, "road/wrong.ts"), wrong);
+    const options = { module: "nodenext", lib: ["es2023", "esnext.disposable"], types: ["node"], skipLibCheck: true };
+    const config = {
+      compilerOptions: { ...options, strict: true, noEmit: true, allowImportingTsExtensions: true },
+      files: ["road/app.ts", "road/wrong.ts"],
+    };
+    writeFileSync(join(desk, "tsconfig.json"), JSON.stringify(config));
+    const { status, stdout } = runOutside(desk, join(root, "node_modules/.bin/tsc"), ["--pretty", "false"]);
+    expect(stdout).toMatch(/^road\/wrong\.ts\(\d+,\d+\): error TS2739: .* missing .*: offset, heading/);
+    expect(stdout.match(/error TS/g)).toHaveLength(1);
+    expect(status).toBe(2);
+  });
+
+  it("builds the same bytes as the repository", () => {
+    succeed(isochron("build", "road/app.ts", "-o", "road.isoapp"));
+    expect(existsSync(join(desk, "road.isoapp"))).toBe(true);
+    expect(readFileSync(join(desk, "road.isoapp")).equals(readFileSync(built))).toBe(true);
+  });
+});
