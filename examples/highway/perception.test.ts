@@ -71,13 +71,17 @@ describe("the highway lane finder", () => {
     expect(find(picture(() => [random() * 256, random() * 256, random() * 256]))).toMatchObject(nothing);
   });
 
+  /** A grey road with lines at these laterals, and bright ground beyond another. */
+  const road = (lines: readonly number[], verge = Infinity) =>
+    picture((x, y) => {
+      const depth = y - camera.horizon;
+      const lateral = (x - camera.centre) / depth;
+      if (depth <= 0) return [150, 180, 230];
+      if (lines.some((line) => Math.abs(lateral - line) < 0.06)) return [240, 240, 240];
+      return lateral > verge ? [200, 170, 120] : [90, 90, 95];
+    });
+
   it("finds two painted lines, and none where there is only one of them", () => {
-    const road = (laterals: readonly number[]) =>
-      picture((x, y) => {
-        const away = laterals.map((lateral) => Math.abs(x - camera.centre - lateral * (y - camera.horizon)));
-        const painted = y > camera.horizon && Math.min(...away) < 0.06 * (y - camera.horizon);
-        return painted ? [240, 240, 240] : [90, 90, 95];
-      });
     const { found, left, right, heading } = find(road([-1.5, 1.2]));
     expect(found).toBe(true);
     for (const row of [350, 425, 500]) {
@@ -87,5 +91,10 @@ describe("the highway lane finder", () => {
     expect(Math.abs(heading)).toBeLessThan(0.001);
     expect(find(road([-1.5])).found).toBe(false);
     expect(find(road([1.2])).found).toBe(false);
+  });
+
+  it("takes the edge of the road, bright on one side only, for no line", () => {
+    expect(find(road([-1.5], 1.3)).found).toBe(false);
+    expect(find(road([-1.5, 1.2], 1.8)).found).toBe(true);
   });
 });
