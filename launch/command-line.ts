@@ -7,7 +7,8 @@ import { type InspectOptions, inspectCommand } from "./commands/inspect.ts";
 import { type ReplayCommandOptions, replayCommand } from "./commands/replay.ts";
 import { type ReportCommandOptions, reportCommand } from "./commands/report.ts";
 import { type RunOptions, runCommand } from "./commands/run.ts";
-import { processTerminal, type Terminal } from "./terminal.ts";
+import { Interruption, processTerminal, type Terminal } from "./terminal.ts";
+import { userPlace } from "./user-place.ts";
 
 const collect = (value: string, all: readonly string[]): string[] => [...all, value];
 const target = (value: string): TargetName => {
@@ -96,32 +97,39 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
   return command;
 }
 
+/** An error as the user reads it: with its place in the user's own file where its stack shows one, never with the stack. */
+function render(error: unknown): string {
+  const [stack, cause] = error instanceof Error ? [error.stack, error.cause] : [];
+  const place = userPlace(stack) ?? (cause instanceof Error ? userPlace(cause.stack) : undefined);
+  const there = place === undefined ? {} : { place };
+  if (error instanceof IsochronError) {
+    const { code, message, details, help } = error;
+    const parts = { details, ...there, ...(error.place === undefined ? {} : { place: error.place }) };
+    return new IsochronError(code, message, help === undefined ? parts : { ...parts, help }).render();
+  }
+  if (process.env.ISOCHRON_STACK === "1" && stack !== undefined) return stack;
+  return new IsochronError("internal/unexpected", error instanceof Error ? error.message : String(error), {
+    ...there,
+    help: "this is a defect of Isochron; report it with what ISOCHRON_STACK=1 shows",
+  }).render();
+}
+
 /** Runs the command line; resolves to the exit code. */
 export async function main(arguments_: readonly string[]): Promise<number> {
-  const interruption = new AbortController();
-  const interrupt = () => interruption.abort();
-  process.once("SIGINT", interrupt);
-  process.once("SIGTERM", interrupt);
-  const terminal = processTerminal(interruption.signal);
+  const interruption = new Interruption();
+  const terminal = processTerminal(interruption);
   let code = 0;
   try {
     await program(terminal, (result) => {
       code = result;
     }).parseAsync(arguments_, { from: "user" });
-    return code;
+    return interruption.exitCode ?? code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode;
-    if (interruption.signal.aborted) {
-      terminal.error("interrupted; nothing half-written was left behind");
-      return 130;
-    }
-    if (error instanceof IsochronError) {
-      terminal.error(error.render());
-      return 1;
-    }
-    throw error;
+    const interrupted = error instanceof DOMException && error.name === "AbortError";
+    terminal.error(interrupted ? "interrupted; nothing half-written was left" : render(error));
+    return interruption.exitCode ?? 1;
   } finally {
-    process.removeListener("SIGINT", interrupt);
-    process.removeListener("SIGTERM", interrupt);
+    interruption.close();
   }
 }

@@ -1,4 +1,5 @@
 // What commands write to: results on standard output, progress on standard error, interruption as a signal.
+import { constants } from "node:os";
 
 /** A command's terminal. */
 export interface Terminal {
@@ -6,12 +7,40 @@ export interface Terminal {
   error(text: string): void;
   /** Shows one line of progress in place of the last; undefined clears it. Silent where standard error is no terminal. */
   progress(text: string | undefined): void;
-  /** Aborted by Ctrl-C. */
+  /** Aborted by Ctrl-C, which ends the process by itself until a command has asked for this. */
   readonly signal: AbortSignal;
 }
 
+const listened = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** Ctrl-C and its like: the first asks the command to end, the second ends the process. */
+export class Interruption {
+  readonly #controller = new AbortController();
+  #listening = false;
+  /** 128 and the signal's number, once there was one: what the process exits with. */
+  exitCode: number | undefined;
+
+  get signal(): AbortSignal {
+    if (!this.#listening) for (const name of listened) process.on(name, this.#hear);
+    this.#listening = true;
+    return this.#controller.signal;
+  }
+
+  /** Leaves signals to the process again. */
+  close(): void {
+    for (const name of listened) process.removeListener(name, this.#hear);
+  }
+
+  readonly #hear = (name: NodeJS.Signals): void => {
+    // Files that are not finished are removed as the process exits.
+    if (this.exitCode !== undefined) process.exit(this.exitCode);
+    this.exitCode = 128 + constants.signals[name];
+    this.#controller.abort();
+  };
+}
+
 /** The process's own terminal. */
-export function processTerminal(signal: AbortSignal): Terminal {
+export function processTerminal(interruption: Interruption): Terminal {
   const clear = "\r\u001b[2K";
   const live = process.stderr.isTTY === true;
   return {
@@ -20,6 +49,8 @@ export function processTerminal(signal: AbortSignal): Terminal {
     progress: (text) => {
       if (live) process.stderr.write(clear + (text ?? ""));
     },
-    signal,
+    get signal() {
+      return interruption.signal;
+    },
   };
 }

@@ -1,4 +1,5 @@
 // ZIP archives with stored, aligned entries in a fixed order: the same content gives the same bytes.
+import { crc32 } from "node:zlib";
 import { unzipSync, type Zippable, zipSync } from "fflate";
 
 const align = 64;
@@ -20,6 +21,28 @@ export function writeArchive(entries: readonly (readonly [name: string, data: Ui
     offset = start + padding + data.length;
   }
   return zipSync(files);
+}
+
+const endOfDirectory = { signature: 0x06054b50, bytes: 22 };
+const directoryEntry = { signature: 0x02014b50, bytes: 46 };
+
+/** Names of the entries whose data is not what was written, by the checksums in the archive's directory. */
+export function changedEntries(bytes: Uint8Array): readonly string[] {
+  const entries = unzipSync(bytes);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = bytes.length - endOfDirectory.bytes;
+  while (at > 0 && view.getUint32(at, true) !== endOfDirectory.signature) at--;
+  const changed: string[] = [];
+  for (let entry = view.getUint32(at + 16, true); entry + directoryEntry.bytes <= at; ) {
+    if (view.getUint32(entry, true) !== directoryEntry.signature) return [...changed, "the directory"];
+    const [name, extra, comment] = [28, 30, 32].map((field) => view.getUint16(entry + field, true));
+    const start = entry + directoryEntry.bytes;
+    const title = new TextDecoder().decode(bytes.subarray(start, start + name!));
+    const data = entries[title];
+    if (!data || crc32(data) !== view.getUint32(entry + 16, true)) changed.push(title);
+    entry = start + name! + extra! + comment!;
+  }
+  return changed;
 }
 
 /** Reads all entries of an archive; throws what fflate throws for anything else. */

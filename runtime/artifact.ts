@@ -4,8 +4,8 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { blake3 } from "@noble/hashes/blake3.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { z } from "zod";
-import { dtypes, IsochronError } from "../kernels/index.ts";
-import { readArchive, writeArchive } from "./archive.ts";
+import { dtypes, fileError, IsochronError } from "../kernels/index.ts";
+import { changedEntries, readArchive, writeArchive } from "./archive.ts";
 import type { Graph, Signature } from "./graph.ts";
 import { parseGraph } from "./graph-file.ts";
 
@@ -127,33 +127,27 @@ export function writeWhole(path: string, bytes: Uint8Array | string): void {
     renameSync(temporary, path);
   } catch (cause) {
     rmSync(temporary, { force: true });
-    throw new IsochronError(
-      "file/write",
-      `${path} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`,
-      {
-        help: "name a file in a folder that exists and can be written",
-        cause,
-      },
-    );
+    throw fileError("write", path, cause);
   }
 }
 
 /** Writes an artifact to a file. */
 export const save = (artifact: Artifact, path: string): void => writeWhole(path, artifact.bytes);
 
-/** Reads an artifact from a file. */
+/** Reads an artifact from a file. Throws `file/read`, `artifact/not-an-artifact` or `artifact/changed`. */
 export function readArtifact(path: string): Artifact {
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(path);
   } catch (cause) {
-    throw new IsochronError(
-      "file/read",
-      `${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
+    throw fileError("read", path, cause);
   }
-  return openArtifact(bytes, path);
+  const artifact = openArtifact(bytes, path);
+  const [changed] = changedEntries(bytes);
+  if (changed === undefined) return artifact;
+  throw new IsochronError("artifact/changed", `${changed} in ${path} is not what was written`, {
+    help: "the file was changed or damaged; copy it again, or build it again",
+  });
 }
 
 /** The graph that an artifact was compiled from, to be inspected or compiled again. Throws `artifact/graph`. */

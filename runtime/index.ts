@@ -1,5 +1,5 @@
 // The runtime's door: tensor types, capture, the graph, compilation, artifacts and programs.
-export { readArchive, writeArchive } from "./archive.ts";
+export { changedEntries, readArchive, writeArchive } from "./archive.ts";
 export {
   type Artifact,
   acceptWeights,

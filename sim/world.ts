@@ -71,27 +71,62 @@ const unknownTopic = (what: string, topic: string, known: ReadonlyMap<string, un
 export interface RunHooks {
   /** Called after every step with the logical time; may drain the executive. */
   readonly onStep?: (timeNs: number) => void | Promise<void>;
+  /** Ends the run early, at a step. */
   readonly signal?: AbortSignal;
 }
 
-/** Runs in virtual time, as fast as the machine can; at each step the world sees all that was published up to then. */
+/** Where nothing else steps, a run does so at least this often, to be followed and ended. */
+const longestStepNs = 100_000_000;
+/** Milliseconds after which a run lets signals and other events in. */
+const turnMs = 10;
+
+/** Lets the event loop turn, where it has not for a while. */
+function turns(): () => Promise<void> | undefined {
+  let last = performance.now();
+  return () => {
+    if (performance.now() - last < turnMs) return undefined;
+    return new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+      last = performance.now();
+    });
+  };
+}
+
+/**
+ * Runs in virtual time, as fast as the machine can; at each step the world sees all that was published up to then.
+ * Returns the logical time at which the run ended.
+ */
 export async function runVirtual(
   application: ApplicationDescription,
   executive: Executive,
   world: World | undefined,
   durationNs: number,
   hooks: RunHooks = {},
-): Promise<void> {
+): Promise<number> {
   const connection = new WorldConnection(application, executive);
-  const periodNs = world?.periodNs ?? Math.max(1, Math.floor(durationNs / 100));
-  for (let time = 0; time < durationNs; time += periodNs) {
-    hooks.signal?.throwIfAborted();
+  const periodNs = world?.periodNs ?? Math.max(1, Math.min(longestStepNs, Math.floor(durationNs / 100)));
+  const turn = turns();
+  let time = 0;
+  for (; time < durationNs && !hooks.signal?.aborted; time += periodNs) {
     if (time > 0) callNative(() => executive.advance(time - 1));
-    world?.step(time, connection.at(time));
+    stepWorld(world, time, connection);
     await hooks.onStep?.(time);
+    await turn();
   }
-  callNative(() => executive.advance(durationNs - 1));
-  await hooks.onStep?.(durationNs);
+  const end = Math.min(time, durationNs);
+  callNative(() => executive.advance(end - 1));
+  await hooks.onStep?.(end);
+  return end;
+}
+
+/** Steps a world; what it throws is said to be the world's. */
+function stepWorld(world: World | undefined, time: number, connection: WorldConnection): void {
+  try {
+    world?.step(time, connection.at(time));
+  } catch (cause) {
+    if (cause instanceof IsochronError) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new IsochronError("world/failed", `the world "${world?.name}" failed at ${time / 1e9} s: ${why}`, { cause });
+  }
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -109,14 +144,15 @@ export async function runLive(
 ): Promise<number> {
   const connection = new WorldConnection(application, executive);
   const periodNs = world?.periodNs ?? 10_000_000;
+  const turn = turns();
   callNative(() => executive.start());
   let end = 0;
   try {
-    for (let time = 0; time < durationNs; time += periodNs) {
-      hooks.signal?.throwIfAborted();
+    for (let time = 0; time < durationNs && !hooks.signal?.aborted; time += periodNs) {
       for (let ahead = time - executive.now(); ahead > 0; ahead = time - executive.now()) await pause(ahead / 1e6);
-      world?.step(time, connection.at(time));
+      stepWorld(world, time, connection);
       await hooks.onStep?.(time);
+      await turn();
     }
   } finally {
     end = callNative(() => executive.stop());

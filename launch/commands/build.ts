@@ -5,6 +5,7 @@ import { writeWhole } from "../../runtime/index.ts";
 import { buildApplication, packApplication } from "../build.ts";
 import { bundleApplication } from "../bundle.ts";
 import { cacheDirectory, importApplication } from "../load-application.ts";
+import { prepareOutput } from "../output-file.ts";
 import type { Terminal } from "../terminal.ts";
 
 /** Options of `isochron build`. */
@@ -21,6 +22,7 @@ export async function buildCommand(path: string, options: BuildCommandOptions, t
       help: "isochron build APP -o NAME.isoapp",
     });
   }
+  prepareOutput(options.output);
   const application = await importApplication(path);
   const built = await buildApplication(application, {
     cacheDir: cacheDirectory(),

@@ -21,7 +21,6 @@ export async function replayFile(
   const recording = await readRecording(path);
   const artifacts = options.app === undefined ? undefined : readApplication(options.app).artifacts;
   const result = replay(recording, {
-    signal: terminal.signal,
     onProgress: (share) => terminal.progress(`replaying ${Math.floor(share * 100)} %`),
     ...(artifacts === undefined ? {} : { artifacts }),
     ...(options.target === undefined ? {} : { target: options.target }),

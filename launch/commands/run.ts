@@ -1,8 +1,6 @@
 // `isochron run`: drives an application through time, recording and reporting.
-import { mkdirSync } from "node:fs";
-import { dirname } from "node:path";
 import { callNative, IsochronError, type TargetName } from "../../kernels/index.ts";
-import { parseDuration } from "../../scheduler/index.ts";
+import { formatDuration, parseDuration } from "../../scheduler/index.ts";
 import {
   type ApplicationDescription,
   createExecutive,
@@ -17,6 +15,7 @@ import {
 } from "../../sim/index.ts";
 import { loadApplication } from "../load-application.ts";
 import { describeMachine } from "../machine.ts";
+import { prepareOutput } from "../output-file.ts";
 import {
   aboutText,
   Ledger,
@@ -60,6 +59,8 @@ export function parseStall(text: string, application: ApplicationDescription): F
 
 /** What `--json` prints, and the report. */
 export interface RunResult {
+  /** Whether the run was ended early. */
+  readonly interrupted: boolean;
   readonly cycles: number;
   readonly deadlineMisses: number | null;
   readonly hash: string;
@@ -69,10 +70,17 @@ export interface RunResult {
 const virtualDrainNs = 1e9;
 const liveDrainNs = 100e6;
 
-/** Runs an application; the recording and report are written whole or not at all. */
+/**
+ * Runs an application; the recording and report are written whole or not at all. Ctrl-C ends the run at its present
+ * logical time, as if it had been asked to last only so long.
+ */
 export async function run(path: string, options: RunOptions, terminal: Terminal): Promise<RunResult> {
   const durationNs = parseDuration(options.duration);
+  if (durationNs === 0) {
+    throw new IsochronError("command/duration", "a run of no time at all does nothing", { help: "--duration 30s" });
+  }
   if (options.report !== undefined) reportFormat(options.report);
+  for (const file of [options.record, options.report]) if (file !== undefined) prepareOutput(file);
   const loaded = await loadApplication(path, {
     ...(options.target === undefined ? {} : { targets: [options.target] }),
     signal: terminal.signal,
@@ -85,7 +93,6 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
     ...(live ? { live, realtime: true } : { keyframeEveryNs: 1e9 }),
     ...(options.target === undefined ? {} : { target: options.target }),
   });
-  if (options.record !== undefined) mkdirSync(dirname(options.record), { recursive: true });
   const ledger = new Ledger(description);
   const recording =
     options.record === undefined ? undefined : await RecordingWriter.open(options.record, description, artifacts);
@@ -99,7 +106,7 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
     const hooks = { onStep: drain.step, signal: terminal.signal };
     const endNs = live
       ? await runLive(description, executive, world, durationNs, hooks)
-      : await runVirtual(description, executive, world, durationNs, hooks).then(() => durationNs);
+      : await runVirtual(description, executive, world, durationNs, hooks);
     await drain.rest(endNs);
     const threads = executive.threads();
     const scheduling = live ? describeScheduling(threads) : "virtual time";
@@ -119,6 +126,7 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
     if (options.report !== undefined) summary.write(options.report);
     terminal.progress(undefined);
     return {
+      interrupted: endNs < durationNs && terminal.signal.aborted,
       cycles: ledger.cycles,
       deadlineMisses: live ? ledger.misses : null,
       hash: facts.hash,
@@ -155,18 +163,21 @@ function describeScheduling(threads: readonly ThreadInfo[]): string {
 export async function runCommand(path: string, options: RunOptions, terminal: Terminal): Promise<number> {
   const result = await run(path, options, terminal);
   if (options.json) {
-    const { cycles, deadlineMisses, hash, report } = result;
+    const { interrupted, cycles, deadlineMisses, hash, report } = result;
     terminal.out(
       JSON.stringify({
         cycles,
         ...report.world,
         deadlineMisses,
         hash,
+        ...(interrupted ? { interrupted } : {}),
         ...(options.record === undefined ? {} : { recording: options.record }),
       }),
     );
     return 0;
   }
+  if (result.interrupted)
+    terminal.error(`interrupted at ${formatDuration(result.report.durationNs)}: the run ends there`);
   terminal.out(printReport(result.report));
   terminal.out(`  hash               ${result.hash}`);
   if (options.record !== undefined) terminal.out(`  recording          ${options.record}`);
