@@ -1,7 +1,9 @@
 // The lane finder on pictures made for the test: painted lines, and pictures without a lane.
+import { Interpreter } from "isochron";
 import { describe, expect, it } from "vitest";
 import { camera } from "./camera.ts";
 import { columnAt, compileLaneFinder } from "./estimate.ts";
+import { laneFinder } from "./perception.ts";
 
 const { width, height } = camera;
 
@@ -96,5 +98,20 @@ describe("the highway lane finder", () => {
   it("takes the edge of the road, bright on one side only, for no line", () => {
     expect(find(road([-1.5], 1.3)).found).toBe(false);
     expect(find(road([-1.5, 1.2], 1.8)).found).toBe(true);
+  });
+
+  it("says what the interpreter says, to a hundredth of a pixel", () => {
+    const pixels = road([-1.45, 1.52], 2);
+    const { left, right, offset, heading } = find(pixels);
+    const meant = new Interpreter(laneFinder).run({ image: pixels });
+    for (const [line, of] of [
+      [left, meant.left],
+      [right, meant.right],
+    ] as const) {
+      for (const row of [350, 500]) expect(columnAt(line, row)).toBeCloseTo(of[0]! + of[1]! * row, 2);
+    }
+    expect(offset).toBeCloseTo(meant.offset[0]!, 4);
+    expect(heading).toBeCloseTo(meant.heading[0]!, 5);
+    expect(Array.from(meant.found)).toEqual([1]);
   });
 });
