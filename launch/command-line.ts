@@ -1,4 +1,4 @@
-// The command line: `isochron run | replay | report | build | inspect`.
+// The command line: `isochron run | replay | report | build | inspect | topic`.
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { IsochronError, type TargetName, targetNames } from "../kernels/index.ts";
@@ -7,6 +7,14 @@ import { type InspectOptions, inspectCommand } from "./commands/inspect.ts";
 import { type ReplayCommandOptions, replayCommand } from "./commands/replay.ts";
 import { type ReportCommandOptions, reportCommand } from "./commands/report.ts";
 import { type RunOptions, runCommand } from "./commands/run.ts";
+import {
+  type TopicEchoOptions,
+  type TopicHzOptions,
+  type TopicListOptions,
+  topicEchoCommand,
+  topicHzCommand,
+  topicListCommand,
+} from "./commands/topic.ts";
 import { Interruption, processTerminal, type Terminal } from "./terminal.ts";
 import { userPlace } from "./user-place.ts";
 
@@ -15,6 +23,10 @@ const target = (value: string): TargetName => {
   const found = targetNames.find((name) => name === value);
   if (!found) throw new InvalidArgumentError(`It is one of ${targetNames.join(", ")}.`);
   return found;
+};
+const whole = (value: string): number => {
+  if (!/^\d+$/.test(value)) throw new InvalidArgumentError("It is a whole number.");
+  return Number(value);
 };
 const json = new Option("--json", "print one JSON object instead of text");
 
@@ -85,7 +97,7 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
   command
     .command("inspect")
     .description(
-      "show the schedule, graphs, kernels and memory of an application, an artifact (.iso), an .isoapp or a recording",
+      "show the schedule, graphs, kernels and memory of an application, an artifact (.iso), an .isoapp or a recording, or what is in a log",
     )
     .argument("<file>", "what to look into")
     .addOption(
@@ -93,6 +105,36 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
     )
     .addOption(json)
     .action(async (path: string, options: InspectOptions) => done(await inspectCommand(path, options, terminal)));
+
+  const topic = command.command("topic").description("look at the topics of an MCAP log or a recording");
+  topic
+    .command("list")
+    .description("list topics, types and numbers of messages")
+    .argument("<log>", "an .mcap file")
+    .addOption(json)
+    .action(async (path: string, options: TopicListOptions) => done(await topicListCommand(path, options, terminal)));
+  topic
+    .command("echo")
+    .description("print the messages of one topic")
+    .argument("<log>", "an .mcap file")
+    .argument("<topic>", "the topic")
+    .addOption(new Option("--json", "print one JSON object a line"))
+    .option("-n, --count <number>", "print at most so many", whole)
+    .option("--from <time>", "begin so long after the log's first message, such as 1.5s")
+    .option("--to <time>", "end so long after the log's first message")
+    .option("--header", "order by the stamps in the messages' headers, not by log time")
+    .action(async (path: string, name: string, options: TopicEchoOptions) =>
+      done(await topicEchoCommand(path, name, options, terminal)),
+    );
+  topic
+    .command("hz")
+    .description("show how often messages come")
+    .argument("<log>", "an .mcap file")
+    .argument("[topic]", "one topic; all unless given")
+    .addOption(json)
+    .action(async (path: string, name: string | undefined, options: TopicHzOptions) =>
+      done(await topicHzCommand(path, name, options, terminal)),
+    );
 
   return command;
 }

@@ -6,6 +6,16 @@ export { type Difference, firstDifference, type TimedDifference } from "./compar
 export type { Damage } from "./damage.ts";
 export { type Pin, parseEvents, type RunEvent, type SkipReason } from "./events.ts";
 export { createExecutive, type Executive, type ExecutiveOptions, type Fault, type ThreadInfo } from "./executive.ts";
+export {
+  expectType,
+  type Log,
+  type LogMessage,
+  type LogTopic,
+  type MessageQuery,
+  messageDecoder,
+  openLog,
+  type Recovery,
+} from "./logs/index.ts";
 export { type Recording, readRecording } from "./read-recording.ts";
 export { RecordingWriter, type RunSummary } from "./recording.ts";
 export { type ReplayOptions, type ReplayResult, replay } from "./replay.ts";

@@ -1,6 +1,6 @@
 // `isochron inspect`: shows what is in an application, a built application, an artifact or a recording.
 import { extname } from "node:path";
-import type { TargetName } from "../../kernels/index.ts";
+import { IsochronError, type TargetName } from "../../kernels/index.ts";
 import { printPlan } from "../../nodes/index.ts";
 import { explain, openArtifact, readArtifact } from "../../runtime/index.ts";
 import { formatDuration, printScheduleTable } from "../../scheduler/index.ts";
@@ -9,6 +9,7 @@ import { layOut } from "../application.ts";
 import { readApplication } from "../build.ts";
 import { importApplication } from "../load-application.ts";
 import type { Terminal } from "../terminal.ts";
+import { topicListCommand } from "./topic.ts";
 
 /** Options of `isochron inspect`. */
 export interface InspectOptions {
@@ -37,6 +38,24 @@ const showArtifact = (bytes: Uint8Array): string => {
   ].join("\n");
 };
 
+/** A recording of Isochron; or any log, and what is left of one that was cut. */
+async function inspectMcap(path: string, options: InspectOptions, terminal: Terminal): Promise<number> {
+  const recording = await readRecording(path).catch((error: unknown) => {
+    if (error instanceof IsochronError && ["recording/foreign", "recording/truncated"].includes(error.code))
+      return undefined;
+    throw error;
+  });
+  if (!recording) return await topicListCommand(path, options, terminal);
+  const { application, hash, mode, durationNs, events, lost } = recording;
+  const facts = { application: application.name, mode, durationNs, hash, events: events.length, lost };
+  terminal.out(
+    options.json
+      ? JSON.stringify(facts)
+      : `recording of ${application.name}: ${formatDuration(durationNs)}, ${mode}, ${events.length} events, ${lost} lost\n  hash ${hash}\n\n${showDescription(application)}`,
+  );
+  return 0;
+}
+
 /** The command: prints, or with --json prints the description. */
 export async function inspectCommand(path: string, options: InspectOptions, terminal: Terminal): Promise<number> {
   switch (extname(path)) {
@@ -54,17 +73,8 @@ export async function inspectCommand(path: string, options: InspectOptions, term
       );
       return 0;
     }
-    case ".mcap": {
-      const recording = await readRecording(path);
-      const { application, hash, mode, durationNs, events, lost } = recording;
-      const facts = { application: application.name, mode, durationNs, hash, events: events.length, lost };
-      terminal.out(
-        options.json
-          ? JSON.stringify(facts)
-          : `recording of ${application.name}: ${formatDuration(durationNs)}, ${mode}, ${events.length} events, ${lost} lost\n  hash ${hash}\n\n${showDescription(application)}`,
-      );
-      return 0;
-    }
+    case ".mcap":
+      return await inspectMcap(path, options, terminal);
     default: {
       const laidOut = layOut(await importApplication(path));
       if (options.json) {
