@@ -1,6 +1,6 @@
 // Isochron's public door: tensors and capture, applications, messages.
 export { IsochronError } from "../kernels/index.ts";
-export { image, numbers } from "../nodes/index.ts";
+export { decodePicture, image, numbers, type Picture, type PictureEncoding } from "../nodes/index.ts";
 export * from "../runtime/index.ts";
 export type { Duration } from "../scheduler/index.ts";
 export {

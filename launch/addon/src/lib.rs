@@ -5,6 +5,7 @@
 mod arrays;
 mod executive;
 mod kernel;
+mod picture;
 mod program;
 
 use napi_derive::napi;
