@@ -1,0 +1,31 @@
+// What one row of a benchmark is: the same computation as a graph of ours and as a model of the peer.
+import type { Graph } from "../../runtime/index.ts";
+import type { OnnxModel } from "./onnx.ts";
+
+export type Numbers = Float32Array | Uint8Array | Int8Array;
+
+/** One comparison. */
+export interface BenchCase {
+  readonly name: string;
+  readonly graph: Graph;
+  readonly model: OnnxModel;
+  /** Arithmetic of one call: a multiply-add counts as two. */
+  readonly flops: number;
+  /** The least ratio that the project asks of this row on AVX-512, and the ratio aimed for. */
+  readonly atLeast: number;
+  readonly aim: number;
+  /** Inputs of the peer that take one of its outputs of the step before: our states. */
+  readonly feedback?: { readonly [input: string]: string };
+}
+
+/** Float32 values in [−scale, scale) from a fixed sequence. */
+export function numbers(count: number, seed: number, scale = 1): Float32Array {
+  let state = (seed * 2654435761 + 12345) >>> 0;
+  return Float32Array.from({ length: count }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return (state / 2 ** 31 - 1) * scale;
+  });
+}
+
+/** A graph whose signature's types do not matter any more. */
+export const plainGraph = (graph: unknown): Graph => graph as Graph;

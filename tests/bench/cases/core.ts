@@ -1,0 +1,310 @@
+// Suite `core`: the layers and small networks that robots' models are made of.
+import { concat, constant, conv2d, state, type Tensor, tensor, trace } from "../../../runtime/index.ts";
+import { type BenchCase, numbers, plainGraph } from "../case.ts";
+import type { Initializer, OnnxNode } from "../onnx.ts";
+
+interface Layer {
+  readonly channels: number;
+  readonly outChannels: number;
+  readonly size: number;
+  readonly kernel: 1 | 3;
+  readonly groups?: number;
+  readonly layers?: number;
+}
+
+/** Convolutions with bias and ReLU, one after the other, "same" padding. */
+function convolutions(name: string, layer: Layer, atLeast: number, aim: number): BenchCase {
+  const { channels, outChannels, size, kernel, groups = 1, layers = 1 } = layer;
+  const padding = kernel === 3 ? 1 : 0;
+  const taps = (channels / groups) * kernel * kernel;
+  const weights = Array.from({ length: layers }, (_, at) => numbers(outChannels * taps, 10 + at, Math.sqrt(6 / taps)));
+  const biases = Array.from({ length: layers }, (_, at) => numbers(outChannels, 50 + at, 0.1));
+  const shape = [outChannels, channels / groups, kernel, kernel];
+  const graph = trace(
+    ({ x }) => {
+      let y: Tensor<"f32"> = x;
+      for (let at = 0; at < layers; at++) {
+        const w = constant(weights[at]!, "f32", shape, `w${at}`);
+        const b = constant(biases[at]!, "f32", [outChannels, 1, 1], `b${at}`);
+        y = conv2d(y, w, { padding, groups }).add(b).relu();
+      }
+      return { y };
+    },
+    { x: tensor("f32", [1, channels, size, size]) },
+    { name: "layers" },
+  );
+  const initializers: Initializer[] = weights.flatMap((data, at) => [
+    { name: `w${at}`, shape, data },
+    { name: `b${at}`, shape: [outChannels], data: biases[at]! },
+  ]);
+  const value = (at: number) => (at === 0 ? "x" : at === layers ? "y" : `y${at}`);
+  const nodes: OnnxNode[] = weights.flatMap((_, at) => [
+    {
+      op: "Conv",
+      inputs: [value(at), `w${at}`, `b${at}`],
+      outputs: [`c${at}`],
+      attributes: {
+        kernel_shape: [kernel, kernel],
+        pads: [padding, padding, padding, padding],
+        strides: [1, 1],
+        group: groups,
+      },
+    },
+    { op: "Relu", inputs: [`c${at}`], outputs: [value(at + 1)] },
+  ]);
+  return {
+    name,
+    graph: plainGraph(graph),
+    model: {
+      inputs: [{ name: "x", shape: [1, channels, size, size] }],
+      outputs: [{ name: "y", shape: [1, outChannels, size, size] }],
+      initializers,
+      nodes,
+    },
+    flops: 2 * layers * outChannels * taps * size * size,
+    atLeast,
+    aim,
+  };
+}
+
+function gemm(name: string, [m, k, n]: readonly [number, number, number]): BenchCase {
+  const weight = numbers(k * n, 3);
+  const graph = trace(
+    ({ a }) => ({ c: a.matmul(constant(weight, "f32", [k, n], "b")) }),
+    { a: tensor("f32", [m, k]) },
+    {
+      name: "gemm",
+    },
+  );
+  return {
+    name,
+    graph: plainGraph(graph),
+    model: {
+      inputs: [{ name: "a", shape: [m, k] }],
+      outputs: [{ name: "c", shape: [m, n] }],
+      initializers: [{ name: "b", shape: [k, n], data: weight }],
+      nodes: [{ op: "MatMul", inputs: ["a", "b"], outputs: ["c"] }],
+    },
+    flops: 2 * m * k * n,
+    atLeast: 0.97,
+    aim: 1.05,
+  };
+}
+
+/** softmax(q·kᵀ / √d)·v for some heads. */
+function attention(name: string, [heads, tokens, depth]: readonly [number, number, number]): BenchCase {
+  const type = tensor("f32", [heads, tokens, depth]);
+  const scale = 1 / Math.sqrt(depth);
+  const graph = trace(
+    ({ q, k, v }) => ({
+      y: q
+        .matmul(k.transpose([0, 2, 1]))
+        .mul(scale)
+        .softmax(2)
+        .matmul(v),
+    }),
+    { q: type, k: type, v: type },
+    { name: "attention" },
+  );
+  const shape = [heads, tokens, depth];
+  return {
+    name,
+    graph: plainGraph(graph),
+    model: {
+      inputs: ["q", "k", "v"].map((each) => ({ name: each, shape })),
+      outputs: [{ name: "y", shape }],
+      initializers: [{ name: "scale", shape: [], data: Float32Array.of(scale) }],
+      nodes: [
+        { op: "Transpose", inputs: ["k"], outputs: ["t"], attributes: { perm: [0, 2, 1] } },
+        { op: "MatMul", inputs: ["q", "t"], outputs: ["s"] },
+        { op: "Mul", inputs: ["s", "scale"], outputs: ["m"] },
+        { op: "Softmax", inputs: ["m"], outputs: ["p"], attributes: { axis: -1 } },
+        { op: "MatMul", inputs: ["p", "v"], outputs: ["y"] },
+      ],
+    },
+    flops: 4 * heads * tokens * tokens * depth,
+    atLeast: 1.2,
+    aim: 2,
+  };
+}
+
+const elu = (x: Tensor<"f32">): Tensor<"f32"> => x.maximum(0).add(x.minimum(0).exp().sub(1));
+
+interface Dense {
+  readonly weight: Float32Array;
+  readonly bias: Float32Array;
+  readonly sizes: readonly [number, number];
+}
+
+const dense = (sizes: readonly number[]): Dense[] =>
+  sizes.slice(1).map((outputs, at) => {
+    const inputs = sizes[at]!;
+    return {
+      weight: numbers(outputs * inputs, 20 + at, Math.sqrt(3 / inputs)),
+      bias: numbers(outputs, 30 + at, 0.1),
+      sizes: [outputs, inputs],
+    };
+  });
+
+/** Linear layers with ELU between them. */
+const denseLayers = (x: Tensor<"f32">, layers: readonly Dense[]): Tensor<"f32"> =>
+  layers.reduce((y, { weight, bias, sizes }, at) => {
+    const z = y.linear(constant(weight, "f32", sizes, `w${at}`), constant(bias, "f32", undefined, `b${at}`));
+    return at < layers.length - 1 ? elu(z) : z;
+  }, x);
+
+const denseModel = (layers: readonly Dense[], input: string) => ({
+  initializers: layers.flatMap(({ weight, bias, sizes }, at): Initializer[] => [
+    { name: `w${at}`, shape: sizes, data: weight },
+    { name: `b${at}`, shape: [sizes[0]], data: bias },
+  ]),
+  nodes: layers.flatMap((_, at): OnnxNode[] => {
+    const last = at === layers.length - 1;
+    const from = at === 0 ? input : `e${at - 1}`;
+    const product = {
+      op: "Gemm",
+      inputs: [from, `w${at}`, `b${at}`],
+      outputs: [last ? "y" : `z${at}`],
+      attributes: { transB: 1 },
+    };
+    return last ? [product] : [product, { op: "Elu", inputs: [`z${at}`], outputs: [`e${at}`] }];
+  }),
+});
+
+const denseFlops = (layers: readonly Dense[]): number => layers.reduce((sum, { weight }) => sum + 2 * weight.length, 0);
+
+function mlp(name: string, sizes: readonly number[], atLeast: number, aim: number): BenchCase {
+  const layers = dense(sizes);
+  const graph = trace(
+    ({ x }) => ({ y: denseLayers(x, layers) }),
+    { x: tensor("f32", [1, sizes[0]!]) },
+    { name: "mlp" },
+  );
+  return {
+    name,
+    graph: plainGraph(graph),
+    model: {
+      inputs: [{ name: "x", shape: [1, sizes[0]!] }],
+      outputs: [{ name: "y", shape: [1, sizes.at(-1)!] }],
+      ...denseModel(layers, "x"),
+    },
+    flops: denseFlops(layers),
+    atLeast,
+    aim,
+  };
+}
+
+/** One step of an LSTM cell whose state stays between calls, then an MLP. */
+function lstm(name: string, inputs: number, hidden: number, atLeast: number, aim: number): BenchCase {
+  const layers = dense([hidden, 64, 12]);
+  const wx = numbers(4 * hidden * inputs, 41, 0.12);
+  const wh = numbers(4 * hidden * hidden, 42, 0.12);
+  const bias = numbers(4 * hidden, 43, 0.1);
+  // Gates in ONNX's order: input, output, forget, cell. Ours is one product over [x, h].
+  const joined = new Float32Array(4 * hidden * (inputs + hidden));
+  for (let row = 0; row < 4 * hidden; row++) {
+    joined.set(wx.subarray(row * inputs, (row + 1) * inputs), row * (inputs + hidden));
+    joined.set(wh.subarray(row * hidden, (row + 1) * hidden), row * (inputs + hidden) + inputs);
+  }
+  const graph = trace(
+    ({ x }) => {
+      const [h, c] = [state("h", tensor("f32", [1, hidden])), state("c", tensor("f32", [1, hidden]))];
+      const gates = concat([x, h.get()], 1).linear(
+        constant(joined, "f32", [4 * hidden, inputs + hidden], "w"),
+        constant(bias, "f32", undefined, "b"),
+      );
+      const gate = (at: number) => gates.slice([0, 1], [at * hidden, (at + 1) * hidden]);
+      c.set(
+        gate(2)
+          .sigmoid()
+          .mul(c.get())
+          .add(gate(0).sigmoid().mul(gate(3).tanh())),
+      );
+      h.set(gate(1).sigmoid().mul(c.get().tanh()));
+      return { y: denseLayers(h.get(), layers) };
+    },
+    { x: tensor("f32", [1, inputs]) },
+    { name: "lstm" },
+  );
+  const model = denseModel(layers, "flat");
+  const stateShape = [1, 1, hidden];
+  return {
+    name,
+    graph: plainGraph(graph),
+    model: {
+      inputs: [
+        { name: "x", shape: [1, inputs] },
+        { name: "h", shape: stateShape },
+        { name: "c", shape: stateShape },
+      ],
+      outputs: [
+        { name: "y", shape: [1, 12] },
+        { name: "hn", shape: stateShape },
+        { name: "cn", shape: stateShape },
+      ],
+      initializers: [
+        { name: "wx", shape: [1, 4 * hidden, inputs], data: wx },
+        { name: "wh", shape: [1, 4 * hidden, hidden], data: wh },
+        { name: "bias", shape: [1, 8 * hidden], data: Float32Array.of(...bias, ...new Float32Array(4 * hidden)) },
+        { name: "sequence", shape: [3], data: BigInt64Array.of(1n, 1n, BigInt(inputs)) },
+        { name: "row", shape: [2], data: BigInt64Array.of(1n, BigInt(hidden)) },
+        ...model.initializers,
+      ],
+      nodes: [
+        { op: "Reshape", inputs: ["x", "sequence"], outputs: ["xs"] },
+        {
+          op: "LSTM",
+          inputs: ["xs", "wx", "wh", "bias", "", "h", "c"],
+          outputs: ["", "hn", "cn"],
+          attributes: { hidden_size: hidden },
+        },
+        { op: "Reshape", inputs: ["hn", "row"], outputs: ["flat"] },
+        ...model.nodes,
+      ],
+    },
+    flops: 2 * joined.length + denseFlops(layers),
+    atLeast,
+    aim,
+    feedback: { h: "hn", c: "cn" },
+  };
+}
+
+/** The rows, made when asked for: weights of all of them at once would be large. */
+export const core: readonly { readonly name: string; make(name: string): BenchCase }[] = [
+  {
+    name: "conv 3x3 64-64 at 56, chain of 8",
+    make: (name) => convolutions(name, { channels: 64, outChannels: 64, size: 56, kernel: 3, layers: 8 }, 2.5, 3.4),
+  },
+  {
+    name: "conv 3x3 128-128 at 28",
+    make: (name) => convolutions(name, { channels: 128, outChannels: 128, size: 28, kernel: 3 }, 2.5, 3.2),
+  },
+  {
+    name: "conv 3x3 256-256 at 14",
+    make: (name) => convolutions(name, { channels: 256, outChannels: 256, size: 14, kernel: 3 }, 1.8, 2.5),
+  },
+  {
+    name: "conv 3x3 512-512 at 7",
+    make: (name) => convolutions(name, { channels: 512, outChannels: 512, size: 7, kernel: 3 }, 1.2, 1.6),
+  },
+  {
+    name: "conv 1x1 64-256 at 56",
+    make: (name) => convolutions(name, { channels: 64, outChannels: 256, size: 56, kernel: 1 }, 0.97, 1.05),
+  },
+  {
+    name: "conv 1x1 256-1024 at 14",
+    make: (name) => convolutions(name, { channels: 256, outChannels: 1024, size: 14, kernel: 1 }, 0.97, 1.05),
+  },
+  ...([112, 56, 14] as const).map((size) => ({
+    name: `depthwise 3x3 64 at ${size}`,
+    make: (name: string) =>
+      convolutions(name, { channels: 64, outChannels: 64, size, kernel: 3, groups: 64 }, 1.1, 1.5),
+  })),
+  { name: "gemm 512x512x512", make: (name) => gemm(name, [512, 512, 512]) },
+  { name: "gemm 1024x64x1024", make: (name) => gemm(name, [1024, 64, 1024]) },
+  { name: "attention 8x64x32", make: (name) => attention(name, [8, 64, 32]) },
+  { name: "attention 3x197x64", make: (name) => attention(name, [3, 197, 64]) },
+  { name: "mlp 48-64-64-12", make: (name) => mlp(name, [48, 64, 64, 12], 8, 15) },
+  { name: "mlp 48-512-256-128-12", make: (name) => mlp(name, [48, 512, 256, 128, 12], 2, 4) },
+  { name: "lstm 47-64 with mlp", make: (name) => lstm(name, 47, 64, 8, 15) },
+];

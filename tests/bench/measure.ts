@@ -1,0 +1,116 @@
+// Measures one row: outputs compared first, then calls of both sides in turns.
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { TargetName } from "../../kernels/index.ts";
+import { compile, load } from "../../runtime/index.ts";
+import { type BenchCase, numbers } from "./case.ts";
+import { loadPeer } from "./peer.ts";
+
+/** One measured row, as the JSON file holds it. */
+export interface Row {
+  readonly suite: string;
+  readonly case: string;
+  readonly isa: string;
+  readonly threads: number;
+  readonly peer: string;
+  readonly oursUs: number;
+  readonly peerUs: number;
+  /** Peer time / our time. */
+  readonly ratio: number;
+  readonly oursP99Us: number;
+  readonly peerP99Us: number;
+  readonly runs: number;
+  readonly gflops: number;
+  readonly peakShare: number;
+  readonly atLeast: number;
+  /** Largest difference of the outputs, as a share of their range. */
+  readonly difference: number;
+}
+
+/** The row's outputs differ by more than is allowed. */
+export class Disagreement extends Error {}
+
+const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
+const inputSets = 4;
+const tolerance = 1e-4;
+const leastRuns = 30;
+const mostRuns = 5000;
+
+const quantile = (sorted: readonly number[], share: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
+
+function differenceOf(ours: Float32Array, theirs: Float32Array): number {
+  let [low, high, largest] = [Infinity, -Infinity, 0];
+  for (let i = 0; i < theirs.length; i++) {
+    low = Math.min(low, theirs[i]!);
+    high = Math.max(high, theirs[i]!);
+    largest = Math.max(largest, Math.abs(ours[i]! - theirs[i]!));
+    if (Number.isNaN(ours[i]!)) return Number.NaN;
+  }
+  return largest / Math.max(high - low, Number.MIN_VALUE);
+}
+
+/** Measures a case for about `budgetMs`. Throws {@link Disagreement}. */
+export async function measure(
+  suite: string,
+  each: BenchCase,
+  target: TargetName,
+  peak: number,
+  budgetMs: number,
+): Promise<Row> {
+  const inputs = Array.from({ length: inputSets }, (_, set) =>
+    Object.fromEntries(
+      each.graph.inputs.map(({ name, value }, at) => {
+        const count = (value.type.shape as readonly number[]).reduce((a, b) => a * b, 1);
+        return [name, numbers(count, 100 + set * 8 + at)];
+      }),
+    ),
+  );
+  const program = load(await compile(each.graph, { targets: [target], cacheDir }), { target });
+  const outputs = program.newOutputs() as Record<string, Float32Array>;
+  const peer = await loadPeer(each, inputs);
+
+  let difference = 0;
+  for (let at = 0; at < 2 * inputSets; at++) {
+    const set = at % inputSets;
+    await peer.run(set);
+    program.run(inputs[set]!, outputs);
+    for (const [name, array] of Object.entries(outputs))
+      difference = Math.max(difference, differenceOf(array, peer.output(name)));
+  }
+  if (!(difference <= tolerance))
+    throw new Disagreement(`${each.name}: outputs differ by ${difference} of their range`);
+
+  const [ours, theirs]: [number[], number[]] = [[], []];
+  const end = performance.now() + budgetMs;
+  for (let at = 0; ours.length < leastRuns || (performance.now() < end && ours.length < mostRuns); at++) {
+    const set = at % inputSets;
+    const started = performance.now();
+    program.run(inputs[set]!, outputs);
+    const between = performance.now();
+    await peer.run(set);
+    const ended = performance.now();
+    ours.push((between - started) * 1e3);
+    theirs.push((ended - between) * 1e3);
+  }
+  for (const list of [ours, theirs]) list.sort((a, b) => a - b);
+  const [oursUs, peerUs] = [quantile(ours, 0.5), quantile(theirs, 0.5)];
+  const gflops = each.flops / oursUs / 1e3;
+  return {
+    suite,
+    case: each.name,
+    isa: target,
+    threads: 1,
+    peer: "onnxruntime-node",
+    oursUs,
+    peerUs,
+    ratio: peerUs / oursUs,
+    oursP99Us: quantile(ours, 0.99),
+    peerP99Us: quantile(theirs, 0.99),
+    runs: ours.length,
+    gflops,
+    peakShare: gflops / peak,
+    atLeast: each.atLeast,
+    difference,
+  };
+}
