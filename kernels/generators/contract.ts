@@ -1,5 +1,6 @@
 // Matrix products and convolutions: one chain of fused multiply-adds per output element, vectors across outputs.
-import { add, broadcast, constant, fma, KernelBuilder, mul } from "../loop/build.ts";
+import { bytesOf } from "../dtype.ts";
+import { add, broadcast, constant, fma, index, KernelBuilder, mul } from "../loop/build.ts";
 import type { Buffer, Expression, Kernel } from "../loop/ir.ts";
 import type { Target } from "../targets.ts";
 import { addressOf, fixed, type LaneIndex, type Source } from "./access.ts";
@@ -9,8 +10,6 @@ import { store } from "./store.ts";
 
 /** What is done with each finished element before it is stored: bias, activation, residual. */
 export type Epilogue = (value: Expression, at: readonly LaneIndex[]) => Expression;
-
-const rowTile = 4;
 
 /**
  * Segments of a product's long dimension: 4 where at most 256 outputs meet 1024 products each or more, else 1.
@@ -24,7 +23,8 @@ export const splitsFor = (outputs: number, depth: number): number => (outputs <=
  *
  * Plan: with one column, the sixteen chains along k of `reduceKernel`, each product fused with its addition. Otherwise
  * S = `splitsFor(m·n, k)` segments of ⌊k/S⌋ each, the last taking the rest; in each, from +0, one fused multiply-add per
- * k, ascending; then segment s merges with s+S/2, s+S/4, …. Schedule: vectors across n, four rows at a time.
+ * k, ascending; then segment s merges with s+S/2, s+S/4, …. Schedule: register tiles of rows by vectors across n, a
+ * panel of columns kept in cache while all rows pass.
  */
 export function matmulKernel(
   name: string,
@@ -41,48 +41,115 @@ export function matmulKernel(
   k.buffers.push(...buffers);
   const batch = a.shape.slice(0, -2);
   const [rows, depth] = a.shape.slice(-2) as [number, number];
-  const lanes = lanesFor(target, a.scalar, columns);
   const splits = splitsFor(rows * columns, depth);
   const segment = Math.floor(depth / splits);
-  const height = splits === 1 ? rowTile : 1;
+  const { height, widths, panel } = matmulTile(target, a.scalar, rows, columns, splits);
 
   forEachOuter(k, batch, (outer) => {
-    const tile = (row: Expression | number, count: number, column: LaneIndex, width: number) => {
+    const tile = (row: Expression | number, count: number, from: Expression | number, parts: readonly number[]) => {
       const rowIndex = Array.from({ length: count }, (_, r) => fixed(add(row, r)));
-      const chains = Array.from({ length: splits }, () => rowIndex.map(() => k.variable(constant(a.scalar, 0, width))));
+      const places = parts.map((width, v): LaneIndex => {
+        const base = add(
+          from,
+          parts.slice(0, v).reduce((sum, each) => sum + each, 0),
+        );
+        return width === 1 ? fixed(base) : { base, step: 1 };
+      });
+      const chains = Array.from({ length: splits }, () =>
+        rowIndex.map(() => parts.map((width) => k.variable(constant(a.scalar, 0, width)))),
+      );
       const accumulate = (s: number, i: Expression) => {
-        const right = k.let(b.at([...outer, fixed(i), column], width));
+        const right = places.map((place, v) => k.let(b.at([...outer, fixed(i), place], parts[v]!)));
         rowIndex.forEach((m, r) => {
-          const sum = chains[s]![r]!;
-          sum.set(fma(broadcast(a.at([...outer, m, fixed(i)], 1), width), right, sum.get()));
+          const left = k.let(a.at([...outer, m, fixed(i)], 1));
+          right.forEach((each, v) => {
+            const sum = chains[s]![r]![v]!;
+            sum.set(fma(broadcast(left, parts[v]!), each, sum.get()));
+          });
         });
       };
-      k.for(0, segment, 1, (i) => {
+      unrolled(k, 0, segment, 4, (i) => {
         for (let s = 0; s < splits; s++) accumulate(s, add(i, s * segment));
       });
-      if (splits * segment < depth) k.for(splits * segment, depth, 1, (i) => accumulate(splits - 1, i));
+      unrolled(k, splits * segment, depth, 4, (i) => accumulate(splits - 1, i));
       rowIndex.forEach((m, r) => {
-        let sums = chains.map((each) => each[r]!.get());
-        while (sums.length > 1) {
-          const half = sums.length / 2;
-          sums = Array.from({ length: half }, (_, s) => k.let(add(sums[s]!, sums[s + half]!)));
-        }
-        const at = [...outer, m, column];
-        const { base, step } = addressOf(destination, at);
-        store(k, destination.buffer, base, step, epilogue(sums[0]!, at));
+        places.forEach((place, v) => {
+          let sums = chains.map((each) => each[r]![v]!.get());
+          while (sums.length > 1) {
+            const half = sums.length / 2;
+            sums = Array.from({ length: half }, (_, s) => k.let(add(sums[s]!, sums[s + half]!)));
+          }
+          const at = [...outer, m, place];
+          const { base, step } = addressOf(destination, at);
+          store(k, destination.buffer, base, step, epilogue(sums[0]!, at));
+        });
       });
     };
-    const overColumns = (row: Expression | number, count: number) => {
-      const main = lanes > 1 ? columns - (columns % lanes) : 0;
-      if (main > 0) k.for(0, main, lanes, (n) => tile(row, count, { base: n, step: 1 }, lanes));
-      if (main < columns) k.for(main, columns, 1, (n) => tile(row, count, fixed(n), 1));
+    const overRows = (from: Expression | number, parts: readonly number[]) => {
+      const tiled = rows - (rows % height);
+      if (tiled > 0) k.for(0, tiled, height, (m) => tile(m, height, from, parts));
+      if (tiled < rows) tile(tiled, rows - tiled, from, parts);
     };
-    const tiled = rows - (rows % height);
-    if (tiled > 0) k.for(0, tiled, height, (m) => overColumns(m, height));
-    if (tiled < rows) overColumns(tiled, rows - tiled);
+    const main = columns - (columns % panel);
+    if (main > 0) k.for(0, main, panel, (n) => overRows(n, widths));
+    if (main < columns) overRows(main, vectorWidths(columns - main, widths[0]!));
   });
   return k.finish(name);
 }
+
+/** `size` elements as vectors: full ones, then ever smaller powers of two. */
+function vectorWidths(size: number, lanes: number): number[] {
+  const widths: number[] = [];
+  for (let rest = size, width = lanes; rest > 0; ) {
+    if (width <= rest) {
+      widths.push(width);
+      rest -= width;
+    } else width /= 2;
+  }
+  return widths;
+}
+
+/** Calls `body` for from, from + 1, … below `to`; loops over steps of `factor`, written out. */
+export function unrolled(
+  k: KernelBuilder,
+  from: number,
+  to: number,
+  factor: number,
+  body: (i: Expression) => void,
+): void {
+  const main = to - ((to - from) % factor);
+  if (main - from > factor) {
+    k.for(from, main, factor, (i) => {
+      for (let j = 0; j < factor; j++) body(add(i, j));
+    });
+  } else for (let i = from; i < main; i++) body(index(i));
+  for (let i = main; i < to; i++) body(index(i));
+}
+
+/** Sums that a target's registers hold beside one row's operand and the vectors of the other factor. */
+const mostVectors = 8;
+
+/** The schedule of a product: rows and vectors of a register tile. */
+function matmulTile(
+  { vectorBytes, vectorRegisters }: Target,
+  scalar: Source["scalar"],
+  rows: number,
+  columns: number,
+  splits: number,
+): { height: number; widths: number[]; panel: number } {
+  const lanes = vectorBytes / bytesOf(scalar);
+  const wanted =
+    splits > 1
+      ? Math.floor((vectorRegisters - 4) / (2 * splits))
+      : Math.max(vectorBytes === 16 ? 4 : 2, Math.floor((vectorRegisters - 2) / (rows + 1)));
+  const vectors = Math.max(1, Math.min(wanted, mostVectors, Math.floor(columns / lanes)));
+  const most = splits > 1 ? 1 : Math.min(16, Math.floor((vectorRegisters - vectors - 1) / vectors));
+  const height = balanced(rows, most);
+  return { height, widths: new Array<number>(vectors).fill(lanes), panel: vectors * lanes };
+}
+
+/** The smallest tile of at most `most` that covers `size` in as few tiles. */
+export const balanced = (size: number, most: number): number => Math.ceil(size / Math.ceil(size / most));
 
 /** A matrix times one column: a dot product per row, vectors along k. */
 function vectorProduct(

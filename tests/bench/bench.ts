@@ -17,7 +17,7 @@ const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
 
-const header = `${"case".padEnd(34)}${"isa".padEnd(11)}${"ours µs".padStart(10)}${"peer µs".padStart(10)}${"ratio".padStart(8)}${"at least".padStart(10)}${"p99 µs".padStart(10)}${"peer p99".padStart(10)}${"GFLOP/s".padStart(10)}${"peak".padStart(7)}`;
+const header = `${"case".padEnd(34)}${"isa".padEnd(11)}${"ours µs".padStart(10)}${"peer µs".padStart(10)}${"ratio".padStart(8)}${"quiet".padStart(8)}${"at least".padStart(10)}${"p99 µs".padStart(10)}${"peer p99".padStart(10)}${"GFLOP/s".padStart(10)}${"peak".padStart(7)}`;
 
 const line = (row: Row): string =>
   [
@@ -26,6 +26,7 @@ const line = (row: Row): string =>
     row.oursUs.toFixed(1).padStart(10),
     row.peerUs.toFixed(1).padStart(10),
     row.ratio.toFixed(2).padStart(8),
+    row.quietRatio.toFixed(2).padStart(8),
     (row.ratio >= row.atLeast ? `${row.atLeast}` : `< ${row.atLeast}`).padStart(10),
     row.oursP99Us.toFixed(1).padStart(10),
     row.peerP99Us.toFixed(1).padStart(10),
