@@ -27,6 +27,8 @@ export interface CompileOptions {
   /** Where compiled modules are kept; none unless given. */
   readonly cacheDir?: string;
   readonly signal?: AbortSignal;
+  /** Kernels that a step calls instead of all, in this order: for profiles, whose results mean nothing. */
+  readonly only?: readonly number[];
 }
 
 const allTargets: readonly TargetName[] = ["x86-64-v3", "x86-64-v4", "aarch64"];
@@ -54,7 +56,7 @@ export async function compile<I extends Signature, O extends Signature>(
         triple: target.triple,
         cpu: target.cpu,
         features: target.features,
-        modules: modulesOf(calls, plan, target),
+        modules: modulesOf(calls, plan, target, options.only),
         exports: ["forward", ...calls.map((_, at) => callSymbol(at))],
         ...(options.cacheDir === undefined ? {} : { cacheDir: options.cacheDir }),
       }),
@@ -98,8 +100,13 @@ function lifetimesOf(calls: readonly KernelCall[]): Lifetime[] {
   return [...spans].map(([memory, span]) => ({ memory, ...span }));
 }
 
-function modulesOf(calls: readonly KernelCall[], plan: MemoryPlan, target: Target): { name: string; text: string }[] {
-  const modules = [{ name: "step", text: emitStep("forward", calls, plan, target) }];
+function modulesOf(
+  calls: readonly KernelCall[],
+  plan: MemoryPlan,
+  target: Target,
+  order?: readonly number[],
+): { name: string; text: string }[] {
+  const modules = [{ name: "step", text: emitStep("forward", calls, plan, target, order) }];
   for (let at = 0; at < calls.length; at += kernelsPerModule) {
     const part = calls.slice(at, at + kernelsPerModule);
     modules.push({

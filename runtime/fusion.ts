@@ -14,6 +14,9 @@ function memoryOperands(node: Node): readonly number[] {
   switch (lowering.kind) {
     case "matmul":
     case "conv2d":
+    case "blockedConv2d":
+    case "depthwiseConv2d":
+    case "winogradConv2d":
       return [0, 1];
     case "reshape":
       return [0];
@@ -32,6 +35,10 @@ function memoryOperands(node: Node): readonly number[] {
 /** The values that some node reads through addresses rather than element by element. */
 export const valuesReadFromMemory = (graph: Graph): Set<Value> =>
   new Set(graph.nodes.flatMap((node) => memoryOperands(node).map((at) => node.inputs[at]!)));
+
+/** Whether a kernel of that kind can go on with what follows it element by element. */
+const roots = new Set(["matmul", "conv2d", "blockedConv2d", "depthwiseConv2d", "winogradConv2d", "reduce"]);
+const isRoot = (kind: string): boolean => roots.has(kind);
 
 const sizeOf = (value: Value): number => countOf(staticShape(value.type.shape));
 
@@ -104,7 +111,7 @@ class Fusion {
   /** The last of the pointwise nodes that follow a contraction or reduction one by one, element for element. */
   #chainFrom(root: Node, claimed: Set<Node>): Node | undefined {
     const { kind } = root.operator.lowering;
-    if (kind !== "matmul" && kind !== "conv2d" && kind !== "reduce") return undefined;
+    if (!isRoot(kind)) return undefined;
     let last: Node | undefined;
     for (let node = root; !this.#inMemory.has(node.output); ) {
       const [next, ...others] = this.#consumersOf(node.output);
@@ -118,7 +125,16 @@ class Fusion {
       last = next;
       node = next;
     }
-    return last;
+    return kind === "reduce" || kind === "matmul" ? last : (this.#padAfter(last ?? root, claimed) ?? last);
+  }
+
+  /** The padding that alone reads a convolution's result: it is written into the middle of what is padded. */
+  #padAfter({ output }: Node, claimed: Set<Node>): Node | undefined {
+    const [next, ...others] = this.#consumersOf(output);
+    if (next?.operator.lowering.kind !== "pad" || others.length > 0) return undefined;
+    if (this.#inMemory.has(output) || claimed.has(next)) return undefined;
+    claimed.add(next);
+    return next;
   }
 }
 

@@ -12,7 +12,9 @@ import {
 import { planFusion } from "./fusion.ts";
 import type { Graph, Node, Value } from "./graph.ts";
 import type { Memory } from "./memory.ts";
+import { blockedConvolutionAttributes, depthwiseAttributes } from "./operators/blocked.ts";
 import { convolutionAttributes } from "./operators/contraction.ts";
+import { winogradAttributes } from "./operators/winograd.ts";
 import { countOf, showTensorType, staticShape } from "./tensor-type.ts";
 import { isUniform, type Weights } from "./weights.ts";
 
@@ -198,11 +200,17 @@ class Lowering {
     const context = new KernelContext();
     const hint = output.hint === undefined ? "" : ` %${output.hint}`;
     const label = `${operator.name}${root ? `+${last.operator.name}` : ""}${hint}`;
-    const destination = generators.whole(context.buffer(memory, "write"), memory.shape);
+    const padded = root && last.operator.lowering.kind === "pad" ? last : undefined;
+    if (padded) this.#fillHalo(padded, memory);
+    const whole = generators.whole(context.buffer(memory, "write"), memory.shape);
+    const destination = padded ? interior(padded, whole) : whole;
+    const computedShape = padded ? staticShape(padded.inputs[0]!.type.shape) : memory.shape;
     const { buffers } = context;
     const { lowering } = operator;
     const [first, second] = node.inputs;
-    const epilogue = root ? this.#epilogue(last, root, context) : (value: Expression) => value;
+    const result = padded ? padded.inputs[0]! : last.output;
+    const epilogue =
+      root && result !== root.output ? this.#epilogue(result, root, context) : (value: Expression) => value;
     switch (lowering.kind) {
       case "pointwise":
       case "source": {
@@ -253,7 +261,63 @@ class Lowering {
         const [x, w] = [this.#view(first!, context), this.#view(second!, context)];
         const plan = convolutionAttributes.parse(attributes);
         this.#emit(label, context, (name) =>
-          generators.convolutionKernel(name, buffers, x, w, memory.shape, plan, destination, epilogue, this.#target),
+          generators.convolutionKernel(name, buffers, x, w, computedShape, plan, destination, epilogue, this.#target),
+        );
+        break;
+      }
+      case "blockedConv2d": {
+        const { layout, ...plan } = blockedConvolutionAttributes.parse(attributes);
+        const [given, w] = [this.#view(first!, context), this.#view(second!, context)];
+        const x = layout === "planar" ? blockedView(given) : given;
+        this.#emit(label, context, (name) =>
+          generators.blockedConvolutionKernel(
+            name,
+            buffers,
+            x,
+            w,
+            computedShape,
+            plan,
+            destination,
+            epilogue,
+            this.#target,
+          ),
+        );
+        break;
+      }
+      case "depthwiseConv2d": {
+        const [x, w] = [this.#view(first!, context), this.#view(second!, context)];
+        const plan = depthwiseAttributes.parse(attributes);
+        this.#emit(label, context, (name) =>
+          generators.depthwiseKernel(name, buffers, x, w, computedShape, plan, destination, epilogue, this.#target),
+        );
+        break;
+      }
+      case "winogradConv2d": {
+        const [x, u] = [this.#view(first!, context), this.#view(second!, context)];
+        const { tile } = winogradAttributes.parse(attributes);
+        const channels = x.shape[1]! * generators.channelBlock;
+        const { elements } = generators.winogradBlock(tile, channels, computedShape);
+        const work: Memory = {
+          home: { kind: "scratch" },
+          name: "work",
+          dtype: "f32",
+          shape: [elements],
+          bytes: elements * 4,
+        };
+        const area = context.buffer(work, "readwrite");
+        this.#emit(label, context, (name) =>
+          generators.winogradKernel(
+            name,
+            buffers,
+            x,
+            u,
+            area,
+            computedShape,
+            tile,
+            destination,
+            epilogue,
+            this.#target,
+          ),
         );
         break;
       }
@@ -270,14 +334,8 @@ class Lowering {
         break;
       }
       case "pad": {
-        const { before, value } = attributes as { readonly before: readonly number[]; readonly value: number };
         const source = this.#source(first!, context);
-        const offset = before.reduce((sum, width, d) => sum + width * destination.strides[d]!, 0);
-        const background = generators.filled(memory.dtype, memory.shape, value);
-        const assignments = [
-          { source: background, destination },
-          { source, destination: { ...destination, offset } },
-        ];
+        const assignments = [...haloOf(node, whole), { source, destination: interior(node, whole) }];
         this.#emit(label, context, (name) => generators.mapKernel(name, buffers, assignments, this.#target));
         break;
       }
@@ -295,14 +353,23 @@ class Lowering {
   }
 
   /** What a chain of pointwise operators makes of each element that its root computes. */
-  #epilogue(last: Node, root: Node, context: KernelContext): generators.Epilogue {
+  #epilogue(result: Value, root: Node, context: KernelContext): generators.Epilogue {
     const computed: NonNullable<KernelContext["root"]> = { value: root.output, computed: undefined };
     context.root = computed;
-    const source = this.#source(last.output, context);
+    const source = this.#source(result, context);
     return (value, at) => {
       computed.computed = value;
       return source.at(at, value.type.lanes);
     };
+  }
+
+  /** Writes what a padding adds, in a kernel of its own. */
+  #fillHalo(node: Node, memory: Memory): void {
+    const context = new KernelContext();
+    const whole = generators.whole(context.buffer(memory, "write"), memory.shape);
+    this.#emit("pad", context, (name) =>
+      generators.mapKernel(name, context.buffers, haloOf(node, whole), this.#target),
+    );
   }
 
   /** Copies a value to its final home, unless it was computed there. */
@@ -324,6 +391,54 @@ class Lowering {
       generators.mapKernel(kernelName, context.buffers, [{ source, destination }], this.#target),
     );
   }
+}
+
+interface Padding {
+  readonly before: readonly number[];
+  readonly after: readonly number[];
+  readonly value: number;
+}
+
+/** The part of a padded tensor that its operand fills. */
+function interior(node: Node, whole: generators.Destination): generators.Destination {
+  const { before } = node.attributes as Padding;
+  return { ...whole, offset: before.reduce((sum, width, d) => sum + width * whole.strides[d]!, whole.offset) };
+}
+
+/** The parts of a padded tensor around its operand: before and after it along each dimension, none twice. */
+function haloOf(node: Node, whole: generators.Destination): generators.Assignment[] {
+  const { before, after, value } = node.attributes as Padding;
+  const inner = staticShape(node.inputs[0]!.type.shape);
+  const shape = staticShape(node.output.type.shape);
+  const { dtype } = node.output.type;
+  return shape.flatMap((size, d) =>
+    [
+      { start: 0, width: before[d]! },
+      { start: size - after[d]!, width: after[d]! },
+    ].flatMap(({ start, width }): generators.Assignment[] => {
+      const region = shape.map((full, e) => (e < d ? inner[e]! : e === d ? width : full));
+      if (region.includes(0)) return [];
+      const offset = whole.strides.reduce(
+        (sum, stride, e) => sum + stride * (e < d ? before[e]! : e === d ? start : 0),
+        whole.offset,
+      );
+      return [{ source: generators.filled(dtype, region, value), destination: { ...whole, offset } }];
+    }),
+  );
+}
+
+/** A planar [n,c,h,w] seen as [n,c/16,h,w,16]; of the last block, only the channels that are there may be read. */
+function blockedView({ buffer, shape, strides, offset }: generators.View): generators.View {
+  const [n, c, h, w] = shape as [number, number, number, number];
+  const [image, channel, row, column] = strides as [number, number, number, number];
+  const { channelBlock } = generators;
+  const blocks = Math.ceil(c / channelBlock);
+  return generators.view(
+    buffer,
+    [n, blocks, h, w, channelBlock],
+    [image, channelBlock * channel, row, column, channel],
+    offset,
+  );
 }
 
 /** The kernels of a graph of primitive operators for a target, in the order in which a step calls them. */

@@ -13,6 +13,12 @@ export {
   type View,
   view,
 } from "./access.ts";
+export {
+  type BlockedConvolution,
+  blockedConvolutionKernel,
+  channelBlock,
+  depthwiseKernel,
+} from "./blocked.ts";
 export { type Convolution, convolutionKernel, type Epilogue, matmulKernel, splitsFor } from "./contract.ts";
 export { type Assignment, type Destination, mapKernel, whole } from "./map.ts";
 export {
@@ -26,3 +32,4 @@ export {
   reducing,
 } from "./reduce.ts";
 export { bilinear, coordinate, counting, type Outside } from "./sample.ts";
+export { type WinogradTile, winogradBlock, winogradKernel } from "./winograd.ts";

@@ -1,8 +1,9 @@
 // Writes a source, element by element, into a part of a buffer: the kernel behind every pointwise chain, copy, pad and concat.
 
 import { bytesOf } from "../dtype.ts";
-import { KernelBuilder } from "../loop/build.ts";
+import { add, constant, index, KernelBuilder, shuffle } from "../loop/build.ts";
 import type { Buffer, Expression, Kernel } from "../loop/ir.ts";
+import { operandsOf } from "../loop/walk.ts";
 import type { Target } from "../targets.ts";
 import { addressOf, fixed, type LaneIndex, rowMajor, type Source } from "./access.ts";
 import { store } from "./store.ts";
@@ -52,7 +53,8 @@ export function forEachOuter(
 /**
  * Copies or computes: destination[i] = source[i] for every index, once each.
  *
- * Plan: elements are independent. Schedule: vectors along the innermost dimension, then a scalar tail.
+ * Plan: elements are independent. Schedule: vectors along the innermost dimension, then a scalar tail; where the source's
+ * neighbours lie along another dimension, square tiles of both, turned in registers.
  */
 export function mapKernel(
   name: string,
@@ -65,6 +67,11 @@ export function mapKernel(
   for (const { source, destination } of assignments) {
     const { shape } = source;
     const inner = shape.at(-1) ?? 1;
+    const turn = turnOf(source, destination, target);
+    if (turn) {
+      mapTurned(k, source, destination, turn);
+      continue;
+    }
     const lanes = shape.length === 0 ? 1 : lanesFor(target, source.scalar, inner);
     const write = (at: readonly LaneIndex[], width: number) => {
       const { base, step } = addressOf(destination, at);
@@ -83,4 +90,87 @@ export function mapKernel(
     });
   }
   return k.finish(name);
+}
+
+/** A source whose neighbouring elements lie along dimension `axis`, and the side of the tiles that are turned. */
+interface Turn {
+  readonly axis: number;
+  readonly side: number;
+}
+
+/** Whether an expression loads from places that are not neighbours. */
+function gathers(root: Expression): boolean {
+  const seen = new Set<Expression>();
+  const visit = (e: Expression): boolean => {
+    if (seen.has(e)) return false;
+    seen.add(e);
+    return (e.kind === "load" && e.index.type.lanes > 1) || operandsOf(e).some(visit);
+  };
+  return visit(root);
+}
+
+/** How a source is best read for a destination contiguous in its last dimension, if not along that dimension. */
+function turnOf(source: Source, destination: Destination, target: Target): Turn | undefined {
+  const { shape } = source;
+  const last = shape.length - 1;
+  if (last < 1 || destination.strides[last] !== 1 || shape.some((size) => size === 0)) return undefined;
+  const along = (axis: number) =>
+    source.at(
+      shape.map((_, d) => ({ base: constant("i64", 0), step: d === axis ? 1 : 0 })),
+      2,
+    );
+  if (shape[last]! < 4 || !gathers(along(last))) return undefined;
+  const most = Math.max(2, target.vectorBytes / Math.max(4, bytesOf(source.scalar)));
+  for (let axis = last - 1; axis >= 0; axis--) {
+    if (shape[axis]! < 4 || gathers(along(axis))) continue;
+    return { axis, side: Math.min(most, powerBelow(shape[axis]!), powerBelow(shape[last]!)) };
+  }
+  return undefined;
+}
+
+/** The largest power of two that is not above `size`. */
+const powerBelow = (size: number): number => 2 ** Math.floor(Math.log2(size));
+
+function mapTurned(k: KernelBuilder, source: Source, destination: Destination, { axis, side }: Turn): void {
+  const { shape } = source;
+  const last = shape.length - 1;
+  const tile = (outer: readonly LaneIndex[], from: Expression | number, to: Expression | number) => {
+    const at = (d: number, index: LaneIndex, other: LaneIndex): LaneIndex[] =>
+      shape.map((_, e) => (e === d ? index : e === axis || e === last ? other : outer[e > axis ? e - 1 : e]!));
+    const rows = Array.from({ length: side }, (_, r) =>
+      k.let(source.at(at(axis, { base: index(from), step: 1 }, fixed(add(to, r))), side)),
+    );
+    turned(k, rows).forEach((row, r) => {
+      const { base, step } = addressOf(destination, at(last, { base: index(to), step: 1 }, fixed(add(from, r))));
+      store(k, destination.buffer, base, step, row);
+    });
+  };
+  /** Tiles of a dimension; the last one reaches back into the one before, and writes the same again. */
+  const tiles = (size: number, body: (from: Expression | number) => void) => {
+    const main = size - (size % side);
+    k.for(0, main, side, body);
+    if (main < size) body(size - side);
+  };
+  forEachOuter(
+    k,
+    shape.filter((_, d) => d !== axis && d !== last),
+    (outer) => tiles(shape[axis]!, (from) => tiles(shape[last]!, (to) => tile(outer, from, to))),
+  );
+}
+
+/** The transpose of a square of vectors: rounds in which the upper half is interleaved with the lower. */
+function turned(k: KernelBuilder, rows: readonly Expression[]): readonly Expression[] {
+  const side = rows.length;
+  const half = side / 2;
+  const interleave = (from: number) =>
+    Array.from({ length: side }, (_, lane) => from + Math.floor(lane / 2) + (lane % 2) * side);
+  let current = rows;
+  for (let round = 1; round < side; round *= 2) {
+    current = current.flatMap((_, r): Expression[] => {
+      if (r >= half) return [];
+      const [upper, lower] = [current[r]!, current[r + half]!];
+      return [k.let(shuffle(upper, interleave(0), lower)), k.let(shuffle(upper, interleave(half), lower))];
+    });
+  }
+  return current;
 }

@@ -1,4 +1,5 @@
 // Every operator, by name: what tracers build, interpreters mean and compilers lower.
+import * as blocked from "./blocked.ts";
 import * as composite from "./composite.ts";
 import * as contraction from "./contraction.ts";
 import * as elementwise from "./elementwise.ts";
@@ -6,8 +7,15 @@ import { gather } from "./gather.ts";
 import type { Operator } from "./operator.ts";
 import * as reduction from "./reduction.ts";
 import * as structure from "./structure.ts";
+import { winogradConv2d } from "./winograd.ts";
 
 const { kindOf: _kind, ...elementwiseOperators } = elementwise;
+const {
+  blockedConvolutionAttributes: _blocked,
+  depthwiseAttributes: _depthwise,
+  absoluteMagnitude: _magnitude,
+  ...blockedOperators
+} = blocked;
 const { convolutionAttributes: _convolution, ...contractionOperators } = contraction;
 const { reductionAttributes: _attributes, reducedType: _type, forEachElement: _visit, ...reductions } = reduction;
 
@@ -17,6 +25,8 @@ export const operators = {
   ...structure,
   ...reductions,
   ...contractionOperators,
+  ...blockedOperators,
+  winogradConv2d,
   ...composite,
   gather,
 } as const satisfies { readonly [name: string]: Operator };

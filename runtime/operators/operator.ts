@@ -38,6 +38,9 @@ export type Lowering<A> =
   | { readonly kind: "reduce"; readonly reducer: Reducer; axes(attributes: A): readonly number[] }
   | { readonly kind: "matmul" }
   | { readonly kind: "conv2d" }
+  | { readonly kind: "blockedConv2d" }
+  | { readonly kind: "depthwiseConv2d" }
+  | { readonly kind: "winogradConv2d" }
   | { readonly kind: "concat" }
   | { readonly kind: "pad" }
   /** Other operators; the one place that says so. */

@@ -1,5 +1,6 @@
 // The portable passes, and the order in which a graph goes through them.
 import type { Graph } from "../graph.ts";
+import { blockChannels } from "./block-channels.ts";
 import { decompose } from "./decompose.ts";
 import { dropDead } from "./drop-dead.ts";
 import { foldConstants } from "./fold-constants.ts";
@@ -9,7 +10,7 @@ import { simplifyViews } from "./simplify-views.ts";
 export { bindSymbols } from "./bind-symbols.ts";
 
 /** Every pass by name, in order. */
-export const passes = { decompose, foldConstants, simplifyViews, shareCommon, dropDead } as const;
+export const passes = { decompose, foldConstants, simplifyViews, shareCommon, blockChannels, dropDead } as const;
 
 /** A graph with the same meaning in primitive operators and fewer nodes; `after` sees the graph that each pass leaves. */
 export function declutter(graph: Graph, after: (pass: string, graph: Graph) => void = () => {}): Graph {

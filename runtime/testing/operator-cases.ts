@@ -126,6 +126,66 @@ const concatenation: fc.Arbitrary<OperatorCase> = fc.tuple(anyDtype, filledShape
   ),
 );
 
+const blockedConvolution: fc.Arbitrary<OperatorCase> = fc
+  .record({
+    channels: fc.constantFrom(1, 3, 16, 21, 32),
+    outputs: fc.constantFrom(1, 2, 3),
+    h: fc.constantFrom(5, 7),
+    w: fc.constantFrom(5, 13, 16),
+    kernel: fc.tuple(fc.constantFrom(1, 3), fc.constantFrom(1, 2, 3)),
+    stride: fc.tuple(fc.constantFrom(1, 2), fc.constantFrom(1, 2)),
+    dilation: fc.tuple(fc.constantFrom(1, 2), fc.constantFrom(1, 2)),
+    layout: fc.constantFrom("blocked", "planar"),
+  })
+  .map(({ channels, outputs, h, w, kernel, layout, ...plan }) => {
+    const blocks = Math.ceil(channels / 16);
+    return {
+      operands: [
+        { dtype: "f32", shape: layout === "planar" ? [2, channels, h, w] : [2, blocks, h, w, 16] },
+        { dtype: "f32", shape: [outputs, blocks, ...kernel, 16, 16] },
+      ],
+      attributes: { ...plan, channels, layout },
+    };
+  });
+
+const depthwise: fc.Arbitrary<OperatorCase> = fc
+  .record({
+    blocks: small,
+    h: fc.constantFrom(5, 7),
+    w: fc.constantFrom(5, 15, 16, 33),
+    kernel: fc.constantFrom([3, 3], [1, 3], [5, 5]),
+    stride: fc.tuple(fc.constantFrom(1, 2), fc.constantFrom(1, 2)),
+    dilation: fc.constantFrom([1, 1], [1, 2]),
+  })
+  .filter(({ kernel, w, dilation }) => dilation[1]! * (kernel[1]! - 1) < w)
+  .map(({ blocks, h, w, kernel, ...attributes }) => ({
+    operands: [
+      { dtype: "f32", shape: [1, blocks, h, w, 16] },
+      { dtype: "f32", shape: [blocks, ...kernel, 16] },
+    ],
+    attributes,
+  }));
+
+const winograd: fc.Arbitrary<OperatorCase> = fc
+  .record({
+    tile: fc.constantFrom(2, 4),
+    inputs: small,
+    outputs: small,
+    rows: fc.constantFrom(1, 4, 7, 8),
+    columns: fc.constantFrom(3, 4, 6, 13),
+  })
+  .map(({ inputs, outputs, ...attributes }) => {
+    const { tile } = attributes;
+    const reach = (size: number) => Math.ceil(size / tile) * tile + 2;
+    return {
+      operands: [
+        { dtype: "f32", shape: [2, inputs, reach(attributes.rows), reach(attributes.columns), 16] },
+        { dtype: "f32", shape: [(tile + 2) ** 2, outputs, inputs * 16, 16] },
+      ],
+      attributes,
+    };
+  });
+
 /** How each operator's cases are made: a new operator is missed by the compiler until it has a line here. */
 export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Arbitrary<OperatorCase> } = {
   add: binary(numbers),
@@ -208,6 +268,9 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
   all: reduction(bool),
   matmul: contraction,
   conv2d: convolution,
+  blockedConv2d: blockedConvolution,
+  depthwiseConv2d: depthwise,
+  winogradConv2d: winograd,
   gridSample: fc
     .record({ h: small, w: size, n: size, outside: fc.constantFrom("zeros", "border") })
     .map(({ h, w, n, outside }) => ({
@@ -245,7 +308,20 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
 };
 
 /** Operators whose chains would overflow on the way where float64 does not: they get values of moderate size. */
-const moderate = new Set(["sum", "prod", "mean", "matmul", "linear", "conv2d", "gridSample", "avgPool", "softmax"]);
+const moderate = new Set([
+  "sum",
+  "prod",
+  "mean",
+  "matmul",
+  "linear",
+  "conv2d",
+  "blockedConv2d",
+  "depthwiseConv2d",
+  "winogradConv2d",
+  "gridSample",
+  "avgPool",
+  "softmax",
+]);
 
 /** A generator of numbers in [0, 1) with a seed. */
 function uniform(seed: number): () => number {

@@ -1,10 +1,11 @@
-// The benchmarks' command: `npm run bench -- [SUITE…] [--json FILE] [--only TEXT] [--target NAME] [--seconds N]`.
+// The benchmarks' command: `npm run bench -- [SUITE…] [--json FILE] [--only TEXT] [--layers] [--target NAME] [--seconds N]`.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { loadCompiler, type TargetName } from "../../kernels/index.ts";
 import type { BenchCase } from "./case.ts";
 import { core } from "./cases/core.ts";
+import { profile } from "./layers.ts";
 import { machineName, measurePeak, runnableTargets } from "./machine.ts";
 import { Disagreement, measure, type Row } from "./measure.ts";
 import { peerVersion } from "./peer.ts";
@@ -42,6 +43,7 @@ export async function main(args: readonly string[]): Promise<number> {
     options: {
       json: { type: "string" },
       only: { type: "string" },
+      layers: { type: "boolean", default: false },
       target: { type: "string" },
       seconds: { type: "string", default: "2" },
     },
@@ -72,6 +74,7 @@ export async function main(args: readonly string[]): Promise<number> {
           const row = await measure(suite, each, target, peaks.get(target)!, Number(values.seconds) * 1e3);
           rows.push(row);
           say(line(row));
+          if (values.layers) for (const each of await profile(make(name), target)) say(`    ${each}`);
         } catch (error) {
           if (!(error instanceof Disagreement)) throw error;
           failed = true;

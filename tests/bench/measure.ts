@@ -33,7 +33,7 @@ export interface Row {
 /** The row's outputs differ by more than is allowed. */
 export class Disagreement extends Error {}
 
-const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
+export const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
 const inputSets = 4;
 const tolerance = 1e-4;
 const leastRuns = 30;

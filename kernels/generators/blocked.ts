@@ -1,0 +1,205 @@
+// Convolutions over channels in blocks of 16: direct, with register tiles of pixels by output channels, and depthwise.
+import { add, broadcast, constant, fma, KernelBuilder, load, mul, type Variable } from "../loop/build.ts";
+import type { Buffer, Expression, Kernel } from "../loop/ir.ts";
+import type { Target } from "../targets.ts";
+import { addressOf, fixed, type LaneIndex, type View } from "./access.ts";
+import { balanced, type Epilogue, unrolled } from "./contract.ts";
+import type { Destination } from "./map.ts";
+import { store } from "./store.ts";
+
+/** Channels of a block: the innermost dimension of a blocked tensor [n, c/16, h, w, 16]. */
+export const channelBlock = 16;
+
+/** What a blocked convolution does; the input holds its padding. */
+export interface BlockedConvolution {
+  readonly stride: readonly [number, number];
+  readonly dilation: readonly [number, number];
+  /** Input channels that count: the last block may hold others, which are not read. */
+  readonly channels: number;
+}
+
+/** Lanes of a vector across a channel block, and how many of them make the block. */
+export function blockVectors({ vectorBytes }: Target): { lanes: number; parts: number } {
+  const lanes = Math.min(channelBlock, vectorBytes / 4);
+  return { lanes, parts: channelBlock / lanes };
+}
+
+/** Splits 0 … size into tiles of `most` and one rest; each is called with its start and its extent. */
+export function tiled(
+  k: KernelBuilder,
+  size: number,
+  tile: number,
+  body: (from: Expression | number, extent: number) => void,
+): void {
+  const main = size - (size % tile);
+  if (main === tile) body(0, tile);
+  else if (main > 0) k.for(0, main, tile, (from) => body(from, tile));
+  if (main < size) body(main, size - main);
+}
+
+/** Pixels by vectors of output channels that registers hold beside one broadcast and one vector of each weight. */
+function directTile(target: Target, height: number, width: number, blocks: number) {
+  const { parts } = blockVectors(target);
+  const ob = parts === 1 && blocks > 1 ? 2 : 1;
+  const vectors = ob * parts;
+  const pixels = Math.floor((target.vectorRegisters - vectors - 1) / vectors);
+  const columns = balanced(width, pixels);
+  const rows = Math.min(height, Math.floor(pixels / columns));
+  return { ob, rows, columns };
+}
+
+/**
+ * Y[n,o,y,x,·] = Σ X[n,i,y·s+ky·d,x·s+kx·d,j]·W[o,i,ky,kx,j,·] over input [n,i,h,w,16] and weight [o,i,kh,kw,16,16].
+ *
+ * Plan: from +0, one fused multiply-add per tap, in the order block i, ky, kx, channel j of the block; channels beyond
+ * `channels` are skipped, padded taps multiplied like any other. Schedule: vectors across output channels, tiles of
+ * pixels in registers.
+ */
+export function blockedConvolutionKernel(
+  name: string,
+  buffers: readonly Buffer[],
+  input: View,
+  weight: View,
+  outputShape: readonly number[],
+  { stride, dilation, channels }: BlockedConvolution,
+  destination: Destination,
+  epilogue: Epilogue,
+  target: Target,
+): Kernel {
+  const k = new KernelBuilder();
+  k.buffers.push(...buffers);
+  const [batch, outBlocks, height, width] = outputShape as [number, number, number, number, number];
+  const [, , kernelHeight, kernelWidth] = weight.shape as [number, number, number, number];
+  const { lanes, parts } = blockVectors(target);
+  const tile = directTile(target, height, width, outBlocks);
+  const fullBlocks = Math.floor(channels / channelBlock);
+  const [, , rowStride, columnStride, channelStride] = input.strides as [number, number, number, number, number];
+  const [blockStride, , , , inStride] = weight.strides as [number, number, number, number, number];
+
+  const compute = (
+    n: Expression | number,
+    ob: Expression | number,
+    blocks: number,
+    y: Expression | number,
+    rows: number,
+    x: Expression | number,
+    columns: number,
+  ) => {
+    const pixels = Array.from({ length: rows * columns }, (_, p) => [Math.floor(p / columns), p % columns] as const);
+    const vectors = Array.from({ length: blocks * parts }, (_, v) => [Math.floor(v / parts), v % parts] as const);
+    const sums = pixels.map(() => vectors.map(() => k.variable(constant("f32", 0, lanes))));
+    const taps = (ib: Expression | number, inner: number) => {
+      k.for(0, kernelHeight, 1, (ky) =>
+        k.for(0, kernelWidth, 1, (kx) => {
+          const row = add(mul(y, stride[0]), mul(ky, dilation[0]));
+          const column = add(mul(x, stride[1]), mul(kx, dilation[1]));
+          const from = k.let(addressOf(input, [fixed(n), fixed(ib), fixed(row), fixed(column), fixed(0)]).base);
+          const first = addressOf(weight, [ob, ib, ky, kx, 0, 0].map(fixed)).base;
+          unrolled(k, 0, inner, 4, (j) => {
+            const source = k.let(add(from, mul(j, channelStride)));
+            const at = k.let(add(first, mul(j, inStride)));
+            const weights = vectors.map(([o, part]) =>
+              k.let(load(weight.buffer, add(at, o * blockStride + part * lanes), lanes)),
+            );
+            pixels.forEach(([r, c], p) => {
+              const place = add(source, r * stride[0] * rowStride + c * stride[1] * columnStride);
+              const value = k.let(broadcast(load(input.buffer, place), lanes));
+              weights.forEach((each, v) => {
+                const sum = sums[p]![v]!;
+                sum.set(fma(value, each, sum.get()));
+              });
+            });
+          });
+        }),
+      );
+    };
+    if (fullBlocks > 0) k.for(0, fullBlocks, 1, (ib) => taps(ib, channelBlock));
+    if (channels % channelBlock > 0) taps(fullBlocks, channels % channelBlock);
+    pixels.forEach(([r, c], p) => {
+      vectors.forEach(([o, part], v) => {
+        const at = [n, add(ob, o), add(y, r), add(x, c)].map(fixed);
+        write(k, destination, [...at, { base: constant("i64", part * lanes), step: 1 }], sums[p]![v]!, epilogue);
+      });
+    });
+  };
+
+  k.for(0, batch, 1, (n) =>
+    tiled(k, outBlocks, tile.ob, (ob, blocks) =>
+      tiled(k, height, tile.rows, (y, rows) =>
+        tiled(k, width, tile.columns, (x, columns) => compute(n, ob, blocks, y, rows, x, columns)),
+      ),
+    ),
+  );
+  return k.finish(name);
+}
+
+/** Finishes one vector and writes it where its index lies. */
+export function write(
+  k: KernelBuilder,
+  destination: Destination,
+  at: readonly LaneIndex[],
+  sum: Variable,
+  epilogue: Epilogue,
+): void {
+  const { base, step } = addressOf(destination, at);
+  store(k, destination.buffer, base, step, epilogue(k.let(sum.get()), at));
+}
+
+/**
+ * Y[n,c,y,x,·] = Σ X[n,c,y·s+ky·d,x·s+kx·d,·]·W[c,ky,kx,·]: each channel with a kernel of its own.
+ *
+ * Plan: from +0, one fused multiply-add per tap, in the order ky, kx. Schedule: vectors across channels, a row of
+ * pixels at a time.
+ */
+export function depthwiseKernel(
+  name: string,
+  buffers: readonly Buffer[],
+  input: View,
+  weight: View,
+  outputShape: readonly number[],
+  { stride, dilation }: Omit<BlockedConvolution, "channels">,
+  destination: Destination,
+  epilogue: Epilogue,
+  target: Target,
+): Kernel {
+  const k = new KernelBuilder();
+  k.buffers.push(...buffers);
+  const [batch, blocks, height, width] = outputShape as [number, number, number, number, number];
+  const [, kernelHeight, kernelWidth] = weight.shape as [number, number, number, number];
+  const { lanes, parts } = blockVectors(target);
+  const taps = kernelHeight * kernelWidth;
+  // Weights stay in registers where half of them hold all taps.
+  const resident = taps <= target.vectorRegisters / 2;
+  const columns = balanced(width, Math.min(8, target.vectorRegisters - (resident ? taps : 1) - 2));
+  const tapPlaces = Array.from({ length: taps }, (_, t) => [Math.floor(t / kernelWidth), t % kernelWidth] as const);
+  const [, , rowStride, columnStride] = input.strides as [number, number, number, number, number];
+
+  k.for(0, batch, 1, (n) =>
+    k.for(0, blocks, 1, (block) => {
+      for (let part = 0; part < parts; part++) {
+        const lane: LaneIndex = { base: constant("i64", part * lanes), step: 1 };
+        const first = addressOf(weight, [fixed(block), fixed(0), fixed(0), lane]).base;
+        const tapWeight = (t: number) => k.let(load(weight.buffer, add(first, t * channelBlock), lanes));
+        const weights = resident ? tapPlaces.map((_, t) => tapWeight(t)) : undefined;
+        k.for(0, height, 1, (y) =>
+          tiled(k, width, columns, (x, count) => {
+            const sums = Array.from({ length: count }, () => k.variable(constant("f32", 0, lanes)));
+            const [row, column] = [mul(y, stride[0]), mul(x, stride[1])];
+            const from = k.let(addressOf(input, [fixed(n), fixed(block), fixed(row), fixed(column), lane]).base);
+            tapPlaces.forEach(([ky, kx], t) => {
+              const w = weights?.[t] ?? tapWeight(t);
+              sums.forEach((sum, c) => {
+                const offset = ky * dilation[0] * rowStride + (c * stride[1] + kx * dilation[1]) * columnStride;
+                sum.set(fma(load(input.buffer, add(from, offset), lanes), w, sum.get()));
+              });
+            });
+            sums.forEach((sum, c) => {
+              write(k, destination, [fixed(n), fixed(block), fixed(y), fixed(add(x, c)), lane], sum, epilogue);
+            });
+          }),
+        );
+      }
+    }),
+  );
+  return k.finish(name);
+}

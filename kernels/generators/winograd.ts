@@ -1,0 +1,222 @@
+// Convolution 3×3 at stride 1 by Winograd's F(2×2) and F(4×4): fewer multiplications, a block of tiles at a time.
+import { add, broadcast, constant, fma, KernelBuilder, load, lt, mul, sub } from "../loop/build.ts";
+import type { Buffer, Expression, Kernel } from "../loop/ir.ts";
+import type { Target } from "../targets.ts";
+import { addressOf, fixed, type LaneIndex, type View } from "./access.ts";
+import { blockVectors, channelBlock, tiled } from "./blocked.ts";
+import { balanced, type Epilogue, unrolled } from "./contract.ts";
+import type { Destination } from "./map.ts";
+import { store } from "./store.ts";
+
+/** Output pixels of a tile along each side. */
+export type WinogradTile = 2 | 4;
+
+type Line = (d: readonly Expression[]) => Expression[];
+/** Names a value so that it is computed once. */
+type Name = (e: Expression) => Expression;
+
+/** Bᵀ·d of a line of inputs, as the plan computes it. */
+const inputLine = (tile: WinogradTile, name: Name): Line =>
+  tile === 2
+    ? (d) => [sub(d[0]!, d[2]!), add(d[1]!, d[2]!), sub(d[2]!, d[1]!), sub(d[1]!, d[3]!)]
+    : (d) => {
+        const a = name(fma(-4, d[2]!, d[4]!));
+        const b = name(fma(-4, d[1]!, d[3]!));
+        const c = name(sub(d[4]!, d[2]!));
+        const e = name(sub(d[3]!, d[1]!));
+        return [
+          fma(4, d[0]!, fma(-5, d[2]!, d[4]!)),
+          add(a, b),
+          sub(a, b),
+          fma(2, e, c),
+          fma(-2, e, c),
+          fma(4, d[1]!, fma(-5, d[3]!, d[5]!)),
+        ];
+      };
+
+/** Aᵀ·m of a line of products, as the plan computes it. */
+const outputLine = (tile: WinogradTile, name: Name): Line =>
+  tile === 2
+    ? (m) => [add(add(m[0]!, m[1]!), m[2]!), sub(sub(m[1]!, m[2]!), m[3]!)]
+    : (m) => {
+        const a = name(add(m[1]!, m[2]!));
+        const b = name(sub(m[1]!, m[2]!));
+        const c = name(add(m[3]!, m[4]!));
+        const d = name(sub(m[3]!, m[4]!));
+        return [add(add(m[0]!, a), c), fma(2, d, b), fma(4, c, a), add(fma(8, d, b), m[5]!)];
+      };
+
+/** Transforms a square of lines: each of its rows, then each of its columns; row-major in and out. */
+function transform(square: readonly Expression[], side: number, line: Line, name: Name): Expression[] {
+  const rows = Array.from({ length: square.length / side }, (_, r) =>
+    line(square.slice(r * side, (r + 1) * side)).map(name),
+  );
+  const columns = rows[0]!.map((_, c) => line(rows.map((row) => row[c]!)).map(name));
+  return columns[0]!.flatMap((_, r) => columns.map((column) => column[r]!));
+}
+
+/**
+ * Bytes that the transformed tiles of a block and their products may take: about what a core's own cache holds; more where
+ * the weights do not stay in it either, and would be read again for every block.
+ */
+const blockBytes = (weightBytes: number): number => (weightBytes > 2 ** 20 ? 2.5 : 0.8) * 2 ** 20;
+
+/** How the tiles of an image are taken: rows of tiles at a time, and elements of the two work areas. */
+export function winogradBlock(
+  tile: WinogradTile,
+  channels: number,
+  [, outBlocks, height, width]: readonly number[],
+): { tilesY: number; tilesX: number; rows: number; elements: number; inputStride: number; productStride: number } {
+  const [tilesY, tilesX] = [Math.ceil(height! / tile), Math.ceil(width! / tile)];
+  const points = (tile + 2) ** 2;
+  const perRow = points * tilesX * (channels + outBlocks! * channelBlock) * 4;
+  const rows = balanced(
+    tilesY,
+    Math.max(1, Math.floor(blockBytes(points * channels * outBlocks! * channelBlock * 4) / perRow)),
+  );
+  const tiles = rows * tilesX;
+  // One cache line more than a power of two, which would put all points of a tile into one set of the cache.
+  const inputStride = tiles * channels + channelBlock;
+  const productStride = tiles * channelBlock + channelBlock;
+  return {
+    tilesY,
+    tilesX,
+    rows,
+    inputStride,
+    productStride,
+    elements: points * (inputStride + outBlocks! * productStride),
+  };
+}
+
+/**
+ * A 3×3 convolution at stride 1 over input [n,i,h,w,16] and transformed weight U [(m+2)²,o,16·i,16], m = `tile`.
+ *
+ * Plan: V = Bᵀ·d·B, each row of d first, then each column; per point, channel of output and tile one chain of fused
+ * multiply-adds over input channels, ascending, from +0; Y = Aᵀ·M·A, rows first. The input reaches one pixel beyond the last
+ * tile on each side. Schedule: a block of tiles passes the three stages through `work` at a time.
+ */
+export function winogradKernel(
+  name: string,
+  buffers: readonly Buffer[],
+  input: View,
+  weight: View,
+  work: Buffer,
+  outputShape: readonly number[],
+  tile: WinogradTile,
+  destination: Destination,
+  epilogue: Epilogue,
+  target: Target,
+): Kernel {
+  const k = new KernelBuilder();
+  k.buffers.push(...buffers);
+  const [batch, outBlocks, height, width] = outputShape as [number, number, number, number];
+  const inBlocks = input.shape[1]!;
+  const channels = inBlocks * channelBlock;
+  const side = tile + 2;
+  const points = side * side;
+  const { lanes, parts } = blockVectors(target);
+  const { tilesY, tilesX, rows: blockRows, inputStride, productStride } = winogradBlock(tile, channels, outputShape);
+  const products = points * inputStride;
+  const naming: Name = (e) => k.let(e);
+  const lane = (part: number): LaneIndex => ({ base: constant("i64", part * lanes), step: 1 });
+
+  const transformInputs = (n: Expression, from: Expression | number, rows: number) => {
+    k.for(0, inBlocks, 1, (ib) =>
+      k.for(0, rows, 1, (r) =>
+        k.for(0, tilesX, 1, (tx) => {
+          const t = add(mul(r, tilesX), tx);
+          for (let part = 0; part < parts; part++) {
+            const [row, column] = [mul(add(from, r), tile), mul(tx, tile)];
+            const first = k.let(addressOf(input, [fixed(n), fixed(ib), fixed(row), fixed(column), lane(part)]).base);
+            const pixels = Array.from({ length: points }, (_, p) => {
+              const offset = Math.floor(p / side) * input.strides[2]! + (p % side) * input.strides[3]!;
+              return k.let(load(input.buffer, add(first, offset), lanes));
+            });
+            const to = k.let(add(add(mul(t, channels), mul(ib, channelBlock)), part * lanes));
+            transform(pixels, side, inputLine(tile, naming), naming).forEach((value, p) => {
+              k.store(work, add(to, p * inputStride), value);
+            });
+          }
+        }),
+      ),
+    );
+  };
+
+  const multiply = (tiles: number) => {
+    const ob = parts === 1 && outBlocks > 1 ? 2 : 1;
+    const vectors = ob * parts;
+    const count = balanced(tiles, Math.floor((target.vectorRegisters - vectors - 1) / vectors));
+    const blockStride = channels * channelBlock;
+    k.for(0, points, 1, (p) =>
+      tiled(k, outBlocks, ob, (o, blocks) =>
+        tiled(k, tiles, count, (t, extent) => {
+          const places = Array.from({ length: blocks * parts }, (_, v) => [Math.floor(v / parts), v % parts] as const);
+          const sums = Array.from({ length: extent }, () => places.map(() => k.variable(constant("f32", 0, lanes))));
+          const from = k.let(add(mul(p, inputStride), mul(t, channels)));
+          const first = k.let(mul(add(mul(p, outBlocks), o), blockStride));
+          unrolled(k, 0, channels, 4, (i) => {
+            const at = k.let(add(first, mul(i, channelBlock)));
+            const weights = places.map(([block, part]) =>
+              k.let(load(weight.buffer, add(at, weight.offset + block * blockStride + part * lanes), lanes)),
+            );
+            const source = k.let(add(from, i));
+            sums.forEach((line, tileAt) => {
+              const value = k.let(broadcast(load(work, add(source, tileAt * channels)), lanes));
+              line.forEach((sum, v) => {
+                sum.set(fma(value, weights[v]!, sum.get()));
+              });
+            });
+          });
+          sums.forEach((line, tileAt) => {
+            line.forEach((sum, v) => {
+              const [block, part] = places[v]!;
+              const plane = mul(add(mul(add(o, block), points), p), productStride);
+              k.store(work, add(add(plane, mul(add(t, tileAt), channelBlock)), products + part * lanes), sum.get());
+            });
+          });
+        }),
+      ),
+    );
+  };
+
+  const transformOutputs = (n: Expression, from: Expression | number, rows: number) => {
+    k.for(0, outBlocks, 1, (o) =>
+      k.for(0, rows, 1, (r) =>
+        k.for(0, tilesX, 1, (tx) => {
+          const t = add(mul(r, tilesX), tx);
+          const [y, x] = [k.let(mul(add(from, r), tile)), k.let(mul(tx, tile))];
+          for (let part = 0; part < parts; part++) {
+            const at = k.let(
+              add(add(mul(mul(o, points), productStride), mul(t, channelBlock)), products + part * lanes),
+            );
+            const square = Array.from({ length: points }, (_, p) =>
+              k.let(load(work, add(at, p * productStride), lanes)),
+            );
+            transform(square, side, outputLine(tile, naming), naming).forEach((value, p) => {
+              const [i, j] = [Math.floor(p / tile), p % tile];
+              const put = () => {
+                const index = [n, o, add(y, i), add(x, j)].map(fixed);
+                const place = [...index, lane(part)];
+                const { base, step } = addressOf(destination, place);
+                store(k, destination.buffer, base, step, epilogue(value, place));
+              };
+              // Tiles may reach beyond the last row and column.
+              const inRows = height % tile === 0 || i < height % tile ? put : () => k.if(lt(add(y, i), height), put);
+              if (width % tile === 0 || j < width % tile) inRows();
+              else k.if(lt(add(x, j), width), inRows);
+            });
+          }
+        }),
+      ),
+    );
+  };
+
+  k.for(0, batch, 1, (n) =>
+    tiled(k, tilesY, blockRows, (from, rows) => {
+      transformInputs(n, from, rows);
+      multiply(rows * tilesX);
+      transformOutputs(n, from, rows);
+    }),
+  );
+  return k.finish(name);
+}

@@ -1,0 +1,192 @@
+// Convolution by Winograd's algorithm as an operator: its meaning, its error, and the transform of its weights.
+import { z } from "zod";
+import { generators } from "../../kernels/index.ts";
+import { showTensorType, staticShape } from "../tensor-type.ts";
+import { absoluteMagnitude } from "./blocked.ts";
+import { type Operator, operandError, operator } from "./operator.ts";
+
+const { channelBlock } = generators;
+
+export const winogradAttributes = z.strictObject({
+  tile: z.union([z.literal(2), z.literal(4)]),
+  rows: z.int().min(1),
+  columns: z.int().min(1),
+});
+
+type Matrix = readonly (readonly number[])[];
+
+/** Bᵀ (inputs), G (weights) and Aᵀ (outputs) of F(2×2, 3×3) and F(4×4, 3×3), at the points 0, ±1, ±2 and ∞. */
+const matrices: { readonly [tile in 2 | 4]: { readonly b: Matrix; readonly g: Matrix; readonly a: Matrix } } = {
+  2: {
+    b: [
+      [1, 0, -1, 0],
+      [0, 1, 1, 0],
+      [0, -1, 1, 0],
+      [0, 1, 0, -1],
+    ],
+    g: [
+      [1, 0, 0],
+      [0.5, 0.5, 0.5],
+      [0.5, -0.5, 0.5],
+      [0, 0, 1],
+    ],
+    a: [
+      [1, 1, 1, 0],
+      [0, 1, -1, -1],
+    ],
+  },
+  4: {
+    b: [
+      [4, 0, -5, 0, 1, 0],
+      [0, -4, -4, 1, 1, 0],
+      [0, 4, -4, -1, 1, 0],
+      [0, -2, -1, 2, 1, 0],
+      [0, 2, -1, -2, 1, 0],
+      [0, 4, 0, -5, 0, 1],
+    ],
+    g: [
+      [1 / 4, 0, 0],
+      [-1 / 6, -1 / 6, -1 / 6],
+      [-1 / 6, 1 / 6, -1 / 6],
+      [1 / 24, 1 / 12, 1 / 6],
+      [1 / 24, -1 / 12, 1 / 6],
+      [0, 0, 1],
+    ],
+    a: [
+      [1, 1, 1, 1, 1, 0],
+      [0, 1, -1, 2, -2, 0],
+      [0, 1, 1, 4, 4, 0],
+      [0, 1, -1, 8, -8, 1],
+    ],
+  },
+};
+
+/** T · square · Tᵀ, terms with the factor 0 left out. */
+function sandwich(t: Matrix, square: Float64Array, side: number): Float64Array {
+  const half = new Float64Array(side * t.length);
+  const full = new Float64Array(t.length * t.length);
+  const line = (row: readonly number[], value: (at: number) => number) =>
+    row.reduce((sum, factor, at) => (factor === 0 ? sum : sum + factor * value(at)), 0);
+  for (let r = 0; r < side; r++)
+    for (let c = 0; c < t.length; c++) half[r * t.length + c] = line(t[c]!, (at) => square[r * side + at]!);
+  for (let r = 0; r < t.length; r++)
+    for (let c = 0; c < t.length; c++) full[r * t.length + c] = line(t[r]!, (at) => half[at * t.length + c]!);
+  return full;
+}
+
+/** A weight [o,i,3,3] as U = G·w·Gᵀ, [(m+2)²,o/16,i,16]; i a multiple of 16. Computed in float64, rounded once. */
+export function winogradWeight(
+  data: ArrayLike<number>,
+  outputs: number,
+  inputs: number,
+  tile: 2 | 4,
+): { shape: number[]; data: Float32Array } {
+  const points = (tile + 2) ** 2;
+  const shape = [points, Math.ceil(outputs / channelBlock), inputs, channelBlock];
+  const packed = new Float32Array(shape.reduce((a, b) => a * b));
+  const plane = shape[1]! * inputs * channelBlock;
+  const square = new Float64Array(9);
+  for (let o = 0; o < outputs; o++) {
+    for (let i = 0; i < inputs; i++) {
+      for (let t = 0; t < 9; t++) square[t] = data[(o * inputs + i) * 9 + t]!;
+      const at = (Math.floor(o / channelBlock) * inputs + i) * channelBlock + (o % channelBlock);
+      sandwich(matrices[tile].g, square, 3).forEach((value, p) => {
+        packed[p * plane + at] = value;
+      });
+    }
+  }
+  return { shape, data: packed };
+}
+
+/** The same with absolute values in every matrix, for the bound of its error. */
+const absoluteMatrices = (tile: 2 | 4): { b: Matrix; a: Matrix } => {
+  const positive = (matrix: Matrix): Matrix => matrix.map((row) => row.map(Math.abs));
+  return { b: positive(matrices[tile].b), a: positive(matrices[tile].a) };
+};
+
+const evaluateWith =
+  (matricesOf: (tile: 2 | 4) => { readonly b: Matrix; readonly a: Matrix }): Operator["evaluate"] =>
+  ([x, u], attributes, result) => {
+    const { tile } = winogradAttributes.parse(attributes);
+    const { b, a } = matricesOf(tile);
+    const side = tile + 2;
+    const points = side * side;
+    const [n, blocks, oh, ow] = result.shape as [number, number, number, number];
+    const [, inBlocks, height, width] = x!.shape as [number, number, number, number];
+    const channels = inBlocks * channelBlock;
+    const square = new Float64Array(points);
+    for (let image = 0; image < n; image++)
+      for (let top = 0; top < oh; top += tile)
+        for (let left = 0; left < ow; left += tile) {
+          const inputs = Array.from({ length: channels }, (_, c) => {
+            for (let p = 0; p < points; p++) {
+              const [row, column] = [top + Math.floor(p / side), left + (p % side)];
+              const plane = image * inBlocks + Math.floor(c / channelBlock);
+              square[p] = Number(
+                x!.data[((plane * height + row) * width + column) * channelBlock + (c % channelBlock)]!,
+              );
+            }
+            return sandwich(b, square, side);
+          });
+          for (let o = 0; o < blocks * channelBlock; o++) {
+            const [block, lane] = [Math.floor(o / channelBlock), o % channelBlock];
+            for (let p = 0; p < points; p++) {
+              let total = 0;
+              for (let c = 0; c < channels; c++)
+                total += inputs[c]![p]! * Number(u!.data[((p * blocks + block) * channels + c) * channelBlock + lane]!);
+              square[p] = total;
+            }
+            sandwich(a, square, side).forEach((value, p) => {
+              const [row, column] = [top + Math.floor(p / tile), left + (p % tile)];
+              if (row >= oh || column >= ow) return;
+              result.data[(((image * blocks + block) * oh + row) * ow + column) * channelBlock + lane] = value;
+            });
+          }
+        }
+  };
+
+const absoluteEvaluate = evaluateWith(absoluteMatrices);
+
+/**
+ * A 3×3 convolution at stride 1 of x[n,i,h,w,16] with the transformed u[(m+2)²,o,16·i,16] → [n,o,rows,columns,16]; f32.
+ *
+ * x holds its padding and reaches one pixel beyond the last tile of m×m outputs. Error: 16·i + 16 ulp of the same sums over
+ * absolute values and matrices.
+ */
+export const winogradConv2d: Operator = operator({
+  name: "winogradConv2d",
+  attributes: winogradAttributes,
+  errorUlp: 1,
+  infer([x, u], { tile, rows, columns }) {
+    const [n, inBlocks, height, width, inner] = staticShape(x!.shape) as [number, number, number, number, number];
+    const [points, blocks, channels, outer] = staticShape(u!.shape) as [number, number, number, number];
+    const reach = (size: number) => Math.ceil(size / tile) * tile + 2;
+    const fits =
+      x!.dtype === "f32" &&
+      u!.dtype === "f32" &&
+      x!.shape.length === 5 &&
+      u!.shape.length === 4 &&
+      points === (tile + 2) ** 2 &&
+      channels === inBlocks * channelBlock &&
+      inner === channelBlock &&
+      outer === channelBlock &&
+      height >= reach(rows) &&
+      width >= reach(columns);
+    if (!fits)
+      throw operandError(
+        "shape",
+        `winogradConv2d of ${showTensorType(x!)} with ${showTensorType(u!)}: tiles of ${tile}`,
+      );
+    return { dtype: "f32", shape: [n, blocks, rows, columns, channelBlock] };
+  },
+  evaluate: evaluateWith((tile) => matrices[tile]),
+  magnitude: (operands, attributes, result) =>
+    absoluteMagnitude(
+      absoluteEvaluate,
+      operands,
+      attributes,
+      result,
+      Number(operands[0]!.shape[1]) * channelBlock + 16,
+    ),
+  lowering: { kind: "winogradConv2d" },
+});
