@@ -3,6 +3,7 @@ import {
   abs,
   add,
   and,
+  bitcast,
   constant,
   convert,
   div,
@@ -14,6 +15,7 @@ import {
   neg,
   roundEven,
   select,
+  shl,
   sub,
 } from "../loop/build.ts";
 import type { Expression } from "../loop/ir.ts";
@@ -54,16 +56,47 @@ export const bounded = (x: Expression, low: number, high: number): Expression =>
   return select(gt(raised, high), high, raised);
 };
 
+/** Adding it rounds an f64 below 2⁵¹ to an integer, which then stands in the low bits of the sum. */
+const rounder = 1.5 * 2 ** 52;
+
+/**
+ * For float32 results: e^x − 1 = 2^k·q + (2^k − 1), for an f64 x in [−150, 150] or NaN, and 2^k.
+ *
+ * q = e^r − 1 to a relative 2⁻³⁵: the Taylor series to r⁹ on |r| ≤ ln 2 / 2.
+ */
+function single(x: Expression): { q: Expression; power: Expression } {
+  const shifted = fma(x, Math.LOG2E, rounder);
+  const r = fma(sub(shifted, rounder), -Math.LN2, x);
+  const q = fma(mul(r, r), horner(r, inverseFactorials.slice(0, 8)), r);
+  return { q, power: bitcast(shl(add(bitcast(shifted, "i64"), 1023), 52), "f64") };
+}
+
+/** e^x to 2⁻³³ for float32 results, x: f64. */
+function singleExp(x: Expression): Expression {
+  const { q, power } = single(x);
+  return fma(q, power, power);
+}
+
+/** A function with a way of its own for float32: computed in float64 there, and rounded once. */
+const eachWidth =
+  (forSingle: (x: Expression) => Expression, forDouble: (x: Expression) => Expression) =>
+  (x: Expression): Expression =>
+    x.type.scalar === "f32" ? convert(forSingle(convert(x, "f64")), "f32") : forDouble(x);
+
 /**
  * e^x. f32, f64.
  * Error: ≤ 1 ulp (f64), ≤ 0.51 ulp (f32).
- * Method: Cody–Waite reduction, Taylor polynomial; subnormal results round twice.
+ * Method: Cody–Waite reduction, Taylor polynomial; subnormal results of f64 round twice.
  */
-export const exp = throughDouble((x) => {
-  const { k, r, tail } = reduce(bounded(x, -746, 710));
-  const { high, low } = fastTwoSum(constant("f64", 1, x.type.lanes), r);
-  return scale(add(high, add(low, tail)), k);
-});
+export const exp = eachWidth(
+  // Beyond these limits a float32 is 0 or infinite after rounding.
+  (x) => singleExp(bounded(x, -110, 90)),
+  (x) => {
+    const { k, r, tail } = reduce(bounded(x, -746, 710));
+    const { high, low } = fastTwoSum(constant("f64", 1, x.type.lanes), r);
+    return scale(add(high, add(low, tail)), k);
+  },
+);
 
 /** e^x − 1 for −80 ≤ x ≤ 0. f64. */
 function expm1(x: Expression): Double {
@@ -80,12 +113,21 @@ const plus = (addend: number, { high, low }: Double): Double => {
   return { high: sum.high, low: add(sum.low, low) };
 };
 
+/** −e / (2 + e) with e = expm1(−2|x|), to 2⁻³³; x: f64. */
+function singleTanh(x: Expression): Expression {
+  const magnitude = abs(x);
+  const { q, power } = single(bounded(mul(magnitude, -2), -44, 0));
+  const e = fma(q, power, sub(power, 1));
+  const value = div(e, add(e, 2));
+  return select(lt(magnitude, 2 ** -28), x, select(lt(x, 0), value, neg(value)));
+}
+
 /**
  * tanh x. f32, f64.
  * Error: ≤ 1 ulp (f64), ≤ 0.51 ulp (f32).
  * Method: −e / (2 + e) with e = expm1(−2|x|) in two parts.
  */
-export const tanh = throughDouble((x) => {
+export const tanh = eachWidth(singleTanh, (x) => {
   const magnitude = abs(x);
   const e = expm1(bounded(mul(magnitude, -2), -44, 0));
   const { high, low } = quotient(e, plus(2, e));
@@ -95,12 +137,18 @@ export const tanh = throughDouble((x) => {
   return select(lt(magnitude, 2 ** -28), x, signed);
 });
 
+/** 1 or e over 1 + e with e = e^−|x|, to 2⁻³²; x: f64. */
+function singleSigmoid(x: Expression): Expression {
+  const e = singleExp(bounded(neg(abs(x)), -110, 0));
+  return div(select(lt(x, 0), e, 1), add(e, 1));
+}
+
 /**
  * 1 / (1 + e^−x). f32, f64.
  * Error: ≤ 2 ulp (f64), ≤ 0.51 ulp (f32).
  * Method: through exp(−|x|), so that neither side overflows; the sum and the quotient are in two parts.
  */
-export const sigmoid = throughDouble((x) => {
+export const sigmoid = eachWidth(singleSigmoid, (x) => {
   const f64 = (value: number) => constant("f64", value, x.type.lanes);
   const e = exp(neg(abs(x)));
   const { high, low } = quotient({ high: select(lt(x, 0), e, f64(1)), low: f64(0) }, plus(1, { high: e, low: f64(0) }));
