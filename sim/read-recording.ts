@@ -4,7 +4,7 @@ import { McapIndexedReader } from "@mcap/core";
 import { FileHandleReadable } from "@mcap/nodejs";
 import { loadDecompressHandlers } from "@mcap/support";
 import { z } from "zod";
-import { IsochronError } from "../kernels/index.ts";
+import { fileError, IsochronError } from "../kernels/index.ts";
 import { hashOf } from "../runtime/index.ts";
 import { type ApplicationDescription, applicationDescription } from "./application.ts";
 import {
@@ -77,6 +77,20 @@ const eventJson = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("trace"), ...job, release: integer, start: integer, end: integer }),
   z.object({ kind: z.literal("fault"), ...job, duration: integer }),
   z.object({ kind: z.literal("keyframe"), ...job, time: integer, states: z.string() }),
+  z.object({
+    kind: z.literal("visible"),
+    channel: z.string(),
+    sequence: integer,
+    time: integer,
+    blake3: z.string(),
+  }),
+  z.object({
+    kind: z.literal("rejected"),
+    channel: z.string(),
+    sequence: integer,
+    time: integer,
+    reason: z.string(),
+  }),
   z.object({ kind: z.literal("lost"), what: integer, count: integer }),
 ]);
 
@@ -87,18 +101,18 @@ const foreign = (path: string, why: string): IsochronError =>
     help: "name a file that `isochron run --record` wrote",
   });
 
-/** Reads a recording. Throws `recording/foreign`, `recording/truncated` or `recording/damaged`. */
+const isFolderError = (cause: unknown): boolean => cause instanceof Error && "code" in cause && cause.code === "EISDIR";
+
+/** Reads a recording. Throws `file/read`, `recording/foreign`, `recording/truncated` or `recording/damaged`. */
 export async function readRecording(path: string): Promise<Recording> {
   const file = await open(path).catch((cause: unknown) => {
-    throw new IsochronError(
-      "file/read",
-      `${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
+    throw fileError("read", path, cause);
   });
   try {
     const start = Buffer.alloc(magic.length);
-    await file.read(start, 0, magic.length, 0);
+    const { bytesRead } = await file.read(start, 0, magic.length, 0);
+    if (bytesRead < magic.length && start.subarray(0, bytesRead).equals(magic.subarray(0, bytesRead)))
+      throw new Error(`it has ${bytesRead} bytes`);
     if (!start.equals(magic)) throw foreign(path, "it does not begin as an MCAP file does");
     const reader = await McapIndexedReader.Initialize({
       readable: new FileHandleReadable(file),
@@ -114,6 +128,7 @@ export async function readRecording(path: string): Promise<Recording> {
     }
   } catch (cause) {
     if (cause instanceof IsochronError) throw cause;
+    if (isFolderError(cause)) throw fileError("read", path, cause);
     if (cause instanceof z.ZodError || cause instanceof SyntaxError) {
       throw new IsochronError("recording/damaged", `${path} holds something that this version does not write`, {
         details: (cause instanceof z.ZodError ? z.prettifyError(cause) : cause.message).split("\n"),
@@ -121,9 +136,10 @@ export async function readRecording(path: string): Promise<Recording> {
         cause,
       });
     }
+    const why = cause instanceof Error ? cause.message : String(cause);
     throw new IsochronError(
       "recording/truncated",
-      `${path} is cut off or damaged: ${cause instanceof Error ? cause.message : String(cause)}`,
+      `${path} is cut off or damaged: ${why.startsWith("Expected MCAP magic") ? "its end is missing" : why}`,
       {
         help: "the run may have been killed while recording; record it again",
         cause,
@@ -220,6 +236,8 @@ async function readAll(path: string, reader: McapIndexedReader, validateCrcs: bo
       });
       if (event.kind === "admit") admissions.push({ ...event, channel: idOf(channelIds, event.channel) });
       else if (event.kind === "lost") events.push(event);
+      else if (event.kind === "visible" || event.kind === "rejected")
+        events.push({ ...event, channel: idOf(channelIds, event.channel) });
       else if (event.kind === "release") {
         const pins = event.pins.map(({ channel, ...pin }) => ({ channel: idOf(channelIds, channel), ...pin }));
         events.push({ ...event, task: idOf(taskIds, event.task), pins });

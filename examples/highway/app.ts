@@ -1,6 +1,7 @@
 // A car that keeps its lane on a real drive: pictures are decoded on the way, the lane is found in each and steered by.
 import { application, compressedImage, fields } from "isochron";
 import { laneKeeper } from "./control.ts";
+import type { Estimate } from "./estimate.ts";
 import { laneFinder } from "./perception.ts";
 
 export default application("highway", (app) => {
@@ -28,4 +29,12 @@ export default application("highway", (app) => {
   });
   app.output("/cmd/steering", "ackermann_msgs/msg/AckermannDriveStamped", steer.outputs);
   app.chain("camera to steering", [frame, lane, steer], { budget: "100ms" });
+
+  let [frames, lanesFound, published] = [0, 0, 0];
+  app.on("/camera/image/compressed").subscribe(() => frames++);
+  app.on<Estimate>("/perception/lane").subscribe(({ found }) => {
+    if (found) lanesFound++;
+  });
+  app.on("/cmd/steering").subscribe(() => published++);
+  app.summary(() => ({ frames, lanesFound, published }));
 });

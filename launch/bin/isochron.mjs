@@ -4,6 +4,8 @@ import { existsSync } from "node:fs";
 import { register } from "node:module";
 
 process.setSourceMapsEnabled(true);
+// Whoever reads the output may have read enough (`isochron … | head`).
+process.stdout.on("error", (error) => process.exit(error.code === "EPIPE" ? 0 : 1));
 register("../hook/typescript.mjs", import.meta.url);
 const source = new URL("../command-line.ts", import.meta.url);
 const { main } = await import(existsSync(source) ? source.href : new URL("../command-line.js", import.meta.url).href);

@@ -70,6 +70,11 @@ export class StreamHub {
     return [...this.#observers.values()].reduce((sum, each) => sum + each.size, 0);
   }
 
+  /** Whether a pipeline feeds an input topic. */
+  feeds(topic: string): boolean {
+    return this.#sources.some((each) => each.topic === topic);
+  }
+
   observes(topic: string): boolean {
     return this.#observers.has(topic);
   }

@@ -113,9 +113,18 @@ export async function* scan(
   const reader = new McapStreamReader({ decompressHandlers, noMagicPrefix: true });
   let at = magic.length;
   let inChunk = false;
+  // Outside of chunks nothing checks a message's bytes, and a disk that was full or lost power leaves zeros where they were
+  // to be: a message is whole once something else than zeros follows.
+  let held: ScannedRecord | undefined;
   for (;;) {
     const head = await headAt(window, at);
     const rest = window.size - at;
+    if (head?.code === 0) {
+      const lost = held === undefined ? "" : "; the message before them may not be whole";
+      return { at, why: `there are zeros where a record should begin${lost}` };
+    }
+    if (held) yield held;
+    held = undefined;
     if (!head) {
       const why =
         rest === 0 ? "the file stops without an end-of-data record" : "the file stops at the start of a record";
@@ -123,7 +132,6 @@ export async function* scan(
     }
     const { code, length, whole } = head;
     const name = names[code] ?? `record of kind ${code}`;
-    if (code === 0) return { at, why: "there are zeros where a record should begin" };
     if (inChunk && code !== opcode.schema && code !== opcode.channel && code !== opcode.message) {
       return { at, why: `there is a ${name} record inside a chunk` };
     }
@@ -159,7 +167,9 @@ export async function* scan(
           }
           reader.append(await window.bytes(at, headBytes + length));
           for (let record = reader.nextRecord(); record; record = reader.nextRecord()) {
-            if (record.type === "Schema" || record.type === "Channel" || record.type === "Message") yield record;
+            if (record.type !== "Schema" && record.type !== "Channel" && record.type !== "Message") continue;
+            if (code === opcode.message) held = record;
+            else yield record;
           }
         } catch (error) {
           return { at, why: `the ${name} record at byte ${at} is damaged: ${message(error)}` };
