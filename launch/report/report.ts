@@ -57,7 +57,7 @@ export function reportOf(ledger: Ledger, facts: RunFacts, found: readonly Reacti
     tasks: table.tasks.map((row, id) => taskReport(row, ledger.tasks[id]!, channelName(ledger, row))),
     channels: consumerBalances(ledger),
     chains: chainReports(ledger, found),
-    topics: topicReports(ledger),
+    topics: topicReports(ledger, facts.mode === "live" ? "real" : "logical"),
     misses: summariseMisses(missesOf(ledger)),
     lost: ledger.lost,
   };

@@ -6,7 +6,7 @@ import type { Report, TaskReport } from "./report.ts";
 
 /** One sentence; `unknown` where nothing was measured or checked. */
 export interface Verdict {
-  readonly about: "deadlines" | "chain" | "budget" | "scheduling" | "conservation" | "records" | "replay";
+  readonly about: "deadlines" | "chain" | "budget" | "scheduling" | "conservation" | "records" | "messages" | "replay";
   readonly status: "good" | "bad" | "unknown";
   readonly text: string;
 }
@@ -25,6 +25,11 @@ export function verdictsOf(report: Body): Verdict[] {
     scheduling(report),
     conservation(report),
     ...records(report),
+    ...report.topics.flatMap(({ topic, rejected }): Verdict[] =>
+      rejected === null || rejected === 0
+        ? []
+        : [{ about: "messages", status: "bad", text: `${counted(rejected, "message")} of ${topic} rejected` }],
+    ),
     replayed(report),
   ];
   return order.flatMap((status) => all.filter((each) => each.status === status));
