@@ -56,6 +56,8 @@ export class Federation {
   #failure: { readonly error: unknown } | undefined;
   /** Whether a pipeline admitted something outside a grant, so that another run may differ. */
   nondeterministic = false;
+  /** Virtual time: the first instant that the executive has not processed. */
+  earliestNs = 0;
   /** Messages of the log that were admitted. */
   messagesFed = 0;
 
@@ -93,6 +95,12 @@ export class Federation {
       fail: (error) => this.#fail(error),
     });
     this.#granted = false;
+  }
+
+  /** Waits for what RxJS reports of observers that threw, which it does a moment later, and throws it. */
+  async settle(): Promise<void> {
+    if (this.#streams) await new Promise((resolve) => setTimeout(resolve, 0));
+    this.check();
   }
 
   /** Leaves the run. */
@@ -197,8 +205,9 @@ export class Federation {
 
   #publish(topic: string, bytes: Buffer): void {
     const { channel } = this.#codecs.input(topic);
-    callNative(() => this.executive.admit(channel, this.#nowNs, bytes));
-    if (this.#streams?.observes(topic)) this.#deliver({ topic, timeNs: this.#nowNs, bytes });
+    const timeNs = Math.max(this.#nowNs, this.earliestNs);
+    callNative(() => this.executive.admit(channel, timeNs, bytes));
+    if (this.#streams?.observes(topic)) this.#deliver({ topic, timeNs, bytes });
   }
 
   /** Puts a message behind those of its own time and before later ones. */

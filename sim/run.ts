@@ -47,6 +47,7 @@ export async function runVirtual(federation: Federation, durationNs: number, hoo
       if (target - 1 > processed) {
         const until = target - 1;
         processed = callNative(() => executive.advance(until));
+        federation.earliestNs = processed + 1;
         if (federation.observing || processed >= drained + virtualDrainNs) await drain(processed);
         // A message stands before: time is granted up to it first.
         if (processed < until || federation.nextNs < target) continue;
@@ -54,6 +55,7 @@ export async function runVirtual(federation: Federation, durationNs: number, hoo
       if (target >= durationNs) break;
       await federation.grant(target);
     }
+    await federation.settle();
   } finally {
     federation.end();
   }
@@ -87,6 +89,7 @@ export async function runLive(federation: Federation, durationNs: number, hooks:
       const ahead = next - executive.now();
       if (ahead > 0) await pause(ahead / 1e6);
     }
+    await federation.settle();
   } finally {
     end = callNative(() => executive.stop());
     federation.end();
