@@ -4,6 +4,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { IsochronError, type TargetName, targetNames } from "../kernels/index.ts";
 import { type BuildCommandOptions, buildCommand } from "./commands/build.ts";
 import { type InspectOptions, inspectCommand } from "./commands/inspect.ts";
+import { type MessagesOptions, messagesCommand } from "./commands/messages.ts";
 import { type ReplayCommandOptions, replayCommand } from "./commands/replay.ts";
 import { type ReportCommandOptions, reportCommand } from "./commands/report.ts";
 import { type RunOptions, runCommand } from "./commands/run.ts";
@@ -28,6 +29,11 @@ const whole = (value: string): number => {
   if (!/^\d+$/.test(value)) throw new InvalidArgumentError("It is a whole number.");
   return Number(value);
 };
+const rate = (value: string): number => {
+  const factor = Number(value);
+  if (!(factor > 0) || !Number.isFinite(factor)) throw new InvalidArgumentError("It is a number above 0.");
+  return factor;
+};
 const json = new Option("--json", "print one JSON object instead of text");
 
 const version = (): string => {
@@ -50,13 +56,17 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
     .argument("<app>", "the application")
     .option("-r, --record <file>", "record the run as MCAP")
     .option("--report <file>", "write the report: a page (.html) or its numbers (.json)")
-    .option("-d, --duration <time>", "how long, such as 30s", "30s")
+    .option("-d, --duration <time>", "how long, such as 30s (default: 30s, or as long as the log)")
+    .option("-l, --log <file>", "feed the inputs from an MCAP log instead of the application's world")
+    .addOption(new Option("--stamp <which>", "the time of the log's messages that counts").choices(["log", "header"]))
     .option("--realtime", "run live: real clock, real threads, real-time scheduling where it is granted")
-    .option(
-      "--stall <task:every:duration>",
-      "make every n-th job of a task take longer; may be given again",
-      collect,
-      [],
+    .addOption(
+      new Option("--rate <factor>", "live: play the log so many times faster than it was recorded").argParser(rate),
+    )
+    .addOption(
+      new Option("--stall <task:every:duration>", "make every n-th job of a task take longer; may be given again")
+        .argParser(collect)
+        .default([], "none"),
     )
     .addOption(new Option("--target <name>", "run the code of this instruction set").argParser(target))
     .addOption(json)
@@ -136,13 +146,26 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
       done(await topicHzCommand(path, name, options, terminal)),
     );
 
+  command
+    .command("messages")
+    .description("write TypeScript types for message definitions (.msg)")
+    .argument("[folder...]", "folders with PACKAGE/msg/NAME.msg below them, or .msg files")
+    .requiredOption("-o, --output <file>", "the .ts file to write")
+    .option("-p, --package <name>", "the package of files that do not lie in PACKAGE/msg")
+    .option("--common", "the common types of ROS 2 too")
+    .action((folders: string[], options: MessagesOptions) => done(messagesCommand(folders, options, terminal)));
+
   return command;
 }
+
+/** The user's frame that a command called, directly or not; not whoever called the command. */
+const placeBelow = (stack: string | undefined): string | undefined =>
+  userPlace(stack?.split(/\n[^\n]*command-line\.[jt]s:/)[0]);
 
 /** An error as the user reads it: with its place in the user's own file where its stack shows one, never with the stack. */
 function render(error: unknown): string {
   const [stack, cause] = error instanceof Error ? [error.stack, error.cause] : [];
-  const place = userPlace(stack) ?? (cause instanceof Error ? userPlace(cause.stack) : undefined);
+  const place = placeBelow(stack) ?? (cause instanceof Error ? placeBelow(cause.stack) : undefined);
   const there = place === undefined ? {} : { place };
   if (error instanceof IsochronError) {
     const { code, message, details, help } = error;

@@ -1,6 +1,22 @@
 // Isochron's public door: tensors and capture, applications, messages.
 export { IsochronError } from "../kernels/index.ts";
-export { decodePicture, image, numbers, type Picture, type PictureEncoding } from "../nodes/index.ts";
+// `constant` of a graph and `constant` of a message share their name: the message's is had from "isochron/messages".
+export {
+  compressedImage,
+  count,
+  Definitions,
+  decodePicture,
+  field,
+  fields,
+  type InputMessage,
+  image,
+  message,
+  numbers,
+  type OutputMapping,
+  type Picture,
+  type PictureEncoding,
+  stamp,
+} from "../nodes/index.ts";
 export * from "../runtime/index.ts";
 export type { Duration } from "../scheduler/index.ts";
 export {
