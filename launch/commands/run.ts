@@ -121,6 +121,7 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
       threads,
       machine: describeMachine(),
       world: world || feed ? { ...world?.summary(), ...loaded.facts() } : null,
+      streamDrops: streams.drops(),
       damage: 0,
       replayed: "not checked",
     };

@@ -86,7 +86,7 @@ ${table(
 )}</section>`;
 
 /** Rates and drops. */
-export const topicSection = ({ topics, clock }: Report): Markup => {
+export const topicSection = ({ topics, clock, streamDrops }: Report): Markup => {
   const nothing = html`<span class="quiet">–</span>`;
   const rejections = topics.flatMap(({ topic, rejections: all }) => all.map((each) => ({ topic, ...each })));
   const interval = (ns: number | undefined): Markup => (ns === undefined ? notMeasured : html`${duration(ns)}`);
@@ -128,6 +128,14 @@ ${
         "Rejected messages by reason",
         [text("Topic"), { title: "Reason", wide: true }, number("Count")],
         rejections.map(({ topic, reason, count }) => [topic, reason, counted(count, true)]),
+      )
+}${
+  Object.keys(streamDrops).length === 0
+    ? ""
+    : table(
+        "Values that stream pipelines dropped, by counter",
+        [text("Counter"), number("Dropped")],
+        Object.entries(streamDrops).map(([name, count]) => [name, counted(count, true)]),
       )
 }</section>`;
 };

@@ -20,6 +20,8 @@ export interface RunFacts {
   readonly threads: readonly ThreadInfo[];
   readonly machine: Machine | "not recorded";
   readonly world: Readonly<Record<string, number | string | boolean | null>> | null;
+  /** What the application's stream pipelines dropped, by the name of their counter. */
+  readonly streamDrops: Readonly<Record<string, number>>;
   /** Places where a recording does not agree with itself; 0 where none was read. */
   readonly damage: number;
   readonly replayed: Replayed;
@@ -38,10 +40,12 @@ const about = z.object({
     governor: z.string().exactOptional(),
   }),
   world: z.record(z.string(), z.union([z.number(), z.string(), z.boolean(), z.null()])).nullable(),
+  streamDrops: z.record(z.string(), z.int()).default({}),
 });
 
 /** The text that a recording keeps of a run. */
-export const aboutText = ({ threads, machine, world }: RunFacts): string => JSON.stringify({ threads, machine, world });
+export const aboutText = ({ threads, machine, world, streamDrops }: RunFacts): string =>
+  JSON.stringify({ threads, machine, world, streamDrops });
 
 /** A recorded run's facts. Throws `recording/damaged` where the recording says something that no version wrote. */
 export function factsOf(recording: Recording, replayed: Replayed = "not checked"): RunFacts {
@@ -54,7 +58,8 @@ export function factsOf(recording: Recording, replayed: Replayed = "not checked"
     damage: recording.damage.length,
     replayed,
   };
-  if (recording.about === undefined) return { ...common, threads: [], machine: "not recorded", world: null };
+  if (recording.about === undefined)
+    return { ...common, threads: [], machine: "not recorded", world: null, streamDrops: {} };
   try {
     return { ...common, ...about.parse(JSON.parse(recording.about)) };
   } catch (cause) {

@@ -219,6 +219,14 @@ describe("a report", () => {
     ]);
   });
 
+  it("counts what stream pipelines dropped, by the name of their counter", () => {
+    const { streamDrops, verdicts } = report(smallRun(), { ...facts, streamDrops: { "frames kept back": 3, idle: 0 } });
+    expect(streamDrops).toEqual({ "frames kept back": 3, idle: 0 });
+    expect(verdicts.filter(({ about }) => about === "messages").map(({ text }) => text)).toEqual([
+      "3 values dropped by the stream frames kept back",
+    ]);
+  });
+
   it("counts records that the recorder lost, by what they were", () => {
     const lossy = report([...smallRun(), { kind: "lost", what: 0, count: 1 }, { kind: "lost", what: 1, count: 3 }]);
     expect(lossy.lost).toEqual({ decisions: 1, traces: 3, outputs: 0 });

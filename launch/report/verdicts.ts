@@ -30,6 +30,11 @@ export function verdictsOf(report: Body): Verdict[] {
         ? []
         : [{ about: "messages", status: "bad", text: `${counted(rejected, "message")} of ${topic} rejected` }],
     ),
+    ...Object.entries(report.streamDrops).flatMap(([name, count]): Verdict[] =>
+      count === 0
+        ? []
+        : [{ about: "messages", status: "bad", text: `${counted(count, "value")} dropped by the stream ${name}` }],
+    ),
     replayed(report),
   ];
   return order.flatMap((status) => all.filter((each) => each.status === status));
