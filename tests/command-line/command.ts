@@ -32,6 +32,12 @@ export interface Started {
 /** A folder to run commands in, removed by `remove`. */
 export class Workplace {
   readonly folder = mkdtempSync(join(tmpdir(), "isochron-command-"));
+  readonly #env: Readonly<Record<string, string>>;
+
+  /** Commands see `env` besides the test's own environment. */
+  constructor(env: Readonly<Record<string, string>> = {}) {
+    this.#env = env;
+  }
 
   /** Writes files, by path in the folder. */
   write(files: Readonly<Record<string, string | Uint8Array>>): void {
@@ -47,7 +53,7 @@ export class Workplace {
 
   /** Starts `node ARGUMENTS…` in the folder; compiled modules are kept where the repository keeps them. */
   start(arguments_: readonly string[]): Started {
-    const env = { ...process.env, ISOCHRON_CACHE: join(root, ".cache/isochron") };
+    const env = { ...process.env, ...this.#env, ISOCHRON_CACHE: join(root, ".cache/isochron") };
     const child = spawn(process.execPath, arguments_, { cwd: this.folder, env });
     const result = { out: "", error: "" };
     child.stdout.on("data", (chunk) => {
