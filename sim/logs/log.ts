@@ -179,7 +179,7 @@ async function byIndex(file: FileHandle): Promise<Outline | undefined> {
 }
 
 /** The outline by reading the file once from its beginning. */
-async function byScan(file: FileHandle): Promise<Outline> {
+async function byScan(path: string, file: FileHandle): Promise<Outline> {
   const schemas = new Map<number, McapTypes.TypedMcapRecords["Schema"]>();
   const rows = new Map<number, { row: LogTopic; count: number }>();
   let [messageCount, startNs, endNs, before, inOrder] = [0, 0n, 0n, 0n, true];
@@ -187,6 +187,7 @@ async function byScan(file: FileHandle): Promise<Outline> {
   for (;;) {
     const { done, value } = await records.next();
     if (done) {
+      if (value?.damaged) throw damaged(path, value.why);
       return {
         topics: joined([...rows.values()].map(({ row, count }) => ({ ...row, count }))),
         messageCount,
@@ -213,7 +214,7 @@ async function byScan(file: FileHandle): Promise<Outline> {
   }
 }
 
-/** Opens a log and reads what it holds. Throws `file/read`, `log/empty`, `log/truncated`, `log/foreign`. */
+/** Opens a log and reads what it holds. Throws `file/read`, `log/empty`, `log/truncated`, `log/foreign`, `log/damaged`. */
 export async function openLog(path: string): Promise<Log> {
   const outlines = withFile(path, async function* (file) {
     const first = new Uint8Array(64);
@@ -224,7 +225,7 @@ export async function openLog(path: string): Promise<Log> {
       throw fileError("read", path, cause);
     }
     checkKind(path, first.subarray(0, length));
-    yield (await byIndex(file)) ?? (await byScan(file));
+    yield (await byIndex(file)) ?? (await byScan(path, file));
   });
   for await (const outline of outlines) return new OpenedLog(path, outline);
   throw new Error("unreachable");

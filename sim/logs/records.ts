@@ -1,5 +1,6 @@
 // Walks an MCAP file's records from its beginning, without index or summary, as far as they can be read.
 import type { FileHandle } from "node:fs/promises";
+import { crc32 } from "node:zlib";
 import { McapStreamReader, type McapTypes } from "@mcap/core";
 import { magic } from "./kinds.ts";
 
@@ -14,6 +15,8 @@ export interface Cut {
   /** Bytes of the file that are whole. */
   readonly at: number;
   readonly why: string;
+  /** The file is whole, but not what its recorder wrote: nothing of it can be relied on. */
+  readonly damaged?: true;
 }
 
 const opcode = { header: 1, footer: 2, schema: 3, channel: 4, message: 5, chunk: 6, dataEnd: 15 } as const;
@@ -68,6 +71,15 @@ class Window {
     this.#bytes = buffer.subarray(0, filled);
     return this.#bytes.subarray(0, length);
   }
+
+  /** Goes on with a checksum over a range of any length. */
+  async checksum(offset: number, length: number, before: number): Promise<number> {
+    let sum = before;
+    for (let at = 0; at < length; at += 1 << 20) {
+      sum = crc32(await this.bytes(offset + at, Math.min(1 << 20, length - at)), sum);
+    }
+    return sum;
+  }
 }
 
 const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -101,7 +113,7 @@ const message = (error: unknown): string => (error instanceof Error ? error.mess
 /**
  * Yields schemas, channels and messages of an MCAP file in the order of the file; returns where it had to stop before the
  * file's own end, if it had to. Chunks are checked by their CRC before anything in them is yielded; of a chunk that is cut
- * and not compressed, the whole records are.
+ * and not compressed, the whole records are. What the recorder's checksum over all data says is found out at the end.
  *
  * Memory: the largest record, a chunk with what it inflates to.
  */
@@ -113,6 +125,7 @@ export async function* scan(
   const reader = new McapStreamReader({ decompressHandlers, noMagicPrefix: true });
   let at = magic.length;
   let inChunk = false;
+  let checksum = crc32(magic);
   // Outside of chunks nothing checks a message's bytes, and a disk that was full or lost power leaves zeros where they were
   // to be: a message is whole once something else than zeros follows.
   let held: ScannedRecord | undefined;
@@ -151,8 +164,16 @@ export async function* scan(
     switch (code) {
       case opcode.footer:
       case opcode.dataEnd: {
+        const stated =
+          code === opcode.dataEnd && length >= 4 ? view(await window.bytes(at + headBytes, 4)).getUint32(0, true) : 0;
         const last = await window.bytes(window.size - magic.length, magic.length);
-        if (magic.every((byte, index) => last[index] === byte)) return undefined;
+        const finished = magic.every((byte, index) => last[index] === byte);
+        if (stated !== 0 && stated !== checksum) {
+          // In a file that was cut here, the checksum itself may be what is not whole.
+          const why = "its data are not what its checksum was made of";
+          return finished ? { at, why, damaged: true } : { at, why };
+        }
+        if (finished) return undefined;
         return { at: end, why: "all data are there, but the index after them is not whole" };
       }
       case opcode.header:
@@ -179,6 +200,7 @@ export async function* scan(
         // Indexes, attachments and metadata are not needed here; kinds that are not known are to be skipped.
         break;
     }
+    checksum = await window.checksum(at, headBytes + length, checksum);
     at = end;
   }
 }
