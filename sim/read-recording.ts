@@ -41,7 +41,7 @@ export interface Recording {
   readonly scheduling: string;
   /** What a report takes beside the events, as JSON text; absent where the run did not say. */
   readonly about?: string;
-  /** Records that were lost while recording; a recording that lost any cannot be verified. */
+  /** Decisions and output bytes that were lost while recording; a recording that lost any cannot be verified. */
   readonly lost: number;
 }
 

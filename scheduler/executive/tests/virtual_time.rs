@@ -31,6 +31,12 @@ fn releases_at_one_instant_run_in_the_order_of_declaration() {
 }
 
 #[test]
+fn a_release_by_a_publication_takes_its_place_in_the_order_of_declaration() {
+    let run = Run::new(&[], &[on("c", "p", 10), every("h", 10).from(5), every("p", 10)]).until(5);
+    assert_eq!(run.lines(&["release c", "release h"]), ["release c0 @5 p#1", "release h0 @5"]);
+}
+
+#[test]
 fn admissions_at_one_instant_stand_in_the_order_in_which_their_channels_are_declared() {
     let run = Run::new(&["x", "y"], &[on("f", "x", 10), on("g", "y", 10)])
         .admit("x", 0, 1)
@@ -166,6 +172,12 @@ fn releases_while_a_job_runs_are_skipped_and_logged() {
     let run = Run::stalled(&[], &[every("p", 10)], 2, 25).until(40);
     let expected = ["release p0 @0", "release p1 @10", "skipped p2 @20 busy", "skipped p3 @30 busy", "release p4 @40"];
     assert_eq!(run.lines(&["release", "skipped"]), expected);
+}
+
+#[test]
+fn a_release_at_the_instant_at_which_a_job_ends_is_still_skipped() {
+    let run = Run::stalled(&[], &[every("p", 10)], 1, 10).until(20);
+    assert_eq!(run.lines(&["release", "skipped"]), ["release p0 @0", "skipped p1 @10 busy", "release p2 @20"]);
 }
 
 #[test]
