@@ -303,7 +303,7 @@ export class ApplicationBuilder {
 export interface Application {
   readonly kind: "application";
   readonly name: string;
-  /** Made when they are first asked for. */
+  /** Throws `message/files` where the application's .msg files are not. */
   readonly declarations: ApplicationBuilder;
   /** The same application with the message definitions that a built one carries, instead of its `.msg` files. */
   carrying(messages: readonly MessageText[]): Application;
@@ -312,17 +312,21 @@ export interface Application {
 /** Declares an application. */
 export function application(name: string, define: (app: ApplicationBuilder) => void): Application {
   const declare = (carried?: readonly MessageText[]): Application => {
-    let declarations: ApplicationBuilder | undefined;
+    const builder = new ApplicationBuilder(carried);
+    let missing: IsochronError | undefined;
+    try {
+      define(builder);
+    } catch (error) {
+      // Where a built application runs there are no .msg files: `carrying` brings what they said.
+      if (!(error instanceof IsochronError) || error.code !== "message/files") throw error;
+      missing = error;
+    }
     return {
       kind: "application",
       name,
       get declarations() {
-        if (!declarations) {
-          const builder = new ApplicationBuilder(carried);
-          define(builder);
-          declarations = builder;
-        }
-        return declarations;
+        if (missing) throw missing;
+        return builder;
       },
       carrying: declare,
     };

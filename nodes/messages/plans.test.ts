@@ -1,7 +1,8 @@
 // Codec plans: their texts, their refusals, and golden messages that the Rust interpreter is held to.
 import { fileURLToPath } from "node:url";
 import { MessageWriter } from "@foxglove/rosmsg2-serialization";
-import { describe, expect, it } from "vitest";
+import { describe, expect, expectTypeOf, it } from "vitest";
+import type { TensorType } from "../../runtime/index.ts";
 import { Definitions } from "./definitions.ts";
 import {
   constant,
@@ -283,6 +284,34 @@ describe("codec plans", () => {
         ...Array.from({ length: 4 }, () => '  constant type="f32" value=0 count=1'),
       ].join("\n"),
     );
+  });
+
+  it("have tensors whose types follow from what is selected", () => {
+    const { fields: types } = message("sensor_msgs/msg/JointState", {
+      plain: field("position[0]"),
+      wide: fields(["position", "velocity"], { dtype: "f64", count: 3 }),
+      time: stamp(),
+      names: count("name"),
+      small: count("name", "u8"),
+    }).resolve();
+    expectTypeOf(types).toEqualTypeOf<{
+      readonly plain: TensorType<"f32">;
+      readonly wide: TensorType<"f64">;
+      readonly time: TensorType<"i64">;
+      readonly names: TensorType<"i32">;
+      readonly small: TensorType<"u8">;
+    }>();
+    expect(types).toEqual({
+      plain: { dtype: "f32", shape: [] },
+      wide: { dtype: "f64", shape: [6] },
+      time: { dtype: "i64", shape: [] },
+      names: { dtype: "i32", shape: [] },
+      small: { dtype: "u8", shape: [] },
+    });
+    const depth = image("32FC1", [2, 3], { time: stamp() }).resolve().fields;
+    expectTypeOf(depth.data).toEqualTypeOf<TensorType<"f32">>();
+    expectTypeOf(depth.time).toEqualTypeOf<TensorType<"i64">>();
+    expect(image("bgra8", [2, 3]).resolve().fields).toEqual({ data: { dtype: "u8", shape: [2, 3, 4] } });
   });
 
   it("keep their meaning through JSON, and refuse what they do not know", () => {

@@ -2,15 +2,18 @@
 import type { Dtype } from "../../kernels/index.ts";
 
 /** How fields become a tensor. */
-export interface FieldOptions<D extends Dtype = Dtype> {
+export interface FieldOptions {
   /** The tensor's element type; f32 unless given. What does not fit becomes the nearest that does, NaN becomes 0. */
-  readonly dtype?: D;
+  readonly dtype?: Dtype;
   /** Elements of each sequence on the way; a message with another number is refused. */
   readonly count?: number;
   /** At most so many elements of each sequence; those that a message does not have are 0. */
   readonly most?: number;
   readonly shape?: readonly number[];
 }
+
+/** The element type that options ask for. */
+type DtypeOf<O> = O extends { readonly dtype: infer D extends Dtype } ? D : "f32";
 
 /** Fields of a message, one after another in one tensor. */
 export interface FieldSelection<D extends Dtype = Dtype> {
@@ -45,28 +48,31 @@ export type ConstantValue = number | bigint | boolean | string | readonly (numbe
 export type InputSelection = FieldSelection | StampSelection | CountSelection;
 
 /** A field as a tensor: `angular_velocity.x`, `covariance[0]`, `ranges[*]`, `points[*].x`. */
-export function field<D extends Dtype = "f32">(path: string, options: FieldOptions<D> = {}): FieldSelection<D> {
+export function field<const O extends FieldOptions = Record<never, never>>(
+  path: string,
+  options?: O,
+): FieldSelection<DtypeOf<O>> {
   return fields([path], options);
 }
 
 /** Several fields as one tensor, one after another: `fields(["position[*]", "velocity[*]"], { count: 12 })`. */
-export function fields<D extends Dtype = "f32">(
+export function fields<const O extends FieldOptions = Record<never, never>>(
   paths: readonly string[],
-  options: FieldOptions<D> = {},
-): FieldSelection<D> {
-  const { dtype = "f32" as D, ...rest } = options;
-  return { kind: "fields", paths, dtype, options: rest };
+  options?: O,
+): FieldSelection<DtypeOf<O>> {
+  const { dtype = "f32", ...rest }: FieldOptions = options ?? {};
+  return { kind: "fields", paths, dtype: dtype as DtypeOf<O>, options: rest };
 }
 
 /** A time: of an input as an i64 tensor of nanoseconds; of an output, the time of publication. */
 export const stamp = (path = "header.stamp"): StampSelection => ({ kind: "stamp", path });
 
 /** How many elements a sequence of a message has, as a scalar. */
-export const count = <D extends Dtype = "i32">(path: string, dtype?: D): CountSelection<D> => ({
-  kind: "count",
-  path,
-  dtype: dtype ?? ("i32" as D),
-});
+export function count(path: string): CountSelection<"i32">;
+export function count<D extends Dtype>(path: string, dtype: D): CountSelection<D>;
+export function count(path: string, dtype: Dtype = "i32"): CountSelection {
+  return { kind: "count", path, dtype };
+}
 
 /** A value that a field of an output message always has. */
 export const constant = (value: ConstantValue): ConstantSelection => ({ kind: "constant", value });
