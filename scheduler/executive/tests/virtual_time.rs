@@ -297,3 +297,18 @@ fn a_keyframe_holds_all_states_at_one_tag() {
         ["keyframe fast5 @50 = 5", "keyframe slow2 @50 = 2", "keyframe fast10 @100 = 10", "keyframe slow3 @100 = 3"];
     assert_eq!(run.lines(&["keyframe"]), expected);
 }
+
+// Tables that no run could follow.
+
+#[test]
+fn tasks_that_release_each_other_in_a_circle_are_refused() {
+    let refused = table(&[], &[on("f", "g", 10), on("g", "f", 10)], 2).expect_err("nobody begins");
+    let expected = "error[schedule/table]: task \"f\" is released by tasks that release each other in a circle\n";
+    assert!(refused.starts_with(expected), "{refused}");
+}
+
+#[test]
+fn a_phase_before_the_run_is_refused() {
+    let refused = table(&[], &[every("f", 10).from(-1)], 2).expect_err("time begins at 0");
+    assert_eq!(refused, "error[schedule/table]: the phase of task \"f\" is before the run");
+}
