@@ -21,6 +21,8 @@ export interface Federates {
   readonly streams?: StreamHub | undefined;
   /** Messages of a log in the order of their times. */
   readonly feed?: AsyncIterator<FeedMessage> | undefined;
+  /** How long the run goes on after the last message of the feed; as long as it was asked to where absent. */
+  readonly followUpNs?: number | undefined;
 }
 
 /** Hooks of a run. */
@@ -47,7 +49,9 @@ export class Federation {
   readonly #restoreErrors: typeof config.onUnhandledError;
   #deliveries: FeedMessage[] = [];
   #peeked: FeedMessage | undefined;
+  readonly #followUpNs: number;
   #fed: number[] = [];
+  #lastFedNs = 0;
   #feedEnded = false;
   #worldNext: number;
   #nowNs = 0;
@@ -69,6 +73,7 @@ export class Federation {
     this.#streams = federates.streams?.active === true ? federates.streams : undefined;
     this.#feed = federates.feed;
     this.#feedEnded = federates.feed === undefined;
+    this.#followUpNs = federates.feed === undefined ? never : (federates.followUpNs ?? never);
     this.#worldNext = federates.world ? 0 : never;
     this.#io = {
       publish: (topic, message) => this.#publish(topic, this.#codecs.encode(topic, message)),
@@ -118,6 +123,11 @@ export class Federation {
   /** When the next federate wants to be granted time. */
   get nextNs(): number {
     return Math.min(this.#worldNext, this.#streams?.clock.nextNs ?? never, this.#deliveries[0]?.timeNs ?? never);
+  }
+
+  /** When the run ends because its feed has ended; never before that is known. */
+  get endNs(): number {
+    return this.#feedEnded ? this.#lastFedNs + this.#followUpNs : never;
   }
 
   /** Whether messages of outputs are waited for, so that time may not pass beyond them. */
@@ -199,6 +209,7 @@ export class Federation {
   #admit(message: FeedMessage): void {
     const { channel } = this.#codecs.input(message.topic);
     callNative(() => this.executive.admit(channel, message.timeNs, Buffer.from(message.bytes)));
+    this.#lastFedNs = message.timeNs;
     this.messagesFed++;
     if (this.#streams?.observes(message.topic)) this.#deliver(message);
   }

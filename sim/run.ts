@@ -26,8 +26,8 @@ function turns(): () => Promise<void> | undefined {
   };
 }
 
-/** Runs in virtual time, as fast as the machine can: time is granted up to the next thing that a federate waits for. */
-export async function runVirtual(federation: Federation, durationNs: number, hooks: RunHooks): Promise<number> {
+/** Runs in virtual time, as fast as the machine can: time is granted up to the next thing that a federate waits for. Returns when the run ended. */
+export async function runVirtual(federation: Federation, atMostNs: number, hooks: RunHooks): Promise<number> {
   const { executive } = federation;
   const turn = turns();
   let processed = -1;
@@ -42,7 +42,8 @@ export async function runVirtual(federation: Federation, durationNs: number, hoo
       await turn();
       if (hooks.signal?.aborted === true) break;
       federation.check();
-      const admittedUntil = await federation.fillAhead(processed, durationNs, messagesAhead);
+      const admittedUntil = await federation.fillAhead(processed, atMostNs, messagesAhead);
+      const durationNs = Math.min(atMostNs, federation.endNs);
       const target = Math.min(federation.nextNs, admittedUntil, durationNs, processed + 1 + longestStepNs);
       if (target - 1 > processed) {
         const until = target - 1;
@@ -59,7 +60,7 @@ export async function runVirtual(federation: Federation, durationNs: number, hoo
   } finally {
     federation.end();
   }
-  const end = Math.min(durationNs, processed + 1);
+  const end = Math.min(atMostNs, processed + 1);
   await drain(end);
   return end;
 }
@@ -67,7 +68,7 @@ export async function runVirtual(federation: Federation, durationNs: number, hoo
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Runs on the executive's real threads; federates are granted real time as it passes. Returns when the run ended. */
-export async function runLive(federation: Federation, durationNs: number, hooks: RunHooks): Promise<number> {
+export async function runLive(federation: Federation, atMostNs: number, hooks: RunHooks): Promise<number> {
   const { executive } = federation;
   let drained = 0;
   let end = 0;
@@ -78,6 +79,7 @@ export async function runLive(federation: Federation, durationNs: number, hooks:
       if (hooks.signal?.aborted === true) break;
       federation.check();
       const now = executive.now();
+      const durationNs = Math.min(atMostNs, federation.endNs);
       if (now >= durationNs) break;
       if (federation.observing || now >= drained + liveDrainNs) {
         drained = now;

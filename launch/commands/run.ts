@@ -101,7 +101,12 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
   const recording =
     options.record === undefined ? undefined : await RecordingWriter.open(options.record, description, artifacts);
   const world = feed ? undefined : loaded.createWorld?.();
-  const federation = new Federation(description, executive, { world, streams, feed: feed?.messages });
+  const federation = new Federation(description, executive, {
+    world,
+    streams,
+    feed: feed?.messages,
+    followUpNs: options.duration === undefined ? feed?.followUpNs : undefined,
+  });
   try {
     const hooks = {
       onEvents: async (events: readonly RunEvent[], time: number) => {
@@ -158,7 +163,7 @@ const progressLine = (timeNs: number, durationNs: number): string =>
   `${(timeNs / 1e9).toFixed(1)} s of ${(durationNs / 1e9).toFixed(1)} s`;
 
 /** What time a run goes on after the last message of a log: long enough for all that follows from it. */
-function followUpNs({ table, inputs }: ApplicationDescription): number {
+function settlingNs({ table, inputs }: ApplicationDescription): number {
   const latencies = inputs.map(({ channel }) => table.channels[channel]!.latencyNs ?? 0);
   return Math.max(0, ...latencies) + table.tasks.reduce((sum, task) => sum + intervalOf(task.trigger) + task.letNs, 1);
 }
@@ -173,8 +178,9 @@ async function openFeed(path: string, options: RunOptions, loaded: LoadedApplica
   const { description, streams } = loaded;
   const feed = await feedFrom(log, description, options.stamp ?? "log", (topic) => streams.feeds(topic));
   const rate = options.rate ?? 1;
-  const endNs = Math.ceil(feed.durationNs / rate) + followUpNs(description);
-  return { endNs, messages: rate === 1 ? feed.messages : atRate(feed.messages, rate) };
+  const followUpNs = settlingNs(description);
+  const endNs = Math.ceil(feed.durationNs / rate) + followUpNs;
+  return { endNs, followUpNs, messages: rate === 1 ? feed.messages : atRate(feed.messages, rate) };
 }
 
 async function* atRate(messages: AsyncIterator<FeedMessage>, rate: number): AsyncGenerator<FeedMessage> {

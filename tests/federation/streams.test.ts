@@ -184,6 +184,36 @@ describe("a pipeline in virtual time", () => {
   });
 });
 
+describe("a message that is none", () => {
+  it("is counted for its observers and rejected for the tasks, and the run goes on and replays", async () => {
+    const seen: unknown[] = [];
+    const good = Buffer.from([0, 1, 0, 0, 0, 0, 0x40, 0x40]);
+    async function* messages() {
+      for (const [at, bytes] of [good, good.subarray(0, 6), good].entries())
+        yield { topic: "/in", timeNs: at * 10 * ms, bytes };
+    }
+    const declared = application("fed", (app) => {
+      const input = app.input("/in", number);
+      const task = app.task("double", doubler, {
+        inputs: { value: input },
+        on: input,
+        minInterval: "5ms",
+        budget: "100us",
+        deadline: "2ms",
+      });
+      app.output("/out", "std_msgs/msg/Float32", task.outputs);
+      app.on("/in").subscribe((message) => seen.push(message));
+    });
+    const record = join(folder, "rejected.mcap");
+    const { events } = await run(declared, 40 * ms, { record, feed: messages() });
+    expect(seen).toEqual([{ data: 3 }, { data: 3 }]);
+    expect(declared.declarations.streams.drops()).toEqual({ "/in: not a whole message": 1 });
+    expect(events.filter((event) => event.kind === "rejected")).toMatchObject([{ sequence: 2, time: 10 * ms }]);
+    expect(events.filter((event) => event.kind === "output")).toHaveLength(2);
+    expect(replay(await readRecording(record))).toMatchObject({ bitExact: true });
+  });
+});
+
 describe("verification", () => {
   it("takes what a pipeline fed from the log and never runs the pipeline again", async () => {
     let runs = 0;
