@@ -49,7 +49,7 @@ function usedDependencies(folder) {
     [...text.matchAll(/^(?:import|export|\}).* from "((?:@[^/"]+\/)?[^./"][^/"]*)/gm)].map(([, each]) => each),
   );
   const known = Object.keys(manifest.dependencies);
-  const unlisted = imports.find((each) => !isBuiltin(each) && !known.includes(each));
+  const unlisted = imports.find((each) => !isBuiltin(each) && each !== name && !known.includes(each));
   if (unlisted !== undefined) throw new Error(`${unlisted} is imported, and is no dependency in package.json`);
   const named = (each) => texts.some((text) => new RegExp(`["'\`]${each}["'\`/]`).test(text));
   return Object.fromEntries(Object.entries(manifest.dependencies).filter(([each]) => named(each)));

@@ -60,20 +60,22 @@ const textOf = (name: string, file: string): string => readFileSync(join(unpacke
 /** A module without its ending, so that a `.js` and its `.d.ts` are one. */
 const stem = (file: string): string => file.replace(/(\.d\.ts|\.ts|\.m?js)$/, "");
 
-/** The modules of the main package that the modules given lead to, through relative imports and URLs. */
+/** The modules of the main package that the modules given lead to: by relative imports and URLs, or by a folder read by name. */
 function reached(entries: readonly string[]): Set<string> {
-  const files = filesOf("isochron").filter((file) => /(\.d\.ts|\.m?js)$/.test(file));
+  const texts = new Map<string, string[]>();
+  for (const file of filesOf("isochron").filter((each) => /(\.d\.ts|\.m?js)$/.test(each)))
+    texts.set(stem(file), [...(texts.get(stem(file)) ?? []), textOf("isochron", file)]);
   const found = new Set<string>();
   const follow = (module: string): void => {
     if (found.has(module)) return;
     found.add(module);
-    for (const file of files.filter((each) => stem(each) === module))
-      for (const [, to = ""] of textOf("isochron", file).matchAll(/"(\.{1,2}\/[^"]+\.(?:m?js|ts))"/g))
-        follow(stem(normalize(join(dirname(file), to))));
-    // A folder whose modules are read by name, as the page's are.
-    for (const file of files.filter((each) => stem(each) === module))
-      for (const [, to = ""] of textOf("isochron", file).matchAll(/`([\w-]+)\/\$\{\w+\}\.(?:js|ts)`/g))
-        for (const each of files) if (dirname(each) === join(dirname(file), to)) follow(stem(each));
+    const folder = dirname(module);
+    for (const text of texts.get(module) ?? []) {
+      for (const [, to = ""] of text.matchAll(/"(\.{1,2}\/[^"]+\.(?:m?js|ts))"/g))
+        follow(stem(normalize(join(folder, to))));
+      for (const [, to = ""] of text.matchAll(/`([\w-]+)\/\$\{\w+\}\.(?:js|ts)`/g))
+        for (const each of texts.keys()) if (dirname(each) === join(folder, to)) follow(each);
+    }
   };
   for (const entry of entries) follow(stem(normalize(entry)));
   return found;
@@ -136,8 +138,9 @@ describe("the tarballs", () => {
         .filter((file) => /\.m?js$/.test(file))
         .map(stem),
     );
-    expect([...all].filter((module) => !reached(entries).has(module))).toEqual([]);
-    expect([...reached(entries)].filter((module) => !all.has(module))).toEqual([]);
+    const found = reached(entries);
+    expect([...all].filter((module) => !found.has(module))).toEqual([]);
+    expect([...found].filter((module) => !all.has(module))).toEqual([]);
   });
 
   it("name as dependencies what the code imports, no development dependency and no install script", () => {
@@ -148,7 +151,7 @@ describe("the tarballs", () => {
     const imported = code
       .flatMap((text) => [...text.matchAll(/(?:from|import\() ?"((?:@[^/"]+\/)?[^/".][^/"]*)/g)])
       .map(([, name = ""]) => name)
-      .filter((name) => !name.startsWith("node:"));
+      .filter((name) => !name.startsWith("node:") && name !== "isochron");
     const listed = Object.keys(dependencies);
     expect([...new Set(imported)].filter((name) => !listed.includes(name))).toEqual([]);
     // The page's modules resolve some by name.
