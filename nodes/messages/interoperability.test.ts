@@ -1,13 +1,24 @@
 // Messages between @foxglove/rosmsg2-serialization and the native codec: every common type, random values, both ways.
 import { MessageReader, MessageWriter } from "@foxglove/rosmsg2-serialization";
 import fc from "fast-check";
+import { PNG } from "pngjs";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { bytesOf, callNative, type Dtype, loadRuntime } from "../../kernels/index.ts";
 import { newArray, staticShape, type TypedArray } from "../../runtime/index.ts";
 import { layoutSlot } from "../../scheduler/index.ts";
 import { Definitions } from "./definitions.ts";
-import { field, fields, type InputSelection, image, message, outputPlan, type ResolvedMessage } from "./index.ts";
+import {
+  compressedImage,
+  field,
+  fields,
+  type InputSelection,
+  image,
+  message,
+  outputPlan,
+  type ResolvedMessage,
+  stamp,
+} from "./index.ts";
 import { type Layout, layoutOf } from "./layout.ts";
 
 const native = z
@@ -226,6 +237,28 @@ describe("the codec and @foxglove/rosmsg2-serialization", () => {
         },
       ),
       { numRuns: runs },
+    );
+  });
+
+  it("agree on compressed pictures, PNG as any encoder writes it, and name what is wrong with one", () => {
+    const picture = new PNG({ width: 3, height: 2, colorType: 2 });
+    picture.data.set(Array.from({ length: 24 }, (_, at) => (at % 4 === 3 ? 255 : at * 9)));
+    const data = PNG.sync.write(picture, { colorType: 2 });
+    const write = (bytes: Uint8Array) =>
+      new MessageWriter(common.closure("sensor_msgs/msg/CompressedImage")).writeMessage({
+        header: { stamp: { sec: 2, nanosec: 5 }, frame_id: "camera" },
+        format: "png",
+        data: bytes,
+      });
+    const frame = compressedImage("rgb8", [2, 3], { time: stamp() }).resolve();
+    const { data: pixels, time } = decode(frame, write(data));
+    expect(pixels).toEqual(Uint8Array.from(picture.data.filter((_, at) => at % 4 !== 3)));
+    expect(time).toEqual(BigInt64Array.of(2_000_000_005n));
+    expect(() => decode(frame, write(data.subarray(0, 40)))).toThrow(
+      expect.objectContaining({ code: expect.stringMatching(/^picture\//) }),
+    );
+    expect(() => decode(compressedImage("rgb8", [3, 2]).resolve(), write(data))).toThrow(
+      expect.objectContaining({ code: "picture/size", details: ["in sensor_msgs/msg/CompressedImage.data"] }),
     );
   });
 
