@@ -31,26 +31,36 @@ describe("the road's camera and lane finder", () => {
     ) as unknown as Program;
   });
 
-  /** What is found from `left` metres left of the lane's centre at `s`, heading `turned` radians left of the road. */
-  const look = (s: number, left: number, turned = 0, seed = 1) => {
+  /** The camera `left` metres left of the lane's centre at `s`, heading `turned` radians left of the road. */
+  const poseAt = (s: number, left: number, turned = 0) => {
     const { x, y, heading } = road.at(s);
-    const pose = { x: x - left * Math.sin(heading), y: y + left * Math.cos(heading), heading: heading + turned, s };
-    return findLane(finder, render(road, pose, Math.round(s), seed));
+    return { x: x - left * Math.sin(heading), y: y + left * Math.cos(heading), heading: heading + turned, s };
   };
+  const look = (s: number, left: number, turned = 0, seed = 1) =>
+    findLane(finder, render(road, poseAt(s, left, turned), Math.round(s), seed));
 
   it("find the lane's centre all along the road, from either side of it, and never take another for it", () => {
-    const errors: number[] = [];
+    const here: number[] = [];
+    const ahead: number[] = [];
     for (let s = 0; s < 550; s += 5) {
       for (const left of [-0.5, 0, 0.5]) {
-        const { offset, confidence } = look(s, left, 0, 1 + (s % 2));
-        errors.push(Math.abs(offset + left));
+        const { offset, heading, curvature, confidence } = look(s, left, 0, 1 + (s % 2));
         expect(confidence).toBeGreaterThan(0.3);
+        here.push(Math.abs(offset + left));
+        const [pose, point] = [poseAt(s, left), road.at(s + 7)];
+        const [dx, dy] = [point.x - pose.x, point.y - pose.y];
+        const z = dx * Math.cos(pose.heading) + dy * Math.sin(pose.heading);
+        const lateral = -dx * Math.sin(pose.heading) + dy * Math.cos(pose.heading);
+        ahead.push(Math.abs(offset + Math.tan(heading) * z + (curvature * z ** 2) / 2 - lateral));
       }
     }
-    errors.sort((a, b) => a - b);
-    expect(errors[errors.length >> 1]).toBeLessThan(0.15);
-    // Markings are seen from 4 m ahead on; in the tightest bends the lane is extrapolated back over a change of curvature.
-    expect(errors.at(-1)).toBeLessThan(road.halfLane * 0.6);
+    const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1]!;
+    // What the car aims for is 7 m ahead, where markings are seen.
+    expect(median(ahead)).toBeLessThan(0.03);
+    expect(Math.max(...ahead)).toBeLessThan(0.5);
+    // Markings are seen from 4 m on; in the tightest bends the lane is extrapolated back over a change of curvature.
+    expect(median(here)).toBeLessThan(0.15);
+    expect(Math.max(...here)).toBeLessThan(road.halfLane * 0.6);
   });
 
   it("find where the road points", () => {
