@@ -95,6 +95,12 @@ describe("isochron inspect", () => {
     });
   });
 
+  it("ends quietly where its reader has seen enough", async () => {
+    const { child, ended } = workplace.begin("inspect", "app.ts");
+    child.stdout!.destroy();
+    expect(await ended).toEqual({ code: 141, out: "", error: "" });
+  });
+
   it("shows a built application: schedule, codecs, programs", () => {
     const text = whole(shown.get("out/app.isoapp")!);
     expect(text).toContain(schedule);
