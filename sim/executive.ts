@@ -52,6 +52,8 @@ export interface Executive {
   stop(): number;
   /** Live: the threads that were started. */
   threads(): readonly ThreadInfo[];
+  /** Live: whether the memory that the threads use was locked, as the system answered. */
+  memoryLocked(): boolean;
   latestMessage(output: number, timeNs: number): ObservedMessage | null;
   drain(): Buffer;
   kernelCalls(): number;

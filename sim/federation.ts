@@ -58,8 +58,8 @@ export class Federation {
   #granted = false;
   #observedOutputs = 0;
   #failure: { readonly error: unknown } | undefined;
-  /** Whether a pipeline admitted something outside a grant, so that another run may differ. */
-  nondeterministic = false;
+  /** Messages that pipelines admitted outside of a grant: in virtual time another run may differ. */
+  outOfTurn = 0;
   /** Virtual time: the first instant that the executive has not processed. */
   earliestNs = 0;
   /** Messages of the log that were admitted. */
@@ -93,7 +93,7 @@ export class Federation {
     this.#streams.begin({
       decode: (topic, bytes) => this.#codecs.decode(topic, bytes),
       publish: (topic, message) => {
-        if (!this.#granted) this.nondeterministic = true;
+        if (!this.#granted) this.outOfTurn++;
         this.#publish(topic, this.#codecs.encode(topic, message));
       },
       observe: (topic, on) => this.#observe(topic, on),

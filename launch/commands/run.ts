@@ -122,11 +122,12 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
       hash: executive.hash(),
       mode: live ? "live" : "virtual",
       durationNs: endNs,
-      scheduling: live ? describeScheduling(threads) : "virtual time",
+      scheduling: live ? describeScheduling(threads, executive.memoryLocked()) : "virtual time",
       threads,
       machine: describeMachine(),
       world: world || feed ? { ...world?.summary(), ...loaded.facts() } : null,
       streamDrops: streams.drops(),
+      outOfTurn: live ? 0 : federation.outOfTurn,
       damage: 0,
       replayed: "not checked",
     };
@@ -189,10 +190,11 @@ async function* atRate(messages: AsyncIterator<FeedMessage>, rate: number): Asyn
 }
 
 /** The policy in force, in words: real-time only where every thread was granted it. */
-function describeScheduling(threads: readonly ThreadInfo[]): string {
+function describeScheduling(threads: readonly ThreadInfo[], memoryLocked: boolean): string {
   const policies = [...new Set(threads.map((thread) => thread.policy))].join(", ");
   const granted = threads.length > 0 && threads.every((thread) => thread.policy === "SCHED_FIFO");
-  return granted ? policies : `not real-time (${policies})`;
+  const memory = memoryLocked ? "memory locked" : "memory not locked";
+  return granted ? `${policies}, ${memory}` : `not real-time (${policies}, ${memory})`;
 }
 
 /** The command: runs, and prints the result. */

@@ -50,9 +50,10 @@ export interface Report extends RunFacts {
 /** Sums a run up. */
 export function reportOf(ledger: Ledger, facts: RunFacts, found: readonly Reaction[][] = reactions(ledger)): Report {
   const { name, table } = ledger.application;
-  const { mode, durationNs, scheduling, hash, threads, machine, world, streamDrops, damage, replayed } = facts;
+  const { mode, durationNs, scheduling, hash, threads, machine, world, streamDrops, outOfTurn, damage, replayed } =
+    facts;
   const body = {
-    ...{ mode, durationNs, scheduling, hash, threads, machine, world, streamDrops, damage, replayed },
+    ...{ mode, durationNs, scheduling, hash, threads, machine, world, streamDrops, outOfTurn, damage, replayed },
     clock: facts.mode === "live" ? ("real" as const) : ("logical" as const),
     tasks: table.tasks.map((row, id) => taskReport(row, ledger.tasks[id]!, channelName(ledger, row))),
     channels: consumerBalances(ledger),

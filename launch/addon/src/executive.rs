@@ -291,6 +291,12 @@ impl Executive {
             .collect()
     }
 
+    /// Live: whether the memory that the threads use was locked.
+    #[napi]
+    pub fn memory_locked(&self) -> bool {
+        matches!(&self.inner, Inner::Live(inner) if inner.memory_locked())
+    }
+
     /// The newest message of an output with a tag not after `time`; null before the first.
     #[napi]
     pub fn latest_message(&self, output: u32, time_ns: i64) -> napi::Result<Option<Observed>> {

@@ -153,6 +153,7 @@ export const facts: RunFacts = {
   machine: { cpu: "Test CPU", cores: 2, architecture: "x64", kernel: "6.1.0", node: "20.20.0" },
   world: { distance: 12.34567, leftRoad: false },
   streamDrops: {},
+  outOfTurn: 0,
   damage: 0,
   replayed: "not checked",
 };
