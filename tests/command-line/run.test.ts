@@ -209,8 +209,10 @@ describe("Ctrl-C", () => {
   );
 
   it("twice ends the process at once, and nothing half-written stays", async () => {
-    const { code, out } = await interrupt("twice.mcap", [], ["SIGINT", "SIGTERM"]);
-    expect([code, out]).toEqual([130, ""]);
+    // Stopped meanwhile, so that the second signal is there before the first is answered; either may be heard first.
+    const { code, out } = await interrupt("twice.mcap", [], ["SIGSTOP", "SIGINT", "SIGTERM", "SIGCONT"]);
+    expect([130, 143]).toContain(code);
+    expect(out).toBe("");
     expect(readdirSync(workplace.folder).filter((name) => name.startsWith("twice"))).toEqual([]);
   }, 120_000);
 });
