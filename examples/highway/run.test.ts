@@ -1,16 +1,15 @@
 // The whole example on the real drive: through decoding, perception and control, recorded, replayed, live and damaged.
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { isochron, root } from "../../tests/replay/command.ts";
+import { Workplace } from "../../tests/command-line/command.ts";
 import { rewrite } from "../../tests/replay/rewrite.ts";
 
-const log = join(root, "../shared/data/highway/highway.mcap");
-const folder = mkdtempSync(join(tmpdir(), "isochron-highway-"));
-const application = "examples/highway/app.ts";
+const log = fileURLToPath(new URL("../../../shared/data/highway/highway.mcap", import.meta.url));
+const application = fileURLToPath(new URL("app.ts", import.meta.url));
+const place = new Workplace();
 const camera = "/camera/image/compressed";
 
 const result = z.object({
@@ -23,7 +22,7 @@ const result = z.object({
 
 /** Runs the example; what it printed. */
 async function run(...options: string[]): Promise<z.infer<typeof result>> {
-  const { code, out, error } = await isochron("run", application, ...options, "--json");
+  const { code, out, error } = await place.isochron("run", application, ...options, "--json");
   expect({ code, error: error.replace(/^([\d.]+ s of [\d.]+ s|compiling .*)\n/gm, "") }).toEqual({
     code: 0,
     error: "",
@@ -32,7 +31,7 @@ async function run(...options: string[]): Promise<z.infer<typeof result>> {
 }
 
 async function verify(recording: string): Promise<unknown> {
-  const { out } = await isochron("replay", recording, "--verify", "--json");
+  const { out } = await place.isochron("replay", recording, "--verify", "--json");
   return JSON.parse(out);
 }
 
@@ -47,12 +46,12 @@ async function besideAHog<T>(body: () => Promise<T>): Promise<T> {
 }
 
 describe.skipIf(!existsSync(log))("the highway example on the real drive (needs ../shared)", () => {
-  const whole = join(folder, "highway.mcap");
+  const whole = place.path("highway.mcap");
   let first: z.infer<typeof result>;
   beforeAll(async () => {
     first = await run("--log", log, "--record", whole);
   }, 120_000);
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  afterAll(() => place.remove());
 
   it("takes every frame, finds the lane and steers", () => {
     expect(first).toMatchObject({ frames: 221, deadlineMisses: null });
@@ -66,7 +65,7 @@ describe.skipIf(!existsSync(log))("the highway example on the real drive (needs 
   });
 
   it("tells every frame's lane by topic echo", async () => {
-    const { out } = await isochron("topic", "echo", whole, "/perception/lane", "--json");
+    const { out } = await place.isochron("topic", "echo", whole, "/perception/lane", "--json");
     const line = z.object({ intercept: z.number(), slope: z.number() });
     const lanes = out
       .trim()
@@ -93,7 +92,7 @@ describe.skipIf(!existsSync(log))("the highway example on the real drive (needs 
   });
 
   it("counts frames that are damaged, and the run goes on and replays", async () => {
-    const damaged = join(folder, "damaged.mcap");
+    const damaged = place.path("damaged.mcap");
     await rewrite(log, damaged, {
       message: (topic, message) => {
         if (topic !== camera || message.sequence % 10 !== 3) return message;
@@ -104,19 +103,19 @@ describe.skipIf(!existsSync(log))("the highway example on the real drive (needs 
         return { ...message, data };
       },
     });
-    const recording = join(folder, "damaged-run.mcap");
+    const recording = place.path("damaged-run.mcap");
     const damagedRun = await run("--log", damaged, "--record", recording);
     expect(damagedRun.lanesFound).toBeGreaterThan(180);
     expect(damagedRun.lanesFound).toBeLessThan(first.lanesFound - 15);
     expect(await verify(recording)).toMatchObject({ bitExact: true, hash: damagedRun.hash });
 
-    const live = join(folder, "damaged-live.mcap");
+    const live = place.path("damaged-live.mcap");
     await run("--log", damaged, "--realtime", "--rate", "4", "--record", live);
     expect(await verify(live)).toMatchObject({ bitExact: true });
   }, 120_000);
 
   it("proves a live run beside a process that takes a core", async () => {
-    const live = join(folder, "live.mcap");
+    const live = place.path("live.mcap");
     const { frames } = await besideAHog(() => run("--log", log, "--realtime", "--rate", "2", "--record", live));
     expect(frames).toBe(221);
     expect(await verify(live)).toMatchObject({ bitExact: true });

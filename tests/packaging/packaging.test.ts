@@ -116,6 +116,7 @@ describe("the tarballs", () => {
       "LICENSE",
       "README.md",
       "launch/bin/isochron.mjs",
+      "launch/hook/register.mjs",
       "launch/hook/typescript.mjs",
       "package.json",
     ]);
