@@ -1,8 +1,8 @@
 // Loads what `isochron run` and `build` are given: a TypeScript or JavaScript application file, or a built `.isoapp`.
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { extname, join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { type ErrorParts, IsochronError, type TargetName } from "../kernels/index.ts";
 import type { MessageText, StreamHub } from "../nodes/index.ts";
 import type { World } from "../sim/index.ts";
@@ -112,12 +112,14 @@ const runningParts = ({ declarations }: Application) => ({
   facts: (): Facts => Object.assign({}, ...declarations.summaries.map((each) => each())) as Facts,
 });
 
-/** Imports bundled JavaScript through a file of its own, so that it resolves `isochron` as any module does. */
+/** Imports bundled JavaScript through a file of its own, to which this very package is installed as `isochron`. */
 async function importBundle(bundle: string, path: string, carried: readonly MessageText[]): Promise<Application> {
   const folder = mkdtempSync(join(tmpdir(), "isochron-"));
   try {
     const file = join(folder, "application.mjs");
     writeFileSync(file, bundle);
+    mkdirSync(join(folder, "node_modules"));
+    symlinkSync(fileURLToPath(new URL("..", import.meta.url)), join(folder, "node_modules/isochron"));
     return await importApplication(file, path, carried);
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -1,8 +1,6 @@
 // Reads a recording back: the application, its programs, and every event.
 import { open } from "node:fs/promises";
-import { McapIndexedReader } from "@mcap/core";
-import { FileHandleReadable } from "@mcap/nodejs";
-import { loadDecompressHandlers } from "@mcap/support";
+import type { McapIndexedReader } from "@mcap/core";
 import { z } from "zod";
 import { fileError, IsochronError } from "../kernels/index.ts";
 import { hashOf } from "../runtime/index.ts";
@@ -17,6 +15,7 @@ import {
   recordDamage,
 } from "./damage.ts";
 import type { RunEvent } from "./events.ts";
+import { openIndexed } from "./logs/index.ts";
 import { decodeRecord } from "./record-message.ts";
 import {
   applicationAttachment,
@@ -114,10 +113,7 @@ export async function readRecording(path: string): Promise<Recording> {
     if (bytesRead < magic.length && start.subarray(0, bytesRead).equals(magic.subarray(0, bytesRead)))
       throw new Error(`it has ${bytesRead} bytes`);
     if (!start.equals(magic)) throw foreign(path, "it does not begin as an MCAP file does");
-    const reader = await McapIndexedReader.Initialize({
-      readable: new FileHandleReadable(file),
-      decompressHandlers: await loadDecompressHandlers(),
-    });
+    const reader = await openIndexed(file);
     try {
       return await readAll(path, reader, true);
     } catch (cause) {

@@ -58,7 +58,13 @@ function usedDependencies(folder) {
 /** `isochron`: compiled JavaScript with its types, and the command. */
 function fillMain(folder) {
   run(join(root, "node_modules/.bin/tsc"), ["-p", "tsconfig.build.json", "--outDir", folder]);
-  for (const file of ["launch/bin/isochron.mjs", "launch/hook/typescript.mjs", "README.md", "CHANGELOG.md"])
+  for (const file of [
+    "launch/bin/isochron.mjs",
+    "launch/hook/register.mjs",
+    "launch/hook/typescript.mjs",
+    "README.md",
+    "CHANGELOG.md",
+  ])
     copyInto(folder, file);
   const exports = Object.fromEntries(
     Object.entries(manifest.exports).map(([key, path]) =>

@@ -2,6 +2,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import { McapStreamReader, type McapTypes } from "@mcap/core";
+import { loadDecompressors } from "./decompress.ts";
 import { magic } from "./kinds.ts";
 
 /** What the walk yields: in the order in which it was written. */
@@ -117,11 +118,9 @@ const message = (error: unknown): string => (error instanceof Error ? error.mess
  *
  * Memory: the largest record, a chunk with what it inflates to.
  */
-export async function* scan(
-  file: FileHandle,
-  decompressHandlers: McapTypes.DecompressHandlers,
-): AsyncGenerator<ScannedRecord, Cut | undefined> {
+export async function* scan(file: FileHandle): AsyncGenerator<ScannedRecord, Cut | undefined> {
   const window = new Window(file, (await file.stat()).size);
+  const decompressHandlers: McapTypes.DecompressHandlers = {};
   const reader = new McapStreamReader({ decompressHandlers, noMagicPrefix: true });
   let at = magic.length;
   let inChunk = false;
@@ -185,6 +184,9 @@ export async function* scan(
           if (code === opcode.chunk) {
             const size = length < 24 ? 0n : view(await window.bytes(at + headBytes + 16, 8)).getBigUint64(0, true);
             if (size > mostChunkBytes) throw new Error(`a chunk says that it inflates to ${size} bytes`);
+            const isCompressed =
+              length >= 32 && view(await window.bytes(at + headBytes + 28, 4)).getUint32(0, true) > 0;
+            if (isCompressed) Object.assign(decompressHandlers, await loadDecompressors());
           }
           reader.append(await window.bytes(at, headBytes + length));
           for (let record = reader.nextRecord(); record; record = reader.nextRecord()) {
