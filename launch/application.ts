@@ -1,12 +1,29 @@
 // The application description: inputs, tasks, outputs and chains, typed end to end.
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Observable } from "rxjs";
+import type { z } from "zod";
 import { bytesOf, type Dtype, IsochronError } from "../kernels/index.ts";
-import { type InputMessage, outputPlan } from "../nodes/index.ts";
+import {
+  Definitions,
+  type DropCounter,
+  type InputMessage,
+  type LogicalClock,
+  type MessageFileOptions,
+  type MessageText,
+  type OutputMapping,
+  outputPlan,
+  type ResolvedMessage,
+  readMessageFiles,
+  StreamHub,
+} from "../nodes/index.ts";
 import { type Graph, type Signature, showTensorType, staticShape, type TensorType } from "../runtime/index.ts";
 import {
   type Analysis,
   analyse,
   type Chain,
   type Duration,
+  formatDuration,
   intervalOf,
   layoutSlot,
   parseDuration,
@@ -14,6 +31,7 @@ import {
   scheduleTable,
 } from "../scheduler/index.ts";
 import type { World } from "../sim/index.ts";
+import { callerPlace } from "./user-place.ts";
 
 /** One tensor of a channel, as tasks read it. */
 export interface Port<T extends TensorType = TensorType> {
@@ -85,14 +103,6 @@ interface DeclaredTask {
   readonly place: string | undefined;
 }
 
-/** The place of the caller in the user's own file. */
-function callerPlace(): string | undefined {
-  const here = new URL(".", import.meta.url);
-  const frames = new Error().stack?.split("\n").slice(1) ?? [];
-  const frame = frames.find((line) => !line.includes(here.href) && !line.includes(here.pathname));
-  return /\(?((?:file:\/\/)?\/[^\s()]+:\d+:\d+)\)?$/.exec(frame ?? "")?.[1]?.replace("file://", "");
-}
-
 const fail = (code: string, message: string, place: string | undefined, help?: string): never => {
   throw new IsochronError(`application/${code}`, message, {
     ...(place === undefined ? {} : { place }),
@@ -100,15 +110,26 @@ const fail = (code: string, message: string, place: string | undefined, help?: s
   });
 };
 
-const portOf = (source: SinglePort<TensorType>): Port => {
+/** Errors within `body` are about the declaration at `place`. */
+function at<T>(place: string | undefined, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    if (!(error instanceof IsochronError) || error.place !== undefined || place === undefined) throw error;
+    const { code, message, details, help, cause } = error;
+    throw new IsochronError(code, message, { details, place, cause, ...(help === undefined ? {} : { help }) });
+  }
+}
+
+const portOf = (source: SinglePort<TensorType>, reader: string, place: string | undefined): Port => {
   if (source.kind === "port") return source;
   const ports = Object.values(source.ports);
   if (ports.length === 1) return ports[0]!;
   return fail(
     "ports",
-    `input "${source.channel.name}" has the tensors ${Object.keys(source.ports).join(", ")}`,
-    undefined,
-    "name one: input.ports.NAME",
+    `${reader}: "${source.channel.name}" has the tensors ${Object.keys(source.ports).join(", ")}`,
+    place,
+    "name one of them: input.ports.NAME",
   );
 };
 
@@ -117,15 +138,34 @@ const portsOf = <S extends Signature>(channel: Channel, fields: S): Ports<S> =>
     Object.entries(fields).map(([field, type]) => [field, { kind: "port", channel, field, type }]),
   ) as unknown as Ports<S>;
 
+/** How an input topic's messages are taken. */
+export interface InputOptions {
+  /**
+   * From a message's arrival to its tensors, where decoding takes long (pictures): it runs on a thread of its own.
+   *
+   * In virtual time the tensors stand exactly so long after the arrival; live, when they are decoded, which is logged.
+   */
+  readonly latency?: Duration;
+}
+
+/** What a run came to, by name. */
+export type Facts = ReturnType<World["summary"]>;
+
 /** Collects an application's declarations. */
 export class ApplicationBuilder {
-  readonly inputs: { readonly topic: string; readonly message: InputMessage; readonly channel: Channel }[] = [];
+  readonly inputs: {
+    readonly topic: string;
+    readonly message: ResolvedMessage;
+    readonly channel: Channel;
+    readonly latencyNs: number;
+  }[] = [];
   readonly tasks: DeclaredTask[] = [];
   readonly outputs: {
     readonly topic: string;
     readonly type: string;
     readonly channel: Channel;
-    readonly ports: readonly Port[];
+    readonly ports: Readonly<Record<string, Port>>;
+    readonly mapping: OutputMapping;
     readonly place: string | undefined;
   }[] = [];
   readonly chains: {
@@ -135,13 +175,37 @@ export class ApplicationBuilder {
     readonly place: string | undefined;
   }[] = [];
   worldFactory: (() => World) | undefined;
+  /** Where pipelines and runs meet. */
+  readonly streams = new StreamHub();
+  readonly summaries: (() => Facts)[] = [];
+  /** The message types that the application knows. */
+  definitions: Definitions;
+  readonly #carried: readonly MessageText[] | undefined;
+
+  /** `carried` are the definitions that a built application brings, where its `.msg` files are not. */
+  constructor(carried?: readonly MessageText[]) {
+    this.#carried = carried;
+    this.definitions = Definitions.common.with(carried ?? []);
+  }
+
+  /** Message types of the application's own: a `.msg` file, or a folder with them below it, relative to the calling file. */
+  messages(path: string | URL, options: MessageFileOptions = {}): void {
+    if (this.#carried) return;
+    const place = callerPlace();
+    const base = place === undefined ? process.cwd() : dirname(place.replace(/:\d+:\d+$/, ""));
+    const full = typeof path === "string" ? resolve(base, path) : fileURLToPath(path);
+    at(place, () => {
+      this.definitions = this.definitions.with(readMessageFiles(full, options));
+    });
+  }
 
   /** An input topic. */
-  input<F extends Signature>(topic: string, message: InputMessage<F>): Input<F> {
-    const channel: Channel = { name: topic, fields: message.fields, origin: "input" };
+  input<F extends Signature>(topic: string, message: InputMessage<F>, options: InputOptions = {}): Input<F> {
+    const resolved = at(callerPlace(), () => message.resolve(this.definitions));
+    const channel: Channel = { name: topic, fields: resolved.fields, origin: "input" };
     this.#unique(topic);
-    this.inputs.push({ topic, message, channel });
-    return { kind: "input", channel, ports: portsOf(channel, message.fields) };
+    this.inputs.push({ topic, message: resolved, channel, latencyNs: parseDuration(options.latency ?? 0) });
+    return { kind: "input", channel, ports: portsOf(channel, resolved.fields) };
   }
 
   /** A task that runs a graph; its inputs and outputs are typed by the graph. */
@@ -160,16 +224,21 @@ export class ApplicationBuilder {
     return task;
   }
 
-  /** An output topic that shows a task's outputs as a message. */
-  output(topic: string, type: string, ports: Ports<Signature>): void {
+  /** An output topic that shows a task's outputs as a message; see `OutputMapping` for what fills which field. */
+  output<S extends Signature>(
+    topic: string,
+    type: string,
+    ports: Ports<S>,
+    mapping: OutputMapping<keyof S & string> = {},
+  ): void {
     const place = callerPlace();
     this.#unique(topic);
-    const all = Object.values(ports);
+    const all: readonly Port[] = Object.values(ports);
     const channel = all[0]?.channel;
     if (!channel || all.some((port) => port.channel !== channel)) {
       fail("output", `output "${topic}" must show outputs of one task`, place, "pass task.outputs, or some of them");
     }
-    this.outputs.push({ topic, type, channel: channel!, ports: all, place });
+    this.outputs.push({ topic, type, channel: channel!, ports, mapping, place });
   }
 
   /** An end-to-end latency budget along a path. */
@@ -180,6 +249,38 @@ export class ApplicationBuilder {
   /** The world that the application drives in simulation. */
   world(factory: () => World): void {
     this.worldFactory = factory;
+  }
+
+  /** Logical time for pipelines: pass it to RxJS operators that take a scheduler. */
+  get clock(): LogicalClock {
+    return this.streams.clock;
+  }
+
+  /** Every message of an input or output topic during a run, in the order of their tags. */
+  on<T = unknown>(topic: string): Observable<T> {
+    return this.streams.on<T>(topic);
+  }
+
+  /** An input that a pipeline feeds: what it emits is admitted, and logged, like any message. */
+  source<F extends Signature>(
+    messages: Observable<object>,
+    message: InputMessage<F>,
+    options: InputOptions & { readonly topic?: string } = {},
+  ): Input<F> {
+    const topic = options.topic ?? `/stream/${this.inputs.length}`;
+    const input = this.input(topic, message, options);
+    this.streams.source(topic, messages);
+    return input;
+  }
+
+  /** A counter of what a pipeline drops; the report shows it. */
+  counter(name: string): DropCounter {
+    return this.streams.counter(name);
+  }
+
+  /** What a run came to, asked for at its end: printed, and put into the report. */
+  summary(facts: () => Facts): void {
+    this.summaries.push(facts);
   }
 
   #unique(name: string): void {
@@ -202,14 +303,35 @@ export class ApplicationBuilder {
 export interface Application {
   readonly kind: "application";
   readonly name: string;
+  /** Throws `message/files` where the application's .msg files are not. */
   readonly declarations: ApplicationBuilder;
+  /** The same application with the message definitions that a built one carries, instead of its `.msg` files. */
+  carrying(messages: readonly MessageText[]): Application;
 }
 
 /** Declares an application. */
 export function application(name: string, define: (app: ApplicationBuilder) => void): Application {
-  const declarations = new ApplicationBuilder();
-  define(declarations);
-  return { kind: "application", name, declarations };
+  const declare = (carried?: readonly MessageText[]): Application => {
+    const builder = new ApplicationBuilder(carried);
+    let missing: IsochronError | undefined;
+    try {
+      define(builder);
+    } catch (error) {
+      // Where a built application runs there are no .msg files: `carrying` brings what they said.
+      if (!(error instanceof IsochronError) || error.code !== "message/files") throw error;
+      missing = error;
+    }
+    return {
+      kind: "application",
+      name,
+      get declarations() {
+        if (missing) throw missing;
+        return builder;
+      },
+      carrying: declare,
+    };
+  };
+  return declare();
 }
 
 /** An application with every time resolved and analysed, before its graphs are compiled. */
@@ -221,7 +343,7 @@ export interface LaidOut {
     readonly topic: string;
     readonly type: string;
     readonly channel: number;
-    readonly plan: InputMessage["plan"];
+    readonly plan: ResolvedMessage["plan"];
   }[];
   readonly outputs: readonly {
     readonly topic: string;
@@ -229,6 +351,8 @@ export interface LaidOut {
     readonly channel: number;
     readonly plan: ReturnType<typeof outputPlan>;
   }[];
+  /** Definitions that the messages need besides the common ones. */
+  readonly messages: readonly MessageText[];
   /** One per program index. */
   readonly graphs: readonly Graph[];
 }
@@ -238,6 +362,18 @@ const fieldsOf = (channel: Channel): { name: string; dtype: Dtype; shape: number
     const sizes = staticShape(shape);
     return { name, dtype, shape: sizes, bytes: sizes.reduce((a, b) => a * b, bytesOf(dtype)) };
   });
+
+/** A number of a declaration that no schedule can hold, such as a priority of 100. */
+function outOfRange(application: string, error: z.ZodError, tasks: readonly DeclaredTask[]): IsochronError {
+  const { path, message } = error.issues[0]!;
+  const declared = path[0] === "tasks" ? tasks[Number(path[1])] : undefined;
+  const about = declared ? `task "${declared.task.name}"` : `application "${application}"`;
+  const option = path.slice(declared ? 2 : 0).join(".");
+  return new IsochronError("application/range", `${about}, ${option}: ${message}`, {
+    help: "budgets, deadlines and periods are above 0, priorities 1 to 98, cores from 0; every name has a letter",
+    ...(declared?.place === undefined ? {} : { place: declared.place }),
+  });
+}
 
 /** Samples that must stay readable: as many as can be published while the slowest reader has not started, and one more. */
 function depthOf(interval: number | undefined, readers: readonly { readonly letNs: number }[]): number {
@@ -250,7 +386,16 @@ export function layOut({ name, declarations }: Application): LaidOut {
   const { inputs, tasks, outputs, chains } = declarations;
   if (tasks.length === 0) fail("empty", `application "${name}" has no task`, undefined, "declare one with app.task()");
   const channels = [...inputs.map((each) => each.channel), ...tasks.map((each) => each.task.channel)];
-  const channelId = (channel: Channel): number => channels.indexOf(channel);
+  const channelId = (channel: Channel, what: string, place: string | undefined): number => {
+    const id = channels.indexOf(channel);
+    if (id >= 0) return id;
+    return fail(
+      "foreign",
+      `${what} uses "${channel.name}" of another application`,
+      place,
+      "use what this application declared",
+    );
+  };
   const graphs = [...new Set(tasks.map((each) => each.graph))];
 
   const rows = tasks.map(({ task, graph, options, place }) => {
@@ -263,7 +408,7 @@ export function layOut({ name, declarations }: Application): LaidOut {
           place,
           `add inputs: { ${input}: … }`,
         );
-      const port = portOf(given);
+      const port = portOf(given, `task "${task.name}": input "${input}"`, place);
       if (
         port.type.dtype !== value.type.dtype ||
         String(staticShape(port.type.shape)) !== String(staticShape(value.type.shape))
@@ -272,28 +417,33 @@ export function layOut({ name, declarations }: Application): LaidOut {
           "wiring",
           `task "${task.name}": input "${input}" is ${showTensorType(value.type)}, but "${port.channel.name}.${port.field}" is ${showTensorType(port.type)}`,
           place,
+          `connect a tensor of that type, or trace "${graph.name}" with ${showTensorType(port.type)}`,
         );
       }
-      return { channel: channelId(port.channel), field: Object.keys(port.channel.fields).indexOf(port.field) };
+      const channel = channelId(port.channel, `task "${task.name}"`, place);
+      return { channel, field: Object.keys(port.channel.fields).indexOf(port.field) };
     });
-    const deadlineNs = parseDuration(options.deadline);
-    const trigger =
-      "period" in options
-        ? {
-            kind: "periodic" as const,
-            periodNs: parseDuration(options.period),
-            phaseNs: parseDuration(options.phase ?? 0),
-          }
-        : {
-            kind: "arrival" as const,
-            channel: channelId(options.on.channel),
-            minIntervalNs: parseDuration(options.minInterval),
-            early: options.early ?? ("drop" as const),
-          };
+    const { budgetNs, deadlineNs, trigger } = at(place, () => ({
+      budgetNs: parseDuration(options.budget),
+      deadlineNs: parseDuration(options.deadline),
+      trigger:
+        "period" in options
+          ? {
+              kind: "periodic" as const,
+              periodNs: parseDuration(options.period),
+              phaseNs: parseDuration(options.phase ?? 0),
+            }
+          : {
+              kind: "arrival" as const,
+              channel: channelId(options.on.channel, `task "${task.name}"`, place),
+              minIntervalNs: parseDuration(options.minInterval),
+              early: options.early ?? ("drop" as const),
+            },
+    }));
     if (deadlineNs > intervalOf(trigger)) {
       fail(
         "deadline",
-        `task "${task.name}": its deadline is longer than the time between releases`,
+        `task "${task.name}": its deadline, ${formatDuration(deadlineNs)}, is longer than the ${formatDuration(intervalOf(trigger))} between releases`,
         place,
         "shorten the deadline or lengthen the period",
       );
@@ -302,18 +452,18 @@ export function layOut({ name, declarations }: Application): LaidOut {
       name: task.name,
       program: graphs.indexOf(graph),
       trigger,
-      budgetNs: parseDuration(options.budget),
+      budgetNs,
       deadlineNs,
       letNs: deadlineNs,
       priority: options.priority ?? 50,
       core: options.core ?? 0,
       onOverrun: options.onOverrun ?? ("hold" as const),
       inputs: wired,
-      output: channelId(task.channel),
+      output: channels.indexOf(task.channel),
     };
   });
 
-  const table = scheduleTable.parse({
+  const laid = scheduleTable.safeParse({
     version: 1,
     name,
     channels: channels.map((channel, id) => {
@@ -326,21 +476,19 @@ export function layOut({ name, declarations }: Application): LaidOut {
       return {
         name: channel.name,
         source: producer < 0 ? { kind: "external" } : { kind: "task", task: producer },
+        ...(inputs[id]?.latencyNs ? { latencyNs: inputs[id].latencyNs } : {}),
         depth: depthOf(interval && intervalOf(interval.trigger), readers),
         ...layoutSlot(fieldsOf(channel)),
       };
     }),
     tasks: rows,
   });
+  if (!laid.success) throw outOfRange(name, laid.error, tasks);
+  const table = laid.data;
   const laidChains = chains.map(({ name: chainName, path, budgetNs, place }): Chain => {
-    const [from, ...rest] = path;
-    return {
-      name: chainName,
-      from: channelId(from!.channel),
-      tasks: rest.map((each) => rows.findIndex((row) => row.output === channelId(each.channel))),
-      budgetNs,
-      place,
-    };
+    const [from, ...rest] = path.map((each) => channelId(each.channel, `chain "${chainName}"`, place));
+    const passed = rest.map((channel) => rows.findIndex((row) => row.output === channel));
+    return { name: chainName, from: from!, tasks: passed, budgetNs, place };
   });
   return {
     table,
@@ -353,14 +501,23 @@ export function layOut({ name, declarations }: Application): LaidOut {
     inputs: inputs.map(({ topic, message, channel }) => ({
       topic,
       type: message.type,
-      channel: channelId(channel),
+      channel: channels.indexOf(channel),
       plan: message.plan,
     })),
-    outputs: outputs.map(({ topic, type, channel, ports }) => {
-      const row = table.channels[channelId(channel)]!;
-      const shown = row.fields.filter((field) => ports.some((port) => port.field === field.name));
-      return { topic, type, channel: channelId(channel), plan: outputPlan(type, row.slotBytes, shown) };
+    outputs: outputs.map(({ topic, type, channel, ports, mapping, place }) => {
+      const id = channelId(channel, `output "${topic}"`, place);
+      const row = table.channels[id]!;
+      const shown = Object.entries(ports).map(([name, port]) => ({
+        ...row.fields.find((field) => field.name === port.field)!,
+        name,
+      }));
+      const plan = at(place, () => outputPlan(type, row.slotBytes, shown, mapping, declarations.definitions));
+      return { topic, type, channel: id, plan };
     }),
+    messages: declarations.definitions.textsOf([
+      ...inputs.map((each) => each.message.type),
+      ...outputs.map((each) => each.type),
+    ]),
     graphs,
   };
 }

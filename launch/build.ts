@@ -1,8 +1,8 @@
 // Builds an application: its graphs compiled, its description fixed; and writes and reads it as one file, `.isoapp`.
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { IsochronError, type TargetName } from "../kernels/index.ts";
-import { compile, hashOf, openArtifact, readArchive, writeArchive } from "../runtime/index.ts";
+import { fileError, IsochronError, type TargetName } from "../kernels/index.ts";
+import { changedEntries, compile, hashOf, openArtifact, readArchive, writeArchive } from "../runtime/index.ts";
 import { type ApplicationDescription, applicationDescription } from "../sim/index.ts";
 import { type Application, layOut } from "./application.ts";
 
@@ -27,7 +27,7 @@ export async function buildApplication(
   application: Application,
   options: BuildOptions = {},
 ): Promise<BuiltApplication> {
-  const { table, chains, inputs, outputs, graphs } = layOut(application);
+  const { table, chains, inputs, outputs, messages, graphs } = layOut(application);
   const artifacts: Uint8Array[] = [];
   const programs: ApplicationDescription["programs"] = [];
   const { onProgram, ...compileOptions } = options;
@@ -45,6 +45,7 @@ export async function buildApplication(
     inputs,
     outputs,
     chains: chains.map(({ place: _, ...chain }) => chain),
+    messages,
     programs,
   });
   return { description, artifacts };
@@ -62,7 +63,16 @@ export const packApplication = ({ description, artifacts }: BuiltApplication, bu
     ...description.programs.map(({ name }, at) => [artifactFile(name), artifacts[at]!] as const),
   ]);
 
-/** Reads an `.isoapp`. Throws `application/file` for anything else, and for a program that is not the one it was built with. */
+/** The value of some JSON, or undefined where it is none. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Reads an `.isoapp`. Throws `file/read`, or `application/file` for anything else and for one that was changed. */
 export function readApplication(path: string): BuiltApplication & { readonly bundle: string } {
   const fail = (why: string, cause?: unknown): never => {
     throw new IsochronError("application/file", `${path} is not a built application: ${why}`, {
@@ -70,14 +80,23 @@ export function readApplication(path: string): BuiltApplication & { readonly bun
       ...(cause === undefined ? {} : { cause }),
     });
   };
-  let files: Readonly<Record<string, Uint8Array>>;
+  let bytes: Uint8Array;
   try {
-    files = readArchive(readFileSync(path));
+    bytes = readFileSync(path);
+  } catch (cause) {
+    throw fileError("read", path, cause);
+  }
+  let files: Readonly<Record<string, Uint8Array>>;
+  let changed: string | undefined;
+  try {
+    files = readArchive(bytes);
+    [changed] = changedEntries(bytes);
   } catch (cause) {
     return fail(cause instanceof Error ? cause.message : String(cause), cause);
   }
+  if (changed !== undefined) return fail(`${changed} in it is not what was written`);
   const text = (name: string): string => new TextDecoder().decode(files[name] ?? fail(`it has no ${name}`));
-  const parsed = applicationDescription.safeParse(JSON.parse(text(descriptionFile)));
+  const parsed = applicationDescription.safeParse(parseJson(text(descriptionFile)));
   if (!parsed.success) return fail(`${descriptionFile}: ${z.prettifyError(parsed.error)}`);
   const artifacts = parsed.data.programs.map(({ name, blake3 }) => {
     const bytes = files[artifactFile(name)] ?? fail(`it has no ${artifactFile(name)}`);

@@ -1,24 +1,45 @@
 // The command line: `isochron run | replay | report | build | inspect | topic`.
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { IsochronError, type TargetName, targetNames } from "../kernels/index.ts";
-import { type BuildCommandOptions, buildCommand } from "./commands/build.ts";
-import { type InspectOptions, inspectCommand } from "./commands/inspect.ts";
-import { type ReplayCommandOptions, replayCommand } from "./commands/replay.ts";
-import { type ReportCommandOptions, reportCommand } from "./commands/report.ts";
-import { type RunOptions, runCommand } from "./commands/run.ts";
-import {
-  type TopicEchoOptions,
-  type TopicHzOptions,
-  type TopicListOptions,
-  topicEchoCommand,
-  topicHzCommand,
-  topicListCommand,
-} from "./commands/topic.ts";
+import type { TargetName } from "../kernels/index.ts";
+import type { BuildCommandOptions } from "./commands/build.ts";
+import type { InspectOptions } from "./commands/inspect.ts";
+import type { MessagesOptions } from "./commands/messages.ts";
+import type { ReplayCommandOptions } from "./commands/replay.ts";
+import type { ReportCommandOptions } from "./commands/report.ts";
+import type { RunOptions } from "./commands/run.ts";
+import type { TopicEchoOptions, TopicHzOptions, TopicListOptions } from "./commands/topic.ts";
 import { Interruption, processTerminal, type Terminal } from "./terminal.ts";
-import { userPlace } from "./user-place.ts";
+
+/** What a command needs is loaded when it is called: of one that only replays, no compiler. */
+const load = {
+  build: () => import("./commands/build.ts"),
+  inspect: () => import("./commands/inspect.ts"),
+  messages: () => import("./commands/messages.ts"),
+  replay: () => import("./commands/replay.ts"),
+  report: () => import("./commands/report.ts"),
+  run: () => import("./commands/run.ts"),
+  topic: () => import("./commands/topic.ts"),
+};
+
+const applicationFile = /\.[cm]?[jt]s$/;
+
+/**
+ * Lets an application be TypeScript and stand outside of any project, and errors name its own lines. Not done for what is
+ * no source: the hook is a thread, and maps make every stack cost.
+ */
+async function takeSource(path: string): Promise<void> {
+  if (!applicationFile.test(path)) return;
+  process.setSourceMapsEnabled(true);
+  await import(new URL("./hook/register.mjs", import.meta.url).href);
+}
 
 const collect = (value: string, all: readonly string[]): string[] => [...all, value];
+const targetNames = Object.keys({
+  "x86-64-v3": true,
+  "x86-64-v4": true,
+  aarch64: true,
+} satisfies Record<TargetName, true>) as TargetName[];
 const target = (value: string): TargetName => {
   const found = targetNames.find((name) => name === value);
   if (!found) throw new InvalidArgumentError(`It is one of ${targetNames.join(", ")}.`);
@@ -27,6 +48,11 @@ const target = (value: string): TargetName => {
 const whole = (value: string): number => {
   if (!/^\d+$/.test(value)) throw new InvalidArgumentError("It is a whole number.");
   return Number(value);
+};
+const rate = (value: string): number => {
+  const factor = Number(value);
+  if (!(factor > 0) || !Number.isFinite(factor)) throw new InvalidArgumentError("It is a number above 0.");
+  return factor;
 };
 const json = new Option("--json", "print one JSON object instead of text");
 
@@ -50,17 +76,25 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
     .argument("<app>", "the application")
     .option("-r, --record <file>", "record the run as MCAP")
     .option("--report <file>", "write the report: a page (.html) or its numbers (.json)")
-    .option("-d, --duration <time>", "how long, such as 30s", "30s")
+    .option("-d, --duration <time>", "how long, such as 30s (default: 30s, or as long as the log)")
+    .option("-l, --log <file>", "feed the inputs from an MCAP log instead of the application's world")
+    .addOption(new Option("--stamp <which>", "the time of the log's messages that counts").choices(["log", "header"]))
     .option("--realtime", "run live: real clock, real threads, real-time scheduling where it is granted")
-    .option(
-      "--stall <task:every:duration>",
-      "make every n-th job of a task take longer; may be given again",
-      collect,
-      [],
+    .addOption(
+      new Option("--rate <factor>", "live: play the log so many times faster than it was recorded").argParser(rate),
+    )
+    .addOption(
+      new Option("--stall <task:every:duration>", "make every n-th job of a task take longer; may be given again")
+        .argParser(collect)
+        .default([], "none"),
     )
     .addOption(new Option("--target <name>", "run the code of this instruction set").argParser(target))
     .addOption(json)
-    .action(async (path: string, options: RunOptions) => done(await runCommand(path, options, terminal)));
+    .action(async (path: string, options: RunOptions) => {
+      const { runCommand } = await load.run();
+      await takeSource(path);
+      done(await runCommand(path, options, terminal));
+    });
 
   command
     .command("replay")
@@ -70,7 +104,9 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
     .option("--app <file>", "run the programs of this .isoapp instead of the recorded ones")
     .addOption(new Option("--target <name>", "run the code of this instruction set").argParser(target))
     .addOption(json)
-    .action(async (path: string, options: ReplayCommandOptions) => done(await replayCommand(path, options, terminal)));
+    .action(async (path: string, options: ReplayCommandOptions) =>
+      done(await (await load.replay()).replayCommand(path, options, terminal)),
+    );
 
   command
     .command("report")
@@ -79,7 +115,9 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
     .option("-o, --output <file>", "what to write (.html or .json); both beside the recording unless given")
     .option("--verify", "recompute the recording too, and say whether it is bit-exact")
     .addOption(json)
-    .action(async (path: string, options: ReportCommandOptions) => done(await reportCommand(path, options, terminal)));
+    .action(async (path: string, options: ReportCommandOptions) =>
+      done(await (await load.report()).reportCommand(path, options, terminal)),
+    );
 
   command
     .command("build")
@@ -92,7 +130,11 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
         .default([], "all"),
     )
     .addOption(json)
-    .action(async (path: string, options: BuildCommandOptions) => done(await buildCommand(path, options, terminal)));
+    .action(async (path: string, options: BuildCommandOptions) => {
+      const { buildCommand } = await load.build();
+      await takeSource(path);
+      done(await buildCommand(path, options, terminal));
+    });
 
   command
     .command("inspect")
@@ -104,7 +146,11 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
       new Option("--target <name>", "instruction set to show kernels for").argParser(target).default("x86-64-v3"),
     )
     .addOption(json)
-    .action(async (path: string, options: InspectOptions) => done(await inspectCommand(path, options, terminal)));
+    .action(async (path: string, options: InspectOptions) => {
+      const { inspectCommand } = await load.inspect();
+      await takeSource(path);
+      done(await inspectCommand(path, options, terminal));
+    });
 
   const topic = command.command("topic").description("look at the topics of an MCAP log or a recording");
   topic
@@ -112,7 +158,9 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
     .description("list topics, types and numbers of messages")
     .argument("<log>", "an .mcap file")
     .addOption(json)
-    .action(async (path: string, options: TopicListOptions) => done(await topicListCommand(path, options, terminal)));
+    .action(async (path: string, options: TopicListOptions) =>
+      done(await (await load.topic()).topicListCommand(path, options, terminal)),
+    );
   topic
     .command("echo")
     .description("print the messages of one topic")
@@ -124,7 +172,7 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
     .option("--to <time>", "end so long after the log's first message")
     .option("--header", "order by the stamps in the messages' headers, not by log time")
     .action(async (path: string, name: string, options: TopicEchoOptions) =>
-      done(await topicEchoCommand(path, name, options, terminal)),
+      done(await (await load.topic()).topicEchoCommand(path, name, options, terminal)),
     );
   topic
     .command("hz")
@@ -133,27 +181,21 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
     .argument("[topic]", "one topic; all unless given")
     .addOption(json)
     .action(async (path: string, name: string | undefined, options: TopicHzOptions) =>
-      done(await topicHzCommand(path, name, options, terminal)),
+      done(await (await load.topic()).topicHzCommand(path, name, options, terminal)),
+    );
+
+  command
+    .command("messages")
+    .description("write TypeScript types for message definitions (.msg)")
+    .argument("[folder...]", "folders with PACKAGE/msg/NAME.msg below them, or .msg files")
+    .requiredOption("-o, --output <file>", "the .ts file to write")
+    .option("-p, --package <name>", "the package of files that do not lie in PACKAGE/msg")
+    .option("--common", "the common types of ROS 2 too")
+    .action(async (folders: string[], options: MessagesOptions) =>
+      done((await load.messages()).messagesCommand(folders, options, terminal)),
     );
 
   return command;
-}
-
-/** An error as the user reads it: with its place in the user's own file where its stack shows one, never with the stack. */
-function render(error: unknown): string {
-  const [stack, cause] = error instanceof Error ? [error.stack, error.cause] : [];
-  const place = userPlace(stack) ?? (cause instanceof Error ? userPlace(cause.stack) : undefined);
-  const there = place === undefined ? {} : { place };
-  if (error instanceof IsochronError) {
-    const { code, message, details, help } = error;
-    const parts = { details, ...there, ...(error.place === undefined ? {} : { place: error.place }) };
-    return new IsochronError(code, message, help === undefined ? parts : { ...parts, help }).render();
-  }
-  if (process.env.ISOCHRON_STACK === "1" && stack !== undefined) return stack;
-  return new IsochronError("internal/unexpected", error instanceof Error ? error.message : String(error), {
-    ...there,
-    help: "this is a defect of Isochron; report it with what ISOCHRON_STACK=1 shows",
-  }).render();
 }
 
 /** Runs the command line; resolves to the exit code. */
@@ -169,7 +211,11 @@ export async function main(arguments_: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode;
     const interrupted = error instanceof DOMException && error.name === "AbortError";
-    terminal.error(interrupted ? "interrupted; nothing half-written was left" : render(error));
+    terminal.error(
+      interrupted
+        ? "interrupted; nothing half-written was left"
+        : (await import("./render-error.ts")).renderError(error),
+    );
     return interruption.exitCode ?? 1;
   } finally {
     interruption.close();

@@ -1,13 +1,44 @@
 // Isochron's public door: tensors and capture, applications, messages.
 export { IsochronError } from "../kernels/index.ts";
-export { decodePicture, image, numbers, type Picture, type PictureEncoding } from "../nodes/index.ts";
+// `constant` of a graph and `constant` of a message share their name: the message's is had from "isochron/messages".
+export {
+  approximateTime,
+  bufferBounded,
+  compressedImage,
+  count,
+  Definitions,
+  DropCounter,
+  decodePicture,
+  exactTime,
+  type FullPolicy,
+  field,
+  fields,
+  headerStamp,
+  type InputMessage,
+  image,
+  type LogicalClock,
+  latest,
+  type MatchOptions,
+  message,
+  numbers,
+  type OutputMapping,
+  type Picture,
+  type PictureEncoding,
+  sampleEvery,
+  stamp,
+  timeWindow,
+  type Watched,
+  watchdog,
+} from "../nodes/index.ts";
 export * from "../runtime/index.ts";
 export type { Duration } from "../scheduler/index.ts";
 export {
   type Application,
   ApplicationBuilder,
   application,
+  type Facts,
   type Input,
+  type InputOptions,
   layOut,
   type Port,
   type Ports,

@@ -1,43 +1,90 @@
 // Loads what `isochron run` and `build` are given: a TypeScript or JavaScript application file, or a built `.isoapp`.
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { extname, join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
-import { IsochronError, type TargetName } from "../kernels/index.ts";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { type ErrorParts, IsochronError, type TargetName } from "../kernels/index.ts";
+import type { MessageText, StreamHub } from "../nodes/index.ts";
 import type { World } from "../sim/index.ts";
-import type { Application } from "./application.ts";
+import type { Application, Facts } from "./application.ts";
 import { type BuildOptions, type BuiltApplication, buildApplication, readApplication } from "./build.ts";
+import { userPlace } from "./user-place.ts";
 
-/** A built application and its world, ready to run. */
+/** A built application with its world and its streams, ready to run. */
 export interface LoadedApplication extends BuiltApplication {
   readonly createWorld: (() => World) | undefined;
+  readonly streams: StreamHub;
+  /** What the application says of a run at its end. */
+  readonly facts: () => Facts;
 }
 
 const isApplication = (value: unknown): value is Application =>
   typeof value === "object" && value !== null && "kind" in value && value.kind === "application";
 
-/** Imports an application file's default export. Throws `application/load`. */
-export async function importApplication(path: string): Promise<Application> {
+const applicationFiles = [".ts", ".mts", ".js", ".mjs", ".cjs"];
+const takes = "name an application file (.ts, .js) or a built one (.isoapp)";
+
+const refusal = (message: string, parts: ErrorParts = {}): IsochronError =>
+  new IsochronError("application/load", message, parts);
+
+/**
+ * Imports an application file's default export, called `shown` in errors; `carried` are the message definitions of a built
+ * one. Throws `application/load`.
+ */
+export async function importApplication(
+  path: string,
+  shown = path,
+  carried?: readonly MessageText[],
+): Promise<Application> {
   const full = resolve(path);
-  if (!existsSync(full))
-    throw new IsochronError("application/load", `there is no file ${path}`, {
-      help: "name an application file (.ts, .js) or a built one (.isoapp)",
-    });
+  const found = statSync(full, { throwIfNoEntry: false });
+  if (!found) throw refusal(`there is no file ${shown}`, { help: takes });
+  if (found.isDirectory()) throw refusal(`${shown} is a folder`, { help: takes });
+  if (!applicationFiles.includes(extname(path))) throw refusal(`${shown} is not an application file`, { help: takes });
   let module: { readonly default?: unknown };
   try {
     module = (await import(pathToFileURL(full).href)) as { readonly default?: unknown };
+    if (isApplication(module.default)) {
+      const application = carried ? module.default.carrying(carried) : module.default;
+      // Declared now, so that an error of the application's own is one of loading it.
+      void application.declarations;
+      return application;
+    }
   } catch (cause) {
-    if (cause instanceof IsochronError) throw cause;
-    throw new IsochronError(
-      "application/load",
-      `${path} cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
+    throw cause instanceof IsochronError ? cause : explain(cause, shown);
   }
-  if (isApplication(module.default)) return module.default;
-  throw new IsochronError("application/load", `${path} does not export an application`, {
+  throw refusal(`${shown} does not export an application`, {
     help: "export default application(NAME, (app) => { … })",
   });
+}
+
+/** Why a module could not be imported, and where in which file. */
+function explain(cause: unknown, shown: string): IsochronError {
+  if (!(cause instanceof Error)) return refusal(`${shown} cannot be loaded: it throws ${String(cause)}`, { cause });
+  const syntax = syntaxError(cause, shown);
+  if (syntax) return syntax;
+  const missing = /^Cannot find (module|package) '(.*?)'.* imported from (.*)$/s.exec(cause.message);
+  if (missing) {
+    const [, kind, name, importer] = missing;
+    return refusal(`${shown} cannot be loaded: there is no ${kind} ${name}`, {
+      details: [`imported from ${importer}`],
+      help: kind === "package" ? `npm install ${name}` : "import a file that exists, with its ending (.ts)",
+      cause,
+    });
+  }
+  // A SyntaxError of Node's own (an export that is not there) begins its stack with the place.
+  const place = userPlace(cause.stack);
+  return refusal(`${shown} cannot be loaded: ${cause.message}`, { cause, ...(place === undefined ? {} : { place }) });
+}
+
+/** What the TypeScript hook says of a file that it cannot read: the reason, and the lines around it. */
+function syntaxError(cause: Error, shown: string): IsochronError | undefined {
+  const lines = cause.message.split("\n");
+  const place = /^\s*[,╭]-?─?\[(.+:\d+:\d+)\]\s*$/m.exec(cause.message)?.[1];
+  if (place === undefined) return undefined;
+  const why = lines.find((line) => /^\s*[x×]\s/.test(line))?.replace(/^\s*[x×]\s+/, "") ?? "a syntax error";
+  const details = lines.filter((line) => /^\s*(\d+\s*[|│]|[:·])/.test(line));
+  return refusal(`${shown} cannot be loaded: ${why}`, { details, place, cause });
 }
 
 /** Where compiled modules are kept between runs: beside the project, unless ISOCHRON_CACHE says otherwise. */
@@ -50,21 +97,30 @@ export async function loadApplication(
 ): Promise<LoadedApplication> {
   if (extname(path) === ".isoapp") {
     const { bundle, ...built } = readApplication(path);
-    const application = await importBundle(bundle);
-    return { ...built, createWorld: application.declarations.worldFactory };
+    const application = await importBundle(bundle, path, built.description.messages);
+    return { ...built, ...runningParts(application) };
   }
   const application = await importApplication(path);
   const built = await buildApplication(application, { cacheDir: cacheDirectory(), ...options });
-  return { ...built, createWorld: application.declarations.worldFactory };
+  return { ...built, ...runningParts(application) };
 }
 
-/** Imports bundled JavaScript through a file of its own, so that it resolves `isochron` as any module does. */
-async function importBundle(bundle: string): Promise<Application> {
+/** What stays JavaScript in a run. */
+const runningParts = ({ declarations }: Application) => ({
+  createWorld: declarations.worldFactory,
+  streams: declarations.streams,
+  facts: (): Facts => Object.assign({}, ...declarations.summaries.map((each) => each())) as Facts,
+});
+
+/** Imports bundled JavaScript through a file of its own, to which this very package is installed as `isochron`. */
+async function importBundle(bundle: string, path: string, carried: readonly MessageText[]): Promise<Application> {
   const folder = mkdtempSync(join(tmpdir(), "isochron-"));
   try {
     const file = join(folder, "application.mjs");
     writeFileSync(file, bundle);
-    return await importApplication(file);
+    mkdirSync(join(folder, "node_modules"));
+    symlinkSync(fileURLToPath(new URL("..", import.meta.url)), join(folder, "node_modules/isochron"));
+    return await importApplication(file, path, carried);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

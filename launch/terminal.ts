@@ -5,8 +5,12 @@ import { constants } from "node:os";
 export interface Terminal {
   out(text: string): void;
   error(text: string): void;
-  /** Shows one line of progress in place of the last; undefined clears it. Silent where standard error is no terminal. */
-  progress(text: string | undefined): void;
+  /**
+   * Shows one line of progress in place of the last, with a bar where the `share` done is known; undefined clears it.
+   *
+   * Where standard error is no terminal, a plain line now and then.
+   */
+  progress(text: string | undefined, share?: number): void;
   /** Aborted by Ctrl-C, which ends the process by itself until a command has asked for this. */
   readonly signal: AbortSignal;
 }
@@ -39,15 +43,30 @@ export class Interruption {
   };
 }
 
+/** Milliseconds between lines of progress where there is no terminal. */
+const plainLineMs = 5000;
+
+/** A bar of twenty cells. */
+const bar = (share: number | undefined): string => {
+  if (share === undefined) return "";
+  const cells = Math.round(Math.min(1, Math.max(0, share)) * 20);
+  return `${"█".repeat(cells)}${"░".repeat(20 - cells)} `;
+};
+
 /** The process's own terminal. */
 export function processTerminal(interruption: Interruption): Terminal {
   const clear = "\r\u001b[2K";
   const live = process.stderr.isTTY === true;
+  let nextLine = performance.now() + plainLineMs;
   return {
     out: (text) => void process.stdout.write(`${text}\n`),
     error: (text) => void process.stderr.write(`${live ? clear : ""}${text}\n`),
-    progress: (text) => {
-      if (live) process.stderr.write(clear + (text ?? ""));
+    progress: (text, share) => {
+      if (live) process.stderr.write(clear + (text === undefined ? "" : bar(share) + text));
+      else if (text !== undefined && performance.now() >= nextLine) {
+        nextLine = performance.now() + plainLineMs;
+        process.stderr.write(`${text}\n`);
+      }
     },
     get signal() {
       return interruption.signal;

@@ -20,6 +20,12 @@ const binding = z.object({
   decodePicture: z.custom<Binding["decodePicture"]>((value) => typeof value === "function"),
 });
 
+let loaded: Binding | undefined;
+const native = (): Binding => {
+  loaded ??= binding.parse(loadRuntime());
+  return loaded;
+};
+
 /**
  * Decodes a JPEG or PNG of 8 bits, in grey or three colours, whatever its size.
  *
@@ -28,6 +34,6 @@ const binding = z.object({
  * `picture/truncated`, `picture/corrupt`, `picture/too-large`.
  */
 export function decodePicture(bytes: Uint8Array, encoding: PictureEncoding): Picture {
-  const native: Binding = binding.parse(loadRuntime());
-  return callNative(() => native.decodePicture(bytes, encoding));
+  const { decodePicture: decode } = native();
+  return callNative(() => decode(bytes, encoding));
 }

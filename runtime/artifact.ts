@@ -1,13 +1,12 @@
 // The artifact: a graph compiled for some targets, in one self-contained file.
 import { randomUUID } from "node:crypto";
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { blake3 } from "@noble/hashes/blake3.js";
-import { bytesToHex } from "@noble/hashes/utils.js";
 import { z } from "zod";
 import { dtypes, fileError, IsochronError } from "../kernels/index.ts";
 import { changedEntries, readArchive, writeArchive } from "./archive.ts";
 import type { Graph, Signature } from "./graph.ts";
 import { parseGraph } from "./graph-file.ts";
+import { hashOf } from "./hash.ts";
 
 const size = z.int().min(0);
 const tensorRow = z.strictObject({ name: z.string(), dtype: z.enum(dtypes), shape: z.array(size), bytes: size });
@@ -40,9 +39,6 @@ export interface Artifact<I extends Signature = Signature, O extends Signature =
   /** Only for TypeScript. */
   readonly signature?: { readonly inputs: I; readonly outputs: O };
 }
-
-/** The BLAKE3 hash of some bytes, in hex. */
-export const hashOf = (bytes: Uint8Array): string => bytesToHex(blake3(bytes));
 
 /** What the parts of an artifact are put together from. */
 export interface ArtifactParts {

@@ -23,9 +23,12 @@ export const exp = <D extends Float>(x: Tensor<D>): Tensor<D> => x.exp();
 export const log = <D extends Float>(x: Tensor<D>): Tensor<D> => x.log();
 export const tanh = <D extends Float>(x: Tensor<D>): Tensor<D> => x.tanh();
 export const sigmoid = <D extends Float>(x: Tensor<D>): Tensor<D> => x.sigmoid();
+export const sin = <D extends Float>(x: Tensor<D>): Tensor<D> => x.sin();
+export const cos = <D extends Float>(x: Tensor<D>): Tensor<D> => x.cos();
 export const atan = <D extends Float>(x: Tensor<D>): Tensor<D> => x.atan();
 /** The angle of (x, y). */
 export const atan2 = <D extends Float>(y: Tensor<D>, x: Operand<D>): Tensor<D> => y.atan2(x);
+export const pow = <D extends Float>(x: Tensor<D>, y: Operand<D>): Tensor<D> => x.pow(y);
 export const matmul = <D extends Float>(a: Tensor<D>, b: Tensor<D>): Tensor<D> => a.matmul(b);
 /** x · wᵀ + b, with w: [o,i] and b: [o]. */
 export const linear = <D extends Float>(x: Tensor<D>, w: Tensor<D>, b: Tensor<D>): Tensor<D> => x.linear(w, b);

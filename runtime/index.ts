@@ -4,7 +4,6 @@ export {
   type Artifact,
   acceptWeights,
   graphOf,
-  hashOf,
   type Manifest,
   manifestSchema,
   openArtifact,
@@ -15,6 +14,7 @@ export {
 export { type CompileOptions, compile, explain } from "./compile.ts";
 export * from "./functional.ts";
 export { Graph, type Signature } from "./graph.ts";
+export { hashOf } from "./hash.ts";
 export { type ArraysOf, Interpreter } from "./interpreter.ts";
 export {
   type Builder,

@@ -106,12 +106,24 @@ export class Tensor<D extends Dtype = Dtype> {
   sigmoid(): Tensor<D> {
     return this.#apply("sigmoid", []);
   }
+  /** Of radians. */
+  sin(): Tensor<D> {
+    return this.#apply("sin", []);
+  }
+  /** Of radians. */
+  cos(): Tensor<D> {
+    return this.#apply("cos", []);
+  }
   atan(): Tensor<D> {
     return this.#apply("atan", []);
   }
   /** The angle of (x, this). */
   atan2(x: Operand<D>): Tensor<D> {
     return this.#apply("atan2", [x]);
+  }
+  /** This to the power of `exponent`, as C's pow. */
+  pow(exponent: Operand<D>): Tensor<D> {
+    return this.#apply("pow", [exponent]);
   }
 
   equal(other: Operand<D>): Tensor<"bool"> {

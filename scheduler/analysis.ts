@@ -124,7 +124,10 @@ function hop(table: ScheduleTable, chain: Chain, position: number): { ns: number
 
 /** The longest time from a sample's tag to the visibility of the output that used it, while no job overruns. */
 function chainBound(table: ScheduleTable, chain: Chain): number {
-  const hops = chain.tasks.map((_, position) => hop(table, chain, position));
+  const { name = "?", latencyNs = 0 } = table.channels[chain.from] ?? {};
+  const decoding =
+    latencyNs > 0 ? [{ ns: latencyNs, text: `${name.padEnd(8)} decoding ${formatDuration(latencyNs)}` }] : [];
+  const hops = [...decoding, ...chain.tasks.map((_, position) => hop(table, chain, position))];
   const bound = hops.reduce((sum, each) => sum + each.ns, 0);
   if (bound <= chain.budgetNs) return bound;
   const last = table.tasks[chain.tasks.at(-1)!]!;

@@ -21,6 +21,8 @@ const channel = z.strictObject({
     z.strictObject({ kind: z.literal("external") }),
     z.strictObject({ kind: z.literal("task"), task: index }),
   ]),
+  /** From a message's arrival to its sample, decoded on a thread of its own; absent where it is decoded as it arrives. */
+  latencyNs: ns.optional(),
   /** Samples that stay readable. */
   depth: z.int().min(1).max(4096),
   slotBytes: z.int().min(0),
@@ -93,7 +95,8 @@ export function printScheduleTable(table: ScheduleTable): string {
   for (const each of table.channels) {
     const from = each.source.kind === "external" ? "external" : `task ${table.tasks[each.source.task]?.name ?? "?"}`;
     const fields = each.fields.map((f) => `${f.name}: ${f.dtype}[${f.shape.join(",")}]@${f.offset}`).join(", ");
-    lines.push(`  channel ${each.name} from ${from}  depth ${each.depth}, slot ${each.slotBytes} B { ${fields} }`);
+    const latency = each.latencyNs ? `, decoded within ${time(each.latencyNs)}` : "";
+    lines.push(`  channel ${each.name} from ${from}${latency}  depth ${each.depth}, slot ${each.slotBytes} B { ${fields} }`);
   }
   for (const each of table.tasks) {
     const when =

@@ -1,6 +1,6 @@
 // The description of an application that a recording or an .isoapp carries: all that running it again takes, save its programs.
 import { z } from "zod";
-import { decodePlan, encodePlan } from "../nodes/index.ts";
+import { Definitions, decodePlan, encodePlan } from "../nodes/index.ts";
 import { scheduleTable } from "../scheduler/index.ts";
 
 const index = z.int().min(0);
@@ -14,11 +14,17 @@ export const applicationDescription = z.strictObject({
   inputs: z.array(z.strictObject({ topic: z.string(), type: z.string(), channel: index, plan: decodePlan })),
   outputs: z.array(z.strictObject({ topic: z.string(), type: z.string(), channel: index, plan: encodePlan })),
   chains: z.array(z.strictObject({ name: z.string(), from: index, tasks: z.array(index).min(1), budgetNs: index })),
+  /** Definitions that the topics' types need besides the common ones, as their .msg files have them. */
+  messages: z.array(z.strictObject({ type: z.string(), text: z.string() })).default([]),
   /** One per program index: the artifact's name and hash. */
   programs: z.array(z.strictObject({ name: z.string(), blake3: z.string() })),
 });
 
 export type ApplicationDescription = z.infer<typeof applicationDescription>;
+
+/** The message types that an application knows. */
+export const definitionsIn = (application: ApplicationDescription): Definitions =>
+  Definitions.common.with(application.messages);
 
 /** The codecs in the form that the runtime module takes. */
 export const codecsOf = (application: ApplicationDescription): string =>

@@ -18,7 +18,11 @@ export interface Difference {
   readonly recomputed: string | null;
 }
 
-type Keyed = Exclude<RunEvent, { readonly kind: "admit" | "lost" | "trace" | "keyframe" | "fault" }>;
+type Keyed = Extract<
+  RunEvent,
+  { readonly kind: "message" | "skipped" | "output" | "discarded" | "release" | "verdict" }
+>;
+type Intake = Extract<RunEvent, { readonly kind: "visible" | "rejected" }>;
 
 const keyOf = (event: Keyed): string => {
   switch (event.kind) {
@@ -36,12 +40,8 @@ const keyOf = (event: Keyed): string => {
   }
 };
 
-const isKeyed = (event: RunEvent): event is Keyed =>
-  event.kind !== "admit" &&
-  event.kind !== "lost" &&
-  event.kind !== "trace" &&
-  event.kind !== "keyframe" &&
-  event.kind !== "fault";
+const isKeyed = (event: RunEvent): event is Keyed => event.kind in rank;
+const isIntake = (event: RunEvent): event is Intake => event.kind === "visible" || event.kind === "rejected";
 
 const decisionText = (event: Keyed | undefined): string | null => {
   if (!event) return null;
@@ -74,16 +74,69 @@ export interface TimedDifference {
   readonly difference: Difference;
 }
 
-/**
- * The first difference between two runs of an application, or undefined where every decision and every byte agree.
- *
- * Only jobs that were released before `untilNs` are compared.
- */
+/** The first difference between two runs of an application, or undefined where every decision and every byte agree. */
 export function firstDifference(
   application: ApplicationDescription,
   recorded: readonly RunEvent[],
   recomputed: readonly RunEvent[],
-  untilNs = Number.POSITIVE_INFINITY,
+): TimedDifference | undefined {
+  const [first] = [
+    firstJobDifference(application, recorded, recomputed),
+    firstIntakeDifference(application, recorded, recomputed),
+  ]
+    .filter((each) => each !== undefined)
+    .sort((a, b) => a.time - b.time);
+  return first;
+}
+
+/** The first message that was decoded to something else, or at another time, or was rejected in one run only. */
+function firstIntakeDifference(
+  application: ApplicationDescription,
+  recorded: readonly RunEvent[],
+  recomputed: readonly RunEvent[],
+): TimedDifference | undefined {
+  const byNumber = (events: readonly RunEvent[]) =>
+    new Map(events.filter(isIntake).map((event) => [`${event.channel} ${event.sequence}`, event]));
+  const [before, after] = [byNumber(recorded), byNumber(recomputed)];
+  const found = [...new Set([...before.keys(), ...after.keys()])].flatMap((key): TimedDifference[] => {
+    const [a, b] = [before.get(key), after.get(key)];
+    if (intakeText(a) === intakeText(b)) return [];
+    const { channel, sequence, time } = (a ?? b)!;
+    const at = {
+      ...readerOf(application, recorded, channel, sequence),
+      port: application.table.channels[channel]!.name,
+    };
+    return [
+      { time, difference: { kind: "input", ...at, byte: null, recorded: intakeText(a), recomputed: intakeText(b) } },
+    ];
+  });
+  return found.sort((a, b) => a.time - b.time)[0];
+}
+
+const intakeText = (event: Intake | undefined): string | null => {
+  if (!event) return null;
+  return event.kind === "visible" ? `decoded at ${event.time} ns, BLAKE3 ${event.blake3}` : event.reason;
+};
+
+/** The first job that read a sample. */
+export function readerOf(
+  application: ApplicationDescription,
+  events: readonly RunEvent[],
+  channel: number,
+  sequence: number,
+): { readonly cycle: number; readonly task: string } {
+  for (const event of events) {
+    if (event.kind !== "release") continue;
+    if (event.pins.some((pin) => pin.channel === channel && pin.sequence === sequence))
+      return { cycle: event.job, task: application.table.tasks[event.task]!.name };
+  }
+  return { cycle: sequence, task: "(read by no task)" };
+}
+
+function firstJobDifference(
+  application: ApplicationDescription,
+  recorded: readonly RunEvent[],
+  recomputed: readonly RunEvent[],
 ): TimedDifference | undefined {
   const before = new Map(recorded.filter(isKeyed).map((event) => [keyOf(event), event]));
   const after = new Map(recomputed.filter(isKeyed).map((event) => [keyOf(event), event]));
@@ -99,7 +152,6 @@ export function firstDifference(
     if (!difference) continue;
     const event = (a ?? b)!;
     const time = releaseTimes.get(`${event.task} ${event.job}`) ?? 0;
-    if (time >= untilNs) continue;
     const order = [time, event.task, event.job, rank[event.kind]];
     if (!first || isBefore(order, first.order)) first = { order, found: { time, difference } };
   }

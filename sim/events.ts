@@ -75,6 +75,24 @@ export type RunEvent =
       readonly time: number;
       readonly states: Uint8Array;
     }
+  | {
+      /** A message that was decoded on its own thread is a sample from `time` on. */
+      readonly kind: "visible";
+      readonly channel: number;
+      readonly sequence: number;
+      readonly time: number;
+      /** BLAKE3 of the decoded slot. */
+      readonly blake3: string;
+    }
+  | {
+      /** A message became no sample. */
+      readonly kind: "rejected";
+      readonly channel: number;
+      readonly sequence: number;
+      readonly time: number;
+      /** The error's text, beginning with `error[area/name]`. */
+      readonly reason: string;
+    }
   | { readonly kind: "lost"; readonly what: number; readonly count: number }
   | {
       readonly kind: "discarded";
@@ -168,6 +186,12 @@ function parseOne(kind: number, f: Fields): RunEvent {
       return { kind: "lost", what: f.u8(), count: f.u64() };
     case 11:
       return { kind: "discarded", task: f.u32(), job: f.u64(), bytes: f.bytes(), chain: f.hash() };
+    case 12:
+      return { kind: "visible", channel: f.u32(), sequence: f.u64(), time: f.time(), blake3: f.hash() };
+    case 13: {
+      const [channel, sequence, time] = [f.u32(), f.u64(), f.time()];
+      return { kind: "rejected", channel, sequence, time, reason: new TextDecoder().decode(f.bytes()) };
+    }
     default:
       throw new IsochronError("recording/unknown-record", `there is no record of kind ${kind}`, {
         help: "use the version of Isochron that recorded the run",
@@ -189,7 +213,7 @@ export function parseEvents(bytes: Uint8Array): RunEvent[] {
   return events;
 }
 
-/** The decisions that replay takes from a log, as records: pins' flags, verdicts, skips and stalls. */
+/** The decisions that replay takes from a log, as records: pins' flags, verdicts, skips, stalls, and when messages were decoded. */
 export function decisionRecords(events: readonly RunEvent[]): Buffer {
   const record = (kind: number, body: Buffer): Buffer => {
     const head = Buffer.alloc(5);
@@ -220,6 +244,16 @@ export function decisionRecords(events: readonly RunEvent[]): Buffer {
       if (event.kind === "verdict") return [record(3, job(event.task, event.job, event.time, Number(event.overrun)))];
       if (event.kind === "skipped")
         return [record(4, job(event.task, event.job, event.time, skipReasons.indexOf(event.reason)))];
+      if (event.kind === "visible")
+        return [
+          record(12, Buffer.concat([job(event.channel, event.sequence, event.time), Buffer.from(event.blake3, "hex")])),
+        ];
+      if (event.kind === "rejected") {
+        const reason = Buffer.from(event.reason);
+        const length = Buffer.alloc(4);
+        length.writeUInt32LE(reason.length, 0);
+        return [record(13, Buffer.concat([job(event.channel, event.sequence, event.time), length, reason]))];
+      }
       if (event.kind === "fault") return [record(7, job(event.task, event.job, event.duration))];
       return [];
     }),

@@ -30,10 +30,20 @@ export interface ThreadInfo {
 
 /** A schedule at run time; all times are nanoseconds of logical time. */
 export interface Executive {
-  /** Admits a message as received, in live runs with their own time; returns its sequence number. */
+  /**
+   * Admits a message as received, in live runs with their own time; returns its number.
+   *
+   * A message that cannot be decoded is recorded as rejected; that is no error.
+   */
   admit(channel: number, timeNs: number, bytes: Buffer): number;
-  /** Virtual time: processes every event up to and including `untilNs`. */
-  advance(untilNs: number): void;
+  /**
+   * Virtual time: processes every event up to and including `untilNs`; returns the time up to which all are processed.
+   *
+   * That is earlier where a message that will stand by `untilNs` on an observed output has become known.
+   */
+  advance(untilNs: number): number;
+  /** Begins or ends an observation of an output's messages; observations are counted. */
+  observe(output: number, on: boolean): void;
   /** Live: starts the threads; logical time 0 is a little later. */
   start(): void;
   /** Live: logical time now, negative until the run has begun. */
@@ -42,6 +52,8 @@ export interface Executive {
   stop(): number;
   /** Live: the threads that were started. */
   threads(): readonly ThreadInfo[];
+  /** Live: whether the memory that the threads use was locked, as the system answered. */
+  memoryLocked(): boolean;
   latestMessage(output: number, timeNs: number): ObservedMessage | null;
   drain(): Buffer;
   kernelCalls(): number;

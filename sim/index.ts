@@ -6,6 +6,8 @@ export { type Difference, firstDifference, type TimedDifference } from "./compar
 export type { Damage } from "./damage.ts";
 export { type Pin, parseEvents, type RunEvent, type SkipReason } from "./events.ts";
 export { createExecutive, type Executive, type ExecutiveOptions, type Fault, type ThreadInfo } from "./executive.ts";
+export { type Federates, Federation, type FeedMessage, type RunHooks } from "./federation.ts";
+export { feedFrom, type LogFeed } from "./log-feed.ts";
 export {
   expectType,
   type Log,
@@ -19,4 +21,5 @@ export {
 export { type Recording, readRecording } from "./read-recording.ts";
 export { RecordingWriter, type RunSummary } from "./recording.ts";
 export { type ReplayOptions, type ReplayResult, replay } from "./replay.ts";
-export { type RunHooks, runLive, runVirtual, type World, WorldConnection, type WorldIo } from "./world.ts";
+export { runLive, runVirtual } from "./run.ts";
+export type { World, WorldIo } from "./world.ts";

@@ -1,10 +1,8 @@
 // Reads a recording back: the application, its programs, and every event.
 import { open } from "node:fs/promises";
-import { McapIndexedReader } from "@mcap/core";
-import { FileHandleReadable } from "@mcap/nodejs";
-import { loadDecompressHandlers } from "@mcap/support";
+import type { McapIndexedReader } from "@mcap/core";
 import { z } from "zod";
-import { IsochronError } from "../kernels/index.ts";
+import { fileError, IsochronError } from "../kernels/index.ts";
 import { hashOf } from "../runtime/index.ts";
 import { type ApplicationDescription, applicationDescription } from "./application.ts";
 import {
@@ -17,6 +15,7 @@ import {
   recordDamage,
 } from "./damage.ts";
 import type { RunEvent } from "./events.ts";
+import { openIndexed } from "./logs/index.ts";
 import { decodeRecord } from "./record-message.ts";
 import {
   applicationAttachment,
@@ -41,7 +40,7 @@ export interface Recording {
   readonly scheduling: string;
   /** What a report takes beside the events, as JSON text; absent where the run did not say. */
   readonly about?: string;
-  /** Records that were lost while recording; a recording that lost any cannot be verified. */
+  /** Decisions and output bytes that were lost while recording; a recording that lost any cannot be verified. */
   readonly lost: number;
 }
 
@@ -77,6 +76,20 @@ const eventJson = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("trace"), ...job, release: integer, start: integer, end: integer }),
   z.object({ kind: z.literal("fault"), ...job, duration: integer }),
   z.object({ kind: z.literal("keyframe"), ...job, time: integer, states: z.string() }),
+  z.object({
+    kind: z.literal("visible"),
+    channel: z.string(),
+    sequence: integer,
+    time: integer,
+    blake3: z.string(),
+  }),
+  z.object({
+    kind: z.literal("rejected"),
+    channel: z.string(),
+    sequence: integer,
+    time: integer,
+    reason: z.string(),
+  }),
   z.object({ kind: z.literal("lost"), what: integer, count: integer }),
 ]);
 
@@ -87,23 +100,20 @@ const foreign = (path: string, why: string): IsochronError =>
     help: "name a file that `isochron run --record` wrote",
   });
 
-/** Reads a recording. Throws `recording/foreign`, `recording/truncated` or `recording/damaged`. */
+const isFolderError = (cause: unknown): boolean => cause instanceof Error && "code" in cause && cause.code === "EISDIR";
+
+/** Reads a recording. Throws `file/read`, `recording/foreign`, `recording/truncated` or `recording/damaged`. */
 export async function readRecording(path: string): Promise<Recording> {
   const file = await open(path).catch((cause: unknown) => {
-    throw new IsochronError(
-      "file/read",
-      `${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
+    throw fileError("read", path, cause);
   });
   try {
     const start = Buffer.alloc(magic.length);
-    await file.read(start, 0, magic.length, 0);
+    const { bytesRead } = await file.read(start, 0, magic.length, 0);
+    if (bytesRead < magic.length && start.subarray(0, bytesRead).equals(magic.subarray(0, bytesRead)))
+      throw new Error(`it has ${bytesRead} bytes`);
     if (!start.equals(magic)) throw foreign(path, "it does not begin as an MCAP file does");
-    const reader = await McapIndexedReader.Initialize({
-      readable: new FileHandleReadable(file),
-      decompressHandlers: await loadDecompressHandlers(),
-    });
+    const reader = await openIndexed(file);
     try {
       return await readAll(path, reader, true);
     } catch (cause) {
@@ -114,6 +124,7 @@ export async function readRecording(path: string): Promise<Recording> {
     }
   } catch (cause) {
     if (cause instanceof IsochronError) throw cause;
+    if (isFolderError(cause)) throw fileError("read", path, cause);
     if (cause instanceof z.ZodError || cause instanceof SyntaxError) {
       throw new IsochronError("recording/damaged", `${path} holds something that this version does not write`, {
         details: (cause instanceof z.ZodError ? z.prettifyError(cause) : cause.message).split("\n"),
@@ -121,9 +132,10 @@ export async function readRecording(path: string): Promise<Recording> {
         cause,
       });
     }
+    const why = cause instanceof Error ? cause.message : String(cause);
     throw new IsochronError(
       "recording/truncated",
-      `${path} is cut off or damaged: ${cause instanceof Error ? cause.message : String(cause)}`,
+      `${path} is cut off or damaged: ${why.startsWith("Expected MCAP magic") ? "its end is missing" : why}`,
       {
         help: "the run may have been killed while recording; record it again",
         cause,
@@ -220,6 +232,8 @@ async function readAll(path: string, reader: McapIndexedReader, validateCrcs: bo
       });
       if (event.kind === "admit") admissions.push({ ...event, channel: idOf(channelIds, event.channel) });
       else if (event.kind === "lost") events.push(event);
+      else if (event.kind === "visible" || event.kind === "rejected")
+        events.push({ ...event, channel: idOf(channelIds, event.channel) });
       else if (event.kind === "release") {
         const pins = event.pins.map(({ channel, ...pin }) => ({ channel: idOf(channelIds, channel), ...pin }));
         events.push({ ...event, task: idOf(taskIds, event.task), pins });

@@ -1,12 +1,12 @@
 // Writes a run as MCAP: inputs as received, outputs, decisions and hashes, with all that replaying it takes.
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { type FileHandle, open, rename } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import { McapWriter } from "@mcap/core";
 import { FileHandleWritable } from "@mcap/nodejs";
-import { IsochronError } from "../kernels/index.ts";
-import { schemaText } from "../nodes/index.ts";
+import { fileError } from "../kernels/index.ts";
 import { hashOf } from "../runtime/index.ts";
-import type { ApplicationDescription } from "./application.ts";
+import { type ApplicationDescription, definitionsIn } from "./application.ts";
 import type { RunEvent } from "./events.ts";
 import { encodeRecord, recordSchema } from "./record-message.ts";
 
@@ -50,6 +50,8 @@ export class RecordingWriter {
   readonly #outputs: readonly number[];
   readonly #tasks: readonly number[];
   readonly #events: number;
+  /** Whatever way the process ends, a recording that was not finished does not stay. */
+  readonly #removePartial = (): void => rmSync(temporary(this.#path), { force: true });
   #eventCount = 0;
   #lost = 0;
   #time = 0;
@@ -69,9 +71,10 @@ export class RecordingWriter {
     this.#outputs = channels.outputs;
     this.#tasks = channels.tasks;
     this.#events = channels.events;
+    process.once("exit", this.#removePartial);
   }
 
-  /** Begins a recording. Throws `recording/write` where the file cannot be made. */
+  /** Begins a recording. Throws `file/write` where the file cannot be made. */
   static async open(
     path: string,
     application: ApplicationDescription,
@@ -81,14 +84,7 @@ export class RecordingWriter {
     try {
       file = await open(temporary(path), "w");
     } catch (cause) {
-      throw new IsochronError(
-        "recording/write",
-        `${path} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`,
-        {
-          help: "name a file in a folder that exists and can be written",
-          cause,
-        },
-      );
+      throw fileError("write", path, cause);
     }
     const writer = new McapWriter({ writable: new FileHandleWritable(file) });
     await writer.start({ profile: "ros2", library: "isochron" });
@@ -126,13 +122,20 @@ export class RecordingWriter {
     });
     await this.#writer.end();
     await this.#file.close();
-    await rename(temporary(this.#path), this.#path);
+    try {
+      await rename(temporary(this.#path), this.#path);
+    } catch (cause) {
+      throw fileError("write", this.#path, cause);
+    }
+    process.removeListener("exit", this.#removePartial);
   }
 
   /** Gives the recording up; nothing stays behind. */
   async discard(): Promise<void> {
-    await this.#file.close();
-    await rm(temporary(this.#path), { force: true });
+    // After a failure at the end the file may be closed already.
+    await this.#file.close().catch(() => undefined);
+    this.#removePartial();
+    process.removeListener("exit", this.#removePartial);
   }
 
   async #message(channelId: number, time: number, sequence: number, data: Uint8Array): Promise<void> {
@@ -192,8 +195,13 @@ export class RecordingWriter {
       case "trace":
         await this.#event(event.release, { ...event, task: taskName });
         return;
+      case "visible":
+      case "rejected":
+        await this.#event(event.time, { ...event, channel: channels[event.channel]?.name });
+        return;
       case "lost":
-        this.#lost += event.count;
+        // Traces (1) only measure: without them the run is verified all the same.
+        if (event.what !== 1) this.#lost += event.count;
         await this.#event(this.#time, { ...event });
         return;
       case "fault":
@@ -238,7 +246,8 @@ async function registerChannels(writer: McapWriter, application: ApplicationDesc
     schemas.set(schema, known);
     return await writer.registerChannel({ topic, schemaId: known, messageEncoding, metadata: new Map() });
   };
-  const ros = (topic: string, type: string) => channel(topic, type, "ros2msg", schemaText(type), "cdr");
+  const definitions = definitionsIn(application);
+  const ros = (topic: string, type: string) => channel(topic, type, "ros2msg", definitions.schemaText(type), "cdr");
   const inputs = new Map<number, number>();
   for (const { topic, type, channel: id } of application.inputs) inputs.set(id, await ros(topic, type));
   const outputs: number[] = [];

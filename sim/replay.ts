@@ -1,8 +1,8 @@
 // Replays a recording: recomputes every job from the logged inputs and decisions, and compares.
-import { callNative, IsochronError } from "../kernels/index.ts";
+import { callNative } from "../kernels/index.ts";
 import { acceptWeights } from "../runtime/index.ts";
 import type { ApplicationDescription } from "./application.ts";
-import { type Difference, firstDifference, type TimedDifference } from "./compare.ts";
+import { type Difference, firstDifference, readerOf, type TimedDifference } from "./compare.ts";
 import type { Damage } from "./damage.ts";
 import { decisionRecords, parseEvents, type RunEvent } from "./events.ts";
 import { createExecutive } from "./executive.ts";
@@ -40,29 +40,21 @@ export function replay(recording: Recording, options: ReplayOptions = {}): Repla
     .filter((event) => event.kind === "admit")
     .sort((a, b) => a.time - b.time || a.channel - b.channel || a.sequence - b.sequence);
   const recomputed: RunEvent[] = [];
-  let endNs = durationNs;
   for (const [at, event] of admissions.entries()) {
     options.signal?.throwIfAborted();
-    try {
-      callNative(() => {
-        executive.advance(event.time - 1);
-        executive.admit(event.channel, event.time, Buffer.from(event.bytes));
-      });
-    } catch (error) {
-      // What was admitted once is refused now: where the recording shows that it was changed, that is the difference.
-      if (!(error instanceof IsochronError) || !recording.damage.some((each) => isOf(each, event))) throw error;
-      endNs = event.time;
-      break;
-    }
+    callNative(() => {
+      executive.advance(event.time - 1);
+      executive.admit(event.channel, event.time, Buffer.from(event.bytes));
+    });
     recomputed.push(...parseEvents(executive.drain()));
     options.onProgress?.(at / admissions.length);
   }
-  callNative(() => executive.advance(endNs - 1));
+  callNative(() => executive.advance(durationNs - 1));
   recomputed.push(...parseEvents(executive.drain()));
   const hash = executive.hash();
   const differences = [
     ...differencesOf(recording, options.artifacts === undefined),
-    ...[firstDifference(application, recording.events, recomputed, endNs) ?? []].flat(),
+    ...[firstDifference(application, recording.events, recomputed) ?? []].flat(),
   ];
   const [first] = differences.sort((a, b) => a.time - b.time);
   return {
@@ -80,11 +72,6 @@ const recordedArtifacts = ({ artifacts, damage }: Recording): readonly Uint8Arra
   artifacts.map((bytes, program) =>
     damage.some((each) => each.kind === "program" && each.program === program) ? acceptWeights(bytes) : bytes,
   );
-
-type Admission = Extract<RunEvent, { readonly kind: "admit" }>;
-
-const isOf = (damage: Damage, { channel, sequence }: Admission): boolean =>
-  damage.kind === "input" && damage.channel === channel && damage.sequence === sequence;
 
 /** Damage that is found by reading, as differences. */
 const differencesOf = (recording: Recording, ownPrograms: boolean): TimedDifference[] =>
@@ -128,22 +115,15 @@ function damageDifference({ application, events }: Recording, damage: Damage): T
 const last = Number.MAX_SAFE_INTEGER;
 
 /** An input that is not what was admitted, named by the first job that read it. */
-function inputDifference(
+const inputDifference = (
   application: ApplicationDescription,
   events: readonly RunEvent[],
   { channel, sequence, byte, recorded, admitted }: Extract<Damage, { readonly kind: "input" }>,
-): Difference {
-  const reader = events.find(
-    (event) =>
-      event.kind === "release" && event.pins.some((pin) => pin.channel === channel && pin.sequence === sequence),
-  );
-  return {
-    kind: "input",
-    cycle: reader?.kind === "release" ? reader.job : sequence,
-    task: reader?.kind === "release" ? application.table.tasks[reader.task]!.name : "(read by no task)",
-    port: application.table.channels[channel]!.name,
-    byte,
-    recorded,
-    recomputed: admitted,
-  };
-}
+): Difference => ({
+  kind: "input",
+  ...readerOf(application, events, channel, sequence),
+  port: application.table.channels[channel]!.name,
+  byte,
+  recorded,
+  recomputed: admitted,
+});

@@ -1,19 +1,21 @@
 // `isochron run`: drives an application through time, recording and reporting.
-import { callNative, IsochronError, type TargetName } from "../../kernels/index.ts";
-import { formatDuration, parseDuration } from "../../scheduler/index.ts";
+import { IsochronError, type TargetName } from "../../kernels/index.ts";
+import { formatDuration, intervalOf, parseDuration } from "../../scheduler/index.ts";
 import {
   type ApplicationDescription,
   createExecutive,
-  type Executive,
   type Fault,
-  parseEvents,
+  Federation,
+  type FeedMessage,
+  feedFrom,
+  openLog,
   RecordingWriter,
   type RunEvent,
   runLive,
   runVirtual,
   type ThreadInfo,
 } from "../../sim/index.ts";
-import { loadApplication } from "../load-application.ts";
+import { type LoadedApplication, loadApplication } from "../load-application.ts";
 import { describeMachine } from "../machine.ts";
 import { prepareOutput } from "../output-file.ts";
 import {
@@ -31,7 +33,14 @@ import type { Terminal } from "../terminal.ts";
 export interface RunOptions {
   readonly record?: string;
   readonly report?: string;
-  readonly duration: string;
+  /** 30 s, or as long as the log is. */
+  readonly duration?: string;
+  /** An MCAP log that takes the world's place. */
+  readonly log?: string;
+  /** Which time of the log's messages counts. */
+  readonly stamp?: "log" | "header";
+  /** How many times faster than it was recorded a log is played to a live run. */
+  readonly rate?: number;
   /** Real clock and threads, with real-time scheduling where it is granted. */
   readonly realtime?: boolean;
   readonly stall: readonly string[];
@@ -67,27 +76,22 @@ export interface RunResult {
   readonly report: Report;
 }
 
-const virtualDrainNs = 1e9;
-const liveDrainNs = 100e6;
-
 /**
  * Runs an application; the recording and report are written whole or not at all. Ctrl-C ends the run at its present
  * logical time, as if it had been asked to last only so long.
  */
 export async function run(path: string, options: RunOptions, terminal: Terminal): Promise<RunResult> {
-  const durationNs = parseDuration(options.duration);
-  if (durationNs === 0) {
-    throw new IsochronError("command/duration", "a run of no time at all does nothing", { help: "--duration 30s" });
-  }
-  if (options.report !== undefined) reportFormat(options.report);
+  checkOptions(options);
   for (const file of [options.record, options.report]) if (file !== undefined) prepareOutput(file);
   const loaded = await loadApplication(path, {
     ...(options.target === undefined ? {} : { targets: [options.target] }),
     signal: terminal.signal,
     onProgram: (name, index, count) => terminal.progress(`compiling ${name} (${index + 1} of ${count})`),
   });
-  const { description, artifacts } = loaded;
+  const { description, artifacts, streams } = loaded;
   const live = options.realtime === true;
+  const feed = options.log === undefined ? undefined : await openFeed(options.log, options, loaded, terminal);
+  const durationNs = options.duration === undefined && feed ? feed.endNs : parseDuration(options.duration ?? "30s");
   const executive = createExecutive(description, artifacts, {
     faults: options.stall.map((text) => parseStall(text, description)),
     ...(live ? { live, realtime: true } : { keyframeEveryNs: 1e9 }),
@@ -96,28 +100,34 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
   const ledger = new Ledger(description);
   const recording =
     options.record === undefined ? undefined : await RecordingWriter.open(options.record, description, artifacts);
-  const world = loaded.createWorld?.();
+  const world = feed ? undefined : loaded.createWorld?.();
+  const federation = new Federation(description, executive, {
+    world,
+    streams,
+    feed: feed?.messages,
+    followUpNs: options.duration === undefined ? feed?.followUpNs : undefined,
+  });
   try {
-    const drain = drainer(executive, live ? liveDrainNs : virtualDrainNs, async (events, time) => {
-      ledger.add(events);
-      await recording?.add(events);
-      terminal.progress(`${(time / 1e9).toFixed(0)} s of ${durationNs / 1e9} s`);
-    });
-    const hooks = { onStep: drain.step, signal: terminal.signal };
-    const endNs = live
-      ? await runLive(description, executive, world, durationNs, hooks)
-      : await runVirtual(description, executive, world, durationNs, hooks);
-    await drain.rest(endNs);
+    const hooks = {
+      onEvents: async (events: readonly RunEvent[], time: number) => {
+        ledger.add(events);
+        await recording?.add(events);
+        terminal.progress(progressLine(time, durationNs), time / durationNs);
+      },
+      signal: terminal.signal,
+    };
+    const endNs = await (live ? runLive : runVirtual)(federation, durationNs, hooks);
     const threads = executive.threads();
-    const scheduling = live ? describeScheduling(threads) : "virtual time";
     const facts: RunFacts = {
       hash: executive.hash(),
       mode: live ? "live" : "virtual",
       durationNs: endNs,
-      scheduling,
+      scheduling: live ? describeScheduling(threads, executive.memoryLocked()) : "virtual time",
       threads,
       machine: describeMachine(),
-      world: world?.summary() ?? null,
+      world: world || feed ? { ...world?.summary(), ...loaded.facts() } : null,
+      streamDrops: streams.drops(),
+      outOfTurn: live ? 0 : federation.outOfTurn,
       damage: 0,
       replayed: "not checked",
     };
@@ -138,25 +148,53 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
   }
 }
 
-/** Takes an executive's events every so often, and the rest at the end. */
-function drainer(
-  executive: Executive,
-  everyNs: number,
-  take: (events: readonly RunEvent[], time: number) => Promise<void>,
-) {
-  let drained = 0;
-  const rest = async (time: number) => {
-    drained = time;
-    await take(parseEvents(callNative(() => executive.drain())), time);
-  };
-  return { rest, step: async (time: number) => (time >= drained + everyNs ? rest(time) : undefined) };
+function checkOptions({ duration, report, log, rate, realtime }: RunOptions): void {
+  if (duration !== undefined && parseDuration(duration) === 0) {
+    throw new IsochronError("command/duration", "a run of no time at all does nothing", { help: "--duration 30s" });
+  }
+  if (report !== undefined) reportFormat(report);
+  if (rate !== undefined && (log === undefined || realtime !== true)) {
+    throw new IsochronError("command/rate", "--rate says how fast a log is played to a live run", {
+      help: "give --log F --realtime with it; in virtual time a log is run as fast as the machine can",
+    });
+  }
+}
+
+const progressLine = (timeNs: number, durationNs: number): string =>
+  `${(timeNs / 1e9).toFixed(1)} s of ${(durationNs / 1e9).toFixed(1)} s`;
+
+/** What time a run goes on after the last message of a log: long enough for all that follows from it. */
+function settlingNs({ table, inputs }: ApplicationDescription): number {
+  const latencies = inputs.map(({ channel }) => table.channels[channel]!.latencyNs ?? 0);
+  return Math.max(0, ...latencies) + table.tasks.reduce((sum, task) => sum + intervalOf(task.trigger) + task.letNs, 1);
+}
+
+/** Opens a log as the run's feed. */
+async function openFeed(path: string, options: RunOptions, loaded: LoadedApplication, terminal: Terminal) {
+  const log = await openLog(path);
+  if (log.recovered) {
+    const { why, at, messages } = log.recovered;
+    terminal.error(`${path} is not whole (${why}, byte ${at}): the ${messages} messages before are used`);
+  }
+  const { description, streams } = loaded;
+  const feed = await feedFrom(log, description, options.stamp ?? "log", (topic) => streams.feeds(topic));
+  const rate = options.rate ?? 1;
+  const followUpNs = settlingNs(description);
+  const endNs = Math.ceil(feed.durationNs / rate) + followUpNs;
+  return { endNs, followUpNs, messages: rate === 1 ? feed.messages : atRate(feed.messages, rate) };
+}
+
+async function* atRate(messages: AsyncIterator<FeedMessage>, rate: number): AsyncGenerator<FeedMessage> {
+  for (let next = await messages.next(); next.done !== true; next = await messages.next())
+    yield { ...next.value, timeNs: Math.round(next.value.timeNs / rate) };
 }
 
 /** The policy in force, in words: real-time only where every thread was granted it. */
-function describeScheduling(threads: readonly ThreadInfo[]): string {
+function describeScheduling(threads: readonly ThreadInfo[], memoryLocked: boolean): string {
   const policies = [...new Set(threads.map((thread) => thread.policy))].join(", ");
   const granted = threads.length > 0 && threads.every((thread) => thread.policy === "SCHED_FIFO");
-  return granted ? policies : `not real-time (${policies})`;
+  const memory = memoryLocked ? "memory locked" : "memory not locked";
+  return granted ? `${policies}, ${memory}` : `not real-time (${policies}, ${memory})`;
 }
 
 /** The command: runs, and prints the result. */

@@ -38,34 +38,34 @@ function run(command, args) {
   return stdout.trim();
 }
 
-/** The packages that the modules below a folder import, type declarations included. */
-function importedPackages(folder) {
+/**
+ * The dependencies that the modules below a folder name: imported, or resolved by name.
+ * Fails for an import that package.json does not list.
+ */
+function usedDependencies(folder) {
   const files = readdirSync(folder, { recursive: true }).filter((file) => /\.(m?js|d\.ts)$/.test(file));
-  const specifiers = files.flatMap((file) =>
-    [
-      ...readFileSync(join(folder, file), "utf8").matchAll(
-        /^(?:import|export|\}).* from "([^".][^"]*)"|\bimport\("([^".][^"]*)"\)/gm,
-      ),
-    ].map(([, from, dynamic]) => from ?? dynamic),
+  const texts = files.map((file) => readFileSync(join(folder, file), "utf8"));
+  const imports = texts.flatMap((text) =>
+    [...text.matchAll(/^(?:import|export|\}).* from "((?:@[^/"]+\/)?[^./"][^/"]*)/gm)].map(([, each]) => each),
   );
-  const packages = specifiers
-    .filter((specifier) => !isBuiltin(specifier))
-    .map((specifier) => /^(@[^/]+\/)?[^/]+/.exec(specifier)[0]);
-  return [...new Set(packages)].sort();
+  const known = Object.keys(manifest.dependencies);
+  const unlisted = imports.find((each) => !isBuiltin(each) && each !== name && !known.includes(each));
+  if (unlisted !== undefined) throw new Error(`${unlisted} is imported, and is no dependency in package.json`);
+  const named = (each) => texts.some((text) => new RegExp(`["'\`]${each}["'\`/]`).test(text));
+  return Object.fromEntries(Object.entries(manifest.dependencies).filter(([each]) => named(each)));
 }
 
 /** `isochron`: compiled JavaScript with its types, and the command. */
 function fillMain(folder) {
   run(join(root, "node_modules/.bin/tsc"), ["-p", "tsconfig.build.json", "--outDir", folder]);
-  for (const file of ["launch/bin/isochron.mjs", "launch/hook/typescript.mjs", "README.md", "CHANGELOG.md"])
+  for (const file of [
+    "launch/bin/isochron.mjs",
+    "launch/hook/register.mjs",
+    "launch/hook/typescript.mjs",
+    "README.md",
+    "CHANGELOG.md",
+  ])
     copyInto(folder, file);
-  const dependencies = Object.fromEntries(
-    importedPackages(folder).map((dependency) => {
-      const range = manifest.dependencies[dependency];
-      if (range === undefined) throw new Error(`${dependency} is imported, and is no dependency in package.json`);
-      return [dependency, range];
-    }),
-  );
   const exports = Object.fromEntries(
     Object.entries(manifest.exports).map(([key, path]) =>
       path.endsWith(".ts")
@@ -80,7 +80,7 @@ function fillMain(folder) {
     type: "module",
     bin: manifest.bin,
     exports,
-    dependencies,
+    dependencies: usedDependencies(folder),
     optionalDependencies: Object.fromEntries(platforms.map((arch) => [platformPackage(arch), version])),
     peerDependencies: { [compilerPackage]: version },
     peerDependenciesMeta: { [compilerPackage]: { optional: true } },

@@ -9,7 +9,7 @@ export interface ChainReport {
   /** From the sensor's topic to the last task. */
   readonly path: readonly string[];
   readonly budgetNs: number;
-  /** From the tag of a sample to the publication of the first command that used it. */
+  /** From the arrival of a message to the publication of the first command that used it. */
   readonly latency: Measured;
   readonly overBudget: number | "not measured";
 }
@@ -25,7 +25,7 @@ export function reactions(ledger: Ledger): Reaction[][] {
   const { chains, table } = ledger.application;
   return chains.map(({ from, tasks }) => {
     const last = tasks[tasks.length - 1]!;
-    const commands = ledger.channels[table.tasks[last]!.output]!.tags;
+    const commands = ledger.channels[table.tasks[last]!.output]!.arrivals;
     const found: Reaction[] = [];
     let newest = 0;
     for (let sequence = 1; sequence < commands.length; sequence++) {
@@ -52,7 +52,7 @@ function sampleBehind(ledger: Ledger, from: number, tasks: readonly number[], se
     if (!(seen > 0)) return undefined;
     behind = seen;
   }
-  const time = ledger.channels[from]!.tags.at(behind);
+  const time = ledger.channels[from]!.arrivals.at(behind);
   return Number.isNaN(time) ? undefined : { sequence: behind, time };
 }
 

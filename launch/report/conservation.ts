@@ -17,7 +17,7 @@ export interface ReleaseBalance {
 export interface ConsumerReport {
   readonly channel: string;
   readonly consumer: string;
-  /** By the producer's count: the highest number admitted, or the jobs on time. */
+  /** By the producer's count: the highest number received, or the jobs on time. */
   readonly published: number;
   /** Seen by at least one release. */
   readonly read: number;
@@ -25,9 +25,11 @@ export interface ConsumerReport {
   readonly overwritten: number;
   /** Arrived before the minimum interval had passed, and released nothing. */
   readonly dropped: number;
+  /** Became no sample: it could not be decoded. */
+  readonly rejected: number;
   /** Newer than all that was seen when the run stopped. */
   readonly pending: number;
-  /** published = read + overwritten unread + dropped + pending. */
+  /** published = read + overwritten unread + dropped + rejected + pending. */
   readonly conserved: boolean;
 }
 
@@ -49,26 +51,29 @@ export function consumerBalances(ledger: Ledger): ConsumerReport[] {
       const published =
         row.source.kind === "task"
           ? ledger.tasks[row.source.task]!.records.onTime
-          : Math.max(0, samples.tags.length - 1);
+          : Math.max(0, samples.arrivals.length - 1);
       const triggered = reader.trigger.kind === "arrival" && reader.trigger.channel === channel;
       const early = new Set(triggered ? ledger.tasks[task]!.early.values() : []);
       const fates = countFates(samples, new Set(pins.values()), early);
-      const { read, overwritten, dropped, pending } = fates;
-      const conserved = published === read + overwritten + dropped + pending;
+      const { read, overwritten, dropped, rejected, pending } = fates;
+      const conserved = published === read + overwritten + dropped + rejected + pending;
       return [{ channel: row.name, consumer: reader.name, published, ...fates, conserved }];
     }),
   );
 }
 
-function countFates({ tags }: ChannelLedger, seen: ReadonlySet<number>, early: ReadonlySet<number>) {
+function countFates(samples: ChannelLedger, seen: ReadonlySet<number>, early: ReadonlySet<number>) {
   const newestSeen = maximum(seen);
-  const fates = { read: 0, overwritten: 0, dropped: 0, pending: 0 };
+  const fates = { read: 0, overwritten: 0, dropped: 0, rejected: 0, pending: 0 };
   // Number 0 is the zero-filled slot before the first sample.
   for (const sequence of seen) if (sequence > 0) fates.read++;
-  for (let sequence = 1; sequence < tags.length; sequence++) {
-    const tag = tags.at(sequence);
-    if (Number.isNaN(tag) || seen.has(sequence)) continue;
-    if (early.has(tag)) fates.dropped++;
+  for (let sequence = 1; sequence < samples.arrivals.length; sequence++) {
+    if (Number.isNaN(samples.arrivals.at(sequence)) || seen.has(sequence)) continue;
+    const tag = samples.tag(sequence);
+    if (!Number.isNaN(samples.rejected.at(sequence))) fates.rejected++;
+    // Still being decoded when the run stopped.
+    else if (Number.isNaN(tag)) fates.pending++;
+    else if (early.has(tag)) fates.dropped++;
     else if (sequence > newestSeen) fates.pending++;
     else fates.overwritten++;
   }

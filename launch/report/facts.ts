@@ -20,6 +20,10 @@ export interface RunFacts {
   readonly threads: readonly ThreadInfo[];
   readonly machine: Machine | "not recorded";
   readonly world: Readonly<Record<string, number | string | boolean | null>> | null;
+  /** What the application's stream pipelines dropped, by the name of their counter. */
+  readonly streamDrops: Readonly<Record<string, number>>;
+  /** Virtual time: messages that pipelines admitted outside of a grant, so that another run may differ. */
+  readonly outOfTurn: number;
   /** Places where a recording does not agree with itself; 0 where none was read. */
   readonly damage: number;
   readonly replayed: Replayed;
@@ -38,10 +42,13 @@ const about = z.object({
     governor: z.string().exactOptional(),
   }),
   world: z.record(z.string(), z.union([z.number(), z.string(), z.boolean(), z.null()])).nullable(),
+  streamDrops: z.record(z.string(), z.int()).default({}),
+  outOfTurn: z.int().default(0),
 });
 
 /** The text that a recording keeps of a run. */
-export const aboutText = ({ threads, machine, world }: RunFacts): string => JSON.stringify({ threads, machine, world });
+export const aboutText = ({ threads, machine, world, streamDrops, outOfTurn }: RunFacts): string =>
+  JSON.stringify({ threads, machine, world, streamDrops, outOfTurn });
 
 /** A recorded run's facts. Throws `recording/damaged` where the recording says something that no version wrote. */
 export function factsOf(recording: Recording, replayed: Replayed = "not checked"): RunFacts {
@@ -54,7 +61,8 @@ export function factsOf(recording: Recording, replayed: Replayed = "not checked"
     damage: recording.damage.length,
     replayed,
   };
-  if (recording.about === undefined) return { ...common, threads: [], machine: "not recorded", world: null };
+  if (recording.about === undefined)
+    return { ...common, threads: [], machine: "not recorded", world: null, streamDrops: {}, outOfTurn: 0 };
   try {
     return { ...common, ...about.parse(JSON.parse(recording.about)) };
   } catch (cause) {

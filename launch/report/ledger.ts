@@ -55,14 +55,36 @@ export class TaskLedger {
   }
 }
 
-/** A channel's samples: publication tags by sequence number. */
+/** A channel's messages, by their sequence number. */
 export class ChannelLedger {
-  readonly tags = new Column();
+  /** When each arrived, or was published by its task. */
+  readonly arrivals = new Column();
+  /** When each became a sample, where that is later: it was decoded on a thread of its own. */
+  readonly decoded = new Column();
+  /** When each that became no sample was given up. */
+  readonly rejected = new Column();
+  readonly reasons = new Map<string, number>();
   bytes = 0;
+  readonly #decodes: boolean;
 
-  publish(sequence: number, time: number, bytes: number): void {
-    this.tags.put(sequence, time);
+  constructor(decodes: boolean) {
+    this.#decodes = decodes;
+  }
+
+  /** The tag that readers select by; NaN where the message is no sample. */
+  tag(sequence: number): number {
+    if (!Number.isNaN(this.rejected.at(sequence))) return Number.NaN;
+    return this.#decodes ? this.decoded.at(sequence) : this.arrivals.at(sequence);
+  }
+
+  arrive(sequence: number, time: number, bytes: number): void {
+    this.arrivals.put(sequence, time);
     this.bytes += bytes;
+  }
+
+  reject(sequence: number, time: number, reason: string): void {
+    this.rejected.put(sequence, time);
+    this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1);
   }
 }
 
@@ -91,7 +113,7 @@ export class Ledger {
     const { tasks, channels } = application.table;
     this.application = application;
     this.tasks = tasks.map(({ inputs }) => new TaskLedger([...new Set(inputs.map(({ channel }) => channel))]));
-    this.channels = channels.map(() => new ChannelLedger());
+    this.channels = channels.map(({ latencyNs }) => new ChannelLedger(latencyNs !== undefined));
     this.messages = application.outputs.map(() => new MessageLedger());
   }
 
@@ -116,7 +138,7 @@ export class Ledger {
     switch (event.kind) {
       case "admit":
       case "output":
-        this.channels[event.channel]!.publish(event.sequence, event.time, event.bytes.length);
+        this.channels[event.channel]!.arrive(event.sequence, event.time, event.bytes.length);
         return;
       case "release": {
         const task = this.tasks[event.task]!;
@@ -157,6 +179,12 @@ export class Ledger {
         output.bytes += event.bytes.length;
         return;
       }
+      case "visible":
+        this.channels[event.channel]!.decoded.put(event.sequence, event.time);
+        return;
+      case "rejected":
+        this.channels[event.channel]!.reject(event.sequence, event.time, event.reason);
+        return;
       case "lost":
         this.#lost[event.what] = (this.#lost[event.what] ?? 0) + event.count;
         return;

@@ -1,19 +1,10 @@
 // The report as one HTML page that opens offline: style, script and data inlined, and nothing else allowed.
 import { createHash } from "node:crypto";
+import { conservationSection, machineSection, missSection, topicSection, worldSection } from "./accounts.ts";
 import { readClient, readUplot } from "./client-source.ts";
 import { duration, html, Markup } from "./html.ts";
 import type { Report } from "./report.ts";
-import {
-  chainSection,
-  conservationSection,
-  machineSection,
-  missSection,
-  taskSection,
-  timelineSection,
-  topicSection,
-  verdictSection,
-  worldSection,
-} from "./sections.ts";
+import { chainSection, taskSection, timelineSection, verdictSection } from "./sections.ts";
 import { style } from "./style.ts";
 import type { Timeline } from "./timeline.ts";
 

@@ -22,9 +22,9 @@ export function printReport(report: Report): string {
     report.machine === "not recorded"
       ? "machine not recorded"
       : `${report.machine.cpu}, ${report.machine.cores} cores, ${report.machine.architecture}`;
-  const time = report.clock === "real" ? "real time" : "virtual time (times are logical)";
+  const time = report.clock === "real" ? `real time, ${report.scheduling}` : "virtual time (times are logical)";
   return [
-    `${report.application}: ${formatDuration(report.durationNs)} of ${time}, ${report.scheduling}, ${machine}`,
+    `${report.application}: ${formatDuration(report.durationNs)} of ${time}, ${machine}`,
     ...report.verdicts.map(({ status, text }) => `  ${marks[status]} ${text}`),
     ...tabulate(
       ["task", "released", "on time", "overrun", "skipped", "exec p50", "exec max", "late p99", "late max"],

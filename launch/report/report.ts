@@ -50,14 +50,15 @@ export interface Report extends RunFacts {
 /** Sums a run up. */
 export function reportOf(ledger: Ledger, facts: RunFacts, found: readonly Reaction[][] = reactions(ledger)): Report {
   const { name, table } = ledger.application;
-  const { mode, durationNs, scheduling, hash, threads, machine, world, damage, replayed } = facts;
+  const { mode, durationNs, scheduling, hash, threads, machine, world, streamDrops, outOfTurn, damage, replayed } =
+    facts;
   const body = {
-    ...{ mode, durationNs, scheduling, hash, threads, machine, world, damage, replayed },
+    ...{ mode, durationNs, scheduling, hash, threads, machine, world, streamDrops, outOfTurn, damage, replayed },
     clock: facts.mode === "live" ? ("real" as const) : ("logical" as const),
     tasks: table.tasks.map((row, id) => taskReport(row, ledger.tasks[id]!, channelName(ledger, row))),
     channels: consumerBalances(ledger),
     chains: chainReports(ledger, found),
-    topics: topicReports(ledger),
+    topics: topicReports(ledger, facts.mode === "live" ? "real" : "logical"),
     misses: summariseMisses(missesOf(ledger)),
     lost: ledger.lost,
   };

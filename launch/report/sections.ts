@@ -1,29 +1,23 @@
-// The page's sections, each a function of the report.
+// The page's first sections: verdicts, timeline, tasks, chains.
+import { counted, measuredDuration, notMeasured, number, text } from "./cells.ts";
 import { describeLimits } from "./explain.ts";
 import { histogram, type Limit } from "./histogram.ts";
-import { duration, type HeadCell, html, instant, Markup, table, whole } from "./html.ts";
+import { duration, html, instant, Markup, table, whole } from "./html.ts";
 import type { Measured, Percentiles } from "./percentiles.ts";
 import type { Report, TaskReport } from "./report.ts";
 import type { Timeline } from "./timeline.ts";
 import type { Verdict } from "./verdicts.ts";
 
-const text = (title: string): HeadCell => ({ title });
-const number = (title: string): HeadCell => ({ title, numeric: true });
-const notMeasured = html`<span class="quiet">not measured</span>`;
-const measuredDuration = (measured: Measured, pick: "p50" | "p90" | "p99" | "p999" | "max"): Markup =>
-  measured === "not measured" ? notMeasured : html`${duration(measured[pick])}`;
-const holds = (conserved: boolean): Markup => (conserved ? html`holds` : html`<span class="bad-text">broken</span>`);
-const counted = (count: number, bad = false): Markup =>
-  bad && count > 0 ? html`<span class="bad-text">${whole(count)}</span>` : html`${whole(count)}`;
-
 const signs: Readonly<Record<Verdict["status"], string>> = { good: "✓", bad: "✗", unknown: "?" };
 const subjects: Readonly<Record<Verdict["about"], string>> = {
+  determinism: "Determinism",
   deadlines: "Deadlines",
   chain: "Chain",
   budget: "Budget",
   scheduling: "Scheduling",
   conservation: "Conservation",
   records: "Records",
+  messages: "Messages",
   replay: "Replay",
 };
 const spoken: Readonly<Record<Verdict["status"], string>> = { good: "good: ", bad: "bad: ", unknown: "open: " };
@@ -70,7 +64,7 @@ ${legend('<path d="M13 2l4 5-4 5-4-5z" fill="var(--good)"/>', "published")}
 ${legend('<path d="M13 2l4 5-4 5-4-5z" fill="none" stroke="var(--bad)" stroke-width="1.5"/>', "missed, previous value held")}
 ${legend('<path d="M9 3l8 8m0-8l-8 8" stroke="var(--bad)" stroke-width="1.75"/>', "skipped, or nothing published")}
 </ul>
-<p id="timeline-keys" class="quiet">Keys: <kbd>+</kbd> <kbd>−</kbd> zoom, <kbd>←</kbd> <kbd>→</kbd> move, <kbd>0</kbd> whole run, <kbd>Home</kbd> <kbd>End</kbd>, <kbd>n</kbd> <kbd>p</kbd> next and previous miss. Drag to move, pinch or Ctrl with the wheel to zoom; the strip below shows the whole run.</p>
+<p id="timeline-keys" class="quiet">Keys: <kbd>+</kbd> <kbd>−</kbd> zoom, <kbd>←</kbd> <kbd>→</kbd> move, <kbd>0</kbd> whole run, <kbd>Home</kbd> <kbd>End</kbd>, <kbd>n</kbd> <kbd>p</kbd> next and previous miss. Drag to move, pinch or Ctrl with the wheel to zoom; the strip under the rows shows the whole run.</p>
 <noscript><p>The timeline and the charts over the run need JavaScript; every number of this page stands without it.</p></noscript>
 </section>`;
 }
@@ -151,8 +145,8 @@ ${chart < 0 ? "" : html`<h4>Response time over the run</h4><div class="chart" id
 export function chainSection({ chains, clock }: Report, timeline: Timeline): Markup {
   const note =
     clock === "logical"
-      ? "In logical time: from the tag of a sample to the publication of the first command that used it. It follows from the schedule; no latency of this machine is in it."
-      : "From the tag of a sample to the publication of the first command that used it.";
+      ? "In logical time: from the arrival of a message to the publication of the first command that used it. It follows from the schedule; no latency of this machine is in it."
+      : "From the arrival of a message to the publication of the first command that used it.";
   return html`<section id="chains" aria-labelledby="chains-title"><h2 id="chains-title">Chains, sensor to command</h2><p class="quiet">${note}</p>
 ${chains.length === 0 ? html`<p>No chain is declared.</p>` : ""}
 ${chains.map(({ name, path, budgetNs, latency, overBudget }) => {
@@ -162,158 +156,4 @@ ${chains.map(({ name, path, budgetNs, latency, overBudget }) => {
 <div class="three">${distribution("Latency", "One for each sample that reached a command.", latency, "commands", { name: "budget", ns: budgetNs })}</div>
 ${chart < 0 ? "" : html`<h4>Latency over the run</h4><div class="chart" id="chain-${chart}"></div>`}</article>`;
 })}</section>`;
-}
-
-/** Misses with their cause. */
-export function missSection({ misses, clock }: Report): Markup {
-  const { total, groups, listed } = misses;
-  const none = clock === "real" ? "Every release was on time." : "No release was marked late; times are logical.";
-  const list = table(
-    listed.length < total ? `The first ${whole(listed.length)} of ${whole(total)} misses` : "Each miss",
-    [text("Task"), number("Job"), number("Released at"), text("What"), { title: "Why", wide: true }, text("Instead")],
-    listed.map(({ task, job, timeNs, kind, why, instead }) => [
-      task,
-      whole(job),
-      instant(timeNs),
-      kind,
-      why.replaceAll(" us", " µs"),
-      instead,
-    ]),
-  );
-  const body =
-    total === 0
-      ? html`<p>${none}</p>`
-      : html`${table(
-          "Misses by cause",
-          [text("Task"), text("What"), text("Cause"), text("Instead"), number("Count")],
-          groups.map(({ task, kind, cause, instead, count }) => [task, kind, cause, instead, counted(count, true)]),
-        )}${listed.length > 20 ? html`<details><summary>Each miss, with its numbers</summary>${list}</details>` : list}`;
-  return html`<section id="misses" aria-labelledby="misses-title"><h2 id="misses-title">Misses and their causes</h2>${body}</section>`;
-}
-
-/** The identities. */
-export const conservationSection = ({
-  tasks,
-  channels,
-  lost,
-}: Report): Markup => html`<section id="conservation" aria-labelledby="conservation-title">
-<h2 id="conservation-title">Conservation</h2>
-<p class="quiet">Nothing is lost silently: each left side is counted from other records than its right side.</p>
-${table(
-  "Per task: released = on time + overrun + skipped + in flight at stop",
-  [
-    text("Task"),
-    number("Released"),
-    number("On time"),
-    number("Overrun"),
-    number("Skipped"),
-    number("In flight"),
-    text("Identity"),
-  ],
-  tasks.map(({ name, released, onTime, overrun, skipped, inFlight, conserved }) => [
-    name,
-    ...[released, onTime, overrun, skipped, inFlight].map((each) => whole(each)),
-    holds(conserved),
-  ]),
-)}
-${table(
-  "Per channel and reader: published = read + overwritten unread + dropped + pending",
-  [
-    text("Channel"),
-    text("Reader"),
-    number("Published"),
-    number("Read"),
-    number("Overwritten"),
-    number("Dropped"),
-    number("Pending"),
-    text("Identity"),
-  ],
-  channels.map(({ channel, consumer, published, read, overwritten, dropped, pending, conserved }) => [
-    channel,
-    consumer,
-    ...[published, read, overwritten, dropped, pending].map((each) => whole(each)),
-    holds(conserved),
-  ]),
-)}
-${table(
-  "Records that the recorder had to give up",
-  [text("Kind"), number("Lost")],
-  [
-    ["decisions", counted(lost.decisions, true)],
-    ["traces", counted(lost.traces, true)],
-    ["output bytes", counted(lost.outputs, true)],
-  ],
-)}</section>`;
-
-/** Rates and drops. */
-export const topicSection = ({ topics, clock }: Report): Markup => {
-  const interval = (ns: number | undefined): Markup => (ns === undefined ? notMeasured : html`${duration(ns)}`);
-  return html`<section id="topics" aria-labelledby="topics-title"><h2 id="topics-title">Messages</h2>
-${table(
-  `Topics and channels; rates in ${clock === "real" ? "real" : "logical"} time, from the first message to the last`,
-  [
-    text("Topic"),
-    text("Direction"),
-    text("Type"),
-    number("Messages"),
-    number("Bytes"),
-    number("Rate"),
-    number("Interval min"),
-    number("Interval p50"),
-    number("Interval max"),
-    number("Dropped"),
-  ],
-  topics.map(({ topic, direction, type, messages, bytes, rateHz, intervalNs, dropped }) => [
-    topic,
-    direction,
-    type ?? html`<span class="quiet">tensors</span>`,
-    whole(messages),
-    whole(bytes),
-    rateHz === null ? notMeasured : `${rateHz.toPrecision(4)}\u00a0Hz`,
-    interval(intervalNs?.min),
-    interval(intervalNs?.p50),
-    interval(intervalNs?.max),
-    dropped === null ? html`<span class="quiet" title="Nothing can be dropped here">–</span>` : counted(dropped, true),
-  ]),
-)}
-<p class="quiet">Dropped: arrived before a task's minimum interval had passed, and released nothing. – where a topic triggers no task.</p></section>`;
-};
-
-/** The machine, its threads and their policy. */
-export function machineSection({ machine, threads, scheduling, clock }: Report): Markup {
-  const facts =
-    machine === "not recorded"
-      ? html`<p>The recording does not name its machine.</p>`
-      : html`<dl><dt>Processor</dt><dd>${machine.cpu}, ${machine.cores} cores, ${machine.architecture}</dd>
-<dt>Kernel</dt><dd>${machine.kernel}</dd><dt>Node.js</dt><dd>${machine.node}</dd>
-<dt>Frequency governor</dt><dd>${machine.governor ?? "not shown by the kernel"}</dd>
-<dt>Scheduling</dt><dd>${scheduling}</dd></dl>`;
-  const list =
-    threads.length === 0
-      ? html`<p>${clock === "logical" ? "Virtual time uses no real-time thread." : "No thread is recorded."}</p>`
-      : table(
-          "Real-time threads; the policy is read back from the kernel",
-          [text("Thread"), number("Core"), text("Bound to it"), number("Priority"), text("Policy in force")],
-          threads.map(({ name, core, bound, priority, policy }) => [
-            name,
-            String(core),
-            bound ? "yes" : html`<span class="bad-text">no</span>`,
-            String(priority),
-            policy,
-          ]),
-        );
-  return html`<section id="machine" aria-labelledby="machine-title"><h2 id="machine-title">Machine and scheduling</h2>${facts}${list}</section>`;
-}
-
-/** What the world says the run came to. */
-export function worldSection({ world }: Report): Markup {
-  if (world === null || Object.keys(world).length === 0) return html``;
-  const show = (value: number | string | boolean | null): string =>
-    typeof value === "number" ? String(Number(value.toPrecision(5))) : value === null ? "not measured" : String(value);
-  return html`<section id="world" aria-labelledby="world-title"><h2 id="world-title">World</h2>
-${table(
-  "What the world measured",
-  [text("Measure"), number("Value")],
-  Object.entries(world).map(([name, value]) => [name, show(value)]),
-)}</section>`;
 }

@@ -28,9 +28,9 @@ a { color: var(--accent); text-underline-offset: 2px; }
 table { border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; min-width: min(100%, 36rem); }
 caption { text-align: left; padding: 4px 0; font-size: 13.5px; }
 th, td { padding: 5px 14px 5px 0; text-align: left; border-bottom: 1px solid var(--line); vertical-align: baseline; }
-thead th { font-weight: 600; color: var(--quiet); font-size: 13px; vertical-align: bottom; }
+thead th { white-space: normal; font-weight: 600; color: var(--quiet); font-size: 13px; vertical-align: bottom; }
 tbody th { font-weight: 600; white-space: nowrap; }
-td.wide { min-width: 17em; } .number { text-align: right; white-space: nowrap; } th:last-child, td:last-child { padding-right: 4px; }
+td.wide { min-width: 17em; } .number { text-align: right; } td.number { white-space: nowrap; } th:last-child, td:last-child { padding-right: 4px; }
 td .bad, .bad-text { color: var(--bad); font-weight: 600; }
 .three { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 310px), 1fr)); gap: 14px 26px; margin: 10px 0 4px; }
 figure { margin: 0; min-width: 0; }
@@ -41,6 +41,7 @@ svg text { font: 11px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; 
 line.limit { stroke: var(--bad); stroke-width: 1.5; stroke-dasharray: 4 3; } text.limit { fill: var(--bad); font-weight: 600; }
 .percentiles { font-size: 13px; min-width: min(100%, 310px); } .percentiles caption { font-size: 13px; }
 @media (min-width: 720px) { .three figcaption { min-height: 3em; } } .percentiles th, .percentiles td { padding: 3px 10px 3px 0; }
+.kind { display: block; font-weight: 400; font-size: 12.5px; color: var(--quiet); }
 .tools { display: flex; flex-wrap: wrap; gap: 6px; margin: 8px 0; }
 button { font: inherit; font-size: 14px; min-height: 36px; padding: 4px 12px; color: var(--ink); background: var(--panel); border: 1px solid var(--line); border-radius: 6px; cursor: pointer; }
 button:hover:enabled { border-color: var(--accent); } button:disabled { opacity: 0.45; cursor: default; }

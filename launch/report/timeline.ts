@@ -93,7 +93,7 @@ export function timelineOf(
         ({ topic, channel }): TimelineInput => ({
           kind: "input",
           name: topic,
-          time: [...ledger.channels[channel]!.tags.values()].filter(inside),
+          time: [...ledger.channels[channel]!.arrivals.values()].filter(inside),
         }),
       ),
       ...tasks,

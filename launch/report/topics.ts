@@ -1,6 +1,7 @@
 // Topics: how many messages, how fast, how evenly, and how many were dropped.
 import type { Column } from "./column.ts";
 import type { Ledger } from "./ledger.ts";
+import { type Measured, percentiles } from "./percentiles.ts";
 
 /** A topic, or a channel inside the application. */
 export interface TopicReport {
@@ -16,10 +17,19 @@ export interface TopicReport {
   readonly intervalNs: { readonly min: number; readonly p50: number; readonly max: number } | null;
   /** Arrivals that released nothing, over all tasks that this topic triggers; null where a topic triggers none. */
   readonly dropped: number | null;
+  /** Messages that became no sample, with the reasons; null where nothing is decoded. */
+  readonly rejected: number | null;
+  readonly rejections: readonly { readonly reason: string; readonly count: number }[];
+  /** From arrival to the sample, where a thread of its own decodes; null where none does. */
+  readonly decoding: Measured | null;
 }
 
+/** Reasons that a report lists for each topic. */
+const reasonsAtMost = 20;
+const noDecoding = { rejected: null, rejections: [], decoding: null } as const;
+
 /** Inputs, then what tasks publish inside, then outputs. */
-export function topicReports(ledger: Ledger): TopicReport[] {
+export function topicReports(ledger: Ledger, clock: "real" | "logical"): TopicReport[] {
   const { table, inputs, outputs } = ledger.application;
   const droppedOn = (channel: number): number | null => {
     const triggered = table.tasks.flatMap(({ trigger }, task) =>
@@ -28,8 +38,25 @@ export function topicReports(ledger: Ledger): TopicReport[] {
     return triggered.length === 0 ? null : triggered.reduce((sum, each) => sum + each, 0);
   };
   const fromChannel = (channel: number) => {
-    const { tags, bytes } = ledger.channels[channel]!;
-    return { ...rateOf(tags), bytes, dropped: droppedOn(channel) };
+    const { arrivals, bytes } = ledger.channels[channel]!;
+    return { ...rateOf(arrivals), bytes, dropped: droppedOn(channel) };
+  };
+  const intakeOf = (channel: number): Pick<TopicReport, "rejected" | "rejections" | "decoding"> => {
+    const { arrivals, decoded, rejected, reasons } = ledger.channels[channel]!;
+    const times = Array.from({ length: decoded.length }, (_, at) => decoded.at(at) - arrivals.at(at));
+    return {
+      rejected: rejected.values().length,
+      rejections: [...reasons]
+        .map(([reason, count]) => ({ reason, count }))
+        .sort((a, b) => b.count - a.count)
+        .slice(0, reasonsAtMost),
+      decoding:
+        table.channels[channel]!.latencyNs === undefined
+          ? null
+          : clock === "logical"
+            ? "not measured"
+            : percentiles(times.filter((each) => !Number.isNaN(each))),
+    };
   };
   return [
     ...inputs.map(({ topic, type, channel }) => ({
@@ -37,16 +64,18 @@ export function topicReports(ledger: Ledger): TopicReport[] {
       direction: "input" as const,
       type,
       ...fromChannel(channel),
+      ...intakeOf(channel),
     })),
     ...table.tasks.map(({ name, output }) => ({
       topic: name,
       direction: "internal" as const,
       type: null,
       ...fromChannel(output),
+      ...noDecoding,
     })),
     ...outputs.map(({ topic, type }, id) => {
       const { times, bytes } = ledger.messages[id]!;
-      return { topic, direction: "output" as const, type, ...rateOf(times), bytes, dropped: null };
+      return { topic, direction: "output" as const, type, ...rateOf(times), bytes, dropped: null, ...noDecoding };
     }),
   ];
 }

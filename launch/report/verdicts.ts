@@ -6,7 +6,16 @@ import type { Report, TaskReport } from "./report.ts";
 
 /** One sentence; `unknown` where nothing was measured or checked. */
 export interface Verdict {
-  readonly about: "deadlines" | "chain" | "budget" | "scheduling" | "conservation" | "records" | "replay";
+  readonly about:
+    | "determinism"
+    | "deadlines"
+    | "chain"
+    | "budget"
+    | "scheduling"
+    | "conservation"
+    | "records"
+    | "messages"
+    | "replay";
   readonly status: "good" | "bad" | "unknown";
   readonly text: string;
 }
@@ -25,10 +34,27 @@ export function verdictsOf(report: Body): Verdict[] {
     scheduling(report),
     conservation(report),
     ...records(report),
+    ...report.topics.flatMap(({ topic, rejected }): Verdict[] =>
+      rejected === null || rejected === 0
+        ? []
+        : [{ about: "messages", status: "bad", text: `${counted(rejected, "message")} of ${topic} rejected` }],
+    ),
+    ...Object.entries(report.streamDrops).flatMap(([name, count]): Verdict[] =>
+      count === 0
+        ? []
+        : [{ about: "messages", status: "bad", text: `${counted(count, "value")} dropped by the stream ${name}` }],
+    ),
+    ...(report.outOfTurn === 0 ? [] : [outOfTurn(report.outOfTurn)]),
     replayed(report),
   ];
   return order.flatMap((status) => all.filter((each) => each.status === status));
 }
+
+const outOfTurn = (count: number): Verdict => ({
+  about: "determinism",
+  status: "bad",
+  text: `${counted(count, "message")} of pipelines admitted outside of a grant: another run may differ, replay does not`,
+});
 
 function deadlines({ tasks, mode, misses }: Body): Verdict[] {
   const bad = tasks.flatMap((task) => missVerdicts(task, misses));

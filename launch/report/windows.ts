@@ -20,7 +20,7 @@ export function consideredSamples(ledger: Ledger): Considered {
   const { table, inputs } = ledger.application;
   const columns = [
     ...ledger.tasks.map((task) => task.release.values()),
-    ...inputs.map(({ channel }) => ledger.channels[channel]!.tags.values()),
+    ...inputs.map(({ channel }) => ledger.channels[channel]!.arrivals.values()),
   ];
   const times = new Float64Array(columns.reduce((sum, column) => sum + column.length, 0));
   let at = 0;

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Sets a fresh machine up for a profile, showing progress, then runs a command: `setup.mjs PROFILE [-- COMMAND ARGS…]`.
 import { spawn } from "node:child_process";
-import { createWriteStream, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, createWriteStream, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { NeedsPerson, profiles, root } from "./steps.mjs";
 
@@ -107,7 +107,9 @@ const setUp = async (profile) => {
       const log = join(root, `.setup/${step.name.replace(/\W+/g, "-").toLowerCase()}.log`);
       rmSync(log, { force: true });
       await step.run(shell(log));
-      say(`[${at + 1}/${steps.length}] ${step.name}: done in ${((Date.now() - started) / 1000).toFixed(1)} s`);
+      const done = `${step.name}: done in ${((Date.now() - started) / 1000).toFixed(1)} s`;
+      appendFileSync(log, `${done}\n`);
+      say(`[${at + 1}/${steps.length}] ${done}`);
     }
   });
 };

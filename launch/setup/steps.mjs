@@ -1,7 +1,7 @@
 // What a machine needs before the demonstration or the tests can run: each step knows when it is done and how to do it.
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -143,7 +143,13 @@ const rustTargets = () => {
 const rustArm64 = {
   name: "Rust for arm64",
   isDone: () => existsSync(rustTargets()),
-  run: async (sh) => sh("rustup", ["target", "add", "aarch64-unknown-linux-gnu"]),
+  run: async (sh) => {
+    if (!commandExists("rustup"))
+      throw new NeedsPerson(
+        "needs Rust's standard library for aarch64-unknown-linux-gnu, which rustup brings; install Rust from https://rustup.rs, then run the same command again",
+      );
+    await sh("rustup", ["target", "add", "aarch64-unknown-linux-gnu"]);
+  },
 };
 
 /** The runtime modules for robots: linked against glibc 2.31, so that one binary serves Ubuntu 20.04 and everything newer. */
@@ -170,6 +176,7 @@ const nodeArm64 = {
     await sh("npm", ["pack", "--silent", "--pack-destination", folder, arm64Node]);
     const archive = readdirSync(folder).find((name) => name.endsWith(".tgz"));
     await sh("tar", ["-xzf", join(folder, archive), "-C", folder]);
+    rmSync(join(folder, archive));
     stamp("node-arm64", arm64Node);
   },
 };

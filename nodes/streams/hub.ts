@@ -70,6 +70,11 @@ export class StreamHub {
     return [...this.#observers.values()].reduce((sum, each) => sum + each.size, 0);
   }
 
+  /** Whether a pipeline feeds an input topic. */
+  feeds(topic: string): boolean {
+    return this.#sources.some((each) => each.topic === topic);
+  }
+
   observes(topic: string): boolean {
     return this.#observers.has(topic);
   }
@@ -90,12 +95,24 @@ export class StreamHub {
     }
   }
 
-  /** Hands a message to the observers of its topic; it is decoded where there are any. */
+  /** Hands a message to the observers of its topic; it is decoded where there are any, and counted where it cannot be. */
   deliver(topic: string, bytes: Uint8Array): void {
     const observers = this.#observers.get(topic);
     if (!observers || !this.#run) return;
-    const message = this.#run.decode(topic, bytes);
+    let message: unknown;
+    try {
+      message = this.#run.decode(topic, bytes);
+    } catch {
+      // What is received may be anything; the executive has recorded it as rejected.
+      this.#undecodable(topic).add();
+      return;
+    }
     for (const take of [...observers]) take(message);
+  }
+
+  #undecodable(topic: string): DropCounter {
+    const name = `${topic}: not a whole message`;
+    return this.#counters.find((each) => each.name === name) ?? this.counter(name);
   }
 
   /** Ends a run: pipelines are unsubscribed. */

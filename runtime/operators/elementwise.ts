@@ -231,12 +231,27 @@ export const sigmoid = floatFunction(
   (x) => (x < 0 ? Math.exp(x) / (1 + Math.exp(x)) : 1 / (1 + Math.exp(-x))),
   4,
 );
+/** x in radians, of any size; NaN of an infinity. */
+export const sin = floatFunction("sin", functions.sin, Math.sin, 2);
+/** x in radians, of any size; NaN of an infinity. */
+export const cos = floatFunction("cos", functions.cos, Math.cos, 2);
 export const atan = floatFunction("atan", functions.atan, Math.atan, 2);
 export const atan2 = elementwise("atan2", {
   arity: 2,
   expression: functions.atan2 as Elementwise["expression"],
   float: (y, x) => Math.atan2(y!, x!),
   errorUlp: 3,
+});
+
+/** x^y as C has it: where JavaScript gives NaN, 1 to any y and −1 to an infinity are 1. */
+const power = (x: number, y: number): number => (x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : x ** y);
+
+/** x^y; 1^y and x^0 are 1 even for NaN, a negative x to a fraction is NaN. */
+export const pow = elementwise("pow", {
+  arity: 2,
+  expression: functions.pow as Elementwise["expression"],
+  float: (x, y) => power(x!, y!),
+  errorUlp: 2,
 });
 
 /** condition ? a : b. condition: bool; a, b: one dtype. */

@@ -9,8 +9,9 @@ import { compile } from "../compile.ts";
 import { Graph, type NamedValue, type Node, type Value } from "../graph.ts";
 import { Interpreter } from "../interpreter.ts";
 import { load } from "../program.ts";
-import { countOf, newArray, showTensorType, staticShape, type TypedArray } from "../tensor-type.ts";
+import { countOf, newArray, showTensorType, staticShape, type TypedArray, tensor } from "../tensor-type.ts";
 import { caseArbitraries, type OperatorCase, valuesFor } from "../testing/operator-cases.ts";
+import { trace } from "../trace.ts";
 import { type Nd, type Operator, operators } from "./index.ts";
 
 const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
@@ -130,5 +131,21 @@ describe("compiled operators mean what the interpreter says", () => {
       const text = `${name}(${each.operands.map(showTensorType).join(", ")}, ${JSON.stringify(each.attributes)})`;
       expect(problem && `${text}: ${problem}`).toBeUndefined();
     }
+  });
+});
+
+describe("pow", () => {
+  it("means and computes 1 where JavaScript's power of ones gives NaN", async () => {
+    const x = [1, 1, 1, -1, -1, NaN, -1, -8, 1];
+    const y = [NaN, Infinity, -Infinity, Infinity, -Infinity, 0, NaN, 1 / 3, 2];
+    const type = tensor("f64", [x.length]);
+    const graph = trace((input) => ({ z: input.x.pow(input.y) }), { x: type, y: type }, { name: "powers" });
+    const arrays = { x: Float64Array.from(x), y: Float64Array.from(y) };
+    const program = load(await compile(graph, { targets, cacheDir }));
+    const outputs = program.newOutputs();
+    program.run(arrays, outputs);
+    const z = Float64Array.from([1, 1, 1, 1, 1, 1, NaN, NaN, 1]);
+    expect(new Interpreter(graph).run(arrays)).toEqual({ z });
+    expect(outputs).toEqual({ z });
   });
 });

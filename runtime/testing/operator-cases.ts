@@ -213,8 +213,11 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
   log: unary(floats),
   tanh: unary(floats),
   sigmoid: unary(floats),
+  sin: unary(floats),
+  cos: unary(floats),
   atan: unary(floats),
   atan2: binary(floats),
+  pow: binary(floats),
   where: binary(anyDtype).chain((each) =>
     broadcastable(each.operands[0]!.shape as readonly number[]).map((of) => ({
       ...each,

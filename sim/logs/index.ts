@@ -1,4 +1,5 @@
 // Logs made by others: opened, checked against what an application declares, and read.
+export { openIndexed } from "./decompress.ts";
 export {
   type Log,
   type LogMessage,

@@ -1,9 +1,8 @@
 // Opens MCAP logs made by others, whole or cut, and delivers their messages in order.
 import { type FileHandle, open } from "node:fs/promises";
-import { McapIndexedReader, type McapTypes } from "@mcap/core";
-import { FileHandleReadable } from "@mcap/nodejs";
-import { loadDecompressHandlers } from "@mcap/support";
+import type { McapIndexedReader, McapTypes } from "@mcap/core";
 import { fileError, IsochronError } from "../../kernels/index.ts";
+import { openIndexed } from "./decompress.ts";
 import { checkKind } from "./kinds.ts";
 import { type Cut, type ScannedRecord, scan } from "./records.ts";
 import { type StampReader, stampReader, type TopicSchema } from "./schema.ts";
@@ -129,17 +128,11 @@ function joined(rows: readonly LogTopic[]): LogTopic[] {
   return [...all.values()].sort((a, b) => (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : 0));
 }
 
-const indexedReader = async (file: FileHandle): Promise<McapIndexedReader> =>
-  McapIndexedReader.Initialize({
-    readable: new FileHandleReadable(file),
-    decompressHandlers: await loadDecompressHandlers(),
-  });
-
 /** The outline by the summary at the file's end; undefined where there is none that says everything. */
 async function byIndex(file: FileHandle): Promise<Outline | undefined> {
   let reader: McapIndexedReader;
   try {
-    reader = await indexedReader(file);
+    reader = await openIndexed(file);
   } catch {
     return undefined;
   }
@@ -179,14 +172,15 @@ async function byIndex(file: FileHandle): Promise<Outline | undefined> {
 }
 
 /** The outline by reading the file once from its beginning. */
-async function byScan(file: FileHandle): Promise<Outline> {
+async function byScan(path: string, file: FileHandle): Promise<Outline> {
   const schemas = new Map<number, McapTypes.TypedMcapRecords["Schema"]>();
   const rows = new Map<number, { row: LogTopic; count: number }>();
   let [messageCount, startNs, endNs, before, inOrder] = [0, 0n, 0n, 0n, true];
-  const records = scan(file, await loadDecompressHandlers());
+  const records = scan(file);
   for (;;) {
     const { done, value } = await records.next();
     if (done) {
+      if (value?.damaged) throw damaged(path, value.why);
       return {
         topics: joined([...rows.values()].map(({ row, count }) => ({ ...row, count }))),
         messageCount,
@@ -213,7 +207,7 @@ async function byScan(file: FileHandle): Promise<Outline> {
   }
 }
 
-/** Opens a log and reads what it holds. Throws `file/read`, `log/empty`, `log/truncated`, `log/foreign`. */
+/** Opens a log and reads what it holds. Throws `file/read`, `log/empty`, `log/truncated`, `log/foreign`, `log/damaged`. */
 export async function openLog(path: string): Promise<Log> {
   const outlines = withFile(path, async function* (file) {
     const first = new Uint8Array(64);
@@ -224,7 +218,7 @@ export async function openLog(path: string): Promise<Log> {
       throw fileError("read", path, cause);
     }
     checkKind(path, first.subarray(0, length));
-    yield (await byIndex(file)) ?? (await byScan(file));
+    yield (await byIndex(file)) ?? (await byScan(path, file));
   });
   for await (const outline of outlines) return new OpenedLog(path, outline);
   throw new Error("unreachable");
@@ -284,7 +278,7 @@ class OpenedLog implements Log {
     const { path } = this;
     const all = withFile(path, async function* (file): AsyncGenerator<LogMessage> {
       try {
-        const reader = await indexedReader(file);
+        const reader = await openIndexed(file);
         const times = {
           ...(from === undefined ? {} : { startTime: from }),
           ...(to === undefined ? {} : { endTime: to }),
@@ -358,7 +352,7 @@ class OpenedLog implements Log {
     const names = new Map<number, string>();
     const { path, recovered } = this;
     yield* withFile(path, async function* (file): AsyncGenerator<LogMessage> {
-      const records: AsyncGenerator<ScannedRecord, Cut | undefined> = scan(file, await loadDecompressHandlers());
+      const records: AsyncGenerator<ScannedRecord, Cut | undefined> = scan(file);
       for (;;) {
         const { done, value } = await records.next();
         if (done) {

@@ -1,6 +1,8 @@
 // Walks an MCAP file's records from its beginning, without index or summary, as far as they can be read.
 import type { FileHandle } from "node:fs/promises";
+import { crc32 } from "node:zlib";
 import { McapStreamReader, type McapTypes } from "@mcap/core";
+import { loadDecompressors } from "./decompress.ts";
 import { magic } from "./kinds.ts";
 
 /** What the walk yields: in the order in which it was written. */
@@ -14,6 +16,8 @@ export interface Cut {
   /** Bytes of the file that are whole. */
   readonly at: number;
   readonly why: string;
+  /** The file is whole, but not what its recorder wrote: nothing of it can be relied on. */
+  readonly damaged?: true;
 }
 
 const opcode = { header: 1, footer: 2, schema: 3, channel: 4, message: 5, chunk: 6, dataEnd: 15 } as const;
@@ -68,6 +72,15 @@ class Window {
     this.#bytes = buffer.subarray(0, filled);
     return this.#bytes.subarray(0, length);
   }
+
+  /** Goes on with a checksum over a range of any length. */
+  async checksum(offset: number, length: number, before: number): Promise<number> {
+    let sum = before;
+    for (let at = 0; at < length; at += 1 << 20) {
+      sum = crc32(await this.bytes(offset + at, Math.min(1 << 20, length - at)), sum);
+    }
+    return sum;
+  }
 }
 
 const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -101,21 +114,29 @@ const message = (error: unknown): string => (error instanceof Error ? error.mess
 /**
  * Yields schemas, channels and messages of an MCAP file in the order of the file; returns where it had to stop before the
  * file's own end, if it had to. Chunks are checked by their CRC before anything in them is yielded; of a chunk that is cut
- * and not compressed, the whole records are.
+ * and not compressed, the whole records are. What the recorder's checksum over all data says is found out at the end.
  *
  * Memory: the largest record, a chunk with what it inflates to.
  */
-export async function* scan(
-  file: FileHandle,
-  decompressHandlers: McapTypes.DecompressHandlers,
-): AsyncGenerator<ScannedRecord, Cut | undefined> {
+export async function* scan(file: FileHandle): AsyncGenerator<ScannedRecord, Cut | undefined> {
   const window = new Window(file, (await file.stat()).size);
+  const decompressHandlers: McapTypes.DecompressHandlers = {};
   const reader = new McapStreamReader({ decompressHandlers, noMagicPrefix: true });
   let at = magic.length;
   let inChunk = false;
+  let checksum = crc32(magic);
+  // Outside of chunks nothing checks a message's bytes, and a disk that was full or lost power leaves zeros where they were
+  // to be: a message is whole once something else than zeros follows.
+  let held: ScannedRecord | undefined;
   for (;;) {
     const head = await headAt(window, at);
     const rest = window.size - at;
+    if (head?.code === 0) {
+      const lost = held === undefined ? "" : "; the message before them may not be whole";
+      return { at, why: `there are zeros where a record should begin${lost}` };
+    }
+    if (held) yield held;
+    held = undefined;
     if (!head) {
       const why =
         rest === 0 ? "the file stops without an end-of-data record" : "the file stops at the start of a record";
@@ -123,7 +144,6 @@ export async function* scan(
     }
     const { code, length, whole } = head;
     const name = names[code] ?? `record of kind ${code}`;
-    if (code === 0) return { at, why: "there are zeros where a record should begin" };
     if (inChunk && code !== opcode.schema && code !== opcode.channel && code !== opcode.message) {
       return { at, why: `there is a ${name} record inside a chunk` };
     }
@@ -143,8 +163,16 @@ export async function* scan(
     switch (code) {
       case opcode.footer:
       case opcode.dataEnd: {
+        const stated =
+          code === opcode.dataEnd && length >= 4 ? view(await window.bytes(at + headBytes, 4)).getUint32(0, true) : 0;
         const last = await window.bytes(window.size - magic.length, magic.length);
-        if (magic.every((byte, index) => last[index] === byte)) return undefined;
+        const finished = magic.every((byte, index) => last[index] === byte);
+        if (stated !== 0 && stated !== checksum) {
+          // In a file that was cut here, the checksum itself may be what is not whole.
+          const why = "its data are not what its checksum was made of";
+          return finished ? { at, why, damaged: true } : { at, why };
+        }
+        if (finished) return undefined;
         return { at: end, why: "all data are there, but the index after them is not whole" };
       }
       case opcode.header:
@@ -156,10 +184,15 @@ export async function* scan(
           if (code === opcode.chunk) {
             const size = length < 24 ? 0n : view(await window.bytes(at + headBytes + 16, 8)).getBigUint64(0, true);
             if (size > mostChunkBytes) throw new Error(`a chunk says that it inflates to ${size} bytes`);
+            const isCompressed =
+              length >= 32 && view(await window.bytes(at + headBytes + 28, 4)).getUint32(0, true) > 0;
+            if (isCompressed) Object.assign(decompressHandlers, await loadDecompressors());
           }
           reader.append(await window.bytes(at, headBytes + length));
           for (let record = reader.nextRecord(); record; record = reader.nextRecord()) {
-            if (record.type === "Schema" || record.type === "Channel" || record.type === "Message") yield record;
+            if (record.type !== "Schema" && record.type !== "Channel" && record.type !== "Message") continue;
+            if (code === opcode.message) held = record;
+            else yield record;
           }
         } catch (error) {
           return { at, why: `the ${name} record at byte ${at} is damaged: ${message(error)}` };
@@ -169,6 +202,7 @@ export async function* scan(
         // Indexes, attachments and metadata are not needed here; kinds that are not known are to be skipped.
         break;
     }
+    checksum = await window.checksum(at, headBytes + length, checksum);
     at = end;
   }
 }

@@ -2,6 +2,7 @@
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, normalize } from "node:path";
+import { Script } from "node:vm";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import {
@@ -59,16 +60,22 @@ const textOf = (name: string, file: string): string => readFileSync(join(unpacke
 /** A module without its ending, so that a `.js` and its `.d.ts` are one. */
 const stem = (file: string): string => file.replace(/(\.d\.ts|\.ts|\.m?js)$/, "");
 
-/** The modules of the main package that the modules given lead to, through relative imports and URLs. */
+/** The modules of the main package that the modules given lead to: by relative imports and URLs, or by a folder read by name. */
 function reached(entries: readonly string[]): Set<string> {
-  const files = filesOf("isochron").filter((file) => /(\.d\.ts|\.m?js)$/.test(file));
+  const texts = new Map<string, string[]>();
+  for (const file of filesOf("isochron").filter((each) => /(\.d\.ts|\.m?js)$/.test(each)))
+    texts.set(stem(file), [...(texts.get(stem(file)) ?? []), textOf("isochron", file)]);
   const found = new Set<string>();
   const follow = (module: string): void => {
     if (found.has(module)) return;
     found.add(module);
-    for (const file of files.filter((each) => stem(each) === module))
-      for (const [, to = ""] of textOf("isochron", file).matchAll(/"(\.{1,2}\/[^"]+\.(?:m?js|ts))"/g))
-        follow(stem(normalize(join(dirname(file), to))));
+    const folder = dirname(module);
+    for (const text of texts.get(module) ?? []) {
+      for (const [, to = ""] of text.matchAll(/"(\.{1,2}\/[^"]+\.(?:m?js|ts))"/g))
+        follow(stem(normalize(join(folder, to))));
+      for (const [, to = ""] of text.matchAll(/`([\w-]+)\/\$\{\w+\}\.(?:js|ts)`/g))
+        for (const each of texts.keys()) if (dirname(each) === join(folder, to)) follow(each);
+    }
   };
   for (const entry of entries) follow(stem(normalize(entry)));
   return found;
@@ -109,6 +116,7 @@ describe("the tarballs", () => {
       "LICENSE",
       "README.md",
       "launch/bin/isochron.mjs",
+      "launch/hook/register.mjs",
       "launch/hook/typescript.mjs",
       "package.json",
     ]);
@@ -131,18 +139,25 @@ describe("the tarballs", () => {
         .filter((file) => /\.m?js$/.test(file))
         .map(stem),
     );
-    expect([...all].filter((module) => !reached(entries).has(module))).toEqual([]);
-    expect([...reached(entries)].filter((module) => !all.has(module))).toEqual([]);
+    const found = reached(entries);
+    expect([...all].filter((module) => !found.has(module))).toEqual([]);
+    expect([...found].filter((module) => !all.has(module))).toEqual([]);
   });
 
   it("name as dependencies what the code imports, no development dependency and no install script", () => {
     const { dependencies, devDependencies, optionalDependencies, scripts } = manifestOf("isochron");
-    const imported = filesOf("isochron")
+    const code = filesOf("isochron")
       .filter((file) => /(\.m?js|\.d\.ts)$/.test(file))
-      .flatMap((file) => [...textOf("isochron", file).matchAll(/(?:from|import\() ?"((?:@[^/"]+\/)?[^/".][^/"]*)/g)])
+      .map((file) => textOf("isochron", file));
+    const imported = code
+      .flatMap((text) => [...text.matchAll(/(?:from|import\() ?"((?:@[^/"]+\/)?[^/".][^/"]*)/g)])
       .map(([, name = ""]) => name)
-      .filter((name) => !name.startsWith("node:"));
-    expect(Object.keys(dependencies).sort()).toEqual([...new Set(imported)].sort());
+      .filter((name) => !name.startsWith("node:") && name !== "isochron");
+    const listed = Object.keys(dependencies);
+    expect([...new Set(imported)].filter((name) => !listed.includes(name))).toEqual([]);
+    // The page's modules resolve some by name.
+    const named = (name: string) => code.some((text) => new RegExp(`["'\`]${name}["'\`/]`).test(text));
+    expect(listed.filter((name) => !named(name))).toEqual([]);
     expect(Object.keys(optionalDependencies).sort()).toEqual([...runtimeNames].sort());
     expect(devDependencies).toEqual({});
     expect(scripts).toEqual({});
@@ -219,6 +234,14 @@ describe("a robot with the package and its runtime alone", () => {
     const replayed = replayResult.parse(JSON.parse(succeed(isochron("replay", "road.mcap", "--verify", "--json"))));
     expect(replayed).toMatchObject({ bitExact: true, hash: here.hash, cycles: here.cycles });
     expect(replayed.kernelCalls).toBeGreaterThan(here.cycles);
+  });
+
+  it("writes the report of a run as a page whose scripts are JavaScript", () => {
+    succeed(isochron("run", built, "--duration", "1s", "--report", "road.html"));
+    const page = readFileSync(join(robot, "road.html"), "utf8");
+    const scripts = [...page.matchAll(/<script>([\s\S]*?)<\/script>/g)].map(([, script = ""]) => script);
+    expect(scripts.length).toBeGreaterThan(0);
+    for (const script of scripts) expect(() => new Script(script)).not.toThrow();
   });
 
   it("says which package compiles a TypeScript application, and writes nothing", () => {

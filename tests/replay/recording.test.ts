@@ -1,17 +1,17 @@
 // A recording is an MCAP file that any tool reads: every record valid, every schema parsed, every message decoded.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parse } from "@foxglove/rosmsg";
 import { MessageReader } from "@foxglove/rosmsg2-serialization";
 import { McapIndexedReader, McapStreamReader, type TypedMcapRecords } from "@mcap/core";
 import { FileHandleReadable } from "@mcap/nodejs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { isochron, roadApplication } from "./command.ts";
+import { Workplace } from "../command-line/command.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "isochron-recording-"));
-const recording = join(folder, "road.mcap");
+const place = new Workplace();
+const roadApplication = fileURLToPath(new URL("../../examples/road/app.ts", import.meta.url));
+const recording = place.path("road.mcap");
 
 /** All records of the data section, read as a stream with every checksum validated. */
 function stream(): TypedMcapRecords[keyof TypedMcapRecords][] {
@@ -25,10 +25,10 @@ function stream(): TypedMcapRecords[keyof TypedMcapRecords][] {
 
 describe("a recording", () => {
   beforeAll(async () => {
-    const ran = await isochron("run", roadApplication, "--duration", "2s", "--record", recording, "--json");
+    const ran = await place.isochron("run", roadApplication, "--duration", "2s", "--record", recording, "--json");
     expect(ran).toMatchObject({ code: 0, error: "" });
   }, 120_000);
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  afterAll(() => place.remove());
 
   it("is a valid MCAP file of ROS 2's profile, by stream and by index", async () => {
     const records = stream();

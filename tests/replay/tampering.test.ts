@@ -1,15 +1,15 @@
 // Verification finds every change to a recording, and says where it is.
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { hashOf, openArtifact, readArchive, writeArchive } from "../../runtime/index.ts";
-import { isochron, roadApplication } from "./command.ts";
+import { Workplace } from "../command-line/command.ts";
 import { type Changes, rewrite } from "./rewrite.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "isochron-tampering-"));
-const recording = join(folder, "road.mcap");
+const place = new Workplace();
+const roadApplication = fileURLToPath(new URL("../../examples/road/app.ts", import.meta.url));
+const recording = place.path("road.mcap");
 const verdict = z.object({
   bitExact: z.boolean(),
   cycles: z.number(),
@@ -30,14 +30,14 @@ const verdict = z.object({
 
 /** Verifies a file in a fresh process. */
 async function verify(path: string): Promise<z.infer<typeof verdict> & { readonly code: number | null }> {
-  const { code, out, error } = await isochron("replay", path, "--verify", "--json");
+  const { code, out, error } = await place.isochron("replay", path, "--verify", "--json");
   expect(error).toBe("");
   return { code, ...verdict.parse(JSON.parse(out)) };
 }
 
 /** Verifies a copy with changes. */
 async function verifyChanged(changes: Changes): ReturnType<typeof verify> {
-  const changed = join(folder, "changed.mcap");
+  const changed = place.path("changed.mcap");
   await rewrite(recording, changed, changes);
   return verify(changed);
 }
@@ -83,10 +83,10 @@ const weightAt = (weights: Uint8Array): number => {
 
 describe("verification", () => {
   beforeAll(async () => {
-    const ran = await isochron("run", roadApplication, "--duration", "2s", "--record", recording, "--json");
+    const ran = await place.isochron("run", roadApplication, "--duration", "2s", "--record", recording, "--json");
     expect(ran).toMatchObject({ code: 0, error: "" });
   }, 120_000);
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  afterAll(() => place.remove());
 
   it("recomputes an untouched recording, kernel by kernel, in a fresh process", async () => {
     const { code, bitExact, cycles, kernelCalls, firstDifference } = await verify(recording);
@@ -200,7 +200,7 @@ describe("verification", () => {
     const bytes = readFileSync(recording);
     const frame = Buffer.from("mono8");
     const at = bytes.indexOf(frame, Math.floor(bytes.length / 2)) + 4000;
-    const changed = join(folder, "flipped.mcap");
+    const changed = place.path("flipped.mcap");
     copyFileSync(recording, changed);
     bytes[at]! ^= 0x10;
     writeFileSync(changed, bytes);

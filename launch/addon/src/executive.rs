@@ -1,7 +1,10 @@
 //! `Executive`: a schedule with its programs and codecs, run from JavaScript.
 
+use std::sync::Arc;
+
 use isochron_engine::{Artifact, Instance, Program};
 use isochron_executive::authority::Authority;
+use isochron_executive::intake::{Decode, Decoders};
 use isochron_executive::job::Job;
 use isochron_executive::live::{LiveExecutive, ThreadHooks};
 use isochron_executive::table::{OnOverrun, Table};
@@ -82,8 +85,17 @@ struct Output {
     last: Option<Vec<u8>>,
 }
 
+/// A codec plan as the executive uses it.
+struct PlanDecoder(DecodePlan);
+
+impl Decode for PlanDecoder {
+    fn decode(&self, raw: &[u8], slot: &mut [u8]) -> Result<(), String> {
+        self.0.decode(raw, slot).map_err(|error| error.to_string())
+    }
+}
+
 struct Codecs {
-    decode: Vec<Option<DecodePlan>>,
+    decoders: Decoders,
     outputs: Vec<Output>,
 }
 
@@ -91,11 +103,14 @@ impl Codecs {
     fn parse(json: &str) -> napi::Result<Self> {
         let parsed: CodecsJson =
             serde_json::from_str(json).map_err(|error| failure(format!("error[codec/plan]: {error}")))?;
-        let decode = parsed
+        let decoders = parsed
             .decode
             .into_iter()
-            .map(|plan| plan.map(|plan| DecodePlan::parse(&plan.to_string())).transpose())
-            .collect::<Result<_, _>>()
+            .map(|plan| {
+                let plan = plan.map(|plan| DecodePlan::parse(&plan.to_string())).transpose()?;
+                Ok(plan.map(|plan| Arc::new(PlanDecoder(plan)) as Arc<dyn Decode>))
+            })
+            .collect::<Result<_, isochron_transport::CodecError>>()
             .map_err(failure)?;
         let outputs = parsed
             .encode
@@ -105,7 +120,7 @@ impl Codecs {
             })
             .collect::<Result<_, isochron_transport::CodecError>>()
             .map_err(failure)?;
-        Ok(Self { decode, outputs })
+        Ok(Self { decoders, outputs })
     }
 }
 
@@ -147,7 +162,7 @@ const NOT_VIRTUAL: &str = "error[executive/mode]: this executive is live; its ti
 #[napi]
 pub struct Executive {
     inner: Inner,
-    codecs: Codecs,
+    outputs: Vec<Output>,
 }
 
 #[napi]
@@ -180,50 +195,54 @@ impl Executive {
                 duration_ns: fault.duration_ns,
             })
             .collect();
-        let codecs = Codecs::parse(&options.codecs)?;
+        let Codecs { decoders, outputs } = Codecs::parse(&options.codecs)?;
         let inner = if options.live == Some(true) {
             let realtime = options.realtime == Some(true);
-            let live = LiveExecutive::new(table, jobs, &stalls, realtime, thread_hooks()).map_err(failure)?;
+            let mut live = LiveExecutive::new(table, jobs, &stalls, realtime, thread_hooks()).map_err(failure)?;
+            live.decode_with(decoders).map_err(failure)?;
             Inner::Live(Box::new(live))
         } else {
             let authority = options.replay.map(|bytes| Authority::parse(&bytes)).transpose().map_err(failure)?;
             let keyframes = options.keyframe_every_ns.unwrap_or(0);
-            Inner::Virtual(Box::new(
-                VirtualExecutive::new(table, jobs, &stalls, authority, keyframes).map_err(failure)?,
-            ))
+            let mut executive = VirtualExecutive::new(table, jobs, &stalls, authority, keyframes).map_err(failure)?;
+            executive.decode_with(decoders).map_err(failure)?;
+            Inner::Virtual(Box::new(executive))
         };
-        Ok(Self { inner, codecs })
+        Ok(Self { inner, outputs })
     }
 
-    /// Admits a message, as received, to a channel; live runs tag it with their own time. Returns its sequence number.
+    /// Admits a message, as received, to a channel; live runs tag it with their own time. Returns its number.
+    ///
+    /// A message that cannot be decoded is recorded as rejected; that is no error.
     #[napi]
     pub fn admit(&mut self, channel: u32, time_ns: i64, bytes: Buffer) -> napi::Result<i64> {
         let id = channel as usize;
-        let row = self
-            .inner
-            .table()
-            .channels
-            .get(id)
-            .ok_or_else(|| failure(format!("error[schedule/admission]: there is no channel {id}")))?;
-        let mut slot = vec![0; row.slot_bytes];
-        match self.codecs.decode.get(id).and_then(Option::as_ref) {
-            Some(plan) => plan.decode(&bytes, &mut slot).map_err(failure)?,
-            None => return Err(failure(format!("error[codec/plan]: channel \"{}\" has no codec", row.name))),
-        }
         let sequence = match &mut self.inner {
-            Inner::Virtual(inner) => inner.admit(id, time_ns, &bytes, slot).map_err(failure)?,
-            Inner::Live(inner) => inner.admit(id, &bytes, &slot).map_err(failure)?.0,
+            Inner::Virtual(inner) => inner.receive(id, time_ns, &bytes).map_err(failure)?,
+            Inner::Live(inner) => inner.receive(id, &bytes).map_err(failure)?,
         };
         Ok(sequence as i64)
     }
 
-    /// Virtual time: processes every event with a time up to and including `until`.
+    /// Virtual time: processes every event with a time up to and including `until`; returns the time up to which all are.
+    ///
+    /// That is earlier where a message that will stand by `until` on an observed output has become known.
     #[napi]
-    pub fn advance(&mut self, until_ns: i64) -> napi::Result<()> {
+    pub fn advance(&mut self, until_ns: i64) -> napi::Result<i64> {
         match &mut self.inner {
             Inner::Virtual(inner) => inner.advance(until_ns).map_err(failure),
             Inner::Live(_) => Err(failure(NOT_VIRTUAL)),
         }
+    }
+
+    /// Begins or ends an observation of an output's messages; observations are counted.
+    #[napi]
+    pub fn observe(&mut self, output: u32, on: bool) -> napi::Result<()> {
+        let channel = self.output(output)?.channel;
+        if let Inner::Virtual(inner) = &mut self.inner {
+            inner.observe(channel, on);
+        }
+        Ok(())
     }
 
     /// Live: starts the threads.
@@ -272,12 +291,16 @@ impl Executive {
             .collect()
     }
 
+    /// Live: whether the memory that the threads use was locked.
+    #[napi]
+    pub fn memory_locked(&self) -> bool {
+        matches!(&self.inner, Inner::Live(inner) if inner.memory_locked())
+    }
+
     /// The newest message of an output with a tag not after `time`; null before the first.
     #[napi]
     pub fn latest_message(&self, output: u32, time_ns: i64) -> napi::Result<Option<Observed>> {
-        let Some(output) = self.codecs.outputs.get(output as usize) else {
-            return Err(failure(format!("error[schedule/output]: there is no output {output}")));
-        };
+        let output = self.output(output)?;
         let (sequence, time, held, bytes) = match &self.inner {
             Inner::Virtual(inner) => {
                 let sample = inner.latest(output.channel, time_ns);
@@ -302,7 +325,7 @@ impl Executive {
             Inner::Virtual(inner) => inner.drain(),
             Inner::Live(inner) => inner.drain(),
         };
-        if self.codecs.outputs.is_empty() {
+        if self.outputs.is_empty() {
             return Ok(bytes.into());
         }
         self.with_messages(&bytes).map(Into::into).map_err(failure)
@@ -328,6 +351,12 @@ impl Executive {
 }
 
 impl Executive {
+    fn output(&self, output: u32) -> napi::Result<&Output> {
+        self.outputs
+            .get(output as usize)
+            .ok_or_else(|| failure(format!("error[schedule/output]: there is no output {output}")))
+    }
+
     /// Adds a message record behind each record by which an output's value comes to stand.
     fn with_messages(&mut self, bytes: &[u8]) -> Result<Vec<u8>, String> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
@@ -337,7 +366,7 @@ impl Executive {
             out.push(kind);
             out.extend_from_slice(payload);
             let Some(standing) = self.standing(kind, payload).map_err(|error| text(&error))? else { continue };
-            for (id, output) in self.codecs.outputs.iter_mut().enumerate() {
+            for (id, output) in self.outputs.iter_mut().enumerate() {
                 if output.channel != standing.channel {
                     continue;
                 }

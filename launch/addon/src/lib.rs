@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(dead_code))]
 
 mod arrays;
+mod codec;
 mod executive;
 mod kernel;
 mod picture;

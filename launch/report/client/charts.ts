@@ -50,7 +50,7 @@ function makeChart(
     {
       width: where.clientWidth,
       height: 190,
-      padding: [8, 10, 0, 0],
+      padding: [8, 24, 0, 0],
       scales: {
         x: { time: false, range: () => [0, endNs] },
         y: { distr: logarithmic ? 3 : 1, range: () => [least, most] },
@@ -108,7 +108,12 @@ function makeChart(
         ],
       },
     },
-    [[...timeNs], [...valueNs], timeNs.map(() => limitNs)],
+    // The limit runs from end to end, wherever the first and last values are.
+    [
+      [0, ...timeNs, endNs],
+      [null, ...valueNs, null],
+      [limitNs, ...timeNs.map(() => limitNs), limitNs],
+    ],
     where,
   );
 }

@@ -143,13 +143,13 @@ function drawTask(
         context.globalAlpha = 0.55;
         context.fillRect(x(release), middle - 1, Math.max(1, x(publication) - x(release)), 2);
         context.globalAlpha = 1;
-      } else cross(context, x(release), middle, colour);
+      } else cross(context, x(release), middle, colour, palette("paper"));
       if (outcome === "d") {
         if (roomy) diamond(context, x(publication), middle, palette("good"), palette("good"));
       } else if (outcome !== "f") {
         const held = task.holds && task.firstDone !== null && task.job[at]! > task.firstDone;
         if (held) diamond(context, x(publication), middle, colour, palette("paper"));
-        else if (outcome === "o") cross(context, x(publication), middle, colour);
+        else if (outcome === "o") cross(context, x(publication), middle, colour, palette("paper"));
       }
     });
   }
@@ -169,12 +169,16 @@ function diamond(context: CanvasRenderingContext2D, x: number, y: number, colour
   context.stroke();
 }
 
-function cross(context: CanvasRenderingContext2D, x: number, y: number, colour: string): void {
+function cross(context: CanvasRenderingContext2D, x: number, y: number, colour: string, around: string): void {
   context.beginPath();
   context.moveTo(x - 4, y - 4);
   context.lineTo(x + 4, y + 4);
   context.moveTo(x + 4, y - 4);
   context.lineTo(x - 4, y + 4);
+  // The ground shows around it, so that it stands out from a bar of its own colour.
+  context.strokeStyle = around;
+  context.lineWidth = 5;
+  context.stroke();
   context.strokeStyle = colour;
   context.lineWidth = 1.75;
   context.stroke();

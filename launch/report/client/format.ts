@@ -2,6 +2,7 @@
 
 /** A duration in the largest unit that keeps it short. */
 export function showDuration(ns: number): string {
+  if (ns === 0) return "0";
   const size = Math.abs(ns);
   const [scale, unit] = size >= 1e9 ? [1e9, "s"] : size >= 1e6 ? [1e6, "ms"] : size >= 1e3 ? [1e3, "µs"] : [1, "ns"];
   return `${Number((ns / scale).toPrecision(3))}\u00a0${unit}`;

@@ -1,220 +1,147 @@
-//! Properties of the codec: both byte orders, every message that a plan describes, and any bytes at all.
+//! The codec's refusals, each with its code and field, and the conversions between kinds of numbers.
 
-use isochron_transport::{CodecError, DecodePlan, EncodePlan};
+use isochron_transport::{CodecError, DecodePlan};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// A field of a made-up message, with its value.
-#[derive(Debug, Clone)]
-enum Field {
-    Number { kind: &'static str, bits: u64 },
-    Text(String),
-    Bytes(Vec<u8>),
-    Passed { kind: &'static str, bits: u64 },
-    PassedText(String),
-    Fixed(u32),
-    FixedText(String),
+fn plan(slot_bytes: usize, steps: Value) -> Result<DecodePlan, CodecError> {
+    DecodePlan::parse(&json!({ "message": "m", "slotBytes": slot_bytes, "steps": steps }).to_string())
 }
 
-const KINDS: [(&str, usize); 10] = [
-    ("u8", 1),
-    ("i8", 1),
-    ("u16", 2),
-    ("i16", 2),
-    ("u32", 4),
-    ("i32", 4),
-    ("u64", 8),
-    ("i64", 8),
-    ("f32", 4),
-    ("f64", 8),
-];
-
-fn size_of(kind: &str) -> usize {
-    KINDS.iter().find(|(name, _)| *name == kind).map_or(0, |(_, size)| *size)
+/// Decodes a little-endian message of these bytes after the header.
+fn decode(slot_bytes: usize, steps: Value, body: &[u8]) -> Result<Vec<u8>, CodecError> {
+    let mut slot = vec![0xee; slot_bytes];
+    let bytes = [&[0, 1, 0, 0], body].concat();
+    plan(slot_bytes, steps)?.decode(&bytes, &mut slot).map(|()| slot)
 }
 
-/// A kind with bits that stand for a number of it.
-fn number() -> impl Strategy<Value = (&'static str, u64)> {
-    (0..KINDS.len(), any::<u64>()).prop_map(|(at, bits)| {
-        let (kind, size) = KINDS[at];
-        let bits = if size == 8 { bits } else { bits & ((1 << (size * 8)) - 1) };
-        match kind {
-            "f32" if f32::from_bits(bits as u32).is_nan() => (kind, u64::from(1.5_f32.to_bits())),
-            "f64" if f64::from_bits(bits).is_nan() => (kind, 1.5_f64.to_bits()),
-            _ => (kind, bits),
-        }
-    })
+#[test]
+fn a_wrong_value_names_the_field_and_both_values() {
+    let steps = json!([{ "op": "string", "expect": "mono8", "path": "encoding" }]);
+    let error = decode(0, steps.clone(), b"\x05\0\0\0rgb8\0").unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("error[codec/value]: m.encoding is \"rgb8\", the application is built for \"mono8\"")
+    );
+    assert_eq!((error.code(), error.path()), ("codec/value", Some("encoding")));
+    assert_eq!(decode(0, steps, b"\x06\0\0\0mono8\0"), Ok(vec![]));
+    let number = json!([{ "op": "number", "type": "u32", "expect": 120, "path": "height" }]);
+    let error = decode(0, number, &240_u32.to_le_bytes()).unwrap_err();
+    assert!(error.to_string().contains("m.height is 240, the application is built for 120"));
 }
 
-fn field() -> impl Strategy<Value = Field> {
-    prop_oneof![
-        number().prop_map(|(kind, bits)| Field::Number { kind, bits }),
-        number().prop_map(|(kind, bits)| Field::Passed { kind, bits }),
-        "[a-z0-9/]{0,12}".prop_map(Field::Text),
-        "[a-z0-9/]{0,12}".prop_map(Field::PassedText),
-        "[a-z0-9/]{0,12}".prop_map(Field::FixedText),
-        any::<u32>().prop_map(Field::Fixed),
-        prop::collection::vec(any::<u8>(), 0..40).prop_map(Field::Bytes),
-    ]
-}
-
-fn message() -> impl Strategy<Value = Vec<Field>> {
-    prop::collection::vec(field(), 1..14)
-}
-
-/// CDR by the letter of XCDR1, apart from the codec's own writer.
-fn write(fields: &[Field], big_endian: bool) -> Vec<u8> {
-    let mut body: Vec<u8> = Vec::new();
-    let number = |body: &mut Vec<u8>, size: usize, bits: u64| {
-        while !body.len().is_multiple_of(size) {
-            body.push(0);
-        }
-        let little = bits.to_le_bytes();
-        if big_endian { body.extend(little[..size].iter().rev()) } else { body.extend(&little[..size]) }
+#[test]
+fn a_list_of_another_length_is_refused_and_shorter_ones_that_are_allowed_are_filled_with_zeros() {
+    let steps = |extent: Value| {
+        json!([{ "op": "array", "type": "u16", "extent": extent, "path": "ranges",
+        "picks": [{ "index": 0, "count": 3, "to": "u8", "offset": 0 }] }])
     };
-    for field in fields {
-        match field {
-            Field::Number { kind, bits } | Field::Passed { kind, bits } => number(&mut body, size_of(kind), *bits),
-            Field::Fixed(value) => number(&mut body, 4, u64::from(*value)),
-            Field::Text(text) | Field::PassedText(text) | Field::FixedText(text) => {
-                number(&mut body, 4, text.len() as u64 + 1);
-                body.extend(text.as_bytes());
-                body.push(0);
-            }
-            Field::Bytes(bytes) => {
-                number(&mut body, 4, bytes.len() as u64);
-                body.extend(bytes);
-            }
-        }
-    }
-    [&[0, u8::from(!big_endian), 0, 0], body.as_slice()].concat()
+    let two = b"\x02\0\0\0\x07\0\xff\xff";
+    let error = decode(3, steps(json!({ "least": 3, "most": 3 })), two).unwrap_err();
+    assert_eq!(
+        error.to_string().lines().next(),
+        Some("error[codec/length]: m.ranges has 2 elements, the application is built for 3")
+    );
+    assert_eq!(decode(3, steps(json!({ "most": 3 })), two), Ok(vec![7, 255, 0]));
+    assert_eq!(decode(3, steps(json!({ "most": 1 })), two).unwrap_err().code(), "codec/length");
 }
 
-/// The slot that the fields are to give, and the plans that carry them there and back.
-fn plans(fields: &[Field]) -> (Vec<u8>, DecodePlan, EncodePlan) {
-    let mut slot = Vec::new();
-    let mut place = |bytes: &[u8]| {
-        let offset = slot.len();
-        slot.extend_from_slice(bytes);
-        offset
+#[test]
+fn rows_are_copied_by_the_messages_own_step_and_a_step_that_does_not_fit_is_refused() {
+    let steps = json!([
+        { "op": "number", "type": "u8", "keep": 0, "path": "is_bigendian" },
+        { "op": "number", "type": "u32", "keep": 1, "path": "step" },
+        { "op": "rows", "height": 2, "row": 2, "word": 2, "step": 1, "bigEndian": 0, "offset": 0, "path": "data" }]);
+    let message = |big: u8, step: u32, data: &[u8]| {
+        let mut body = vec![big, 0, 0, 0];
+        body.extend(step.to_le_bytes());
+        body.extend((data.len() as u32).to_le_bytes());
+        body.extend(data);
+        body
     };
-    let mut decode: Vec<Value> = Vec::new();
-    let mut encode: Vec<Value> = Vec::new();
-    for (at, field) in fields.iter().enumerate() {
-        let path = format!("field{at}");
-        match field {
-            Field::Number { kind, bits } => {
-                let offset = place(&bits.to_le_bytes()[..size_of(kind)]);
-                decode.push(json!({ "op": "scalar", "from": kind, "to": kind, "offset": offset, "path": path }));
-                encode.push(json!({ "op": "scalar", "from": kind, "to": kind, "offset": offset }));
-            }
-            Field::Passed { kind, bits } => {
-                decode.push(json!({ "op": "skip", "type": kind, "path": path }));
-                let offset = place(&bits.to_le_bytes()[..size_of(kind)]);
-                encode.push(json!({ "op": "scalar", "from": kind, "to": kind, "offset": offset }));
-            }
-            Field::Text(text) | Field::PassedText(text) => {
-                decode.push(json!({ "op": "skipString", "path": path }));
-                encode.push(json!({ "op": "string", "value": text }));
-            }
-            Field::FixedText(text) => {
-                decode.push(json!({ "op": "expectString", "value": text, "path": path }));
-                encode.push(json!({ "op": "string", "value": text }));
-            }
-            Field::Fixed(value) => {
-                decode.push(json!({ "op": "expect", "value": value, "path": path }));
-                encode.push(json!({ "op": "constant", "type": "u32", "value": f64::from(*value) }));
-            }
-            Field::Bytes(bytes) => {
-                let offset = place(bytes);
-                decode.push(json!({ "op": "bytes", "count": bytes.len(), "offset": offset, "path": path }));
-                encode.push(json!({ "op": "bytes", "count": bytes.len(), "offset": offset }));
-            }
-        }
+    let padded = [1, 2, 9, 3, 4, 9];
+    assert_eq!(decode(4, steps.clone(), &message(0, 3, &padded)), Ok(vec![1, 2, 3, 4]));
+    assert_eq!(decode(4, steps.clone(), &message(1, 3, &padded)), Ok(vec![2, 1, 4, 3]));
+    for (step, length) in [(1, 2), (2, 6), (3, 4), (0, 0), (u32::MAX, 6)] {
+        let error = decode(4, steps.clone(), &message(0, step, &padded[..length])).unwrap_err();
+        assert_eq!((error.code(), error.path()), ("codec/length", Some("data")), "{step}");
     }
-    let plan = |steps: Vec<Value>| json!({ "message": "m", "slotBytes": slot.len(), "steps": steps }).to_string();
-    (slot.clone(), DecodePlan::parse(&plan(decode)).unwrap(), EncodePlan::parse(&plan(encode)).unwrap())
 }
 
-/// The slot as decoding leaves it: what is only passed over stays zero.
-fn decoded(fields: &[Field], slot: &[u8]) -> Vec<u8> {
-    let mut expected = slot.to_vec();
-    let mut at = 0;
-    for field in fields {
-        match field {
-            Field::Number { kind, .. } => at += size_of(kind),
-            Field::Passed { kind, .. } => {
-                expected[at..at + size_of(kind)].fill(0);
-                at += size_of(kind);
-            }
-            Field::Bytes(bytes) => at += bytes.len(),
-            _ => {}
-        }
+#[test]
+fn a_picture_that_cannot_be_decoded_has_the_pictures_own_code_and_the_fields_path() {
+    let steps = json!([{ "op": "picture", "encoding": "rgb8", "height": 2, "width": 2, "offset": 0, "path": "data" }]);
+    let error = decode(12, steps, b"\x04\0\0\0none").unwrap_err();
+    assert_eq!((error.code(), error.path()), ("picture/form", Some("data")));
+    assert!(error.to_string().starts_with("error[picture/form]: ") && error.to_string().ends_with("in m.data"));
+}
+
+#[test]
+fn a_length_beyond_the_message_is_an_error_and_reserves_nothing() {
+    for steps in [
+        json!([{ "op": "string", "path": "x" }]),
+        json!([{ "op": "string", "wide": true, "path": "x" }]),
+        json!([{ "op": "array", "type": "f64", "path": "x" }]),
+        json!([{ "op": "list", "steps": [{ "op": "skip", "type": "u8", "count": 1, "path": "x" }], "path": "x" }]),
+        json!([{ "op": "picture", "encoding": "mono8", "height": 1, "width": 1, "offset": 0, "path": "x" }]),
+    ] {
+        let error = decode(1, steps, &[0xff; 4]).unwrap_err();
+        assert_eq!(error.to_string(), "error[codec/truncated]: m.x: the message ends after 8 bytes");
     }
-    expected
+}
+
+#[test]
+fn an_encapsulation_other_than_plain_cdr_is_refused() {
+    let error = plan(0, json!([])).unwrap().decode(&[0, 3, 0, 0], &mut []).unwrap_err();
+    assert!(error.to_string().starts_with("error[codec/header]: m: the encapsulation header is [00, 03, 00, 00]"));
+}
+
+#[test]
+fn a_plan_that_leaves_its_slot_or_loops_without_reading_is_refused() {
+    let number = |offset: usize, strides: &[usize]| {
+        json!({ "op": "number", "type": "u32", "path": "x",
+        "places": [{ "to": "u32", "offset": offset, "strides": strides }] })
+    };
+    let list = |extent: Value, steps: Value| json!([{ "op": "list", "extent": extent, "steps": steps, "path": "l" }]);
+    assert!(plan(8, json!([number(4, &[])])).is_ok());
+    assert!(plan(12, list(json!({ "most": 3 }), json!([number(0, &[4])]))).is_ok());
+    for (why, outcome) in [
+        ("a number at the end", plan(8, json!([number(5, &[])]))),
+        ("an offset that wraps", plan(8, json!([number(usize::MAX, &[])]))),
+        ("an element too many", plan(11, list(json!({ "most": 3 }), json!([number(0, &[4])])))),
+        ("a list without a limit", plan(1000, list(json!({}), json!([number(0, &[4])])))),
+        ("a stride without a list", plan(8, json!([number(0, &[1])]))),
+        ("elements without bytes", plan(8, list(json!({}), json!([{ "op": "clear", "offset": 0, "bytes": 1 }])))),
+        ("a register too many", plan(8, json!([{ "op": "number", "type": "u8", "keep": 4, "path": "x" }]))),
+        ("a slot too large", plan(usize::MAX, json!([]))),
+    ] {
+        assert!(matches!(outcome, Err(CodecError::Plan(_))), "{why}");
+    }
+}
+
+#[test]
+fn lists_within_lists_go_so_deep_and_no_deeper() {
+    let nested = |depth: usize| {
+        let (open, close) = (r#"[{ "op": "list", "path": "l", "steps": "#, "}]");
+        let steps = r#"[{ "op": "skip", "type": "u8", "count": 1, "path": "x" }]"#;
+        let all = format!("{}{steps}{}", open.repeat(depth), close.repeat(depth));
+        DecodePlan::parse(&format!(r#"{{ "message": "m", "slotBytes": 0, "steps": {all} }}"#))
+    };
+    assert!(nested(8).is_ok());
+    for depth in [9, 50, 1000, 100_000] {
+        assert!(matches!(nested(depth), Err(CodecError::Plan(_))), "{depth}");
+    }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_message_of_either_byte_order_decodes_to_its_slot(fields in message()) {
-        let (slot, decode, _) = plans(&fields);
-        for big_endian in [false, true] {
-            let mut found = vec![0; slot.len()];
-            decode.decode(&write(&fields, big_endian), &mut found).unwrap();
-            prop_assert_eq!(&found, &decoded(&fields, &slot));
-        }
-    }
-
-    #[test]
-    fn a_slot_encodes_to_the_bytes_that_the_standard_asks_for(fields in message()) {
-        let (slot, _, encode) = plans(&fields);
-        prop_assert_eq!(encode.encode(&slot, 0).unwrap(), write(&fields, false));
-    }
-
-    #[test]
-    fn every_message_that_is_cut_off_is_an_error_that_says_so(fields in message(), share in 0.0..1.0_f64) {
-        let (slot, decode, _) = plans(&fields);
-        let bytes = write(&fields, false);
-        let length = (bytes.len() as f64 * share) as usize;
-        let outcome = decode.decode(&bytes[..length], &mut vec![0; slot.len()]);
-        let truncated = matches!(outcome, Err(CodecError::Truncated { .. }));
-        prop_assert!(truncated, "{outcome:?}");
-    }
-
-    #[test]
-    fn no_bytes_at_all_make_decoding_panic(fields in message(), bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let (slot, decode, _) = plans(&fields);
-        let mut found = vec![0; slot.len()];
-        let _ = decode.decode(&bytes, &mut found);
-        let _ = decode.decode(&[&[0, 1, 0, 0], bytes.as_slice()].concat(), &mut found);
-        let _ = decode.decode(&[&[0, 0, 0, 0], bytes.as_slice()].concat(), &mut found);
-    }
-
-    #[test]
-    fn no_change_to_a_message_makes_decoding_panic(
-        fields in message(),
-        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
-    ) {
-        let (slot, decode, _) = plans(&fields);
-        let mut bytes = write(&fields, false);
-        for (at, value) in changes {
-            let at = at.index(bytes.len());
-            bytes[at] = value;
-        }
-        let _ = decode.decode(&bytes, &mut vec![0; slot.len()]);
-    }
-
-    #[test]
     fn reals_become_whole_numbers_as_the_language_casts_them(real in any::<f64>()) {
         let check = |to: &str, expected: &[u8]| {
-            let plan = json!({ "message": "m", "slotBytes": expected.len(), "steps": [
-                { "op": "scalar", "from": "f64", "to": to, "offset": 0, "path": "x" }] });
-            let mut slot = vec![0; expected.len()];
-            let bytes = [&[0, 1, 0, 0], real.to_le_bytes().as_slice()].concat();
-            DecodePlan::parse(&plan.to_string()).unwrap().decode(&bytes, &mut slot).unwrap();
-            assert_eq!(slot, expected, "{real} as {to}");
+            let steps = json!([{ "op": "number", "type": "f64", "places": [{ "to": to, "offset": 0 }], "path": "x" }]);
+            assert_eq!(decode(expected.len(), steps, &real.to_le_bytes()).unwrap(), expected, "{real} as {to}");
         };
         check("u8", &(real as u8).to_le_bytes());
         check("i8", &(real as i8).to_le_bytes());
@@ -224,22 +151,6 @@ proptest! {
         check("i32", &(real as i32).to_le_bytes());
         check("u64", &(real as u64).to_le_bytes());
         check("i64", &(real as i64).to_le_bytes());
+        check("f32", &(real as f32).to_le_bytes());
     }
-}
-
-#[test]
-fn a_length_beyond_the_message_is_an_error_and_reserves_nothing() {
-    let plan = json!({ "message": "m", "slotBytes": 0, "steps": [{ "op": "skipString", "path": "frame_id" }] });
-    let error = DecodePlan::parse(&plan.to_string())
-        .unwrap()
-        .decode(&[0, 1, 0, 0, 0xff, 0xff, 0xff, 0xff], &mut [])
-        .unwrap_err();
-    assert_eq!(error.to_string(), "error[codec/truncated]: m.frame_id: the message ends after 8 bytes");
-}
-
-#[test]
-fn an_encapsulation_other_than_plain_cdr_is_refused() {
-    let plan = json!({ "message": "m", "slotBytes": 0, "steps": [] });
-    let error = DecodePlan::parse(&plan.to_string()).unwrap().decode(&[0, 3, 0, 0], &mut []).unwrap_err();
-    assert!(error.to_string().starts_with("error[codec/header]: m: the encapsulation header is [00, 03, 00, 00]"));
 }

@@ -88,6 +88,10 @@ impl Authority {
     pub fn flags(&self, task: u32, job: u64, channel: u32) -> Option<u8> {
         self.flags.get(&(task, job, channel)).copied()
     }
+    /// What became of a message that was decoded on a thread of its own; None where the run ended before.
+    pub fn intake(&self, channel: u32, sequence: u64) -> Option<Intake> {
+        self.intake.get(&(channel, sequence)).copied()
+    }
     pub fn stalled(&self, task: u32, job: u64) -> Option<i64> {
         self.faults.get(&(task, job)).copied()
     }

@@ -15,21 +15,16 @@ pub trait Decode: Send + Sync {
 /// One decoder per channel; none where nothing is received.
 pub type Decoders = Vec<Option<Arc<dyn Decode>>>;
 
-/// What became of a message.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Sample(Vec<u8>),
-    Rejected(String),
+/// The slot of a message, or why it is none.
+pub fn decode(decoder: &dyn Decode, raw: &[u8], slot_bytes: usize) -> Result<Vec<u8>, String> {
+    let mut slot = vec![0; slot_bytes];
+    decoder.decode(raw, &mut slot).map(|()| slot)
 }
 
-impl Outcome {
-    pub fn of(decoder: &dyn Decode, raw: &[u8], slot_bytes: usize) -> Self {
-        let mut slot = vec![0; slot_bytes];
-        match decoder.decode(raw, &mut slot) {
-            Ok(()) => Self::Sample(slot),
-            Err(reason) => Self::Rejected(reason),
-        }
-    }
+/// A decoded message with the hash of its slot.
+pub struct Decoded {
+    pub slot: Vec<u8>,
+    pub hash: [u8; 32],
 }
 
 /// Why a message was not even decoded: too many waited before it.
@@ -48,14 +43,16 @@ impl<T: Send + 'static> DecodeThread<T> {
         decoder: Arc<dyn Decode>,
         slot_bytes: usize,
         waiting: usize,
-        done: impl Fn(T, Outcome) + Send + 'static,
+        done: impl Fn(T, Result<Decoded, String>) + Send + 'static,
     ) -> Result<Self, ExecutiveError> {
         let (messages, received): (_, Receiver<(T, Vec<u8>)>) = sync_channel(waiting);
         let thread = std::thread::Builder::new()
             .name(format!("iso:decode:{name}"))
             .spawn(move || {
                 for (ticket, raw) in received {
-                    done(ticket, Outcome::of(decoder.as_ref(), &raw, slot_bytes));
+                    let decoded = decode(decoder.as_ref(), &raw, slot_bytes)
+                        .map(|slot| Decoded { hash: *blake3::hash(&slot).as_bytes(), slot });
+                    done(ticket, decoded);
                 }
             })
             .map_err(|error| ExecutiveError::Threads(error.to_string()))?;

@@ -4,6 +4,7 @@ pub mod arrival;
 pub mod authority;
 pub mod channel;
 pub mod error;
+pub mod intake;
 pub mod job;
 pub mod live;
 pub mod records;

@@ -232,6 +232,10 @@ mod tests {
             refusal("\"offset\": 0, \"bytes\": 4 } ] } ],", "\"offset\": 64, \"bytes\": 4 } ] } ],")
                 .contains("outside its slot")
         );
+        assert!(refusal("\"output\": 1", "\"output\": 0").contains("channel \"y\" is not the output of task 0"));
+        let foreign = "{ \"kind\": \"external\" }, \"depth\": 2, \"slotBytes\": 4,\n          \"fields\": [ { \"name\": \"v\", \"dtype\": \"f32\", \"shape\": [], \"offset\": 0, \"bytes\": 4 } ] } ],";
+        let own = foreign.replace("\"external\"", "\"task\", \"task\": 0");
+        assert!(refusal(&own, foreign).contains("the output of task \"f\" is a channel that is not its own"));
         assert!(refusal("\"version\": 1", "\"version\": 2").contains("its version is 2"));
         assert!(refusal("\"name\": \"t\"", "\"name\": \"t\", \"extra\": 1").contains("extra"));
     }

@@ -2,11 +2,13 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::sync::mpsc::{Receiver, channel};
 
 use crate::arrival::Arrivals;
-use crate::authority::Authority;
+use crate::authority::{Authority, Intake};
 use crate::channel::{Channel, Pinned};
 use crate::error::ExecutiveError;
+use crate::intake::{self, BACKLOG, DecodeThread, Decoded, Decoders};
 use crate::job::Job;
 use crate::records::{HELD, Pin, Skip, Writer};
 use crate::table::{OnOverrun, Source, Table, Trigger};
@@ -33,6 +35,22 @@ struct Progress {
     standing: bool,
 }
 
+/// An admitted sample whose time has not come.
+enum Waiting {
+    Ready(Vec<u8>),
+    /// The channel's decode thread delivers it, in order.
+    Decoding,
+}
+
+/// A channel's decode thread and what it has decoded, in order.
+struct Decoding {
+    thread: DecodeThread<()>,
+    decoded: Receiver<Result<Decoded, String>>,
+}
+
+/// Messages that may wait for a decode thread before the caller does.
+const DECODE_AHEAD: usize = 16;
+
 /// A newest sample as an observer sees it.
 pub struct Sample {
     pub sequence: u64,
@@ -50,7 +68,11 @@ pub struct VirtualExecutive {
     admitted: Vec<u64>,
     /// Per channel: the newest admission's time.
     newest_admission: Vec<i64>,
-    waiting: Vec<VecDeque<(u64, Vec<u8>)>>,
+    waiting: Vec<VecDeque<(u64, Waiting)>>,
+    decoders: Decoders,
+    decoding: Vec<Option<Decoding>>,
+    /// Per channel: how many observe what is published on it.
+    observers: Vec<u32>,
     now: i64,
     authority: Option<Authority>,
     keyframe_every: i64,
@@ -103,6 +125,9 @@ impl VirtualExecutive {
             admitted: vec![0; channels.len()],
             newest_admission: vec![0; channels.len()],
             waiting: channels.iter().map(|_| VecDeque::new()).collect(),
+            decoders: vec![None; channels.len()],
+            decoding: channels.iter().map(|_| None).collect(),
+            observers: vec![0; channels.len()],
             channels,
             tasks,
             progress,
@@ -116,10 +141,77 @@ impl VirtualExecutive {
         })
     }
 
-    /// Admits a sample to an external channel at `time`; `raw` is what was received, `fill` writes the slot.
+    /// Gives the executive what makes samples of received messages; starts the threads of channels with a latency.
+    pub fn decode_with(&mut self, decoders: Decoders) -> Result<(), ExecutiveError> {
+        for ((row, decoder), decoding) in self.table.channels.iter().zip(&decoders).zip(&mut self.decoding) {
+            let (Some(decoder), true) = (decoder, row.latency_ns > 0) else { continue };
+            let (done, decoded) = channel();
+            let thread =
+                DecodeThread::start(&row.name, decoder.clone(), row.slot_bytes, DECODE_AHEAD, move |(), each| {
+                    // Fails only where the executive is gone.
+                    let _received = done.send(each);
+                })?;
+            *decoding = Some(Decoding { thread, decoded });
+        }
+        self.decoders = decoders;
+        Ok(())
+    }
+
+    /// Receives a message on an external channel at `time` and decodes it; it is a sample then, or after the channel's latency.
+    ///
+    /// Returns the message's number. What cannot be decoded is recorded as rejected. Time may not lie before what has
+    /// been processed.
+    pub fn receive(&mut self, channel: usize, time: i64, raw: &[u8]) -> Result<u64, ExecutiveError> {
+        let sequence = self.arrive(channel, time, raw)?;
+        let row = &self.table.channels[channel];
+        let id = channel as u32;
+        let Some(decoder) = self.decoders.get(channel).and_then(Option::as_ref) else {
+            return Err(ExecutiveError::Admission(format!("nothing decodes messages of \"{}\"", row.name)));
+        };
+        let Some(decoding) = &self.decoding[channel] else {
+            match intake::decode(decoder.as_ref(), raw, row.slot_bytes) {
+                Ok(slot) => self.wait(channel, sequence, time, Waiting::Ready(slot)),
+                Err(reason) => self.writer.rejected(id, sequence, time, &reason),
+            }
+            return Ok(sequence);
+        };
+        let visible = match self.authority.as_ref().map(|log| log.intake(id, sequence)) {
+            None => time.saturating_add(row.latency_ns),
+            Some(Some(Intake::At(visible))) => visible,
+            Some(Some(Intake::Backlog(at))) => {
+                self.writer.rejected(id, sequence, at, BACKLOG);
+                return Ok(sequence);
+            }
+            // The run ended before it was decoded.
+            Some(None) => return Ok(sequence),
+        };
+        decoding.thread.send((), raw.to_vec());
+        self.wait(channel, sequence, visible, Waiting::Decoding);
+        Ok(sequence)
+    }
+
+    /// Admits a sample to an external channel at `time`; `raw` is what was received, `slot` what it means.
     ///
     /// Returns the sample's sequence number. Time may not lie before what has been processed.
     pub fn admit(&mut self, channel: usize, time: i64, raw: &[u8], slot: Vec<u8>) -> Result<u64, ExecutiveError> {
+        if let Some(row) = self.table.channels.get(channel)
+            && slot.len() != row.slot_bytes
+        {
+            let (name, takes) = (&row.name, row.slot_bytes);
+            return Err(ExecutiveError::Admission(format!("\"{name}\" takes {takes} bytes, not {}", slot.len())));
+        }
+        let sequence = self.arrive(channel, time, raw)?;
+        self.wait(channel, sequence, time, Waiting::Ready(slot));
+        Ok(sequence)
+    }
+
+    fn wait(&mut self, channel: usize, sequence: u64, time: i64, waiting: Waiting) {
+        self.waiting[channel].push_back((sequence, waiting));
+        self.events.push(Reverse((time, Event::Admission { channel, sequence })));
+    }
+
+    /// Numbers and records a message that arrives.
+    fn arrive(&mut self, channel: usize, time: i64, raw: &[u8]) -> Result<u64, ExecutiveError> {
         let wrong = |reason: String| Err(ExecutiveError::Admission(reason));
         let Some(row) = self.table.channels.get(channel) else {
             return wrong(format!("there is no channel {channel}"));
@@ -134,20 +226,25 @@ impl VirtualExecutive {
         if time < newest {
             return wrong(format!("\"{}\" at {time} ns: its newest sample is at {newest} ns already", row.name));
         }
-        if slot.len() != row.slot_bytes {
-            return wrong(format!("\"{}\" takes {} bytes, not {}", row.name, row.slot_bytes, slot.len()));
-        }
         self.newest_admission[channel] = time;
         self.admitted[channel] += 1;
         let sequence = self.admitted[channel];
         self.writer.admit(channel as u32, sequence, time, raw);
-        self.waiting[channel].push_back((sequence, slot));
-        self.events.push(Reverse((time, Event::Admission { channel, sequence })));
         Ok(sequence)
     }
 
-    /// Processes every event with a time up to and including `until`.
-    pub fn advance(&mut self, until: i64) -> Result<(), ExecutiveError> {
+    /// Begins or ends an observation of what is published on a channel; they are counted.
+    pub fn observe(&mut self, channel: usize, on: bool) {
+        if let Some(observers) = self.observers.get_mut(channel) {
+            *observers = if on { *observers + 1 } else { observers.saturating_sub(1) };
+        }
+    }
+
+    /// Processes every event with a time up to and including `until`; returns the time up to which all are processed.
+    ///
+    /// That is earlier where something that will be published by `until` on an observed channel has become known: the
+    /// observer may want to act at that instant.
+    pub fn advance(&mut self, until: i64) -> Result<i64, ExecutiveError> {
         while let Some(Reverse((time, _))) = self.events.peek()
             && *time <= until
         {
@@ -156,11 +253,18 @@ impl VirtualExecutive {
             match event {
                 Event::Admission { channel, .. } => self.admission(time, channel)?,
                 Event::Publication { task, job } => self.publication(time, task, job),
-                Event::Release { task } => self.release(time, task)?,
+                Event::Release { task } => {
+                    self.release(time, task)?;
+                    let row = &self.table.tasks[task];
+                    if self.observers[row.output] > 0 && time + row.let_ns <= until {
+                        self.now = self.now.max(time);
+                        return Ok(time - 1);
+                    }
+                }
             }
         }
         self.now = self.now.max(until.saturating_add(1));
-        Ok(())
+        Ok(until)
     }
 
     /// The newest sample of a channel with a tag not after `time`.
@@ -190,7 +294,22 @@ impl VirtualExecutive {
     }
 
     fn admission(&mut self, time: i64, channel: usize) -> Result<(), ExecutiveError> {
-        let Some((sequence, bytes)) = self.waiting[channel].pop_front() else { return Ok(()) };
+        let Some((sequence, waiting)) = self.waiting[channel].pop_front() else { return Ok(()) };
+        let bytes = match (waiting, &self.decoding[channel]) {
+            (Waiting::Ready(bytes), _) => bytes,
+            (Waiting::Decoding, Some(decoding)) => match decoding.decoded.recv() {
+                Ok(Ok(Decoded { slot, hash })) => {
+                    self.writer.visible(channel as u32, sequence, time, &hash);
+                    slot
+                }
+                Ok(Err(reason)) => {
+                    self.writer.rejected(channel as u32, sequence, time, &reason);
+                    return Ok(());
+                }
+                Err(_) => return Err(ExecutiveError::Threads("a decode thread has ended".to_owned())),
+            },
+            (Waiting::Decoding, None) => return Ok(()),
+        };
         let target = &self.channels[channel];
         let slot = target.free_slot().ok_or_else(|| ExecutiveError::Admission("no slot is free".to_owned()))?;
         // SAFETY: the slot is free, and this thread is the channel's only producer; lengths were checked at admission.

@@ -151,31 +151,32 @@ impl Channel {
         producer.records += 1;
     }
 
-    /// Admits a sample in a claimed slot; its tag is at least `now()` and later than all that has been read.
-    pub fn admit(&self, producer: &mut Producer, slot: u32, now: impl FnOnce() -> i64, strictly: bool) -> (u64, i64) {
-        let sequence = producer.records;
-        self.prepare(producer, slot, UNDECIDED, sequence, sequence);
+    /// Admits the sample in a claimed slot under a number above all before; its tag, which is returned, is at least `now()`
+    /// and later than that of the last sample and than all that has been read.
+    pub fn admit(&self, producer: &mut Producer, slot: u32, number: u64, now: impl FnOnce() -> i64) -> i64 {
+        let index = producer.records;
+        self.prepare(producer, slot, UNDECIDED, number, number);
         // A reader raises `low` and then changes `head`; we change `head` and then read `low` by an exchange. The changes of
         // `head` are ordered: a reader's after ours finds this record, and decides its tag; a reader's before ours
         // is followed by our reading its `low`.
         self.head.fetch_add(1, Ordering::AcqRel);
         let low = self.low.fetch_max(i64::MIN, Ordering::AcqRel);
-        let wanted = now().max(low.saturating_add(1)).max(producer.last_time.saturating_add(i64::from(strictly)));
+        let wanted = now().max(low.saturating_add(1)).max(producer.last_time.saturating_add(1));
         // AcqRel pairs with the same exchange in `freeze`: one of both decides the tag.
         let time =
-            match self.record(sequence).time.compare_exchange(UNDECIDED, wanted, Ordering::AcqRel, Ordering::Acquire) {
+            match self.record(index).time.compare_exchange(UNDECIDED, wanted, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => wanted,
                 Err(decided) => decided,
             };
         producer.last_time = time;
         self.retain(producer, slot);
-        (sequence, time)
+        time
     }
 
     /// Marks times up to `until` as read, and returns the number of records of the external channel, the zero sample included.
     ///
     /// Afterwards no sample gets a tag up to `until` that has none yet. With `exclusive` nobody admits meanwhile, and only
-    /// pins mark times as read. Real-time: three atomic operations.
+    /// pins mark times as read. Real-time: a few atomic operations.
     pub fn freeze(&self, until: i64, exclusive: bool) -> u64 {
         if exclusive {
             return self.head.load(Ordering::Acquire);
@@ -183,9 +184,14 @@ impl Channel {
         self.low.fetch_max(until, Ordering::AcqRel);
         // An exchange, not a load: see `admit`.
         let records = self.head.fetch_add(0, Ordering::AcqRel);
-        // AcqRel pairs with the exchange in `admit`.
-        let _ =
-            self.record(records - 1).time.compare_exchange(UNDECIDED, until + 1, Ordering::AcqRel, Ordering::Acquire);
+        let newest = self.record(records - 1);
+        if newest.time.load(Ordering::Acquire) == UNDECIDED {
+            // Read after `head`: a reader of a later time that missed this record has raised `low` before, and the sample
+            // before has its tag. Below either no tag may be given.
+            let low = self.low.load(Ordering::Acquire).max(self.record(records - 2).time.load(Ordering::Acquire));
+            // AcqRel pairs with the exchange in `admit`.
+            let _ = newest.time.compare_exchange(UNDECIDED, low + 1, Ordering::AcqRel, Ordering::Acquire);
+        }
         records
     }
 

@@ -92,3 +92,73 @@ impl Collector {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::shared::Trace;
+    use crate::records::{self, FAULT, LOST, Skip, TRACE, VERDICT};
+    use crate::table::Table;
+
+    const TABLE: &str = r#"{ "version": 1, "name": "t", "channels": [
+        { "name": "f", "source": { "kind": "task", "task": 0 }, "depth": 1, "slotBytes": 8, "fields": [] } ],
+      "tasks": [ { "name": "f", "program": 0, "trigger": { "kind": "periodic", "periodNs": 1000000000, "phaseNs": 0 },
+          "budgetNs": 1, "deadlineNs": 5, "letNs": 5, "priority": 1, "core": 0, "onOverrun": "skip", "inputs": [],
+          "output": 0 } ] }"#;
+
+    fn collector() -> (Arc<Shared>, Arc<Mutex<Writer>>, Collector) {
+        let shared = Arc::new(Shared::new(Table::parse(TABLE).expect("it is sound")).expect("it is laid out"));
+        let writer = Arc::new(Mutex::new(Writer::default()));
+        let collector = Collector::new(shared.clone(), writer.clone());
+        (shared, writer, collector)
+    }
+
+    /// What is lost, as (kind of loss, count), and how many records there are of another kind.
+    fn read(bytes: &[u8], kind: u8) -> (Vec<(u8, u64)>, usize) {
+        let all = records::read_all(bytes).expect("the log is whole");
+        let lost = all.iter().filter(|(kind, _)| *kind == LOST);
+        let count = |payload: &[u8]| payload[1..].first_chunk().map_or(0, |count| u64::from_le_bytes(*count));
+        let lost = lost.map(|(_, payload)| (payload[0], count(payload))).collect();
+        (lost, all.iter().filter(|(each, _)| *each == kind).count())
+    }
+
+    #[test]
+    fn decisions_that_do_not_fit_are_counted_once_and_mark_the_recording() {
+        let (shared, writer, mut collector) = collector();
+        let mut kept = 0;
+        while shared.decide(0, Decision::Fault { task: 0, job: kept, duration: 1 }) {
+            kept += 1;
+        }
+        shared.decide(0, Decision::Skipped { task: 0, job: kept, time: 0, reason: Skip::Late });
+        collector.collect();
+        collector.collect();
+        assert_eq!(read(&lock(&writer).take(), FAULT), (vec![(Losses::Decisions as u8, 2)], kept as usize));
+        assert!(shared.decide(0, Decision::Fault { task: 0, job: 0, duration: 1 }), "there is room again");
+    }
+
+    #[test]
+    fn a_lost_trace_costs_no_decision() {
+        let (shared, writer, mut collector) = collector();
+        while shared.trace(0, Trace::default()) {}
+        assert!(shared.decide(0, Decision::Fault { task: 0, job: 0, duration: 1 }));
+        collector.collect();
+        let bytes = lock(&writer).take();
+        let (lost, traces) = read(&bytes, TRACE);
+        assert_eq!((lost, read(&bytes, FAULT).1), (vec![(Losses::Traces as u8, 1)], 1));
+        assert!(traces > 0);
+    }
+
+    #[test]
+    fn a_verdict_is_recorded_even_where_the_bytes_of_its_output_did_not_fit() {
+        let (shared, writer, mut collector) = collector();
+        let before = collector.hash();
+        let end = Decision::End { task: 0, job: 0, release: 0, publication: 5, overrun: false, slot: None };
+        assert!(shared.decide(0, end));
+        shared.lost.outputs.fetch_add(1, Ordering::Relaxed);
+        collector.collect();
+        let bytes = lock(&writer).take();
+        assert_eq!(read(&bytes, VERDICT), (vec![(Losses::Outputs as u8, 1)], 1));
+        assert_eq!(read(&bytes, records::OUTPUT).1, 0);
+        assert_eq!(collector.hash(), before, "the chain cannot go on without the bytes");
+    }
+}

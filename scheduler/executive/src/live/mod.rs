@@ -2,6 +2,7 @@
 
 mod channel;
 mod collector;
+mod inputs;
 mod releases;
 mod ring;
 mod shared;
@@ -14,16 +15,16 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
-use channel::Producer;
 use collector::Collector;
+use inputs::{Decoding, Inputs};
 use shared::Shared;
 use upstream::Upstream;
 use worker::Worker;
 
-use crate::arrival::Arrivals;
 use crate::error::ExecutiveError;
+use crate::intake::Decoders;
 use crate::job::Job;
-use crate::records::{Skip, Writer};
+use crate::records::Writer;
 use crate::table::{Source, Table, Trigger};
 use crate::task::{Stall, Task};
 
@@ -52,17 +53,12 @@ pub struct LiveSample {
     pub bytes: Vec<u8>,
 }
 
-/// The admitting side of an external channel.
-struct Admission {
-    producer: Producer,
-    /// Per task that the channel releases.
-    arrivals: Vec<(usize, Arrivals)>,
-}
-
 /// A schedule on real threads.
 pub struct LiveExecutive {
     shared: Arc<Shared>,
-    admissions: Vec<Mutex<Option<Admission>>>,
+    inputs: Arc<Inputs>,
+    /// Per channel; dropped at the end of the run, which waits for what they decode.
+    decoding: Vec<Option<Decoding>>,
     writer: Arc<Mutex<Writer>>,
     collector: Arc<Mutex<Collector>>,
     waiting: Vec<Vec<Worker>>,
@@ -120,27 +116,12 @@ impl LiveExecutive {
                     .collect()
             })
             .collect();
-        let admissions = shared
-            .table
-            .channels
-            .iter()
-            .enumerate()
-            .map(|(id, row)| {
-                let released = shared.table.tasks.iter().enumerate().filter_map(|(task, row)| match row.trigger {
-                    Trigger::Arrival { channel, .. } if channel == id => Some((task, Arrivals::of(row.trigger)?)),
-                    _ => None,
-                });
-                Mutex::new((row.source == Source::External).then(|| Admission {
-                    producer: shared.channels[id].index.producer(),
-                    arrivals: released.collect(),
-                }))
-            })
-            .collect();
         let writer = Arc::new(Mutex::new(Writer::default()));
         Ok(Self {
             collector: Arc::new(Mutex::new(Collector::new(shared.clone(), writer.clone()))),
+            inputs: Arc::new(Inputs::new(shared.clone(), writer.clone())),
+            decoding: Vec::new(),
             shared,
-            admissions,
             writer,
             waiting,
             threads: Vec::new(),
@@ -187,43 +168,27 @@ impl LiveExecutive {
         self.shared.now()
     }
 
-    /// Admits a sample, tagged now but never below what a release has read; returns its sequence number and tag.
+    /// Gives the executive what makes samples of received messages; starts the threads of channels with a latency.
+    pub fn decode_with(&mut self, decoders: Decoders) -> Result<(), ExecutiveError> {
+        self.decoding = decoders
+            .into_iter()
+            .enumerate()
+            .map(|(channel, decoder)| decoder.map(|decoder| self.inputs.decoding(channel, decoder)).transpose())
+            .collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    /// Receives a message on an external channel; returns its number. What cannot be decoded is recorded as rejected.
+    pub fn receive(&self, channel: usize, raw: &[u8]) -> Result<u64, ExecutiveError> {
+        match self.decoding.get(channel).and_then(Option::as_ref) {
+            Some(decoding) => self.inputs.receive(channel, raw, decoding),
+            None => Err(ExecutiveError::Admission(format!("nothing decodes messages of channel {channel}"))),
+        }
+    }
+
+    /// Admits a sample, tagged now but never below what a release has read; returns its number and tag.
     pub fn admit(&self, channel: usize, raw: &[u8], slot: &[u8]) -> Result<(u64, i64), ExecutiveError> {
-        let wrong = |reason: String| Err(ExecutiveError::Admission(reason));
-        let Some(row) = self.shared.table.channels.get(channel) else {
-            return wrong(format!("there is no channel {channel}"));
-        };
-        let mut admission = lock(&self.admissions[channel]);
-        let Some(Admission { producer, arrivals }) = admission.as_mut() else {
-            return wrong(format!("channel \"{}\" is written by a task", row.name));
-        };
-        if slot.len() != row.slot_bytes {
-            return wrong(format!("\"{}\" takes {} bytes, not {}", row.name, row.slot_bytes, slot.len()));
-        }
-        if self.shared.end.load(Ordering::Acquire) != i64::MAX {
-            return wrong(format!("\"{}\": the run has been stopped", row.name));
-        }
-        let live = &self.shared.channels[channel];
-        let Some(claimed) = live.index.claim(producer) else {
-            return wrong(format!("\"{}\": every slot is being read", row.name));
-        };
-        // SAFETY: the slot is claimed by this side, the channel's one producer; its length was checked.
-        unsafe { std::ptr::copy_nonoverlapping(slot.as_ptr(), live.address(claimed), slot.len()) };
-        // Held while the sample comes to stand: no record of a release that reads it is written before its own.
-        let mut writer = lock(&self.writer);
-        let (sequence, time) = live.index.admit(producer, claimed, || self.shared.now().max(0), true);
-        writer.admit(channel as u32, sequence, time, raw);
-        for (task, arrivals) in arrivals {
-            match arrivals.arrive(time) {
-                Some(release) => {
-                    self.shared.releases[*task].push(release);
-                    self.shared.wake(*task);
-                    self.shared.wake_dependents(*task, usize::MAX);
-                }
-                None => writer.skipped(*task as u32, arrivals.released(), time, Skip::Early),
-            }
-        }
-        Ok((sequence, time))
+        self.inputs.admit(channel, raw, slot)
     }
 
     /// The newest sample of a channel that is due.
@@ -257,6 +222,7 @@ impl LiveExecutive {
             }
         }
         self.shared.groups.iter().for_each(shared::Group::wake);
+        self.decoding.clear();
         for thread in std::mem::take(&mut self.threads) {
             if let Ok(workers) = thread.join() {
                 self.kernel_calls += workers.iter().map(|worker| worker.task.job.kernel_calls()).sum::<u64>();

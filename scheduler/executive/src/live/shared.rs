@@ -267,6 +267,17 @@ impl Shared {
         kept
     }
 
+    /// Hands a trace to the collector; what does not fit is counted.
+    ///
+    /// Real-time: one copy.
+    pub fn trace(&self, group: usize, trace: Trace) -> bool {
+        let kept = self.groups[group].traces.push(trace);
+        if !kept {
+            self.lost.traces.fetch_add(1, Ordering::Relaxed);
+        }
+        kept
+    }
+
     /// Wakes the thread of a task.
     pub fn wake(&self, task: usize) {
         self.groups[self.group_of[task]].wake();

@@ -153,9 +153,7 @@ fn job(shared: &Shared, group: usize, worker: &mut Worker, time: i64) {
     if !shared.decide(group, ended) && recorded {
         channel.index.unpin_from_recorder(slot);
     }
-    if !shared.groups[group].traces.push(Trace { task, job: number, release: time, start, end }) {
-        shared.lost.traces.fetch_add(1, Ordering::Relaxed);
-    }
+    shared.trace(group, Trace { task, job: number, release: time, start, end });
     // Releases that fell while the job ran have no job of their own.
     worker.follow(shared, group, end);
     let stop = shared.end.load(Ordering::Acquire);

@@ -1,0 +1,24 @@
+// An error as the user of the command line reads it.
+import { IsochronError } from "../kernels/index.ts";
+import { userPlace } from "./user-place.ts";
+
+/** The user's frame that a command called, directly or not; not whoever called the command. */
+const placeBelow = (stack: string | undefined): string | undefined =>
+  userPlace(stack?.split(/\n[^\n]*command-line\.[jt]s:/)[0]);
+
+/** The text of an error: with its place in the user's own file where its stack shows one, never with the stack. */
+export function renderError(error: unknown): string {
+  const [stack, cause] = error instanceof Error ? [error.stack, error.cause] : [];
+  const place = placeBelow(stack) ?? (cause instanceof Error ? placeBelow(cause.stack) : undefined);
+  const there = place === undefined ? {} : { place };
+  if (error instanceof IsochronError) {
+    const { code, message, details, help } = error;
+    const parts = { details, ...there, ...(error.place === undefined ? {} : { place: error.place }) };
+    return new IsochronError(code, message, help === undefined ? parts : { ...parts, help }).render();
+  }
+  if (process.env.ISOCHRON_STACK === "1" && stack !== undefined) return stack;
+  return new IsochronError("internal/unexpected", error instanceof Error ? error.message : String(error), {
+    ...there,
+    help: "this is a defect of Isochron; report it with what ISOCHRON_STACK=1 shows",
+  }).render();
+}

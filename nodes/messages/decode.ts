@@ -1,0 +1,363 @@
+// Makes decode plans: what is wanted of a message, laid on its layout, becomes steps in the order of the wire.
+import { bytesOf, type Dtype, IsochronError } from "../../kernels/index.ts";
+import type { Definitions } from "./definitions.ts";
+import { type Layout, layoutOf } from "./layout.ts";
+import { fullTypeName } from "./names.ts";
+import { resolvePath, type Segment, starsOf } from "./path.ts";
+import type { DecodePlan, DecodeStep, Extent, Pick, Place } from "./plan.ts";
+import type { FieldSelection } from "./select.ts";
+
+/** What is wanted at one place of a message. */
+class Wanted {
+  /** By a field's name, an element's index, or "*" for every element. */
+  readonly parts = new Map<string | number, Wanted>();
+  readonly places: Place[] = [];
+  readonly picks: Pick[] = [];
+  readonly counts: Place[] = [];
+  expect: number | string | undefined;
+  keep: number | undefined;
+  /** Reads a sequence of bytes in a way of its own. */
+  reads: ((path: string) => DecodeStep) | undefined;
+  least = 0;
+  most: number | undefined;
+
+  at(key: string | number): Wanted {
+    const found = this.parts.get(key) ?? new Wanted();
+    this.parts.set(key, found);
+    return found;
+  }
+
+  add(other: Wanted): Wanted {
+    for (const [key, each] of other.parts) this.at(key).add(each);
+    this.places.push(...other.places);
+    this.picks.push(...other.picks);
+    this.counts.push(...other.counts);
+    this.expect ??= other.expect;
+    this.keep ??= other.keep;
+    this.reads ??= other.reads;
+    this.least = Math.max(this.least, other.least);
+    this.most ??= other.most;
+    return this;
+  }
+}
+
+const keyOf = (segment: Segment): string | number =>
+  segment === "*" ? "*" : "name" in segment ? segment.name : segment.index;
+
+/** A selection's paths with the sizes of the lists that each goes through, and the tensor's shape. */
+export interface Measured {
+  readonly shape: readonly number[];
+  readonly paths: readonly { readonly segments: Segment[]; readonly sizes: readonly number[] }[];
+  /** Whether messages with fewer elements are refused, rather than filled up with zeros. */
+  readonly exact: boolean;
+}
+
+/** Collects what is wanted of one message type, then makes the plan. */
+export class DecodePlanner {
+  readonly #type: string;
+  readonly #root: Layout;
+  readonly #wanted = new Wanted();
+  readonly #clears: DecodeStep[] = [];
+  #registers = 0;
+
+  constructor(type: string, definitions: Definitions) {
+    this.#type = fullTypeName(type);
+    this.#root = layoutOf(type, definitions);
+  }
+
+  /** The shape of a selection's tensor. */
+  measure({ paths, options }: FieldSelection): Measured {
+    const { shape, count, most } = options;
+    const total = shape?.reduce((a, b) => a * b, 1);
+    const share = total === undefined ? undefined : total / paths.length;
+    const measured = paths.map((path) => {
+      const { segments, end } = resolvePath(this.#root, path);
+      if (end.kind !== "number") {
+        throw this.#unsupported(path, end.type, end.kind === "time" ? `use stamp("${path}")` : undefined);
+      }
+      const stars = starsOf(this.#root, segments);
+      const known = stars.map((list) => list.length ?? count ?? most ?? (shape ? undefined : list.most));
+      const missing = known.filter((each) => each === undefined).length;
+      const product = known.reduce<number>((a, b) => a * (b ?? 1), 1);
+      const sizes = known.map((each, at) => each ?? (missing === 1 ? (share ?? 0) / product : (shape?.[at] ?? 0)));
+      if (missing > 0 && (shape === undefined || sizes.some((each) => !Number.isInteger(each)))) {
+        throw new IsochronError("message/size", `${this.#type}.${path} has as many elements as its sender likes`, {
+          ...(shape === undefined ? {} : { details: [`the shape [${shape}] does not tell how many`] }),
+          help: "say how many: { count: N } of exactly N, { most: N } of up to N, or { shape: […] }",
+        });
+      }
+      return { segments, sizes };
+    });
+    const elements = measured.reduce((sum, { sizes }) => sum + sizes.reduce((a, b) => a * b, 1), 0);
+    if (total !== undefined && total !== elements) {
+      throw new IsochronError("message/size", `the shape [${shape}] of ${paths.join(", ")} has ${total} elements`, {
+        help: `the fields have ${elements}`,
+      });
+    }
+    const only = measured.length === 1 ? measured[0]!.sizes : [elements];
+    const exact = most === undefined && (count !== undefined || shape !== undefined);
+    return { shape: shape ?? only, paths: measured, exact };
+  }
+
+  /** Wants fields at `offset` of the slot, as measured. */
+  select({ paths, exact }: Measured, dtype: Dtype, offset: number): void {
+    const bytes = bytesOf(dtype);
+    let end = offset;
+    let partly = false;
+    for (const { segments, sizes } of paths) {
+      const start = end;
+      end += sizes.reduce((a, b) => a * b, bytes);
+      const strides: number[] = [];
+      let [at, layout, star] = [this.#wanted, this.#root, 0];
+      segments.forEach((segment, depth) => {
+        if (layout.kind !== "list") {
+          at = at.at(keyOf(segment));
+          layout = this.#step(layout, segment);
+          return;
+        }
+        const size = segment === "*" ? sizes[star++]! : 1;
+        if (segment !== "*") at.least = Math.max(at.least, "index" in segment ? segment.index + 1 : 0);
+        else if (layout.length === undefined) {
+          partly ||= !exact;
+          this.#limit(at, layout, segments.slice(0, depth), size, exact);
+        }
+        if (layout.element.kind === "number" && depth === segments.length - 1) {
+          const index = segment !== "*" && "index" in segment ? segment.index : 0;
+          at.picks.push({ index, count: size, ...placed(dtype, start, strides) });
+          return;
+        }
+        strides.push(segment === "*" ? sizes.slice(star).reduce((a, b) => a * b, bytes) : 0);
+        at = at.at(keyOf(segment));
+        layout = layout.element;
+      });
+      if (layout.kind === "number") at.places.push(placed(dtype, start, strides));
+    }
+    if (partly) this.#clears.push({ op: "clear", offset, bytes: end - offset });
+  }
+
+  /** Wants a time as nanoseconds. */
+  time(path: string, offset: number): void {
+    const { wanted, layout } = this.#find(path);
+    if (layout.kind !== "time") throw this.#unsupported(path, layout.type, "stamp() takes a time or a duration");
+    wanted.places.push(placed("i64", offset, []));
+  }
+
+  /** Wants the number of a sequence's elements. */
+  count(path: string, dtype: Dtype, offset: number): void {
+    const { wanted, layout } = this.#find(path);
+    if (layout.kind !== "list" || layout.length !== undefined) {
+      throw this.#unsupported(path, layout.type, "count() takes a sequence");
+    }
+    wanted.counts.push(placed(dtype, offset, []));
+  }
+
+  /** Refuses messages in which a field has another value. */
+  expect(path: string, value: number | string): void {
+    const { wanted, layout } = this.#find(path);
+    if (layout.kind !== (typeof value === "string" ? "string" : "number")) throw this.#unsupported(path, layout.type);
+    wanted.expect = value;
+  }
+
+  /** Keeps a number for later steps; returns the register. */
+  keep(path: string): number {
+    const { wanted } = this.#find(path);
+    wanted.keep ??= this.#registers++;
+    return wanted.keep;
+  }
+
+  /** Reads a sequence of bytes by a step of its own. */
+  bytes(path: string, step: (path: string) => DecodeStep): void {
+    const { wanted, layout } = this.#find(path);
+    if (layout.kind !== "list" || layout.length !== undefined || layout.element.type !== "uint8") {
+      throw this.#unsupported(path, layout.type, "a picture's data is a uint8[]");
+    }
+    wanted.reads = step;
+  }
+
+  /** The plan; its steps end with the last field that is needed. */
+  plan(slotBytes: number): DecodePlan {
+    const steps = this.#compile(this.#root, this.#wanted, "");
+    const last = steps.findLastIndex(isNeeded);
+    return { message: this.#type, slotBytes, steps: [...this.#clears, ...steps.slice(0, last + 1)] };
+  }
+
+  /** A place that is one, not each of a list's. */
+  #find(path: string): { readonly wanted: Wanted; readonly layout: Layout } {
+    const { segments } = resolvePath(this.#root, path);
+    let [wanted, layout] = [this.#wanted, this.#root];
+    for (const segment of segments) {
+      if (layout.kind === "list") {
+        if (segment === "*") break;
+        if ("index" in segment) wanted.least = Math.max(wanted.least, segment.index + 1);
+      }
+      wanted = wanted.at(keyOf(segment));
+      layout = this.#step(layout, segment);
+    }
+    return { wanted, layout };
+  }
+
+  #step(layout: Layout, segment: Segment): Layout {
+    if (layout.kind === "list") return layout.element;
+    if (segment === "*" || !("name" in segment)) return layout;
+    if (layout.kind === "time") return resolvePath(layout, segment.name).end;
+    return layout.kind === "struct" ? layout.fields.find(({ name }) => name === segment.name)!.layout : layout;
+  }
+
+  /** Limits a sequence to what a selection of all its elements has room for. */
+  #limit(
+    wanted: Wanted,
+    list: Layout & { readonly kind: "list" },
+    before: readonly Segment[],
+    size: number,
+    exact: boolean,
+  ): void {
+    const where = showPath(before);
+    if (list.most !== undefined && size > list.most) {
+      throw new IsochronError("message/size", `${this.#type}.${where} has at most ${list.most} elements, not ${size}`, {
+        help: `its type is ${list.type}`,
+      });
+    }
+    if (wanted.most !== undefined && wanted.most !== size) {
+      throw new IsochronError(
+        "message/size",
+        `${this.#type}.${where} is read with ${wanted.most} elements and with ${size}`,
+        {
+          help: "give all tensors of one sequence the same count",
+        },
+      );
+    }
+    wanted.most = size;
+    if (exact) wanted.least = Math.max(wanted.least, size);
+  }
+
+  #compile(layout: Layout, wanted: Wanted | undefined, path: string): DecodeStep[] {
+    switch (layout.kind) {
+      case "struct":
+        return layout.fields.flatMap(({ name, layout: each }) =>
+          this.#compile(each, wanted?.parts.get(name), path === "" ? name : `${path}.${name}`),
+        );
+      case "number": {
+        const { expect, keep, places = [] } = wanted ?? {};
+        if (expect === undefined && keep === undefined && places.length === 0) {
+          return [{ op: "skip", type: layout.dtype, count: 1, path }];
+        }
+        return [
+          {
+            op: "number",
+            type: layout.dtype,
+            ...(expect === undefined ? {} : { expect: Number(expect) }),
+            ...(keep === undefined ? {} : { keep }),
+            ...(places.length === 0 ? {} : { places }),
+            path,
+          },
+        ];
+      }
+      case "string": {
+        const { most } = layout;
+        const { expect } = wanted ?? {};
+        return [
+          {
+            op: "string",
+            ...(layout.wide ? { wide: true } : {}),
+            ...(most === undefined ? {} : { most }),
+            ...(expect === undefined ? {} : { expect: String(expect) }),
+            path,
+          },
+        ];
+      }
+      case "time":
+        return this.#compileTime(wanted, path);
+      case "list":
+        return this.#compileList(layout, wanted, path);
+    }
+  }
+
+  #compileTime(wanted: Wanted | undefined, path: string): DecodeStep[] {
+    const parts = wanted?.parts;
+    if (parts === undefined || parts.size === 0) {
+      return wanted === undefined || wanted.places.length === 0
+        ? [{ op: "skip", type: "u32", count: 2, path }]
+        : [{ op: "time", places: wanted.places, path }];
+    }
+    if (wanted!.places.length > 0) {
+      throw this.#unsupported(path, "a time", "read it as a whole, stamp(), or by its parts, not both");
+    }
+    const part = (name: string, dtype: Dtype) =>
+      this.#compile(
+        { kind: "number", type: name, dtype, initial: 0 },
+        parts.get(name),
+        path === "" ? name : `${path}.${name}`,
+      );
+    return [...part("sec", "i32"), ...part("nanosec", "u32")];
+  }
+
+  #compileList(list: Layout & { readonly kind: "list" }, wanted: Wanted | undefined, path: string): DecodeStep[] {
+    if (wanted?.reads) return [wanted.reads(path)];
+    const { element, length } = list;
+    if (length === 0) return [];
+    const counts = wanted && wanted.counts.length > 0 ? { counts: wanted.counts } : {};
+    const extent = extentOf(list, wanted);
+    if (element.kind === "number") {
+      const picks = wanted?.picks ?? [];
+      if (length !== undefined && picks.length === 0) {
+        return [{ op: "skip", type: element.dtype, count: length, path }];
+      }
+      return [{ op: "array", type: element.dtype, ...extent, ...counts, ...(picks.length > 0 ? { picks } : {}), path }];
+    }
+    const each = wanted?.parts.get("*");
+    const at = [...(wanted?.parts ?? [])]
+      .flatMap(([index, own]) => (typeof index === "string" ? [] : [{ index, own }]))
+      .sort((a, b) => a.index - b.index)
+      .map(({ index, own }) => {
+        const all = new Wanted().add(own);
+        if (each) all.add(each);
+        return { index, steps: this.#compile(element, all, `${path}[${index}]`) };
+      });
+    const steps = this.#compile(element, each, `${path}[*]`);
+    return [{ op: "list", ...extent, ...counts, ...(at.length > 0 ? { at } : {}), steps, path }];
+  }
+
+  #unsupported(path: string, type: string, help = "choose numbers, or lists of numbers"): IsochronError {
+    return new IsochronError("message/unsupported-field", `${this.#type}.${path} is ${type}, which no tensor holds`, {
+      help,
+    });
+  }
+}
+
+const placed = (to: Dtype, offset: number, strides: readonly number[]): Place => ({
+  to,
+  offset,
+  ...(strides.some((each) => each > 0) ? { strides: [...strides] } : {}),
+});
+
+function extentOf(list: Layout & { readonly kind: "list" }, wanted: Wanted | undefined): { extent?: Extent } {
+  if (list.length !== undefined) return { extent: { fixed: list.length } };
+  const most = wanted?.most ?? list.most;
+  const extent = {
+    ...(wanted && wanted.least > 0 ? { least: wanted.least } : {}),
+    ...(most === undefined ? {} : { most }),
+  };
+  return Object.keys(extent).length > 0 ? { extent } : {};
+}
+
+const showPath = (segments: readonly Segment[]): string =>
+  segments
+    .map((segment) => (segment === "*" ? "[*]" : "name" in segment ? `.${segment.name}` : `[${segment.index}]`))
+    .join("")
+    .replace(/^\./, "");
+
+/** Whether a step does more than pass over bytes. */
+function isNeeded(step: DecodeStep): boolean {
+  switch (step.op) {
+    case "skip":
+      return false;
+    case "string":
+      return step.expect !== undefined;
+    case "array":
+      return step.picks !== undefined || step.counts !== undefined;
+    case "list":
+      return step.counts !== undefined || step.at !== undefined || step.steps.some(isNeeded);
+    default:
+      return true;
+  }
+}

@@ -1,0 +1,323 @@
+// Makes encode plans: tensors, constants and stamps, laid on a message's layout, become steps in the order of the wire.
+import { bytesOf, type Dtype, IsochronError } from "../../kernels/index.ts";
+import type { Definitions } from "./definitions.ts";
+import { type Layout, layoutOf } from "./layout.ts";
+import { fullTypeName } from "./names.ts";
+import { resolvePath, type Segment, starsOf } from "./path.ts";
+import type { EncodePlan, EncodeStep } from "./plan.ts";
+import type { ConstantValue, FieldSelection } from "./select.ts";
+
+/** Numbers of the slot. */
+interface Source {
+  readonly from: Dtype;
+  readonly offset: number;
+  readonly strides?: number[];
+}
+
+/** What fills one place of a message. */
+class Filled {
+  /** By a field's name, an element's index, or "*" for every element. */
+  readonly parts = new Map<string | number, Filled>();
+  source: Source | undefined;
+  constant: ConstantValue | undefined;
+  isStamp = false;
+  /** Elements of a sequence. */
+  count: number | undefined;
+
+  at(key: string | number): Filled {
+    const found = this.parts.get(key) ?? new Filled();
+    this.parts.set(key, found);
+    return found;
+  }
+
+  add(other: Filled): Filled {
+    for (const [key, each] of other.parts) this.at(key).add(each);
+    this.source ??= other.source;
+    this.constant ??= other.constant;
+    this.isStamp ||= other.isStamp;
+    this.count ??= other.count;
+    return this;
+  }
+}
+
+/** A tensor of a slot. */
+export interface PlacedField {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  readonly offset: number;
+}
+
+type List = Layout & { readonly kind: "list" };
+
+/** Collects what fills one message type, then makes the plan. */
+export class EncodePlanner {
+  readonly #type: string;
+  readonly #root: Layout;
+  readonly #filled = new Filled();
+
+  constructor(type: string, definitions: Definitions) {
+    this.#type = fullTypeName(type);
+    this.#root = layoutOf(type, definitions);
+  }
+
+  /** Whether the message has a field of this path. */
+  has(path: string): boolean {
+    try {
+      resolvePath(this.#root, path);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Spreads a tensor's elements over fields, in order. */
+  spread({ paths, options }: Pick<FieldSelection, "paths" | "options">, tensor: PlacedField): void {
+    const total = tensor.shape.reduce((a, b) => a * b, 1);
+    const measured = paths.map((path) => {
+      const { segments, end } = resolvePath(this.#root, path);
+      if (end.kind === "string") throw this.#unsupported(path, end.type, "text is a constant");
+      if (end.kind === "time" && tensor.dtype !== "i64") {
+        throw this.#unsupported(path, end.type, "a time comes from an i64 tensor of nanoseconds, or from stamp()");
+      }
+      if (end.kind === "struct") throw this.#unsupported(path, end.type, "name a field of it");
+      const stars = starsOf(this.#root, segments);
+      return { path, segments, sizes: stars.map((list) => list.length ?? options.count) };
+    });
+    const known = measured.reduce((sum, { sizes }) => sum + (sizes.includes(undefined) ? 0 : product(sizes)), 0);
+    const open = measured.filter(({ sizes }) => sizes.includes(undefined)).length;
+    const share = open === 0 ? 0 : (total - known) / open;
+    const sized = measured.map(({ sizes, ...rest }) => {
+      const missing = sizes.filter((each) => each === undefined).length;
+      const shape = missing > 1 ? tensor.shape : sizes.map((each) => each ?? share / product(sizes));
+      return { ...rest, sizes: sizes.map((each, at) => each ?? shape[at] ?? 0) };
+    });
+    const elements = sized.reduce((sum, { sizes }) => sum + product(sizes), 0);
+    if (elements !== total || sized.some(({ sizes }) => sizes.some((each) => !Number.isInteger(each)))) {
+      throw new IsochronError(
+        "message/size",
+        `output "${tensor.name}" has ${total} element${total === 1 ? "" : "s"}, ${paths.join(", ")} of ${this.#type} ${paths.length === 1 ? "takes" : "take"} ${elements}`,
+        { help: 'name as many fields as the tensor has elements: fields(["a", "b"])' },
+      );
+    }
+    let offset = tensor.offset;
+    for (const { path, segments, sizes } of sized) {
+      this.#place(path, segments, sizes, tensor.dtype, offset);
+      offset += product(sizes) * bytesOf(tensor.dtype);
+    }
+  }
+
+  /** A field that always has one value. */
+  constant(path: string, value: ConstantValue): void {
+    // A list takes a list of values as a whole.
+    const { segments } = resolvePath(this.#root, path);
+    const whole = Array.isArray(value) && segments.at(-1) === "*" ? segments.slice(0, -1) : segments;
+    const { filled, layout } = this.#go(whole);
+    this.#once(filled, path);
+    if (!fits(layout, value)) {
+      const shown = JSON.stringify(value, (_, each: unknown) => (typeof each === "bigint" ? String(each) : each));
+      throw new IsochronError("message/constant", `${this.#type}.${path} is ${layout.type}, not ${shown}`, {
+        help: "a constant is a value of its field's type",
+      });
+    }
+    filled.constant = value;
+    if (layout.kind === "list" && Array.isArray(value)) filled.count = value.length;
+  }
+
+  /** A time that is the time of publication. */
+  stamp(path: string): void {
+    const { filled, layout } = this.#go(resolvePath(this.#root, path).segments);
+    if (layout.kind !== "time") throw this.#unsupported(path, layout.type, "stamp() fills a time");
+    this.#once(filled, path);
+    filled.isStamp = true;
+  }
+
+  /** The plan: what nothing fills has its initial value, but for the header's stamp, the time of publication. */
+  plan(slotBytes: number): EncodePlan {
+    const header = this.#root.kind === "struct" && this.#root.fields.find(({ name }) => name === "header")?.layout;
+    if (header && header.kind === "struct" && header.type === "std_msgs/Header") {
+      const own = this.#filled.at("header").at("stamp");
+      if (own.source === undefined && own.parts.size === 0) own.isStamp = true;
+    }
+    return { message: this.#type, slotBytes, steps: this.#compile(this.#root, this.#filled, "") };
+  }
+
+  #place(path: string, segments: readonly Segment[], sizes: readonly number[], from: Dtype, offset: number): void {
+    const bytes = bytesOf(from);
+    const strides: number[] = [];
+    let [at, layout, star] = [this.#filled, this.#root, 0];
+    for (const [depth, segment] of segments.entries()) {
+      if (layout.kind === "list") {
+        const size = segment === "*" ? sizes[star++]! : undefined;
+        if (size !== undefined && layout.length === undefined) this.#count(at, layout, path, size);
+        if (segment === "*" && depth === segments.length - 1 && layout.element.kind === "number") break;
+        strides.push(segment === "*" ? sizes.slice(star).reduce((a, b) => a * b, bytes) : 0);
+        at = at.at(segment === "*" ? "*" : "index" in segment ? segment.index : 0);
+        layout = layout.element;
+      } else if (segment !== "*" && "name" in segment) {
+        at = at.at(segment.name);
+        layout = stepInto(layout, segment.name);
+      }
+    }
+    this.#once(at, path);
+    at.source = { from, offset, ...(strides.some((each) => each > 0) ? { strides } : {}) };
+  }
+
+  #count(filled: Filled, list: List, path: string, count: number): void {
+    if (list.most !== undefined && count > list.most) {
+      throw new IsochronError(
+        "message/size",
+        `${this.#type}.${path} takes at most ${list.most} elements, not ${count}`,
+        {
+          help: `its type is ${list.type}`,
+        },
+      );
+    }
+    if (filled.count !== undefined && filled.count !== count) {
+      throw new IsochronError("message/size", `${this.#type}.${path} is given ${filled.count} elements and ${count}`, {
+        help: "the outputs that fill one sequence have the same number of elements",
+      });
+    }
+    filled.count = count;
+  }
+
+  #go(segments: readonly Segment[]): { readonly filled: Filled; readonly layout: Layout } {
+    let [filled, layout] = [this.#filled, this.#root];
+    for (const segment of segments) {
+      filled = filled.at(segment === "*" ? "*" : "name" in segment ? segment.name : segment.index);
+      layout =
+        layout.kind === "list"
+          ? layout.element
+          : segment !== "*" && "name" in segment
+            ? stepInto(layout, segment.name)
+            : layout;
+    }
+    return { filled, layout };
+  }
+
+  #once(filled: Filled, path: string): void {
+    if (filled.source === undefined && filled.constant === undefined && !filled.isStamp) return;
+    throw new IsochronError("message/mapped-twice", `${this.#type}.${path} is filled twice`, {
+      help: "let one output, or one constant, fill each field",
+    });
+  }
+
+  #compile(layout: Layout, filled: Filled | undefined, path: string): EncodeStep[] {
+    switch (layout.kind) {
+      case "struct":
+        return layout.fields.flatMap(({ name, layout: each }) =>
+          this.#compile(each, filled?.parts.get(name), path === "" ? name : `${path}.${name}`),
+        );
+      case "number": {
+        if (filled?.source) return [{ op: "number", type: layout.dtype, ...filled.source }];
+        const value = filled?.constant ?? layout.initial;
+        return [{ op: "constant", type: layout.dtype, value: constantOf(value), count: 1 }];
+      }
+      case "string":
+        return [
+          { op: "string", ...(layout.wide ? { wide: true } : {}), value: String(filled?.constant ?? layout.initial) },
+        ];
+      case "time": {
+        if (filled?.isStamp) return [{ op: "stamp" }];
+        if (filled?.source) {
+          const { from: _, ...where } = filled.source;
+          return [{ op: "time", ...where }];
+        }
+        const part = (name: string) =>
+          this.#compile(stepInto(layout, name), filled?.parts.get(name), `${path}.${name}`);
+        return [...part("sec"), ...part("nanosec")];
+      }
+      case "list":
+        return this.#compileList(layout, filled, path);
+    }
+  }
+
+  #compileList(list: List, filled: Filled | undefined, path: string): EncodeStep[] {
+    const { element, length } = list;
+    const indices = [...(filled?.parts.keys() ?? [])].filter((key) => typeof key === "number").sort((a, b) => a - b);
+    const values = filled?.constant ?? (filled === undefined ? list.initial : undefined);
+    if (Array.isArray(values)) {
+      const steps = values.flatMap((value: ConstantValue) => {
+        const each = new Filled();
+        each.constant = value;
+        return this.#compile(element, each, path);
+      });
+      return length === undefined ? [lengthOf(values.length), ...steps] : steps;
+    }
+    const count = length ?? filled?.count ?? Math.max(0, ...indices.map((index) => index + 1));
+    if (indices.some((index) => index >= count)) {
+      throw new IsochronError(
+        "message/size",
+        `${this.#type}.${path} is given ${count} elements, and an element beyond`,
+        {
+          help: "the indices of a sequence's elements are less than its count",
+        },
+      );
+    }
+    const prefix = length === undefined;
+    if (element.kind === "number" && filled?.source) {
+      return [{ op: "array", type: element.dtype, count, ...(prefix ? { prefix } : {}), ...filled.source }];
+    }
+    if (count === 0) return prefix ? [lengthOf(0)] : [];
+    if (element.kind === "number" && indices.length === 0) {
+      const value = constantOf(filled?.parts.get("*")?.constant ?? element.initial);
+      const steps: EncodeStep[] = [{ op: "constant", type: element.dtype, value, count }];
+      return prefix ? [lengthOf(count), ...steps] : steps;
+    }
+    const every = filled?.parts.get("*");
+    const at = indices.map((index) => {
+      const all = new Filled().add(filled!.parts.get(index)!);
+      if (every) all.add(every);
+      return { index, steps: this.#compile(element, all, `${path}[${index}]`) };
+    });
+    const steps = this.#compile(element, every, `${path}[*]`);
+    return [{ op: "list", count, ...(prefix ? { prefix } : {}), ...(at.length > 0 ? { at } : {}), steps }];
+  }
+
+  #unsupported(path: string, type: string, help: string): IsochronError {
+    return new IsochronError(
+      "message/unsupported-field",
+      `${this.#type}.${path} is ${type}, which an output does not fill so`,
+      {
+        help,
+      },
+    );
+  }
+}
+
+const product = (sizes: readonly (number | undefined)[]): number => sizes.reduce<number>((a, b) => a * (b ?? 1), 1);
+
+const lengthOf = (count: number): EncodeStep => ({ op: "constant", type: "u32", value: count, count: 1 });
+
+const stepInto = (layout: Layout, name: string): Layout =>
+  layout.kind === "struct" ? layout.fields.find((each) => each.name === name)!.layout : resolvePath(layout, name).end;
+
+/** A constant in JSON: what JSON's numbers do not hold is text. */
+function constantOf(value: ConstantValue): number | string {
+  if (typeof value === "boolean") return Number(value);
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  return String(value);
+}
+
+/** Whether a constant is a value of a field's type. */
+function fits(layout: Layout, value: ConstantValue): boolean {
+  if (layout.kind === "string") {
+    return typeof value === "string" && (layout.most === undefined || Buffer.byteLength(value) <= layout.most);
+  }
+  if (layout.kind === "list") {
+    if (!Array.isArray(value)) return false;
+    const sizes =
+      layout.length === undefined ? value.length <= (layout.most ?? Infinity) : value.length === layout.length;
+    return sizes && value.every((each: ConstantValue) => fits(layout.element, each));
+  }
+  if (layout.kind !== "number" || typeof value === "string" || typeof value === "object") return false;
+  if (layout.dtype === "bool") return typeof value === "boolean" || value === 0 || value === 1;
+  if (layout.dtype === "f32" || layout.dtype === "f64") return typeof value !== "boolean";
+  if (typeof value === "boolean" || (typeof value === "number" && !Number.isInteger(value))) return false;
+  const bits = BigInt(bytesOf(layout.dtype) * 8);
+  const whole = BigInt(value);
+  const [least, most] = layout.dtype.startsWith("i")
+    ? [-(1n << (bits - 1n)), (1n << (bits - 1n)) - 1n]
+    : [0n, (1n << bits) - 1n];
+  return whole >= least && whole <= most;
+}

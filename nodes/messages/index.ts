@@ -1,0 +1,35 @@
+// Messages: their definitions, what applications say about them, and the plans that this becomes.
+export { Definitions, definitionsOf, schemaText } from "./definitions.ts";
+export type { PlacedField } from "./encode.ts";
+export { type MessageFileOptions, readMessageFiles } from "./files.ts";
+export {
+  compressedImage,
+  type ImageEncoding,
+  type InputMessage,
+  image,
+  type MessageOptions,
+  message,
+  numbers,
+  type OutputMapping,
+  type OutputTarget,
+  outputPlan,
+  type ResolvedMessage,
+} from "./message.ts";
+export { fullTypeName } from "./names.ts";
+export type { MessageText } from "./parse.ts";
+export { type DecodePlan, decodePlan, type EncodePlan, encodePlan, printPlan } from "./plan.ts";
+export {
+  type ConstantSelection,
+  type ConstantValue,
+  type CountSelection,
+  constant,
+  count,
+  type FieldOptions,
+  type FieldSelection,
+  field,
+  fields,
+  type InputSelection,
+  type StampSelection,
+  stamp,
+} from "./select.ts";
+export { messageTypes } from "./typescript.ts";

@@ -1,0 +1,251 @@
+// What topics carry: messages described as the tensors that an application sees.
+import { bytesOf, type Dtype, IsochronError } from "../../kernels/index.ts";
+import { type Signature, type TensorType, tensor } from "../../runtime/index.ts";
+import { layoutSlot } from "../../scheduler/index.ts";
+import { DecodePlanner } from "./decode.ts";
+import { Definitions } from "./definitions.ts";
+import { EncodePlanner, type PlacedField } from "./encode.ts";
+import { fullTypeName } from "./names.ts";
+import type { DecodePlan, EncodePlan } from "./plan.ts";
+import {
+  type ConstantSelection,
+  type CountSelection,
+  type FieldSelection,
+  field,
+  type InputSelection,
+  type StampSelection,
+} from "./select.ts";
+
+/** A message's tensors and the plan that fills them. */
+export interface ResolvedMessage<F extends Signature = Signature> {
+  readonly type: string;
+  readonly fields: F;
+  readonly plan: DecodePlan;
+}
+
+/** An input topic's message as an application describes it; the definitions of its types are the application's. */
+export interface InputMessage<F extends Signature = Signature> {
+  readonly type: string;
+  /** Throws `message/unknown-type`, `message/unknown-field`, `message/unsupported-field` and `message/size`. */
+  resolve(definitions?: Definitions): ResolvedMessage<F>;
+}
+
+type Selections = { readonly [name: string]: InputSelection };
+type TensorOf<S> = S extends StampSelection
+  ? TensorType<"i64">
+  : S extends FieldSelection<infer D> | CountSelection<infer D>
+    ? TensorType<D>
+    : never;
+type TensorsOf<S extends Selections> = { readonly [K in keyof S]: TensorOf<S[K]> };
+
+/** What a message must hold besides its tensors. */
+export interface MessageOptions {
+  /** Values that fields must have; a message with another value is refused. */
+  readonly expect?: { readonly [path: string]: number | string };
+}
+
+/**
+ * A message of any type as tensors.
+ *
+ * `message("sensor_msgs/msg/Imu", { rate: field("angular_velocity.z"), time: stamp() })`
+ */
+export function message<const S extends Selections>(
+  type: string,
+  selections: S,
+  { expect = {} }: MessageOptions = {},
+): InputMessage<TensorsOf<S>> {
+  return describe(type, selections, (planner) => {
+    for (const [path, value] of Object.entries(expect)) planner.expect(path, value);
+  });
+}
+
+/** Numbers of a message as scalar tensors: `{ rate: { field: "angular_velocity.z", dtype: "f32" } }`. */
+export function numbers<const S extends { readonly [name: string]: { readonly field: string; readonly dtype: Dtype } }>(
+  type: string,
+  selection: S,
+): InputMessage<{ readonly [K in keyof S]: TensorType<S[K]["dtype"]> }> {
+  const selections = Object.fromEntries(
+    Object.entries(selection).map(([name, { field: path, dtype }]) => [name, field(path, { dtype })]),
+  );
+  return message(type, selections) as unknown as InputMessage<{ readonly [K in keyof S]: TensorType<S[K]["dtype"]> }>;
+}
+
+interface PixelForm {
+  readonly dtype: Dtype;
+  readonly channels: number;
+}
+
+const pixelForms = {
+  mono8: { dtype: "u8", channels: 1 },
+  rgb8: { dtype: "u8", channels: 3 },
+  bgr8: { dtype: "u8", channels: 3 },
+  rgba8: { dtype: "u8", channels: 4 },
+  bgra8: { dtype: "u8", channels: 4 },
+  mono16: { dtype: "u16", channels: 1 },
+  "16UC1": { dtype: "u16", channels: 1 },
+  "32FC1": { dtype: "f32", channels: 1 },
+} as const satisfies { readonly [encoding: string]: PixelForm };
+
+/** The encodings that `image` takes. */
+export type ImageEncoding = keyof typeof pixelForms;
+type ImageTensor<E extends ImageEncoding> = TensorType<(typeof pixelForms)[E]["dtype"]>;
+type Size = readonly [height: number, width: number];
+
+const pixels = (encoding: ImageEncoding, [height, width]: Size): TensorType => {
+  const { dtype, channels } = pixelForms[encoding];
+  return tensor(dtype, channels === 1 ? [height, width] : [height, width, channels]);
+};
+
+/**
+ * A sensor_msgs/msg/Image of fixed size and encoding as one tensor `data`, [height, width] or [height, width, channels];
+ * `more` selects further fields. Rows may be padded; pixels of 16 and 32 bits may be big-endian.
+ */
+export function image<E extends ImageEncoding, const S extends Selections = Record<never, never>>(
+  encoding: E,
+  size: Size,
+  more: S = {} as S,
+): InputMessage<{ readonly data: ImageTensor<E> } & TensorsOf<S>> {
+  const [height, width] = size;
+  const { dtype, channels } = pixelForms[encoding];
+  const word = bytesOf(dtype);
+  const row = width * channels * word;
+  return describe(
+    "sensor_msgs/msg/Image",
+    more,
+    (planner, offset) => {
+      planner.expect("height", height);
+      planner.expect("width", width);
+      planner.expect("encoding", encoding);
+      const bigEndian = planner.keep("is_bigendian");
+      const step = planner.keep("step");
+      planner.bytes("data", (path) => ({ op: "rows", height, row, word, step, bigEndian, offset, path }));
+    },
+    pixels(encoding, size),
+  ) as InputMessage<{ readonly data: ImageTensor<E> } & TensorsOf<S>>;
+}
+
+/** A sensor_msgs/msg/CompressedImage, JPEG or PNG of fixed size, as one tensor `data`; `more` selects further fields. */
+export function compressedImage<const S extends Selections = Record<never, never>>(
+  encoding: "rgb8" | "mono8",
+  size: Size,
+  more: S = {} as S,
+): InputMessage<{ readonly data: TensorType<"u8"> } & TensorsOf<S>> {
+  const [height, width] = size;
+  return describe(
+    "sensor_msgs/msg/CompressedImage",
+    more,
+    (planner, offset) => {
+      planner.bytes("data", (path) => ({ op: "picture", encoding, height, width, offset, path }));
+    },
+    pixels(encoding, size),
+  ) as InputMessage<{ readonly data: TensorType<"u8"> } & TensorsOf<S>>;
+}
+
+/** A message of selections, and of a tensor `data` before them if there is one, which `own` fills at its offset. */
+function describe<S extends Selections>(
+  type: string,
+  selections: S,
+  own: (planner: DecodePlanner, offset: number) => void,
+  data?: TensorType,
+): InputMessage<TensorsOf<S>> {
+  const resolve = (definitions: Definitions = Definitions.common): ResolvedMessage<TensorsOf<S>> => {
+    const planner = new DecodePlanner(type, definitions);
+    const measured = Object.entries(selections).map(([name, selection]) => {
+      if (selection.kind === "fields") {
+        const extent = planner.measure(selection);
+        const put = (offset: number) => planner.select(extent, selection.dtype, offset);
+        return { name, dtype: selection.dtype, shape: extent.shape, put };
+      }
+      const dtype: Dtype = selection.kind === "stamp" ? "i64" : selection.dtype;
+      const put = (offset: number) =>
+        selection.kind === "stamp"
+          ? planner.time(selection.path, offset)
+          : planner.count(selection.path, selection.dtype, offset);
+      return { name, dtype, shape: [], put };
+    });
+    const first = data ? [{ name: "data", dtype: data.dtype, shape: data.shape as number[], put: () => {} }] : [];
+    const all = [...first, ...measured];
+    if (new Set(all.map(({ name }) => name)).size < all.length) {
+      throw new IsochronError("message/name", 'two tensors are named "data"', {
+        help: "an image's pixels are its tensor data; give the other another name",
+      });
+    }
+    const { slotBytes, fields: placed } = layoutSlot(
+      all.map(({ name, dtype, shape }) => ({
+        name,
+        dtype,
+        shape: [...shape],
+        bytes: shape.reduce((a, b) => a * b, bytesOf(dtype)),
+      })),
+    );
+    all.forEach(({ put }, at) => {
+      put(placed[at]!.offset);
+    });
+    own(planner, 0);
+    const types = Object.fromEntries(all.map(({ name, dtype, shape }) => [name, tensor(dtype, shape)]));
+    return { type: fullTypeName(type), fields: types as TensorsOf<S>, plan: planner.plan(slotBytes) };
+  };
+  return { type: fullTypeName(type), resolve };
+}
+
+/** What of a message an output fills: a field's path, or several for its elements. */
+export type OutputTarget = string | FieldSelection;
+
+/**
+ * Which fields outputs fill, by the outputs' names, and by fields' paths, which are constant or the time of publication.
+ *
+ * `{ angle: "drive.steering_angle", left: fields(["left.intercept", "left.slope"]), "header.frame_id": constant("map") }`
+ */
+export type OutputMapping<Output extends string = never> = AnyMapping & { readonly [K in Output]?: OutputTarget };
+type AnyMapping = { readonly [name: string]: OutputTarget | ConstantSelection | StampSelection | undefined };
+
+/** Fields of well-known messages by the names that controllers give their outputs. */
+const usualPlaces: { readonly [type: string]: { readonly [output: string]: string } } = {
+  "ackermann_msgs/msg/AckermannDriveStamped": {
+    steeringAngle: "drive.steering_angle",
+    speed: "drive.speed",
+    acceleration: "drive.acceleration",
+  },
+};
+
+/**
+ * The plan that shows outputs as a message.
+ *
+ * An output that `mapping` does not name fills the field of its name, in camel case or snake case, or the usual place of a
+ * well-known type. All else has its definition's initial value, but for the header's stamp, the time of publication.
+ */
+export function outputPlan(
+  type: string,
+  slotBytes: number,
+  outputs: readonly PlacedField[],
+  mapping: OutputMapping = {},
+  definitions: Definitions = Definitions.common,
+): EncodePlan {
+  const planner = new EncodePlanner(type, definitions);
+  const usual = usualPlaces[fullTypeName(type)] ?? {};
+  for (const output of outputs) {
+    const { name } = output;
+    const snake = name.replace(/([a-z0-9])([A-Z])/g, "$1_$2").toLowerCase();
+    const target = mapping[name] ?? usual[name] ?? (planner.has(name) || !planner.has(snake) ? name : snake);
+    if (typeof target === "string") planner.spread(field(target), output);
+    else if (target.kind === "fields") planner.spread(target, output);
+    else throw notATarget(name, fullTypeName(type));
+  }
+  for (const [path, target] of Object.entries(mapping)) {
+    if (target === undefined || outputs.some(({ name }) => name === path)) continue;
+    if (typeof target === "string" || target.kind === "fields") {
+      const known = outputs.map(({ name }) => name).join(", ");
+      throw new IsochronError("message/unknown-output", `there is no output "${path}" for ${fullTypeName(type)}`, {
+        help: `the outputs shown are ${known}; a field that always has one value is "${path}": constant(VALUE)`,
+      });
+    }
+    if (target.kind === "stamp") planner.stamp(path);
+    else planner.constant(path, target.value);
+  }
+  return planner.plan(slotBytes);
+}
+
+const notATarget = (name: string, type: string): IsochronError =>
+  new IsochronError("message/unknown-output", `output "${name}" is given no field of ${type}`, {
+    help: `name the field that it fills: { ${name}: "PATH" }`,
+  });

@@ -1,0 +1,259 @@
+// What an executive runs with: a world, a log and the application's streams, each granted logical time in turn.
+import { config } from "rxjs";
+import { callNative, IsochronError } from "../kernels/index.ts";
+import type { StreamHub } from "../nodes/index.ts";
+import type { ApplicationDescription } from "./application.ts";
+import { parseEvents, type RunEvent } from "./events.ts";
+import type { Executive } from "./executive.ts";
+import { TopicCodecs } from "./topic-codecs.ts";
+import type { World, WorldIo } from "./world.ts";
+
+/** A message of a log, at its logical time. */
+export interface FeedMessage {
+  readonly topic: string;
+  readonly timeNs: number;
+  readonly bytes: Uint8Array;
+}
+
+/** What a run may be joined by. */
+export interface Federates {
+  readonly world?: World | undefined;
+  readonly streams?: StreamHub | undefined;
+  /** Messages of a log in the order of their times. */
+  readonly feed?: AsyncIterator<FeedMessage> | undefined;
+  /** How long the run goes on after the last message of the feed; as long as it was asked to where absent. */
+  readonly followUpNs?: number | undefined;
+}
+
+/** Hooks of a run. */
+export interface RunHooks {
+  /** Given every event of the run, in order, with the logical time that has been reached. */
+  readonly onEvents: (events: readonly RunEvent[], timeNs: number) => void | Promise<void>;
+  readonly signal?: AbortSignal;
+}
+
+/** Turns of the microtask queue that a grant waits for: what a pipeline awaits takes a few. */
+const microtaskTurns = 256;
+
+const never = Number.POSITIVE_INFINITY;
+
+/** The federates of one run, and the messages on their way to them. */
+export class Federation {
+  readonly executive: Executive;
+  readonly #application: ApplicationDescription;
+  readonly #codecs: TopicCodecs;
+  readonly #world: World | undefined;
+  readonly #streams: StreamHub | undefined;
+  readonly #feed: AsyncIterator<FeedMessage> | undefined;
+  readonly #io: WorldIo;
+  readonly #restoreErrors: typeof config.onUnhandledError;
+  #deliveries: FeedMessage[] = [];
+  #peeked: FeedMessage | undefined;
+  readonly #followUpNs: number;
+  #fed: number[] = [];
+  #lastFedNs = 0;
+  #feedEnded = false;
+  #worldNext: number;
+  #nowNs = 0;
+  #granted = false;
+  #observedOutputs = 0;
+  #failure: { readonly error: unknown } | undefined;
+  /** Messages that pipelines admitted outside of a grant: in virtual time another run may differ. */
+  outOfTurn = 0;
+  /** Virtual time: the first instant that the executive has not processed. */
+  earliestNs = 0;
+  /** Messages of the log that were admitted. */
+  messagesFed = 0;
+
+  constructor(application: ApplicationDescription, executive: Executive, federates: Federates) {
+    this.executive = executive;
+    this.#application = application;
+    this.#codecs = new TopicCodecs(application);
+    this.#world = federates.world;
+    this.#streams = federates.streams?.active === true ? federates.streams : undefined;
+    this.#feed = federates.feed;
+    this.#feedEnded = federates.feed === undefined;
+    this.#followUpNs = federates.feed === undefined ? never : (federates.followUpNs ?? never);
+    this.#worldNext = federates.world ? 0 : never;
+    this.#io = {
+      publish: (topic, message) => this.#publish(topic, this.#codecs.encode(topic, message)),
+      latest: (topic) => {
+        const found = callNative(() => executive.latestMessage(this.#codecs.output(topic), this.#nowNs));
+        return found === null ? undefined : this.#codecs.decode(topic, found.bytes);
+      },
+    };
+    this.#restoreErrors = config.onUnhandledError;
+  }
+
+  /** Joins the run. */
+  begin(): void {
+    if (!this.#streams) return;
+    config.onUnhandledError = (error) => this.#fail(error);
+    this.#granted = true;
+    this.#streams.begin({
+      decode: (topic, bytes) => this.#codecs.decode(topic, bytes),
+      publish: (topic, message) => {
+        if (!this.#granted) this.outOfTurn++;
+        this.#publish(topic, this.#codecs.encode(topic, message));
+      },
+      observe: (topic, on) => this.#observe(topic, on),
+      fail: (error) => this.#fail(error),
+    });
+    this.#granted = false;
+  }
+
+  /** Waits for what RxJS reports of observers that threw, which it does a moment later, and throws it. */
+  async settle(): Promise<void> {
+    if (this.#streams) await new Promise((resolve) => setTimeout(resolve, 0));
+    this.check();
+  }
+
+  /** Leaves the run. */
+  end(): void {
+    if (!this.#streams) return;
+    this.#streams.end();
+    config.onUnhandledError = this.#restoreErrors;
+  }
+
+  /** Throws what a pipeline failed with. */
+  check(): void {
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  /** When the next federate wants to be granted time. */
+  get nextNs(): number {
+    return Math.min(this.#worldNext, this.#streams?.clock.nextNs ?? never, this.#deliveries[0]?.timeNs ?? never);
+  }
+
+  /** When the run ends because its feed has ended; never before that is known. */
+  get endNs(): number {
+    return this.#feedEnded ? this.#lastFedNs + this.#followUpNs : never;
+  }
+
+  /** Whether messages of outputs are waited for, so that time may not pass beyond them. */
+  get observing(): boolean {
+    return this.#observedOutputs > 0;
+  }
+
+  /** The executive's events since the last call; messages that are observed are delivered at their times. */
+  take(): RunEvent[] {
+    const events = parseEvents(callNative(() => this.executive.drain()));
+    if (this.observing) {
+      for (const event of events) {
+        if (event.kind !== "message") continue;
+        const { topic } = this.#application.outputs[event.output]!;
+        if (this.#streams?.observes(topic)) this.#deliver({ topic, timeNs: event.time, bytes: event.bytes });
+      }
+    }
+    return events;
+  }
+
+  /** Grants time up to `timeNs`: messages due by then are delivered, timers fire, the world steps. */
+  async grant(timeNs: number): Promise<void> {
+    while (this.nextNs <= timeNs) {
+      const now = this.nextNs;
+      this.#nowNs = Math.max(this.#nowNs, now);
+      this.#granted = true;
+      this.#streams?.clock.arriveAt(now);
+      while ((this.#deliveries[0]?.timeNs ?? never) <= now) {
+        const { topic, bytes } = this.#deliveries.shift()!;
+        this.#streams?.deliver(topic, bytes);
+      }
+      this.#streams?.clock.advanceTo(now);
+      if (this.#world && this.#worldNext <= now) {
+        stepWorld(this.#world, this.#worldNext, this.#io);
+        this.#worldNext += this.#world.periodNs;
+      }
+      if (this.#streams) for (let turn = 0; turn < microtaskTurns; turn++) await null;
+      this.#granted = false;
+      this.check();
+    }
+    this.#nowNs = Math.max(this.#nowNs, timeNs);
+    this.#streams?.clock.advanceTo(timeNs);
+  }
+
+  /** Virtual time: admits messages of the log ahead of time; returns a time up to which everything is admitted. */
+  async fillAhead(processedNs: number, durationNs: number, ahead: number): Promise<number> {
+    this.#fed = this.#fed.filter((time) => time > processedNs);
+    while (!this.#feedEnded && (this.#fed.length < ahead || this.#fed.at(-1)! <= processedNs + 1)) {
+      const message = await this.#nextMessage();
+      if (!message || message.timeNs >= durationNs) {
+        this.#feedEnded = true;
+        break;
+      }
+      this.#fed.push(message.timeNs);
+      this.#admit(message);
+    }
+    return this.#feedEnded ? never : this.#fed.at(-1)!;
+  }
+
+  /** Live: admits the messages of the log whose time has come; returns when the next one is due. */
+  async feedUntil(timeNs: number): Promise<number> {
+    while (!this.#feedEnded) {
+      this.#peeked ??= await this.#nextMessage();
+      if (!this.#peeked) this.#feedEnded = true;
+      else if (this.#peeked.timeNs > timeNs) return this.#peeked.timeNs;
+      else {
+        this.#admit(this.#peeked);
+        this.#peeked = undefined;
+      }
+    }
+    return never;
+  }
+
+  async #nextMessage(): Promise<FeedMessage | undefined> {
+    const next = await this.#feed!.next();
+    return next.done === true ? undefined : next.value;
+  }
+
+  #admit(message: FeedMessage): void {
+    const { channel } = this.#codecs.input(message.topic);
+    callNative(() => this.executive.admit(channel, message.timeNs, Buffer.from(message.bytes)));
+    this.#lastFedNs = message.timeNs;
+    this.messagesFed++;
+    if (this.#streams?.observes(message.topic)) this.#deliver(message);
+  }
+
+  #publish(topic: string, bytes: Buffer): void {
+    const { channel } = this.#codecs.input(topic);
+    const timeNs = Math.max(this.#nowNs, this.earliestNs);
+    callNative(() => this.executive.admit(channel, timeNs, bytes));
+    if (this.#streams?.observes(topic)) this.#deliver({ topic, timeNs, bytes });
+  }
+
+  /** Puts a message behind those of its own time and before later ones. */
+  #deliver(message: FeedMessage): void {
+    const at = this.#deliveries.findLastIndex((each) => each.timeNs <= message.timeNs);
+    this.#deliveries.splice(at + 1, 0, message);
+  }
+
+  #observe(topic: string, on: boolean): void {
+    if (this.#application.inputs.some((each) => each.topic === topic)) return;
+    const output = this.#codecs.output(topic);
+    callNative(() => this.executive.observe(output, on));
+    this.#observedOutputs += on ? 1 : -1;
+  }
+
+  #fail(cause: unknown): void {
+    const text = cause instanceof Error ? cause.message : String(cause);
+    const error =
+      cause instanceof IsochronError
+        ? cause
+        : new IsochronError("stream/failed", `a pipeline failed: ${text}`, {
+            help: "handle the error in the pipeline (catchError, retry), or mend its cause",
+            cause,
+          });
+    this.#failure ??= { error };
+  }
+}
+
+/** Steps a world; what it throws is said to be the world's. */
+function stepWorld(world: World, time: number, io: WorldIo): void {
+  try {
+    world.step(time, io);
+  } catch (cause) {
+    if (cause instanceof IsochronError) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new IsochronError("world/failed", `the world "${world.name}" failed at ${time / 1e9} s: ${why}`, { cause });
+  }
+}

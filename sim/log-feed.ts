@@ -1,0 +1,60 @@
+// A log as a federate: the messages of the topics that an application takes, at their logical times.
+import { type ApplicationDescription, definitionsIn } from "./application.ts";
+import type { FeedMessage } from "./federation.ts";
+import { expectType, type Log } from "./logs/index.ts";
+
+/** A log that feeds an application. */
+export interface LogFeed {
+  /** Messages in the order of their times, the first at 0. */
+  readonly messages: AsyncIterator<FeedMessage>;
+  /** How many the log has on the application's topics. */
+  readonly count: number;
+  /** Logical time of the last. */
+  readonly durationNs: number;
+}
+
+/**
+ * The messages for an application's inputs; `by` chooses which time counts, `isFed` tells inputs that something else feeds.
+ *
+ * Throws `log/missing-topic`, `log/type`, `log/definition`, `log/no-header`.
+ */
+export async function feedFrom(
+  log: Log,
+  application: ApplicationDescription,
+  by: "log" | "header",
+  isFed: (topic: string) => boolean,
+): Promise<LogFeed> {
+  const definitions = definitionsIn(application);
+  const topics = application.inputs.filter(({ topic }) => !isFed(topic));
+  const rows = topics.map(({ topic, type }) => {
+    const row = log.topic(topic);
+    expectType(row, type, definitions.closure(type));
+    return row;
+  });
+  const names = topics.map(({ topic }) => topic);
+  const [first, last] = await timeSpan(log, names, by);
+  return {
+    count: rows.reduce((sum, row) => sum + row.count, 0),
+    durationNs: Number(last - first),
+    messages: logicalTimes(log, names, by, first),
+  };
+}
+
+/** First and last time on some topics; by log time all of the log counts, so that topics keep their distance. */
+async function timeSpan(log: Log, topics: readonly string[], by: "log" | "header"): Promise<[bigint, bigint]> {
+  if (by === "log") return [log.startNs, log.endNs];
+  let span: [bigint, bigint] | undefined;
+  for await (const { timeNs } of log.messages({ topics, by })) span = [span?.[0] ?? timeNs, timeNs];
+  return span ?? [0n, 0n];
+}
+
+async function* logicalTimes(
+  log: Log,
+  topics: readonly string[],
+  by: "log" | "header",
+  first: bigint,
+): AsyncGenerator<FeedMessage> {
+  if (topics.length === 0) return;
+  for await (const { topic, timeNs, bytes } of log.messages({ topics, by }))
+    yield { topic, timeNs: Number(timeNs - first), bytes };
+}

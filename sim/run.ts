@@ -1,0 +1,101 @@
+// Runs an application with its federates, in virtual time or live.
+import { callNative } from "../kernels/index.ts";
+import type { Federation, RunHooks } from "./federation.ts";
+
+/** Messages of a log that are admitted, and may be decoded, before their time has come. */
+const messagesAhead = 8;
+/** Logical time after which events are handed on, nanoseconds. */
+const virtualDrainNs = 1e9;
+const liveDrainNs = 100e6;
+/** Where no federate waits for anything, virtual time still halts so often, to be followed and ended. */
+const longestStepNs = 100e6;
+/** How long a live run sleeps at most before it looks for messages again. */
+const livePollNs = 5e6;
+
+/** Milliseconds after which a run lets signals and other events in. */
+const turnMs = 10;
+
+/** Lets the event loop turn, where it has not for a while. */
+function turns(): () => Promise<void> | undefined {
+  let last = performance.now();
+  return () => {
+    if (performance.now() - last < turnMs) return undefined;
+    return new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+      last = performance.now();
+    });
+  };
+}
+
+/** Runs in virtual time, as fast as the machine can: time is granted up to the next thing that a federate waits for. Returns when the run ended. */
+export async function runVirtual(federation: Federation, atMostNs: number, hooks: RunHooks): Promise<number> {
+  const { executive } = federation;
+  const turn = turns();
+  let processed = -1;
+  let drained = 0;
+  const drain = async (time: number) => {
+    drained = time;
+    await hooks.onEvents(federation.take(), time);
+  };
+  federation.begin();
+  try {
+    for (;;) {
+      await turn();
+      if (hooks.signal?.aborted === true) break;
+      federation.check();
+      const admittedUntil = await federation.fillAhead(processed, atMostNs, messagesAhead);
+      const durationNs = Math.min(atMostNs, federation.endNs);
+      const target = Math.min(federation.nextNs, admittedUntil, durationNs, processed + 1 + longestStepNs);
+      if (target - 1 > processed) {
+        const until = target - 1;
+        processed = callNative(() => executive.advance(until));
+        federation.earliestNs = processed + 1;
+        if (federation.observing || processed >= drained + virtualDrainNs) await drain(processed);
+        // A message stands before: time is granted up to it first.
+        if (processed < until || federation.nextNs < target) continue;
+      }
+      if (target >= durationNs) break;
+      await federation.grant(target);
+    }
+    await federation.settle();
+  } finally {
+    federation.end();
+  }
+  const end = Math.min(atMostNs, processed + 1);
+  await drain(end);
+  return end;
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Runs on the executive's real threads; federates are granted real time as it passes. Returns when the run ended. */
+export async function runLive(federation: Federation, atMostNs: number, hooks: RunHooks): Promise<number> {
+  const { executive } = federation;
+  let drained = 0;
+  let end = 0;
+  federation.begin();
+  callNative(() => executive.start());
+  try {
+    for (;;) {
+      if (hooks.signal?.aborted === true) break;
+      federation.check();
+      const now = executive.now();
+      const durationNs = Math.min(atMostNs, federation.endNs);
+      if (now >= durationNs) break;
+      if (federation.observing || now >= drained + liveDrainNs) {
+        drained = now;
+        await hooks.onEvents(federation.take(), now);
+      }
+      const feedNext = now < 0 ? 0 : await federation.feedUntil(now);
+      if (now >= 0) await federation.grant(now);
+      const next = Math.min(feedNext, federation.nextNs, durationNs, now + livePollNs);
+      const ahead = next - executive.now();
+      if (ahead > 0) await pause(ahead / 1e6);
+    }
+    await federation.settle();
+  } finally {
+    end = callNative(() => executive.stop());
+    federation.end();
+  }
+  await hooks.onEvents(federation.take(), end);
+  return end;
+}

@@ -1,0 +1,67 @@
+// The messages of an application's topics as JavaScript objects: encoded and decoded as on the wire.
+import { MessageReader, MessageWriter } from "@foxglove/rosmsg2-serialization";
+import { IsochronError } from "../kernels/index.ts";
+import type { Definitions } from "../nodes/index.ts";
+import { type ApplicationDescription, definitionsIn } from "./application.ts";
+
+/** Readers and writers by topic, made when they are first needed. */
+export class TopicCodecs {
+  readonly #application: ApplicationDescription;
+  readonly #definitions: Definitions;
+  readonly #readers = new Map<string, MessageReader>();
+  readonly #writers = new Map<string, MessageWriter>();
+
+  constructor(application: ApplicationDescription) {
+    this.#application = application;
+    this.#definitions = definitionsIn(application);
+  }
+
+  /** The message of an input topic as bytes. */
+  encode(topic: string, message: object): Buffer {
+    const writer = this.#writers.get(topic) ?? new MessageWriter(this.#definitions.closure(this.input(topic).type));
+    this.#writers.set(topic, writer);
+    return Buffer.from(writer.writeMessage(message));
+  }
+
+  /** The message of an input or output topic. */
+  decode(topic: string, bytes: Uint8Array): unknown {
+    const reader = this.#readers.get(topic) ?? new MessageReader(this.#definitions.closure(this.#typeOf(topic)));
+    this.#readers.set(topic, reader);
+    return reader.readMessage(bytes);
+  }
+
+  /** An input topic of the application. Throws `world/topic`. */
+  input(topic: string): ApplicationDescription["inputs"][number] {
+    const { inputs } = this.#application;
+    const found = inputs.find((each) => each.topic === topic);
+    if (!found) throw unknownTopic("input", topic, inputs);
+    return found;
+  }
+
+  /** The number of an output topic of the application. Throws `world/topic`. */
+  output(topic: string): number {
+    const { outputs } = this.#application;
+    const found = outputs.findIndex((each) => each.topic === topic);
+    if (found < 0) throw unknownTopic("output", topic, outputs);
+    return found;
+  }
+
+  #typeOf(topic: string): string {
+    const all = [...this.#application.inputs, ...this.#application.outputs];
+    const found = all.find((each) => each.topic === topic);
+    if (!found) throw unknownTopic("topic", topic, all);
+    return found.type;
+  }
+}
+
+const unknownTopic = (
+  what: "input" | "output" | "topic",
+  topic: string,
+  known: readonly { readonly topic: string }[],
+): IsochronError =>
+  new IsochronError("world/topic", `the application has no ${what} "${topic}"`, {
+    help:
+      known.length === 0
+        ? `declare it with app.${what === "output" ? "output" : "input"}()`
+        : `it has ${known.map((each) => each.topic).join(", ")}`,
+  });

@@ -1,0 +1,96 @@
+// Pictures: every frame of a real drive decodes to the same bits on arm64 as here.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { MessageReader } from "@foxglove/rosmsg2-serialization";
+import { afterAll, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { decodePicture, type PictureEncoding } from "../../nodes/index.ts";
+import { openLog, parseSchema } from "../../sim/logs/index.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const log = join(root, "../shared/data/highway/highway.mcap");
+const portable = join(root, "target/portable/isochron.linux-arm64-gnu.node");
+const arm64Node = join(root, ".setup/node-arm64/package/bin/node");
+const samples = join(root, "nodes/transport/tests/pictures");
+const folder = mkdtempSync(join(tmpdir(), "isochron-pictures-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Decodes each picture of a file of length-prefixed pictures with the module given, and prints a hash a line. */
+const hashes = `
+  const { readFileSync } = require("node:fs");
+  const [modulePath, picturesPath, encoding] = process.argv.slice(1);
+  const native = require(modulePath);
+  const all = readFileSync(picturesPath);
+  for (let at = 0; at < all.length; ) {
+    const length = all.readUInt32LE(at);
+    const picture = all.subarray(at + 4, at + 4 + length);
+    console.log(native.blake3(native.decodePicture(picture, encoding).data));
+    at += 4 + length;
+  }`;
+
+/** The hashes that the arm64 module makes, under emulation where this is another machine. */
+function onArm64(pictures: readonly Uint8Array[], encoding: PictureEncoding): string[] {
+  const file = join(folder, "pictures");
+  const parts = pictures.flatMap((picture) => {
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(picture.length);
+    return [length, picture];
+  });
+  writeFileSync(file, Buffer.concat(parts));
+  const emulated = process.arch === "arm64" ? [] : ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"];
+  const [command = "", ...args] = [...emulated, arm64Node, "-e", hashes, portable, file, encoding];
+  const run = spawnSync(command, args, { encoding: "utf8", maxBuffer: 1 << 24 });
+  expect(run.stderr).toBe("");
+  expect(run.status).toBe(0);
+  return run.stdout.trim().split("\n");
+}
+
+const native = async () => {
+  const { loadRuntime } = await import("../../kernels/index.ts");
+  return z
+    .object({ blake3: z.custom<(bytes: Uint8Array) => string>((it) => typeof it === "function") })
+    .parse(loadRuntime());
+};
+
+const here = async (pictures: readonly Uint8Array[], encoding: PictureEncoding): Promise<string[]> => {
+  const { blake3 } = await native();
+  return pictures.map((picture) => blake3(decodePicture(picture, encoding).data));
+};
+
+/** The compressed pictures of the highway log. */
+async function frames(): Promise<Uint8Array[]> {
+  const opened = await openLog(log);
+  const topic = opened.topic("/camera/image/compressed");
+  const reader = new MessageReader<{ data: Uint8Array }>(parseSchema(topic));
+  const pictures: Uint8Array[] = [];
+  for await (const { bytes } of opened.messages({ topics: [topic.topic], by: "log" })) {
+    pictures.push(reader.readMessage(bytes).data);
+  }
+  return pictures;
+}
+
+describe.skipIf(!existsSync(portable) || !existsSync(arm64Node))("pictures on arm64", () => {
+  it.skipIf(!existsSync(log))(
+    "have the same bits in all 221 frames of the highway log",
+    async () => {
+      const pictures = await frames();
+      expect(pictures).toHaveLength(221);
+      const found = await here(pictures, "rgb8");
+      expect(new Set(found).size).toBe(221);
+      expect(onArm64(pictures, "rgb8")).toEqual(found);
+    },
+    600_000,
+  );
+
+  it("have the same bits in every form of JPEG, in colour and in grey", { timeout: 120_000 }, async () => {
+    const names = readdirSync(samples).filter((name) => name.endsWith(".jpg") && !name.startsWith("separate-420"));
+    expect(names.length).toBeGreaterThan(15);
+    const pictures = names.map((name) => readFileSync(join(samples, name)));
+    for (const encoding of ["rgb8", "mono8"] as const) {
+      expect(onArm64(pictures, encoding)).toEqual(await here(pictures, encoding));
+    }
+  });
+});

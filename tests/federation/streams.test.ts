@@ -1,0 +1,287 @@
+// Pipelines in a run: what they observe, when, what they admit, and what of it replay proves.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { delay, interval, map, merge, mergeMap, Observable, of, throwError } from "rxjs";
+import { afterAll, describe, expect, it } from "vitest";
+import { type ApplicationBuilder, application, buildApplication, numbers, tensor, trace } from "../../launch/index.ts";
+import {
+  createExecutive,
+  type Federates,
+  Federation,
+  RecordingWriter,
+  type RunEvent,
+  readRecording,
+  replay,
+  runLive,
+  runVirtual,
+} from "../../sim/index.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "isochron-federation-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const number = numbers("std_msgs/msg/Float32", { value: { field: "data", dtype: "f32" } });
+interface Float32 {
+  readonly data: number;
+}
+const ms = 1e6;
+
+const doubler = trace(({ value }) => ({ data: value.mul(2) }), { value: tensor("f32", []) }, { name: "doubler" });
+
+/** An application whose one task doubles `/in` on arrival and publishes `/out` 2 ms later; `define` adds its pipelines. */
+const doubling = (define: (app: ApplicationBuilder) => Observable<object>) =>
+  application("doubling", (app) => {
+    const input = app.source(define(app), number, { topic: "/in" });
+    const task = app.task("double", doubler, {
+      inputs: { value: input },
+      on: input,
+      minInterval: "5ms",
+      budget: "100us",
+      deadline: "2ms",
+    });
+    app.output("/out", "std_msgs/msg/Float32", task.outputs);
+  });
+
+interface Ran {
+  readonly events: readonly RunEvent[];
+  readonly hash: string;
+  readonly outOfTurn: number;
+}
+
+/** Builds and runs an application, recording it where a path is given. */
+async function run(
+  declared: ReturnType<typeof application>,
+  durationNs: number,
+  options: { readonly record?: string; readonly live?: boolean } & Omit<Federates, "streams"> = {},
+): Promise<Ran> {
+  const { description, artifacts } = await buildApplication(declared, { cacheDir: ".cache/kernels" });
+  const live = options.live === true;
+  const executive = createExecutive(description, artifacts, live ? { live } : {});
+  const { world, feed } = options;
+  const federation = new Federation(description, executive, { world, feed, streams: declared.declarations.streams });
+  const writer = options.record ? await RecordingWriter.open(options.record, description, artifacts) : undefined;
+  const events: RunEvent[] = [];
+  const hooks = {
+    onEvents: async (some: readonly RunEvent[]) => {
+      events.push(...some);
+      await writer?.add(some);
+    },
+  };
+  try {
+    const endNs = await (live ? runLive : runVirtual)(federation, durationNs, hooks);
+    const hash = executive.hash();
+    await writer?.finish({ hash, mode: live ? "live" : "virtual", durationNs: endNs, scheduling: "" });
+    return { events, hash, outOfTurn: federation.outOfTurn };
+  } catch (error) {
+    await writer?.discard();
+    throw error;
+  }
+}
+
+const admissions = (events: readonly RunEvent[]) =>
+  events.flatMap((event) => (event.kind === "admit" ? [event.time / ms] : []));
+
+describe("a pipeline in virtual time", () => {
+  it("admits at the instants of its own timers", async () => {
+    const declared = doubling((app) => interval(10, app.clock).pipe(map((n) => ({ data: n }))));
+    const { events, outOfTurn } = await run(declared, 45 * ms);
+    expect(admissions(events)).toEqual([10, 20, 30, 40]);
+    expect(outOfTurn).toBe(0);
+  });
+
+  it("sees each message at its publication tag, in order, on the application's clock", async () => {
+    const seen: [number, number][] = [];
+    const declared = doubling((app) => {
+      app.on<Float32>("/out").subscribe(({ data }) => seen.push([app.clock.timeNs / ms, data]));
+      return interval(10, app.clock).pipe(map((n) => ({ data: n + 1 })));
+    });
+    await run(declared, 45 * ms);
+    expect(seen).toEqual([
+      [12, 2],
+      [22, 4],
+      [32, 6],
+      [42, 8],
+    ]);
+  });
+
+  it("may feed on what it observes: the answer is admitted at the tag of the message", async () => {
+    const declared = doubling((app) => {
+      const first = of({ data: 1 }).pipe(delay(10, app.clock));
+      return merge(first, app.on<Float32>("/out").pipe(delay(8, app.clock)));
+    });
+    const { events } = await run(declared, 65 * ms);
+    expect(admissions(events)).toEqual([10, 20, 30, 40, 50, 60]);
+    const outputs = events.flatMap((event) =>
+      event.kind === "output" ? [new DataView(event.bytes.buffer).getFloat32(0, true)] : [],
+    );
+    expect(outputs).toEqual([2, 4, 8, 16, 32, 64]);
+  });
+
+  it("gives the same run twice, though it awaits", async () => {
+    const make = () =>
+      doubling((app) =>
+        interval(7, app.clock).pipe(
+          mergeMap(async (n) => {
+            for (let turn = 0; turn < 20; turn++) await null;
+            return { data: n };
+          }),
+        ),
+      );
+    const [a, b] = [await run(make(), 100 * ms), await run(make(), 100 * ms)];
+    expect(admissions(a.events)).toEqual([7, 14, 21, 28, 35, 42, 49, 56, 63, 70, 77, 84, 91, 98]);
+    expect(a.hash).toBe(b.hash);
+    expect(a.outOfTurn).toBe(0);
+  });
+
+  it("counts what it admits outside of a grant, so that the report can say that another run may differ", async () => {
+    const declared = doubling(
+      (app) =>
+        new Observable<object>((out) => {
+          const timer = setInterval(() => out.next({ data: 1 }), 1);
+          // Something to wait for, so that the run does not end at once.
+          const work = interval(1, app.clock).subscribe(() => {
+            const until = performance.now() + 2;
+            while (performance.now() < until);
+          });
+          return () => {
+            clearInterval(timer);
+            work.unsubscribe();
+          };
+        }),
+    );
+    const { outOfTurn, events } = await run(declared, 50 * ms);
+    expect(admissions(events).length).toBeGreaterThan(0);
+    expect(outOfTurn).toBe(admissions(events).length);
+  });
+
+  it("ends the run with an error that names the topic where it fails", async () => {
+    const declared = doubling(() => throwError(() => new Error("the planner is gone")));
+    await expect(run(declared, 50 * ms)).rejects.toMatchObject({
+      code: "stream/failed",
+      message: 'the pipeline that feeds "/in" failed: the planner is gone',
+    });
+  });
+
+  it("ends the run with an error where an observer throws", async () => {
+    const declared = doubling((app) => {
+      app.on("/out").subscribe(() => {
+        throw new Error("cannot plot");
+      });
+      return interval(10, app.clock).pipe(map((n) => ({ data: n })));
+    });
+    await expect(run(declared, 500 * ms)).rejects.toMatchObject({ code: "stream/failed" });
+  });
+
+  it("refuses a topic that the application does not have", async () => {
+    const declared = doubling((app) => {
+      app.on("/nothing").subscribe();
+      return of();
+    });
+    await expect(run(declared, 50 * ms)).rejects.toMatchObject({
+      code: "world/topic",
+      message: 'the application has no output "/nothing"',
+    });
+  });
+});
+
+describe("a message that is none", () => {
+  it("is counted for its observers and rejected for the tasks, and the run goes on and replays", async () => {
+    const seen: unknown[] = [];
+    const good = Buffer.from([0, 1, 0, 0, 0, 0, 0x40, 0x40]);
+    async function* messages() {
+      for (const [at, bytes] of [good, good.subarray(0, 6), good].entries())
+        yield { topic: "/in", timeNs: at * 10 * ms, bytes };
+    }
+    const declared = application("fed", (app) => {
+      const input = app.input("/in", number);
+      const task = app.task("double", doubler, {
+        inputs: { value: input },
+        on: input,
+        minInterval: "5ms",
+        budget: "100us",
+        deadline: "2ms",
+      });
+      app.output("/out", "std_msgs/msg/Float32", task.outputs);
+      app.on("/in").subscribe((message) => seen.push(message));
+    });
+    const record = join(folder, "rejected.mcap");
+    const { events } = await run(declared, 40 * ms, { record, feed: messages() });
+    expect(seen).toEqual([{ data: 3 }, { data: 3 }]);
+    expect(declared.declarations.streams.drops()).toEqual({ "/in: not a whole message": 1 });
+    expect(events.filter((event) => event.kind === "rejected")).toMatchObject([{ sequence: 2, time: 10 * ms }]);
+    expect(events.filter((event) => event.kind === "output")).toHaveLength(2);
+    expect(replay(await readRecording(record))).toMatchObject({ bitExact: true });
+  });
+});
+
+describe("verification", () => {
+  it("takes what a pipeline fed from the log and never runs the pipeline again", async () => {
+    let runs = 0;
+    const declared = doubling((app) => {
+      runs++;
+      return interval(10, app.clock).pipe(map((n) => ({ data: n })));
+    });
+    const record = join(folder, "virtual.mcap");
+    const { hash } = await run(declared, 200 * ms, { record });
+    expect(replay(await readRecording(record))).toMatchObject({ bitExact: true, cycles: 19, hash });
+    expect(runs).toBe(1);
+  });
+
+  it("proves a live run that pipelines fed", async () => {
+    const seen: number[] = [];
+    const declared = doubling((app) => {
+      app.on<Float32>("/out").subscribe(({ data }) => seen.push(data));
+      return interval(10, app.clock).pipe(map((n) => ({ data: n + 1 })));
+    });
+    const record = join(folder, "live.mcap");
+    const { events, hash } = await run(declared, 400 * ms, { record, live: true });
+    expect(admissions(events).length).toBeGreaterThan(5);
+    expect(seen.length).toBeGreaterThan(2);
+    expect(seen.every((value) => value % 2 === 0)).toBe(true);
+    expect(replay(await readRecording(record))).toMatchObject({ bitExact: true, hash });
+  });
+});
+
+describe("subscriptions", () => {
+  it("leave nothing behind when they are ended, though there were a hundred thousand", async () => {
+    const { streams } = doubling(() => of()).declarations;
+    let observed = 0;
+    streams.begin({
+      decode: () => undefined,
+      publish: () => undefined,
+      observe: (_, on) => {
+        observed += on ? 1 : -1;
+      },
+      fail: (error) => {
+        throw error;
+      },
+    });
+    const kept = streams.on("/out").subscribe();
+    const before = process.memoryUsage().heapUsed;
+    for (let at = 0; at < 100_000; at++)
+      streams
+        .on(at % 2 ? "/out" : `/other/${at}`)
+        .subscribe()
+        .unsubscribe();
+    globalThis.gc?.();
+    expect(streams.observers).toBe(1);
+    expect(observed).toBe(1);
+    // A hundred bytes for each that stayed would be ten megabytes.
+    if (globalThis.gc) expect(process.memoryUsage().heapUsed - before).toBeLessThan(5e6);
+    kept.unsubscribe();
+    expect([streams.observers, observed]).toEqual([0, 0]);
+    streams.end();
+  });
+
+  it("stop time from halting at messages that nobody observes any more", async () => {
+    const declared = doubling((app) => {
+      const subscription = app.on("/out").subscribe(() => subscription.unsubscribe());
+      return interval(10, app.clock).pipe(map((n) => ({ data: n })));
+    });
+    const { description, artifacts } = await buildApplication(declared, { cacheDir: ".cache/kernels" });
+    const executive = createExecutive(description, artifacts);
+    const federation = new Federation(description, executive, { streams: declared.declarations.streams });
+    await runVirtual(federation, 100 * ms, { onEvents: () => undefined });
+    expect(federation.observing).toBe(false);
+  });
+});

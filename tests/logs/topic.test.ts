@@ -1,0 +1,172 @@
+// `isochron topic` and `inspect` from the command line: logs of others, cut ones, and Isochron's own recordings.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { definitionsOf } from "../../nodes/index.ts";
+import { expectType, openLog } from "../../sim/index.ts";
+import { forms, madeLog, saved, stamped } from "../../sim/logs/testing/made-logs.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const data = (name: string): string => join(root, "../shared/data", name);
+const folder = mkdtempSync(join(tmpdir(), "isochron-topic-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const isochron = (...args: string[]) => {
+  const run = spawnSync(process.execPath, ["launch/bin/isochron.mjs", ...args], {
+    cwd: root,
+    encoding: "utf8",
+    maxBuffer: 1 << 26,
+  });
+  return { status: run.status, out: run.stdout, err: run.stderr, lines: run.stdout.trimEnd().split("\n") };
+};
+
+const log = join(folder, "made.mcap");
+beforeAll(async () => {
+  const messages = [...Array(5).keys()].flatMap((at) => [
+    {
+      topic: "/time",
+      timeNs: BigInt(at) * 100_000_000n,
+      sequence: at,
+      bytes: stamped(BigInt(5 - at) * 1_000_000_000n, `number ${at}`),
+    },
+    {
+      topic: "/facts",
+      timeNs: BigInt(at) * 100_000_000n,
+      sequence: at,
+      bytes: Buffer.from(JSON.stringify({ at, name: `fact ${at}` })),
+    },
+  ]);
+  const types = { "/time": "sensor_msgs/msg/TimeReference", "/facts": "json" };
+  saved(log, await madeLog(messages, forms["chunks compressed by zstd"]!, types));
+});
+
+describe("isochron topic list", () => {
+  it("shows topics, types and numbers of messages", () => {
+    const { status, lines } = isochron("topic", "list", log);
+    expect(status).toBe(0);
+    expect(lines[0]).toBe(`log ${log}: 10 messages in 400 ms, written by isochron tests`);
+    expect(lines).toContain("  chunks compressed by zstd");
+    expect(lines.slice(-2)).toEqual([
+      "/facts  json                           json             5",
+      "/time   sensor_msgs/msg/TimeReference  cdr              5",
+    ]);
+  });
+
+  it("says on standard error what is missing from a log that was cut", () => {
+    const cut = saved(join(folder, "cut.mcap"), readFileSync(log).subarray(0, 700));
+    const { status, err, out } = isochron("topic", "list", cut, "--json");
+    expect(status).toBe(0);
+    expect(err).toContain(`recovered: ${cut} is whole up to byte`);
+    expect(JSON.parse(out)).toMatchObject({
+      recovered: { messages: 5, why: expect.stringContaining("stops inside a chunk") },
+    });
+  });
+});
+
+describe("isochron topic echo", () => {
+  it("prints one JSON object a line with --json", () => {
+    const { lines } = isochron("topic", "echo", log, "/time", "--json");
+    expect(lines.map((line) => JSON.parse(line))).toEqual(
+      [0, 1, 2, 3, 4].map((at) => ({
+        header: { stamp: { sec: 5 - at, nanosec: 0 }, frame_id: "" },
+        time_ref: { sec: 5 - at, nanosec: 0 },
+        source: `number ${at}`,
+      })),
+    );
+  });
+
+  it("prints JSON messages too, as many as asked for, from a time and to a time", () => {
+    const facts = (...args: string[]) =>
+      isochron("topic", "echo", log, "/facts", "--json", ...args).lines.map((line) => JSON.parse(line).at);
+    expect(facts("--count", "2")).toEqual([0, 1]);
+    expect(facts("--from", "100ms", "--to", "300ms")).toEqual([1, 2, 3]);
+  });
+
+  it("orders by the stamps in headers where asked to", () => {
+    const { lines } = isochron("topic", "echo", log, "/time", "--json", "--header");
+    expect(lines.map((line) => JSON.parse(line).source)).toEqual([4, 3, 2, 1, 0].map((at) => `number ${at}`));
+  });
+
+  it("prints text that a person reads", () => {
+    const { lines } = isochron("topic", "echo", log, "/time", "--count", "1");
+    expect(lines).toEqual([
+      expect.stringMatching(/^── 0\.000000 s, sequence 0, \d+ bytes$/),
+      "header:",
+      "  stamp:",
+      "    sec: 5",
+      "    nanosec: 0",
+      '  frame_id: ""',
+      "time_ref:",
+      "  sec: 5",
+      "  nanosec: 0",
+      'source: "number 0"',
+    ]);
+  });
+
+  it("names the topics that there are where the one asked for is missing, and exits with 1", () => {
+    const { status, out, err } = isochron("topic", "echo", log, "/tims");
+    expect(status).toBe(1);
+    expect(out).toBe("");
+    expect(err).toContain("error[log/missing-topic]");
+    expect(err).toContain("/time  sensor_msgs/msg/TimeReference, 5 messages");
+  });
+});
+
+describe("isochron topic hz", () => {
+  it("shows rate and spread of each topic", () => {
+    const { out } = isochron("topic", "hz", log, "/time", "--json");
+    const row = { topic: "/time", count: 5, hz: 10, minNs: 100_000_000, maxNs: 100_000_000, deviationNs: 0 };
+    expect(JSON.parse(out)).toEqual({ topics: [row] });
+    expect(isochron("topic", "hz", log).lines.at(-1)).toBe("/time          5  10.000  100 ms    100 ms   0 ns");
+  });
+});
+
+describe("isochron inspect", () => {
+  it("shows what is in a log that is no recording", () => {
+    const { status, lines } = isochron("inspect", log);
+    expect(status).toBe(0);
+    expect(lines[0]).toContain("10 messages");
+  });
+
+  it.skipIf(!existsSync(data("rosbag2")))("says what to do with a .db3 bag", () => {
+    const { status, err } = isochron("topic", "list", data("rosbag2/talker.db3"));
+    expect(status).toBe(1);
+    expect(err).toContain("error[log/foreign]");
+    expect(err).toContain("ros2 bag convert");
+  });
+});
+
+describe("a recording of Isochron", () => {
+  const recording = join(folder, "road.mcap");
+
+  it("is a log like any other: its inputs can be fed again", { timeout: 120_000 }, async () => {
+    const run = isochron("run", "examples/road/app.ts", "--duration", "1s", "--record", recording, "--json");
+    expect(run.err).toBe("");
+    const opened = await openLog(recording);
+    expect(opened.recovered).toBeUndefined();
+    const image = opened.topics.find(({ type }) => type === "sensor_msgs/msg/Image")!;
+    expectType(image, "sensor_msgs/msg/Image", definitionsOf("sensor_msgs/msg/Image"));
+    let before = -1n;
+    let count = 0;
+    for await (const { timeNs, bytes } of opened.messages({ topics: [image.topic], by: "log" })) {
+      expect(timeNs).toBeGreaterThan(before);
+      expect(bytes.length).toBeGreaterThan(1000);
+      before = timeNs;
+      count++;
+    }
+    expect(count).toBe(image.count);
+    expect(count).toBeGreaterThan(20);
+  });
+
+  it("echoes its outputs and its own events", { timeout: 60_000 }, () => {
+    const commands = isochron("topic", "echo", recording, "/cmd/steering", "--json", "--count", "3");
+    expect(commands.status).toBe(0);
+    expect(commands.lines).toHaveLength(3);
+    for (const line of commands.lines) expect(JSON.parse(line)).toHaveProperty("drive.steering_angle");
+    const events = isochron("topic", "echo", recording, "/isochron/events", "--json", "--count", "1");
+    expect(JSON.parse(events.out)).toHaveProperty("kind");
+  });
+});
