@@ -4,14 +4,18 @@ import { callNative, IsochronError, loadRuntime } from "../kernels/index.ts";
 import { type Artifact, type Manifest, readArtifact } from "./artifact.ts";
 import type { Signature } from "./graph.ts";
 import type { ArraysOf } from "./interpreter.ts";
-import { arrayName, newArray, showTensorType } from "./tensor-type.ts";
+import { arrayName, arrayOver, newArray, showTensorType, type TypedArray } from "./tensor-type.ts";
 
 /** The part of the runtime module that runs programs. */
 interface NativeProgram {
   readonly manifest: string;
   readonly target: string;
   readonly arenaBytes: number;
-  run(inputs: readonly Uint8Array[], outputs: readonly Uint8Array[]): void;
+  /** Runs one step on what lies in `memory()`. */
+  step(): void;
+  /** The memory of all inputs and outputs, and where each of them starts in it. */
+  memory(): Uint8Array;
+  readonly offsets: readonly number[];
   reset(): void;
   states(): Buffer;
   setStates(bytes: Buffer): void;
@@ -24,29 +28,32 @@ const binding = z.object({
   ),
 });
 
-const bytesOfArray = (array: ArrayBufferView): Uint8Array =>
-  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-
 /** A loaded artifact, typed by its graph's signature. */
 export class Program<I extends Signature = Signature, O extends Signature = Signature> {
   readonly #native: NativeProgram;
   readonly #inputNames: readonly string[];
   readonly #outputNames: readonly string[];
-  readonly #inputs: Uint8Array[];
-  readonly #outputs: Uint8Array[];
-  readonly #seen = new WeakMap<ArrayBufferView, Uint8Array>();
+  /** What the program reads and writes itself; what is passed to `run` is copied from and to it. */
+  readonly #inputs: readonly TypedArray[];
+  readonly #outputs: readonly TypedArray[];
   readonly #artifact: Artifact<I, O>;
   /** Made once: a step allocates nothing. */
-  readonly #step = (): void => this.#native.run(this.#inputs, this.#outputs);
+  readonly #step = (): void => this.#native.step();
 
   constructor(artifact: Artifact<I, O>, options: { readonly target?: string } = {}) {
     this.#artifact = artifact;
+    const { inputs, outputs } = artifact.manifest;
     const { Program: native } = binding.parse(loadRuntime());
     this.#native = callNative(() => native.load(Buffer.from(artifact.bytes), options));
-    this.#inputNames = artifact.manifest.inputs.map((each) => each.name);
-    this.#outputNames = artifact.manifest.outputs.map((each) => each.name);
-    this.#inputs = this.#inputNames.map(() => new Uint8Array());
-    this.#outputs = this.#outputNames.map(() => new Uint8Array());
+    this.#inputNames = inputs.map((each) => each.name);
+    this.#outputNames = outputs.map((each) => each.name);
+    const memory = this.#native.memory();
+    const { offsets } = this.#native;
+    const own = [...inputs, ...outputs].map(({ dtype, bytes }, at) =>
+      arrayOver(dtype, memory.buffer as ArrayBuffer, memory.byteOffset + offsets[at]!, bytes),
+    );
+    this.#inputs = own.slice(0, inputs.length);
+    this.#outputs = own.slice(inputs.length);
   }
 
   /** The target whose code runs. */
@@ -79,11 +86,26 @@ export class Program<I extends Signature = Signature, O extends Signature = Sign
     ) as unknown as ArraysOf<O>;
   }
 
-  /** One step: reads the inputs, writes the outputs, commits the states. Allocates only for arrays it has not seen before. */
+  /** The program's own input arrays: what is written there need not be copied by `run`. */
+  get inputs(): ArraysOf<I> {
+    return named(this.#inputNames, this.#inputs) as ArraysOf<I>;
+  }
+  /** The program's own output arrays, overwritten by every step: passed to `run`, they cost no copy. */
+  get outputs(): ArraysOf<O> {
+    return named(this.#outputNames, this.#outputs) as ArraysOf<O>;
+  }
+
+  /** One step: reads the inputs, writes the outputs, commits the states. Allocates nothing. */
   run(inputs: ArraysOf<I>, outputs: ArraysOf<O>): void {
-    this.#bind("input", this.#artifact.manifest.inputs, this.#inputNames, inputs, this.#inputs);
-    this.#bind("output", this.#artifact.manifest.outputs, this.#outputNames, outputs, this.#outputs);
+    const given = inputs as { readonly [name: string]: TypedArray };
+    const wanted = outputs as { readonly [name: string]: TypedArray };
+    for (let at = 0; at < this.#inputs.length; at++)
+      this.#check("input", at, this.#inputs[at]!, given[this.#inputNames[at]!]);
+    for (let at = 0; at < this.#outputs.length; at++)
+      this.#check("output", at, this.#outputs[at]!, wanted[this.#outputNames[at]!]);
+    for (let at = 0; at < this.#inputs.length; at++) copy(given[this.#inputNames[at]!]!, this.#inputs[at]!);
     callNative(this.#step);
+    for (let at = 0; at < this.#outputs.length; at++) copy(this.#outputs[at]!, wanted[this.#outputNames[at]!]!);
   }
 
   /** Back to the initial states. */
@@ -98,44 +120,39 @@ export class Program<I extends Signature = Signature, O extends Signature = Sign
     callNative(() => this.#native.setStates(Buffer.from(states)));
   }
 
-  #bind(
-    what: string,
-    rows: Manifest["inputs"],
-    names: readonly string[],
-    arrays: Readonly<Record<string, ArrayBufferView>>,
-    into: Uint8Array[],
-  ): void {
-    for (let at = 0; at < names.length; at++) {
-      const name = names[at]!;
-      const array = arrays[name];
-      if (!array) {
-        throw new IsochronError(
-          "program/missing",
-          `${what} "${name}" of "${this.#artifact.manifest.name}" is missing`,
-          {
-            help: `pass an object with ${names.join(", ")}`,
-          },
-        );
-      }
-      let bytes = this.#seen.get(array);
-      if (!bytes) {
-        const [{ dtype, shape }, type] = [rows[at]!, array.constructor.name];
-        const wanted = arrayName(dtype);
-        if (type !== wanted && !(type === "Buffer" && wanted === "Uint8Array")) {
-          throw new IsochronError(
-            "program/dtype",
-            `${what} "${name}" is ${showTensorType({ dtype, shape })}, and got a ${type}`,
-            {
-              help: `pass a ${wanted}`,
-            },
-          );
-        }
-        bytes = bytesOfArray(array);
-        this.#seen.set(array, bytes);
-      }
-      into[at] = bytes;
+  /** Refuses an array that is missing, or of another type or length than the program's own. */
+  #check(what: "input" | "output", at: number, own: TypedArray, array: TypedArray | undefined): void {
+    if (array?.byteLength === own.byteLength && array instanceof own.constructor) return;
+    const { name, inputs, outputs } = this.#artifact.manifest;
+    const row = (what === "input" ? inputs : outputs)[at]!;
+    if (!array) {
+      throw new IsochronError("program/missing", `${what} "${row.name}" of "${name}" is missing`, {
+        help: `pass an object with ${(what === "input" ? this.#inputNames : this.#outputNames).join(", ")}`,
+      });
+    }
+    const type = array.constructor.name;
+    const wanted = arrayName(row.dtype);
+    if (type !== wanted && !(type === "Buffer" && wanted === "Uint8Array")) {
+      throw new IsochronError("program/dtype", `${what} "${row.name}" is ${showTensorType(row)}, and got a ${type}`, {
+        help: `pass a ${wanted}`,
+      });
+    }
+    if (array.byteLength !== own.byteLength) {
+      throw new IsochronError(
+        "program/lengths",
+        `${what} "${row.name}" is ${showTensorType(row)}, ${own.byteLength} bytes, and got ${array.byteLength}`,
+        { help: "pass an array of the manifest's dtype and shape" },
+      );
     }
   }
+}
+
+const named = (names: readonly string[], arrays: readonly TypedArray[]): { readonly [name: string]: TypedArray } =>
+  Object.fromEntries(names.map((name, at) => [name, arrays[at]!]));
+
+/** Copies one array to another of the same type, unless they are one. */
+function copy(from: TypedArray, to: TypedArray): void {
+  if (from !== to) (to as { set(from: TypedArray): void }).set(from);
 }
 
 /** Loads an artifact, or the file of one. Every hash and bound is checked first. */

@@ -64,6 +64,10 @@ const arrays = {
 export const newArray = <D extends Dtype>(dtype: D, length: number): ArrayOf<D> =>
   new arrays[dtype](length) as ArrayOf<D>;
 
+/** An array over `bytes` bytes of a buffer. */
+export const arrayOver = (dtype: Dtype, buffer: ArrayBuffer, offset: number, bytes: number): TypedArray =>
+  new arrays[dtype](buffer, offset, bytes / arrays[dtype].BYTES_PER_ELEMENT);
+
 /** The class of the arrays that hold a dtype. */
 export const arrayName = (dtype: Dtype): string => arrays[dtype].name;
 

@@ -4,7 +4,7 @@ import { add, broadcast, constant, fma, index, KernelBuilder, mul } from "../loo
 import type { Buffer, Expression, Kernel } from "../loop/ir.ts";
 import type { Target } from "../targets.ts";
 import { addressOf, fixed, type LaneIndex, type Source } from "./access.ts";
-import { type Destination, forEachOuter, lanesFor } from "./map.ts";
+import { alongVectors, type Destination, forEachOuter, lanesFor } from "./map.ts";
 import { type Accumulation, reduceKernel } from "./reduce.ts";
 import { store } from "./store.ts";
 
@@ -92,7 +92,12 @@ export function matmulKernel(
     };
     const main = columns - (columns % panel);
     if (main > 0) k.for(0, main, panel, (n) => overRows(n, widths));
-    if (main < columns) overRows(main, vectorWidths(columns - main, widths[0]!));
+    if (main === columns) return;
+    // The last vectors reach back over columns that are done, and write them again, to the same bits.
+    const [lanes] = widths as [number];
+    const rest = Math.ceil((columns - main) / lanes);
+    if (columns >= rest * lanes) overRows(columns - rest * lanes, widths.slice(0, rest));
+    else overRows(main, vectorWidths(columns - main, lanes));
   });
   return k.finish(name);
 }
@@ -202,7 +207,6 @@ export function convolutionKernel(
   const [batch, outChannels, height, width] = outputShape as [number, number, number, number];
   const [, inChannels, kernelHeight, kernelWidth] = weight.shape as [number, number, number, number];
   const perGroup = outChannels / groups;
-  const lanes = lanesFor(target, input.scalar, width);
   const taps = inChannels * kernelHeight * kernelWidth;
   const unrolled = taps <= 32;
 
@@ -232,9 +236,7 @@ export function convolutionKernel(
         const { base, step } = addressOf(destination, at);
         store(k, destination.buffer, base, step, epilogue(sum.get(), at));
       };
-      const main = lanes > 1 ? width - (width % lanes) : 0;
-      if (main > 0) k.for(0, main, lanes, (x) => chain({ base: x, step: 1 }, lanes));
-      if (main < width) k.for(main, width, 1, (x) => chain(fixed(x), 1));
+      alongVectors(k, width, lanesFor(target, input.scalar), chain);
     });
   }
   return k.finish(name);

@@ -21,14 +21,30 @@ export interface Assignment {
   readonly destination: Destination;
 }
 
+/** Lanes of a vector of outputs: what the target's registers hold of the widest of the scalars involved, at least two. */
+export const lanesFor = (target: Target, scalar: Source["scalar"]): number =>
+  Math.max(2, target.vectorBytes / Math.max(4, bytesOf(scalar)));
+
 /**
- * Lanes for the innermost dimension of a loop over outputs: what the target's registers hold of the widest of the
- * scalars involved, at least two.
+ * Runs `body` for vectors that together cover a dimension of outputs: full ones, or the largest power of two that fits. The
+ * last one reaches back over outputs of the one before, which are computed and written again, to the same bits.
  */
-export const lanesFor = (target: Target, scalar: Source["scalar"], size: number): number => {
-  const lanes = Math.max(2, target.vectorBytes / Math.max(4, bytesOf(scalar)));
-  return size >= lanes ? lanes : 1;
-};
+export function alongVectors(
+  k: KernelBuilder,
+  size: number,
+  lanes: number,
+  body: (from: LaneIndex, width: number) => void,
+): void {
+  const width = Math.min(lanes, powerBelow(size));
+  const place = (from: Expression | number) => body({ base: index(from), step: width === 1 ? 0 : 1 }, width);
+  const main = size - (size % width);
+  if (main === width) place(0);
+  else k.for(0, main, width, place);
+  if (main < size) place(size - width);
+}
+
+/** The largest power of two that is not above `size`. */
+export const powerBelow = (size: number): number => 2 ** Math.floor(Math.log2(size));
 
 /** The whole of a buffer in row-major order. */
 export const whole = (buffer: Buffer, shape: readonly number[]): Destination => ({
@@ -53,8 +69,8 @@ export function forEachOuter(
 /**
  * Copies or computes: destination[i] = source[i] for every index, once each.
  *
- * Plan: elements are independent. Schedule: vectors along the innermost dimension, then a scalar tail; where the source's
- * neighbours lie along another dimension, square tiles of both, turned in registers.
+ * Plan: elements are independent. Schedule: vectors along the innermost dimension; where the source's neighbours lie along
+ * another dimension, square tiles of both, turned in registers.
  */
 export function mapKernel(
   name: string,
@@ -72,7 +88,6 @@ export function mapKernel(
       mapTurned(k, source, destination, turn);
       continue;
     }
-    const lanes = shape.length === 0 ? 1 : lanesFor(target, source.scalar, inner);
     const write = (at: readonly LaneIndex[], width: number) => {
       const { base, step } = addressOf(destination, at);
       store(k, destination.buffer, base, step, source.at(at, width));
@@ -82,11 +97,8 @@ export function mapKernel(
         write([], 1);
         return;
       }
-      const main = inner - (inner % lanes);
-      const at = (base: Expression, step: number): LaneIndex[] => [...outer, { base, step }];
-      if (lanes > 1 && main > 0) k.for(0, main, lanes, (i) => write(at(i, 1), lanes));
-      const tail = lanes > 1 ? main : 0;
-      if (tail < inner) k.for(tail, inner, 1, (i) => write(at(i, 0), 1));
+      if (inner > 0)
+        alongVectors(k, inner, lanesFor(target, source.scalar), (at, width) => write([...outer, at], width));
     });
   }
   return k.finish(name);
@@ -120,16 +132,13 @@ function turnOf(source: Source, destination: Destination, target: Target): Turn 
       2,
     );
   if (shape[last]! < 4 || !gathers(along(last))) return undefined;
-  const most = Math.max(2, target.vectorBytes / Math.max(4, bytesOf(source.scalar)));
+  const most = lanesFor(target, source.scalar);
   for (let axis = last - 1; axis >= 0; axis--) {
     if (shape[axis]! < 4 || gathers(along(axis))) continue;
     return { axis, side: Math.min(most, powerBelow(shape[axis]!), powerBelow(shape[last]!)) };
   }
   return undefined;
 }
-
-/** The largest power of two that is not above `size`. */
-const powerBelow = (size: number): number => 2 ** Math.floor(Math.log2(size));
 
 function mapTurned(k: KernelBuilder, source: Source, destination: Destination, { axis, side }: Turn): void {
   const { shape } = source;

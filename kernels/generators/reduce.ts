@@ -2,6 +2,7 @@
 import {
   add,
   and,
+  broadcast,
   constant,
   extract,
   fma,
@@ -11,13 +12,15 @@ import {
   mul,
   ne,
   or,
+  ramp,
   select,
+  shuffle,
   type Variable,
 } from "../loop/build.ts";
 import type { Buffer, Expression, Kernel, Scalar } from "../loop/ir.ts";
 import type { Target } from "../targets.ts";
 import { addressOf, fixed, type LaneIndex, type Source } from "./access.ts";
-import { type Destination, forEachOuter, lanesFor } from "./map.ts";
+import { alongVectors, type Destination, forEachOuter, lanesFor } from "./map.ts";
 import { store } from "./store.ts";
 
 /** How two partial results become one, and what changes nothing. */
@@ -124,7 +127,6 @@ export function reduceKernel(
 
   if (!axes.includes(rank - 1) && rank > 0) {
     const inner = shape[rank - 1]!;
-    const lanes = lanesFor(target, accumulation.scalar, inner);
     const chain = (outer: readonly LaneIndex[], width: number) => {
       const accumulator = k.variable(identity(width));
       forEachOuter(k, reducedShape, (reduced) => {
@@ -134,9 +136,8 @@ export function reduceKernel(
     };
     const outerShape = kept.slice(0, -1).map((d) => shape[d]!);
     forEachOuter(k, outerShape, (outer) => {
-      const main = lanes > 1 ? inner - (inner % lanes) : 0;
-      if (main > 0) k.for(0, main, lanes, (i) => chain([...outer, { base: i, step: 1 }], lanes));
-      if (main < inner) k.for(main, inner, 1, (i) => chain([...outer, fixed(i)], 1));
+      if (inner > 0)
+        alongVectors(k, inner, lanesFor(target, accumulation.scalar), (at, width) => chain([...outer, at], width));
     });
     return k.finish(name);
   }
@@ -162,33 +163,81 @@ function alongInnermost(
   indexOf: (reduced: readonly LaneIndex[]) => readonly LaneIndex[],
 ): Expression {
   const { scalar, identity, step, merge } = accumulation;
-  const width = Math.min(planLanes, lanesFor(target, scalar, planLanes));
+  const width = Math.min(planLanes, lanesFor(target, scalar));
   const tail = inner % planLanes;
   const main = inner - tail;
   const chains = (count: number, lanes: number): Variable[] =>
     Array.from({ length: count }, () => k.variable(constant(scalar, identity, lanes)));
   const parts = chains(planLanes / width, width);
-  const tails = chains(tail, 1);
+  // A tail is read as the end of sixteen elements, of which the first ones go unused, where there are so many.
+  const wide = main > 0 && tail > 0;
+  const tails = wide ? chains(planLanes / width, width) : chains(tail, 1);
   forEachOuter(k, reducedShape.slice(0, -1), (outer) => {
-    if (main > 0) {
-      k.for(0, main, planLanes, (i) => {
-        parts.forEach((part, p) => {
-          part.set(step(part.get(), indexOf([...outer, { base: add(i, p * width), step: 1 }]), width));
-        });
+    const take = (sums: readonly Variable[], from: Expression | number) => {
+      sums.forEach((sum, p) => {
+        sum.set(step(sum.get(), indexOf([...outer, { base: add(from, p * width), step: 1 }]), width));
+      });
+    };
+    if (main > 0) k.for(0, main, planLanes, (i) => take(parts, i));
+    if (wide) take(tails, inner - planLanes);
+    else {
+      tails.forEach((each, lane) => {
+        each.set(step(each.get(), indexOf([...outer, fixed(main + lane)]), 1));
       });
     }
-    tails.forEach((each, lane) => {
-      each.set(step(each.get(), indexOf([...outer, fixed(main + lane)]), 1));
-    });
   });
-  let lanes = Array.from({ length: planLanes }, (_, lane) => {
-    const part = k.let(extract(parts[Math.floor(lane / width)]!.get(), lane % width));
-    const rest = tails[lane];
-    return rest ? k.let(merge(part, rest.get())) : part;
+  const whole = parts.map((part) => k.let(part.get()));
+  const merged = wide
+    ? withTail(k, whole, tails, tail, merge)
+    : whole.map((part, p) => withScalarTails(k, part, tails.slice(p * width, (p + 1) * width), merge));
+  return mergedLanes(k, merged, merge);
+}
+
+type Merge = Accumulation["merge"];
+
+/** Chains merged with those of the tail, which are the last lanes of `tails`. */
+function withTail(
+  k: KernelBuilder,
+  parts: readonly Expression[],
+  tails: readonly Variable[],
+  tail: number,
+  merge: Merge,
+): Expression[] {
+  const width = parts[0]!.type.lanes;
+  const ends = tails.map((each) => k.let(each.get()));
+  return parts.map((part, p) => {
+    const first = (p * width + planLanes - tail) % planLanes;
+    const from = Math.floor(first / width);
+    const lanes = Array.from({ length: width }, (_, lane) => (first % width) + lane);
+    const turned = shuffle(ends[from]!, lanes, ends[(from + 1) % ends.length]!);
+    const present = lt(ramp(0, 1, width), tail - p * width);
+    return k.let(select(present, merge(part, k.let(turned)), part));
   });
-  while (lanes.length > 1) {
-    const half = lanes.length / 2;
-    lanes = Array.from({ length: half }, (_, lane) => k.let(merge(lanes[lane]!, lanes[lane + half]!)));
+}
+
+/** One vector of chains merged with the tail's, one by one. */
+function withScalarTails(k: KernelBuilder, part: Expression, tails: readonly Variable[], merge: Merge): Expression {
+  return tails.reduce((vector, each, lane) => {
+    const { lanes } = vector.type;
+    const value = k.let(broadcast(merge(extract(vector, lane), each.get()), lanes));
+    const order = Array.from({ length: lanes }, (_, at) => (at === lane ? lanes + at : at));
+    return k.let(shuffle(vector, order, value));
+  }, part);
+}
+
+/** Sixteen lanes as one: lane l with l+8, l+4, l+2, l+1. */
+function mergedLanes(k: KernelBuilder, parts: readonly Expression[], merge: Merge): Expression {
+  let vectors = [...parts];
+  while (vectors.length > 1) {
+    const half = vectors.length / 2;
+    vectors = Array.from({ length: half }, (_, p) => k.let(merge(vectors[p]!, vectors[p + half]!)));
   }
-  return lanes[0]!;
+  let [vector] = vectors as [Expression];
+  while (vector.type.lanes > 2) {
+    const half = vector.type.lanes / 2;
+    const lanes = Array.from({ length: half }, (_, lane) => lane);
+    const upper = lanes.map((lane) => lane + half);
+    vector = k.let(merge(k.let(shuffle(vector, lanes)), k.let(shuffle(vector, upper))));
+  }
+  return k.let(merge(extract(vector, 0), extract(vector, 1)));
 }

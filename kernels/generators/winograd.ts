@@ -61,6 +61,9 @@ function transform(square: readonly Expression[], side: number, line: Line, name
  */
 const blockBytes = (weightBytes: number): number => (weightBytes > 2 ** 20 ? 2.5 : 0.8) * 2 ** 20;
 
+/** Blocks of output channels whose products are held at a time. */
+const blocksAtOnce = 2;
+
 /** How the tiles of an image are taken: rows of tiles at a time, and elements of the two work areas. */
 export function winogradBlock(
   tile: WinogradTile,
@@ -69,7 +72,7 @@ export function winogradBlock(
 ): { tilesY: number; tilesX: number; rows: number; elements: number; inputStride: number; productStride: number } {
   const [tilesY, tilesX] = [Math.ceil(height! / tile), Math.ceil(width! / tile)];
   const points = (tile + 2) ** 2;
-  const perRow = points * tilesX * (channels + outBlocks! * channelBlock) * 4;
+  const perRow = points * tilesX * (channels + blocksAtOnce * channelBlock) * 4;
   const rows = balanced(
     tilesY,
     Math.max(1, Math.floor(blockBytes(points * channels * outBlocks! * channelBlock * 4) / perRow)),
@@ -84,7 +87,7 @@ export function winogradBlock(
     rows,
     inputStride,
     productStride,
-    elements: points * (inputStride + outBlocks! * productStride),
+    elements: points * (inputStride + blocksAtOnce * productStride),
   };
 }
 
@@ -93,7 +96,8 @@ export function winogradBlock(
  *
  * Plan: V = Bᵀ·d·B, each row of d first, then each column; per point, channel of output and tile one chain of fused
  * multiply-adds over input channels, ascending, from +0; Y = Aᵀ·M·A, rows first. The input reaches one pixel beyond the last
- * tile on each side. Schedule: a block of tiles passes the three stages through `work` at a time.
+ * tile on each side. Schedule: a block of tiles is transformed into `work`; then two blocks of output channels at a time
+ * are multiplied and transformed back.
  */
 export function winogradKernel(
   name: string,
@@ -142,24 +146,24 @@ export function winogradKernel(
     );
   };
 
-  const multiply = (tiles: number) => {
-    const ob = parts === 1 && outBlocks > 1 ? 2 : 1;
+  const multiply = (from: Expression | number, held: number, tiles: number) => {
+    const ob = parts === 1 ? held : 1;
     const vectors = ob * parts;
     const count = balanced(tiles, Math.floor((target.vectorRegisters - vectors - 1) / vectors));
     const blockStride = channels * channelBlock;
     k.for(0, points, 1, (p) =>
-      tiled(k, outBlocks, ob, (o, blocks) =>
+      tiled(k, held, ob, (o, blocks) =>
         tiled(k, tiles, count, (t, extent) => {
           const places = Array.from({ length: blocks * parts }, (_, v) => [Math.floor(v / parts), v % parts] as const);
           const sums = Array.from({ length: extent }, () => places.map(() => k.variable(constant("f32", 0, lanes))));
-          const from = k.let(add(mul(p, inputStride), mul(t, channels)));
-          const first = k.let(mul(add(mul(p, outBlocks), o), blockStride));
+          const inputs = k.let(add(mul(p, inputStride), mul(t, channels)));
+          const first = k.let(mul(add(mul(p, outBlocks), add(from, o)), blockStride));
           unrolled(k, 0, channels, 4, (i) => {
             const at = k.let(add(first, mul(i, channelBlock)));
             const weights = places.map(([block, part]) =>
               k.let(load(weight.buffer, add(at, weight.offset + block * blockStride + part * lanes), lanes)),
             );
-            const source = k.let(add(from, i));
+            const source = k.let(add(inputs, i));
             sums.forEach((line, tileAt) => {
               const value = k.let(broadcast(load(work, add(source, tileAt * channels)), lanes));
               line.forEach((sum, v) => {
@@ -179,8 +183,14 @@ export function winogradKernel(
     );
   };
 
-  const transformOutputs = (n: Expression, from: Expression | number, rows: number) => {
-    k.for(0, outBlocks, 1, (o) =>
+  const transformOutputs = (
+    n: Expression,
+    firstBlock: Expression | number,
+    held: number,
+    from: Expression | number,
+    rows: number,
+  ) => {
+    k.for(0, held, 1, (o) =>
       k.for(0, rows, 1, (r) =>
         k.for(0, tilesX, 1, (tx) => {
           const t = add(mul(r, tilesX), tx);
@@ -195,7 +205,7 @@ export function winogradKernel(
             transform(square, side, outputLine(tile, naming), naming).forEach((value, p) => {
               const [i, j] = [Math.floor(p / tile), p % tile];
               const put = () => {
-                const index = [n, o, add(y, i), add(x, j)].map(fixed);
+                const index = [n, add(firstBlock, o), add(y, i), add(x, j)].map(fixed);
                 const place = [...index, lane(part)];
                 const { base, step } = addressOf(destination, place);
                 store(k, destination.buffer, base, step, epilogue(value, place));
@@ -214,8 +224,10 @@ export function winogradKernel(
   k.for(0, batch, 1, (n) =>
     tiled(k, tilesY, blockRows, (from, rows) => {
       transformInputs(n, from, rows);
-      multiply(rows * tilesX);
-      transformOutputs(n, from, rows);
+      tiled(k, outBlocks, blocksAtOnce, (o, held) => {
+        multiply(o, held, rows * tilesX);
+        transformOutputs(n, o, held, from, rows);
+      });
     }),
   );
   return k.finish(name);

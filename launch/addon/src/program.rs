@@ -1,8 +1,10 @@
 //! `Program`: one artifact with its own instance and 64-byte aligned buffers, run from JavaScript without allocation.
 
+use std::sync::Arc;
+
 use isochron_engine::arena::{Arena, aligned};
 use isochron_engine::{Artifact, Instance};
-use napi::bindgen_prelude::{Array, BigInt, Buffer};
+use napi::bindgen_prelude::{Array, BigInt, Buffer, Uint8Array};
 use napi_derive::napi;
 
 use crate::arrays::{self, INPUTS, OUTPUTS};
@@ -12,7 +14,9 @@ use crate::{failure, guarded};
 #[napi]
 pub struct Program {
     instance: Instance,
-    buffers: Arena,
+    buffers: Arc<Arena>,
+    /// Offsets of the inputs and then the outputs in `buffers`.
+    offsets: Vec<usize>,
     inputs: Vec<*const u8>,
     outputs: Vec<*mut u8>,
 }
@@ -44,10 +48,11 @@ impl Program {
         };
         let input_offsets: Vec<usize> = instance.inputs().iter().map(|spec| place(spec.bytes)).collect();
         let output_offsets: Vec<usize> = instance.outputs().iter().map(|spec| place(spec.bytes)).collect();
-        let buffers = Arena::new(end).map_err(failure)?;
+        let buffers = Arc::new(Arena::new(end).map_err(failure)?);
+        let offsets = input_offsets.iter().chain(&output_offsets).copied().collect();
         let inputs = input_offsets.iter().map(|offset| buffers.at(*offset).cast_const()).collect();
         let outputs = output_offsets.iter().map(|offset| buffers.at(*offset)).collect();
-        Ok(Self { instance, buffers, inputs, outputs })
+        Ok(Self { instance, buffers, offsets, inputs, outputs })
     }
 
     /// `manifest.json` as it stands in the artifact.
@@ -76,17 +81,44 @@ impl Program {
             arrays::check(&outputs, self.instance.outputs(), OUTPUTS)?;
             // SAFETY: the buffers were laid out for the manifest's sizes and are this program's own.
             unsafe { arrays::copy_in(&inputs, self.instance.inputs(), &self.inputs)? };
-            // SAFETY: one aligned, disjoint buffer of the manifest's size stands behind each pointer.
-            unsafe { self.instance.step(&self.inputs, &self.outputs) }.map_err(|fault| {
-                failure(format!(
-                    "error[program/fault]: the step ended with fault {}\nhelp: check the inputs' values",
-                    fault.0
-                ))
-            })?;
-            self.instance.commit();
+            self.advance()?;
             // SAFETY: as for the inputs.
             unsafe { arrays::copy_out(&outputs, self.instance.outputs(), &self.outputs) }
         })
+    }
+
+    /// Runs one step on what lies in `memory()`, and commits the states. Allocates nothing.
+    #[napi]
+    pub fn step(&mut self) -> napi::Result<()> {
+        guarded(|| self.advance())
+    }
+
+    fn advance(&mut self) -> napi::Result<()> {
+        // SAFETY: one aligned, disjoint buffer of the manifest's size stands behind each pointer.
+        unsafe { self.instance.step(&self.inputs, &self.outputs) }.map_err(|fault| {
+            failure(format!(
+                "error[program/fault]: the step ended with fault {}\nhelp: check the inputs' values",
+                fault.0
+            ))
+        })?;
+        self.instance.commit();
+        Ok(())
+    }
+
+    /// The memory of all inputs and outputs; it lives as long as JavaScript holds it. To be asked for once.
+    #[napi]
+    pub fn memory(&self) -> Uint8Array {
+        let kept = Arc::clone(&self.buffers);
+        let (base, bytes) = (self.buffers.at(0), self.buffers.bytes());
+        // SAFETY: the mapping lives until the last holder drops it, and the array's finaliser is one. Between steps only
+        // JavaScript touches it, and a step runs on JavaScript's own thread.
+        unsafe { Uint8Array::with_external_data(base, bytes, move |_, _| drop(kept)) }
+    }
+
+    /// Where each input and then each output starts in `memory()`.
+    #[napi(getter)]
+    pub fn offsets(&self) -> Vec<f64> {
+        self.offsets.iter().map(|offset| *offset as f64).collect()
     }
 
     /// Sets every state to its initial value.

@@ -10,7 +10,11 @@ pub const fn aligned(bytes: usize) -> usize {
     bytes.div_ceil(ALIGN) * ALIGN
 }
 
-/// A private anonymous mapping, zeroed, every page touched.
+/// The size of a large page where the machine has them: fewer translations to look up for weights and images.
+const LARGE_PAGE: usize = 2 << 20;
+const PAGE: usize = 4096;
+
+/// A private anonymous mapping, zeroed, every page touched; of large pages where it is large and the system grants them.
 pub struct Arena {
     base: *mut u8,
     bytes: usize,
@@ -28,21 +32,45 @@ impl Arena {
             return Err(EngineError::Memory { bytes, reason: std::io::ErrorKind::OutOfMemory.into() });
         }
         let mapped = aligned(bytes.max(1));
+        // Room to start at a large page, which is given back below.
+        let slack = if mapped >= LARGE_PAGE { LARGE_PAGE } else { 0 };
+        let reserved = mapped.next_multiple_of(PAGE) + slack;
         // SAFETY: a fresh anonymous mapping overlaps nothing.
-        let base = unsafe {
+        let start = unsafe {
             libc::mmap(
                 std::ptr::null_mut(),
-                mapped,
+                reserved,
                 libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_POPULATE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
                 -1,
                 0,
             )
         };
-        if base == libc::MAP_FAILED {
+        if start == libc::MAP_FAILED {
             return Err(EngineError::Memory { bytes: mapped, reason: std::io::Error::last_os_error() });
         }
-        Ok(Self { base: base.cast(), bytes: mapped })
+        let start = start.cast::<u8>();
+        let head = if slack == 0 { 0 } else { start.align_offset(LARGE_PAGE) };
+        let kept = reserved - slack;
+        // SAFETY: head + kept ≤ reserved, so all of it lies in the mapping just made, and the parts given back are
+        // whole pages outside [base, base + kept).
+        unsafe {
+            let base = start.add(head);
+            if head > 0 {
+                libc::munmap(start.cast(), head);
+            }
+            if slack > head {
+                libc::munmap(base.add(kept).cast(), slack - head);
+            }
+            if slack > 0 {
+                // Refused where the system has no large pages; small ones serve as well.
+                libc::madvise(base.cast(), kept, libc::MADV_HUGEPAGE);
+            }
+            for offset in (0..kept).step_by(PAGE) {
+                base.add(offset).write_volatile(0);
+            }
+            Ok(Self { base, bytes: mapped })
+        }
     }
 
     pub fn bytes(&self) -> usize {
@@ -87,6 +115,17 @@ mod tests {
         assert_eq!((arena.bytes(), arena.at(0) as usize % ALIGN), (128, 0));
         // SAFETY: the arena is this test's own.
         assert!(unsafe { std::slice::from_raw_parts(arena.at(0), 128) }.iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn a_large_arena_starts_at_a_large_page_and_is_zero_to_its_end() {
+        let bytes = 5 * LARGE_PAGE + 4096 + 64;
+        let arena = Arena::new(bytes).unwrap();
+        assert_eq!((arena.bytes(), arena.at(0) as usize % LARGE_PAGE), (bytes, 0));
+        // SAFETY: the arena is this test's own.
+        let all = unsafe { std::slice::from_raw_parts_mut(arena.at(0), bytes) };
+        assert!(all.iter().all(|byte| *byte == 0));
+        all.fill(7);
     }
 
     #[test]
