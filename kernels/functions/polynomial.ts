@@ -6,7 +6,7 @@ import type { Expression } from "../loop/ir.ts";
 export const horner = (x: Expression, coefficients: readonly number[]): Expression =>
   coefficients
     .slice(0, -1)
-    .reduceRight<Expression>((sum, c) => fma(sum, x, c), constant("f64", coefficients.at(-1)!, x.type.lanes));
+    .reduceRight<Expression>((sum, c) => fma(sum, x, c), constant(x.type.scalar, coefficients.at(-1)!, x.type.lanes));
 
 /** 2^k for an i64 k in [−1022, 1023], as f64. */
 export const powerOfTwo = (k: Expression): Expression => bitcast(shl(add(k, 1023), 52), "f64");

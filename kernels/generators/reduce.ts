@@ -144,53 +144,74 @@ export function reduceKernel(
 
   const inner = shape[rank - 1] ?? 1;
   const keptShape = kept.map((d) => shape[d]!);
-  forEachOuter(k, keptShape, (outer) => {
-    write(
-      outer,
-      alongInnermost(k, inner, reducedShape, accumulation, target, (reduced) => spread(outer, reduced)),
-    );
-  });
+  const results = (places: readonly (readonly LaneIndex[])[]) => {
+    const indices = places.map((outer) => (reduced: readonly LaneIndex[]) => spread(outer, reduced));
+    alongInnermost(k, inner, reducedShape, accumulation, target, indices).forEach((value, at) => {
+      write(places[at]!, value);
+    });
+  };
+  // Several outputs at once: a chain alone would wait for its own additions.
+  const count = keptShape.at(-1) ?? 1;
+  if (count < rowsAtOnce) forEachOuter(k, keptShape, (outer) => results([outer]));
+  else {
+    forEachOuter(k, keptShape.slice(0, -1), (outer) => {
+      const rows = (from: Expression | number) =>
+        results(Array.from({ length: rowsAtOnce }, (_, row) => [...outer, fixed(add(from, row))]));
+      const main = count - (count % rowsAtOnce);
+      k.for(0, main, rowsAtOnce, rows);
+      if (main < count) rows(count - rowsAtOnce);
+    });
+  }
   return k.finish(name);
 }
 
-/** The sixteen chains along a reduced innermost dimension and those of its tail, merged. */
+const rowsAtOnce = 4;
+
+/** For each output, the sixteen chains along a reduced innermost dimension and those of its tail, merged. */
 function alongInnermost(
   k: KernelBuilder,
   inner: number,
   reducedShape: readonly number[],
   accumulation: Accumulation,
   target: Target,
-  indexOf: (reduced: readonly LaneIndex[]) => readonly LaneIndex[],
-): Expression {
+  outputs: readonly ((reduced: readonly LaneIndex[]) => readonly LaneIndex[])[],
+): Expression[] {
   const { scalar, identity, step, merge } = accumulation;
   const width = Math.min(planLanes, lanesFor(target, scalar));
   const tail = inner % planLanes;
   const main = inner - tail;
   const chains = (count: number, lanes: number): Variable[] =>
     Array.from({ length: count }, () => k.variable(constant(scalar, identity, lanes)));
-  const parts = chains(planLanes / width, width);
+  const parts = outputs.map(() => chains(planLanes / width, width));
   // A tail is read as the end of sixteen elements, of which the first ones go unused, where there are so many.
   const wide = main > 0 && tail > 0;
-  const tails = wide ? chains(planLanes / width, width) : chains(tail, 1);
+  const tails = outputs.map(() => (wide ? chains(planLanes / width, width) : chains(tail, 1)));
   forEachOuter(k, reducedShape.slice(0, -1), (outer) => {
-    const take = (sums: readonly Variable[], from: Expression | number) => {
-      sums.forEach((sum, p) => {
-        sum.set(step(sum.get(), indexOf([...outer, { base: add(from, p * width), step: 1 }]), width));
+    const take = (all: readonly (readonly Variable[])[], from: Expression | number) => {
+      all.forEach((sums, o) => {
+        sums.forEach((sum, p) => {
+          sum.set(step(sum.get(), outputs[o]!([...outer, { base: add(from, p * width), step: 1 }]), width));
+        });
       });
     };
     if (main > 0) k.for(0, main, planLanes, (i) => take(parts, i));
     if (wide) take(tails, inner - planLanes);
     else {
-      tails.forEach((each, lane) => {
-        each.set(step(each.get(), indexOf([...outer, fixed(main + lane)]), 1));
+      tails.forEach((sums, o) => {
+        sums.forEach((sum, lane) => {
+          sum.set(step(sum.get(), outputs[o]!([...outer, fixed(main + lane)]), 1));
+        });
       });
     }
   });
-  const whole = parts.map((part) => k.let(part.get()));
-  const merged = wide
-    ? withTail(k, whole, tails, tail, merge)
-    : whole.map((part, p) => withScalarTails(k, part, tails.slice(p * width, (p + 1) * width), merge));
-  return mergedLanes(k, merged, merge);
+  return parts.map((sums, o) => {
+    const whole = sums.map((sum) => k.let(sum.get()));
+    const ends = tails[o]!;
+    const merged = wide
+      ? withTail(k, whole, ends, tail, merge)
+      : whole.map((part, p) => withScalarTails(k, part, ends.slice(p * width, (p + 1) * width), merge));
+    return mergedLanes(k, merged, merge);
+  });
 }
 
 type Merge = Accumulation["merge"];
