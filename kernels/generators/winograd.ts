@@ -66,7 +66,7 @@ function transform(square: readonly Expression[], side: number, line: Line, name
  * Bytes that the transformed tiles of a block and their products may take: about what a core's own cache holds; more where
  * the weights do not stay in it either, and would be read again for every block.
  */
-const blockBytes = (weightBytes: number): number => (weightBytes > 2 ** 20 ? 2.5 : 0.8) * 2 ** 20;
+const blockBytes = (weightBytes: number): number => (weightBytes > 2 ** 20 ? 2.5 : 0.6) * 2 ** 20;
 
 /** Blocks of output channels whose products are held at a time. */
 const blocksAtOnce = 2;
