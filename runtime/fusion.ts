@@ -18,6 +18,8 @@ function memoryOperands(node: Node): readonly number[] {
     case "depthwiseConv2d":
     case "winogradConv2d":
       return [0, 1];
+    case "attention":
+      return [0, 1, 2];
     case "reshape":
       return [0];
     case "source":
@@ -37,7 +39,15 @@ export const valuesReadFromMemory = (graph: Graph): Set<Value> =>
   new Set(graph.nodes.flatMap((node) => memoryOperands(node).map((at) => node.inputs[at]!)));
 
 /** Whether a kernel of that kind can go on with what follows it element by element. */
-const roots = new Set(["matmul", "conv2d", "blockedConv2d", "depthwiseConv2d", "winogradConv2d", "reduce"]);
+const roots = new Set([
+  "matmul",
+  "conv2d",
+  "blockedConv2d",
+  "depthwiseConv2d",
+  "winogradConv2d",
+  "attention",
+  "reduce",
+]);
 const isRoot = (kind: string): boolean => roots.has(kind);
 
 const sizeOf = (value: Value): number => countOf(staticShape(value.type.shape));
@@ -125,7 +135,7 @@ class Fusion {
       last = next;
       node = next;
     }
-    return kind === "reduce" || kind === "matmul" ? last : (this.#padAfter(last ?? root, claimed) ?? last);
+    return !kind.endsWith("onv2d") ? last : (this.#padAfter(last ?? root, claimed) ?? last);
   }
 
   /** The padding that alone reads a convolution's result: it is written into the middle of what is padded. */

@@ -12,6 +12,7 @@ import {
 import { planFusion } from "./fusion.ts";
 import type { Graph, Node, Value } from "./graph.ts";
 import type { Memory } from "./memory.ts";
+import { attentionAttributes } from "./operators/attention.ts";
 import { blockedConvolutionAttributes, depthwiseAttributes } from "./operators/blocked.ts";
 import { convolutionAttributes } from "./operators/contraction.ts";
 import { winogradAttributes } from "./operators/winograd.ts";
@@ -297,14 +298,7 @@ class Lowering {
         const { tile } = winogradAttributes.parse(attributes);
         const channels = x.shape[1]! * generators.channelBlock;
         const { elements } = generators.winogradBlock(tile, channels, computedShape);
-        const work: Memory = {
-          home: { kind: "scratch" },
-          name: "work",
-          dtype: "f32",
-          shape: [elements],
-          bytes: elements * 4,
-        };
-        const area = context.buffer(work, "readwrite");
+        const area = context.buffer(workMemory(elements), "readwrite");
         this.#emit(label, context, (name) =>
           generators.winogradKernel(
             name,
@@ -318,6 +312,15 @@ class Lowering {
             epilogue,
             this.#target,
           ),
+        );
+        break;
+      }
+      case "attention": {
+        const [q, k, v] = node.inputs.map((value) => this.#view(value, context));
+        const { scale } = attentionAttributes.parse(attributes);
+        const area = context.buffer(workMemory(generators.attentionWork(k!.shape.at(-1)!)), "readwrite");
+        this.#emit(label, context, (name) =>
+          generators.attentionKernel(name, buffers, [q!, k!, v!], area, scale, destination, epilogue, this.#target),
         );
         break;
       }
@@ -392,6 +395,15 @@ class Lowering {
     );
   }
 }
+
+/** Memory that one kernel alone works in. */
+const workMemory = (elements: number): Memory => ({
+  home: { kind: "scratch" },
+  name: "work",
+  dtype: "f32",
+  shape: [elements],
+  bytes: elements * 4,
+});
 
 interface Padding {
   readonly before: readonly number[];

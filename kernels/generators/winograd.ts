@@ -165,7 +165,7 @@ export function winogradKernel(
           const sums = Array.from({ length: extent }, () => places.map(() => k.variable(constant("f32", 0, lanes))));
           const inputs = k.let(add(mul(p, inputStride), mul(t, channels)));
           const first = k.let(mul(add(mul(p, outBlocks), add(from, o)), blockStride));
-          unrolled(k, 0, channels, 4, (i) => {
+          unrolled(k, 0, channels, 1, (i) => {
             const at = k.let(add(first, mul(i, channelBlock)));
             const weights = places.map(([block, part]) =>
               k.let(load(weight.buffer, add(at, weight.offset + block * blockStride + part * lanes), lanes)),

@@ -41,6 +41,7 @@ export type Lowering<A> =
   | { readonly kind: "blockedConv2d" }
   | { readonly kind: "depthwiseConv2d" }
   | { readonly kind: "winogradConv2d" }
+  | { readonly kind: "attention" }
   | { readonly kind: "concat" }
   | { readonly kind: "pad" }
   /** Other operators; the one place that says so. */

@@ -186,6 +186,17 @@ const winograd: fc.Arbitrary<OperatorCase> = fc
     };
   });
 
+const attention: fc.Arbitrary<OperatorCase> = fc
+  .record({ batch: fc.constantFrom([], [2], [3, 1]), m: size, d: small, n: size, e: fc.constantFrom(1, 7, 16, 33) })
+  .map(({ batch, m, d, n, e }) => ({
+    operands: [
+      { dtype: "f32", shape: [...batch, m, d] },
+      { dtype: "f32", shape: [...batch, d, n] },
+      { dtype: "f32", shape: [...batch, n, e] },
+    ],
+    attributes: { scale: 0.25 },
+  }));
+
 /** How each operator's cases are made: a new operator is missed by the compiler until it has a line here. */
 export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Arbitrary<OperatorCase> } = {
   add: binary(numbers),
@@ -274,6 +285,7 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
   blockedConv2d: blockedConvolution,
   depthwiseConv2d: depthwise,
   winogradConv2d: winograd,
+  attention,
   gridSample: fc
     .record({ h: small, w: size, n: size, outside: fc.constantFrom("zeros", "border") })
     .map(({ h, w, n, outside }) => ({
@@ -321,6 +333,7 @@ const moderate = new Set([
   "blockedConv2d",
   "depthwiseConv2d",
   "winogradConv2d",
+  "attention",
   "gridSample",
   "avgPool",
   "softmax",
