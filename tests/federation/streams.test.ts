@@ -52,13 +52,17 @@ interface Ran {
 async function run(
   declared: ReturnType<typeof application>,
   durationNs: number,
-  options: { readonly record?: string; readonly live?: boolean } & Omit<Federates, "streams"> = {},
+  options: { readonly record?: string; readonly live?: boolean; readonly signal?: AbortSignal } & Omit<
+    Federates,
+    "streams"
+  > = {},
 ): Promise<Ran> {
   const { description, artifacts } = await buildApplication(declared, { cacheDir: ".cache/kernels" });
   const live = options.live === true;
   const executive = createExecutive(description, artifacts, live ? { live } : {});
-  const { world, feed } = options;
-  const federation = new Federation(description, executive, { world, feed, streams: declared.declarations.streams });
+  const { world, feed, followUpNs } = options;
+  const { streams } = declared.declarations;
+  const federation = new Federation(description, executive, { world, feed, followUpNs, streams });
   const writer = options.record ? await RecordingWriter.open(options.record, description, artifacts) : undefined;
   const events: RunEvent[] = [];
   const hooks = {
@@ -66,6 +70,7 @@ async function run(
       events.push(...some);
       await writer?.add(some);
     },
+    ...(options.signal ? { signal: options.signal } : {}),
   };
   try {
     const endNs = await (live ? runLive : runVirtual)(federation, durationNs, hooks);
@@ -192,16 +197,7 @@ describe("a message that is none", () => {
       for (const [at, bytes] of [good, good.subarray(0, 6), good].entries())
         yield { topic: "/in", timeNs: at * 10 * ms, bytes };
     }
-    const declared = application("fed", (app) => {
-      const input = app.input("/in", number);
-      const task = app.task("double", doubler, {
-        inputs: { value: input },
-        on: input,
-        minInterval: "5ms",
-        budget: "100us",
-        deadline: "2ms",
-      });
-      app.output("/out", "std_msgs/msg/Float32", task.outputs);
+    const declared = fed((app) => {
       app.on("/in").subscribe((message) => seen.push(message));
     });
     const record = join(folder, "rejected.mcap");
@@ -211,6 +207,52 @@ describe("a message that is none", () => {
     expect(events.filter((event) => event.kind === "rejected")).toMatchObject([{ sequence: 2, time: 10 * ms }]);
     expect(events.filter((event) => event.kind === "output")).toHaveLength(2);
     expect(replay(await readRecording(record))).toMatchObject({ bitExact: true });
+  });
+});
+
+/** An application that doubles what a log feeds to `/in`. */
+const fed = (more: (app: ApplicationBuilder) => void = () => undefined) =>
+  application("fed", (app) => {
+    const input = app.input("/in", number);
+    const task = app.task("double", doubler, {
+      inputs: { value: input },
+      on: input,
+      minInterval: "5ms",
+      budget: "100us",
+      deadline: "2ms",
+    });
+    app.output("/out", "std_msgs/msg/Float32", task.outputs);
+    more(app);
+  });
+
+async function* everyTenMs(count: number) {
+  for (let at = 0; at < count; at++)
+    yield { topic: "/in", timeNs: at * 10 * ms, bytes: Buffer.from([0, 1, 0, 0, 0, 0, 0x40, at]) };
+}
+
+describe("a log in virtual time", () => {
+  it("is fed to its end, and the run goes on as long as what follows from it", async () => {
+    const { events } = await run(fed(), 1000 * ms, { feed: everyTenMs(20), followUpNs: 3 * ms });
+    expect(admissions(events)).toEqual(Array.from({ length: 20 }, (_, at) => at * 10));
+    expect(events.filter((event) => event.kind === "output")).toHaveLength(20);
+  });
+
+  it("that is interrupted leaves a recording that replays, though messages were admitted ahead", async () => {
+    const record = join(folder, "interrupted.mcap");
+    const interruption = new AbortController();
+    const declared = fed((app) => {
+      app.clock.schedule(() => interruption.abort(), 55);
+      app.on("/out").subscribe();
+    });
+    const { events } = await run(declared, 1000 * ms, {
+      feed: everyTenMs(40),
+      record,
+      signal: interruption.signal,
+    });
+    const recording = await readRecording(record);
+    expect(recording.durationNs).toBe(55 * ms);
+    expect(Math.max(...admissions(events))).toBeGreaterThan(60);
+    expect(replay(recording)).toMatchObject({ bitExact: true, cycles: 6 });
   });
 });
 
