@@ -208,7 +208,8 @@ export class Federation {
 
   #admit(message: FeedMessage): void {
     const { channel } = this.#codecs.input(message.topic);
-    callNative(() => this.executive.admit(channel, message.timeNs, Buffer.from(message.bytes)));
+    const { buffer, byteOffset, byteLength } = message.bytes;
+    callNative(() => this.executive.admit(channel, message.timeNs, Buffer.from(buffer, byteOffset, byteLength)));
     this.#lastFedNs = message.timeNs;
     this.messagesFed++;
     if (this.#streams?.observes(message.topic)) this.#deliver(message);
