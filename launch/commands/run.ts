@@ -153,9 +153,9 @@ const runtime = z.object({ targets: z.custom<() => TargetName[]>((value) => type
 
 /** What a run from sources is compiled for: what runs here, and everything where its recording takes the programs along. */
 function targetsFor({ target, record }: RunOptions): { readonly targets?: readonly TargetName[] } {
-  if (target !== undefined) return { targets: [target] };
   // Whoever forces a target by the environment is answered by the executive.
   if (record !== undefined || process.env.ISOCHRON_TARGET) return {};
+  if (target !== undefined) return { targets: [target] };
   const [best] = runtime.parse(loadRuntime()).targets();
   return best === undefined ? {} : { targets: [best] };
 }
