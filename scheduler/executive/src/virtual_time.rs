@@ -292,7 +292,8 @@ impl VirtualExecutive {
                     self.release(time, task)?;
                     let row = &self.table.tasks[task];
                     if self.observers[row.output] > 0 && time + row.let_ns <= until {
-                        self.now = self.now.max(time);
+                        // The instant has begun: what is admitted from now on comes after its releases.
+                        self.now = self.now.max(time + 1);
                         return Ok(time - 1);
                     }
                 }
