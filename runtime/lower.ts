@@ -345,12 +345,14 @@ class Lowering {
       case "reshape":
       case "composite":
         throw new IsochronError("compile/internal", `${operator.name} has no kernel of its own`);
-      case "interpreted":
+      case "interpreted": {
+        const place = node.place?.text;
         throw new IsochronError("compile/operator", `${operator.name} cannot be compiled: ${lowering.why}`, {
           details: [`%${output.hint ?? operator.name} : ${showTensorType(output.type)}`],
           help: "give the operator a lowering or a decomposition, or run the graph with the Interpreter",
-          ...(node.place === undefined ? {} : { place: node.place }),
+          ...(place === undefined ? {} : { place }),
         });
+      }
     }
     this.#memory.set(output, memory);
   }

@@ -1,5 +1,6 @@
 // `isochron run`: drives an application through time, recording and reporting.
-import { IsochronError, type TargetName } from "../../kernels/index.ts";
+import { z } from "zod";
+import { IsochronError, loadRuntime, type TargetName } from "../../kernels/index.ts";
 import { formatDuration, intervalOf, parseDuration } from "../../scheduler/index.ts";
 import {
   type ApplicationDescription,
@@ -84,7 +85,7 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
   checkOptions(options);
   for (const file of [options.record, options.report]) if (file !== undefined) prepareOutput(file);
   const loaded = await loadApplication(path, {
-    ...(options.target === undefined ? {} : { targets: [options.target] }),
+    ...targetsFor(options),
     signal: terminal.signal,
     onProgram: (name, index, count) => terminal.progress(`compiling ${name} (${index + 1} of ${count})`),
   });
@@ -146,6 +147,17 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
     await recording?.discard();
     throw error;
   }
+}
+
+const runtime = z.object({ targets: z.custom<() => TargetName[]>((value) => typeof value === "function") });
+
+/** What a run from sources is compiled for: what runs here, and everything where its recording takes the programs along. */
+function targetsFor({ target, record }: RunOptions): { readonly targets?: readonly TargetName[] } {
+  // Whoever forces a target by the environment is answered by the executive.
+  if (record !== undefined || process.env.ISOCHRON_TARGET) return {};
+  if (target !== undefined) return { targets: [target] };
+  const [best] = runtime.parse(loadRuntime()).targets();
+  return best === undefined ? {} : { targets: [best] };
 }
 
 function checkOptions({ duration, report, log, rate, realtime }: RunOptions): void {
