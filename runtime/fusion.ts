@@ -106,6 +106,7 @@ class Fusion {
     const node = this.#producers.get(value);
     if (!node) return true;
     const { lowering } = node.operator;
+    if (lowering.kind === "pad") return true;
     return (
       lowering.kind === "source" && lowering.inMemory.length === 0 && node.inputs.every((each) => this.#isView(each))
     );

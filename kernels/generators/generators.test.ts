@@ -419,7 +419,7 @@ describe("Winograd convolution", () => {
     [2, 2, 3, [5, 9]],
     [4, 1, 2, [7, 5]],
     [4, 3, 1, [8, 21]],
-  ] as const)("F(%i×%i of it) of %i blocks in and %i out", async (tile, inBlocks, outBlocks, plane) => {
+  ] as const)("in tiles of %i, of %i blocks in and %i out", async (tile, inBlocks, outBlocks, plane) => {
     const side = tile + 2;
     const reach = plane.map((size) => Math.ceil(size / tile) * tile + 2);
     const input = [1, inBlocks, ...reach, 16];

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { loadRuntime, type TargetName } from "../../kernels/index.ts";
-import { compile, concat, constant, conv2d, Interpreter, load, type Tensor, tensor, trace } from "../index.ts";
+import { compile, concat, constant, conv2d, explain, Interpreter, load, type Tensor, tensor, trace } from "../index.ts";
 import { blockChannels } from "./block-channels.ts";
 import { declutter, passes } from "./index.ts";
 
@@ -72,15 +72,43 @@ describe("blockChannels", () => {
         %2 = add(%1, @b)                                                                       : f32[1,2,9,9,16]
         %3 = maximum(%2, 0)                                                                    : f32[1,2,9,9,16]
         %4 = pad(%3, before=[0,0,1,1,0], after=[0,0,1,1,0], value=0)                           : f32[1,2,11,11,16]
-        %5 = depthwiseConv2d(%4, @w1, stride=[1,1], dilation=[1,1])                            : f32[1,2,9,9,16]
-        %6 = add(%5, @b1)                                                                      : f32[1,2,9,9,16]
-        %7 = add(%6, %3)                                                                       : f32[1,2,9,9,16]
-        %8 = blockedConv2d(%7, @w2, stride=[1,1], dilation=[1,1], channels=24, layout=blocked) : f32[1,2,9,9,16]
-        %9 = add(%8, @b2)                                                                      : f32[1,2,9,9,16]
-        %10 = reshape(%9, shape=[1,2,81,16])                                                   : f32[1,2,81,16]
-        %11 = transpose(%10, axes=[0,1,3,2])                                                   : f32[1,2,16,81]
-        %12 = reshape(%11, shape=[1,32,9,9])                                                   : f32[1,32,9,9]
-        return y=%12"
+        %5 = slice(%4, starts=[0,0,1,1,0], ends=[1,2,10,10,16], steps=[1,1,1,1,1])             : f32[1,2,9,9,16]
+        %6 = depthwiseConv2d(%4, @w1, stride=[1,1], dilation=[1,1])                            : f32[1,2,9,9,16]
+        %7 = add(%6, @b1)                                                                      : f32[1,2,9,9,16]
+        %8 = add(%7, %5)                                                                       : f32[1,2,9,9,16]
+        %9 = blockedConv2d(%8, @w2, stride=[1,1], dilation=[1,1], channels=24, layout=blocked) : f32[1,2,9,9,16]
+        %10 = add(%9, @b2)                                                                     : f32[1,2,9,9,16]
+        %11 = reshape(%10, shape=[1,2,81,16])                                                  : f32[1,2,81,16]
+        %12 = transpose(%11, axes=[0,1,3,2])                                                   : f32[1,2,16,81]
+        %13 = reshape(%12, shape=[1,32,9,9])                                                   : f32[1,32,9,9]
+        return y=%13"
+    `);
+  });
+
+  it("writes a residual once, into the middle of what the next convolution reads", () => {
+    const graph = trace(
+      ({ x }) => {
+        const a = layer(x, { outputs: 16 }).relu();
+        const b = a.add(layer(a, { outputs: 16, seed: 3 })).relu();
+        return { y: b.add(layer(b, { outputs: 16, seed: 5 })) };
+      },
+      { x: tensor("f32", [1, 3, 6, 6]) },
+      { name: "g" },
+    );
+    const kernels = explain(graph as never, "x86-64-v3")
+      .split("\n")
+      .filter((line) => /^ +\d+ {2}\S+ /.test(line))
+      .map((line) => line.trim());
+    expect(kernels).toMatchInlineSnapshot(`
+      [
+        "0  pad  (→ scratch pad: f32[1,3,8,8], input x: f32[1,3,6,6])",
+        "1  pad  (→ scratch pad: f32[1,1,8,8,16])",
+        "2  blockedConv2d+pad  (→ scratch pad: f32[1,1,8,8,16], weights b: f32[1,1,1,1,16], scratch pad: f32[1,3,8,8], weights w: f32[1,1,3,3,16,16])",
+        "3  pad  (→ scratch pad: f32[1,1,8,8,16])",
+        "4  blockedConv2d+pad  (→ scratch pad: f32[1,1,8,8,16], scratch pad: f32[1,1,8,8,16], weights b: f32[1,1,1,1,16], weights w: f32[1,1,3,3,16,16])",
+        "5  blockedConv2d+add  (→ scratch add: f32[1,1,6,6,16], scratch pad: f32[1,1,8,8,16], weights b: f32[1,1,1,1,16], weights w: f32[1,1,3,3,16,16])",
+        "6  transpose  (→ output y: f32[1,1,16,36], scratch add: f32[1,1,6,6,16])",
+      ]
     `);
   });
 
@@ -178,7 +206,7 @@ describe("networks in channel blocks", () => {
         );
         const x = values(3 * 8 * 7, 5);
         const plain = passes.decompose(graph as never);
-        const planned = blockChannels(plain);
+        const planned = passes.readThroughPadding(passes.dropDead(blockChannels(plain)));
         planned.verify();
         const [before, after] = [new Interpreter(plain).run({ x }), new Interpreter(planned).run({ x })];
         for (const name of ["y", "z"]) {

@@ -5,6 +5,7 @@ import { decompose } from "./decompose.ts";
 import { dropDead } from "./drop-dead.ts";
 import { foldConstants } from "./fold-constants.ts";
 import { fuseAttention } from "./fuse-attention.ts";
+import { readThroughPadding } from "./read-through-padding.ts";
 import { shareCommon } from "./share.ts";
 import { simplifyViews } from "./simplify-views.ts";
 
@@ -19,6 +20,7 @@ export const passes = {
   fuseAttention,
   blockChannels,
   dropDead,
+  readThroughPadding,
 } as const;
 
 /** A graph with the same meaning in primitive operators and fewer nodes; `after` sees the graph that each pass leaves. */
