@@ -397,6 +397,22 @@ describe("verification", () => {
   });
 });
 
+describe("a world that is slower than time", () => {
+  it("does not keep a live run from ending", async () => {
+    let steps = 0;
+    const world = {
+      ...{ name: "slow", periodNs: ms, summary: () => ({}) },
+      step() {
+        steps++;
+        for (const until = performance.now() + 20; performance.now() < until; );
+      },
+    };
+    await run(fed(), 400 * ms, { world, live: true });
+    // Twenty steps fill the time; to catch up with time it would take ever more.
+    expect(steps).toBeLessThanOrEqual(21);
+  });
+});
+
 describe("subscriptions", () => {
   it("leave nothing behind when they are ended, though there were a hundred thousand", async () => {
     const { streams } = doubling(() => of()).declarations;
