@@ -202,6 +202,12 @@ export class Federation {
     while ((this.#deliveries[0]?.timeNs ?? never) <= timeNs) this.#deliveries.shift();
   }
 
+  /** Grants what is left of a live run up to `timeNs`: messages and timers; the world has made its last step. */
+  async conclude(timeNs: number): Promise<void> {
+    this.#worldNext = never;
+    await this.grant(timeNs);
+  }
+
   /** Lets timers fire; what one throws is an error of the pipelines. */
   #fire(timers: (clock: StreamHub["clock"]) => void): void {
     if (!this.#streams) return;

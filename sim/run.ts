@@ -73,6 +73,8 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 export async function runLive(federation: Federation, atMostNs: number, hooks: RunHooks): Promise<number> {
   const { executive } = federation;
   const turn = turns();
+  const durationNs = () => Math.min(atMostNs, federation.endNs);
+  const ended = (now: number) => hooks.signal?.aborted === true || now >= durationNs();
   let drained = 0;
   let end = 0;
   try {
@@ -80,21 +82,27 @@ export async function runLive(federation: Federation, atMostNs: number, hooks: R
     callNative(() => executive.start());
     for (;;) {
       await turn();
-      if (hooks.signal?.aborted === true) break;
       federation.check();
       const now = executive.now();
-      const durationNs = Math.min(atMostNs, federation.endNs);
-      if (now >= durationNs) break;
+      if (ended(now)) break;
       if (federation.observing || now >= drained + liveDrainNs) {
         drained = now;
         await hooks.onEvents(federation.take(), now);
       }
       const feedNext = now < 0 ? 0 : await federation.feedUntil(now);
-      if (now >= 0) await federation.grant(now);
-      const next = Math.min(feedNext, federation.nextNs, durationNs, now + livePollNs);
+      // Instant by instant: a federate that is slower than time does not keep the run from ending.
+      while (federation.nextNs <= now && !ended(executive.now())) {
+        await federation.grant(federation.nextNs);
+        await turn();
+      }
+      if (now >= 0 && federation.nextNs > now) await federation.grant(now);
+      const next = Math.min(feedNext, federation.nextNs, durationNs(), now + livePollNs);
       const ahead = next - executive.now();
       if (ahead > 0) await pause(ahead / 1e6);
     }
+    const last = Math.min(executive.now(), durationNs() - 1);
+    await hooks.onEvents(federation.take(), last);
+    await federation.conclude(last);
     await federation.settle();
   } finally {
     try {

@@ -9,6 +9,8 @@ import {
   createExecutive,
   type Federates,
   Federation,
+  feedFrom,
+  openLog,
   RecordingWriter,
   type RunEvent,
   readRecording,
@@ -16,6 +18,7 @@ import {
   runLive,
   runVirtual,
 } from "../../sim/index.ts";
+import { madeLog, saved } from "../../sim/logs/testing/made-logs.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "isochron-federation-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -209,6 +212,14 @@ describe("a pipeline in virtual time", () => {
     await expect(run(declared, 50 * ms)).rejects.toMatchObject({ code: "stream/livelock" });
   });
 
+  it.each([
+    [{ dta: 1 }, 'what is published on "/in" has a field dta, which std_msgs/Float32 has not'],
+    [{ data: "1" }, 'what is published on "/in" has in data what is not a float32: "1"'],
+  ])("ends the run with an error rather than publish zero for %j", async (message, text) => {
+    const declared = doubling(() => of(message));
+    await expect(run(declared, 50 * ms)).rejects.toMatchObject({ code: "message/field", message: text });
+  });
+
   it("ends the run with an error where a timer throws", async () => {
     const declared = doubling((app) => {
       app.clock.schedule(() => {
@@ -294,6 +305,23 @@ async function* everyTenMs(count: number) {
 }
 
 describe("a log in virtual time", () => {
+  it("is refused where its times lie further apart than a run can last", async () => {
+    const { description } = await buildApplication(fed(), { cacheDir: ".cache/kernels" });
+    const bytes = Buffer.from([0, 1, 0, 0, 0, 0, 0, 0]);
+    const messages = [0n, 1_700_000_000_000_000_000n].map((timeNs, sequence) => ({
+      topic: "/in",
+      timeNs,
+      sequence,
+      bytes,
+    }));
+    const path = saved(join(folder, "span.mcap"), await madeLog(messages, {}, { "/in": "std_msgs/msg/Float32" }));
+    const log = await openLog(path);
+    await expect(feedFrom(log, description, "log", () => false)).rejects.toMatchObject({
+      code: "log/span",
+      details: ["from 1970-01-01T00:00:00.000Z to 2023-11-14T22:13:20.000Z"],
+    });
+  });
+
   it("is fed to its end, and the run goes on as long as what follows from it", async () => {
     const { events } = await run(fed(), 1000 * ms, { feed: everyTenMs(20), followUpNs: 3 * ms });
     expect(admissions(events)).toEqual(Array.from({ length: 20 }, (_, at) => at * 10));
@@ -366,6 +394,22 @@ describe("verification", () => {
     expect(seen.length).toBeGreaterThan(2);
     expect(seen.every((value) => value % 2 === 0)).toBe(true);
     expect(replay(await readRecording(record))).toMatchObject({ bitExact: true, hash });
+  });
+});
+
+describe("a world that is slower than time", () => {
+  it("does not keep a live run from ending", async () => {
+    let steps = 0;
+    const world = {
+      ...{ name: "slow", periodNs: ms, summary: () => ({}) },
+      step() {
+        steps++;
+        for (const until = performance.now() + 20; performance.now() < until; );
+      },
+    };
+    await run(fed(), 400 * ms, { world, live: true });
+    // Twenty steps fill the time; to catch up with time it would take ever more.
+    expect(steps).toBeLessThanOrEqual(21);
   });
 });
 
