@@ -21,6 +21,7 @@ function memoryOperands(node: Node): readonly number[] {
     case "reshape":
       return [0];
     case "source":
+    case "kernel":
       return lowering.inMemory;
     case "pointwise":
     case "reduce":
@@ -83,7 +84,8 @@ class Fusion {
     if (
       node.operator.lowering.kind !== "pointwise" &&
       node.operator.name !== "broadcastTo" &&
-      node.operator.name !== "gather"
+      node.operator.name !== "gather" &&
+      node.operator.name !== "takeAlong"
     )
       return;
     for (const value of node.inputs) {

@@ -202,7 +202,8 @@ class Lowering {
     const label = `${operator.name}${root ? `+${last.operator.name}` : ""}${hint}`;
     const padded = root && last.operator.lowering.kind === "pad" ? last : undefined;
     if (padded) this.#fillHalo(padded, memory);
-    const whole = generators.whole(context.buffer(memory, "write"), memory.shape);
+    const back = operator.lowering.kind === "kernel" && operator.lowering.readsBack;
+    const whole = generators.whole(context.buffer(memory, back ? "readwrite" : "write"), memory.shape);
     const destination = padded ? interior(padded, whole) : whole;
     const computedShape = padded ? staticShape(padded.inputs[0]!.type.shape) : memory.shape;
     const { buffers } = context;
@@ -297,14 +298,7 @@ class Lowering {
         const { tile } = winogradAttributes.parse(attributes);
         const channels = x.shape[1]! * generators.channelBlock;
         const { elements } = generators.winogradBlock(tile, channels, computedShape);
-        const work: Memory = {
-          home: { kind: "scratch" },
-          name: "work",
-          dtype: "f32",
-          shape: [elements],
-          bytes: elements * 4,
-        };
-        const area = context.buffer(work, "readwrite");
+        const area = context.buffer(workMemory("f32", elements), "readwrite");
         this.#emit(label, context, (name) =>
           generators.winogradKernel(
             name,
@@ -318,6 +312,19 @@ class Lowering {
             epilogue,
             this.#target,
           ),
+        );
+        break;
+      }
+      case "kernel": {
+        const operands = node.inputs.map((value, at) =>
+          lowering.inMemory.includes(at) ? this.#view(value, context) : this.#source(value, context),
+        );
+        const types = node.inputs.map((value) => value.type);
+        const wanted = lowering.work?.(types, attributes, this.#target);
+        const work = wanted && context.buffer(workMemory(wanted.dtype, wanted.elements), "readwrite");
+        const { shape } = memory;
+        this.#emit(label, context, (name) =>
+          lowering.build({ name, buffers, operands, destination, shape, work, target: this.#target }, attributes),
         );
         break;
       }
@@ -392,6 +399,15 @@ class Lowering {
     );
   }
 }
+
+/** Memory of one kernel, for its own use while it runs. */
+const workMemory = (dtype: Memory["dtype"], elements: number): Memory => ({
+  home: { kind: "scratch" },
+  name: "work",
+  dtype,
+  shape: [elements],
+  bytes: elements * bytesOf(dtype),
+});
 
 interface Padding {
   readonly before: readonly number[];

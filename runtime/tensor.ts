@@ -12,6 +12,10 @@ interface ReduceOptions {
   readonly keepDims?: boolean;
 }
 
+interface OrderOptions {
+  readonly descending?: boolean;
+}
+
 /** A symbolic tensor; each method adds an operator to the trace. Negative axes count from the end. */
 export class Tensor<D extends Dtype = Dtype> {
   readonly value: Value;
@@ -242,6 +246,42 @@ export class Tensor<D extends Dtype = Dtype> {
   /** Slices along `axis` at integer positions; positions outside are moved to the nearest end. */
   gather(positions: Tensor, axis = 0): Tensor<D> {
     return this.#apply("gather", [positions], { axis: this.#dimension(axis) });
+  }
+  /** Element by element along `axis` at integer positions, shaped like the tensor but for that dimension. */
+  takeAlong(positions: Tensor, axis: number): Tensor<D> {
+    return this.#apply("takeAlong", [positions], { axis: this.#dimension(axis) });
+  }
+  /** With the slices at `positions` along `axis` replaced by `updates`; of several the last stays, positions outside take nothing. */
+  scatter(positions: Tensor, updates: Tensor<D>, axis = 0, mode: "set" | "add" | "max" | "min" = "set"): Tensor<D> {
+    return this.#apply("scatter", [positions, updates], { axis: this.#dimension(axis), mode });
+  }
+  /** With `updates` added to the slices at `positions` along `axis`, one after the other. */
+  scatterAdd(positions: Tensor, updates: Tensor<D>, axis = 0): Tensor<D> {
+    return this.scatter(positions, updates, axis, "add");
+  }
+  /** The elements in order along `axis`; equal ones keep theirs, NaN comes last. */
+  sort(axis = -1, { descending = false }: OrderOptions = {}): Tensor<D> {
+    return this.#apply("sort", [], { axis: this.#dimension(axis), descending });
+  }
+  /** The positions along `axis` of the elements in order. */
+  argsort(axis = -1, { descending = false }: OrderOptions = {}): Tensor<"i64"> {
+    return this.#apply("argsort", [], { axis: this.#dimension(axis), descending });
+  }
+  /** The `count` largest elements along `axis`, or smallest, in order, and their positions. */
+  topK(
+    count: number,
+    axis = -1,
+    { largest = true }: { readonly largest?: boolean } = {},
+  ): { readonly values: Tensor<D>; readonly positions: Tensor<"i64"> } {
+    const positions = this.#apply<"i64">("topK", [], { axis: this.#dimension(axis), count, largest });
+    return { values: this.takeAlong(positions, axis), positions };
+  }
+  /** Running sums along `axis`. */
+  cumsum(
+    axis: number,
+    { exclusive = false, reverse = false }: { readonly exclusive?: boolean; readonly reverse?: boolean } = {},
+  ): Tensor<D> {
+    return this.#apply("cumsum", [], { axis: this.#dimension(axis), exclusive, reverse });
   }
   /** The largest of each window of [n,c,h,w]; the stride is the window's size unless given. */
   maxPool(size: number | readonly [number, number], stride = size): Tensor<D> {

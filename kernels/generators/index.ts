@@ -32,4 +32,7 @@ export {
   reducing,
 } from "./reduce.ts";
 export { bilinear, coordinate, counting, type Outside } from "./sample.ts";
+export { type Scan, scanKernel } from "./scan.ts";
+export { type ScatterMode, scatterings, scatterKernel } from "./scatter.ts";
+export { argsortKernel, argsortWork } from "./sort.ts";
 export { type WinogradTile, winogradBlock, winogradKernel } from "./winograd.ts";

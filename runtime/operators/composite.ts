@@ -4,7 +4,7 @@ import type { Value } from "../graph.ts";
 import { arrayFrom, countOf, showShape, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
 import { matmul } from "./contraction.ts";
 import * as elementwise from "./elementwise.ts";
-import { ravel, unravel } from "./indexing.ts";
+import { lines, ravel, unravel } from "./indexing.ts";
 import { type Builder, type Nd, type Operator, operandError, operator } from "./operator.ts";
 import { forEachElement, max, min, reducedType, reductionAttributes, sum } from "./reduction.ts";
 import { iota, slice, transpose } from "./structure.ts";
@@ -31,17 +31,6 @@ function requireAxis(name: string, x: TensorType, axis: number): void {
 
 const scalar = (builder: Builder, dtype: TensorType["dtype"], value: number): Value =>
   builder.constant({ dtype, shape: [] }, arrayFrom(dtype, [value]));
-
-/** The elements along `axis`, line by line: positions in x's data. */
-function lines(shape: readonly number[], axis: number): number[][] {
-  const stride = countOf(shape.slice(axis + 1));
-  const found: number[][] = [];
-  for (let i = 0; i < countOf(shape); i++) {
-    if (unravel(i, shape)[axis] !== 0) continue;
-    found.push(Array.from({ length: shape[axis]! }, (_, j) => i + j * stride));
-  }
-  return found;
-}
 
 /**
  * e^(x − max) / Σ e^(x − max) along `axis`. x: float of any shape → the same type.

@@ -3,9 +3,11 @@ import * as blocked from "./blocked.ts";
 import * as composite from "./composite.ts";
 import * as contraction from "./contraction.ts";
 import * as elementwise from "./elementwise.ts";
-import { gather } from "./gather.ts";
+import * as gathering from "./gather.ts";
 import type { Operator } from "./operator.ts";
+import * as ordering from "./ordering.ts";
 import * as reduction from "./reduction.ts";
+import { scatter } from "./scatter.ts";
 import * as structure from "./structure.ts";
 import { winogradConv2d } from "./winograd.ts";
 
@@ -28,7 +30,9 @@ export const operators = {
   ...blockedOperators,
   winogradConv2d,
   ...composite,
-  gather,
+  ...gathering,
+  scatter,
+  ...ordering,
 } as const satisfies { readonly [name: string]: Operator };
 
 export { type Builder, type Nd, type Operator, type OperatorDefinition, operator } from "./operator.ts";

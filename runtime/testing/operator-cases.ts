@@ -186,6 +186,13 @@ const winograd: fc.Arbitrary<OperatorCase> = fc
     };
   });
 
+const positions = fc.constantFrom<Dtype>("u8", "i32", "i64");
+
+/** Sorting: lines of every length around powers of two. */
+const sorted: fc.Arbitrary<OperatorCase> = alongAxis(numbers).chain((each) =>
+  fc.boolean().map((descending) => ({ ...each, attributes: { ...(each.attributes as object), descending } })),
+);
+
 /** How each operator's cases are made: a new operator is missed by the compiler until it has a line here. */
 export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Arbitrary<OperatorCase> } = {
   add: binary(numbers),
@@ -308,6 +315,42 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
         attributes: { axis },
       })),
     ),
+  takeAlong: fc.tuple(anyDtype, filledShape, positions, size).chain(([dtype, of, at, count]) =>
+    fc.nat(of.length - 1).map((axis) => ({
+      operands: [
+        { dtype, shape: of },
+        { dtype: at, shape: of.map((each, d) => (d === axis ? count : each)) },
+      ],
+      attributes: { axis },
+    })),
+  ),
+  scatter: fc
+    .tuple(anyDtype, filledShape, positions, shape, fc.constantFrom("set", "add", "max", "min"))
+    .chain(([dtype, of, at, places, mode]) =>
+      fc.nat(of.length - 1).map((axis) => ({
+        operands: [
+          { dtype, shape: of },
+          { dtype: at, shape: places },
+          { dtype, shape: [...of.slice(0, axis), ...places, ...of.slice(axis + 1)] },
+        ],
+        attributes: { axis, mode: dtype === "bool" ? "set" : mode },
+      })),
+    ),
+  argsort: sorted,
+  sort: sorted,
+  topK: alongAxis(numbers).chain(({ operands, attributes }) => {
+    const { axis } = attributes as { readonly axis: number };
+    return fc.tuple(fc.nat(), fc.boolean()).map(([count, largest]) => ({
+      operands,
+      attributes: { axis, count: 1 + (count % Number(operands[0]!.shape[axis])), largest },
+    }));
+  }),
+  cumsum: alongAxis(numbers).chain((each) =>
+    fc.tuple(fc.boolean(), fc.boolean()).map(([exclusive, reverse]) => ({
+      ...each,
+      attributes: { ...(each.attributes as object), exclusive, reverse },
+    })),
+  ),
 };
 
 /** Operators whose chains would overflow on the way where float64 does not: they get values of moderate size. */
@@ -324,6 +367,8 @@ const moderate = new Set([
   "gridSample",
   "avgPool",
   "softmax",
+  "scatter",
+  "cumsum",
 ]);
 
 /** A generator of numbers in [0, 1) with a seed. */
