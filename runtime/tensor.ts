@@ -283,14 +283,52 @@ export class Tensor<D extends Dtype = Dtype> {
   ): Tensor<D> {
     return this.#apply("cumsum", [], { axis: this.#dimension(axis), exclusive, reverse });
   }
-  /** The largest of each window of [n,c,h,w]; the stride is the window's size unless given. */
-  maxPool(size: number | readonly [number, number], stride = size): Tensor<D> {
-    return this.#apply("maxPool", [], { size: both(size), stride: both(stride) });
+  /** The largest of each window of [n,c,h,w]; the stride is the window's size unless given, alone or among options. */
+  maxPool(size: Pair, options: Pair | PoolOptions = {}): Tensor<D> {
+    return this.#apply("maxPool", [], poolWindow(size, options));
   }
-  /** The mean of each window of [n,c,h,w]; the stride is the window's size unless given. */
-  avgPool(size: number | readonly [number, number], stride = size): Tensor<D> {
-    return this.#apply("avgPool", [], { size: both(size), stride: both(stride) });
+  /** The mean of each window of [n,c,h,w]; padding counts as zeros unless `countPadding` is false. */
+  avgPool(size: Pair, options: Pair | (PoolOptions & { readonly countPadding?: boolean }) = {}): Tensor<D> {
+    const countPadding = (isPair(options) ? undefined : options.countPadding) ?? true;
+    return this.#apply("avgPool", [], { ...poolWindow(size, options), countPadding });
   }
+  /** The largest of each channel of [n,c,h,w], as [n,c,1,1]. */
+  globalMaxPool(): Tensor<D> {
+    return this.max([2, 3], { keepDims: true });
+  }
+  /** The mean of each channel of [n,c,h,w], as [n,c,1,1]. */
+  globalAvgPool(): Tensor<D> {
+    return this.mean([2, 3], { keepDims: true });
+  }
+}
+
+/** A number for rows and one for columns; one alone stands for both. */
+type Pair = number | readonly [number, number];
+
+/** Options of pooling, as in PyTorch; `padding` may differ at the end of each dimension. */
+export interface PoolOptions {
+  readonly stride?: Pair;
+  readonly padding?: Pair;
+  /** Padding below and to the right, where it differs. */
+  readonly paddingAfter?: Pair;
+  readonly dilation?: Pair;
+  /** Whether a last window may reach beyond the padding. */
+  readonly ceil?: boolean;
+}
+
+const isPair = (value: Pair | object): value is Pair => typeof value === "number" || Array.isArray(value);
+
+function poolWindow(size: Pair, given: Pair | PoolOptions): object {
+  const options: PoolOptions = isPair(given) ? { stride: given } : given;
+  const { stride = size, padding = 0, paddingAfter = padding, dilation = 1, ceil = false } = options;
+  return {
+    size: both(size),
+    stride: both(stride),
+    dilation: both(dilation),
+    before: both(padding),
+    after: both(paddingAfter),
+    ceil,
+  };
 }
 
 /** A tensor known now: a number, a flat list with a shape, or a typed array. */
@@ -383,6 +421,46 @@ export function conv2d<D extends Dtype>(x: Tensor<D>, w: Tensor<D>, options: Con
   };
   return new Tensor<D>(currentRecorder().apply(operators.conv2d, [padded.value, w.value], attributes));
 }
+
+/** Options of convTranspose2d, as in PyTorch. */
+export interface TransposedConvolutionOptions extends ConvolutionOptions {
+  readonly outputPadding?: Pair;
+}
+
+/** x[n,c,h,w] spread over w[c,o/groups,kh,kw], each input to all outputs that its taps reach. */
+export function convTranspose2d<D extends Dtype>(
+  x: Tensor<D>,
+  w: Tensor<D>,
+  { stride = 1, padding = 0, dilation = 1, outputPadding = 0, groups = 1 }: TransposedConvolutionOptions = {},
+): Tensor<D> {
+  const attributes = {
+    stride: both(stride),
+    padding: both(padding),
+    dilation: both(dilation),
+    outputPadding: both(outputPadding),
+    groups,
+  };
+  return new Tensor<D>(currentRecorder().apply(operators.convTranspose2d, [x.value, w.value], attributes));
+}
+
+/** Options of resize. */
+export interface ResizeOptions {
+  readonly mode?: "nearest" | "linear" | "cubic";
+  /** Pixel centres at halves (the default), corners on corners, or pixel 0 on pixel 0. */
+  readonly coordinates?: "halfPixel" | "alignCorners" | "asymmetric";
+  /** How "nearest" chooses between two pixels; the lower of two as near unless given. */
+  readonly rounding?: "floor" | "ceil" | "preferFloor" | "preferCeil";
+  /** The slope of the cubic kernel: −0.75 unless given, −0.5 is Catmull–Rom's. */
+  readonly cubic?: number;
+}
+
+/** x[n,c,h,w] at another size, [rows, columns]; bilinear unless another mode is named. */
+export const resize = <D extends Dtype>(
+  x: Tensor<D>,
+  size: readonly [number, number],
+  { mode = "linear", coordinates = "halfPixel", ...rest }: ResizeOptions = {},
+): Tensor<D> =>
+  new Tensor<D>(currentRecorder().apply(operators.resize, [x.value], { size, mode, coordinates, ...rest }));
 
 /** Bilinear samples of image[h,w] at pixel positions (x, y) of grid[…,2]. */
 export const gridSample = (

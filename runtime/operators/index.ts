@@ -6,9 +6,12 @@ import * as elementwise from "./elementwise.ts";
 import * as gathering from "./gather.ts";
 import type { Operator } from "./operator.ts";
 import * as ordering from "./ordering.ts";
+import * as pooling from "./pooling.ts";
 import * as reduction from "./reduction.ts";
+import { resize } from "./resize.ts";
 import { scatter } from "./scatter.ts";
 import * as structure from "./structure.ts";
+import { convTranspose2d } from "./transposed-convolution.ts";
 import { winogradConv2d } from "./winograd.ts";
 
 const { kindOf: _kind, ...elementwiseOperators } = elementwise;
@@ -33,6 +36,9 @@ export const operators = {
   ...gathering,
   scatter,
   ...ordering,
+  ...pooling,
+  convTranspose2d,
+  resize,
 } as const satisfies { readonly [name: string]: Operator };
 
 export { type Builder, type Nd, type Operator, type OperatorDefinition, operator } from "./operator.ts";

@@ -77,15 +77,30 @@ const pool: fc.Arbitrary<OperatorCase> = fc
   .record({
     dtype: floats,
     c: small,
-    h: fc.constantFrom(4, 15),
-    w: size.filter((w) => w > 3),
-    kernel: small,
-    stride: small,
+    h: fc.constantFrom(7, 15),
+    w: fc.constantFrom(7, 16, 33),
+    size: fc.constantFrom([1, 2], [2, 2], [3, 3], [3, 2], [7, 7]),
+    stride: fc.tuple(small, small),
+    dilation: fc.constantFrom([1, 1], [1, 2], [2, 1]),
+    padding: fc.tuple(fc.nat(2), fc.nat(2), fc.nat(2), fc.nat(2)),
+    ceil: fc.boolean(),
   })
-  .map(({ dtype, c, h, w, kernel, stride }) => ({
-    operands: [{ dtype, shape: [1, c, h, w] }],
-    attributes: { size: [kernel, 2], stride: [stride, 1] },
-  }));
+  .filter(({ size, dilation, w }) => dilation[1]! * (size[1]! - 1) < w)
+  .filter(({ size, dilation, h }) => dilation[0]! * (size[0]! - 1) < h)
+  .map(({ dtype, c, h, w, size, stride, dilation, padding: [top, left, bottom, right], ceil }) => {
+    const most = (width: number, d: 0 | 1) => Math.min(width, dilation[d]! * (size[d]! - 1));
+    return {
+      operands: [{ dtype, shape: [1, c, h, w] }],
+      attributes: {
+        size,
+        stride,
+        dilation,
+        before: [most(top, 0), most(left, 1)],
+        after: [most(bottom, 0), most(right, 1)],
+        ceil,
+      },
+    };
+  });
 
 const contraction: fc.Arbitrary<OperatorCase> = fc
   .record({ dtype: floats, batch: fc.constantFrom([], [2], [3, 1]), m: size, k: size, n: size, shared: fc.boolean() })
@@ -115,6 +130,36 @@ const convolution: fc.Arbitrary<OperatorCase> = fc
       { dtype, shape: [outer * groups, inner, ...kernel] },
     ],
     attributes: { stride, dilation, groups },
+  }));
+
+const transposedConvolution: fc.Arbitrary<OperatorCase> = fc
+  .record({
+    dtype: floats,
+    groups: fc.constantFrom(1, 1, 2),
+    inner: small,
+    outer: fc.constantFrom(1, 2),
+    h: fc.constantFrom(1, 4),
+    w: fc.constantFrom(3, 8, 16),
+    kernel: fc.constantFrom([1, 3], [2, 2], [3, 4], [3, 3], [1, 4]),
+    stride: fc.constantFrom([1, 1], [1, 2], [2, 1], [2, 2], [1, 3]),
+    dilation: fc.constantFrom([1, 1], [1, 2], [2, 3]),
+    padding: fc.tuple(fc.nat(1), fc.nat(2)),
+    extra: fc.tuple(fc.nat(2), fc.nat(2)),
+  })
+  .map(({ dtype, groups, inner, outer, h, w, kernel, stride, dilation, padding, extra }) => ({
+    operands: [
+      { dtype, shape: [1, inner * groups, h, w] },
+      { dtype, shape: [inner * groups, outer, ...kernel] },
+    ],
+    attributes: {
+      stride,
+      dilation,
+      padding: padding.map((width, d) =>
+        Math.min(width, Math.floor((([h, w][d]! - 1) * stride[d]! + dilation[d]! * (kernel[d]! - 1)) / 2)),
+      ),
+      outputPadding: extra.map((width, d) => Math.min(width, Math.max(stride[d]!, dilation[d]!) - 1)),
+      groups,
+    },
   }));
 
 const concatenation: fc.Arbitrary<OperatorCase> = fc.tuple(anyDtype, filledShape, small).chain(([dtype, of, count]) =>
@@ -187,6 +232,17 @@ const winograd: fc.Arbitrary<OperatorCase> = fc
   });
 
 const positions = fc.constantFrom<Dtype>("u8", "i32", "i64");
+
+const resizing: fc.Arbitrary<OperatorCase> = fc
+  .record({
+    dtype: floats,
+    from: fc.tuple(fc.constantFrom(1, 3, 8), fc.constantFrom(2, 7, 16)),
+    size: fc.tuple(fc.constantFrom(1, 3, 5, 16), fc.constantFrom(1, 7, 16, 33)),
+    mode: fc.constantFrom("nearest", "linear", "cubic"),
+    coordinates: fc.constantFrom("halfPixel", "alignCorners", "asymmetric"),
+    rounding: fc.constantFrom("floor", "ceil", "preferFloor", "preferCeil"),
+  })
+  .map(({ dtype, from, ...attributes }) => ({ operands: [{ dtype, shape: [1, 2, ...from] }], attributes }));
 
 /** Sorting: lines of every length around powers of two. */
 const sorted: fc.Arbitrary<OperatorCase> = alongAxis(numbers).chain((each) =>
@@ -278,6 +334,7 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
   all: reduction(bool),
   matmul: contraction,
   conv2d: convolution,
+  convTranspose2d: transposedConvolution,
   blockedConv2d: blockedConvolution,
   depthwiseConv2d: depthwise,
   winogradConv2d: winograd,
@@ -303,7 +360,12 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
   argmax: alongAxis(numbers),
   argmin: alongAxis(numbers),
   maxPool: pool,
-  avgPool: pool,
+  avgPool: pool.chain((each) =>
+    fc.boolean().map((countPadding) => ({
+      ...each,
+      attributes: { ...(each.attributes as object), countPadding },
+    })),
+  ),
   gather: fc
     .tuple(anyDtype, filledShape, fc.constantFrom<Dtype>("u8", "i32", "i64"), shape)
     .chain(([dtype, of, at, positions]) =>
@@ -324,6 +386,7 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
       attributes: { axis },
     })),
   ),
+  resize: resizing,
   scatter: fc
     .tuple(anyDtype, filledShape, positions, shape, fc.constantFrom("set", "add", "max", "min"))
     .chain(([dtype, of, at, places, mode]) =>
@@ -361,12 +424,14 @@ const moderate = new Set([
   "matmul",
   "linear",
   "conv2d",
+  "convTranspose2d",
   "blockedConv2d",
   "depthwiseConv2d",
   "winogradConv2d",
   "gridSample",
   "avgPool",
   "softmax",
+  "resize",
   "scatter",
   "cumsum",
 ]);
