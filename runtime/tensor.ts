@@ -236,6 +236,18 @@ export class Tensor<D extends Dtype = Dtype> {
   softmax(axis: number): Tensor<D> {
     return this.#apply("softmax", [], { axis: this.#dimension(axis) });
   }
+  /** ln of softmax along one dimension. */
+  logSoftmax(axis: number): Tensor<D> {
+    return this.#apply("logSoftmax", [], { axis: this.#dimension(axis) });
+  }
+  /** (this − mean) / √(variance + epsilon) · scale + shift over the last dimensions, those of scale and shift. */
+  layerNorm(scale: Tensor<D>, shift: Tensor<D>, epsilon = 1e-5): Tensor<D> {
+    return this.#apply("layerNorm", [scale, shift], { dimensions: scale.type.shape.length, epsilon });
+  }
+  /** this / √(mean square + epsilon) · scale over the last dimensions, those of scale. */
+  rmsNorm(scale: Tensor<D>, epsilon = 1e-6): Tensor<D> {
+    return this.#apply("rmsNorm", [scale], { dimensions: scale.type.shape.length, epsilon });
+  }
   matmul(other: Tensor<D>): Tensor<D> {
     return this.#apply("matmul", [other]);
   }

@@ -14,12 +14,12 @@ const axisAttribute = z.strictObject({ axis: z.int().min(0) });
 
 const isFloat = ({ dtype }: TensorType): boolean => dtype === "f32" || dtype === "f64";
 
-function requireFloat(name: string, x: TensorType): void {
+export function requireFloat(name: string, x: TensorType): void {
   if (!isFloat(x))
     throw operandError("dtype", `${name} is not defined on ${x.dtype}`, "convert the operand with .cast()");
 }
 
-function requireAxis(name: string, x: TensorType, axis: number): void {
+export function requireAxis(name: string, x: TensorType, axis: number): void {
   if (axis >= x.shape.length) {
     throw operandError(
       "axes",

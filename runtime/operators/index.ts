@@ -4,6 +4,7 @@ import * as composite from "./composite.ts";
 import * as contraction from "./contraction.ts";
 import * as elementwise from "./elementwise.ts";
 import * as gathering from "./gather.ts";
+import * as normalization from "./normalization.ts";
 import type { Operator } from "./operator.ts";
 import * as ordering from "./ordering.ts";
 import * as pooling from "./pooling.ts";
@@ -22,6 +23,7 @@ const {
   ...blockedOperators
 } = blocked;
 const { convolutionAttributes: _convolution, ...contractionOperators } = contraction;
+const { requireFloat: _float, requireAxis: _axis, ...composites } = composite;
 const { reductionAttributes: _attributes, reducedType: _type, forEachElement: _visit, ...reductions } = reduction;
 
 /** All operators; each is exported under its own name. */
@@ -32,13 +34,14 @@ export const operators = {
   ...contractionOperators,
   ...blockedOperators,
   winogradConv2d,
-  ...composite,
+  ...composites,
   ...gathering,
   scatter,
   ...ordering,
   ...pooling,
   convTranspose2d,
   resize,
+  ...normalization,
 } as const satisfies { readonly [name: string]: Operator };
 
 export { type Builder, type Nd, type Operator, type OperatorDefinition, operator } from "./operator.ts";

@@ -244,6 +244,17 @@ const resizing: fc.Arbitrary<OperatorCase> = fc
   })
   .map(({ dtype, from, ...attributes }) => ({ operands: [{ dtype, shape: [1, 2, ...from] }], attributes }));
 
+/** Rows of the last one or two dimensions, with so many operands of their shape. */
+const normalization = (parameters: number): fc.Arbitrary<OperatorCase> =>
+  fc.tuple(floats, filledShape, fc.nat(1), fc.constantFrom(1e-5, 0.1)).map(([dtype, of, extra, epsilon]) => {
+    const dimensions = Math.min(of.length, 1 + extra);
+    const row = { dtype, shape: of.slice(-dimensions) };
+    return {
+      operands: [{ dtype, shape: of }, ...Array.from({ length: parameters }, () => row)],
+      attributes: { dimensions, epsilon },
+    };
+  });
+
 /** Sorting: lines of every length around powers of two. */
 const sorted: fc.Arbitrary<OperatorCase> = alongAxis(numbers).chain((each) =>
   fc.boolean().map((descending) => ({ ...each, attributes: { ...(each.attributes as object), descending } })),
@@ -387,6 +398,9 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
     })),
   ),
   resize: resizing,
+  logSoftmax: alongAxis(floats),
+  layerNorm: normalization(2),
+  rmsNorm: normalization(1),
   scatter: fc
     .tuple(anyDtype, filledShape, positions, shape, fc.constantFrom("set", "add", "max", "min"))
     .chain(([dtype, of, at, places, mode]) =>
@@ -432,6 +446,9 @@ const moderate = new Set([
   "avgPool",
   "softmax",
   "resize",
+  "logSoftmax",
+  "layerNorm",
+  "rmsNorm",
   "scatter",
   "cumsum",
 ]);
