@@ -21,8 +21,9 @@ function memoryOperands(node: Node): readonly number[] {
     case "reshape":
       return [0];
     case "source":
-    case "kernel":
       return lowering.inMemory;
+    case "kernel":
+      return lowering.inMemory.filter((at) => at < node.inputs.length);
     case "pointwise":
     case "reduce":
     case "concat":

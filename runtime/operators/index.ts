@@ -1,4 +1,5 @@
 // Every operator, by name: what tracers build, interpreters mean and compilers lower.
+import * as attending from "./attention.ts";
 import * as blocked from "./blocked.ts";
 import * as composite from "./composite.ts";
 import * as contraction from "./contraction.ts";
@@ -41,6 +42,7 @@ export const operators = {
   ...pooling,
   convTranspose2d,
   resize,
+  ...attending,
   ...normalization,
 } as const satisfies { readonly [name: string]: Operator };
 

@@ -255,6 +255,29 @@ const normalization = (parameters: number): fc.Arbitrary<OperatorCase> =>
     };
   });
 
+const attending = (turned: boolean): fc.Arbitrary<OperatorCase> =>
+  fc
+    .record({
+      dtype: floats,
+      batch: fc.constantFrom([], [2], [2, 1]),
+      shared: fc.boolean(),
+      m: fc.constantFrom(1, 5, 6, 13),
+      n: size,
+      d: fc.constantFrom(1, 3, 8),
+      e: fc.constantFrom(1, 7, 16, 33),
+      mask: fc.constantFrom("none", "none", "row", "whole"),
+      causal: fc.boolean(),
+    })
+    .map(({ dtype, batch, shared, m, n, d, e, mask, causal }) => ({
+      operands: [
+        { dtype, shape: [...batch, m, d] },
+        { dtype, shape: [...(shared ? [] : batch), ...(turned ? [d, n] : [n, d])] },
+        { dtype, shape: [...batch, n, e] },
+        ...(mask === "none" ? [] : [{ dtype, shape: mask === "row" ? [n] : [...batch, m, n] }]),
+      ],
+      attributes: { scale: 1 / Math.sqrt(d), causal },
+    }));
+
 /** Sorting: lines of every length around powers of two. */
 const sorted: fc.Arbitrary<OperatorCase> = alongAxis(numbers).chain((each) =>
   fc.boolean().map((descending) => ({ ...each, attributes: { ...(each.attributes as object), descending } })),
@@ -398,6 +421,8 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
     })),
   ),
   resize: resizing,
+  attention: attending(false),
+  tiledAttention: attending(true),
   logSoftmax: alongAxis(floats),
   layerNorm: normalization(2),
   rmsNorm: normalization(1),
@@ -449,6 +474,8 @@ const moderate = new Set([
   "logSoftmax",
   "layerNorm",
   "rmsNorm",
+  "attention",
+  "tiledAttention",
   "scatter",
   "cumsum",
 ]);
