@@ -26,6 +26,14 @@ export {
 } from "./operators/index.ts";
 export { load, Program } from "./program.ts";
 export {
+  type GruWeights,
+  gruCell,
+  type LstmState,
+  type LstmWeights,
+  lstmCell,
+} from "./recurrent.ts";
+export {
+  type AttentionOptions,
   apply,
   type ConvolutionOptions,
   concat,
@@ -40,6 +48,7 @@ export {
   type PoolOptions,
   type ResizeOptions,
   resize,
+  scaledDotProductAttention,
   stack,
   Tensor,
   type TransposedConvolutionOptions,

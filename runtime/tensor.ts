@@ -474,6 +474,30 @@ export const resize = <D extends Dtype>(
 ): Tensor<D> =>
   new Tensor<D>(currentRecorder().apply(operators.resize, [x.value], { size, mode, coordinates, ...rest }));
 
+/** Options of attention, as in PyTorch. */
+export interface AttentionOptions<D extends Dtype> {
+  /** Added to the scores, or bool: true where a query sees a key; broadcasts to […,m,n]. */
+  readonly mask?: Tensor<D> | Tensor<"bool">;
+  /** Whether query i sees keys 0 to i only. */
+  readonly causal?: boolean;
+  /** What scores are multiplied by; 1/√d unless given. */
+  readonly scale?: number;
+}
+
+/** softmax(q·kᵀ·scale + mask)·v of every head: q[…,m,d], k[…,n,d], v[…,n,e] → […,m,e]. */
+export function scaledDotProductAttention<D extends Dtype>(
+  q: Tensor<D>,
+  k: Tensor<D>,
+  v: Tensor<D>,
+  { mask, causal = false, scale = 1 / Math.sqrt(q.shape.at(-1) ?? 1) }: AttentionOptions<D> = {},
+): Tensor<D> {
+  const isBool = (given: Tensor<D> | Tensor<"bool">): given is Tensor<"bool"> => given.dtype === "bool";
+  const added =
+    mask && (isBool(mask) ? where(mask, constant(0, q.dtype), constant(-Infinity, q.dtype)).value : mask.value);
+  const operands = [q.value, k.value, v.value, ...(added ? [added] : [])];
+  return new Tensor<D>(currentRecorder().apply(operators.attention, operands, { scale, causal }));
+}
+
 /** Bilinear samples of image[h,w] at pixel positions (x, y) of grid[…,2]. */
 export const gridSample = (
   image: Tensor<"f32">,
