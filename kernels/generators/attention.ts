@@ -21,7 +21,7 @@ import type { Target } from "../targets.ts";
 import { addressOf, fixed, type LaneIndex, type Source } from "./access.ts";
 import { balanced, unrolled, vectorWidths } from "./contract.ts";
 import { type Destination, forEachOuter, lanesFor } from "./map.ts";
-import { alongInnermost, planLanes, reducers } from "./reduce.ts";
+import { type Accumulation, alongInnermost, planLanes, reducers } from "./reduce.ts";
 import { store } from "./store.ts";
 
 /** What attention reads; all broadcast to the same batch dimensions. */
@@ -45,6 +45,8 @@ export interface Attention {
 
 /** Most queries of a tile: their sums of a few vectors fill the registers. */
 const mostRows = 6;
+/** Rows whose softmax is taken side by side: one alone waits for its own maximum and sum. */
+const rowsAtOnce = (target: Target): number => (target.vectorBytes === 64 ? 6 : 3);
 const tileRows = (queries: number): number => balanced(queries, mostRows);
 const lineLength = (keys: number): number => Math.ceil(keys / planLanes) * planLanes;
 
@@ -79,6 +81,40 @@ export function attentionKernel(
   const powerAt = (row: Expression | number, at: Expression | number) => add(scoreAt(row, at), rows * line);
   const totalAt = (row: Expression | number) => add(row, 2 * rows * line);
 
+  /** Scores of some rows become powers and their sums. */
+  const raise = (from: number, size: number) => {
+    const lines = Array.from({ length: size }, (_, row) => fixed(from + row));
+    const reduce = (accumulation: Omit<Accumulation, "scalar">): Expression[] =>
+      alongInnermost(
+        k,
+        keyCount,
+        [keyCount],
+        { scalar, ...accumulation },
+        target,
+        lines.map((row) => (reduced) => [row, ...reduced]),
+      );
+    const scoreIn = ([row, at]: readonly LaneIndex[], lanes: number) => load(work, scoreAt(row!.base, at!.base), lanes);
+    const { combine } = reducers.max;
+    const largest = reduce({
+      identity: -Infinity,
+      step: (most, at, lanes) => combine(most, scoreIn(at, lanes)),
+      merge: combine,
+    });
+    const largestOf = new Map(lines.map((row, at) => [row, largest[at]!]));
+    const totals = reduce({
+      identity: 0,
+      step(sum, at, lanes) {
+        const [row, place] = at as readonly [LaneIndex, LaneIndex];
+        const power = k.let(exp(k.let(sub(scoreIn(at, lanes), broadcast(largestOf.get(row)!, lanes)))));
+        k.store(work, powerAt(row.base, place.base), power);
+        return add(sum, power);
+      },
+      merge: (a, b) => add(a, b),
+    });
+    lines.forEach((row, at) => {
+      k.store(work, totalAt(row.base), totals[at]!);
+    });
+  };
   const tile = (outer: readonly LaneIndex[], first: Expression) => {
     const product = { k, target, scalar, rows };
     tileProduct(product, depth, keyCount, {
@@ -95,37 +131,8 @@ export function attentionKernel(
         k.store(work, scoreAt(row, place.base), seen);
       },
     });
-    k.for(0, rows, 1, (row) => {
-      const reduce = (
-        identity: number,
-        step: (sum: Expression, at: Expression, lanes: number) => Expression,
-        merge: (a: Expression, b: Expression) => Expression,
-      ) => {
-        const accumulation = {
-          scalar,
-          identity,
-          step: (sum: Expression, [at]: readonly LaneIndex[], lanes: number) => step(sum, at!.base, lanes),
-          merge,
-        };
-        return alongInnermost(k, keyCount, [keyCount], accumulation, target, [(reduced) => reduced])[0]!;
-      };
-      const { combine } = reducers.max;
-      const largest = reduce(
-        -Infinity,
-        (most, at, lanes) => combine(most, load(work, scoreAt(row, at), lanes)),
-        combine,
-      );
-      const total = reduce(
-        0,
-        (sum, at, lanes) => {
-          const power = k.let(exp(k.let(sub(load(work, scoreAt(row, at), lanes), broadcast(largest, lanes)))));
-          k.store(work, powerAt(row, at), power);
-          return add(sum, power);
-        },
-        (a, b) => add(a, b),
-      );
-      k.store(work, totalAt(row), total);
-    });
+    const most = rowsAtOnce(target);
+    for (let row = 0; row < rows; row += most) raise(row, Math.min(most, rows - row));
     tileProduct(product, keyCount, width, {
       left: (row, j) => load(work, powerAt(row, j)),
       right: (j, place, lanes) => values.at([...outer, fixed(j), place], lanes),
@@ -170,14 +177,8 @@ function tileProduct(
   { left, right, write }: TileProduct,
 ): void {
   const lanes = lanesFor(target, scalar);
-  const panel = (from: Expression | number, widths: readonly number[]) => {
-    const places = widths.map((each, v): LaneIndex => {
-      const base = add(
-        from,
-        widths.slice(0, v).reduce((sum, other) => sum + other, 0),
-      );
-      return { base: index(base), step: each === 1 ? 0 : 1 };
-    });
+  const panel = (from: readonly (Expression | number)[], widths: readonly number[]) => {
+    const places = widths.map((each, v): LaneIndex => ({ base: index(from[v]!), step: each === 1 ? 0 : 1 }));
     const sums = Array.from({ length: rows }, () => widths.map((each) => k.variable(constant(scalar, 0, each))));
     unrolled(k, 0, depth, 4, (i) => {
       const factors = places.map((place, v) => k.let(right(i, place, widths[v]!)));
@@ -195,16 +196,40 @@ function tileProduct(
     });
   };
   if (columns < lanes) {
-    panel(0, vectorWidths(columns, lanes));
+    const widths = vectorWidths(columns, lanes);
+    panel(
+      widths.map((_, v) => widths.slice(0, v).reduce((sum, each) => sum + each, 0)),
+      widths,
+    );
     return;
   }
   const most = Math.max(1, Math.min(8, Math.floor((target.vectorRegisters - 2) / (rows + 1))));
-  const vectors = Math.min(most, Math.floor(columns / lanes));
-  const main = columns - (columns % (vectors * lanes));
-  const full = (length: number) => new Array<number>(length).fill(lanes);
-  if (main === vectors * lanes) panel(0, full(vectors));
-  else k.for(0, main, vectors * lanes, (from) => panel(from, full(vectors)));
-  const rest = Math.ceil((columns - main) / lanes);
-  // The last vectors reach back over columns that are done, and write them again, to the same bits.
-  if (rest > 0) panel(columns - rest * lanes, full(rest));
+  // Vectors are shared out evenly: a panel of one alone would wait for its own additions.
+  const vectors = Math.ceil(columns / lanes);
+  const panels = Math.ceil(vectors / most);
+  const narrow = Math.floor(vectors / panels);
+  const wide = vectors - narrow * panels;
+  // What reaches beyond the last column reaches back over columns that are done, and writes them again, to the same bits.
+  const some = (count: number, start: number, length: number) => {
+    const widths = new Array<number>(length).fill(lanes);
+    const offsets = widths.map((_, v) => v * lanes);
+    if (count === 1) {
+      panel(
+        offsets.map((offset) => Math.min(start + offset, columns - lanes)),
+        widths,
+      );
+    } else if (count > 1) {
+      const last = columns - length * lanes;
+      k.for(0, count, 1, (i) => {
+        const wanted = add(mul(i, length * lanes), start);
+        const from = k.let(select(lt(wanted, last), wanted, index(last)));
+        panel(
+          offsets.map((offset) => add(from, offset)),
+          widths,
+        );
+      });
+    }
+  };
+  some(wide, 0, narrow + 1);
+  some(panels - wide, wide * (narrow + 1) * lanes, narrow);
 }
