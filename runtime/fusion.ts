@@ -40,7 +40,8 @@ export const valuesReadFromMemory = (graph: Graph): Set<Value> =>
 
 /** Whether a kernel of that kind can go on with what follows it element by element. */
 const roots = new Set(["matmul", "conv2d", "blockedConv2d", "depthwiseConv2d", "winogradConv2d", "reduce"]);
-const isRoot = (kind: string): boolean => roots.has(kind);
+const isRoot = ({ operator: { lowering } }: Node): boolean =>
+  roots.has(lowering.kind) || (lowering.kind === "kernel" && lowering.fuses === true);
 
 const sizeOf = (value: Value): number => countOf(staticShape(value.type.shape));
 
@@ -99,6 +100,7 @@ class Fusion {
     const node = this.#producers.get(value);
     if (!node) return true;
     const { lowering } = node.operator;
+    if (lowering.kind === "pad") return true;
     return (
       lowering.kind === "source" && lowering.inMemory.length === 0 && node.inputs.every((each) => this.#isView(each))
     );
@@ -114,7 +116,7 @@ class Fusion {
   /** The last of the pointwise nodes that follow a contraction or reduction one by one, element for element. */
   #chainFrom(root: Node, claimed: Set<Node>): Node | undefined {
     const { kind } = root.operator.lowering;
-    if (!isRoot(kind)) return undefined;
+    if (!isRoot(root)) return undefined;
     let last: Node | undefined;
     for (let node = root; !this.#inMemory.has(node.output); ) {
       const [next, ...others] = this.#consumersOf(node.output);
@@ -128,7 +130,7 @@ class Fusion {
       last = next;
       node = next;
     }
-    return kind === "reduce" || kind === "matmul" ? last : (this.#padAfter(last ?? root, claimed) ?? last);
+    return !kind.endsWith("onv2d") ? last : (this.#padAfter(last ?? root, claimed) ?? last);
   }
 
   /** The padding that alone reads a convolution's result: it is written into the middle of what is padded. */

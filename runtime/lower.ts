@@ -324,7 +324,10 @@ class Lowering {
         const work = wanted && context.buffer(workMemory(wanted.dtype, wanted.elements), "readwrite");
         const { shape } = memory;
         this.#emit(label, context, (name) =>
-          lowering.build({ name, buffers, operands, destination, shape, work, target: this.#target }, attributes),
+          lowering.build(
+            { name, buffers, operands, destination, shape, work, epilogue, target: this.#target },
+            attributes,
+          ),
         );
         break;
       }
@@ -349,12 +352,14 @@ class Lowering {
       case "reshape":
       case "composite":
         throw new IsochronError("compile/internal", `${operator.name} has no kernel of its own`);
-      case "interpreted":
+      case "interpreted": {
+        const place = node.place?.text;
         throw new IsochronError("compile/operator", `${operator.name} cannot be compiled: ${lowering.why}`, {
           details: [`%${output.hint ?? operator.name} : ${showTensorType(output.type)}`],
           help: "give the operator a lowering or a decomposition, or run the graph with the Interpreter",
-          ...(node.place === undefined ? {} : { place: node.place }),
+          ...(place === undefined ? {} : { place }),
         });
+      }
     }
     this.#memory.set(output, memory);
   }

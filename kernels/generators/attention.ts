@@ -19,7 +19,7 @@ import {
 import type { Buffer, Expression, Kernel, Scalar } from "../loop/ir.ts";
 import type { Target } from "../targets.ts";
 import { addressOf, fixed, type LaneIndex, type Source } from "./access.ts";
-import { balanced, unrolled, vectorWidths } from "./contract.ts";
+import { balanced, type Epilogue, unrolled, vectorWidths } from "./contract.ts";
 import { type Destination, forEachOuter, lanesFor } from "./map.ts";
 import { type Accumulation, alongInnermost, planLanes, reducers } from "./reduce.ts";
 import { store } from "./store.ts";
@@ -68,6 +68,7 @@ export function attentionKernel(
   { scale, causal }: Attention,
   work: Buffer,
   destination: Destination,
+  epilogue: Epilogue,
   target: Target,
 ): Kernel {
   const k = new KernelBuilder();
@@ -137,8 +138,10 @@ export function attentionKernel(
       left: (row, j) => load(work, powerAt(row, j)),
       right: (j, place, lanes) => values.at([...outer, fixed(j), place], lanes),
       write(row, place, sum) {
-        const { base, step } = addressOf(destination, [...outer, fixed(add(first, row)), place]);
-        store(k, destination.buffer, base, step, div(sum, broadcast(load(work, totalAt(row)), sum.type.lanes)));
+        const at = [...outer, fixed(add(first, row)), place];
+        const { base, step } = addressOf(destination, at);
+        const value = div(sum, broadcast(load(work, totalAt(row)), sum.type.lanes));
+        store(k, destination.buffer, base, step, epilogue(value, at));
       },
     });
   };

@@ -129,12 +129,13 @@ const attentionOperator = (name: string, turned: boolean, lowering: Operator["lo
 export const tiledAttention = attentionOperator("tiledAttention", true, {
   kind: "kernel",
   inMemory: [0, 1, 2, 3],
+  fuses: true,
   work([q, , v]) {
     const [m] = staticShape(q!.shape).slice(-2) as [number];
     const [n] = staticShape(v!.shape).slice(-2) as [number];
     return { dtype: q!.dtype, elements: generators.attentionWork(m, n) };
   },
-  build({ name, buffers, operands, destination, shape, work, target }, given) {
+  build({ name, buffers, operands, destination, shape, work, epilogue, target }, given) {
     const batch = shape.slice(0, -2);
     const [queries, keys, values] = operands.map((each) =>
       generators.broadcasted(each, [...batch, ...each.shape.slice(-2)]),
@@ -143,7 +144,8 @@ export const tiledAttention = attentionOperator("tiledAttention", true, {
       mask: generators.broadcasted(operands[3], [...batch, shape.at(-2)!, values.shape.at(-2)!]),
     };
     const sources = { queries, keys, values, ...mask };
-    return generators.attentionKernel(name, buffers, sources, attributes.parse(given), work!, destination, target);
+    const plan = attributes.parse(given);
+    return generators.attentionKernel(name, buffers, sources, plan, work!, destination, epilogue, target);
   },
 });
 

@@ -38,6 +38,8 @@ export interface KernelParts {
   readonly shape: readonly number[];
   /** Memory of the kernel's own, where the operator asks for it. */
   readonly work: LoopBuffer | undefined;
+  /** What follows element by element, where the lowering says that it `fuses`. */
+  readonly epilogue: generators.Epilogue;
   readonly target: Target;
 }
 
@@ -68,6 +70,8 @@ export type Lowering<A> =
       readonly inMemory: readonly number[];
       /** Whether it reads what it has written of the result. */
       readonly readsBack?: true;
+      /** Whether it goes on with what follows each of its elements. */
+      readonly fuses?: true;
       /** Elements that it needs beside its result while it runs. */
       work?(
         operands: readonly TensorType[],

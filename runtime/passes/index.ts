@@ -4,13 +4,24 @@ import { blockChannels } from "./block-channels.ts";
 import { decompose } from "./decompose.ts";
 import { dropDead } from "./drop-dead.ts";
 import { foldConstants } from "./fold-constants.ts";
+import { fuseAttention } from "./fuse-attention.ts";
+import { readThroughPadding } from "./read-through-padding.ts";
 import { shareCommon } from "./share.ts";
 import { simplifyViews } from "./simplify-views.ts";
 
 export { bindSymbols } from "./bind-symbols.ts";
 
 /** Every pass by name, in order. */
-export const passes = { decompose, foldConstants, simplifyViews, shareCommon, blockChannels, dropDead } as const;
+export const passes = {
+  decompose,
+  foldConstants,
+  simplifyViews,
+  shareCommon,
+  fuseAttention,
+  blockChannels,
+  dropDead,
+  readThroughPadding,
+} as const;
 
 /** A graph with the same meaning in primitive operators and fewer nodes; `after` sees the graph that each pass leaves. */
 export function declutter(graph: Graph, after: (pass: string, graph: Graph) => void = () => {}): Graph {
