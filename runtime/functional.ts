@@ -33,3 +33,64 @@ export const matmul = <D extends Float>(a: Tensor<D>, b: Tensor<D>): Tensor<D> =
 /** x · wᵀ + b, with w: [o,i] and b: [o]. */
 export const linear = <D extends Float>(x: Tensor<D>, w: Tensor<D>, b: Tensor<D>): Tensor<D> => x.linear(w, b);
 export const softmax = <D extends Float>(x: Tensor<D>, axis: number): Tensor<D> => x.softmax(axis);
+export const logSoftmax = <D extends Float>(x: Tensor<D>, axis: number): Tensor<D> => x.logSoftmax(axis);
+/** (x − mean) / √(variance + epsilon) · scale + shift over the dimensions of scale and shift, the last of x. */
+export const layerNorm = <D extends Float>(
+  x: Tensor<D>,
+  scale: Tensor<D>,
+  shift: Tensor<D>,
+  epsilon?: number,
+): Tensor<D> => x.layerNorm(scale, shift, epsilon);
+/** x / √(mean square + epsilon) · scale over the dimensions of scale, the last of x. */
+export const rmsNorm = <D extends Float>(x: Tensor<D>, scale: Tensor<D>, epsilon?: number): Tensor<D> =>
+  x.rmsNorm(scale, epsilon);
+export const gather = <D extends Dtype>(x: Tensor<D>, positions: Tensor, axis?: number): Tensor<D> =>
+  x.gather(positions, axis);
+export const takeAlong = <D extends Dtype>(x: Tensor<D>, positions: Tensor, axis: number): Tensor<D> =>
+  x.takeAlong(positions, axis);
+export const scatter = <D extends Dtype>(
+  x: Tensor<D>,
+  positions: Tensor,
+  updates: Tensor<D>,
+  axis?: number,
+  mode?: Parameters<Tensor<D>["scatter"]>[3],
+): Tensor<D> => x.scatter(positions, updates, axis, mode);
+export const scatterAdd = <D extends Dtype>(
+  x: Tensor<D>,
+  positions: Tensor,
+  updates: Tensor<D>,
+  axis?: number,
+): Tensor<D> => x.scatterAdd(positions, updates, axis);
+export const sort = <D extends Dtype>(
+  x: Tensor<D>,
+  axis?: number,
+  options?: Parameters<Tensor<D>["sort"]>[1],
+): Tensor<D> => x.sort(axis, options);
+export const argsort = <D extends Dtype>(
+  x: Tensor<D>,
+  axis?: number,
+  options?: Parameters<Tensor<D>["argsort"]>[1],
+): Tensor<"i64"> => x.argsort(axis, options);
+export const topK = <D extends Dtype>(
+  x: Tensor<D>,
+  count: number,
+  axis?: number,
+  options?: Parameters<Tensor<D>["topK"]>[2],
+): ReturnType<Tensor<D>["topK"]> => x.topK(count, axis, options);
+export const cumsum = <D extends Dtype>(
+  x: Tensor<D>,
+  axis: number,
+  options?: Parameters<Tensor<D>["cumsum"]>[1],
+): Tensor<D> => x.cumsum(axis, options);
+export const maxPool = <D extends Float>(
+  x: Tensor<D>,
+  size: Parameters<Tensor<D>["maxPool"]>[0],
+  options?: Parameters<Tensor<D>["maxPool"]>[1],
+): Tensor<D> => x.maxPool(size, options);
+export const avgPool = <D extends Float>(
+  x: Tensor<D>,
+  size: Parameters<Tensor<D>["avgPool"]>[0],
+  options?: Parameters<Tensor<D>["avgPool"]>[1],
+): Tensor<D> => x.avgPool(size, options);
+export const globalMaxPool = <D extends Float>(x: Tensor<D>): Tensor<D> => x.globalMaxPool();
+export const globalAvgPool = <D extends Float>(x: Tensor<D>): Tensor<D> => x.globalAvgPool();

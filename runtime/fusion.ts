@@ -18,12 +18,12 @@ function memoryOperands(node: Node): readonly number[] {
     case "depthwiseConv2d":
     case "winogradConv2d":
       return [0, 1];
-    case "attention":
-      return [0, 1, 2];
     case "reshape":
       return [0];
     case "source":
       return lowering.inMemory;
+    case "kernel":
+      return lowering.inMemory.filter((at) => at < node.inputs.length);
     case "pointwise":
     case "reduce":
     case "concat":
@@ -39,16 +39,9 @@ export const valuesReadFromMemory = (graph: Graph): Set<Value> =>
   new Set(graph.nodes.flatMap((node) => memoryOperands(node).map((at) => node.inputs[at]!)));
 
 /** Whether a kernel of that kind can go on with what follows it element by element. */
-const roots = new Set([
-  "matmul",
-  "conv2d",
-  "blockedConv2d",
-  "depthwiseConv2d",
-  "winogradConv2d",
-  "attention",
-  "reduce",
-]);
-const isRoot = (kind: string): boolean => roots.has(kind);
+const roots = new Set(["matmul", "conv2d", "blockedConv2d", "depthwiseConv2d", "winogradConv2d", "reduce"]);
+const isRoot = ({ operator: { lowering } }: Node): boolean =>
+  roots.has(lowering.kind) || (lowering.kind === "kernel" && lowering.fuses === true);
 
 const sizeOf = (value: Value): number => countOf(staticShape(value.type.shape));
 
@@ -93,7 +86,8 @@ class Fusion {
     if (
       node.operator.lowering.kind !== "pointwise" &&
       node.operator.name !== "broadcastTo" &&
-      node.operator.name !== "gather"
+      node.operator.name !== "gather" &&
+      node.operator.name !== "takeAlong"
     )
       return;
     for (const value of node.inputs) {
@@ -122,7 +116,7 @@ class Fusion {
   /** The last of the pointwise nodes that follow a contraction or reduction one by one, element for element. */
   #chainFrom(root: Node, claimed: Set<Node>): Node | undefined {
     const { kind } = root.operator.lowering;
-    if (!isRoot(kind)) return undefined;
+    if (!isRoot(root)) return undefined;
     let last: Node | undefined;
     for (let node = root; !this.#inMemory.has(node.output); ) {
       const [next, ...others] = this.#consumersOf(node.output);

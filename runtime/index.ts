@@ -26,18 +26,32 @@ export {
 } from "./operators/index.ts";
 export { load, Program } from "./program.ts";
 export {
+  type GruWeights,
+  gruCell,
+  type LstmState,
+  type LstmWeights,
+  lstmCell,
+} from "./recurrent.ts";
+export {
+  type AttentionOptions,
   apply,
   type ConvolutionOptions,
   concat,
   constant,
   conv2d,
+  convTranspose2d,
   full,
   gridSample,
   iota,
   type Operand,
   ones,
+  type PoolOptions,
+  type ResizeOptions,
+  resize,
+  scaledDotProductAttention,
   stack,
   Tensor,
+  type TransposedConvolutionOptions,
   where,
   zeros,
 } from "./tensor.ts";

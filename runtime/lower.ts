@@ -12,7 +12,6 @@ import {
 import { planFusion } from "./fusion.ts";
 import type { Graph, Node, Value } from "./graph.ts";
 import type { Memory } from "./memory.ts";
-import { attentionAttributes } from "./operators/attention.ts";
 import { blockedConvolutionAttributes, depthwiseAttributes } from "./operators/blocked.ts";
 import { convolutionAttributes } from "./operators/contraction.ts";
 import { winogradAttributes } from "./operators/winograd.ts";
@@ -203,7 +202,8 @@ class Lowering {
     const label = `${operator.name}${root ? `+${last.operator.name}` : ""}${hint}`;
     const padded = root && last.operator.lowering.kind === "pad" ? last : undefined;
     if (padded) this.#fillHalo(padded, memory);
-    const whole = generators.whole(context.buffer(memory, "write"), memory.shape);
+    const back = operator.lowering.kind === "kernel" && operator.lowering.readsBack;
+    const whole = generators.whole(context.buffer(memory, back ? "readwrite" : "write"), memory.shape);
     const destination = padded ? interior(padded, whole) : whole;
     const computedShape = padded ? staticShape(padded.inputs[0]!.type.shape) : memory.shape;
     const { buffers } = context;
@@ -298,7 +298,7 @@ class Lowering {
         const { tile } = winogradAttributes.parse(attributes);
         const channels = x.shape[1]! * generators.channelBlock;
         const { elements } = generators.winogradBlock(tile, channels, computedShape);
-        const area = context.buffer(workMemory(elements), "readwrite");
+        const area = context.buffer(workMemory("f32", elements), "readwrite");
         this.#emit(label, context, (name) =>
           generators.winogradKernel(
             name,
@@ -315,12 +315,19 @@ class Lowering {
         );
         break;
       }
-      case "attention": {
-        const [q, k, v] = node.inputs.map((value) => this.#view(value, context));
-        const { scale } = attentionAttributes.parse(attributes);
-        const area = context.buffer(workMemory(generators.attentionWork(k!.shape.at(-1)!)), "readwrite");
+      case "kernel": {
+        const operands = node.inputs.map((value, at) =>
+          lowering.inMemory.includes(at) ? this.#view(value, context) : this.#source(value, context),
+        );
+        const types = node.inputs.map((value) => value.type);
+        const wanted = lowering.work?.(types, attributes, this.#target);
+        const work = wanted && context.buffer(workMemory(wanted.dtype, wanted.elements), "readwrite");
+        const { shape } = memory;
         this.#emit(label, context, (name) =>
-          generators.attentionKernel(name, buffers, [q!, k!, v!], area, scale, destination, epilogue, this.#target),
+          lowering.build(
+            { name, buffers, operands, destination, shape, work, epilogue, target: this.#target },
+            attributes,
+          ),
         );
         break;
       }
@@ -398,13 +405,13 @@ class Lowering {
   }
 }
 
-/** Memory that one kernel alone works in. */
-const workMemory = (elements: number): Memory => ({
+/** Memory of one kernel, for its own use while it runs. */
+const workMemory = (dtype: Memory["dtype"], elements: number): Memory => ({
   home: { kind: "scratch" },
   name: "work",
-  dtype: "f32",
+  dtype,
   shape: [elements],
-  bytes: elements * 4,
+  bytes: elements * bytesOf(dtype),
 });
 
 interface Padding {

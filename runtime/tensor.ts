@@ -12,6 +12,10 @@ interface ReduceOptions {
   readonly keepDims?: boolean;
 }
 
+interface OrderOptions {
+  readonly descending?: boolean;
+}
+
 /** A symbolic tensor; each method adds an operator to the trace. Negative axes count from the end. */
 export class Tensor<D extends Dtype = Dtype> {
   readonly value: Value;
@@ -232,6 +236,18 @@ export class Tensor<D extends Dtype = Dtype> {
   softmax(axis: number): Tensor<D> {
     return this.#apply("softmax", [], { axis: this.#dimension(axis) });
   }
+  /** ln of softmax along one dimension. */
+  logSoftmax(axis: number): Tensor<D> {
+    return this.#apply("logSoftmax", [], { axis: this.#dimension(axis) });
+  }
+  /** (this − mean) / √(variance + epsilon) · scale + shift over the last dimensions, those of scale and shift. */
+  layerNorm(scale: Tensor<D>, shift: Tensor<D>, epsilon = 1e-5): Tensor<D> {
+    return this.#apply("layerNorm", [scale, shift], { dimensions: scale.type.shape.length, epsilon });
+  }
+  /** this / √(mean square + epsilon) · scale over the last dimensions, those of scale. */
+  rmsNorm(scale: Tensor<D>, epsilon = 1e-6): Tensor<D> {
+    return this.#apply("rmsNorm", [scale], { dimensions: scale.type.shape.length, epsilon });
+  }
   matmul(other: Tensor<D>): Tensor<D> {
     return this.#apply("matmul", [other]);
   }
@@ -243,14 +259,88 @@ export class Tensor<D extends Dtype = Dtype> {
   gather(positions: Tensor, axis = 0): Tensor<D> {
     return this.#apply("gather", [positions], { axis: this.#dimension(axis) });
   }
-  /** The largest of each window of [n,c,h,w]; the stride is the window's size unless given. */
-  maxPool(size: number | readonly [number, number], stride = size): Tensor<D> {
-    return this.#apply("maxPool", [], { size: both(size), stride: both(stride) });
+  /** Element by element along `axis` at integer positions, shaped like the tensor but for that dimension. */
+  takeAlong(positions: Tensor, axis: number): Tensor<D> {
+    return this.#apply("takeAlong", [positions], { axis: this.#dimension(axis) });
   }
-  /** The mean of each window of [n,c,h,w]; the stride is the window's size unless given. */
-  avgPool(size: number | readonly [number, number], stride = size): Tensor<D> {
-    return this.#apply("avgPool", [], { size: both(size), stride: both(stride) });
+  /** With the slices at `positions` along `axis` replaced by `updates`; of several the last stays, positions outside take nothing. */
+  scatter(positions: Tensor, updates: Tensor<D>, axis = 0, mode: "set" | "add" | "max" | "min" = "set"): Tensor<D> {
+    return this.#apply("scatter", [positions, updates], { axis: this.#dimension(axis), mode });
   }
+  /** With `updates` added to the slices at `positions` along `axis`, one after the other. */
+  scatterAdd(positions: Tensor, updates: Tensor<D>, axis = 0): Tensor<D> {
+    return this.scatter(positions, updates, axis, "add");
+  }
+  /** The elements in order along `axis`; equal ones keep theirs, NaN comes last. */
+  sort(axis = -1, { descending = false }: OrderOptions = {}): Tensor<D> {
+    return this.#apply("sort", [], { axis: this.#dimension(axis), descending });
+  }
+  /** The positions along `axis` of the elements in order. */
+  argsort(axis = -1, { descending = false }: OrderOptions = {}): Tensor<"i64"> {
+    return this.#apply("argsort", [], { axis: this.#dimension(axis), descending });
+  }
+  /** The `count` largest elements along `axis`, or smallest, in order, and their positions. */
+  topK(
+    count: number,
+    axis = -1,
+    { largest = true }: { readonly largest?: boolean } = {},
+  ): { readonly values: Tensor<D>; readonly positions: Tensor<"i64"> } {
+    const positions = this.#apply<"i64">("topK", [], { axis: this.#dimension(axis), count, largest });
+    return { values: this.takeAlong(positions, axis), positions };
+  }
+  /** Running sums along `axis`. */
+  cumsum(
+    axis: number,
+    { exclusive = false, reverse = false }: { readonly exclusive?: boolean; readonly reverse?: boolean } = {},
+  ): Tensor<D> {
+    return this.#apply("cumsum", [], { axis: this.#dimension(axis), exclusive, reverse });
+  }
+  /** The largest of each window of [n,c,h,w]; the stride is the window's size unless given, alone or among options. */
+  maxPool(size: Pair, options: Pair | PoolOptions = {}): Tensor<D> {
+    return this.#apply("maxPool", [], poolWindow(size, options));
+  }
+  /** The mean of each window of [n,c,h,w]; padding counts as zeros unless `countPadding` is false. */
+  avgPool(size: Pair, options: Pair | (PoolOptions & { readonly countPadding?: boolean }) = {}): Tensor<D> {
+    const countPadding = (isPair(options) ? undefined : options.countPadding) ?? true;
+    return this.#apply("avgPool", [], { ...poolWindow(size, options), countPadding });
+  }
+  /** The largest of each channel of [n,c,h,w], as [n,c,1,1]. */
+  globalMaxPool(): Tensor<D> {
+    return this.max([2, 3], { keepDims: true });
+  }
+  /** The mean of each channel of [n,c,h,w], as [n,c,1,1]. */
+  globalAvgPool(): Tensor<D> {
+    return this.mean([2, 3], { keepDims: true });
+  }
+}
+
+/** A number for rows and one for columns; one alone stands for both. */
+type Pair = number | readonly [number, number];
+
+/** Options of pooling, as in PyTorch; `padding` may differ at the end of each dimension. */
+export interface PoolOptions {
+  readonly stride?: Pair;
+  readonly padding?: Pair;
+  /** Padding below and to the right, where it differs. */
+  readonly paddingAfter?: Pair;
+  readonly dilation?: Pair;
+  /** Whether a last window may reach beyond the padding. */
+  readonly ceil?: boolean;
+}
+
+const isPair = (value: Pair | object): value is Pair => typeof value === "number" || Array.isArray(value);
+
+function poolWindow(size: Pair, given: Pair | PoolOptions): object {
+  const options: PoolOptions = isPair(given) ? { stride: given } : given;
+  const { stride = size, padding = 0, paddingAfter = padding, dilation = 1, ceil = false } = options;
+  return {
+    size: both(size),
+    stride: both(stride),
+    dilation: both(dilation),
+    before: both(padding),
+    after: both(paddingAfter),
+    ceil,
+  };
 }
 
 /** A tensor known now: a number, a flat list with a shape, or a typed array. */
@@ -342,6 +432,70 @@ export function conv2d<D extends Dtype>(x: Tensor<D>, w: Tensor<D>, options: Con
     groups: options.groups ?? 1,
   };
   return new Tensor<D>(currentRecorder().apply(operators.conv2d, [padded.value, w.value], attributes));
+}
+
+/** Options of convTranspose2d, as in PyTorch. */
+export interface TransposedConvolutionOptions extends ConvolutionOptions {
+  readonly outputPadding?: Pair;
+}
+
+/** x[n,c,h,w] spread over w[c,o/groups,kh,kw], each input to all outputs that its taps reach. */
+export function convTranspose2d<D extends Dtype>(
+  x: Tensor<D>,
+  w: Tensor<D>,
+  { stride = 1, padding = 0, dilation = 1, outputPadding = 0, groups = 1 }: TransposedConvolutionOptions = {},
+): Tensor<D> {
+  const attributes = {
+    stride: both(stride),
+    padding: both(padding),
+    dilation: both(dilation),
+    outputPadding: both(outputPadding),
+    groups,
+  };
+  return new Tensor<D>(currentRecorder().apply(operators.convTranspose2d, [x.value, w.value], attributes));
+}
+
+/** Options of resize. */
+export interface ResizeOptions {
+  readonly mode?: "nearest" | "linear" | "cubic";
+  /** Pixel centres at halves (the default), corners on corners, or pixel 0 on pixel 0. */
+  readonly coordinates?: "halfPixel" | "alignCorners" | "asymmetric";
+  /** How "nearest" chooses between two pixels; the lower of two as near unless given. */
+  readonly rounding?: "floor" | "ceil" | "preferFloor" | "preferCeil";
+  /** The slope of the cubic kernel: −0.75 unless given, −0.5 is Catmull–Rom's. */
+  readonly cubic?: number;
+}
+
+/** x[n,c,h,w] at another size, [rows, columns]; bilinear unless another mode is named. */
+export const resize = <D extends Dtype>(
+  x: Tensor<D>,
+  size: readonly [number, number],
+  { mode = "linear", coordinates = "halfPixel", ...rest }: ResizeOptions = {},
+): Tensor<D> =>
+  new Tensor<D>(currentRecorder().apply(operators.resize, [x.value], { size, mode, coordinates, ...rest }));
+
+/** Options of attention, as in PyTorch. */
+export interface AttentionOptions<D extends Dtype> {
+  /** Added to the scores, or bool: true where a query sees a key; broadcasts to […,m,n]. */
+  readonly mask?: Tensor<D> | Tensor<"bool">;
+  /** Whether query i sees keys 0 to i only. */
+  readonly causal?: boolean;
+  /** What scores are multiplied by; 1/√d unless given. */
+  readonly scale?: number;
+}
+
+/** softmax(q·kᵀ·scale + mask)·v of every head: q[…,m,d], k[…,n,d], v[…,n,e] → […,m,e]. */
+export function scaledDotProductAttention<D extends Dtype>(
+  q: Tensor<D>,
+  k: Tensor<D>,
+  v: Tensor<D>,
+  { mask, causal = false, scale = 1 / Math.sqrt(q.shape.at(-1) ?? 1) }: AttentionOptions<D> = {},
+): Tensor<D> {
+  const isBool = (given: Tensor<D> | Tensor<"bool">): given is Tensor<"bool"> => given.dtype === "bool";
+  const added =
+    mask && (isBool(mask) ? where(mask, constant(0, q.dtype), constant(-Infinity, q.dtype)).value : mask.value);
+  const operands = [q.value, k.value, v.value, ...(added ? [added] : [])];
+  return new Tensor<D>(currentRecorder().apply(operators.attention, operands, { scale, causal }));
 }
 
 /** Bilinear samples of image[h,w] at pixel positions (x, y) of grid[…,2]. */

@@ -1,127 +1,94 @@
-// Attention by rows equals its plan: the same steps by kernels of their own, bit for bit, under the schedule of every target.
+// Attention in tiles equals its numeric plan bit for bit, under the schedule of every target.
 import { describe, it } from "vitest";
 import { exp } from "../functions/index.ts";
-import { div, mul, sub } from "../loop/build.ts";
-import type { Buffer, Kernel } from "../loop/ir.ts";
+import { sub } from "../loop/build.ts";
+import { interpretKernel } from "../loop/interpret.ts";
 import { target } from "../targets.ts";
-import { expectEverySchedule, parameter, values } from "../testing/generator-reference.ts";
-import { runNative } from "../testing/native-kernel.ts";
-import { broadcasted, elementsOf, type Source, view } from "./access.ts";
+import { expectEverySchedule, fma32, parameter, reducedByPlan, values } from "../testing/generator-reference.ts";
+import { elementsOf, view } from "./access.ts";
 import { attentionKernel, attentionWork } from "./attention.ts";
-import { matmulKernel } from "./contract.ts";
 import { mapKernel, whole } from "./map.ts";
-import { reduceKernel, reducers, reducing } from "./reduce.ts";
 
-const plain = target("x86-64-v3");
+const { fround } = Math;
 
-/** One kernel of the reference, run at once; the last buffer is its result. */
-async function computed(
-  inputs: readonly (readonly [Buffer, Float32Array])[],
-  shape: readonly number[],
-  build: (buffers: readonly Buffer[], output: Buffer) => Kernel,
-): Promise<readonly [Buffer, Float32Array, readonly number[]]> {
-  const output = parameter("y", "f32", elementsOf(shape), "write");
-  const result = new Float32Array(output.length);
-  const kernel = build([...inputs.map(([buffer]) => buffer), output], output);
-  await runNative(kernel, [...inputs.map(([, array]) => array), result], { target: plain.name });
-  return [{ ...output, name: `t${Math.round(elementsOf(shape))}_${inputs.length}`, access: "read" }, result, shape];
+/** e^x of each element, as kernels compute it, by the loop interpreter. */
+function powersOf(xs: Float32Array): Float32Array {
+  const [x, y] = [parameter("x", "f32", xs.length, "read"), parameter("y", "f32", xs.length, "write")];
+  const source = {
+    ...view(x, [xs.length]),
+    at: (...at: Parameters<ReturnType<typeof view>["at"]>) => exp(view(x, [xs.length]).at(...at)),
+  };
+  const result = new Float32Array(xs.length);
+  interpretKernel(mapKernel("powers", [x, y], [{ source, destination: whole(y, [xs.length]) }], target("x86-64-v3")), [
+    xs,
+    result,
+  ]);
+  return result;
 }
 
 describe("attention", () => {
   it.each([
-    [1, 5, 3, 17, 7],
-    [2, 13, 8, 40, 33],
-    [1, 29, 4, 5, 16],
-    [1, 3, 2, 197, 64],
-  ])("of %i heads, %i rows, depth %i, %i columns and %i outputs", async (heads, m, d, n, e) => {
-    const shapes = [
-      [heads, m, d],
-      [heads, d, n],
-      [heads, n, e],
-    ] as const;
-    const [q, k, v] = shapes.map((shape, at) => {
-      const buffer = parameter("qkv"[at]!, "f32", elementsOf(shape), "read");
-      return [buffer, values(buffer.length, 40 + at).map((value) => Math.max(-4, Math.min(4, value))), shape] as const;
-    });
-    const source = ([buffer, , shape]: readonly [Buffer, Float32Array, readonly number[]]): Source =>
-      view(buffer, shape);
+    { batch: 2, m: 7, n: 19, d: 5, e: 3, causal: false, masked: true },
+    { batch: 1, m: 13, n: 33, d: 2, e: 20, causal: true, masked: false },
+    { batch: 1, m: 8, n: 197, d: 3, e: 70, causal: false, masked: false },
+    { batch: 1, m: 1, n: 5, d: 3, e: 16, causal: false, masked: false },
+  ])("of $m queries and $n keys, causal $causal, masked $masked", async ({ batch, m, n, d, e, causal, masked }) => {
+    const shapes = { q: [batch, m, d], k: [batch, d, n], v: [batch, n, e], mask: [batch, m, n] };
+    const [q, k, v, mask] = Object.entries(shapes).map(([name, shape]) =>
+      parameter(name, "f32", elementsOf(shape), "read"),
+    ) as [Buffered, Buffered, Buffered, Buffered];
+    const y = parameter("y", "f32", batch * m * e, "write");
+    const work = { ...parameter("work", "f32", attentionWork(m, n), "write"), access: "readwrite" as const };
+    const [qs, ks, vs, masks] = [q, k, v, mask].map(({ length }, at) =>
+      values(length, 41 + at).map((each) => each / 8),
+    ) as [Float32Array, Float32Array, Float32Array, Float32Array];
     const scale = 0.3;
-    const rows = [heads, m, n];
-    const scores = await computed(
-      [
-        [q![0], q![1]],
-        [k![0], k![1]],
-      ],
-      rows,
-      (buffers, y) =>
-        matmulKernel("s", buffers, source(q!), source(k!), whole(y, rows), (sum) => mul(sum, scale), plain),
-    );
-    const reduced = (from: typeof scores, reducer: "max" | "sum") =>
-      computed([[from[0], from[1]]], [heads, m], (buffers, y) =>
-        reduceKernel(
-          "r",
-          buffers,
-          rows,
-          [2],
-          reducing(source(from), reducers[reducer]),
-          whole(y, [heads, m]),
-          (x) => x,
-          plain,
-        ),
-      );
-    const most = await reduced(scores, "max");
-    const top = broadcasted(view(most[0], [heads, m, 1]), rows);
-    const powers = await computed(
-      [
-        [scores[0], scores[1]],
-        [most[0], most[1]],
-      ],
-      rows,
-      (buffers, y) => {
-        const power: Source = {
-          scalar: "f32",
-          shape: rows,
-          at: (at, lanes) => exp(sub(source(scores).at(at, lanes), top.at(at, lanes))),
-        };
-        return mapKernel("p", buffers, [{ source: power, destination: whole(y, rows) }], plain);
-      },
-    );
-    const sums = await reduced(powers, "sum");
-    const total = broadcasted(view(sums[0], [heads, m, 1]), [heads, m, e]);
-    const [, expected] = await computed(
-      [
-        [powers[0], powers[1]],
-        [v![0], v![1]],
-        [sums[0], sums[1]],
-      ],
-      [heads, m, e],
-      (buffers, y) =>
-        matmulKernel(
-          "o",
-          buffers,
-          source(powers),
-          source(v!),
-          whole(y, [heads, m, e]),
-          (sum, at) => div(sum, total.at(at, sum.type.lanes)),
-          plain,
-        ),
-    );
-    const work = { ...parameter("work", "f32", attentionWork(n), "read"), access: "readwrite" as const };
-    const y = parameter("y", "f32", heads * m * e, "write");
+    const larger = (a: number, b: number) => (Number.isNaN(b) || a < b ? b : a);
+    const expected = new Float32Array(y.length);
+    for (let row = 0; row < batch * m; row++) {
+      const [b, i] = [Math.floor(row / m), row % m];
+      const scores = Float32Array.from({ length: n }, (_, j) => {
+        if (causal && j > i) return -Infinity;
+        let sum = 0;
+        for (let c = 0; c < d; c++) sum = fma32(qs[row * d + c]!, ks[(b * d + c) * n + j]!, sum);
+        const scaled = fround(sum * fround(scale));
+        return masked ? fround(scaled + masks[row * n + j]!) : scaled;
+      });
+      const top = scores.reduce(larger, -Infinity);
+      const powers = powersOf(scores.map((score) => fround(score - top)));
+      const total = reducedByPlan([n], [0], [], {
+        identity: 0,
+        step: (sum, [j]) => fround(sum + powers[j!]!),
+        merge: (a, b) => fround(a + b),
+      });
+      for (let column = 0; column < e; column++) {
+        let sum = 0;
+        for (let j = 0; j < n; j++) sum = fma32(powers[j]!, vs[(b * n + j) * e + column]!, sum);
+        expected[row * e + column] = fround(fround(sum / total) - 0.5);
+      }
+    }
+    const sources = {
+      queries: view(q, shapes.q),
+      keys: view(k, shapes.k),
+      values: view(v, shapes.v),
+      ...(masked ? { mask: view(mask, shapes.mask) } : {}),
+    };
     await expectEverySchedule(
-      (each) =>
+      (to) =>
         attentionKernel(
           "attention",
-          [q![0], k![0], v![0], work, y],
-          [source(q!), source(k!), source(v!)],
+          [q, k, v, mask, work, y],
+          sources,
+          { scale, causal },
           work,
-          scale,
-          whole(y, [heads, m, e]),
-          (sum) => sum,
-          each,
+          whole(y, [batch, m, e]),
+          (value) => sub(value, 0.5),
+          to,
         ),
-      [q![1], k![1], v![1], new Float32Array(work.length)],
+      [qs, ks, vs, masks, new Float32Array(work.length)],
       expected,
     );
   });
 });
+
+type Buffered = ReturnType<typeof parameter>;

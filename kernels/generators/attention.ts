@@ -1,149 +1,238 @@
-// Attention: scores, softmax and values of some rows at a time, so that no score leaves the cache.
-
+// Attention in tiles of rows: scores, softmax and values of a few queries at a time, without the whole matrix of scores.
 import { exp } from "../functions/index.ts";
-import { add, broadcast, constant, div, fma, index, KernelBuilder, load, mul, sub } from "../loop/build.ts";
-import type { Buffer, Expression, Kernel } from "../loop/ir.ts";
+import {
+  add,
+  broadcast,
+  constant,
+  div,
+  fma,
+  index,
+  KernelBuilder,
+  le,
+  load,
+  lt,
+  mul,
+  ramp,
+  select,
+  sub,
+} from "../loop/build.ts";
+import type { Buffer, Expression, Kernel, Scalar } from "../loop/ir.ts";
 import type { Target } from "../targets.ts";
-import { addressOf, fixed, type LaneIndex, type Source, view } from "./access.ts";
-import { type Epilogue, unrolled } from "./contract.ts";
-import { alongVectors, type Destination, forEachOuter, lanesFor } from "./map.ts";
-import { alongInnermost, reducers, reducing } from "./reduce.ts";
+import { addressOf, fixed, type LaneIndex, type Source } from "./access.ts";
+import { balanced, type Epilogue, unrolled, vectorWidths } from "./contract.ts";
+import { type Destination, forEachOuter, lanesFor } from "./map.ts";
+import { type Accumulation, alongInnermost, planLanes, reducers } from "./reduce.ts";
 import { store } from "./store.ts";
 
-const rowsOfSoftmax = 4;
-
-/** Rows of a tile and vectors beside them. */
-function attentionTile({ vectorBytes, vectorRegisters }: Target): { rows: number; vectors: number } {
-  const vectors = vectorBytes === 16 ? 4 : 2;
-  const most = Math.floor((vectorRegisters - vectors - 1) / vectors);
-  return { rows: most - (most % rowsOfSoftmax), vectors };
+/** What attention reads; all broadcast to the same batch dimensions. */
+export interface AttentionSources {
+  /** […,m,d] */
+  readonly queries: Source;
+  /** Turned, […,d,n]: neighbouring keys lie side by side. */
+  readonly keys: Source;
+  /** […,n,e] */
+  readonly values: Source;
+  /** Added to the scores, […,m,n]. */
+  readonly mask?: Source;
 }
 
-/** Elements of work memory that `attentionKernel` needs for scores of `columns`; enough for every target. */
-export const attentionWork = (columns: number): number => 2 * 12 * rowStride(columns) + 16;
+export interface Attention {
+  /** What scores are multiplied by. */
+  readonly scale: number;
+  /** Whether query i sees keys 0 to i only. */
+  readonly causal: boolean;
+}
 
-/** Rows start at cache lines, and not at a power of two. */
-const rowStride = (columns: number): number => (Math.ceil(columns / 16) | 1) * 16;
+/** Most queries of a tile: their sums of a few vectors fill the registers. */
+const mostRows = 6;
+/** Rows whose softmax is taken side by side: one alone waits for its own maximum and sum. */
+const rowsAtOnce = (target: Target): number => (target.vectorBytes === 64 ? 6 : 3);
+const tileRows = (queries: number): number => balanced(queries, mostRows);
+const lineLength = (keys: number): number => Math.ceil(keys / planLanes) * planLanes;
+
+/** Elements that `attentionKernel` needs beside its result: scores and powers of a tile, and a sum for each row. */
+export const attentionWork = (queries: number, keys: number): number => tileRows(queries) * (2 * lineLength(keys) + 1);
 
 /**
- * Y = softmax(scale·Q·K)·V for q[…,m,d], k[…,d,n], v[…,n,e] of equal batch dimensions; f32.
+ * destination[…,i,:] = Σ_j softmax_j(scale · q_i·k_j + mask_ij) v_j.
  *
- * Plan: a score is one chain of fused multiply-adds over d, ascending, from +0, times `scale`, rounded. Of each row: the
- * maximum; e^(score − maximum); their sum by the sixteen chains of `reduceKernel`; then per output one chain over n,
- * ascending, from +0, of powers times values; divided by the sum. Schedule: some rows at a time through `work`.
+ * Plan: a score is one chain of fused multiply-adds over d from +0, times the scale, plus the mask; after key i, −∞ where causal.
+ * Their powers e^(score − largest) are summed in the sixteen chains of `reduceKernel`; an output is one chain of fused
+ * multiply-adds over the keys from +0, divided by that sum. Schedule: tiles of at most six queries, vectors along keys and
+ * then along e.
  */
 export function attentionKernel(
   name: string,
   buffers: readonly Buffer[],
-  [q, key, value]: readonly [Source, Source, Source],
+  { queries, keys, values, mask }: AttentionSources,
+  { scale, causal }: Attention,
   work: Buffer,
-  scale: number,
   destination: Destination,
   epilogue: Epilogue,
   target: Target,
 ): Kernel {
   const k = new KernelBuilder();
   k.buffers.push(...buffers);
-  const batch = q.shape.slice(0, -2);
-  const [rows, depth] = q.shape.slice(-2) as [number, number];
-  const [columns, outputs] = value.shape.slice(-2) as [number, number];
-  const lanes = lanesFor(target, "f32");
-  const tile = attentionTile(target);
-  const stride = rowStride(columns);
-  const scores = view(work, [tile.rows, columns], [stride, 1]);
-  const powers = view(work, [tile.rows, columns], [stride, 1], tile.rows * stride);
-  const sums = 2 * tile.rows * stride;
+  const { scalar } = queries;
+  const [count, depth] = queries.shape.slice(-2) as [number, number];
+  const [keyCount, width] = values.shape.slice(-2) as [number, number];
+  const rows = tileRows(count);
+  const line = lineLength(keyCount);
+  const scoreAt = (row: Expression | number, at: Expression | number) => add(mul(row, line), at);
+  const powerAt = (row: Expression | number, at: Expression | number) => add(scoreAt(row, at), rows * line);
+  const totalAt = (row: Expression | number) => add(row, 2 * rows * line);
 
-  /** Products of `count` rows with columns of another matrix, some vectors of them at a time. */
-  const products = (
-    count: number,
-    size: number,
-    length: number,
-    left: (row: number, i: Expression) => Expression,
-    right: (i: Expression, at: LaneIndex, width: number) => Expression,
-    done: (row: number, at: LaneIndex, sum: Expression) => void,
-  ) => {
-    const panel = (places: readonly LaneIndex[], width: number) => {
-      const chains = Array.from({ length: count }, () => places.map(() => k.variable(constant("f32", 0, width))));
-      unrolled(k, 0, length, 4, (i) => {
-        const vectors = places.map((at) => k.let(right(i, at, width)));
-        chains.forEach((line, row) => {
-          const each = k.let(broadcast(left(row, i), width));
-          line.forEach((sum, v) => {
-            sum.set(fma(each, vectors[v]!, sum.get()));
-          });
-        });
-      });
-      chains.forEach((line, row) => {
-        line.forEach((sum, v) => {
-          done(row, places[v]!, k.let(sum.get()));
-        });
-      });
-    };
-    const wide = tile.vectors * lanes;
-    const main = size - (size % wide);
-    const places = (from: Expression | number) =>
-      Array.from({ length: tile.vectors }, (_, v): LaneIndex => ({ base: add(from, v * lanes), step: 1 }));
-    if (main > 0) k.for(0, main, wide, (from) => panel(places(from), lanes));
-    if (main === size) return;
-    const from = size - main >= lanes || main === 0 ? main : size - lanes;
-    alongVectors(k, size - from, lanes, (at, width) => panel([{ ...at, base: add(at.base, from) }], width));
-  };
-
-  const softmax = (from: Expression | number, count: number) => {
-    const places = Array.from({ length: count }, (_, row) => fixed(add(from, row)));
-    const along = (source: Source, reducer: (typeof reducers)["max" | "sum"]) =>
+  /** Scores of some rows become powers and their sums. */
+  const raise = (from: number, size: number) => {
+    const lines = Array.from({ length: size }, (_, row) => fixed(from + row));
+    const reduce = (accumulation: Omit<Accumulation, "scalar">): Expression[] =>
       alongInnermost(
         k,
-        columns,
-        [columns],
-        reducing(source, reducer),
+        keyCount,
+        [keyCount],
+        { scalar, ...accumulation },
         target,
-        places.map((row) => (reduced) => [row, ...reduced]),
+        lines.map((row) => (reduced) => [row, ...reduced]),
       );
-    const most = along(scores, reducers.max);
-    alongVectors(k, columns, lanes, (at, width) => {
-      places.forEach((row, r) => {
-        const power = exp(sub(scores.at([row, at], width), broadcast(most[r]!, width)));
-        k.store(work, addressOf(powers, [row, at]).base, power);
-      });
+    const scoreIn = ([row, at]: readonly LaneIndex[], lanes: number) => load(work, scoreAt(row!.base, at!.base), lanes);
+    const { combine } = reducers.max;
+    const largest = reduce({
+      identity: -Infinity,
+      step: (most, at, lanes) => combine(most, scoreIn(at, lanes)),
+      merge: combine,
     });
-    along(powers, reducers.sum).forEach((sum, r) => {
-      k.store(work, add(places[r]!.base, sums), sum);
+    const largestOf = new Map(lines.map((row, at) => [row, largest[at]!]));
+    const totals = reduce({
+      identity: 0,
+      step(sum, at, lanes) {
+        const [row, place] = at as readonly [LaneIndex, LaneIndex];
+        const power = k.let(exp(k.let(sub(scoreIn(at, lanes), broadcast(largestOf.get(row)!, lanes)))));
+        k.store(work, powerAt(row.base, place.base), power);
+        return add(sum, power);
+      },
+      merge: (a, b) => add(a, b),
+    });
+    lines.forEach((row, at) => {
+      k.store(work, totalAt(row.base), totals[at]!);
     });
   };
-
-  forEachOuter(k, batch, (outer) => {
-    const some = (first: Expression | number, count: number) => {
-      const at = (row: number) => fixed(add(first, row));
-      products(
-        count,
-        columns,
-        depth,
-        (row, i) => q.at([...outer, at(row), fixed(i)], 1),
-        (i, column, width) => key.at([...outer, fixed(i), column], width),
-        (row, column, sum) => k.store(work, addressOf(scores, [fixed(row), column]).base, mul(sum, scale)),
-      );
-      const main = count - (count % rowsOfSoftmax);
-      if (main > 0) k.for(0, main, rowsOfSoftmax, (row) => softmax(row, rowsOfSoftmax));
-      for (let row = main; row < count; row++) softmax(row, 1);
-      products(
-        count,
-        outputs,
-        columns,
-        (row, i) => powers.at([fixed(row), fixed(i)], 1),
-        (i, column, width) => value.at([...outer, fixed(i), column], width),
-        (row, column, sum) => {
-          const place = [...outer, at(row), column];
-          const total = broadcast(load(work, index(sums + row)), sum.type.lanes);
-          const { base, step } = addressOf(destination, place);
-          store(k, destination.buffer, base, step, epilogue(k.let(div(sum, total)), place));
-        },
-      );
-    };
-    const main = rows - (rows % tile.rows);
-    if (main > 0) k.for(0, main, tile.rows, (row) => some(row, tile.rows));
-    if (main < rows) some(main, rows - main);
+  const tile = (outer: readonly LaneIndex[], first: Expression) => {
+    const product = { k, target, scalar, rows };
+    tileProduct(product, depth, keyCount, {
+      left: (row, i) => queries.at([...outer, fixed(add(first, row)), fixed(i)], 1),
+      right: (i, place, lanes) => keys.at([...outer, fixed(i), place], lanes),
+      write(row, place, sum) {
+        const { lanes } = sum.type;
+        const at = [...outer, fixed(add(first, row)), place];
+        const scaled = mul(sum, scale);
+        const score = mask ? add(scaled, mask.at(at, lanes)) : scaled;
+        const seen = causal
+          ? select(le(ramp(place.base, 1, lanes), broadcast(add(first, row), lanes)), score, -Infinity)
+          : score;
+        k.store(work, scoreAt(row, place.base), seen);
+      },
+    });
+    const most = rowsAtOnce(target);
+    for (let row = 0; row < rows; row += most) raise(row, Math.min(most, rows - row));
+    tileProduct(product, keyCount, width, {
+      left: (row, j) => load(work, powerAt(row, j)),
+      right: (j, place, lanes) => values.at([...outer, fixed(j), place], lanes),
+      write(row, place, sum) {
+        const at = [...outer, fixed(add(first, row)), place];
+        const { base, step } = addressOf(destination, at);
+        const value = div(sum, broadcast(load(work, totalAt(row)), sum.type.lanes));
+        store(k, destination.buffer, base, step, epilogue(value, at));
+      },
+    });
+  };
+  forEachOuter(k, queries.shape.slice(0, -2), (outer) => {
+    if (count === rows) tile(outer, index(0));
+    // The last tile reaches back over rows of the one before, which are computed and written again, to the same bits.
+    else {
+      k.for(0, Math.ceil(count / rows), 1, (i) => {
+        const wanted = mul(i, rows);
+        tile(outer, k.let(select(lt(wanted, count - rows), wanted, index(count - rows))));
+      });
+    }
   });
   return k.finish(name);
+}
+
+interface Tile {
+  readonly k: KernelBuilder;
+  readonly target: Target;
+  readonly scalar: Scalar;
+  readonly rows: number;
+}
+
+/** The factors of a product and what becomes of its elements. */
+interface TileProduct {
+  left(row: number, i: Expression): Expression;
+  right(i: Expression, place: LaneIndex, lanes: number): Expression;
+  write(row: number, place: LaneIndex, sum: Expression): void;
+}
+
+/** A few rows times a matrix: one chain per element, in registers for as many columns as they hold. */
+function tileProduct(
+  { k, target, scalar, rows }: Tile,
+  depth: number,
+  columns: number,
+  { left, right, write }: TileProduct,
+): void {
+  const lanes = lanesFor(target, scalar);
+  const panel = (from: readonly (Expression | number)[], widths: readonly number[]) => {
+    const places = widths.map((each, v): LaneIndex => ({ base: index(from[v]!), step: each === 1 ? 0 : 1 }));
+    const sums = Array.from({ length: rows }, () => widths.map((each) => k.variable(constant(scalar, 0, each))));
+    unrolled(k, 0, depth, 4, (i) => {
+      const factors = places.map((place, v) => k.let(right(i, place, widths[v]!)));
+      sums.forEach((line, row) => {
+        const factor = k.let(left(row, i));
+        line.forEach((sum, v) => {
+          sum.set(fma(broadcast(factor, widths[v]!), factors[v]!, sum.get()));
+        });
+      });
+    });
+    sums.forEach((line, row) => {
+      line.forEach((sum, v) => {
+        write(row, places[v]!, k.let(sum.get()));
+      });
+    });
+  };
+  if (columns < lanes) {
+    const widths = vectorWidths(columns, lanes);
+    panel(
+      widths.map((_, v) => widths.slice(0, v).reduce((sum, each) => sum + each, 0)),
+      widths,
+    );
+    return;
+  }
+  const most = Math.max(1, Math.min(8, Math.floor((target.vectorRegisters - 2) / (rows + 1))));
+  // Vectors are shared out evenly: a panel of one alone would wait for its own additions.
+  const vectors = Math.ceil(columns / lanes);
+  const panels = Math.ceil(vectors / most);
+  const narrow = Math.floor(vectors / panels);
+  const wide = vectors - narrow * panels;
+  // What reaches beyond the last column reaches back over columns that are done, and writes them again, to the same bits.
+  const some = (count: number, start: number, length: number) => {
+    const widths = new Array<number>(length).fill(lanes);
+    const offsets = widths.map((_, v) => v * lanes);
+    if (count === 1) {
+      panel(
+        offsets.map((offset) => Math.min(start + offset, columns - lanes)),
+        widths,
+      );
+    } else if (count > 1) {
+      const last = columns - length * lanes;
+      k.for(0, count, 1, (i) => {
+        const wanted = add(mul(i, length * lanes), start);
+        const from = k.let(select(lt(wanted, last), wanted, index(last)));
+        panel(
+          offsets.map((offset) => add(from, offset)),
+          widths,
+        );
+      });
+    }
+  };
+  some(wide, 0, narrow + 1);
+  some(panels - wide, wide * (narrow + 1) * lanes, narrow);
 }

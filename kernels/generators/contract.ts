@@ -103,7 +103,7 @@ export function matmulKernel(
 }
 
 /** `size` elements as vectors: full ones, then ever smaller powers of two. */
-function vectorWidths(size: number, lanes: number): number[] {
+export function vectorWidths(size: number, lanes: number): number[] {
   const widths: number[] = [];
   for (let rest = size, width = lanes; rest > 0; ) {
     if (width <= rest) {

@@ -13,7 +13,7 @@ export {
   type View,
   view,
 } from "./access.ts";
-export { attentionKernel, attentionWork } from "./attention.ts";
+export { type Attention, type AttentionSources, attentionKernel, attentionWork } from "./attention.ts";
 export {
   type BlockedConvolution,
   blockedConvolutionKernel,
@@ -33,4 +33,7 @@ export {
   reducing,
 } from "./reduce.ts";
 export { bilinear, coordinate, counting, type Outside } from "./sample.ts";
+export { type Scan, scanKernel } from "./scan.ts";
+export { type ScatterMode, scatterings, scatterKernel } from "./scatter.ts";
+export { argsortKernel, argsortWork } from "./sort.ts";
 export { type WinogradTile, winogradBlock, winogradKernel } from "./winograd.ts";

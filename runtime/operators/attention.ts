@@ -1,97 +1,165 @@
-// Attention as one operator: what the plan makes of products around a softmax.
+// Scaled dot-product attention of every head of a batch, computed in tiles.
 import { z } from "zod";
-import { showTensorType, staticShape } from "../tensor-type.ts";
+import { generators } from "../../kernels/index.ts";
+import {
+  broadcastShapes,
+  countOf,
+  type Dimension,
+  showTensorType,
+  staticShape,
+  type TensorType,
+} from "../tensor-type.ts";
+import { indexer } from "./indexing.ts";
 import { type Nd, type Operator, operandError, operator } from "./operator.ts";
+import { transpose } from "./structure.ts";
 
-export const attentionAttributes = z.strictObject({ scale: z.number() });
+const attributes = z.strictObject({ scale: z.number(), causal: z.boolean() });
+type Attributes = z.infer<typeof attributes>;
 
-/** What one row of scores makes of values; `absolute` sums absolute values, for the bound of the error. */
-function attend(
-  [q, k, v]: readonly Nd[],
-  scale: number,
-  data: { [at: number]: number | bigint },
-  absolute: boolean,
+/** The result's type; keys are […,n,d], or […,d,n] where `turned`. */
+function attentionType(name: string, operands: readonly TensorType[], turned: boolean): TensorType {
+  const [q, k, v, mask] = operands as [TensorType, TensorType, TensorType, TensorType?];
+  const shown = `${name} of ${operands.map(showTensorType).join(", ")}`;
+  const wrong = (why: string) => operandError("shape", shown, why);
+  if (operands.some(({ dtype }) => dtype !== q.dtype) || (q.dtype !== "f32" && q.dtype !== "f64"))
+    throw operandError("dtype", shown, "all must be f32, or all f64");
+  if ([q, k, v].some(({ shape }) => shape.length < 2)) throw wrong("each needs two dimensions or more");
+  const last = ({ shape }: TensorType) => shape.slice(-2) as [Dimension, Dimension];
+  const [m, d] = last(q);
+  const [n, keyDepth] = turned ? last(k).reverse() : last(k);
+  const [values, e] = last(v);
+  if (d !== keyDepth || n !== values) throw wrong("queries are […,m,d], keys […,n,d], values […,n,e]");
+  const batch = [q, k, v, ...(mask ? [mask] : [])].reduce<readonly Dimension[] | undefined>(
+    (all, { shape }) => all && broadcastShapes(all, shape.slice(0, -2)),
+    [],
+  );
+  if (!batch) throw wrong("the batch dimensions do not broadcast");
+  if (mask && broadcastShapes(mask.shape.slice(-2), [m!, n!])?.some((size, at) => size !== [m, n][at]) !== false)
+    throw wrong("the mask does not broadcast to […,m,n]");
+  if (n === 0 || d === 0) throw wrong("there must be keys, and they must have elements");
+  return { dtype: q.dtype, shape: [...batch, m!, e!] };
+}
+
+/** Every row of scores, its operands read in float64: what the meaning and its error are computed from. */
+function forEachQuery(
+  [q, k, v, mask]: readonly Nd[],
+  { scale, causal }: Attributes,
+  turned: boolean,
+  result: Nd,
+  visit: (scores: number[], sizes: number[], valueAt: (key: number, column: number) => number, to: number) => void,
 ): void {
-  const [m, d] = q!.shape.slice(-2) as [number, number];
-  const [n, e] = v!.shape.slice(-2) as [number, number];
-  const batch = q!.data.length / (m * d);
-  for (let b = 0; b < batch; b++)
-    for (let row = 0; row < m; row++) {
-      const scores = Array.from({ length: n }, (_, column) => {
-        let total = 0;
-        for (let i = 0; i < d; i++)
-          total += Number(q!.data[(b * m + row) * d + i]!) * Number(k!.data[(b * d + i) * n + column]!);
-        return total * scale;
-      });
-      const top = Math.max(...scores);
-      const powers = scores.map((score) => Math.exp(score - top));
-      const sum = powers.reduce((x, y) => x + y, 0);
-      for (let o = 0; o < e; o++) {
-        let total = 0;
-        for (let i = 0; i < n; i++) {
-          const term = powers[i]! * Number(v!.data[(b * n + i) * e + o]!);
-          total += absolute ? Math.abs(term) : term;
+  const [m, e] = result.shape.slice(-2) as [number, number];
+  const n = v!.shape.at(-2)!;
+  const d = q!.shape.at(-1)!;
+  const batch = result.shape.slice(0, -2);
+  const starts = [q!, k!, v!].map(({ shape }) => indexer(shape.slice(0, -2), batch));
+  const scoreShape = [...batch, m, n];
+  const maskAt = mask && indexer(mask.shape, scoreShape);
+  for (let b = 0; b < countOf(batch); b++) {
+    const [fromQ, fromK, fromV] = [starts[0]!(b) * m * d, starts[1]!(b) * n * d, starts[2]!(b) * n * e];
+    for (let i = 0; i < m; i++) {
+      const scores: number[] = [];
+      const sizes: number[] = [];
+      for (let j = 0; j < n; j++) {
+        let [score, size] = [0, 0];
+        for (let c = 0; c < d; c++) {
+          const key = Number(k!.data[fromK + (turned ? c * n + j : j * d + c)]!);
+          const term = Number(q!.data[fromQ + i * d + c]!) * key;
+          score += term;
+          size += Math.abs(term);
         }
-        data[(b * m + row) * e + o] = total / sum;
+        const added = maskAt ? Number(mask.data[maskAt((b * m + i) * n + j)]!) : 0;
+        scores.push(causal && j > i ? -Infinity : score * scale + added);
+        sizes.push((d + 2) * size * Math.abs(scale) + Math.abs(Number.isFinite(added) ? added : 0));
       }
+      visit(scores, sizes, (key, column) => Number(v!.data[fromV + key * e + column]!), (b * m + i) * e);
     }
+  }
 }
 
-/** Of each row of q, the largest Σ|q·k|·|scale| over columns: what the roundings of its scores are counted in. */
-function largestScore([q, k]: readonly Nd[], scale: number): (row: number) => number {
-  const [m, d] = q!.shape.slice(-2) as [number, number];
-  const n = k!.shape.at(-1)!;
-  return (row) => {
-    let most = 0;
-    for (let column = 0; column < n; column++) {
-      let total = 0;
-      for (let i = 0; i < d; i++) {
-        const at = (Math.floor(row / m) * d + i) * n + column;
-        total += Math.abs(Number(q!.data[row * d + i]!) * Number(k!.data[at]!) * scale);
-      }
-      // Infinite scores are exact.
-      if (Number.isFinite(total) && total > most) most = total;
-    }
-    return most;
-  };
-}
+const shares = (scores: readonly number[]): number[] => {
+  const top = scores.reduce((a, b) => (Number.isNaN(b) || a < b ? b : a), -Infinity);
+  const powers = scores.map((score) => Math.exp(score - top));
+  const total = powers.reduce((a, b) => a + b, 0);
+  return powers.map((power) => power / total);
+};
+
+const attentionOperator = (name: string, turned: boolean, lowering: Operator["lowering"]): Operator =>
+  operator<Attributes>({
+    name,
+    attributes,
+    errorUlp: 4,
+    infer: (operands) => attentionType(name, operands, turned),
+    evaluate(operands, given, result) {
+      const e = result.shape.at(-1)!;
+      forEachQuery(operands, given, turned, result, (scores, _, valueAt, to) => {
+        const weights = shares(scores);
+        for (let column = 0; column < e; column++) {
+          let total = 0;
+          for (let j = 0; j < weights.length; j++) total += weights[j]! * valueAt(j, column);
+          result.data[to + column] = total;
+        }
+      });
+    },
+    magnitude(operands, given, result) {
+      const e = result.shape.at(-1)!;
+      const magnitude = new Float64Array(result.data.length);
+      forEachQuery(operands, given, turned, result, (scores, sizes, valueAt, to) => {
+        const weights = shares(scores);
+        const top = Math.max(...scores);
+        const below = scores.map((score) => (Number.isFinite(top - score) ? top - score : 0));
+        // An infinite term makes its score infinite, which is exact.
+        const roundings = Math.max(0, ...sizes.filter(Number.isFinite)) + Math.max(...below) + scores.length + 2;
+        for (let column = 0; column < e; column++) {
+          let total = 0;
+          for (let j = 0; j < weights.length; j++) total += weights[j]! * Math.abs(valueAt(j, column));
+          magnitude[to + column] = total * roundings;
+        }
+      });
+      return magnitude;
+    },
+    lowering,
+  });
 
 /**
- * softmax(scale·q·k)·v along the last dimension of the scores: q[…,m,d], k[…,d,n], v[…,n,e] → […,m,e]; f32.
+ * Attention over keys that are turned, […,d,n]: what `attention` is compiled to.
  *
- * Error: 4 ulp of (n + 4 + (d + 2)·Σ|q·k|·|scale|) · softmax·|v|.
+ * Its types, meaning and error are those of `attention`.
  */
-export const attention: Operator = operator({
-  name: "attention",
-  attributes: attentionAttributes,
-  errorUlp: 4,
-  infer([q, k, v]) {
-    const [qs, ks, vs] = [staticShape(q!.shape), staticShape(k!.shape), staticShape(v!.shape)];
-    const rank = qs.length;
-    const batch = (shape: readonly number[]) => shape.slice(0, -2).join();
-    const fits =
-      [q, k, v].every((each) => each!.dtype === "f32") &&
-      rank >= 2 &&
-      batch(qs) === batch(ks) &&
-      batch(qs) === batch(vs) &&
-      qs[rank - 1] === ks[rank - 2] &&
-      ks[rank - 1] === vs[rank - 2];
-    if (!fits)
-      throw operandError("shape", `attention of ${showTensorType(q!)}, ${showTensorType(k!)}, ${showTensorType(v!)}`);
-    return { dtype: "f32", shape: [...qs.slice(0, -1), vs[rank - 1]!] };
+export const tiledAttention = attentionOperator("tiledAttention", true, {
+  kind: "kernel",
+  inMemory: [0, 1, 2, 3],
+  fuses: true,
+  work([q, , v]) {
+    const [m] = staticShape(q!.shape).slice(-2) as [number];
+    const [n] = staticShape(v!.shape).slice(-2) as [number];
+    return { dtype: q!.dtype, elements: generators.attentionWork(m, n) };
   },
-  evaluate: (operands, { scale }, { data }) => attend(operands, scale, data, false),
-  magnitude(operands, { scale }, { data }) {
-    const magnitude = new Float64Array(data.length);
-    attend(operands, scale, magnitude, true);
-    const [d, n] = operands[1]!.shape.slice(-2) as [number, number];
-    const e = operands[2]!.shape.at(-1)!;
-    const largest = largestScore(operands, scale);
-    for (let row = 0; row < data.length / e; row++) {
-      const factor = n + 4 + (d + 2) * largest(row);
-      for (let o = 0; o < e; o++) magnitude[row * e + o] = magnitude[row * e + o]! * factor;
-    }
-    return magnitude;
+  build({ name, buffers, operands, destination, shape, work, epilogue, target }, given) {
+    const batch = shape.slice(0, -2);
+    const [queries, keys, values] = operands.map((each) =>
+      generators.broadcasted(each, [...batch, ...each.shape.slice(-2)]),
+    ) as [generators.Source, generators.Source, generators.Source];
+    const mask = operands[3] && {
+      mask: generators.broadcasted(operands[3], [...batch, shape.at(-2)!, values.shape.at(-2)!]),
+    };
+    const sources = { queries, keys, values, ...mask };
+    const plan = attributes.parse(given);
+    return generators.attentionKernel(name, buffers, sources, plan, work!, destination, epilogue, target);
   },
-  lowering: { kind: "attention" },
+});
+
+/**
+ * Σ_j softmax_j(scale · q_i·k_j + mask_ij) v_j: q[…,m,d], k[…,n,d], v[…,n,e] and a mask that broadcasts to […,m,n] → […,m,e].
+ *
+ * Batch dimensions broadcast. With `causal`, query i sees keys 0 to i. A row that sees no key is NaN. Floats of one dtype. Error:
+ * 4 ulp of Σ_j softmax_j·|v_j| times max_j((d + 2)·scale·|q|·|k_j| + |mask_j|) + max_j(top − score_j) + n + 2.
+ */
+export const attention = attentionOperator("attention", false, {
+  kind: "composite",
+  decompose([q, k, v, ...mask], given, builder) {
+    const rank = k!.type.shape.length;
+    const axes = Array.from({ length: rank }, (_, d) => (d < rank - 2 ? d : 2 * rank - 3 - d));
+    return builder.apply(tiledAttention, [q!, builder.apply(transpose, [k!], { axes }), v!, ...mask], given);
+  },
 });

@@ -1,25 +1,25 @@
-// Operators made of others: softmax, mean, linear layers, positions of extremes, pooling.
+// Operators made of others: softmax, mean, linear layers, positions of extremes.
 import { z } from "zod";
 import type { Value } from "../graph.ts";
-import { arrayFrom, countOf, showShape, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import { arrayFrom, countOf, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
 import { matmul } from "./contraction.ts";
 import * as elementwise from "./elementwise.ts";
-import { ravel, unravel } from "./indexing.ts";
+import { lines } from "./indexing.ts";
 import { type Builder, type Nd, type Operator, operandError, operator } from "./operator.ts";
 import { forEachElement, max, min, reducedType, reductionAttributes, sum } from "./reduction.ts";
-import { iota, slice, transpose } from "./structure.ts";
+import { iota, transpose } from "./structure.ts";
 
-const { add, div, equal, exp, logicalOr, maximum, notEqual, sub, where } = elementwise;
+const { add, div, equal, exp, logicalOr, notEqual, sub, where } = elementwise;
 const axisAttribute = z.strictObject({ axis: z.int().min(0) });
 
 const isFloat = ({ dtype }: TensorType): boolean => dtype === "f32" || dtype === "f64";
 
-function requireFloat(name: string, x: TensorType): void {
+export function requireFloat(name: string, x: TensorType): void {
   if (!isFloat(x))
     throw operandError("dtype", `${name} is not defined on ${x.dtype}`, "convert the operand with .cast()");
 }
 
-function requireAxis(name: string, x: TensorType, axis: number): void {
+export function requireAxis(name: string, x: TensorType, axis: number): void {
   if (axis >= x.shape.length) {
     throw operandError(
       "axes",
@@ -31,17 +31,6 @@ function requireAxis(name: string, x: TensorType, axis: number): void {
 
 const scalar = (builder: Builder, dtype: TensorType["dtype"], value: number): Value =>
   builder.constant({ dtype, shape: [] }, arrayFrom(dtype, [value]));
-
-/** The elements along `axis`, line by line: positions in x's data. */
-function lines(shape: readonly number[], axis: number): number[][] {
-  const stride = countOf(shape.slice(axis + 1));
-  const found: number[][] = [];
-  for (let i = 0; i < countOf(shape); i++) {
-    if (unravel(i, shape)[axis] !== 0) continue;
-    found.push(Array.from({ length: shape[axis]! }, (_, j) => i + j * stride));
-  }
-  return found;
-}
 
 /**
  * e^(x − max) / Σ e^(x − max) along `axis`. x: float of any shape → the same type.
@@ -202,101 +191,3 @@ const positionOf = (
 
 export const argmax = positionOf("argmax", max, (value, best) => value > best);
 export const argmin = positionOf("argmin", min, (value, best) => value < best);
-
-const pair = z.tuple([z.int().min(1), z.int().min(1)]).readonly();
-const poolAttributes = z.strictObject({ size: pair, stride: pair });
-type PoolAttributes = z.infer<typeof poolAttributes>;
-
-function poolType(name: string, x: TensorType, { size, stride }: PoolAttributes): TensorType {
-  if (!isFloat(x) || x.shape.length !== 4) {
-    throw operandError("shape", `${name} of ${showTensorType(x)}`, "the input is f32[n,c,h,w] or f64[n,c,h,w]");
-  }
-  const [n, c, ...plane] = staticShape(x.shape) as [number, number, ...number[]];
-  const out = plane.map((length, d) => Math.floor((length - size[d]!) / stride[d]!) + 1);
-  if (out.some((length) => length < 1)) {
-    throw operandError(
-      "shape",
-      `${name} of ${showTensorType(x)}: a window of ${showShape(size)} is larger than the plane`,
-    );
-  }
-  return { dtype: x.dtype, shape: [n, c, ...out] };
-}
-
-/** x at one place in every window, as a strided slice; places in row-major order. */
-function windowPlaces(x: Value, { size, stride }: PoolAttributes, builder: Builder): Value[] {
-  const shape = staticShape(x.type.shape) as [number, number, number, number];
-  const [n, c, h, w] = shape;
-  const out = staticShape(poolType("pool", x.type, { size, stride }).shape) as [number, number, number, number];
-  return Array.from({ length: size[0] * size[1] }, (_, at) => {
-    const [y, left] = [Math.floor(at / size[1]), at % size[1]];
-    const ends = [
-      n,
-      c,
-      Math.min(h, y + (out[2] - 1) * stride[0] + 1),
-      Math.min(w, left + (out[3] - 1) * stride[1] + 1),
-    ];
-    return builder.apply(slice, [x], { starts: [0, 0, y, left], ends, steps: [1, 1, ...stride] });
-  });
-}
-
-/** The elements of each window, one after the other. */
-function windows(
-  x: Nd,
-  { size, stride }: PoolAttributes,
-  result: Nd,
-  visit: (to: number, values: number[]) => void,
-): void {
-  for (let i = 0; i < result.data.length; i++) {
-    const [n, c, y, left] = unravel(i, result.shape) as [number, number, number, number];
-    const values = Array.from({ length: size[0] * size[1] }, (_, at) => {
-      const place = [n, c, y * stride[0] + Math.floor(at / size[1]), left * stride[1] + (at % size[1])];
-      return Number(x.data[ravel(place, x.shape)]!);
-    });
-    visit(i, values);
-  }
-}
-
-/** The largest of each window of x[n,c,h,w]; NaN wins. Floats. Exact. */
-export const maxPool = operator({
-  name: "maxPool",
-  attributes: poolAttributes,
-  errorUlp: 0,
-  infer: ([x], attributes) => poolType("maxPool", x!, attributes),
-  evaluate([x], attributes, result) {
-    windows(x!, attributes, result, (to, values) => {
-      result.data[to] = values.reduce((a, b) => (Number.isNaN(b) || a < b ? b : a));
-    });
-  },
-  lowering: {
-    kind: "composite",
-    decompose: ([x], attributes, builder) =>
-      windowPlaces(x!, attributes, builder).reduce((a, b) => builder.apply(maximum, [a, b])),
-  },
-});
-
-/** The mean of each window of x[n,c,h,w]. Floats. Error: n + 1 ulp of the mean of |x|, n the window's size. */
-export const avgPool = operator({
-  name: "avgPool",
-  attributes: poolAttributes,
-  errorUlp: 1,
-  infer: ([x], attributes) => poolType("avgPool", x!, attributes),
-  evaluate([x], attributes, result) {
-    windows(x!, attributes, result, (to, values) => {
-      result.data[to] = values.reduce((a, b) => a + b) / values.length;
-    });
-  },
-  magnitude([x], attributes, result) {
-    const magnitude = new Float64Array(result.data.length);
-    windows(x!, attributes, result, (to, values) => {
-      magnitude[to] = (values.reduce((a, b) => a + Math.abs(b), 0) * (values.length + 1)) / values.length;
-    });
-    return magnitude;
-  },
-  lowering: {
-    kind: "composite",
-    decompose([x], attributes, builder) {
-      const total = windowPlaces(x!, attributes, builder).reduce((a, b) => builder.apply(add, [a, b]));
-      return builder.apply(div, [total, scalar(builder, x!.type.dtype, attributes.size[0] * attributes.size[1])]);
-    },
-  },
-});

@@ -1,9 +1,38 @@
-// Reading slices of a tensor at computed positions.
+// Reading slices and elements of a tensor at computed positions.
 import { z } from "zod";
-import { generators, loop } from "../../kernels/index.ts";
-import { countOf, showTensorType } from "../tensor-type.ts";
+import { type Expression, generators, loop } from "../../kernels/index.ts";
+import { countOf, sameDimension, showTensorType, type TensorType } from "../tensor-type.ts";
 import { kindOf } from "./elementwise.ts";
+import { ravel, unravel } from "./indexing.ts";
 import { operandError, operator } from "./operator.ts";
+
+type LaneIndex = generators.LaneIndex;
+
+/** Whether a tensor can say where to read: integers that fit i64. */
+const arePositions = ({ dtype }: TensorType): boolean => kindOf(dtype) === "integer" && dtype !== "u64";
+
+/** x at computed positions along `axis`, moved to its ends where they lie outside; `others` are the indices of the rest. */
+function readAt(
+  { buffer, offset, strides, shape }: generators.View,
+  axis: number,
+  positions: generators.Source,
+  at: readonly LaneIndex[],
+  others: readonly LaneIndex[],
+  lanes: number,
+): Expression {
+  // One position for all lanes leaves them neighbours, or as far apart as the others put them.
+  const width = at.every(({ step }) => step === 0) ? 1 : lanes;
+  const wanted = loop.convert(positions.at(at, width), "i64");
+  const limit = shape[axis]! - 1;
+  const raised = loop.select(loop.lt(wanted, 0), loop.constant("i64", 0, width), wanted);
+  const position = loop.select(loop.gt(raised, limit), loop.constant("i64", limit, width), raised);
+  const along = loop.mul(position, strides[axis]!);
+  const { base, step } = generators.addressOf({ offset, strides: strides.filter((_, d) => d !== axis) }, others);
+  if (width === 1 && (lanes === 1 || step === 1)) return loop.load(buffer, loop.add(base, along), lanes);
+  if (step === 0 && width === 1) return loop.broadcast(loop.load(buffer, loop.add(base, along)), lanes);
+  const start = step === 0 ? loop.broadcast(base, lanes) : loop.ramp(base, step, lanes);
+  return loop.load(buffer, loop.add(start, loop.broadcast(along, lanes)));
+}
 
 /**
  * x[…, positions, …] along `axis`: the dimension is replaced by those of `positions`, an integer tensor (not u64).
@@ -16,7 +45,7 @@ export const gather = operator({
   errorUlp: 0,
   infer([x, positions], { axis }) {
     const size = x!.shape[axis];
-    if (kindOf(positions!.dtype) !== "integer" || positions!.dtype === "u64" || size === undefined || size === 0) {
+    if (!arePositions(positions!) || size === undefined || size === 0) {
       throw operandError(
         "shape",
         `gather of ${showTensorType(x!)} at ${showTensorType(positions!)} along dimension ${axis}`,
@@ -40,22 +69,68 @@ export const gather = operator({
     kind: "source",
     inMemory: [0],
     source([x, positions], { axis }, shape) {
-      const { buffer, offset, strides, shape: from } = x as generators.View;
       const rank = positions!.shape.length;
-      const rest = { offset, strides: strides.filter((_, d) => d !== axis) };
       return {
         scalar: x!.scalar,
         shape,
-        at(index, lanes) {
-          const wanted = loop.convert(positions!.at(index.slice(axis, axis + rank), lanes), "i64");
-          const limit = from[axis]! - 1;
-          const raised = loop.select(loop.lt(wanted, 0), loop.constant("i64", 0, lanes), wanted);
-          const at = loop.select(loop.gt(raised, limit), loop.constant("i64", limit, lanes), raised);
-          const { base, step } = generators.addressOf(rest, [...index.slice(0, axis), ...index.slice(axis + rank)]);
-          const start = step === 0 ? loop.broadcast(base, lanes) : loop.ramp(base, step, lanes);
-          return loop.load(buffer, loop.add(start, loop.mul(at, strides[axis]!)));
-        },
+        at: (index, lanes) =>
+          readAt(
+            x as generators.View,
+            axis,
+            positions!,
+            index.slice(axis, axis + rank),
+            [...index.slice(0, axis), ...index.slice(axis + rank)],
+            lanes,
+          ),
       };
     },
+  },
+});
+
+/**
+ * Element by element x[…, positions[…,i,…], …] along `axis`: x and `positions` (integers, not u64) agree in all other dimensions.
+ *
+ * Positions outside are moved to the nearest end. x: any dtype → its dtype in the shape of `positions`. Exact.
+ */
+export const takeAlong = operator({
+  name: "takeAlong",
+  attributes: z.strictObject({ axis: z.int().min(0) }),
+  errorUlp: 0,
+  infer([x, positions], { axis }) {
+    const [from, to] = [x!.shape, positions!.shape];
+    const fits = from.length === to.length && from.every((size, d) => d === axis || sameDimension(size, to[d]!));
+    if (!arePositions(positions!) || !fits || from[axis] === undefined || from[axis] === 0) {
+      throw operandError(
+        "shape",
+        `takeAlong of ${showTensorType(x!)} at ${showTensorType(positions!)} along dimension ${axis}`,
+        "positions are integers (not u64), and only that dimension, which is not empty, may differ",
+      );
+    }
+    return { dtype: x!.dtype, shape: to };
+  },
+  evaluate([x, positions], { axis }, { data, shape }) {
+    const size = x!.shape[axis]!;
+    for (let i = 0; i < data.length; i++) {
+      const index = unravel(i, shape);
+      index[axis] = Math.min(Math.max(Number(positions!.data[i]!), 0), size - 1);
+      data[i] = x!.data[ravel(index, x!.shape)]!;
+    }
+  },
+  lowering: {
+    kind: "source",
+    inMemory: [0],
+    source: ([x, positions], { axis }, shape) => ({
+      scalar: x!.scalar,
+      shape,
+      at: (index, lanes) =>
+        readAt(
+          x as generators.View,
+          axis,
+          positions!,
+          index,
+          [...index.slice(0, axis), ...index.slice(axis + 1)],
+          lanes,
+        ),
+    }),
   },
 });

@@ -1,13 +1,19 @@
 // Every operator, by name: what tracers build, interpreters mean and compilers lower.
-import { attention } from "./attention.ts";
+import * as attending from "./attention.ts";
 import * as blocked from "./blocked.ts";
 import * as composite from "./composite.ts";
 import * as contraction from "./contraction.ts";
 import * as elementwise from "./elementwise.ts";
-import { gather } from "./gather.ts";
+import * as gathering from "./gather.ts";
+import * as normalization from "./normalization.ts";
 import type { Operator } from "./operator.ts";
+import * as ordering from "./ordering.ts";
+import * as pooling from "./pooling.ts";
 import * as reduction from "./reduction.ts";
+import { resize } from "./resize.ts";
+import { scatter } from "./scatter.ts";
 import * as structure from "./structure.ts";
+import { convTranspose2d } from "./transposed-convolution.ts";
 import { winogradConv2d } from "./winograd.ts";
 
 const { kindOf: _kind, ...elementwiseOperators } = elementwise;
@@ -18,6 +24,7 @@ const {
   ...blockedOperators
 } = blocked;
 const { convolutionAttributes: _convolution, ...contractionOperators } = contraction;
+const { requireFloat: _float, requireAxis: _axis, ...composites } = composite;
 const { reductionAttributes: _attributes, reducedType: _type, forEachElement: _visit, ...reductions } = reduction;
 
 /** All operators; each is exported under its own name. */
@@ -28,9 +35,15 @@ export const operators = {
   ...contractionOperators,
   ...blockedOperators,
   winogradConv2d,
-  attention,
-  ...composite,
-  gather,
+  ...composites,
+  ...gathering,
+  scatter,
+  ...ordering,
+  ...pooling,
+  convTranspose2d,
+  resize,
+  ...attending,
+  ...normalization,
 } as const satisfies { readonly [name: string]: Operator };
 
 export { type Builder, type Nd, type Operator, type OperatorDefinition, operator } from "./operator.ts";

@@ -28,3 +28,14 @@ export function indexer(operand: readonly number[], result: readonly number[]): 
     );
   };
 }
+
+/** The elements along `axis`, line by line: positions in row-major data. */
+export function lines(shape: readonly number[], axis: number): number[][] {
+  const length = shape[axis]!;
+  const stride = shape.slice(axis + 1).reduce((product, size) => product * size, 1);
+  const outer = shape.slice(0, axis).reduce((product, size) => product * size, 1);
+  return Array.from({ length: outer * stride }, (_, at) => {
+    const first = Math.floor(at / stride) * length * stride + (at % stride);
+    return Array.from({ length }, (_, j) => first + j * stride);
+  });
+}

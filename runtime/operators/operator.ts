@@ -1,6 +1,13 @@
 // What an operator is: its attributes, types, meaning, stated error, and how it is lowered.
 import { z } from "zod";
-import { type Expression, type generators, IsochronError } from "../../kernels/index.ts";
+import {
+  type Expression,
+  type generators,
+  IsochronError,
+  type Kernel,
+  type LoopBuffer,
+  type Target,
+} from "../../kernels/index.ts";
 import type { Value } from "../graph.ts";
 import type { TensorType, TypedArray } from "../tensor-type.ts";
 
@@ -18,6 +25,22 @@ export interface Nd {
 export interface Builder {
   apply(operator: Operator, operands: readonly Value[], attributes?: unknown): Value;
   constant(type: TensorType, data: TypedArray, name?: string): Value;
+}
+
+/** What an operator with a kernel of its own is lowered from. */
+export interface KernelParts {
+  readonly name: string;
+  readonly buffers: readonly LoopBuffer[];
+  /** Views of those in memory, sources of the others. */
+  readonly operands: readonly Source[];
+  /** The whole result in row-major order. */
+  readonly destination: generators.Destination;
+  readonly shape: readonly number[];
+  /** Memory of the kernel's own, where the operator asks for it. */
+  readonly work: LoopBuffer | undefined;
+  /** What follows element by element, where the lowering says that it `fuses`. */
+  readonly epilogue: generators.Epilogue;
+  readonly target: Target;
 }
 
 /** How an operator becomes kernels; `A` are its attributes. */
@@ -41,7 +64,22 @@ export type Lowering<A> =
   | { readonly kind: "blockedConv2d" }
   | { readonly kind: "depthwiseConv2d" }
   | { readonly kind: "winogradConv2d" }
-  | { readonly kind: "attention" }
+  /** A kernel that only this operator has. Operands in `inMemory` are materialised first. */
+  | {
+      readonly kind: "kernel";
+      readonly inMemory: readonly number[];
+      /** Whether it reads what it has written of the result. */
+      readonly readsBack?: true;
+      /** Whether it goes on with what follows each of its elements. */
+      readonly fuses?: true;
+      /** Elements that it needs beside its result while it runs. */
+      work?(
+        operands: readonly TensorType[],
+        attributes: A,
+        target: Target,
+      ): { readonly dtype: TensorType["dtype"]; readonly elements: number };
+      build(parts: KernelParts, attributes: A): Kernel;
+    }
   | { readonly kind: "concat" }
   | { readonly kind: "pad" }
   /** Other operators; the one place that says so. */

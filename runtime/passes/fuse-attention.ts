@@ -64,7 +64,7 @@ function attention(node: Node, editor: Editor, uses: ReadonlyMap<Value, number>)
   const columns = ks.at(-1)!;
   if (batch(qs) !== batch(ks) || batch(qs) !== batch(vs)) return undefined;
   if (columns < leastColumns || columns > mostColumns) return undefined;
-  return editor.apply(operators.attention, [q, k, v], { scale: found.scale });
+  return editor.apply(operators.tiledAttention, [q, k, v], { scale: found.scale, causal: false });
 }
 
 /** The graph with each softmax between two products computed by the row, the division by its sum last. */

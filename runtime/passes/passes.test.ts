@@ -100,13 +100,13 @@ describe("passes", () => {
     const fused = passes.dropDead(passes.fuseAttention(passes.decompose(attended(false) as never)));
     fused.verify();
     expect(body(fused)).toMatchInlineSnapshot(`
-      "  %0 = transpose(%k, axes=[0,2,1])      : f32[2,4,5]
-        %1 = attention(%q, %0, %v, scale=0.5) : f32[2,5,4]
-        %2 = add(%1, 1)                       : f32[2,5,4]
+      "  %0 = transpose(%k, axes=[0,2,1])                         : f32[2,4,5]
+        %1 = tiledAttention(%q, %0, %v, scale=0.5, causal=false) : f32[2,5,4]
+        %2 = add(%1, 1)                                          : f32[2,5,4]
         return y=%2"
     `);
     const apart = passes.fuseAttention(passes.decompose(attended(true) as never));
-    expect(apart.nodes.some((node) => node.operator.name === "attention")).toBe(false);
+    expect(apart.nodes.some((node) => node.operator.name === "tiledAttention")).toBe(false);
   });
 
   it("dropDead drops what no output and no state needs", () => {

@@ -77,15 +77,30 @@ const pool: fc.Arbitrary<OperatorCase> = fc
   .record({
     dtype: floats,
     c: small,
-    h: fc.constantFrom(4, 15),
-    w: size.filter((w) => w > 3),
-    kernel: small,
-    stride: small,
+    h: fc.constantFrom(7, 15),
+    w: fc.constantFrom(7, 16, 33),
+    size: fc.constantFrom([1, 2], [2, 2], [3, 3], [3, 2], [7, 7]),
+    stride: fc.tuple(small, small),
+    dilation: fc.constantFrom([1, 1], [1, 2], [2, 1]),
+    padding: fc.tuple(fc.nat(2), fc.nat(2), fc.nat(2), fc.nat(2)),
+    ceil: fc.boolean(),
   })
-  .map(({ dtype, c, h, w, kernel, stride }) => ({
-    operands: [{ dtype, shape: [1, c, h, w] }],
-    attributes: { size: [kernel, 2], stride: [stride, 1] },
-  }));
+  .filter(({ size, dilation, w }) => dilation[1]! * (size[1]! - 1) < w)
+  .filter(({ size, dilation, h }) => dilation[0]! * (size[0]! - 1) < h)
+  .map(({ dtype, c, h, w, size, stride, dilation, padding: [top, left, bottom, right], ceil }) => {
+    const most = (width: number, d: 0 | 1) => Math.min(width, dilation[d]! * (size[d]! - 1));
+    return {
+      operands: [{ dtype, shape: [1, c, h, w] }],
+      attributes: {
+        size,
+        stride,
+        dilation,
+        before: [most(top, 0), most(left, 1)],
+        after: [most(bottom, 0), most(right, 1)],
+        ceil,
+      },
+    };
+  });
 
 const contraction: fc.Arbitrary<OperatorCase> = fc
   .record({ dtype: floats, batch: fc.constantFrom([], [2], [3, 1]), m: size, k: size, n: size, shared: fc.boolean() })
@@ -115,6 +130,36 @@ const convolution: fc.Arbitrary<OperatorCase> = fc
       { dtype, shape: [outer * groups, inner, ...kernel] },
     ],
     attributes: { stride, dilation, groups },
+  }));
+
+const transposedConvolution: fc.Arbitrary<OperatorCase> = fc
+  .record({
+    dtype: floats,
+    groups: fc.constantFrom(1, 1, 2),
+    inner: small,
+    outer: fc.constantFrom(1, 2),
+    h: fc.constantFrom(1, 4),
+    w: fc.constantFrom(3, 8, 16),
+    kernel: fc.constantFrom([1, 3], [2, 2], [3, 4], [3, 3], [1, 4]),
+    stride: fc.constantFrom([1, 1], [1, 2], [2, 1], [2, 2], [1, 3]),
+    dilation: fc.constantFrom([1, 1], [1, 2], [2, 3]),
+    padding: fc.tuple(fc.nat(1), fc.nat(2)),
+    extra: fc.tuple(fc.nat(2), fc.nat(2)),
+  })
+  .map(({ dtype, groups, inner, outer, h, w, kernel, stride, dilation, padding, extra }) => ({
+    operands: [
+      { dtype, shape: [1, inner * groups, h, w] },
+      { dtype, shape: [inner * groups, outer, ...kernel] },
+    ],
+    attributes: {
+      stride,
+      dilation,
+      padding: padding.map((width, d) =>
+        Math.min(width, Math.floor((([h, w][d]! - 1) * stride[d]! + dilation[d]! * (kernel[d]! - 1)) / 2)),
+      ),
+      outputPadding: extra.map((width, d) => Math.min(width, Math.max(stride[d]!, dilation[d]!) - 1)),
+      groups,
+    },
   }));
 
 const concatenation: fc.Arbitrary<OperatorCase> = fc.tuple(anyDtype, filledShape, small).chain(([dtype, of, count]) =>
@@ -186,16 +231,58 @@ const winograd: fc.Arbitrary<OperatorCase> = fc
     };
   });
 
-const attention: fc.Arbitrary<OperatorCase> = fc
-  .record({ batch: fc.constantFrom([], [2], [3, 1]), m: size, d: small, n: size, e: fc.constantFrom(1, 7, 16, 33) })
-  .map(({ batch, m, d, n, e }) => ({
-    operands: [
-      { dtype: "f32", shape: [...batch, m, d] },
-      { dtype: "f32", shape: [...batch, d, n] },
-      { dtype: "f32", shape: [...batch, n, e] },
-    ],
-    attributes: { scale: 0.25 },
-  }));
+const positions = fc.constantFrom<Dtype>("u8", "i32", "i64");
+
+const resizing: fc.Arbitrary<OperatorCase> = fc
+  .record({
+    dtype: floats,
+    from: fc.tuple(fc.constantFrom(1, 3, 8), fc.constantFrom(2, 7, 16)),
+    size: fc.tuple(fc.constantFrom(1, 3, 5, 16), fc.constantFrom(1, 7, 16, 33)),
+    mode: fc.constantFrom("nearest", "linear", "cubic"),
+    coordinates: fc.constantFrom("halfPixel", "alignCorners", "asymmetric"),
+    rounding: fc.constantFrom("floor", "ceil", "preferFloor", "preferCeil"),
+  })
+  .map(({ dtype, from, ...attributes }) => ({ operands: [{ dtype, shape: [1, 2, ...from] }], attributes }));
+
+/** Rows of the last one or two dimensions, with so many operands of their shape. */
+const normalization = (parameters: number): fc.Arbitrary<OperatorCase> =>
+  fc.tuple(floats, filledShape, fc.nat(1), fc.constantFrom(1e-5, 0.1)).map(([dtype, of, extra, epsilon]) => {
+    const dimensions = Math.min(of.length, 1 + extra);
+    const row = { dtype, shape: of.slice(-dimensions) };
+    return {
+      operands: [{ dtype, shape: of }, ...Array.from({ length: parameters }, () => row)],
+      attributes: { dimensions, epsilon },
+    };
+  });
+
+const attending = (turned: boolean): fc.Arbitrary<OperatorCase> =>
+  fc
+    .record({
+      dtype: floats,
+      batch: fc.constantFrom([], [2], [2, 1]),
+      shared: fc.boolean(),
+      // What differs between the two is the turning of keys: one of them has small tiles.
+      m: turned ? fc.constantFrom(1, 2, 3, 7) : fc.constantFrom(1, 2),
+      n: turned ? size : fc.constantFrom(3, 17),
+      d: fc.constantFrom(1, 3, 8),
+      e: fc.constantFrom(1, 7, 16),
+      mask: fc.constantFrom("none", "none", "row", "whole"),
+      causal: fc.boolean(),
+    })
+    .map(({ dtype, batch, shared, m, n, d, e, mask, causal }) => ({
+      operands: [
+        { dtype, shape: [...batch, m, d] },
+        { dtype, shape: [...(shared ? [] : batch), ...(turned ? [d, n] : [n, d])] },
+        { dtype, shape: [...batch, n, e] },
+        ...(mask === "none" ? [] : [{ dtype, shape: mask === "row" ? [n] : [...batch, m, n] }]),
+      ],
+      attributes: { scale: 1 / Math.sqrt(d), causal },
+    }));
+
+/** Sorting: lines of every length around powers of two. */
+const sorted: fc.Arbitrary<OperatorCase> = alongAxis(numbers).chain((each) =>
+  fc.boolean().map((descending) => ({ ...each, attributes: { ...(each.attributes as object), descending } })),
+);
 
 /** How each operator's cases are made: a new operator is missed by the compiler until it has a line here. */
 export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Arbitrary<OperatorCase> } = {
@@ -282,10 +369,10 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
   all: reduction(bool),
   matmul: contraction,
   conv2d: convolution,
+  convTranspose2d: transposedConvolution,
   blockedConv2d: blockedConvolution,
   depthwiseConv2d: depthwise,
   winogradConv2d: winograd,
-  attention,
   gridSample: fc
     .record({ h: small, w: size, n: size, outside: fc.constantFrom("zeros", "border") })
     .map(({ h, w, n, outside }) => ({
@@ -308,7 +395,12 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
   argmax: alongAxis(numbers),
   argmin: alongAxis(numbers),
   maxPool: pool,
-  avgPool: pool,
+  avgPool: pool.chain((each) =>
+    fc.boolean().map((countPadding) => ({
+      ...each,
+      attributes: { ...(each.attributes as object), countPadding },
+    })),
+  ),
   gather: fc
     .tuple(anyDtype, filledShape, fc.constantFrom<Dtype>("u8", "i32", "i64"), shape)
     .chain(([dtype, of, at, positions]) =>
@@ -320,6 +412,48 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
         attributes: { axis },
       })),
     ),
+  takeAlong: fc.tuple(anyDtype, filledShape, positions, size).chain(([dtype, of, at, count]) =>
+    fc.nat(of.length - 1).map((axis) => ({
+      operands: [
+        { dtype, shape: of },
+        { dtype: at, shape: of.map((each, d) => (d === axis ? count : each)) },
+      ],
+      attributes: { axis },
+    })),
+  ),
+  resize: resizing,
+  attention: attending(false),
+  tiledAttention: attending(true),
+  logSoftmax: alongAxis(floats),
+  layerNorm: normalization(2),
+  rmsNorm: normalization(1),
+  scatter: fc
+    .tuple(anyDtype, filledShape, positions, shape, fc.constantFrom("set", "add", "max", "min"))
+    .chain(([dtype, of, at, places, mode]) =>
+      fc.nat(of.length - 1).map((axis) => ({
+        operands: [
+          { dtype, shape: of },
+          { dtype: at, shape: places },
+          { dtype, shape: [...of.slice(0, axis), ...places, ...of.slice(axis + 1)] },
+        ],
+        attributes: { axis, mode: dtype === "bool" ? "set" : mode },
+      })),
+    ),
+  argsort: sorted,
+  sort: sorted,
+  topK: alongAxis(numbers).chain(({ operands, attributes }) => {
+    const { axis } = attributes as { readonly axis: number };
+    return fc.tuple(fc.nat(), fc.boolean()).map(([count, largest]) => ({
+      operands,
+      attributes: { axis, count: 1 + (count % Number(operands[0]!.shape[axis])), largest },
+    }));
+  }),
+  cumsum: alongAxis(numbers).chain((each) =>
+    fc.tuple(fc.boolean(), fc.boolean()).map(([exclusive, reverse]) => ({
+      ...each,
+      attributes: { ...(each.attributes as object), exclusive, reverse },
+    })),
+  ),
 };
 
 /** Operators whose chains would overflow on the way where float64 does not: they get values of moderate size. */
@@ -330,13 +464,21 @@ const moderate = new Set([
   "matmul",
   "linear",
   "conv2d",
+  "convTranspose2d",
   "blockedConv2d",
   "depthwiseConv2d",
   "winogradConv2d",
-  "attention",
   "gridSample",
   "avgPool",
   "softmax",
+  "resize",
+  "logSoftmax",
+  "layerNorm",
+  "rmsNorm",
+  "attention",
+  "tiledAttention",
+  "scatter",
+  "cumsum",
 ]);
 
 /** A generator of numbers in [0, 1) with a seed. */

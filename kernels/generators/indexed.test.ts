@@ -1,0 +1,82 @@
+// Running sums and scattered updates equal their numeric plan bit for bit, under the schedule of every target.
+import { describe, expect, it } from "vitest";
+import { expectEverySchedule, indices, parameter, values } from "../testing/generator-reference.ts";
+import { elementsOf, view } from "./access.ts";
+import { whole } from "./map.ts";
+import { scanKernel } from "./scan.ts";
+import { scatterKernel } from "./scatter.ts";
+
+const { fround } = Math;
+const ravel = (index: readonly number[], shape: readonly number[]): number =>
+  index.reduce((position, each, d) => position * shape[d]! + each, 0);
+
+describe("running sums", () => {
+  it.each([
+    { shape: [33], axis: 0, exclusive: false, reverse: false },
+    { shape: [5, 17], axis: 1, exclusive: true, reverse: false },
+    { shape: [3, 17], axis: 1, exclusive: false, reverse: true },
+    { shape: [2, 9, 21], axis: 1, exclusive: true, reverse: true },
+    { shape: [7, 2, 16], axis: 0, exclusive: false, reverse: false },
+  ])("of $shape along $axis, exclusive $exclusive, reverse $reverse", async ({ shape, axis, exclusive, reverse }) => {
+    const n = elementsOf(shape);
+    const [x, y] = [parameter("x", "f32", n, "read"), parameter("y", "f32", n, "write")];
+    const xs = values(n, 31);
+    const length = shape[axis]!;
+    const expected = Float32Array.from(indices(shape), (index) => {
+      const at = (i: number) => xs[ravel(index.with(axis, reverse ? length - 1 - i : i), shape)]!;
+      const rank = reverse ? length - 1 - index[axis]! : index[axis]!;
+      let sum = 0;
+      for (let i = 0; i < rank + (exclusive ? 0 : 1); i++) sum = fround(sum + at(i));
+      return sum;
+    });
+    await expectEverySchedule(
+      (target) => scanKernel("scan", [x, y], view(x, shape), { axis, exclusive, reverse }, whole(y, shape), target),
+      [xs],
+      expected,
+    );
+  });
+});
+
+describe("scattered updates", () => {
+  it.each([
+    { shape: [4, 19], axis: 0 },
+    { shape: [2, 5, 3], axis: 1 },
+    { shape: [3, 7], axis: 1 },
+  ])("are added to $shape along $axis one after the other, those outside left out", async ({ shape, axis }) => {
+    // Five of the updates meet in one place, where another order would round otherwise.
+    const places = [1, 0, 1, 1, -1, 2, 1, 2, 1, shape[axis]!];
+    const updateShape = shape.with(axis, places.length);
+    const x = parameter("x", "f32", elementsOf(shape), "read");
+    const p = parameter("p", "i32", places.length, "read");
+    const u = parameter("u", "f32", elementsOf(updateShape), "read");
+    const y = { ...parameter("y", "f32", elementsOf(shape), "write"), access: "readwrite" as const };
+    const [xs, us] = [values(x.length, 32), values(u.length, 33)];
+    const sums = (order: readonly number[]) => {
+      const result = xs.slice();
+      for (const i of order)
+        for (const index of indices(shape.with(axis, 1))) {
+          if (places[i]! < 0 || places[i]! >= shape[axis]!) continue;
+          const to = ravel(index.with(axis, places[i]!), shape);
+          result[to] = fround(result[to]! + us[ravel(index.with(axis, i), updateShape)]!);
+        }
+      return result;
+    };
+    const order = places.map((_, i) => i);
+    const expected = sums(order);
+    expect(sums(order.reverse())).not.toEqual(expected);
+    await expectEverySchedule(
+      (target) =>
+        scatterKernel(
+          "scatter",
+          [x, p, u, y],
+          [view(x, shape), view(p, [places.length]), view(u, updateShape)],
+          axis,
+          "add",
+          whole(y, shape),
+          target,
+        ),
+      [xs, Int32Array.from(places), us],
+      expected,
+    );
+  });
+});

@@ -1,0 +1,100 @@
+// Positions in sorted order along one dimension, by merging runs.
+import {
+  add,
+  and,
+  convert,
+  div,
+  eq,
+  ge,
+  gt,
+  index,
+  KernelBuilder,
+  load,
+  lt,
+  mul,
+  ne,
+  or,
+  select,
+  sub,
+} from "../loop/build.ts";
+import type { Buffer, Expression, Kernel, Scalar } from "../loop/ir.ts";
+import { addressOf, fixed, type Source } from "./access.ts";
+import { type Destination, forEachOuter } from "./map.ts";
+
+/** Whether `b` comes before `a` though it stood behind it; NaN comes after everything. */
+function overtakes(b: Expression, a: Expression, scalar: Scalar, descending: boolean): Expression {
+  const ahead = descending ? gt(b, a) : lt(b, a);
+  return scalar === "f32" || scalar === "f64" ? or(ahead, and(ne(a, a), eq(b, b))) : ahead;
+}
+
+/** Elements of i64 that `argsortKernel` needs beside its result to sort lines of a length. */
+export const argsortWork = (length: number): number => 2 * length;
+
+/**
+ * destination[…,r,…] = the position along `axis` of the element of rank r: i64.
+ *
+ * Plan: exact. Equal elements keep their order, zeros of both signs are equal, NaN comes last either way. Schedule: a merge
+ * sort of positions from runs of one, without branches in the merge.
+ */
+export function argsortKernel(
+  name: string,
+  buffers: readonly Buffer[],
+  source: Source,
+  axis: number,
+  descending: boolean,
+  work: Buffer,
+  destination: Destination,
+): Kernel {
+  const k = new KernelBuilder();
+  k.buffers.push(...buffers);
+  const { shape, scalar } = source;
+  const length = shape[axis]!;
+  if (shape.includes(0)) return k.finish(name);
+  const rounds = Math.ceil(Math.log2(length));
+  forEachOuter(
+    k,
+    shape.filter((_, d) => d !== axis),
+    (outer) => {
+      const at = (along: Expression) => [...outer.slice(0, axis), fixed(along), ...outer.slice(axis)];
+      k.for(0, length, 1, (i) => k.store(work, i, i));
+      // Each round reads one half of the work area and writes runs twice as long into the other.
+      const span = k.variable(index(1), "span");
+      const half = k.variable(index(0), "half");
+      k.for(0, rounds, 1, () => {
+        const run = k.let(span.get());
+        const from = k.let(half.get());
+        const to = k.let(sub(length, from));
+        const pairs = div(add(length - 1, mul(run, 2)), mul(run, 2));
+        k.for(0, k.let(pairs), 1, (pair) => {
+          const start = k.let(mul(pair, mul(run, 2)));
+          const bounded = (end: Expression) => k.let(select(lt(end, length), end, index(length)));
+          const middle = bounded(add(start, run));
+          const end = bounded(add(start, mul(run, 2)));
+          const left = k.variable(start, "left");
+          const right = k.variable(middle, "right");
+          k.for(start, end, 1, (rank) => {
+            const [l, r] = [k.let(left.get()), k.let(right.get())];
+            const [hasLeft, hasRight] = [k.let(lt(l, middle)), k.let(lt(r, end))];
+            // A run that is used up is read at its start, and what is read there is not taken.
+            const positionAt = (i: Expression) => k.let(load(work, add(k.let(i), from)));
+            const a = positionAt(select(hasLeft, l, start));
+            const b = positionAt(select(hasRight, r, start));
+            const ahead = overtakes(k.let(source.at(at(b), 1)), k.let(source.at(at(a), 1)), scalar, descending);
+            const takesRight = k.let(and(hasRight, or(ge(l, middle), ahead)));
+            k.store(work, add(rank, to), select(takesRight, b, a));
+            const step = k.let(convert(takesRight, "i64"));
+            right.set(add(r, step));
+            left.set(add(l, sub(1, step)));
+          });
+        });
+        span.set(mul(run, 2));
+        half.set(to);
+      });
+      const sorted = (rounds % 2) * length;
+      k.for(0, length, 1, (rank) =>
+        k.store(destination.buffer, addressOf(destination, at(rank)).base, load(work, add(rank, sorted))),
+      );
+    },
+  );
+  return k.finish(name);
+}

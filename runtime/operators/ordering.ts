@@ -1,0 +1,163 @@
+// Sorting along one dimension, and running sums.
+import { z } from "zod";
+import { generators } from "../../kernels/index.ts";
+import { countOf, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import { kindOf } from "./elementwise.ts";
+import { takeAlong } from "./gather.ts";
+import { lines } from "./indexing.ts";
+import { type Builder, type Nd, type Operator, operandError, operator } from "./operator.ts";
+import { slice } from "./structure.ts";
+
+function requireOrdered(name: string, x: TensorType, axis: number): void {
+  if (x.dtype === "bool") throw operandError("dtype", `${name} is not defined on bool`, "cast to u8 first");
+  if (axis >= x.shape.length)
+    throw operandError(
+      "axes",
+      `${name} of ${showTensorType(x)} along dimension ${axis}`,
+      `name a dimension from 0 to ${x.shape.length - 1}`,
+    );
+}
+
+const sortAttributes = z.strictObject({ axis: z.int().min(0), descending: z.boolean() });
+type SortAttributes = z.infer<typeof sortAttributes>;
+
+/** For each line, the positions of its elements in order. */
+function ordered({ data, shape }: Nd, { axis, descending }: SortAttributes): { line: number[]; order: number[] }[] {
+  const compare = (a: number | bigint, b: number | bigint): number => {
+    if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(a)) - Number(Number.isNaN(b));
+    if (a === b) return 0;
+    return a < b === descending ? 1 : -1;
+  };
+  return lines(shape, axis).map((line) => ({
+    line,
+    order: line.map((_, i) => i).sort((a, b) => compare(data[line[a]!]!, data[line[b]!]!)),
+  }));
+}
+
+/**
+ * The positions along `axis` of the elements in order: ascending, or descending. x: any dtype but bool → i64. Exact.
+ *
+ * Equal elements keep their order, zeros of both signs are equal, NaN comes last either way.
+ */
+export const argsort = operator({
+  name: "argsort",
+  attributes: sortAttributes,
+  errorUlp: 0,
+  infer([x], { axis }) {
+    requireOrdered("argsort", x!, axis);
+    return { dtype: "i64", shape: x!.shape };
+  },
+  evaluate([x], attributes, { data }) {
+    for (const { line, order } of ordered(x!, attributes))
+      line.forEach((at, rank) => {
+        data[at] = BigInt(order[rank]!);
+      });
+  },
+  lowering: {
+    kind: "kernel",
+    inMemory: [0],
+    work: ([x], { axis }) => ({ dtype: "i64", elements: generators.argsortWork(staticShape(x!.shape)[axis]!) }),
+    build: ({ name, buffers, operands: [x], destination, work }, { axis, descending }) =>
+      generators.argsortKernel(name, buffers, x!, axis, descending, work!, destination),
+  },
+});
+
+const sortedPositions = (x: Parameters<Builder["apply"]>[1][number], attributes: SortAttributes, builder: Builder) =>
+  builder.apply(argsort, [x], attributes);
+
+/** The elements in order along `axis`, as `argsort` orders them. x: any dtype but bool → the same type. Exact. */
+export const sort = operator({
+  name: "sort",
+  attributes: sortAttributes,
+  errorUlp: 0,
+  infer([x], { axis }) {
+    requireOrdered("sort", x!, axis);
+    if (x!.shape[axis] === 0)
+      throw operandError("shape", `sort of ${showTensorType(x!)} along ${axis} has no elements`);
+    return x!;
+  },
+  evaluate([x], attributes, { data }) {
+    for (const { line, order } of ordered(x!, attributes))
+      line.forEach((at, rank) => {
+        data[at] = x!.data[line[order[rank]!]!]!;
+      });
+  },
+  lowering: {
+    kind: "composite",
+    decompose: ([x], attributes, builder) =>
+      builder.apply(takeAlong, [x!, sortedPositions(x!, attributes, builder)], { axis: attributes.axis }),
+  },
+});
+
+/** The positions along `axis` of the `count` largest elements, or smallest, in the order of `argsort`. → i64. Exact. */
+export const topK = operator({
+  name: "topK",
+  attributes: z.strictObject({ axis: z.int().min(0), count: z.int().min(1), largest: z.boolean() }),
+  errorUlp: 0,
+  infer([x], { axis, count }) {
+    requireOrdered("topK", x!, axis);
+    if (count > staticShape(x!.shape)[axis]!)
+      throw operandError("shape", `topK of ${showTensorType(x!)} along ${axis} has no ${count} elements`);
+    return { dtype: "i64", shape: x!.shape.map((size, d) => (d === axis ? count : size)) };
+  },
+  evaluate([x], { axis, count, largest }, { data, shape }) {
+    const places = lines(shape, axis);
+    ordered(x!, { axis, descending: largest }).forEach(({ order }, at) => {
+      for (let rank = 0; rank < count; rank++) data[places[at]![rank]!] = BigInt(order[rank]!);
+    });
+  },
+  lowering: {
+    kind: "composite",
+    decompose([x], { axis, count, largest }, builder) {
+      const shape = staticShape(x!.type.shape);
+      return builder.apply(slice, [sortedPositions(x!, { axis, descending: largest }, builder)], {
+        starts: shape.map(() => 0),
+        ends: shape.map((size, d) => (d === axis ? count : size)),
+        steps: shape.map(() => 1),
+      });
+    },
+  },
+});
+
+/**
+ * Running sums along `axis`: of the elements up to each, itself left out where `exclusive`, from the end where `reverse`.
+ *
+ * x: any dtype but bool → the same type. Error of floats: n ulp of the running sum of |x|; integers wrap.
+ */
+export const cumsum: Operator = operator({
+  name: "cumsum",
+  attributes: z.strictObject({ axis: z.int().min(0), exclusive: z.boolean(), reverse: z.boolean() }),
+  errorUlp: 1,
+  infer([x], { axis }) {
+    requireOrdered("cumsum", x!, axis);
+    return x!;
+  },
+  evaluate([x], { axis, exclusive, reverse }, { data }) {
+    const whole = kindOf(x!.dtype) === "integer";
+    const big = data instanceof BigInt64Array || data instanceof BigUint64Array;
+    for (const line of lines(x!.shape, axis)) {
+      let sum = 0;
+      let total = 0n;
+      for (const at of reverse ? line.reverse() : line) {
+        const before = whole ? total : sum;
+        if (whole) total += BigInt(x!.data[at]!);
+        else sum += Number(x!.data[at]!);
+        const value = exclusive ? before : whole ? total : sum;
+        if (big) data[at] = BigInt.asIntN(64, value as bigint);
+        else data[at] = whole ? Number(BigInt.asUintN(32, value as bigint)) : Number(value);
+      }
+    }
+  },
+  magnitude([x], attributes, result) {
+    const data = new Float64Array(result.data.length);
+    const absolute = { ...x!, data: Float64Array.from(x!.data as ArrayLike<number>, Math.abs) };
+    cumsum.evaluate([absolute], attributes, { ...result, dtype: "f64", data });
+    return data.map((each) => each * countOf([x!.shape[attributes.axis]!]));
+  },
+  lowering: {
+    kind: "kernel",
+    inMemory: [],
+    build: ({ name, buffers, operands: [x], destination, target }, attributes) =>
+      generators.scanKernel(name, buffers, x!, attributes, destination, target),
+  },
+});

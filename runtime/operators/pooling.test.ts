@@ -1,0 +1,54 @@
+// Windows at the edges of small images, counted by hand.
+import { describe, expect, it } from "vitest";
+import { Interpreter, type Tensor, tensor, trace } from "../index.ts";
+import { declutter } from "../passes/index.ts";
+
+/** A function of one row of pixels, by the meaning of its operators and of what they are made of. */
+function ofRow(row: readonly number[], fn: (x: Tensor<"f32">) => Tensor<"f32">): number[] {
+  const shape = [1, 1, 1, row.length];
+  const graph = trace((inputs) => ({ y: fn(inputs.x) }), { x: tensor("f32", shape) }, { name: "row" });
+  const x = Float32Array.from(row);
+  const meant = new Interpreter(graph).run({ x }).y;
+  const made = new Interpreter(declutter(graph as never)).run({ x }) as { readonly y: Float32Array };
+  expect(made.y).toEqual(meant);
+  return [...meant];
+}
+
+describe("pooling", () => {
+  const row = [1, -2, 3, 8, 5];
+
+  it("leaves a last window that does not fit out, or takes what it holds with ceil", () => {
+    expect(ofRow(row, (x) => x.maxPool([1, 2]))).toEqual([1, 8]);
+    expect(ofRow(row, (x) => x.maxPool([1, 2], { ceil: true }))).toEqual([1, 8, 5]);
+    expect(ofRow(row, (x) => x.avgPool([1, 2], { ceil: true }))).toEqual([-0.5, 5.5, 5]);
+  });
+
+  it("takes no window with ceil that starts in the padding behind", () => {
+    const options = { stride: [1, 2], padding: [0, 1], ceil: true } as const;
+    expect(ofRow(row, (x) => x.maxPool([1, 2], options))).toEqual([1, 3, 8]);
+  });
+
+  it("counts padding as zeros, or divides by what lies in the image", () => {
+    const options = { stride: 1, padding: [0, 1] } as const;
+    expect(ofRow(row, (x) => x.avgPool([1, 2], options))).toEqual([0.5, -0.5, 0.5, 5.5, 6.5, 2.5]);
+    expect(ofRow(row, (x) => x.avgPool([1, 2], { ...options, countPadding: false }))).toEqual([
+      1, -0.5, 0.5, 5.5, 6.5, 5,
+    ]);
+  });
+
+  it("never takes padding for the largest", () => {
+    expect(ofRow([-4, -2], (x) => x.maxPool([1, 3], { stride: 1, padding: [0, 1] }))).toEqual([-2, -2]);
+  });
+
+  it("skips pixels with a dilation, and pools whole planes", () => {
+    expect(ofRow(row, (x) => x.maxPool([1, 2], { stride: 1, dilation: [1, 3] }))).toEqual([8, 5]);
+    expect(ofRow(row, (x) => x.globalMaxPool())).toEqual([8]);
+    expect(ofRow(row, (x) => x.globalAvgPool())).toEqual([3]);
+  });
+
+  it("refuses padding that holds a whole window", () => {
+    expect(() => ofRow(row, (x) => x.maxPool([1, 2], { padding: [0, 2] }))).toThrow(
+      "maxPool: padding of [0,2] and [0,2] holds a whole window of [1,2]",
+    );
+  });
+});

@@ -1,0 +1,56 @@
+// Transposed convolutions small enough to be spread by hand, and one whose constant weights go through the blocked kernels.
+import { describe, expect, it } from "vitest";
+import { compile } from "../compile.ts";
+import { constant, convTranspose2d, explain, Interpreter, load, tensor, trace } from "../index.ts";
+
+/** x[1,1,2,2] = 1, 2, 3, 4 spread over the weight 1, 10, 100, 1000. */
+function spread(options: Parameters<typeof convTranspose2d>[2]): { readonly shape: number[]; readonly y: number[] } {
+  const graph = trace(
+    ({ x }) => ({ y: convTranspose2d(x, constant([1, 10, 100, 1000], "f32", [1, 1, 2, 2]), options) }),
+    { x: tensor("f32", [1, 1, 2, 2]) },
+    { name: "spread" },
+  );
+  const { y } = new Interpreter(graph).run({ x: Float32Array.of(1, 2, 3, 4) });
+  return { shape: [...graph.outputs[0]!.value.type.shape.slice(2)] as number[], y: [...y] };
+}
+
+describe("transposed convolution", () => {
+  it("adds up what each input spreads", () => {
+    expect(spread({})).toEqual({ shape: [3, 3], y: [1, 12, 20, 103, 1234, 2040, 300, 3400, 4000] });
+  });
+
+  it("keeps what does not overlap apart with a stride, and adds zeros or cuts at the ends", () => {
+    expect(spread({ stride: [2, 1] })).toEqual({
+      shape: [4, 3],
+      y: [1, 12, 20, 100, 1200, 2000, 3, 34, 40, 300, 3400, 4000],
+    });
+    expect(spread({ stride: 2, padding: 1 })).toEqual({ shape: [2, 2], y: [1000, 200, 30, 4] });
+    expect(spread({ stride: [1, 2], padding: [1, 0], outputPadding: [0, 1] })).toEqual({
+      shape: [1, 5],
+      y: [103, 1030, 204, 2040, 0],
+    });
+  });
+
+  it("of constant weights is one blocked convolution per phase", async () => {
+    const weight = Float32Array.from({ length: 16 * 8 * 4 * 4 }, (_, i) => Math.sin(i * i));
+    const graph = trace(
+      ({ x }) => ({
+        y: convTranspose2d(x, constant(weight, "f32", [16, 8, 4, 4], "w"), { stride: 2, padding: 1 }).relu(),
+      }),
+      { x: tensor("f32", [1, 16, 5, 6]) },
+      { name: "up" },
+    );
+    const kernels = explain(graph as never, "x86-64-v3").split("\n");
+    expect(kernels.filter((line) => /^ +\d+ {2}blockedConv2d/.test(line))).toHaveLength(4);
+    const program = load(await compile(graph));
+    const x = Float32Array.from({ length: 16 * 30 }, (_, i) => Math.cos(i * 3.7));
+    const outputs = program.newOutputs();
+    program.run({ x }, outputs);
+    const meant = new Interpreter(graph).run({ x }).y;
+    const largest = Math.max(...meant);
+    expect(largest).toBeGreaterThan(1);
+    outputs.y.forEach((value, i) => {
+      expect(Math.abs(value - meant[i]!)).toBeLessThan(1e-6 * largest);
+    });
+  });
+});

@@ -1,0 +1,213 @@
+// Transposed convolution, made of one convolution per phase of the stride.
+import { z } from "zod";
+import type { Value } from "../graph.ts";
+import { arrayFrom, countOf, showTensorType, staticShape } from "../tensor-type.ts";
+import { conv2d } from "./contraction.ts";
+import { gather } from "./gather.ts";
+import { type Builder, type Operator, operandError, operator } from "./operator.ts";
+import { broadcastTo, concat, pad, reshape, slice, transpose } from "./structure.ts";
+
+const pair = z.tuple([z.int().min(1), z.int().min(1)]).readonly();
+const widths = z.tuple([z.int().min(0), z.int().min(0)]).readonly();
+
+const attributes = z.strictObject({
+  stride: pair,
+  dilation: pair,
+  /** Rows and columns cut off each end of the result. */
+  padding: widths,
+  /** Rows and columns added at its end. */
+  outputPadding: widths,
+  groups: z.int().min(1),
+});
+type Attributes = z.infer<typeof attributes>;
+type Axis = 0 | 1;
+
+/** The outputs of one dimension that lie at phase + stride · q: which taps reach them, and from where. */
+interface Phase {
+  /** Taps in the order in which they read ascending inputs. */
+  readonly taps: readonly number[];
+  /** The input that the first of them reads for the first output. */
+  readonly first: number;
+  /** Distance between the inputs that neighbouring taps read. */
+  readonly dilation: number;
+}
+
+const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
+
+/** The phases of one dimension; output y + padding is stride · q + phase for q from `from`. */
+function phasesOf(kernel: number, stride: number, dilation: number, from: number): Phase[] {
+  return Array.from({ length: stride }, (_, phase) => {
+    const taps = Array.from({ length: kernel }, (_, tap) => tap).filter(
+      (tap) => (tap * dilation - phase) % stride === 0,
+    );
+    taps.reverse();
+    const first = taps[0] === undefined ? 0 : from - (taps[0] * dilation - phase) / stride;
+    return { taps, first, dilation: dilation / divisor(dilation, stride) };
+  });
+}
+
+/** Part of a tensor along one dimension, from `start`, of `length`; what lies outside is 0. */
+function cut(x: Value, axis: number, start: number, length: number, builder: Builder): Value {
+  const shape = staticShape(x.type.shape);
+  const size = shape[axis]!;
+  const [low, high] = [Math.min(Math.max(start, 0), size), Math.max(0, Math.min(start + length, size))];
+  const at = (value: number, otherwise: (size: number) => number) =>
+    shape.map((each, d) => (d === axis ? value : otherwise(each)));
+  const zero = () => 0;
+  const inside = Math.max(low, high);
+  const part =
+    low === 0 && inside === size
+      ? x
+      : builder.apply(slice, [x], { starts: at(low, zero), ends: at(inside, (each) => each), steps: at(1, () => 1) });
+  const before = Math.min(length, Math.max(0, -start));
+  const after = length - before - (inside - low);
+  return before + after === 0
+    ? part
+    : builder.apply(pad, [part], { before: at(before, zero), after: at(after, zero), value: 0 });
+}
+
+/**
+ * x[n,c,h,w] spread over w[c,o/groups,kh,kw] → [n,o,h',w'], h' = (h − 1)·stride − 2·padding + dilation·(kh − 1) + outputPadding + 1.
+ *
+ * Each output is the sum of the taps that reach it, inputs beyond the edges being zeros that are multiplied like any other. Floats
+ * of one dtype. Error: one ulp of |x|·|w| per tap.
+ */
+export const convTranspose2d: Operator = operator({
+  name: "convTranspose2d",
+  attributes,
+  errorUlp: 1,
+  infer([x, w], { stride, dilation, padding, outputPadding, groups }) {
+    const wrong = (why: string) =>
+      operandError("shape", `convTranspose2d of ${showTensorType(x!)} with ${showTensorType(w!)}: ${why}`);
+    if (x!.dtype !== w!.dtype || (x!.dtype !== "f32" && x!.dtype !== "f64"))
+      throw wrong("both must be f32, or both f64");
+    if (x!.shape.length !== 4 || w!.shape.length !== 4)
+      throw wrong("the input is [n,c,h,w] and the weight [c,o/groups,kh,kw]");
+    const [n, c, ...plane] = staticShape(x!.shape) as [number, number, ...number[]];
+    const [i, o, ...kernel] = staticShape(w!.shape) as [number, number, ...number[]];
+    if (c !== i || c % groups !== 0) throw wrong(`${c} channels in ${groups} groups do not fit a weight for ${i}`);
+    if (outputPadding.some((each, d) => each >= Math.max(stride[d]!, dilation[d]!)))
+      throw wrong(`an output padding of ${outputPadding} is not below the stride or the dilation`);
+    const out = plane.map(
+      (size, d) => (size - 1) * stride[d]! - 2 * padding[d]! + dilation[d]! * (kernel[d]! - 1) + outputPadding[d]! + 1,
+    );
+    if (out.some((size) => size < 1)) throw wrong("the padding leaves nothing of the result");
+    return { dtype: x!.dtype, shape: [n, o * groups, ...out] };
+  },
+  evaluate([x, w], { stride, dilation, padding, groups }, result) {
+    const [, channels, height, width] = x!.shape as [number, number, number, number];
+    const [, perGroup, kh, kw] = w!.shape as [number, number, number, number];
+    const [n, outputs, oh, ow] = result.shape as [number, number, number, number];
+    const inner = channels / groups;
+    let at = 0;
+    for (let b = 0; b < n; b++)
+      for (let o = 0; o < outputs; o++)
+        for (let y = 0; y < oh; y++)
+          for (let xx = 0; xx < ow; xx++) {
+            const [first, to] = [Math.floor(o / perGroup) * inner, o % perGroup];
+            let total = 0;
+            for (let ky = 0; ky < kh; ky++)
+              for (let kx = 0; kx < kw; kx++) {
+                const row = (y + padding[0] - ky * dilation[0]) / stride[0];
+                const column = (xx + padding[1] - kx * dilation[1]) / stride[1];
+                if (!Number.isInteger(row) || !Number.isInteger(column)) continue;
+                const inside = row >= 0 && row < height && column >= 0 && column < width;
+                for (let i = first; i < first + inner; i++) {
+                  const from = inside ? Number(x!.data[((b * channels + i) * height + row) * width + column]!) : 0;
+                  total += from * Number(w!.data[((i * perGroup + to) * kh + ky) * kw + kx]!);
+                }
+              }
+            result.data[at++] = total;
+          }
+  },
+  magnitude(operands, given, result) {
+    const absolute = operands.map((each) => ({
+      ...each,
+      data: Float64Array.from(each.data as ArrayLike<number>, Math.abs),
+    }));
+    const data = new Float64Array(result.data.length);
+    convTranspose2d.evaluate(absolute, given, { ...result, dtype: "f64", data });
+    const [c, , kh, kw] = operands[1]!.shape as [number, number, number, number];
+    const terms = countOf([c / given.groups, kh, kw]);
+    return data.map((each) => each * terms);
+  },
+  lowering: {
+    kind: "composite",
+    decompose([x, w], given, builder) {
+      const { shape } = convTranspose2d.infer([x!.type, w!.type], given);
+      const [n, outputs, ...out] = staticShape(shape) as [number, number, number, number];
+      const { stride, dilation, padding } = given;
+      const kernel = staticShape(w!.type.shape).slice(2);
+      const along = (d: Axis): PhaseAxis => {
+        const from = Math.floor(padding[d] / stride[d]);
+        const count = Math.floor((out[d]! - 1 + padding[d]) / stride[d]) - from + 1;
+        return { from, count, phases: phasesOf(kernel[d]!, stride[d], dilation[d], from) };
+      };
+      const axes = [along(0), along(1)] as const;
+      const weight = groupedWeight(w!, given, builder);
+      const parts = axes[0].phases.flatMap((rows) =>
+        axes[1].phases.map((columns) => {
+          const plane = phasePlane(x!, weight, [rows, columns], axes, given.groups, builder);
+          return builder.apply(reshape, [plane], { shape: [n, outputs, 1, axes[0].count, axes[1].count] });
+        }),
+      );
+      const [first] = parts as [Value];
+      const together = parts.length === 1 ? first : builder.apply(concat, parts, { axis: 2 });
+      const split = builder.apply(reshape, [together], {
+        shape: [n, outputs, ...stride, axes[0].count, axes[1].count],
+      });
+      const woven = builder.apply(transpose, [split], { axes: [0, 1, 4, 2, 5, 3] });
+      const whole = builder.apply(reshape, [woven], {
+        shape: [n, outputs, axes[0].count * stride[0], axes[1].count * stride[1]],
+      });
+      const start = (d: Axis) => padding[d] - axes[d].from * stride[d];
+      return cut(cut(whole, 2, start(0), out[0], builder), 3, start(1), out[1], builder);
+    },
+  },
+});
+
+interface PhaseAxis {
+  readonly from: number;
+  readonly count: number;
+  readonly phases: readonly Phase[];
+}
+
+/** w[c,o/groups,kh,kw] as the weight of a convolution, [o,c/groups,kh,kw]. */
+function groupedWeight(w: Value, { groups }: Attributes, builder: Builder): Value {
+  const [c, o, kh, kw] = staticShape(w.type.shape) as [number, number, number, number];
+  const split = builder.apply(reshape, [w], { shape: [groups, c / groups, o, kh, kw] });
+  const turned = builder.apply(transpose, [split], { axes: [0, 2, 1, 3, 4] });
+  return builder.apply(reshape, [turned], { shape: [groups * o, c / groups, kh, kw] });
+}
+
+/** The outputs at one phase of both dimensions: a convolution with the taps that reach them. */
+function phasePlane(
+  x: Value,
+  weight: Value,
+  phases: readonly [Phase, Phase],
+  axes: readonly [PhaseAxis, PhaseAxis],
+  groups: number,
+  builder: Builder,
+): Value {
+  const { dtype } = x.type;
+  const [n] = staticShape(x.type.shape) as [number];
+  if (phases.some(({ taps }) => taps.length === 0)) {
+    const shape = [n, staticShape(weight.type.shape)[0]!, axes[0].count, axes[1].count];
+    return builder.apply(broadcastTo, [builder.constant({ dtype, shape: [] }, arrayFrom(dtype, [0]))], { shape });
+  }
+  const picked = ([0, 1] as const).reduce((of, d) => {
+    const { taps } = phases[d];
+    if (taps.length === of.type.shape[d + 2] && taps.every((tap, at) => tap === at)) return of;
+    const positions = builder.constant({ dtype: "i64", shape: [taps.length] }, arrayFrom("i64", [...taps]), "taps");
+    return builder.apply(gather, [of, positions], { axis: d + 2 });
+  }, weight);
+  const needed = ([0, 1] as const).reduce((of, d) => {
+    const { taps, first, dilation } = phases[d];
+    return cut(of, d + 2, first, axes[d].count + (taps.length - 1) * dilation, builder);
+  }, x);
+  return builder.apply(conv2d, [needed, picked], {
+    stride: [1, 1],
+    dilation: phases.map(({ dilation }) => dilation),
+    groups,
+  });
+}
