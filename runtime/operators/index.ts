@@ -5,6 +5,7 @@ import * as contraction from "./contraction.ts";
 import * as elementwise from "./elementwise.ts";
 import { gather } from "./gather.ts";
 import type { Operator } from "./operator.ts";
+import * as quantized from "./quantized.ts";
 import * as reduction from "./reduction.ts";
 import * as structure from "./structure.ts";
 import { winogradConv2d } from "./winograd.ts";
@@ -17,6 +18,13 @@ const {
   ...blockedOperators
 } = blocked;
 const { convolutionAttributes: _convolution, ...contractionOperators } = contraction;
+const {
+  blockedIntegerAttributes: _integer,
+  packedMatmulAttributes: _packed,
+  quantizedRange: _range,
+  requantizationAttributes: _requantization,
+  ...quantizedOperators
+} = quantized;
 const { reductionAttributes: _attributes, reducedType: _type, forEachElement: _visit, ...reductions } = reduction;
 
 /** All operators; each is exported under its own name. */
@@ -27,6 +35,7 @@ export const operators = {
   ...contractionOperators,
   ...blockedOperators,
   winogradConv2d,
+  ...quantizedOperators,
   ...composite,
   gather,
 } as const satisfies { readonly [name: string]: Operator };

@@ -41,6 +41,10 @@ export type Lowering<A> =
   | { readonly kind: "blockedConv2d" }
   | { readonly kind: "depthwiseConv2d" }
   | { readonly kind: "winogradConv2d" }
+  | { readonly kind: "matmulInteger" }
+  | { readonly kind: "convInteger" }
+  | { readonly kind: "packedMatmulInteger" }
+  | { readonly kind: "blockedConvInteger" }
   | { readonly kind: "concat" }
   | { readonly kind: "pad" }
   /** Other operators; the one place that says so. */
