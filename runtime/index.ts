@@ -25,6 +25,7 @@ export {
   operators,
 } from "./operators/index.ts";
 export { load, Program } from "./program.ts";
+export { convInteger, dequantize, matmulInteger, type Parameter, quantize } from "./quantization.ts";
 export {
   apply,
   type ConvolutionOptions,

@@ -7,7 +7,7 @@ import { winogradWeight } from "../operators/winograd.ts";
 import { type Editor, rewrite } from "../rewrite.ts";
 import { countOf, newArray, sameShape, staticShape, type TypedArray } from "../tensor-type.ts";
 
-const { channelBlock } = generators;
+const { channelBlock, dotBytes } = generators;
 const blocksOf = (channels: number): number => Math.ceil(channels / channelBlock);
 
 /** Fewest output channels that are worth a block. */
@@ -63,6 +63,22 @@ function packWeight({ data }: Constant, [o, i, kh, kw]: Shape4): { shape: number
   return { shape, data: packed(data, "f32", shape, from) };
 }
 
+/** An integer convolution's weight [o,i,kh,kw] as [o/16,i/16,kh,kw,4,16,4]: input channels in fours behind the outputs. */
+function packIntegerWeight({ data }: Constant, [o, i, kh, kw]: Shape4): { shape: number[]; data: TypedArray } {
+  const fours = channelBlock / dotBytes;
+  const shape = [blocksOf(o), blocksOf(i), kh, kw, fours, channelBlock, dotBytes];
+  const from = ([ob, ib, ky, kx, four, outer, byte]: readonly number[]) => {
+    const [to, source] = [ob! * channelBlock + outer!, ib! * channelBlock + four! * dotBytes + byte!];
+    return to < o && source < i ? ((to * i + source) * kh + ky!) * kw + kx! : undefined;
+  };
+  return { shape, data: packed(data, "i8", shape, from) };
+}
+
+/** Whether a node rounds a value by one scale and one zero point. */
+const quantizesAlike = (node: Node | undefined): node is Node =>
+  node?.operator === operators.quantize &&
+  node.inputs.slice(1).every(({ type }) => countOf(staticShape(type.shape)) === 1);
+
 class Blocking {
   /** What each value [n,c,h,w] of the new graph is in blocks. */
   readonly #known = new Map<Value, Blocked>();
@@ -70,6 +86,7 @@ class Blocking {
   rule(node: Node, editor: Editor): Value | undefined {
     const { operator, inputs, output } = node;
     if (operator === operators.conv2d) return this.#convolution(node, editor);
+    if (operator === operators.convInteger) return this.#integerConvolution(node, editor);
     if (output.type.shape.length !== 4 && operator.lowering.kind !== "reduce") return undefined;
     if (!inputs.some((value) => this.#known.has(value))) return undefined;
     switch (operator.lowering.kind) {
@@ -114,6 +131,11 @@ class Blocking {
         ...inner,
         value: editor.apply(operators.pad, [inner.value], inBlocks(producer.attributes as Padding)),
       };
+    } else if (quantizesAlike(producer)) {
+      // Rounded while it is reordered, not before.
+      const [numbers, ...parameters] = producer.inputs as [Value, Value, Value];
+      const inner = this.#toBlocked(numbers, editor);
+      blocked = { ...inner, value: editor.apply(operators.quantize, [inner.value, ...parameters]) };
     } else {
       const missing = blocksOf(c) * channelBlock - c;
       const whole =
@@ -161,6 +183,20 @@ class Blocking {
       channels,
       layout: planar ? "planar" : "blocked",
     });
+    return this.#publish({ value, channels: outputs }, editor);
+  }
+
+  #integerConvolution(node: Node, editor: Editor): Value | undefined {
+    const [x, w] = node.inputs as [Value, Value];
+    const weight = editor.constantOf(w);
+    const { stride, dilation, groups } = convolutionAttributes.parse(node.attributes);
+    const shape = staticShape(w.type.shape) as [number, number, number, number];
+    const [outputs, channels] = shape;
+    if (!weight || groups > 1 || outputs < leastChannels) return undefined;
+    const packed = packIntegerWeight(weight, shape);
+    const kernel = editor.constant({ dtype: "i8", shape: packed.shape }, packed.data, weight.name);
+    const source = this.#toBlocked(x, editor).value;
+    const value = editor.apply(operators.blockedConvInteger, [source, kernel], { stride, dilation, channels });
     return this.#publish({ value, channels: outputs }, editor);
   }
 

@@ -6,11 +6,21 @@ import { dropDead } from "./drop-dead.ts";
 import { foldConstants } from "./fold-constants.ts";
 import { shareCommon } from "./share.ts";
 import { simplifyViews } from "./simplify-views.ts";
+import { packProducts, useIntegers } from "./use-integers.ts";
 
 export { bindSymbols } from "./bind-symbols.ts";
 
 /** Every pass by name, in order. */
-export const passes = { decompose, foldConstants, simplifyViews, shareCommon, blockChannels, dropDead } as const;
+export const passes = {
+  decompose,
+  useIntegers,
+  foldConstants,
+  simplifyViews,
+  shareCommon,
+  packProducts,
+  blockChannels,
+  dropDead,
+} as const;
 
 /** A graph with the same meaning in primitive operators and fewer nodes; `after` sees the graph that each pass leaves. */
 export function declutter(graph: Graph, after: (pass: string, graph: Graph) => void = () => {}): Graph {
