@@ -74,19 +74,26 @@ function packIntegerWeight({ data }: Constant, [o, i, kh, kw]: Shape4): { shape:
   return { shape, data: packed(data, "i8", shape, from) };
 }
 
-/** Whether a node rounds a value by one scale and one zero point. */
-const quantizesAlike = (node: Node | undefined): node is Node =>
-  node?.operator === operators.quantize &&
-  node.inputs.slice(1).every(({ type }) => countOf(staticShape(type.shape)) === 1);
+/** Whether a scale and a zero point are one number each. */
+const isOneForAll = (parameters: readonly Value[]): boolean =>
+  parameters.every(({ type }) => countOf(staticShape(type.shape)) === 1);
 
 class Blocking {
   /** What each value [n,c,h,w] of the new graph is in blocks. */
   readonly #known = new Map<Value, Blocked>();
+  /** Values of the graph given that only its outputs take. */
+  readonly #leaving: ReadonlySet<Value>;
+
+  constructor(graph: Graph) {
+    const read = new Set(graph.nodes.flatMap((node) => node.inputs));
+    this.#leaving = new Set(graph.outputs.map(({ value }) => value).filter((value) => !read.has(value)));
+  }
 
   rule(node: Node, editor: Editor): Value | undefined {
     const { operator, inputs, output } = node;
     if (operator === operators.conv2d) return this.#convolution(node, editor);
     if (operator === operators.convInteger) return this.#integerConvolution(node, editor);
+    if (operator === operators.dequantize && this.#leaving.has(output)) return this.#leavingBytes(node, editor);
     if (output.type.shape.length !== 4 && operator.lowering.kind !== "reduce") return undefined;
     if (!inputs.some((value) => this.#known.has(value))) return undefined;
     switch (operator.lowering.kind) {
@@ -102,9 +109,9 @@ class Blocking {
   /** Registers a blocked value and gives its [n,c,h,w] form, which stays only where something reads it. */
   #publish(blocked: Blocked, editor: Editor): Value {
     const [n, blocks, h, w] = staticShape(blocked.value.type.shape) as [number, number, number, number];
-    const plane = editor.apply(operators.reshape, [blocked.value], { shape: [n, blocks, h * w, channelBlock] });
-    const turned = editor.apply(operators.transpose, [plane], { axes: [0, 1, 3, 2] });
-    const whole = editor.apply(operators.reshape, [turned], { shape: [n, blocks * channelBlock, h, w] });
+    const whole = editor.apply(operators.reshape, [this.#turned(blocked, editor)], {
+      shape: [n, blocks * channelBlock, h, w],
+    });
     const { channels } = blocked;
     const value =
       channels === blocks * channelBlock
@@ -116,6 +123,23 @@ class Blocking {
           });
     this.#known.set(value, blocked);
     return value;
+  }
+
+  /** Bytes that leave as numbers are reordered as bytes, a quarter of the memory, and converted on the way. */
+  #leavingBytes(node: Node, editor: Editor): Value | undefined {
+    const [bytes, ...parameters] = node.inputs as [Value, Value, Value];
+    const known = this.#known.get(bytes);
+    if (!known || !isOneForAll(parameters) || known.channels % channelBlock !== 0) return this.#pointwise(node, editor);
+    const turned = this.#turned(known, editor);
+    const numbers = editor.apply(operators.dequantize, [turned, ...parameters]);
+    return editor.apply(operators.reshape, [numbers], { shape: staticShape(node.output.type.shape) });
+  }
+
+  /** A blocked value as [n,c/16,16,h·w]. */
+  #turned({ value }: Blocked, editor: Editor): Value {
+    const [n, blocks, h, w] = staticShape(value.type.shape) as [number, number, number, number];
+    const plane = editor.apply(operators.reshape, [value], { shape: [n, blocks, h * w, channelBlock] });
+    return editor.apply(operators.transpose, [plane], { axes: [0, 1, 3, 2] });
   }
 
   /** A value [n,c,h,w] in blocks, reordered unless it is known so. Padding is moved behind the reordering. */
@@ -131,7 +155,7 @@ class Blocking {
         ...inner,
         value: editor.apply(operators.pad, [inner.value], inBlocks(producer.attributes as Padding)),
       };
-    } else if (quantizesAlike(producer)) {
+    } else if (producer?.operator === operators.quantize && isOneForAll(producer.inputs.slice(1))) {
       // Rounded while it is reordered, not before.
       const [numbers, ...parameters] = producer.inputs as [Value, Value, Value];
       const inner = this.#toBlocked(numbers, editor);
@@ -339,6 +363,6 @@ function reshaped(value: Value, shape: readonly number[], editor: Editor): Value
 
 /** The graph with convolutions of constant weights, and what stands between them, over channels in blocks of 16. */
 export function blockChannels(graph: Graph): Graph {
-  const blocking = new Blocking();
+  const blocking = new Blocking(graph);
   return rewrite(graph, (node, editor) => blocking.rule(node, editor));
 }
