@@ -36,12 +36,16 @@ export interface CompileOptions {
   readonly only?: readonly number[];
 }
 
-/** The targets that code is made for: those that only add dot products of bytes, where the graph has any. */
+/** The targets that code of a simplified graph is made for unless others are named. */
 function defaultTargets(graph: Graph): readonly TargetName[] {
   const kinds = new Set(graph.nodes.map(({ operator }) => operator.lowering.kind));
   const dots = kinds.has("blockedConvInteger") || kinds.has("packedMatmulInteger");
   return dots ? targetNames : targetNames.filter((name) => !addsDotOnly(name));
 }
+
+/** The targets that `compile` makes code for unless told: those that only add dot products of bytes, where there are any. */
+export const targetsOf = (graph: Graph, symbols: CompileOptions["symbols"] = {}): readonly TargetName[] =>
+  defaultTargets(declutter(bindSymbols(graph, symbols)));
 
 const version = "0.1.0";
 /** Kernels that share a module: few enough that two threads have work, many enough that LLVM starts rarely. */
