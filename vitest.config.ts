@@ -5,5 +5,6 @@ export default defineConfig({
     include: ["{kernels,runtime,scheduler,nodes,sim,launch,examples,tests}/**/*.test.ts"],
     testTimeout: 60_000,
     pool: "forks",
+    maxWorkers: 2,
   },
 });

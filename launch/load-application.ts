@@ -105,11 +105,23 @@ export async function loadApplication(
   return { ...built, ...runningParts(application) };
 }
 
+/** Runs code of the application's own; what it throws is an error of the application. Throws `application/failed`. */
+export function ofApplication<T>(what: string, body: () => T): T {
+  try {
+    return body();
+  } catch (cause) {
+    if (cause instanceof IsochronError) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new IsochronError("application/failed", `${what} failed: ${why}`, { cause });
+  }
+}
+
 /** What stays JavaScript in a run. */
-const runningParts = ({ declarations }: Application) => ({
-  createWorld: declarations.worldFactory,
-  streams: declarations.streams,
-  facts: (): Facts => Object.assign({}, ...declarations.summaries.map((each) => each())) as Facts,
+const runningParts = ({ declarations: { worldFactory, streams, summaries } }: Application) => ({
+  createWorld: worldFactory && (() => ofApplication("making the world", worldFactory)),
+  streams,
+  facts: (): Facts =>
+    ofApplication("the summary", () => Object.assign({}, ...summaries.map((each) => each())) as Facts),
 });
 
 /** Imports bundled JavaScript through a file of its own, to which this very package is installed as `isochron`. */

@@ -13,6 +13,7 @@ import {
   Interpreter,
   iota,
   load,
+  readArchive,
   type Signature,
   state,
   tensor,
@@ -47,6 +48,30 @@ async function agree<I extends Signature, O extends Signature>(
 }
 
 const ramp = (n: number, f = (i: number) => Math.sin(i * 1.7) * 3) => Float32Array.from({ length: n }, (_, i) => f(i));
+
+describe("the code of layers alike", () => {
+  it("is compiled once", async () => {
+    const codeBytes = async (layers: number) => {
+      const graph = trace(
+        ({ x }) => {
+          let y = x;
+          for (let at = 0; at < layers; at++) {
+            const w = ramp(16 * 16 * 9, (i) => Math.sin(i * (at + 2)));
+            y = conv2d(y, constant(w, "f32", [16, 16, 3, 3], "w"), { padding: 1 }).relu();
+          }
+          return { y };
+        },
+        { x: tensor("f32", [1, 16, 6, 6]) },
+        { name: "layers" },
+      );
+      const artifact = await compile(graph, { targets: ["x86-64-v3"], cacheDir });
+      return readArchive(artifact.bytes)["code/x86-64-v3.o"]!.length;
+    };
+    // The first and the last layer are kernels of their own: they read and write other tensors' shapes.
+    const [few, many] = [await codeBytes(4), await codeBytes(12)];
+    expect(many - few).toBeLessThan(few / 2);
+  });
+});
 
 describe("compiled graphs", () => {
   it("compute a pointwise chain with broadcasting and choice", async () => {

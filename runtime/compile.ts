@@ -64,7 +64,7 @@ export async function compile<I extends Signature, O extends Signature>(
   for (const name of options.targets ?? defaultTargets(plain)) {
     options.signal?.throwIfAborted();
     const target = targetOf(name);
-    const calls = lower(plain, target, weights);
+    const calls = shareKernels(lower(plain, target, weights), target);
     const plan = planMemory(lifetimesOf(calls));
     const object = await awaitNative(() =>
       compiler.compile({
@@ -102,6 +102,17 @@ export async function compile<I extends Signature, O extends Signature>(
   }) as Artifact<I, O>;
 }
 
+/** Calls whose kernels differ in nothing but their names share the first of them: layers alike are compiled once. */
+function shareKernels(calls: readonly KernelCall[], target: Target): KernelCall[] {
+  const known = new Map<string, KernelCall["kernel"]>();
+  return calls.map((call) => {
+    const text = emitModule([{ ...call.kernel, name: "kernel" }], target);
+    const kernel = known.get(text) ?? call.kernel;
+    known.set(text, kernel);
+    return { ...call, kernel };
+  });
+}
+
 function lifetimesOf(calls: readonly KernelCall[]): Lifetime[] {
   const spans = new Map<Memory, { first: number; last: number }>();
   calls.forEach(({ operands }, at) => {
@@ -122,15 +133,9 @@ function modulesOf(
   order?: readonly number[],
 ): { name: string; text: string }[] {
   const modules = [{ name: "step", text: emitStep("forward", calls, plan, target, order) }];
-  for (let at = 0; at < calls.length; at += kernelsPerModule) {
-    const part = calls.slice(at, at + kernelsPerModule);
-    modules.push({
-      name: `kernels ${at}`,
-      text: emitModule(
-        part.map((call) => call.kernel),
-        target,
-      ),
-    });
+  const kernels = [...new Set(calls.map((call) => call.kernel))];
+  for (let at = 0; at < kernels.length; at += kernelsPerModule) {
+    modules.push({ name: `kernels ${at}`, text: emitModule(kernels.slice(at, at + kernelsPerModule), target) });
   }
   return modules;
 }

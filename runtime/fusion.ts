@@ -22,6 +22,8 @@ function memoryOperands(node: Node): readonly number[] {
     case "packedMatmulInteger":
     case "blockedConvInteger":
       return [0, 1];
+    case "attention":
+      return [0, 1, 2];
     case "reshape":
       return [0];
     case "source":
@@ -50,7 +52,7 @@ const convolutions = [
   "blockedConvInteger",
 ];
 const padded = new Set(convolutions);
-const roots = new Set([...convolutions, "matmul", "matmulInteger", "packedMatmulInteger", "reduce"]);
+const roots = new Set([...convolutions, "matmul", "matmulInteger", "packedMatmulInteger", "attention", "reduce"]);
 const isRoot = (kind: string): boolean => roots.has(kind);
 
 const sizeOf = (value: Value): number => countOf(staticShape(value.type.shape));
@@ -109,6 +111,7 @@ class Fusion {
     const node = this.#producers.get(value);
     if (!node) return true;
     const { lowering } = node.operator;
+    if (lowering.kind === "pad") return true;
     return (
       lowering.kind === "source" && lowering.inMemory.length === 0 && node.inputs.every((each) => this.#isView(each))
     );

@@ -1,6 +1,7 @@
 // The graph: typed inputs and outputs, constants, states, and nodes in SSA form; prints itself, checks itself.
 import { IsochronError } from "../kernels/index.ts";
 import type { Operator } from "./operators/index.ts";
+import type { Place } from "./place.ts";
 import { byteLength, sameShape, showTensorType, type TensorType, type TypedArray } from "./tensor-type.ts";
 
 /** One value; identity is the object. */
@@ -34,8 +35,8 @@ export interface Node {
   readonly attributes: unknown;
   readonly inputs: readonly Value[];
   readonly output: Value;
-  /** file:line:column in the user's source. */
-  readonly place?: string;
+  /** Where in the user's source it was called. */
+  readonly place?: Place;
 }
 
 /** The types of a graph's inputs or outputs, by name. */
@@ -129,7 +130,8 @@ export class Graph<I extends Signature = Signature, O extends Signature = Signat
   /** Checks that every value is defined before it is used, once, and has the type its operator gives. Throws `graph/invalid`. */
   verify(): void {
     const defined = new Set<Value>();
-    const fail = (what: string, place?: string): never => {
+    const fail = (what: string, at?: Place): never => {
+      const place = at?.text;
       throw new IsochronError("graph/invalid", `graph "${this.name}": ${what}`, {
         details: this.toString().split("\n"),
         ...(place === undefined ? {} : { place }),

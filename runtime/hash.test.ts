@@ -2,7 +2,7 @@
 import { blake3 } from "@noble/hashes/blake3.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { hashOf } from "./hash.ts";
 
 describe("a hash", () => {
@@ -17,5 +17,22 @@ describe("a hash", () => {
         expect(hashOf(part)).toBe(bytesToHex(blake3(part)));
       }),
     );
+  });
+
+  it("is computed in JavaScript where nothing native is installed", async () => {
+    vi.resetModules();
+    let asked = 0;
+    vi.doMock("../kernels/index.ts", async (original) => {
+      const kernels = await original<typeof import("../kernels/index.ts")>();
+      const loadRuntime = () => {
+        asked++;
+        throw new kernels.IsochronError("native/missing-runtime", "it is not installed");
+      };
+      return { ...kernels, loadRuntime };
+    });
+    const bytes = Uint8Array.from({ length: 3000 }, (_, at) => at);
+    expect((await import("./hash.ts")).hashOf(bytes)).toBe(hashOf(bytes));
+    expect(asked).toBe(1);
+    vi.doUnmock("../kernels/index.ts");
   });
 });

@@ -1,6 +1,5 @@
 // BLAKE3 hashes: by the runtime module where it is installed, in JavaScript where it is not.
-import { blake3 } from "@noble/hashes/blake3.js";
-import { bytesToHex } from "@noble/hashes/utils.js";
+import { createRequire } from "node:module";
 import { z } from "zod";
 import { IsochronError, loadRuntime } from "../kernels/index.ts";
 
@@ -8,14 +7,20 @@ type Hash = (bytes: Uint8Array) => string;
 
 const binding = z.object({ blake3: z.custom<Hash>((value) => typeof value === "function") });
 
-const inJavaScript: Hash = (bytes) => bytesToHex(blake3(bytes));
+/** Loaded only where it is needed: it makes its tables as it is. */
+function hashInJavaScript(): Hash {
+  const { blake3 } = createRequire(import.meta.url)(
+    "@noble/hashes/blake3.js",
+  ) as typeof import("@noble/hashes/blake3.js");
+  return (bytes) => Buffer.from(blake3(bytes)).toString("hex");
+}
 
 /** Artifacts are hashed where nothing native runs, too: on other systems than Linux, and before the module is built. */
 function chooseHash(): Hash {
   try {
     return binding.parse(loadRuntime()).blake3;
   } catch (error) {
-    if (error instanceof IsochronError) return inJavaScript;
+    if (error instanceof IsochronError) return hashInJavaScript();
     throw error;
   }
 }

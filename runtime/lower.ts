@@ -12,6 +12,7 @@ import {
 import { planFusion } from "./fusion.ts";
 import type { Graph, Node, Value } from "./graph.ts";
 import type { Memory } from "./memory.ts";
+import { attentionAttributes } from "./operators/attention.ts";
 import { blockedConvolutionAttributes, depthwiseAttributes } from "./operators/blocked.ts";
 import { convolutionAttributes } from "./operators/contraction.ts";
 import { blockedIntegerAttributes, packedMatmulAttributes } from "./operators/quantized.ts";
@@ -298,14 +299,7 @@ class Lowering {
         const { tile } = winogradAttributes.parse(attributes);
         const channels = x.shape[1]! * generators.channelBlock;
         const { elements } = generators.winogradBlock(tile, channels, computedShape);
-        const work: Memory = {
-          home: { kind: "scratch" },
-          name: "work",
-          dtype: "f32",
-          shape: [elements],
-          bytes: elements * 4,
-        };
-        const area = context.buffer(work, "readwrite");
+        const area = context.buffer(workMemory(elements), "readwrite");
         this.#emit(label, context, (name) =>
           generators.winogradKernel(
             name,
@@ -377,6 +371,15 @@ class Lowering {
         );
         break;
       }
+      case "attention": {
+        const [q, k, v] = node.inputs.map((value) => this.#view(value, context));
+        const { scale } = attentionAttributes.parse(attributes);
+        const area = context.buffer(workMemory(generators.attentionWork(k!.shape.at(-1)!)), "readwrite");
+        this.#emit(label, context, (name) =>
+          generators.attentionKernel(name, buffers, [q!, k!, v!], area, scale, destination, epilogue, this.#target),
+        );
+        break;
+      }
       case "concat": {
         const { axis } = attributes as { readonly axis: number };
         let start = 0;
@@ -398,12 +401,14 @@ class Lowering {
       case "reshape":
       case "composite":
         throw new IsochronError("compile/internal", `${operator.name} has no kernel of its own`);
-      case "interpreted":
+      case "interpreted": {
+        const place = node.place?.text;
         throw new IsochronError("compile/operator", `${operator.name} cannot be compiled: ${lowering.why}`, {
           details: [`%${output.hint ?? operator.name} : ${showTensorType(output.type)}`],
           help: "give the operator a lowering or a decomposition, or run the graph with the Interpreter",
-          ...(node.place === undefined ? {} : { place: node.place }),
+          ...(place === undefined ? {} : { place }),
         });
+      }
     }
     this.#memory.set(output, memory);
   }
@@ -448,6 +453,15 @@ class Lowering {
     );
   }
 }
+
+/** Memory that one kernel alone works in. */
+const workMemory = (elements: number): Memory => ({
+  home: { kind: "scratch" },
+  name: "work",
+  dtype: "f32",
+  shape: [elements],
+  bytes: elements * 4,
+});
 
 interface Padding {
   readonly before: readonly number[];

@@ -2,6 +2,7 @@
 import { IsochronError } from "../kernels/index.ts";
 import type { Constant, Node, State, Value } from "./graph.ts";
 import type { Operator } from "./operators/index.ts";
+import { Place } from "./place.ts";
 import type { TensorType, TypedArray } from "./tensor-type.ts";
 
 /** What a trace collects. */
@@ -11,7 +12,7 @@ export class Recorder {
   readonly nodes: Node[] = [];
 
   apply(operator: Operator, operands: readonly Value[], attributes: unknown = {}, hint?: string): Value {
-    const place = callerPlace();
+    const place = new Place();
     try {
       const parsed = operator.parse(attributes);
       const type = operator.infer(
@@ -19,18 +20,17 @@ export class Recorder {
         parsed,
       );
       const output: Value = { type, ...(hint === undefined ? {} : { hint }) };
-      this.nodes.push({
-        operator,
-        attributes: parsed,
-        inputs: operands,
-        output,
-        ...(place === undefined ? {} : { place }),
-      });
+      this.nodes.push({ operator, attributes: parsed, inputs: operands, output, place });
       return output;
     } catch (error) {
-      if (!(error instanceof IsochronError) || error.place !== undefined || place === undefined) throw error;
+      if (!(error instanceof IsochronError) || error.place !== undefined || place.text === undefined) throw error;
       const { code, message, details, help, cause } = error;
-      throw new IsochronError(code, message, { details, place, cause, ...(help === undefined ? {} : { help }) });
+      throw new IsochronError(code, message, {
+        details,
+        place: place.text,
+        cause,
+        ...(help === undefined ? {} : { help }),
+      });
     }
   }
 
@@ -49,17 +49,6 @@ export function currentRecorder(): Recorder {
   throw new IsochronError("trace/outside", "tensors are symbolic, and exist only while a function is traced", {
     help: "call this inside the function given to trace()",
   });
-}
-
-const folder = new URL(".", import.meta.url);
-const isOurs = (frame: string): boolean =>
-  (frame.includes(folder.href) || frame.includes(folder.pathname)) && !frame.includes(".test.");
-
-/** The first frame of the stack that is not of this folder's own code, as file:line:column. */
-function callerPlace(): string | undefined {
-  const frames = new Error().stack?.split("\n").slice(1) ?? [];
-  const frame = frames.find((line) => !isOurs(line) && /:\d+:\d+/.test(line));
-  return /\(?((?:file:\/\/)?\/?[^\s()]+:\d+:\d+)\)?$/.exec(frame ?? "")?.[1]?.replace("file://", "");
 }
 
 /** Runs `body` with `recorder` as the trace in progress. */

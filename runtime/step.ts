@@ -22,7 +22,7 @@ export function emitStep(
   return [
     `target triple = "${target.triple}"`,
     "",
-    ...calls.map((call) => declareKernel(call.kernel)),
+    ...new Set(calls.map((call) => declareKernel(call.kernel))),
     "",
     ...sites,
     `define i32 @${symbol}(ptr %context) #0 {`,

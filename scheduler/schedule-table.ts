@@ -96,7 +96,9 @@ export function printScheduleTable(table: ScheduleTable): string {
     const from = each.source.kind === "external" ? "external" : `task ${table.tasks[each.source.task]?.name ?? "?"}`;
     const fields = each.fields.map((f) => `${f.name}: ${f.dtype}[${f.shape.join(",")}]@${f.offset}`).join(", ");
     const latency = each.latencyNs ? `, decoded within ${time(each.latencyNs)}` : "";
-    lines.push(`  channel ${each.name} from ${from}${latency}  depth ${each.depth}, slot ${each.slotBytes} B { ${fields} }`);
+    lines.push(
+      `  channel ${each.name} from ${from}${latency}  depth ${each.depth}, slot ${each.slotBytes} B { ${fields} }`,
+    );
   }
   for (const each of table.tasks) {
     const when =

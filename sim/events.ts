@@ -136,22 +136,23 @@ class Fields {
   time(): number {
     return Number(this.#view.getBigInt64(this.#next(8), true));
   }
-  raw(length: number): Uint8Array {
+  /** A view of bytes as they lie, wherever that is: for those that are only hashed, counted and written. */
+  view(length: number): Uint8Array {
     const at = this.#next(length);
-    return new Uint8Array(this.#view.buffer, this.#view.byteOffset + at, length).slice();
+    return new Uint8Array(this.#view.buffer, this.#view.byteOffset + at, length);
   }
   bytes(): Uint8Array {
-    return this.raw(this.u32());
+    return this.view(this.u32()).slice();
   }
   hash(): string {
-    return Buffer.from(this.raw(32)).toString("hex");
+    return Buffer.from(this.view(32)).toString("hex");
   }
 }
 
 function parseOne(kind: number, f: Fields): RunEvent {
   switch (kind) {
     case 1:
-      return { kind: "admit", channel: f.u32(), sequence: f.u64(), time: f.time(), bytes: f.bytes() };
+      return { kind: "admit", channel: f.u32(), sequence: f.u64(), time: f.time(), bytes: f.view(f.u32()) };
     case 2: {
       const [task, job, time] = [f.u32(), f.u64(), f.time()];
       const pins = Array.from({ length: f.u32() }, () => ({

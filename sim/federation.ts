@@ -34,6 +34,8 @@ export interface RunHooks {
 
 /** Turns of the microtask queue that a grant waits for: what a pipeline awaits takes a few. */
 const microtaskTurns = 256;
+/** Messages that pipelines may admit at one instant before it is clear that time would never go on. */
+const mostAtOneInstant = 100_000;
 
 const never = Number.POSITIVE_INFINITY;
 
@@ -56,7 +58,12 @@ export class Federation {
   #worldNext: number;
   #nowNs = 0;
   #granted = false;
-  #observedOutputs = 0;
+  /** Outputs that are observed: the time from which on their messages are. */
+  readonly #observedFrom = new Map<string, number>();
+  /** The first tag whose messages have not been handed out. */
+  #messagesFromNs = 0;
+  #behind = false;
+  #published = { timeNs: -1, count: 0 };
   #failure: { readonly error: unknown } | undefined;
   /** Messages that pipelines admitted outside of a grant: in virtual time another run may differ. */
   outOfTurn = 0;
@@ -94,12 +101,14 @@ export class Federation {
       decode: (topic, bytes) => this.#codecs.decode(topic, bytes),
       publish: (topic, message) => {
         if (!this.#granted) this.outOfTurn++;
-        this.#publish(topic, this.#codecs.encode(topic, message));
+        const bytes = this.#codecs.encode(topic, message);
+        if (this.#mayPublish()) this.#publish(topic, bytes);
       },
       observe: (topic, on) => this.#observe(topic, on),
       fail: (error) => this.#fail(error),
     });
     this.#granted = false;
+    this.#behind = false;
   }
 
   /** Waits for what RxJS reports of observers that threw, which it does a moment later, and throws it. */
@@ -108,11 +117,13 @@ export class Federation {
     this.check();
   }
 
-  /** Leaves the run. */
-  end(): void {
-    if (!this.#streams) return;
-    this.#streams.end();
-    config.onUnhandledError = this.#restoreErrors;
+  /** Leaves the run, and closes the log that fed it. */
+  async end(): Promise<void> {
+    if (this.#streams) {
+      this.#streams.end();
+      config.onUnhandledError = this.#restoreErrors;
+    }
+    await this.#feed?.return?.();
   }
 
   /** Throws what a pipeline failed with. */
@@ -122,7 +133,10 @@ export class Federation {
 
   /** When the next federate wants to be granted time. */
   get nextNs(): number {
-    return Math.min(this.#worldNext, this.#streams?.clock.nextNs ?? never, this.#deliveries[0]?.timeNs ?? never);
+    const streams = this.#streams;
+    if (!streams) return this.#worldNext;
+    const delivery = this.#deliveries.find(({ topic }) => streams.observes(topic));
+    return Math.min(this.#worldNext, streams.clock.nextNs ?? never, delivery?.timeNs ?? never);
   }
 
   /** When the run ends because its feed has ended; never before that is known. */
@@ -132,20 +146,31 @@ export class Federation {
 
   /** Whether messages of outputs are waited for, so that time may not pass beyond them. */
   get observing(): boolean {
-    return this.#observedOutputs > 0;
+    return this.#observedFrom.size > 0;
   }
 
-  /** The executive's events since the last call; messages that are observed are delivered at their times. */
+  /** Whether an observation has begun since `take` was called last: messages may be on their way to it. */
+  get behind(): boolean {
+    return this.#behind;
+  }
+
+  /** The executive's events since the last call; messages that are, or may yet be, observed are delivered at their times. */
   take(): RunEvent[] {
     const events = parseEvents(callNative(() => this.executive.drain()));
-    if (this.observing) {
-      for (const event of events) {
-        if (event.kind !== "message") continue;
-        const { topic } = this.#application.outputs[event.output]!;
-        if (this.#streams?.observes(topic)) this.#deliver({ topic, timeNs: event.time, bytes: event.bytes });
-      }
+    this.#behind = false;
+    if (!this.#streams) return events;
+    for (const event of events) {
+      if (event.kind !== "message") continue;
+      const { topic } = this.#application.outputs[event.output]!;
+      if (event.time >= (this.#observedFrom.get(topic) ?? this.#observableFromNs))
+        this.#deliver({ topic, timeNs: event.time, bytes: event.bytes });
     }
     return events;
+  }
+
+  /** The earliest tag of a message that an observation beginning now would see. */
+  get #observableFromNs(): number {
+    return Math.max(this.#messagesFromNs, this.earliestNs);
   }
 
   /** Grants time up to `timeNs`: messages due by then are delivered, timers fire, the world steps. */
@@ -153,13 +178,15 @@ export class Federation {
     while (this.nextNs <= timeNs) {
       const now = this.nextNs;
       this.#nowNs = Math.max(this.#nowNs, now);
+      this.#messagesFromNs = Math.max(this.#messagesFromNs, this.#nowNs);
       this.#granted = true;
-      this.#streams?.clock.arriveAt(now);
+      this.#fire((clock) => clock.arriveAt(now));
       while ((this.#deliveries[0]?.timeNs ?? never) <= now) {
         const { topic, bytes } = this.#deliveries.shift()!;
         this.#streams?.deliver(topic, bytes);
       }
-      this.#streams?.clock.advanceTo(now);
+      this.#messagesFromNs = this.#nowNs + 1;
+      this.#fire((clock) => clock.advanceTo(now));
       if (this.#world && this.#worldNext <= now) {
         stepWorld(this.#world, this.#worldNext, this.#io);
         this.#worldNext += this.#world.periodNs;
@@ -169,7 +196,26 @@ export class Federation {
       this.check();
     }
     this.#nowNs = Math.max(this.#nowNs, timeNs);
-    this.#streams?.clock.advanceTo(timeNs);
+    this.#messagesFromNs = this.#nowNs + 1;
+    this.#fire((clock) => clock.advanceTo(timeNs));
+    // What nobody observes is left.
+    while ((this.#deliveries[0]?.timeNs ?? never) <= timeNs) this.#deliveries.shift();
+  }
+
+  /** Grants what is left of a live run up to `timeNs`: messages and timers; the world has made its last step. */
+  async conclude(timeNs: number): Promise<void> {
+    this.#worldNext = never;
+    await this.grant(timeNs);
+  }
+
+  /** Lets timers fire; what one throws is an error of the pipelines. */
+  #fire(timers: (clock: StreamHub["clock"]) => void): void {
+    if (!this.#streams) return;
+    try {
+      timers(this.#streams.clock);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   /** Virtual time: admits messages of the log ahead of time; returns a time up to which everything is admitted. */
@@ -208,17 +254,31 @@ export class Federation {
 
   #admit(message: FeedMessage): void {
     const { channel } = this.#codecs.input(message.topic);
-    callNative(() => this.executive.admit(channel, message.timeNs, Buffer.from(message.bytes)));
+    const { buffer, byteOffset, byteLength } = message.bytes;
+    callNative(() => this.executive.admit(channel, message.timeNs, Buffer.from(buffer, byteOffset, byteLength)));
     this.#lastFedNs = message.timeNs;
     this.messagesFed++;
-    if (this.#streams?.observes(message.topic)) this.#deliver(message);
+    if (this.#streams) this.#deliver(message);
   }
 
   #publish(topic: string, bytes: Buffer): void {
     const { channel } = this.#codecs.input(topic);
     const timeNs = Math.max(this.#nowNs, this.earliestNs);
     callNative(() => this.executive.admit(channel, timeNs, bytes));
-    if (this.#streams?.observes(topic)) this.#deliver({ topic, timeNs, bytes });
+    if (this.#streams) this.#deliver({ topic, timeNs, bytes });
+  }
+
+  /** False, and the run's end, where pipelines would go on for ever at one instant. */
+  #mayPublish(): boolean {
+    const timeNs = Math.max(this.#nowNs, this.earliestNs);
+    this.#published = { timeNs, count: timeNs === this.#published.timeNs ? this.#published.count + 1 : 1 };
+    if (this.#published.count <= mostAtOneInstant) return true;
+    this.#fail(
+      new IsochronError("stream/livelock", `pipelines admitted ${mostAtOneInstant} messages at ${timeNs} ns`, {
+        help: "let time pass where a pipeline feeds on what it admits: delay(1, app.clock)",
+      }),
+    );
+    return false;
   }
 
   /** Puts a message behind those of its own time and before later ones. */
@@ -229,9 +289,13 @@ export class Federation {
 
   #observe(topic: string, on: boolean): void {
     if (this.#application.inputs.some((each) => each.topic === topic)) return;
+    // What was refused as unknown is given up without a word.
+    if (!on && !this.#observedFrom.has(topic)) return;
     const output = this.#codecs.output(topic);
     callNative(() => this.executive.observe(output, on));
-    this.#observedOutputs += on ? 1 : -1;
+    if (on) this.#observedFrom.set(topic, this.#observableFromNs);
+    else this.#observedFrom.delete(topic);
+    this.#behind ||= on;
   }
 
   #fail(cause: unknown): void {

@@ -1,4 +1,5 @@
 // A log as a federate: the messages of the topics that an application takes, at their logical times.
+import { IsochronError } from "../kernels/index.ts";
 import { type ApplicationDescription, definitionsIn } from "./application.ts";
 import type { FeedMessage } from "./federation.ts";
 import { expectType, type Log } from "./logs/index.ts";
@@ -16,7 +17,7 @@ export interface LogFeed {
 /**
  * The messages for an application's inputs; `by` chooses which time counts, `isFed` tells inputs that something else feeds.
  *
- * Throws `log/missing-topic`, `log/type`, `log/definition`, `log/no-header`.
+ * Throws `log/missing-topic`, `log/type`, `log/definition`, `log/no-header`, `log/span`.
  */
 export async function feedFrom(
   log: Log,
@@ -33,12 +34,23 @@ export async function feedFrom(
   });
   const names = topics.map(({ topic }) => topic);
   const [first, last] = await timeSpan(log, names, by);
+  if (last - first > Number.MAX_SAFE_INTEGER) throw tooLong(log, first, last, by);
   return {
     count: rows.reduce((sum, row) => sum + row.count, 0),
     durationNs: Number(last - first),
     messages: logicalTimes(log, names, by, first),
   };
 }
+
+/** Mostly it is one message whose time was never set that lies so far from the others. */
+const tooLong = (log: Log, first: bigint, last: bigint, by: "log" | "header"): IsochronError => {
+  const date = (ns: bigint) => new Date(Number(ns / 1_000_000n)).toISOString();
+  const what = by === "log" ? "log times" : "header stamps";
+  return new IsochronError("log/span", `the ${what} in ${log.path} span more than the 104 days that a run can last`, {
+    details: [`from ${date(first)} to ${date(last)}`],
+    help: by === "log" ? "cut what lies apart: mcap filter --start, --end" : "go by the times of logging: --stamp log",
+  });
+};
 
 /** First and last time on some topics; by log time all of the log counts, so that topics keep their distance. */
 async function timeSpan(log: Log, topics: readonly string[], by: "log" | "header"): Promise<[bigint, bigint]> {

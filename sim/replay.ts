@@ -43,7 +43,8 @@ export function replay(recording: Recording, options: ReplayOptions = {}): Repla
   for (const [at, event] of admissions.entries()) {
     options.signal?.throwIfAborted();
     callNative(() => {
-      executive.advance(event.time - 1);
+      // A log's messages are admitted ahead of their time, so that some may lie beyond the end of an interrupted run.
+      executive.advance(Math.min(event.time, durationNs) - 1);
       executive.admit(event.channel, event.time, Buffer.from(event.bytes));
     });
     recomputed.push(...parseEvents(executive.drain()));

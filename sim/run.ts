@@ -15,7 +15,7 @@ const livePollNs = 5e6;
 /** Milliseconds after which a run lets signals and other events in. */
 const turnMs = 10;
 
-/** Lets the event loop turn, where it has not for a while. */
+/** Lets the event loop turn, where it has not for a while, however little time the run leaves. */
 function turns(): () => Promise<void> | undefined {
   let last = performance.now();
   return () => {
@@ -36,19 +36,21 @@ export async function runVirtual(federation: Federation, atMostNs: number, hooks
     drained = time;
     await hooks.onEvents(federation.take(), time);
   };
-  federation.begin();
   try {
+    federation.begin();
     for (;;) {
       await turn();
       if (hooks.signal?.aborted === true) break;
       federation.check();
+      if (federation.behind) await drain(processed);
       const admittedUntil = await federation.fillAhead(processed, atMostNs, messagesAhead);
       const durationNs = Math.min(atMostNs, federation.endNs);
       const target = Math.min(federation.nextNs, admittedUntil, durationNs, processed + 1 + longestStepNs);
       if (target - 1 > processed) {
         const until = target - 1;
         processed = callNative(() => executive.advance(until));
-        federation.earliestNs = processed + 1;
+        // Where it stopped before, releases of the next instant have been made already: what is admitted now comes later.
+        federation.earliestNs = processed + (processed < until ? 2 : 1);
         if (federation.observing || processed >= drained + virtualDrainNs) await drain(processed);
         // A message stands before: time is granted up to it first.
         if (processed < until || federation.nextNs < target) continue;
@@ -58,7 +60,7 @@ export async function runVirtual(federation: Federation, atMostNs: number, hooks
     }
     await federation.settle();
   } finally {
-    federation.end();
+    await federation.end();
   }
   const end = Math.min(atMostNs, processed + 1);
   await drain(end);
@@ -70,31 +72,44 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 /** Runs on the executive's real threads; federates are granted real time as it passes. Returns when the run ended. */
 export async function runLive(federation: Federation, atMostNs: number, hooks: RunHooks): Promise<number> {
   const { executive } = federation;
+  const turn = turns();
+  const durationNs = () => Math.min(atMostNs, federation.endNs);
+  const ended = (now: number) => hooks.signal?.aborted === true || now >= durationNs();
   let drained = 0;
   let end = 0;
-  federation.begin();
-  callNative(() => executive.start());
   try {
+    federation.begin();
+    callNative(() => executive.start());
     for (;;) {
-      if (hooks.signal?.aborted === true) break;
+      await turn();
       federation.check();
       const now = executive.now();
-      const durationNs = Math.min(atMostNs, federation.endNs);
-      if (now >= durationNs) break;
+      if (ended(now)) break;
       if (federation.observing || now >= drained + liveDrainNs) {
         drained = now;
         await hooks.onEvents(federation.take(), now);
       }
       const feedNext = now < 0 ? 0 : await federation.feedUntil(now);
-      if (now >= 0) await federation.grant(now);
-      const next = Math.min(feedNext, federation.nextNs, durationNs, now + livePollNs);
+      // Instant by instant: a federate that is slower than time does not keep the run from ending.
+      while (federation.nextNs <= now && !ended(executive.now())) {
+        await federation.grant(federation.nextNs);
+        await turn();
+      }
+      if (now >= 0 && federation.nextNs > now) await federation.grant(now);
+      const next = Math.min(feedNext, federation.nextNs, durationNs(), now + livePollNs);
       const ahead = next - executive.now();
       if (ahead > 0) await pause(ahead / 1e6);
     }
+    const last = Math.min(executive.now(), durationNs() - 1);
+    await hooks.onEvents(federation.take(), last);
+    await federation.conclude(last);
     await federation.settle();
   } finally {
-    end = callNative(() => executive.stop());
-    federation.end();
+    try {
+      end = callNative(() => executive.stop());
+    } finally {
+      await federation.end();
+    }
   }
   await hooks.onEvents(federation.take(), end);
   return end;

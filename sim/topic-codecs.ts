@@ -3,24 +3,32 @@ import { MessageReader, MessageWriter } from "@foxglove/rosmsg2-serialization";
 import { IsochronError } from "../kernels/index.ts";
 import type { Definitions } from "../nodes/index.ts";
 import { type ApplicationDescription, definitionsIn } from "./application.ts";
+import { MessageFields } from "./message-fields.ts";
 
 /** Readers and writers by topic, made when they are first needed. */
 export class TopicCodecs {
   readonly #application: ApplicationDescription;
   readonly #definitions: Definitions;
   readonly #readers = new Map<string, MessageReader>();
-  readonly #writers = new Map<string, MessageWriter>();
+  readonly #writers = new Map<string, { readonly fields: MessageFields; readonly writer: MessageWriter }>();
 
   constructor(application: ApplicationDescription) {
     this.#application = application;
     this.#definitions = definitionsIn(application);
   }
 
-  /** The message of an input topic as bytes. */
+  /** The message of an input topic as bytes. Throws `world/topic`, `message/field`. */
   encode(topic: string, message: object): Buffer {
-    const writer = this.#writers.get(topic) ?? new MessageWriter(this.#definitions.closure(this.input(topic).type));
-    this.#writers.set(topic, writer);
+    const { fields, writer } = this.#writers.get(topic) ?? this.#writerOf(topic);
+    fields.check(topic, message);
     return Buffer.from(writer.writeMessage(message));
+  }
+
+  #writerOf(topic: string): { readonly fields: MessageFields; readonly writer: MessageWriter } {
+    const definitions = this.#definitions.closure(this.input(topic).type);
+    const made = { fields: new MessageFields(definitions), writer: new MessageWriter(definitions) };
+    this.#writers.set(topic, made);
+    return made;
   }
 
   /** The message of an input or output topic. */

@@ -95,7 +95,7 @@ export function blockedConvolutionKernel(
           const column = add(mul(x, stride[1]), mul(kx, dilation[1]));
           const from = k.let(addressOf(input, [fixed(n), fixed(ib), fixed(row), fixed(column), fixed(0)]).base);
           const first = addressOf(weight, [ob, ib, ky, kx, 0, 0].map(fixed)).base;
-          unrolled(k, 0, inner, 4, (j) => {
+          unrolled(k, 0, inner, 1, (j) => {
             const source = k.let(add(from, mul(j, channelStride)));
             const at = k.let(add(first, mul(j, inStride)));
             const weights = vectors.map(([o, part]) =>

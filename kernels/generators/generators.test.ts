@@ -376,6 +376,7 @@ describe("Winograd convolution", () => {
   const { fround } = Math;
   const plus = (a: number, b: number) => fround(a + b);
   const minus = (a: number, b: number) => fround(a - b);
+  const root = (square: number) => fround(Math.sqrt(square));
   type Line = (d: readonly number[]) => number[];
   const lines: { readonly [tile in 2 | 4]: { readonly input: Line; readonly output: Line } } = {
     2: {
@@ -384,14 +385,26 @@ describe("Winograd convolution", () => {
     },
     4: {
       input: ([d0, d1, d2, d3, d4, d5]) => {
-        const [a, b] = [fma32(-4, d2!, d4!), fma32(-4, d1!, d3!)];
-        const [c, e] = [minus(d4!, d2!), minus(d3!, d1!)];
-        const [first, last] = [fma32(4, d0!, fma32(-5, d2!, d4!)), fma32(4, d1!, fma32(-5, d3!, d5!))];
-        return [first, plus(a, b), minus(a, b), fma32(2, e, c), fma32(-2, e, c), last];
+        const [a, b] = [fma32(-2, d2!, d4!), fma32(-2, d1!, d3!)];
+        const [c, e] = [fma32(-0.5, d2!, d4!), fma32(-0.5, d1!, d3!)];
+        const [first, last] = [plus(d0!, fma32(-2.5, d2!, d4!)), plus(d1!, fma32(-2.5, d3!, d5!))];
+        return [
+          first,
+          fma32(root(1 / 2), b, a),
+          fma32(-root(1 / 2), b, a),
+          fma32(root(2), e, c),
+          fma32(-root(2), e, c),
+          last,
+        ];
       },
       output: ([m0, m1, m2, m3, m4, m5]) => {
         const [a, b, c, d] = [plus(m1!, m2!), minus(m1!, m2!), plus(m3!, m4!), minus(m3!, m4!)];
-        return [plus(plus(m0!, a), c), fma32(2, d, b), fma32(4, c, a), plus(fma32(8, d, b), m5!)];
+        return [
+          plus(plus(m0!, a), c),
+          fma32(root(1 / 2), b, fround(d * root(2))),
+          fma32(2, c, fround(a * 0.5)),
+          fma32(root(1 / 8), b, fma32(root(8), d, m5!)),
+        ];
       },
     },
   };
@@ -406,7 +419,7 @@ describe("Winograd convolution", () => {
     [2, 2, 3, [5, 9]],
     [4, 1, 2, [7, 5]],
     [4, 3, 1, [8, 21]],
-  ] as const)("F(%i×%i of it) of %i blocks in and %i out", async (tile, inBlocks, outBlocks, plane) => {
+  ] as const)("in tiles of %i, of %i blocks in and %i out", async (tile, inBlocks, outBlocks, plane) => {
     const side = tile + 2;
     const reach = plane.map((size) => Math.ceil(size / tile) * tile + 2);
     const input = [1, inBlocks, ...reach, 16];

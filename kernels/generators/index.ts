@@ -13,6 +13,7 @@ export {
   type View,
   view,
 } from "./access.ts";
+export { attentionKernel, attentionWork } from "./attention.ts";
 export {
   type BlockedConvolution,
   blockedConvolutionKernel,

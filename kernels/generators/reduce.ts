@@ -168,7 +168,7 @@ export function reduceKernel(
 const rowsAtOnce = 4;
 
 /** For each output, the sixteen chains along a reduced innermost dimension and those of its tail, merged. */
-function alongInnermost(
+export function alongInnermost(
   k: KernelBuilder,
   inner: number,
   reducedShape: readonly number[],

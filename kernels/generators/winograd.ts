@@ -11,6 +11,8 @@ import { store } from "./store.ts";
 /** Output pixels of a tile along each side. */
 export type WinogradTile = 2 | 4;
 
+const { SQRT2, SQRT1_2 } = Math;
+
 type Line = (d: readonly Expression[]) => Expression[];
 /** Names a value so that it is computed once. */
 type Name = (e: Expression) => Expression;
@@ -20,17 +22,17 @@ const inputLine = (tile: WinogradTile, name: Name): Line =>
   tile === 2
     ? (d) => [sub(d[0]!, d[2]!), add(d[1]!, d[2]!), sub(d[2]!, d[1]!), sub(d[1]!, d[3]!)]
     : (d) => {
-        const a = name(fma(-4, d[2]!, d[4]!));
-        const b = name(fma(-4, d[1]!, d[3]!));
-        const c = name(sub(d[4]!, d[2]!));
-        const e = name(sub(d[3]!, d[1]!));
+        const a = name(fma(-2, d[2]!, d[4]!));
+        const b = name(fma(-2, d[1]!, d[3]!));
+        const c = name(fma(-0.5, d[2]!, d[4]!));
+        const e = name(fma(-0.5, d[1]!, d[3]!));
         return [
-          fma(4, d[0]!, fma(-5, d[2]!, d[4]!)),
-          add(a, b),
-          sub(a, b),
-          fma(2, e, c),
-          fma(-2, e, c),
-          fma(4, d[1]!, fma(-5, d[3]!, d[5]!)),
+          add(d[0]!, fma(-2.5, d[2]!, d[4]!)),
+          fma(SQRT1_2, b, a),
+          fma(-SQRT1_2, b, a),
+          fma(SQRT2, e, c),
+          fma(-SQRT2, e, c),
+          add(d[1]!, fma(-2.5, d[3]!, d[5]!)),
         ];
       };
 
@@ -43,7 +45,12 @@ const outputLine = (tile: WinogradTile, name: Name): Line =>
         const b = name(sub(m[1]!, m[2]!));
         const c = name(add(m[3]!, m[4]!));
         const d = name(sub(m[3]!, m[4]!));
-        return [add(add(m[0]!, a), c), fma(2, d, b), fma(4, c, a), add(fma(8, d, b), m[5]!)];
+        return [
+          add(add(m[0]!, a), c),
+          fma(SQRT1_2, b, mul(d, SQRT2)),
+          fma(2, c, mul(a, 0.5)),
+          fma(SQRT1_2 / 2, b, fma(2 * SQRT2, d, m[5]!)),
+        ];
       };
 
 /** Transforms a square of lines: each of its rows, then each of its columns; row-major in and out. */
@@ -59,7 +66,7 @@ function transform(square: readonly Expression[], side: number, line: Line, name
  * Bytes that the transformed tiles of a block and their products may take: about what a core's own cache holds; more where
  * the weights do not stay in it either, and would be read again for every block.
  */
-const blockBytes = (weightBytes: number): number => (weightBytes > 2 ** 20 ? 2.5 : 0.8) * 2 ** 20;
+const blockBytes = (weightBytes: number): number => (weightBytes > 2 ** 20 ? 2.5 : 0.6) * 2 ** 20;
 
 /** Blocks of output channels whose products are held at a time. */
 const blocksAtOnce = 2;
@@ -158,7 +165,7 @@ export function winogradKernel(
           const sums = Array.from({ length: extent }, () => places.map(() => k.variable(constant("f32", 0, lanes))));
           const inputs = k.let(add(mul(p, inputStride), mul(t, channels)));
           const first = k.let(mul(add(mul(p, outBlocks), add(from, o)), blockStride));
-          unrolled(k, 0, channels, 4, (i) => {
+          unrolled(k, 0, channels, 1, (i) => {
             const at = k.let(add(first, mul(i, channelBlock)));
             const weights = places.map(([block, part]) =>
               k.let(load(weight.buffer, add(at, weight.offset + block * blockStride + part * lanes), lanes)),

@@ -1,5 +1,6 @@
 // `isochron run`: drives an application through time, recording and reporting.
-import { IsochronError, type TargetName } from "../../kernels/index.ts";
+import { z } from "zod";
+import { IsochronError, loadRuntime, type TargetName } from "../../kernels/index.ts";
 import { formatDuration, intervalOf, parseDuration } from "../../scheduler/index.ts";
 import {
   type ApplicationDescription,
@@ -14,8 +15,10 @@ import {
   runLive,
   runVirtual,
   type ThreadInfo,
+  type World,
 } from "../../sim/index.ts";
-import { type LoadedApplication, loadApplication } from "../load-application.ts";
+import type { Facts } from "../application.ts";
+import { type LoadedApplication, loadApplication, ofApplication } from "../load-application.ts";
 import { describeMachine } from "../machine.ts";
 import { prepareOutput } from "../output-file.ts";
 import {
@@ -84,7 +87,7 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
   checkOptions(options);
   for (const file of [options.record, options.report]) if (file !== undefined) prepareOutput(file);
   const loaded = await loadApplication(path, {
-    ...(options.target === undefined ? {} : { targets: [options.target] }),
+    ...targetsFor(options),
     signal: terminal.signal,
     onProgram: (name, index, count) => terminal.progress(`compiling ${name} (${index + 1} of ${count})`),
   });
@@ -118,6 +121,7 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
     };
     const endNs = await (live ? runLive : runVirtual)(federation, durationNs, hooks);
     const threads = executive.threads();
+    const [said] = await Promise.allSettled([whatRunCameTo(world, loaded)]);
     const facts: RunFacts = {
       hash: executive.hash(),
       mode: live ? "live" : "virtual",
@@ -125,13 +129,15 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
       scheduling: live ? describeScheduling(threads, executive.memoryLocked()) : "virtual time",
       threads,
       machine: describeMachine(),
-      world: world || feed ? { ...world?.summary(), ...loaded.facts() } : null,
+      world: said.status === "fulfilled" ? said.value : null,
       streamDrops: streams.drops(),
       outOfTurn: live ? 0 : federation.outOfTurn,
       damage: 0,
       replayed: "not checked",
     };
     await recording?.finish({ ...facts, about: aboutText(facts) });
+    // The recording stands whatever the application failed to say of it.
+    if (said.status === "rejected") throw said.reason;
     const summary = summarise(ledger, facts);
     if (options.report !== undefined) summary.write(options.report);
     terminal.progress(undefined);
@@ -146,6 +152,17 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
     await recording?.discard();
     throw error;
   }
+}
+
+const runtime = z.object({ targets: z.custom<() => TargetName[]>((value) => typeof value === "function") });
+
+/** What a run from sources is compiled for: what runs here, and everything where its recording takes the programs along. */
+function targetsFor({ target, record }: RunOptions): { readonly targets?: readonly TargetName[] } {
+  // Whoever forces a target by the environment is answered by the executive.
+  if (record !== undefined || process.env.ISOCHRON_TARGET) return {};
+  if (target !== undefined) return { targets: [target] };
+  const [best] = runtime.parse(loadRuntime()).targets();
+  return best === undefined ? {} : { targets: [best] };
 }
 
 function checkOptions({ duration, report, log, rate, realtime }: RunOptions): void {
@@ -195,6 +212,19 @@ function describeScheduling(threads: readonly ThreadInfo[], memoryLocked: boolea
   const granted = threads.length > 0 && threads.every((thread) => thread.policy === "SCHED_FIFO");
   const memory = memoryLocked ? "memory locked" : "memory not locked";
   return granted ? `${policies}, ${memory}` : `not real-time (${policies}, ${memory})`;
+}
+
+/** What world and application say of a run; null where neither has anything to say. */
+async function whatRunCameTo(world: World | undefined, loaded: LoadedApplication): Promise<Facts | null> {
+  const ofWorld = world && ofApplication(`the summary of "${world.name}"`, () => world.summary());
+  const all: Facts = { ...ofWorld, ...loaded.facts() };
+  for (const [name, value] of Object.entries<unknown>(all)) {
+    if (value === null || ["number", "string", "boolean", "undefined"].includes(typeof value)) continue;
+    throw new IsochronError("application/summary", `a summary gives ${typeof value} for "${name}"`, {
+      help: "give numbers, texts, true or false, or null",
+    });
+  }
+  return Object.keys(all).length > 0 ? all : null;
 }
 
 /** The command: runs, and prints the result. */

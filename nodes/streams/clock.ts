@@ -3,6 +3,10 @@ import { type SchedulerAction, type SchedulerLike, Subscription } from "rxjs";
 import { IsochronError } from "../../kernels/index.ts";
 
 const nanosecondsPerMs = 1e6;
+
+/** A scheduler's time in whole nanoseconds: fractions of milliseconds add up to wrong sums, these do not. */
+export const nanosecondsOf = (clock: SchedulerLike): number => Math.round(clock.now() * nanosecondsPerMs);
+
 /** Timers that may fire at one instant before it is clear that time would never go on. */
 const mostAtOneInstant = 1_000_000;
 

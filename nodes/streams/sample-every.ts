@@ -1,18 +1,25 @@
 // `sampleEvery`: a stream at a steady rate, on the clock's own grid.
 import { Observable, type OperatorFunction, type SchedulerLike } from "rxjs";
+import { IsochronError } from "../../kernels/index.ts";
 import { type Duration, parseDuration } from "../../scheduler/index.ts";
+import { nanosecondsOf } from "./clock.ts";
 
 /**
  * The newest value at every multiple of `period` on the clock, again where nothing newer has come (`watchdog` notices
- * silence); nothing before the first value. Ends, without a last sample, when the source does.
+ * silence); nothing before the first value. Ends, without a last sample, when the source does. Throws `stream/period`.
  */
 export function sampleEvery<T>(period: Duration, clock: SchedulerLike): OperatorFunction<T, T> {
-  const periodMs = parseDuration(period) / 1e6;
+  const periodNs = parseDuration(period);
+  if (periodNs === 0) {
+    throw new IsochronError("stream/period", "nothing can be sampled every 0 ns", {
+      help: 'give a period above 0: "20ms"',
+    });
+  }
   return (source) =>
     new Observable((out) => {
       let newest: { readonly value: T } | undefined;
       // Each delay is taken from the grid, not from the last tick, so that rounding never adds up.
-      const untilNext = () => (Math.floor(clock.now() / periodMs + 1e-9) + 1) * periodMs - clock.now();
+      const untilNext = () => (periodNs - (nanosecondsOf(clock) % periodNs)) / 1e6;
       out.add(
         clock.schedule(function () {
           if (newest) out.next(newest.value);

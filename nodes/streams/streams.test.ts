@@ -1,6 +1,6 @@
 // The stream operators as marbles: one character is one millisecond.
 import fc from "fast-check";
-import { from, interval, map, type Observable, Subject, take, timer } from "rxjs";
+import { from, interval, map, NEVER, type Observable, Subject, startWith, take, timer } from "rxjs";
 import { TestScheduler } from "rxjs/testing";
 import { describe, expect, it } from "vitest";
 import {
@@ -53,6 +53,24 @@ describe("latest", () => {
 });
 
 describe("sampleEvery", () => {
+  it("keeps to the grid for months, at a period that no sum of milliseconds meets", () => {
+    const clock = new LogicalClock();
+    const periodNs = 33_333_333;
+    // After 92 days.
+    const start = 240_000_000 * periodNs;
+    clock.advanceTo(start - 1);
+    const times: number[] = [];
+    startWith(1)(NEVER)
+      .pipe(sampleEvery(periodNs, clock))
+      .subscribe(() => times.push(clock.timeNs));
+    clock.advanceTo(start + 999 * periodNs);
+    expect(times).toEqual(Array.from({ length: 1000 }, (_, at) => start + at * periodNs));
+  });
+
+  it("refuses a period of no time", () => {
+    expect(() => sampleEvery("0ms", new LogicalClock())).toThrow("nothing can be sampled every 0 ns");
+  });
+
   it("emits the newest value on the clock's grid, again where nothing newer came", () =>
     marbles(({ cold, clock, expectObservable }) => {
       const source = cold("-ab-----c---|");
@@ -148,6 +166,16 @@ describe("approximateTime", () => {
 });
 
 describe("timeWindow", () => {
+  it("holds as many values in any part of a run, at periods that no sum of milliseconds meets", () => {
+    const clock = new LogicalClock();
+    const sizes = new Set<number>();
+    interval(0.1, clock)
+      .pipe(timeWindow("300us", clock))
+      .subscribe((values) => sizes.add(values.length));
+    clock.advanceTo(1e9);
+    expect([...sizes]).toEqual([1, 2, 3]);
+  });
+
   it("holds the values of the last duration", () =>
     marbles(({ cold, clock, expectObservable }) => {
       const source = cold("ab-c------d|");

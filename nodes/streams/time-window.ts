@@ -1,17 +1,18 @@
 // `timeWindow`: the recent past of a stream.
 import { Observable, type OperatorFunction, type SchedulerLike } from "rxjs";
 import { type Duration, parseDuration } from "../../scheduler/index.ts";
+import { nanosecondsOf } from "./clock.ts";
 
 /** With every value, all values of the last `duration` on the clock, oldest first, the new one included; older ones are forgotten. */
 export function timeWindow<T>(duration: Duration, clock: SchedulerLike): OperatorFunction<T, readonly T[]> {
-  const durationMs = parseDuration(duration) / 1e6;
+  const durationNs = parseDuration(duration);
   return (source) =>
     new Observable((out) => {
       let recent: { readonly time: number; readonly value: T }[] = [];
       return source.subscribe({
         next: (value) => {
-          const time = clock.now();
-          recent = [...recent.filter((each) => each.time > time - durationMs), { time, value }];
+          const time = nanosecondsOf(clock);
+          recent = [...recent.filter((each) => each.time > time - durationNs), { time, value }];
           out.next(recent.map((each) => each.value));
         },
         error: (error) => out.error(error),

@@ -60,7 +60,14 @@ function evaluateElementwise(operands: readonly Nd[], kind: Kind, meaning: Meani
     return;
   }
   const f = kind === "bool" ? meaning.bool! : meaning.float!;
-  for (let i = 0; i < data.length; i++) data[i] = f(...operands.map((each, o) => Number(each.data[at[o]!(i)]!)));
+  // Constants are folded through here, by the hundred thousand elements.
+  const [a, b] = operands.map(
+    ({ data: values }, o) =>
+      (i: number) =>
+        Number(values[at[o]!(i)]!),
+  );
+  if (b) for (let i = 0; i < data.length; i++) data[i] = f(a!(i), b(i));
+  else for (let i = 0; i < data.length; i++) data[i] = f(a!(i));
 }
 
 interface Elementwise extends Meaning {

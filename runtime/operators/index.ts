@@ -1,4 +1,5 @@
 // Every operator, by name: what tracers build, interpreters mean and compilers lower.
+import { attention } from "./attention.ts";
 import * as blocked from "./blocked.ts";
 import * as composite from "./composite.ts";
 import * as contraction from "./contraction.ts";
@@ -36,6 +37,7 @@ export const operators = {
   ...blockedOperators,
   winogradConv2d,
   ...quantizedOperators,
+  attention,
   ...composite,
   gather,
 } as const satisfies { readonly [name: string]: Operator };

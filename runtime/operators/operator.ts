@@ -45,6 +45,7 @@ export type Lowering<A> =
   | { readonly kind: "convInteger" }
   | { readonly kind: "packedMatmulInteger" }
   | { readonly kind: "blockedConvInteger" }
+  | { readonly kind: "attention" }
   | { readonly kind: "concat" }
   | { readonly kind: "pad" }
   /** Other operators; the one place that says so. */

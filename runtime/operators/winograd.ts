@@ -13,9 +13,11 @@ export const winogradAttributes = z.strictObject({
   columns: z.int().min(1),
 });
 
+const { SQRT2, SQRT1_2 } = Math;
+
 type Matrix = readonly (readonly number[])[];
 
-/** Bᵀ (inputs), G (weights) and Aᵀ (outputs) of F(2×2, 3×3) and F(4×4, 3×3), at the points 0, ±1, ±2 and ∞. */
+/** Bᵀ (inputs), G (weights) and Aᵀ (outputs) of F(2×2, 3×3) and F(4×4, 3×3), at the points 0, ±1, ∞ and 0, ±√½, ±√2, ∞. */
 const matrices: { readonly [tile in 2 | 4]: { readonly b: Matrix; readonly g: Matrix; readonly a: Matrix } } = {
   2: {
     b: [
@@ -37,26 +39,26 @@ const matrices: { readonly [tile in 2 | 4]: { readonly b: Matrix; readonly g: Ma
   },
   4: {
     b: [
-      [4, 0, -5, 0, 1, 0],
-      [0, -4, -4, 1, 1, 0],
-      [0, 4, -4, -1, 1, 0],
-      [0, -2, -1, 2, 1, 0],
-      [0, 2, -1, -2, 1, 0],
-      [0, 4, 0, -5, 0, 1],
+      [1, 0, -2.5, 0, 1, 0],
+      [0, -SQRT2, -2, SQRT1_2, 1, 0],
+      [0, SQRT2, -2, -SQRT1_2, 1, 0],
+      [0, -SQRT1_2, -0.5, SQRT2, 1, 0],
+      [0, SQRT1_2, -0.5, -SQRT2, 1, 0],
+      [0, 1, 0, -2.5, 0, 1],
     ],
     g: [
-      [1 / 4, 0, 0],
-      [-1 / 6, -1 / 6, -1 / 6],
-      [-1 / 6, 1 / 6, -1 / 6],
-      [1 / 24, 1 / 12, 1 / 6],
-      [1 / 24, -1 / 12, 1 / 6],
+      [1, 0, 0],
+      [-2 / 3, -SQRT2 / 3, -1 / 3],
+      [-2 / 3, SQRT2 / 3, -1 / 3],
+      [1 / 6, SQRT2 / 6, 1 / 3],
+      [1 / 6, -SQRT2 / 6, 1 / 3],
       [0, 0, 1],
     ],
     a: [
       [1, 1, 1, 1, 1, 0],
-      [0, 1, -1, 2, -2, 0],
-      [0, 1, 1, 4, 4, 0],
-      [0, 1, -1, 8, -8, 1],
+      [0, SQRT1_2, -SQRT1_2, SQRT2, -SQRT2, 0],
+      [0, 0.5, 0.5, 2, 2, 0],
+      [0, SQRT1_2 / 2, -SQRT1_2 / 2, 2 * SQRT2, -2 * SQRT2, 1],
     ],
   },
 };

@@ -4,6 +4,8 @@ import { blockChannels } from "./block-channels.ts";
 import { decompose } from "./decompose.ts";
 import { dropDead } from "./drop-dead.ts";
 import { foldConstants } from "./fold-constants.ts";
+import { fuseAttention } from "./fuse-attention.ts";
+import { readThroughPadding } from "./read-through-padding.ts";
 import { shareCommon } from "./share.ts";
 import { simplifyViews } from "./simplify-views.ts";
 import { packProducts, useIntegers } from "./use-integers.ts";
@@ -18,8 +20,10 @@ export const passes = {
   simplifyViews,
   shareCommon,
   packProducts,
+  fuseAttention,
   blockChannels,
   dropDead,
+  readThroughPadding,
 } as const;
 
 /** A graph with the same meaning in primitive operators and fewer nodes; `after` sees the graph that each pass leaves. */

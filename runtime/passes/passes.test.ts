@@ -83,6 +83,32 @@ describe("passes", () => {
     `);
   });
 
+  it("fuseAttention makes a softmax between two products one operator, unless something else reads a part of it", () => {
+    const type = tensor("f32", [2, 5, 4]);
+    const attended = (shared: boolean) =>
+      trace(
+        ({ q, k, v }) => {
+          const weights = q
+            .matmul(k.transpose([0, 2, 1]))
+            .mul(0.5)
+            .softmax(2);
+          return shared ? { y: weights.matmul(v), weights } : { y: weights.matmul(v).add(1) };
+        },
+        { q: type, k: type, v: type },
+        { name: "g" },
+      );
+    const fused = passes.dropDead(passes.fuseAttention(passes.decompose(attended(false) as never)));
+    fused.verify();
+    expect(body(fused)).toMatchInlineSnapshot(`
+      "  %0 = transpose(%k, axes=[0,2,1])      : f32[2,4,5]
+        %1 = attention(%q, %0, %v, scale=0.5) : f32[2,5,4]
+        %2 = add(%1, 1)                       : f32[2,5,4]
+        return y=%2"
+    `);
+    const apart = passes.fuseAttention(passes.decompose(attended(true) as never));
+    expect(apart.nodes.some((node) => node.operator.name === "attention")).toBe(false);
+  });
+
   it("dropDead drops what no output and no state needs", () => {
     const graph = trace(
       ({ x }) => {

@@ -262,6 +262,17 @@ const blockedIntegerConvolution: fc.Arbitrary<OperatorCase> = fc
     };
   });
 
+const attention: fc.Arbitrary<OperatorCase> = fc
+  .record({ batch: fc.constantFrom([], [2], [3, 1]), m: size, d: small, n: size, e: fc.constantFrom(1, 7, 16, 33) })
+  .map(({ batch, m, d, n, e }) => ({
+    operands: [
+      { dtype: "f32", shape: [...batch, m, d] },
+      { dtype: "f32", shape: [...batch, d, n] },
+      { dtype: "f32", shape: [...batch, n, e] },
+    ],
+    attributes: { scale: 0.25 },
+  }));
+
 /** How each operator's cases are made: a new operator is missed by the compiler until it has a line here. */
 export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Arbitrary<OperatorCase> } = {
   add: binary(numbers),
@@ -371,6 +382,7 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
   ),
   packedMatmulInteger: packedProduct,
   blockedConvInteger: blockedIntegerConvolution,
+  attention,
   gridSample: fc
     .record({ h: small, w: size, n: size, outside: fc.constantFrom("zeros", "border") })
     .map(({ h, w, n, outside }) => ({
@@ -418,6 +430,7 @@ const moderate = new Set([
   "blockedConv2d",
   "depthwiseConv2d",
   "winogradConv2d",
+  "attention",
   "gridSample",
   "avgPool",
   "softmax",

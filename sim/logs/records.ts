@@ -120,6 +120,21 @@ const message = (error: unknown): string => (error instanceof Error ? error.mess
  */
 export async function* scan(file: FileHandle): AsyncGenerator<ScannedRecord, Cut | undefined> {
   const window = new Window(file, (await file.stat()).size);
+  const seen = { unchecked: false };
+  const cut = yield* walk(window, seen);
+  // A file that ends as its recorder ends it was not cut, but changed: what no checksum covers cannot be relied on.
+  return cut && seen.unchecked && (await isFinished(window)) ? { ...cut, damaged: true } : cut;
+}
+
+/** Whether the file ends as a recorder ends it. */
+async function isFinished(window: Window): Promise<boolean> {
+  if (window.size < magic.length) return false;
+  const last = await window.bytes(window.size - magic.length, magic.length);
+  return magic.every((byte, index) => last[index] === byte);
+}
+
+/** The walk itself; `seen.unchecked` tells that messages lay outside of chunks, where nothing checks their bytes. */
+async function* walk(window: Window, seen: { unchecked: boolean }): AsyncGenerator<ScannedRecord, Cut | undefined> {
   const decompressHandlers: McapTypes.DecompressHandlers = {};
   const reader = new McapStreamReader({ decompressHandlers, noMagicPrefix: true });
   let at = magic.length;
@@ -162,11 +177,10 @@ export async function* scan(file: FileHandle): AsyncGenerator<ScannedRecord, Cut
     const end = at + headBytes + length;
     switch (code) {
       case opcode.footer:
+        return { at, why: "there is no end-of-data record before the footer" };
       case opcode.dataEnd: {
-        const stated =
-          code === opcode.dataEnd && length >= 4 ? view(await window.bytes(at + headBytes, 4)).getUint32(0, true) : 0;
-        const last = await window.bytes(window.size - magic.length, magic.length);
-        const finished = magic.every((byte, index) => last[index] === byte);
+        const stated = length >= 4 ? view(await window.bytes(at + headBytes, 4)).getUint32(0, true) : 0;
+        const finished = await isFinished(window);
         if (stated !== 0 && stated !== checksum) {
           // In a file that was cut here, the checksum itself may be what is not whole.
           const why = "its data are not what its checksum was made of";
@@ -191,8 +205,10 @@ export async function* scan(file: FileHandle): AsyncGenerator<ScannedRecord, Cut
           reader.append(await window.bytes(at, headBytes + length));
           for (let record = reader.nextRecord(); record; record = reader.nextRecord()) {
             if (record.type !== "Schema" && record.type !== "Channel" && record.type !== "Message") continue;
-            if (code === opcode.message) held = record;
-            else yield record;
+            if (code === opcode.message) {
+              seen.unchecked = true;
+              held = record;
+            } else yield record;
           }
         } catch (error) {
           return { at, why: `the ${name} record at byte ${at} is damaged: ${message(error)}` };

@@ -60,6 +60,9 @@ import { constant } from "isochron";
     undefined,
     `app.world(() => ({ name: "hill", periodNs: 10e6, step: (t) => { if (t > 5e8) throw new Error("fell off"); }, summary: () => ({}) }));`,
   ),
+  "no-world.ts": doubling(undefined, `app.world(() => { throw new Error("no map"); });`),
+  "summary.ts": doubling(undefined, `app.summary(() => { throw new Error("no numbers"); });`),
+  "nested.ts": doubling(undefined, `app.summary(() => ({ lanes: [1, 2] }) as never);`),
   "topic.ts": doubling(
     undefined,
     `app.world(() => ({ name: "hill", periodNs: 10e6, step: (t, io) => io.publish("/valve", {}), summary: () => ({}) }));`,
@@ -188,6 +191,21 @@ const refusals: { readonly [name: string]: readonly [arguments_: string, message
   "a world that throws": [
     "run world.ts --record world.mcap",
     lines('error[world/failed]: the world "hill" failed at 0.51 s: fell off', "  --> world.ts:6:86"),
+  ],
+  "a world that cannot be made": [
+    "run no-world.ts --record world.mcap",
+    lines("error[application/failed]: making the world failed: no map", "  --> no-world.ts:6:27"),
+  ],
+  "a summary that fails": [
+    "run summary.ts --duration 10ms",
+    lines("error[application/failed]: the summary failed: no numbers", "  --> summary.ts:6:29"),
+  ],
+  "a summary that no report can hold": [
+    "run nested.ts --duration 10ms",
+    lines(
+      'error[application/summary]: a summary gives object for "lanes"',
+      "  help: give numbers, texts, true or false, or null",
+    ),
   ],
   "a world that publishes to no input": [
     "run topic.ts --record topic.mcap",

@@ -2,6 +2,9 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { targetNames } from "../../kernels/index.ts";
+import { openArtifact } from "../../runtime/index.ts";
+import { readRecording } from "../../sim/index.ts";
 import { doubling, type Ended, Workplace } from "./command.ts";
 
 const workplace = new Workplace();
@@ -114,6 +117,14 @@ describe("isochron run in virtual time", () => {
     });
     const replay = await workplace.isochron("replay", "out/a.mcap", "--verify", "--json");
     expect(parse(replayed, replay)).toMatchObject({ bitExact: true, cycles: 400, hash });
+  });
+
+  it("a recording takes the programs along for every machine", async () => {
+    const { artifacts } = await readRecording(workplace.path("out/a.mcap"));
+    expect(artifacts.map((each) => Object.keys(openArtifact(each).manifest.targets))).toEqual([
+      [...targetNames],
+      [...targetNames],
+    ]);
   });
 
   it("without --json the result is text, ended by the hash", () => {

@@ -2,13 +2,15 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { delay, interval, map, merge, mergeMap, Observable, of, throwError } from "rxjs";
+import { delay, interval, map, merge, mergeMap, Observable, of, Subject, throwError } from "rxjs";
 import { afterAll, describe, expect, it } from "vitest";
 import { type ApplicationBuilder, application, buildApplication, numbers, tensor, trace } from "../../launch/index.ts";
 import {
   createExecutive,
   type Federates,
   Federation,
+  feedFrom,
+  openLog,
   RecordingWriter,
   type RunEvent,
   readRecording,
@@ -16,6 +18,7 @@ import {
   runLive,
   runVirtual,
 } from "../../sim/index.ts";
+import { madeLog, saved } from "../../sim/logs/testing/made-logs.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "isochron-federation-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -52,20 +55,28 @@ interface Ran {
 async function run(
   declared: ReturnType<typeof application>,
   durationNs: number,
-  options: { readonly record?: string; readonly live?: boolean } & Omit<Federates, "streams"> = {},
+  options: {
+    readonly record?: string;
+    readonly live?: boolean;
+    readonly signal?: AbortSignal;
+    readonly onEvents?: () => void;
+  } & Omit<Federates, "streams"> = {},
 ): Promise<Ran> {
   const { description, artifacts } = await buildApplication(declared, { cacheDir: ".cache/kernels" });
   const live = options.live === true;
   const executive = createExecutive(description, artifacts, live ? { live } : {});
-  const { world, feed } = options;
-  const federation = new Federation(description, executive, { world, feed, streams: declared.declarations.streams });
+  const { world, feed, followUpNs } = options;
+  const { streams } = declared.declarations;
+  const federation = new Federation(description, executive, { world, feed, followUpNs, streams });
   const writer = options.record ? await RecordingWriter.open(options.record, description, artifacts) : undefined;
   const events: RunEvent[] = [];
   const hooks = {
     onEvents: async (some: readonly RunEvent[]) => {
       events.push(...some);
       await writer?.add(some);
+      options.onEvents?.();
     },
+    ...(options.signal ? { signal: options.signal } : {}),
   };
   try {
     const endNs = await (live ? runLive : runVirtual)(federation, durationNs, hooks);
@@ -102,6 +113,32 @@ describe("a pipeline in virtual time", () => {
       [32, 6],
       [42, 8],
     ]);
+  });
+
+  it("that begins to observe in the middle of a run sees what is published from then on, on its way or not", async () => {
+    const seen: [number, number][] = [];
+    const declared = doubling((app) => {
+      const observe = () => app.on<Float32>("/out").subscribe(({ data }) => seen.push([app.clock.timeNs / ms, data]));
+      app.clock.schedule(observe, 31);
+      return interval(10, app.clock).pipe(map((n) => ({ data: n + 1 })));
+    });
+    await run(declared, 55 * ms);
+    // The one of 32 ms was computed before there was anybody to see it.
+    expect(seen).toEqual([
+      [32, 6],
+      [42, 8],
+      [52, 10],
+    ]);
+  });
+
+  it("sees what another pipeline admits at the instant at which it subscribes", async () => {
+    const seen: number[] = [];
+    const declared = doubling((app) => {
+      app.clock.schedule(() => app.on<Float32>("/in").subscribe(({ data }) => seen.push(data)), 20);
+      return interval(10, app.clock).pipe(map((n) => ({ data: n })));
+    });
+    await run(declared, 45 * ms);
+    expect(seen).toEqual([1, 2, 3]);
   });
 
   it("may feed on what it observes: the answer is admitted at the tag of the message", async () => {
@@ -154,6 +191,48 @@ describe("a pipeline in virtual time", () => {
     expect(outOfTurn).toBe(admissions(events).length);
   });
 
+  it("leaves a recording that replays, though it admits while time stands between two federates", async () => {
+    const outside = new Subject<object>();
+    const declared = application("outside", (app) => {
+      const value = app.source(outside, number, { topic: "/in" });
+      const limits = { period: "10ms", budget: "100us", deadline: "2ms" } as const;
+      const task = app.task("double", doubler, { inputs: { value }, ...limits });
+      app.output("/out", "std_msgs/msg/Float32", task.outputs);
+      app.on("/out").subscribe();
+    });
+    const record = join(folder, "outside.mcap");
+    // Events are handed on where time stands before a message that is observed: its release has been made already.
+    const { outOfTurn } = await run(declared, 100 * ms, { record, onEvents: () => outside.next({ data: 1 }) });
+    expect(outOfTurn).toBeGreaterThan(10);
+    expect(replay(await readRecording(record))).toMatchObject({ bitExact: true });
+  });
+
+  it("that feeds on what it admits without letting time pass ends the run with an error", async () => {
+    const declared = doubling((app) => merge(app.on<Float32>("/in"), of({ data: 1 })));
+    await expect(run(declared, 50 * ms)).rejects.toMatchObject({ code: "stream/livelock" });
+  });
+
+  it.each([
+    [{ dta: 1 }, 'what is published on "/in" has a field dta, which std_msgs/Float32 has not'],
+    [{ data: "1" }, 'what is published on "/in" has in data what is not a float32: "1"'],
+  ])("ends the run with an error rather than publish zero for %j", async (message, text) => {
+    const declared = doubling(() => of(message));
+    await expect(run(declared, 50 * ms)).rejects.toMatchObject({ code: "message/field", message: text });
+  });
+
+  it("ends the run with an error where a timer throws", async () => {
+    const declared = doubling((app) => {
+      app.clock.schedule(() => {
+        throw new Error("no map");
+      }, 10);
+      return of();
+    });
+    await expect(run(declared, 50 * ms)).rejects.toMatchObject({
+      code: "stream/failed",
+      message: "a pipeline failed: no map",
+    });
+  });
+
   it("ends the run with an error that names the topic where it fails", async () => {
     const declared = doubling(() => throwError(() => new Error("the planner is gone")));
     await expect(run(declared, 50 * ms)).rejects.toMatchObject({
@@ -192,16 +271,7 @@ describe("a message that is none", () => {
       for (const [at, bytes] of [good, good.subarray(0, 6), good].entries())
         yield { topic: "/in", timeNs: at * 10 * ms, bytes };
     }
-    const declared = application("fed", (app) => {
-      const input = app.input("/in", number);
-      const task = app.task("double", doubler, {
-        inputs: { value: input },
-        on: input,
-        minInterval: "5ms",
-        budget: "100us",
-        deadline: "2ms",
-      });
-      app.output("/out", "std_msgs/msg/Float32", task.outputs);
+    const declared = fed((app) => {
       app.on("/in").subscribe((message) => seen.push(message));
     });
     const record = join(folder, "rejected.mcap");
@@ -211,6 +281,91 @@ describe("a message that is none", () => {
     expect(events.filter((event) => event.kind === "rejected")).toMatchObject([{ sequence: 2, time: 10 * ms }]);
     expect(events.filter((event) => event.kind === "output")).toHaveLength(2);
     expect(replay(await readRecording(record))).toMatchObject({ bitExact: true });
+  });
+});
+
+/** An application that doubles what a log feeds to `/in`. */
+const fed = (more: (app: ApplicationBuilder) => void = () => undefined) =>
+  application("fed", (app) => {
+    const input = app.input("/in", number);
+    const task = app.task("double", doubler, {
+      inputs: { value: input },
+      on: input,
+      minInterval: "5ms",
+      budget: "100us",
+      deadline: "2ms",
+    });
+    app.output("/out", "std_msgs/msg/Float32", task.outputs);
+    more(app);
+  });
+
+async function* everyTenMs(count: number) {
+  for (let at = 0; at < count; at++)
+    yield { topic: "/in", timeNs: at * 10 * ms, bytes: Buffer.from([0, 1, 0, 0, 0, 0, 0x40, at]) };
+}
+
+describe("a log in virtual time", () => {
+  it("is refused where its times lie further apart than a run can last", async () => {
+    const { description } = await buildApplication(fed(), { cacheDir: ".cache/kernels" });
+    const bytes = Buffer.from([0, 1, 0, 0, 0, 0, 0, 0]);
+    const messages = [0n, 1_700_000_000_000_000_000n].map((timeNs, sequence) => ({
+      topic: "/in",
+      timeNs,
+      sequence,
+      bytes,
+    }));
+    const path = saved(join(folder, "span.mcap"), await madeLog(messages, {}, { "/in": "std_msgs/msg/Float32" }));
+    const log = await openLog(path);
+    await expect(feedFrom(log, description, "log", () => false)).rejects.toMatchObject({
+      code: "log/span",
+      details: ["from 1970-01-01T00:00:00.000Z to 2023-11-14T22:13:20.000Z"],
+    });
+  });
+
+  it("is fed to its end, and the run goes on as long as what follows from it", async () => {
+    const { events } = await run(fed(), 1000 * ms, { feed: everyTenMs(20), followUpNs: 3 * ms });
+    expect(admissions(events)).toEqual(Array.from({ length: 20 }, (_, at) => at * 10));
+    expect(events.filter((event) => event.kind === "output")).toHaveLength(20);
+  });
+
+  it("is seen from the subscription on, though its next messages were admitted before", async () => {
+    const seen: number[] = [];
+    const declared = fed((app) => {
+      app.clock.schedule(() => app.on("/in").subscribe(() => seen.push(app.clock.timeNs / ms)), 25);
+    });
+    await run(declared, 1000 * ms, { feed: everyTenMs(7), followUpNs: 3 * ms });
+    expect(seen).toEqual([30, 40, 50, 60]);
+  });
+
+  it("is closed where the run ends before it", async () => {
+    let closed = false;
+    async function* messages() {
+      try {
+        yield* everyTenMs(100);
+      } finally {
+        closed = true;
+      }
+    }
+    await run(fed(), 50 * ms, { feed: messages() });
+    expect(closed).toBe(true);
+  });
+
+  it("that is interrupted leaves a recording that replays, though messages were admitted ahead", async () => {
+    const record = join(folder, "interrupted.mcap");
+    const interruption = new AbortController();
+    const declared = fed((app) => {
+      app.clock.schedule(() => interruption.abort(), 55);
+      app.on("/out").subscribe();
+    });
+    const { events } = await run(declared, 1000 * ms, {
+      feed: everyTenMs(40),
+      record,
+      signal: interruption.signal,
+    });
+    const recording = await readRecording(record);
+    expect(recording.durationNs).toBe(55 * ms);
+    expect(Math.max(...admissions(events))).toBeGreaterThan(60);
+    expect(replay(recording)).toMatchObject({ bitExact: true, cycles: 6 });
   });
 });
 
@@ -239,6 +394,22 @@ describe("verification", () => {
     expect(seen.length).toBeGreaterThan(2);
     expect(seen.every((value) => value % 2 === 0)).toBe(true);
     expect(replay(await readRecording(record))).toMatchObject({ bitExact: true, hash });
+  });
+});
+
+describe("a world that is slower than time", () => {
+  it("does not keep a live run from ending", async () => {
+    let steps = 0;
+    const world = {
+      ...{ name: "slow", periodNs: ms, summary: () => ({}) },
+      step() {
+        steps++;
+        for (const until = performance.now() + 20; performance.now() < until; );
+      },
+    };
+    await run(fed(), 400 * ms, { world, live: true });
+    // Twenty steps fill the time; to catch up with time it would take ever more.
+    expect(steps).toBeLessThanOrEqual(21);
   });
 });
 

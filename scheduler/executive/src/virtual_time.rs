@@ -2,16 +2,17 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
 use crate::arrival::Arrivals;
 use crate::authority::{Authority, Intake};
 use crate::channel::{Channel, Pinned};
 use crate::error::ExecutiveError;
-use crate::intake::{self, BACKLOG, DecodeThread, Decoded, Decoders};
+use crate::intake::{self, BACKLOG, Decode, DecodeThread, Decoded, Decoders};
 use crate::job::Job;
 use crate::records::{HELD, Pin, Skip, Writer};
-use crate::table::{OnOverrun, Source, Table, Trigger};
+use crate::table::{ChannelRow, OnOverrun, Source, Table, Trigger};
 use crate::task::{Stall, Task, extend_chain, run_hash};
 
 /// At one instant: admissions, then publications, then releases, each in the order of declaration.
@@ -38,18 +39,58 @@ struct Progress {
 /// An admitted sample whose time has not come.
 enum Waiting {
     Ready(Vec<u8>),
-    /// The channel's decode thread delivers it, in order.
+    /// The channel's decode threads deliver it, in order.
     Decoding,
 }
 
-/// A channel's decode thread and what it has decoded, in order.
-struct Decoding {
+/// A decode thread and what it has decoded, in order.
+struct Worker {
     thread: DecodeThread<()>,
     decoded: Receiver<Result<Decoded, String>>,
 }
 
+/// A channel's decode threads, which take its messages in turn. Nothing waits for wall-clock time here, so that several may
+/// work ahead; what they decoded is taken in the order in which it was handed over.
+struct Decoding {
+    workers: Vec<Worker>,
+    sent: usize,
+    taken: usize,
+}
+
+impl Decoding {
+    fn start(row: &ChannelRow, decoder: &Arc<dyn Decode>) -> Result<Self, ExecutiveError> {
+        let count = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_DECODE_THREADS));
+        let workers = (0..count)
+            .map(|_| {
+                let (done, decoded) = channel();
+                let done = move |(), each| {
+                    // Fails only where the executive is gone.
+                    let _received = done.send(each);
+                };
+                DecodeThread::start(&row.name, decoder.clone(), row.slot_bytes, DECODE_AHEAD, done)
+                    .map(|thread| Worker { thread, decoded })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { workers, sent: 0, taken: 0 })
+    }
+
+    fn send(&mut self, raw: Vec<u8>) {
+        self.workers[self.sent % self.workers.len()].thread.send((), raw);
+        self.sent += 1;
+    }
+
+    /// The oldest message that was not taken yet; waits for it.
+    fn take(&mut self) -> Result<Result<Decoded, String>, ExecutiveError> {
+        let Worker { decoded, .. } = &self.workers[self.taken % self.workers.len()];
+        self.taken += 1;
+        decoded.recv().map_err(|_| ExecutiveError::Threads("a decode thread has ended".to_owned()))
+    }
+}
+
 /// Messages that may wait for a decode thread before the caller does.
 const DECODE_AHEAD: usize = 16;
+/// Threads that decode one channel's messages, where there are as many cores.
+const MOST_DECODE_THREADS: usize = 4;
 
 /// A newest sample as an observer sees it.
 pub struct Sample {
@@ -145,13 +186,7 @@ impl VirtualExecutive {
     pub fn decode_with(&mut self, decoders: Decoders) -> Result<(), ExecutiveError> {
         for ((row, decoder), decoding) in self.table.channels.iter().zip(&decoders).zip(&mut self.decoding) {
             let (Some(decoder), true) = (decoder, row.latency_ns > 0) else { continue };
-            let (done, decoded) = channel();
-            let thread =
-                DecodeThread::start(&row.name, decoder.clone(), row.slot_bytes, DECODE_AHEAD, move |(), each| {
-                    // Fails only where the executive is gone.
-                    let _received = done.send(each);
-                })?;
-            *decoding = Some(Decoding { thread, decoded });
+            *decoding = Some(Decoding::start(row, decoder)?);
         }
         self.decoders = decoders;
         Ok(())
@@ -168,7 +203,7 @@ impl VirtualExecutive {
         let Some(decoder) = self.decoders.get(channel).and_then(Option::as_ref) else {
             return Err(ExecutiveError::Admission(format!("nothing decodes messages of \"{}\"", row.name)));
         };
-        let Some(decoding) = &self.decoding[channel] else {
+        let Some(decoding) = &mut self.decoding[channel] else {
             match intake::decode(decoder.as_ref(), raw, row.slot_bytes) {
                 Ok(slot) => self.wait(channel, sequence, time, Waiting::Ready(slot)),
                 Err(reason) => self.writer.rejected(id, sequence, time, &reason),
@@ -185,7 +220,7 @@ impl VirtualExecutive {
             // The run ended before it was decoded.
             Some(None) => return Ok(sequence),
         };
-        decoding.thread.send((), raw.to_vec());
+        decoding.send(raw.to_vec());
         self.wait(channel, sequence, visible, Waiting::Decoding);
         Ok(sequence)
     }
@@ -257,7 +292,8 @@ impl VirtualExecutive {
                     self.release(time, task)?;
                     let row = &self.table.tasks[task];
                     if self.observers[row.output] > 0 && time + row.let_ns <= until {
-                        self.now = self.now.max(time);
+                        // The instant has begun: what is admitted from now on comes after its releases.
+                        self.now = self.now.max(time + 1);
                         return Ok(time - 1);
                     }
                 }
@@ -295,18 +331,17 @@ impl VirtualExecutive {
 
     fn admission(&mut self, time: i64, channel: usize) -> Result<(), ExecutiveError> {
         let Some((sequence, waiting)) = self.waiting[channel].pop_front() else { return Ok(()) };
-        let bytes = match (waiting, &self.decoding[channel]) {
+        let bytes = match (waiting, &mut self.decoding[channel]) {
             (Waiting::Ready(bytes), _) => bytes,
-            (Waiting::Decoding, Some(decoding)) => match decoding.decoded.recv() {
-                Ok(Ok(Decoded { slot, hash })) => {
+            (Waiting::Decoding, Some(decoding)) => match decoding.take()? {
+                Ok(Decoded { slot, hash }) => {
                     self.writer.visible(channel as u32, sequence, time, &hash);
                     slot
                 }
-                Ok(Err(reason)) => {
+                Err(reason) => {
                     self.writer.rejected(channel as u32, sequence, time, &reason);
                     return Ok(());
                 }
-                Err(_) => return Err(ExecutiveError::Threads("a decode thread has ended".to_owned())),
             },
             (Waiting::Decoding, None) => return Ok(()),
         };

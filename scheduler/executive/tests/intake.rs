@@ -165,6 +165,34 @@ fn more_may_wait_to_be_decoded_than_the_thread_takes_at_once() {
     assert_eq!(told(&executive.drain(), &[VISIBLE]).len(), 100);
 }
 
+/// Takes its time over even numbers only.
+struct SlowOverEven;
+
+impl Decode for SlowOverEven {
+    fn decode(&self, raw: &[u8], slot: &mut [u8]) -> Result<(), String> {
+        if raw[0].is_multiple_of(2) {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        slot.copy_from_slice(raw);
+        Ok(())
+    }
+}
+
+#[test]
+fn messages_that_take_unequal_times_to_decode_stand_in_their_order() {
+    let mut executive =
+        VirtualExecutive::new(table(1_000_000), vec![Box::new(Sum(0))], &[], None, 0).expect("it is laid out");
+    executive.decode_with(vec![Some(Arc::new(SlowOverEven)), None]).expect("its threads start");
+    for at in 0..20_u64 {
+        executive.receive(0, at as i64 * 2_000, &at.to_le_bytes()).expect("it is received");
+    }
+    for at in 0..20_u64 {
+        let visible = 1_000_000 + at as i64 * 2_000;
+        executive.advance(visible).expect("it runs");
+        assert_eq!(executive.latest(0, visible).bytes, at.to_le_bytes());
+    }
+}
+
 #[test]
 fn nothing_is_a_message_without_a_decoder() {
     let mut executive = VirtualExecutive::new(table(0), vec![Box::new(Sum(0))], &[], None, 0).expect("it is laid out");

@@ -229,6 +229,17 @@ fn an_admission_at_a_time_that_has_been_processed_is_refused() {
 }
 
 #[test]
+fn where_time_stands_before_an_observed_output_admissions_come_after_the_release_that_will_publish_it() {
+    let mut run = Run::new(&["in"], &[every("f", 10).reading(&["in"])]);
+    let (input, output) = (run.channel("in"), run.channel("f"));
+    run.executive.observe(output, true);
+    let reached = run.executive.advance(100).expect("nothing fails");
+    assert_eq!(reached, -1);
+    assert!(run.executive.admit(input, 0, &[], 1u64.to_le_bytes().to_vec()).is_err());
+    assert!(run.executive.admit(input, 1, &[], 1u64.to_le_bytes().to_vec()).is_ok());
+}
+
+#[test]
 fn samples_of_a_channel_come_in_the_order_of_their_times() {
     let mut run = Run::new(&["in"], &[every("f", 10)]).admit("in", 20, 1);
     let refused = run.try_admit("in", 19, 1).expect_err("it goes back");

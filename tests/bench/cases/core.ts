@@ -8,7 +8,7 @@ interface Layer {
   readonly channels: number;
   readonly outChannels: number;
   readonly size: number;
-  readonly kernel: 1 | 3;
+  readonly kernel: 1 | 3 | 5;
   readonly groups?: number;
   readonly layers?: number;
 }
@@ -16,7 +16,7 @@ interface Layer {
 /** Convolutions with bias and ReLU, one after the other, "same" padding. */
 function convolutions(name: string, layer: Layer, atLeast: number, aim: number): BenchCase {
   const { channels, outChannels, size, kernel, groups = 1, layers = 1 } = layer;
-  const padding = kernel === 3 ? 1 : 0;
+  const padding = (kernel - 1) / 2;
   const taps = (channels / groups) * kernel * kernel;
   const weights = Array.from({ length: layers }, (_, at) => numbers(outChannels * taps, 10 + at, Math.sqrt(6 / taps)));
   const biases = Array.from({ length: layers }, (_, at) => numbers(outChannels, 50 + at, 0.1));
@@ -295,6 +295,10 @@ export const core: readonly { readonly name: string; make(name: string): BenchCa
   {
     name: "conv 1x1 256-1024 at 14",
     make: (name) => convolutions(name, { channels: 256, outChannels: 1024, size: 14, kernel: 1 }, 0.97, 1.05),
+  },
+  {
+    name: "conv 5x5 64-64 at 28",
+    make: (name) => convolutions(name, { channels: 64, outChannels: 64, size: 28, kernel: 5 }, 0.97, 1.05),
   },
   ...([112, 56, 14] as const).map((size) => ({
     name: `depthwise 3x3 64 at ${size}`,

@@ -1,0 +1,260 @@
+// Convolutions in channel blocks: the plan as text, its meaning, and how far whole networks stray from the exact result.
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { loadRuntime, type TargetName } from "../../kernels/index.ts";
+import { compile, concat, constant, conv2d, explain, Interpreter, load, type Tensor, tensor, trace } from "../index.ts";
+import { blockChannels } from "./block-channels.ts";
+import { declutter, passes } from "./index.ts";
+
+const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
+const targets = z
+  .object({ targets: z.custom<() => TargetName[]>((value) => typeof value === "function") })
+  .parse(loadRuntime())
+  .targets();
+
+function values(count: number, seed: number, scale = 1): Float32Array {
+  let state = (seed * 2654435761 + 99) >>> 0;
+  return Float32Array.from({ length: count }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return (state / 2 ** 31 - 1) * scale;
+  });
+}
+
+interface Layer {
+  readonly outputs: number;
+  readonly kernel?: number;
+  readonly stride?: number;
+  readonly padding?: number;
+  readonly groups?: number;
+  readonly seed?: number;
+}
+
+/** A convolution with weights of its own and a bias. */
+function layer(x: Tensor<"f32">, { outputs, kernel = 3, stride = 1, padding, groups = 1, seed = 1 }: Layer) {
+  const inputs = x.shape[1]! / groups;
+  const taps = inputs * kernel * kernel;
+  const weight = constant(
+    values(outputs * taps, seed, Math.sqrt(3 / taps)),
+    "f32",
+    [outputs, inputs, kernel, kernel],
+    "w",
+  );
+  const bias = constant(values(outputs, seed + 1, 0.2), "f32", [outputs, 1, 1], "b");
+  return conv2d(x, weight, { stride, padding: padding ?? (kernel - 1) / 2, groups }).add(bias);
+}
+
+describe("blockChannels", () => {
+  it("packs weights and keeps channels in blocks from one convolution to the next", () => {
+    const graph = trace(
+      ({ x }) => {
+        const a = layer(x, { outputs: 24 }).relu();
+        const b = layer(a, { outputs: 24, groups: 24, seed: 3 });
+        return { y: layer(b.add(a), { outputs: 32, kernel: 1, seed: 5 }) };
+      },
+      { x: tensor("f32", [1, 3, 9, 9]) },
+      { name: "g" },
+    );
+    const planned = declutter(graph);
+    planned.verify();
+    expect(planned.toString()).toMatchInlineSnapshot(`
+      "graph g(x: f32[1,3,9,9]) -> (y: f32[1,32,9,9])
+        const @w : f32[2,1,3,3,16,16]
+        const @b : f32[1,2,1,1,16]
+        const @w1 : f32[2,3,3,16]
+        const @b1 : f32[1,2,1,1,16]
+        const @w2 : f32[2,2,1,1,16,16]
+        const @b2 : f32[1,2,1,1,16]
+        %0 = pad(%x, before=[0,0,1,1], after=[0,0,1,1], value=0)                               : f32[1,3,11,11]
+        %1 = blockedConv2d(%0, @w, stride=[1,1], dilation=[1,1], channels=3, layout=planar)    : f32[1,2,9,9,16]
+        %2 = add(%1, @b)                                                                       : f32[1,2,9,9,16]
+        %3 = maximum(%2, 0)                                                                    : f32[1,2,9,9,16]
+        %4 = pad(%3, before=[0,0,1,1,0], after=[0,0,1,1,0], value=0)                           : f32[1,2,11,11,16]
+        %5 = slice(%4, starts=[0,0,1,1,0], ends=[1,2,10,10,16], steps=[1,1,1,1,1])             : f32[1,2,9,9,16]
+        %6 = depthwiseConv2d(%4, @w1, stride=[1,1], dilation=[1,1])                            : f32[1,2,9,9,16]
+        %7 = add(%6, @b1)                                                                      : f32[1,2,9,9,16]
+        %8 = add(%7, %5)                                                                       : f32[1,2,9,9,16]
+        %9 = blockedConv2d(%8, @w2, stride=[1,1], dilation=[1,1], channels=24, layout=blocked) : f32[1,2,9,9,16]
+        %10 = add(%9, @b2)                                                                     : f32[1,2,9,9,16]
+        %11 = reshape(%10, shape=[1,2,81,16])                                                  : f32[1,2,81,16]
+        %12 = transpose(%11, axes=[0,1,3,2])                                                   : f32[1,2,16,81]
+        %13 = reshape(%12, shape=[1,32,9,9])                                                   : f32[1,32,9,9]
+        return y=%13"
+    `);
+  });
+
+  it("writes a residual once, into the middle of what the next convolution reads", () => {
+    const graph = trace(
+      ({ x }) => {
+        const a = layer(x, { outputs: 16 }).relu();
+        const b = a.add(layer(a, { outputs: 16, seed: 3 })).relu();
+        return { y: b.add(layer(b, { outputs: 16, seed: 5 })) };
+      },
+      { x: tensor("f32", [1, 3, 6, 6]) },
+      { name: "g" },
+    );
+    const kernels = explain(graph as never, "x86-64-v3")
+      .split("\n")
+      .filter((line) => /^ +\d+ {2}\S+ /.test(line))
+      .map((line) => line.trim());
+    expect(kernels).toMatchInlineSnapshot(`
+      [
+        "0  pad  (→ scratch pad: f32[1,3,8,8], input x: f32[1,3,6,6])",
+        "1  pad  (→ scratch pad: f32[1,1,8,8,16])",
+        "2  blockedConv2d+pad  (→ scratch pad: f32[1,1,8,8,16], weights b: f32[1,1,1,1,16], scratch pad: f32[1,3,8,8], weights w: f32[1,1,3,3,16,16])",
+        "3  pad  (→ scratch pad: f32[1,1,8,8,16])",
+        "4  blockedConv2d+pad  (→ scratch pad: f32[1,1,8,8,16], scratch pad: f32[1,1,8,8,16], weights b: f32[1,1,1,1,16], weights w: f32[1,1,3,3,16,16])",
+        "5  blockedConv2d+add  (→ scratch add: f32[1,1,6,6,16], scratch pad: f32[1,1,8,8,16], weights b: f32[1,1,1,1,16], weights w: f32[1,1,3,3,16,16])",
+        "6  transpose  (→ output y: f32[1,1,16,36], scratch add: f32[1,1,6,6,16])",
+      ]
+    `);
+  });
+
+  it("chooses Winograd's algorithm by the shape, and says so", () => {
+    const graph = trace(
+      ({ x, small, tiny }) => ({
+        large: layer(x, { outputs: 32 }),
+        middle: layer(small, { outputs: 32 }),
+        little: layer(tiny, { outputs: 32 }),
+      }),
+      { x: tensor("f32", [1, 32, 20, 22]), small: tensor("f32", [1, 32, 7, 9]), tiny: tensor("f32", [1, 32, 4, 4]) },
+      { name: "g" },
+    );
+    const text = declutter(graph)
+      .toString()
+      .split("\n")
+      .filter((line) => /onv2d|pad/.test(line));
+    expect(text).toMatchInlineSnapshot(`
+      [
+        "  %2 = pad(%1, before=[0,0,1,1,0], after=[0,0,1,3,0], value=0)                             : f32[1,2,22,26,16]",
+        "  %3 = winogradConv2d(%2, @w, tile=4, rows=20, columns=22)                                 : f32[1,2,20,22,16]",
+        "  %10 = pad(%9, before=[0,0,1,1,0], after=[0,0,2,2,0], value=0)                            : f32[1,2,10,12,16]",
+        "  %11 = winogradConv2d(%10, @w1, tile=2, rows=7, columns=9)                                : f32[1,2,7,9,16]",
+        "  %18 = pad(%17, before=[0,0,1,1,0], after=[0,0,1,1,0], value=0)                           : f32[1,2,6,6,16]",
+        "  %19 = blockedConv2d(%18, @w2, stride=[1,1], dilation=[1,1], channels=32, layout=blocked) : f32[1,2,4,4,16]",
+      ]
+    `);
+  });
+});
+
+type Step = (pool: readonly Tensor<"f32">[], seed: number) => Tensor<"f32">;
+
+const channelCounts = [8, 16, 24, 32];
+
+/** One step of a random network over planes. */
+const step: fc.Arbitrary<Step> = fc
+  .tuple(
+    fc.constantFrom("conv", "conv", "conv", "pointwise", "depthwise", "relu", "add", "concat", "pool", "slice", "mean"),
+    fc.nat(),
+    fc.nat(),
+    fc.constantFrom(...channelCounts),
+  )
+  .map(
+    ([what, i, j, outputs]): Step =>
+      (pool, seed) => {
+        const a = pool[i % pool.length]!;
+        const [, channels, h, w] = a.shape as [number, number, number, number];
+        const alike = pool.filter((each) => each.shape.join() === a.shape.join());
+        const besides = pool.filter((each) => each.shape[2] === h && each.shape[3] === w);
+        switch (what) {
+          case "conv":
+            return layer(a, { outputs, stride: 1 + (j % 2), seed });
+          case "pointwise":
+            return layer(a, { outputs, kernel: 1, seed });
+          case "depthwise":
+            return layer(a, { outputs: channels, groups: channels, seed });
+          case "relu":
+            return a.relu();
+          case "add":
+            return a.add(alike[j % alike.length]!);
+          case "concat":
+            return concat(
+              [a, besides[j % besides.length]!],
+              j % 3 === 0 && channels === besides[j % besides.length]!.shape[1] ? 3 : 1,
+            );
+          case "pool":
+            return h > 2 && w > 2 ? a.maxPool(2, 1) : a.neg();
+          case "slice":
+            return a.slice(
+              [0, 1],
+              [j % 2 === 0 ? 0 : Math.min(channels - 1, 16), channels],
+              [0, h],
+              [w > 1 ? 1 : 0, w],
+            );
+          default:
+            return a.mul(a.mean([2, 3], { keepDims: true }));
+        }
+      },
+  );
+
+describe("networks in channel blocks", () => {
+  it("mean what they meant before", () => {
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 2, maxLength: 9 }), (steps) => {
+        const graph = trace(
+          ({ x }) => {
+            const pool: Tensor<"f32">[] = [x];
+            steps.forEach((each, at) => {
+              pool.push(each(pool, at * 7 + 1));
+            });
+            return { y: pool.at(-1)!, z: pool[Math.floor(pool.length / 2)]!.mean([2, 3]) };
+          },
+          { x: tensor("f32", [1, 3, 8, 7]) },
+          { name: "g" },
+        );
+        const x = values(3 * 8 * 7, 5);
+        const plain = passes.decompose(graph as never);
+        const planned = passes.readThroughPadding(passes.dropDead(blockChannels(plain)));
+        planned.verify();
+        const [before, after] = [new Interpreter(plain).run({ x }), new Interpreter(planned).run({ x })];
+        for (const name of ["y", "z"]) {
+          const [expected, found] = [before[name]!, after[name]!] as [Float32Array, Float32Array];
+          const range = Math.max(1e-3, ...expected.map(Math.abs));
+          expect(found.length).toBe(expected.length);
+          expected.forEach((value, i) => {
+            if (!(Math.abs(found[i]! - value) <= 2e-5 * range))
+              expect(`${name}[${i}] = ${found[i]}`).toBe(`${name}[${i}] = ${value}`);
+          });
+        }
+      }),
+      { numRuns: 60, seed: 23 },
+    );
+  });
+
+  it("stay within 2e-5 of the output's range with Winograd's algorithm in every layer, with equal bits on every target", async () => {
+    const graph = trace(
+      ({ x }) => {
+        let y: Tensor<"f32"> = layer(x, { outputs: 32, seed: 11 }).relu();
+        for (let at = 0; at < 3; at++) {
+          const z = layer(layer(y, { outputs: 48, seed: 20 + at }).relu(), { outputs: 32, seed: 30 + at });
+          y = y.add(z).relu();
+        }
+        const half = layer(y.maxPool(2), { outputs: 64, seed: 40 }).relu();
+        return { y, half: layer(half, { outputs: 40, seed: 41 }) };
+      },
+      { x: tensor("f32", [1, 32, 21, 22]) },
+      { name: "network" },
+    );
+    const planned = declutter(graph);
+    const convolutions = planned.nodes.filter((node) => node.operator.name.endsWith("onv2d"));
+    expect(convolutions.map((node) => node.operator.name)).toEqual(new Array(9).fill("winogradConv2d"));
+    const x = values(32 * 21 * 22, 6);
+    const exact = new Interpreter(graph).run({ x });
+    const artifact = await compile(graph, { targets, cacheDir });
+    const [first, ...others] = targets.map((target) => {
+      const program = load(artifact, { target });
+      const outputs = program.newOutputs();
+      program.run({ x }, outputs);
+      return outputs;
+    });
+    for (const other of others) expect(other).toEqual(first);
+    for (const name of ["y", "half"] as const) {
+      const range = Math.max(...exact[name]) - Math.min(...exact[name]);
+      const worst = exact[name].reduce((most, value, i) => Math.max(most, Math.abs(first![name][i]! - value)), 0);
+      expect(worst / range).toBeLessThanOrEqual(2e-5);
+      expect(worst).toBeGreaterThan(0);
+    }
+  });
+});

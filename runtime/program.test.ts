@@ -1,0 +1,56 @@
+// A program run with arrays of one's own and with its own.
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, it } from "vitest";
+import { compile, load, type Program, tensor, trace } from "./index.ts";
+
+const cacheDir = join(fileURLToPath(new URL("..", import.meta.url)), ".cache/kernels");
+const graph = trace(
+  ({ x, n }) => ({ y: x.mul(2).add(1), m: n.neg() }),
+  { x: tensor("f32", [5]), n: tensor("i64", [2]) },
+  { name: "twice" },
+);
+const x = Float32Array.of(1, 2, 3, 4, 5);
+const n = BigInt64Array.of(7n, -9n);
+
+describe("a program", () => {
+  let program: Program<{
+    x: { dtype: "f32"; shape: readonly number[] };
+    n: { dtype: "i64"; shape: readonly number[] };
+  }>;
+  beforeAll(async () => {
+    program = load(await compile(graph, { targets: ["x86-64-v3"], cacheDir })) as unknown as typeof program;
+  });
+
+  it("computes the same through its own arrays as through any others", () => {
+    const outputs = program.newOutputs();
+    program.run({ x, n }, outputs);
+    expect(outputs).toEqual({ y: Float32Array.of(3, 5, 7, 9, 11), m: BigInt64Array.of(-7n, 9n) });
+    program.inputs.x.set([10, 20, 30, 40, 50]);
+    program.inputs.n.set([1n, 2n]);
+    program.run(program.inputs, program.outputs);
+    expect(program.outputs).toEqual({ y: Float32Array.of(21, 41, 61, 81, 101), m: BigInt64Array.of(-1n, -2n) });
+    expect(outputs.y).toEqual(Float32Array.of(3, 5, 7, 9, 11));
+  });
+
+  it("aligns its own arrays to cache lines and keeps them apart", () => {
+    const arrays = [program.inputs.x, program.inputs.n, ...Object.values(program.outputs)] as Uint8Array[];
+    const spans = arrays.map((each) => [each.byteOffset, each.byteOffset + each.byteLength] as const);
+    for (const [start] of spans) expect(start % 64).toBe(0);
+    spans.forEach(([start], at) => {
+      for (const [from, to] of spans.slice(0, at)) expect(start >= to || start < from).toBe(true);
+    });
+  });
+
+  it.each([
+    ["program/missing", {}],
+    ["program/dtype", { x: new Float64Array(5) }],
+    ["program/lengths", { x: new Float32Array(4) }],
+    ["program/lengths", { x: new Float32Array(6) }],
+  ])("refuses with %s an input that is not what the graph takes", (code, given) => {
+    const outputs = program.newOutputs();
+    const before = program.kernelCalls;
+    expect(() => program.run({ n, ...given } as never, outputs)).toThrow(expect.objectContaining({ code }));
+    expect(program.kernelCalls).toBe(before);
+  });
+});
