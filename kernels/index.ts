@@ -19,4 +19,4 @@ export {
   loadRuntime,
   type NativeHost,
 } from "./native.ts";
-export { type Target, type TargetName, target, targetNames } from "./targets.ts";
+export { addsDotOnly, type Target, type TargetName, target, targetNames } from "./targets.ts";

@@ -9,9 +9,11 @@ export interface Target {
   /** Width of a vector register in bytes. */
   readonly vectorBytes: number;
   readonly vectorRegisters: number;
+  /** The instruction that adds dot products of four bytes to 32-bit sums, where there is one. */
+  readonly dot?: "vnni" | "dotprod";
 }
 
-export const targetNames = ["x86-64-v3", "x86-64-v4", "aarch64"] as const;
+export const targetNames = ["x86-64-v3", "x86-64-v4", "x86-64-v4+vnni", "aarch64", "aarch64+dotprod"] as const;
 export type TargetName = (typeof targetNames)[number];
 
 const table: { readonly [name in TargetName]: Target } = {
@@ -31,6 +33,15 @@ const table: { readonly [name in TargetName]: Target } = {
     vectorBytes: 64,
     vectorRegisters: 32,
   },
+  "x86-64-v4+vnni": {
+    name: "x86-64-v4+vnni",
+    triple: "x86_64-unknown-linux-gnu",
+    cpu: "x86-64-v4",
+    features: "-prefer-256-bit,+avx512vnni",
+    vectorBytes: 64,
+    vectorRegisters: 32,
+    dot: "vnni",
+  },
   aarch64: {
     name: "aarch64",
     triple: "aarch64-unknown-linux-gnu",
@@ -39,7 +50,19 @@ const table: { readonly [name in TargetName]: Target } = {
     vectorBytes: 16,
     vectorRegisters: 32,
   },
+  "aarch64+dotprod": {
+    name: "aarch64+dotprod",
+    triple: "aarch64-unknown-linux-gnu",
+    cpu: "generic",
+    features: "+neon,+dotprod",
+    vectorBytes: 16,
+    vectorRegisters: 32,
+    dot: "dotprod",
+  },
 };
+
+/** Whether a target differs from its base only in dot products of bytes, so that code without them gains nothing by it. */
+export const addsDotOnly = (name: TargetName): boolean => table[name].dot !== undefined;
 
 /** The target of that name. */
 export const target = (name: TargetName): Target => table[name];

@@ -38,7 +38,9 @@ const collect = (value: string, all: readonly string[]): string[] => [...all, va
 const targetNames = Object.keys({
   "x86-64-v3": true,
   "x86-64-v4": true,
+  "x86-64-v4+vnni": true,
   aarch64: true,
+  "aarch64+dotprod": true,
 } satisfies Record<TargetName, true>) as TargetName[];
 const target = (value: string): TargetName => {
   const found = targetNames.find((name) => name === value);

@@ -1,11 +1,13 @@
 // Compiles a graph, ahead of time, into an artifact for some targets.
 import {
+  addsDotOnly,
   awaitNative,
   bytesOf,
   emitModule,
   loadCompiler,
   type Target,
   type TargetName,
+  targetNames,
   target as targetOf,
 } from "../kernels/index.ts";
 import { type Artifact, packArtifact } from "./artifact.ts";
@@ -20,7 +22,10 @@ import { layoutWeights } from "./weights.ts";
 
 /** Options of `compile`. */
 export interface CompileOptions {
-  /** Instruction sets to hold code for; all of them unless given. */
+  /**
+   * Instruction sets to hold code for; unless given, x86-64-v3, x86-64-v4 and aarch64, and where the graph has integer
+   * products x86-64-v4+vnni and aarch64+dotprod too.
+   */
   readonly targets?: readonly TargetName[];
   /** Sizes of the graph's symbolic dimensions. */
   readonly symbols?: { readonly [name: string]: number };
@@ -31,7 +36,17 @@ export interface CompileOptions {
   readonly only?: readonly number[];
 }
 
-const allTargets: readonly TargetName[] = ["x86-64-v3", "x86-64-v4", "aarch64"];
+/** The targets that code of a simplified graph is made for unless others are named. */
+function defaultTargets(graph: Graph): readonly TargetName[] {
+  const kinds = new Set(graph.nodes.map(({ operator }) => operator.lowering.kind));
+  const dots = kinds.has("blockedConvInteger") || kinds.has("packedMatmulInteger");
+  return dots ? targetNames : targetNames.filter((name) => !addsDotOnly(name));
+}
+
+/** The targets that `compile` makes code for unless told: those that only add dot products of bytes, where there are any. */
+export const targetsOf = (graph: Graph, symbols: CompileOptions["symbols"] = {}): readonly TargetName[] =>
+  defaultTargets(declutter(bindSymbols(graph, symbols)));
+
 const version = "0.1.0";
 /** Kernels that share a module: few enough that two threads have work, many enough that LLVM starts rarely. */
 const kernelsPerModule = 8;
@@ -46,7 +61,7 @@ export async function compile<I extends Signature, O extends Signature>(
   plain.verify();
   const weights = layoutWeights(plain);
   const built: { name: TargetName; calls: readonly KernelCall[]; plan: MemoryPlan; object: Uint8Array }[] = [];
-  for (const name of options.targets ?? allTargets) {
+  for (const name of options.targets ?? defaultTargets(plain)) {
     options.signal?.throwIfAborted();
     const target = targetOf(name);
     const calls = shareKernels(lower(plain, target, weights), target);

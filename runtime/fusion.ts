@@ -17,6 +17,10 @@ function memoryOperands(node: Node): readonly number[] {
     case "blockedConv2d":
     case "depthwiseConv2d":
     case "winogradConv2d":
+    case "matmulInteger":
+    case "convInteger":
+    case "packedMatmulInteger":
+    case "blockedConvInteger":
       return [0, 1];
     case "reshape":
       return [0];
@@ -39,7 +43,16 @@ export const valuesReadFromMemory = (graph: Graph): Set<Value> =>
   new Set(graph.nodes.flatMap((node) => memoryOperands(node).map((at) => node.inputs[at]!)));
 
 /** Whether a kernel of that kind can go on with what follows it element by element. */
-const roots = new Set(["matmul", "conv2d", "blockedConv2d", "depthwiseConv2d", "winogradConv2d", "reduce"]);
+const convolutions = [
+  "conv2d",
+  "blockedConv2d",
+  "depthwiseConv2d",
+  "winogradConv2d",
+  "convInteger",
+  "blockedConvInteger",
+];
+const padded = new Set(convolutions);
+const roots = new Set([...convolutions, "matmul", "matmulInteger", "packedMatmulInteger", "reduce"]);
 const isRoot = ({ operator: { lowering } }: Node): boolean =>
   roots.has(lowering.kind) || (lowering.kind === "kernel" && lowering.fuses === true);
 
@@ -130,7 +143,7 @@ class Fusion {
       last = next;
       node = next;
     }
-    return !kind.endsWith("onv2d") ? last : (this.#padAfter(last ?? root, claimed) ?? last);
+    return !padded.has(kind) ? last : (this.#padAfter(last ?? root, claimed) ?? last);
   }
 
   /** The padding that alone reads a convolution's result: it is written into the middle of what is padded. */

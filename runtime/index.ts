@@ -11,7 +11,7 @@ export {
   save,
   writeWhole,
 } from "./artifact.ts";
-export { type CompileOptions, compile, explain } from "./compile.ts";
+export { type CompileOptions, compile, explain, targetsOf } from "./compile.ts";
 export * from "./functional.ts";
 export { Graph, type Signature } from "./graph.ts";
 export { hashOf } from "./hash.ts";
@@ -25,6 +25,7 @@ export {
   operators,
 } from "./operators/index.ts";
 export { load, Program } from "./program.ts";
+export { convInteger, dequantize, matmulInteger, type Parameter, quantize } from "./quantization.ts";
 export {
   type GruWeights,
   gruCell,

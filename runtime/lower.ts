@@ -14,6 +14,7 @@ import type { Graph, Node, Value } from "./graph.ts";
 import type { Memory } from "./memory.ts";
 import { blockedConvolutionAttributes, depthwiseAttributes } from "./operators/blocked.ts";
 import { convolutionAttributes } from "./operators/contraction.ts";
+import { blockedIntegerAttributes, packedMatmulAttributes } from "./operators/quantized.ts";
 import { winogradAttributes } from "./operators/winograd.ts";
 import { countOf, showTensorType, staticShape } from "./tensor-type.ts";
 import { isUniform, type Weights } from "./weights.ts";
@@ -308,6 +309,61 @@ class Lowering {
             area,
             computedShape,
             tile,
+            destination,
+            epilogue,
+            this.#target,
+          ),
+        );
+        break;
+      }
+      case "matmulInteger": {
+        const batch = memory.shape.slice(0, -2);
+        const [a, b] = [first!, second!].map((value) => {
+          const source = this.#view(value, context);
+          return generators.broadcasted(source, [...batch, ...source.shape.slice(-2)]);
+        }) as [Source, Source];
+        this.#emit(label, context, (name) =>
+          generators.integerMatmulKernel(name, buffers, a, b, destination, epilogue, this.#target),
+        );
+        break;
+      }
+      case "convInteger": {
+        const [x, w] = [this.#view(first!, context), this.#view(second!, context)];
+        const plan = convolutionAttributes.parse(attributes);
+        this.#emit(label, context, (name) =>
+          generators.integerConvolutionKernel(
+            name,
+            buffers,
+            x,
+            w,
+            computedShape,
+            plan,
+            destination,
+            epilogue,
+            this.#target,
+          ),
+        );
+        break;
+      }
+      case "packedMatmulInteger": {
+        const [a, b] = [this.#view(first!, context), this.#view(second!, context)];
+        const { columns } = packedMatmulAttributes.parse(attributes);
+        this.#emit(label, context, (name) =>
+          generators.packedIntegerMatmulKernel(name, buffers, a, b, columns, destination, epilogue, this.#target),
+        );
+        break;
+      }
+      case "blockedConvInteger": {
+        const [x, w] = [this.#view(first!, context), this.#view(second!, context)];
+        const plan = blockedIntegerAttributes.parse(attributes);
+        this.#emit(label, context, (name) =>
+          generators.blockedIntegerConvolutionKernel(
+            name,
+            buffers,
+            x,
+            w,
+            computedShape,
+            plan,
             destination,
             epilogue,
             this.#target,

@@ -21,7 +21,16 @@ export {
   depthwiseKernel,
 } from "./blocked.ts";
 export { type Convolution, convolutionKernel, type Epilogue, matmulKernel, splitsFor } from "./contract.ts";
+export {
+  blockedIntegerConvolutionKernel,
+  dotBytes,
+  dotColumns,
+  integerConvolutionKernel,
+  integerMatmulKernel,
+  packedIntegerMatmulKernel,
+} from "./integer.ts";
 export { type Assignment, type Destination, mapKernel, whole } from "./map.ts";
+export { rounding } from "./quantize.ts";
 export {
   type Accumulation,
   maximum,

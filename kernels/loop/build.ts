@@ -174,6 +174,16 @@ export function fma(a: Index, b: Index, c: Index): Expression {
   return { kind: "fma", type, left, right, addend };
 }
 
+/** addend[n] + Σ left[4n+j] × right[4n+j], j < 4, exactly: i32 from u8 or i8 on the left and i8 on the right. */
+export function dot4(left: Expression, right: Expression, addend: Expression): Expression {
+  const { scalar, lanes } = addend.type;
+  if (scalar !== "i32") throw typeError(`dot4 adds to i32, not to ${showType(addend.type)}`);
+  if (left.type.scalar !== "u8") expectType("the left side of dot4", left, valueType("i8", 4 * lanes));
+  else expectType("the left side of dot4", left, valueType("u8", 4 * lanes));
+  expectType("the right side of dot4", right, valueType("i8", 4 * lanes));
+  return { kind: "dot4", type: addend.type, left, right, addend };
+}
+
 /** Lane-wise choice. */
 export function select(condition: Expression, whenTrue: Index, whenFalse: Index): Expression {
   const [yes, no] = matched(whenTrue, whenFalse);

@@ -1,6 +1,7 @@
 // Emits kernels as LLVM IR text: opaque pointers, explicit vectors and alignment, no fast-math, nothing LLVM could turn into a call.
 import type { Target } from "../targets.ts";
 import { bitsOf, isFloat, isSigned } from "./build.ts";
+import { emitDot } from "./emit-dot.ts";
 import type { Buffer, Expression, Kernel, Local, Scalar, Statement, ValueType } from "./ir.ts";
 import { verifyKernel } from "./verify.ts";
 
@@ -42,7 +43,7 @@ export const targetAttributes = (target: Target): string =>
 export function emitModule(kernels: readonly Kernel[], target: Target): string {
   kernels.forEach(verifyKernel);
   const intrinsics = new Set<string>();
-  const functions = kernels.map((kernel) => new FunctionEmitter(kernel, intrinsics).emit());
+  const functions = kernels.map((kernel) => new FunctionEmitter(kernel, intrinsics, target).emit());
   return [
     `target triple = "${target.triple}"`,
     "",
@@ -58,9 +59,19 @@ export function emitModule(kernels: readonly Kernel[], target: Target): string {
 export const declareKernel = (kernel: Kernel): string =>
   `declare void @${kernel.name}(${kernel.buffers.map(() => "ptr").join(", ")})`;
 
+/** Whether a shuffle repeats the four bytes of its operand, twice or more. */
+const repeatsWord = (e: Extract<Expression, { kind: "shuffle" }>): boolean =>
+  e.b === undefined &&
+  e.a.type.lanes === 4 &&
+  bitsOf[e.a.type.scalar] === 8 &&
+  e.lanes.length > 4 &&
+  e.lanes.length % 4 === 0 &&
+  e.lanes.every((lane, at) => lane === at % 4);
+
 class FunctionEmitter {
   readonly #kernel: Kernel;
   readonly #intrinsics: Set<string>;
+  readonly #target: Target;
   readonly #allocas: string[] = [];
   readonly #lines: string[] = [];
   readonly #locals = new Map<Local, string>();
@@ -69,9 +80,10 @@ class FunctionEmitter {
   #counter = 0;
   #block = "entry";
 
-  constructor(kernel: Kernel, intrinsics: Set<string>) {
+  constructor(kernel: Kernel, intrinsics: Set<string>, target: Target) {
     this.#kernel = kernel;
     this.#intrinsics = intrinsics;
+    this.#target = target;
     kernel.buffers.forEach((buffer, at) => {
       this.#buffers.set(buffer, `%b${at}`);
     });
@@ -252,6 +264,19 @@ class FunctionEmitter {
           [type, type, type],
           [this.#value(e.left), this.#value(e.right), this.#value(e.addend)],
         );
+      case "dot4":
+        return emitDot(
+          {
+            define: (text) => this.#define(text),
+            intrinsic: (name, result, types, values) => this.#intrinsic(name, result, types, values),
+          },
+          this.#target,
+          e.type.lanes,
+          e.left.type.scalar === "i8",
+          this.#value(e.addend),
+          this.#value(e.left),
+          this.#value(e.right),
+        );
       case "select":
         return this.#select(this.#value(e.condition), e.type, this.#value(e.whenTrue), this.#value(e.whenFalse));
       case "convert":
@@ -271,6 +296,7 @@ class FunctionEmitter {
       case "extract":
         return this.#define(`extractelement ${typeText(e.operand.type)} ${this.#value(e.operand)}, i32 ${e.lane}`);
       case "shuffle": {
+        if (repeatsWord(e)) return this.#repeatedWord(e);
         const source = typeText(e.a.type);
         const second = e.b ? this.#value(e.b) : "poison";
         const lanes = e.lanes.map((lane) => `i32 ${lane}`).join(", ");
@@ -291,6 +317,13 @@ class FunctionEmitter {
     const text = typeText(type);
     const first = this.#define(`insertelement ${text} poison, ${scalarText(type.scalar)} ${scalar}, i32 0`);
     return this.#define(`shufflevector ${text} ${first}, ${text} poison, <${type.lanes} x i32> zeroinitializer`);
+  }
+
+  /** Four bytes over and over, as the one 32-bit broadcast that it is. */
+  #repeatedWord(e: Extract<Expression, { kind: "shuffle" }>): string {
+    const word = this.#define(`bitcast ${typeText(e.a.type)} ${this.#value(e.a)} to i32`);
+    const type: ValueType = { scalar: "i32", lanes: e.lanes.length / 4 };
+    return this.#define(`bitcast ${typeText(type)} ${this.#splat(type, word)} to ${typeText(e.type)}`);
   }
 
   #select(condition: string, type: ValueType, yes: string, no: string): string {

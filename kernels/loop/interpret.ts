@@ -239,6 +239,17 @@ class Preparation {
           return left.map((lane, at) => f(lane, right[at]!, addend[at]!));
         };
       }
+      case "dot4": {
+        const [a, b, c] = [this.#expression(e.left), this.#expression(e.right), this.#expression(e.addend)];
+        return (frame) => {
+          const [left, right] = [a(frame), b(frame)];
+          return c(frame).map((start, lane) => {
+            let sum = Number(start);
+            for (let j = 4 * lane; j < 4 * lane + 4; j++) sum += Number(left[j]) * Number(right[j]);
+            return sum | 0;
+          });
+        };
+      }
       case "select": {
         const condition = this.#expression(e.condition);
         const [whenTrue, whenFalse] = [this.#expression(e.whenTrue), this.#expression(e.whenFalse)];

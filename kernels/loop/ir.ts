@@ -69,6 +69,17 @@ export type Expression =
       readonly right: Expression;
       readonly addend: Expression;
     }
+  /**
+   * addend + Σ left[4n+j] × right[4n+j] over j < 4, exactly, the i32 sum wrapping: bytes in fours, u8 or i8 on the left and
+   * i8 on the right, four times as many lanes as the result has.
+   */
+  | {
+      readonly kind: "dot4";
+      readonly type: ValueType;
+      readonly left: Expression;
+      readonly right: Expression;
+      readonly addend: Expression;
+    }
   /** Lane-wise choice; both sides are evaluated. */
   | {
       readonly kind: "select";

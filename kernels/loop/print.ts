@@ -147,6 +147,8 @@ class Printer {
         return this.#call(e.operator, [e.operand]);
       case "fma":
         return this.#call("fma", [e.left, e.right, e.addend]);
+      case "dot4":
+        return this.#call("dot4", [e.left, e.right, e.addend]);
       case "select":
         return this.#call("select", [e.condition, e.whenTrue, e.whenFalse]);
       case "convert":

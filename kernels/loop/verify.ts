@@ -178,6 +178,16 @@ class Verifier {
         if (!isFloat(scalar)) this.#fail("type", `fma is not defined on ${scalar}`);
         for (const operand of operandsOf(e)) this.#expect("an operand of fma", operand.type, e.type);
         return;
+      case "dot4":
+        if (scalar !== "i32") this.#fail("type", `dot4 is not defined on ${scalar}`);
+        this.#expect("the addend of dot4", e.addend.type, e.type);
+        this.#expect(
+          "the left side of dot4",
+          e.left.type,
+          valueType(e.left.type.scalar === "u8" ? "u8" : "i8", 4 * lanes),
+        );
+        this.#expect("the right side of dot4", e.right.type, valueType("i8", 4 * lanes));
+        return;
       case "select":
         this.#expect("the condition of select", e.condition.type, valueType("bool", lanes));
         this.#expect("a side of select", e.whenTrue.type, e.type);

@@ -11,6 +11,7 @@ export function operandsOf(e: Expression): readonly Expression[] {
     case "compare":
       return [e.left, e.right];
     case "fma":
+    case "dot4":
       return [e.left, e.right, e.addend];
     case "select":
       return [e.condition, e.whenTrue, e.whenFalse];
@@ -27,6 +28,22 @@ export function operandsOf(e: Expression): readonly Expression[] {
     case "load":
       return e.mask ? [e.index, e.mask] : [e.index];
   }
+}
+
+/** Whether some expression of these statements, nested ones included, is a dot product of bytes. */
+export function usesDot(body: readonly Statement[]): boolean {
+  const seen = new Set<Expression>();
+  const inExpression = (e: Expression): boolean => {
+    if (seen.has(e)) return false;
+    seen.add(e);
+    return e.kind === "dot4" || operandsOf(e).some(inExpression);
+  };
+  const inStatement = (s: Statement): boolean => {
+    if (expressionsOf(s).some(inExpression)) return true;
+    if (s.kind === "for") return s.body.some(inStatement);
+    return s.kind === "if" && (s.whenTrue.some(inStatement) || s.whenFalse.some(inStatement));
+  };
+  return body.some(inStatement);
 }
 
 /** The expressions that a statement itself evaluates, in order; those of nested statements are theirs. */

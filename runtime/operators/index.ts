@@ -9,6 +9,7 @@ import * as normalization from "./normalization.ts";
 import type { Operator } from "./operator.ts";
 import * as ordering from "./ordering.ts";
 import * as pooling from "./pooling.ts";
+import * as quantized from "./quantized.ts";
 import * as reduction from "./reduction.ts";
 import { resize } from "./resize.ts";
 import { scatter } from "./scatter.ts";
@@ -25,6 +26,13 @@ const {
 } = blocked;
 const { convolutionAttributes: _convolution, ...contractionOperators } = contraction;
 const { requireFloat: _float, requireAxis: _axis, ...composites } = composite;
+const {
+  blockedIntegerAttributes: _integer,
+  packedMatmulAttributes: _packed,
+  quantizedRange: _range,
+  requantizationAttributes: _requantization,
+  ...quantizedOperators
+} = quantized;
 const { reductionAttributes: _attributes, reducedType: _type, forEachElement: _visit, ...reductions } = reduction;
 
 /** All operators; each is exported under its own name. */
@@ -35,6 +43,7 @@ export const operators = {
   ...contractionOperators,
   ...blockedOperators,
   winogradConv2d,
+  ...quantizedOperators,
   ...composites,
   ...gathering,
   scatter,

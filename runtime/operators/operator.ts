@@ -80,6 +80,10 @@ export type Lowering<A> =
       ): { readonly dtype: TensorType["dtype"]; readonly elements: number };
       build(parts: KernelParts, attributes: A): Kernel;
     }
+  | { readonly kind: "matmulInteger" }
+  | { readonly kind: "convInteger" }
+  | { readonly kind: "packedMatmulInteger" }
+  | { readonly kind: "blockedConvInteger" }
   | { readonly kind: "concat" }
   | { readonly kind: "pad" }
   /** Other operators; the one place that says so. */

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { loadRuntime, type TargetName } from "../../kernels/index.ts";
+import { addsDotOnly, loadRuntime, type TargetName } from "../../kernels/index.ts";
 import { compile } from "../compile.ts";
 import { Graph, type NamedValue, type Node, type Value } from "../graph.ts";
 import { Interpreter } from "../interpreter.ts";
@@ -17,7 +17,7 @@ import { type Nd, type Operator, operators } from "./index.ts";
 const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
 const casesPerOperator = 50;
 /** The targets that this machine runs; their outputs must have equal bits. */
-const targets = z
+const allTargets = z
   .object({ targets: z.custom<() => TargetName[]>((value) => typeof value === "function") })
   .parse(loadRuntime())
   .targets();
@@ -90,6 +90,10 @@ function disagreement(
   return undefined;
 }
 
+/** Targets that only add dot products of bytes compile the rest like their base. */
+const targetsFor = (name: string): readonly TargetName[] =>
+  name.endsWith("Integer") ? allTargets : allTargets.filter((target) => !addsDotOnly(target));
+
 describe("compiled operators mean what the interpreter says", () => {
   it.each(Object.entries(operators))("%s", async (name, operator) => {
     expect(operator.name).toBe(name);
@@ -106,6 +110,7 @@ describe("compiled operators mean what the interpreter says", () => {
       outputs: prepared.map((each) => each.output),
     });
     graph.verify();
+    const targets = targetsFor(name);
     const artifact = await compile(graph, { targets, cacheDir });
     const arrays = Object.fromEntries(
       graph.inputs.map(({ name: input, value }, at) => [input, valuesFor(name, value.type, at + 1)]),
@@ -141,7 +146,7 @@ describe("pow", () => {
     const type = tensor("f64", [x.length]);
     const graph = trace((input) => ({ z: input.x.pow(input.y) }), { x: type, y: type }, { name: "powers" });
     const arrays = { x: Float64Array.from(x), y: Float64Array.from(y) };
-    const program = load(await compile(graph, { targets, cacheDir }));
+    const program = load(await compile(graph, { targets: targetsFor("pow"), cacheDir }));
     const outputs = program.newOutputs();
     program.run(arrays, outputs);
     const z = Float64Array.from([1, 1, 1, 1, 1, 1, NaN, NaN, 1]);

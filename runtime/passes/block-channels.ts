@@ -7,7 +7,7 @@ import { winogradWeight } from "../operators/winograd.ts";
 import { type Editor, rewrite } from "../rewrite.ts";
 import { countOf, newArray, sameShape, staticShape, type TypedArray } from "../tensor-type.ts";
 
-const { channelBlock } = generators;
+const { channelBlock, dotBytes } = generators;
 const blocksOf = (channels: number): number => Math.ceil(channels / channelBlock);
 
 /** Fewest output channels that are worth a block. */
@@ -63,13 +63,37 @@ function packWeight({ data }: Constant, [o, i, kh, kw]: Shape4): { shape: number
   return { shape, data: packed(data, "f32", shape, from) };
 }
 
+/** An integer convolution's weight [o,i,kh,kw] as [o/16,i/16,kh,kw,4,16,4]: input channels in fours behind the outputs. */
+function packIntegerWeight({ data }: Constant, [o, i, kh, kw]: Shape4): { shape: number[]; data: TypedArray } {
+  const fours = channelBlock / dotBytes;
+  const shape = [blocksOf(o), blocksOf(i), kh, kw, fours, channelBlock, dotBytes];
+  const from = ([ob, ib, ky, kx, four, outer, byte]: readonly number[]) => {
+    const [to, source] = [ob! * channelBlock + outer!, ib! * channelBlock + four! * dotBytes + byte!];
+    return to < o && source < i ? ((to * i + source) * kh + ky!) * kw + kx! : undefined;
+  };
+  return { shape, data: packed(data, "i8", shape, from) };
+}
+
+/** Whether a scale and a zero point are one number each. */
+const isOneForAll = (parameters: readonly Value[]): boolean =>
+  parameters.every(({ type }) => countOf(staticShape(type.shape)) === 1);
+
 class Blocking {
   /** What each value [n,c,h,w] of the new graph is in blocks. */
   readonly #known = new Map<Value, Blocked>();
+  /** Values of the graph given that only its outputs take. */
+  readonly #leaving: ReadonlySet<Value>;
+
+  constructor(graph: Graph) {
+    const read = new Set(graph.nodes.flatMap((node) => node.inputs));
+    this.#leaving = new Set(graph.outputs.map(({ value }) => value).filter((value) => !read.has(value)));
+  }
 
   rule(node: Node, editor: Editor): Value | undefined {
     const { operator, inputs, output } = node;
     if (operator === operators.conv2d) return this.#convolution(node, editor);
+    if (operator === operators.convInteger) return this.#integerConvolution(node, editor);
+    if (operator === operators.dequantize && this.#leaving.has(output)) return this.#leavingBytes(node, editor);
     if (output.type.shape.length !== 4 && operator.lowering.kind !== "reduce") return undefined;
     if (!inputs.some((value) => this.#known.has(value))) return undefined;
     switch (operator.lowering.kind) {
@@ -85,9 +109,9 @@ class Blocking {
   /** Registers a blocked value and gives its [n,c,h,w] form, which stays only where something reads it. */
   #publish(blocked: Blocked, editor: Editor): Value {
     const [n, blocks, h, w] = staticShape(blocked.value.type.shape) as [number, number, number, number];
-    const plane = editor.apply(operators.reshape, [blocked.value], { shape: [n, blocks, h * w, channelBlock] });
-    const turned = editor.apply(operators.transpose, [plane], { axes: [0, 1, 3, 2] });
-    const whole = editor.apply(operators.reshape, [turned], { shape: [n, blocks * channelBlock, h, w] });
+    const whole = editor.apply(operators.reshape, [this.#turned(blocked, editor)], {
+      shape: [n, blocks * channelBlock, h, w],
+    });
     const { channels } = blocked;
     const value =
       channels === blocks * channelBlock
@@ -99,6 +123,23 @@ class Blocking {
           });
     this.#known.set(value, blocked);
     return value;
+  }
+
+  /** Bytes that leave as numbers are reordered as bytes, a quarter of the memory, and converted on the way. */
+  #leavingBytes(node: Node, editor: Editor): Value | undefined {
+    const [bytes, ...parameters] = node.inputs as [Value, Value, Value];
+    const known = this.#known.get(bytes);
+    if (!known || !isOneForAll(parameters) || known.channels % channelBlock !== 0) return this.#pointwise(node, editor);
+    const turned = this.#turned(known, editor);
+    const numbers = editor.apply(operators.dequantize, [turned, ...parameters]);
+    return editor.apply(operators.reshape, [numbers], { shape: staticShape(node.output.type.shape) });
+  }
+
+  /** A blocked value as [n,c/16,16,h·w]. */
+  #turned({ value }: Blocked, editor: Editor): Value {
+    const [n, blocks, h, w] = staticShape(value.type.shape) as [number, number, number, number];
+    const plane = editor.apply(operators.reshape, [value], { shape: [n, blocks, h * w, channelBlock] });
+    return editor.apply(operators.transpose, [plane], { axes: [0, 1, 3, 2] });
   }
 
   /** A value [n,c,h,w] in blocks, reordered unless it is known so. Padding is moved behind the reordering. */
@@ -114,6 +155,11 @@ class Blocking {
         ...inner,
         value: editor.apply(operators.pad, [inner.value], inBlocks(producer.attributes as Padding)),
       };
+    } else if (producer?.operator === operators.quantize && isOneForAll(producer.inputs.slice(1))) {
+      // Rounded while it is reordered, not before.
+      const [numbers, ...parameters] = producer.inputs as [Value, Value, Value];
+      const inner = this.#toBlocked(numbers, editor);
+      blocked = { ...inner, value: editor.apply(operators.quantize, [inner.value, ...parameters]) };
     } else {
       const missing = blocksOf(c) * channelBlock - c;
       const whole =
@@ -161,6 +207,20 @@ class Blocking {
       channels,
       layout: planar ? "planar" : "blocked",
     });
+    return this.#publish({ value, channels: outputs }, editor);
+  }
+
+  #integerConvolution(node: Node, editor: Editor): Value | undefined {
+    const [x, w] = node.inputs as [Value, Value];
+    const weight = editor.constantOf(w);
+    const { stride, dilation, groups } = convolutionAttributes.parse(node.attributes);
+    const shape = staticShape(w.type.shape) as [number, number, number, number];
+    const [outputs, channels] = shape;
+    if (!weight || groups > 1 || outputs < leastChannels) return undefined;
+    const packed = packIntegerWeight(weight, shape);
+    const kernel = editor.constant({ dtype: "i8", shape: packed.shape }, packed.data, weight.name);
+    const source = this.#toBlocked(x, editor).value;
+    const value = editor.apply(operators.blockedConvInteger, [source, kernel], { stride, dilation, channels });
     return this.#publish({ value, channels: outputs }, editor);
   }
 
@@ -303,6 +363,6 @@ function reshaped(value: Value, shape: readonly number[], editor: Editor): Value
 
 /** The graph with convolutions of constant weights, and what stands between them, over channels in blocks of 16. */
 export function blockChannels(graph: Graph): Graph {
-  const blocking = new Blocking();
+  const blocking = new Blocking(graph);
   return rewrite(graph, (node, editor) => blocking.rule(node, editor));
 }

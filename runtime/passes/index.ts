@@ -8,15 +8,18 @@ import { fuseAttention } from "./fuse-attention.ts";
 import { readThroughPadding } from "./read-through-padding.ts";
 import { shareCommon } from "./share.ts";
 import { simplifyViews } from "./simplify-views.ts";
+import { packProducts, useIntegers } from "./use-integers.ts";
 
 export { bindSymbols } from "./bind-symbols.ts";
 
 /** Every pass by name, in order. */
 export const passes = {
   decompose,
+  useIntegers,
   foldConstants,
   simplifyViews,
   shareCommon,
+  packProducts,
   fuseAttention,
   blockChannels,
   dropDead,

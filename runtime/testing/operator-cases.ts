@@ -283,6 +283,81 @@ const attending = (turned: boolean): fc.Arbitrary<OperatorCase> =>
 const sorted: fc.Arbitrary<OperatorCase> = alongAxis(numbers).chain((each) =>
   fc.boolean().map((descending) => ({ ...each, attributes: { ...(each.attributes as object), descending } })),
 );
+const bytes = fc.constantFrom<Dtype>("u8", "i8");
+const quantizable = fc.constantFrom<Dtype>("u8", "i8", "u16", "i16");
+
+/** An operand, a scale and a zero point of it, one for all or one per channel. */
+const quantisation = (value: fc.Arbitrary<Dtype>, zero: (dtype: Dtype) => fc.Arbitrary<Dtype>) =>
+  fc.tuple(value, filledShape).chain(([dtype, of]) =>
+    fc
+      .tuple(zero(dtype), fc.constantFrom<number[]>([], [1], of.slice(-1), [of.at(-2) ?? 1, 1]))
+      .map(([type, parameters]) => ({
+        operands: [
+          { dtype, shape: of },
+          { dtype: "f32" as Dtype, shape: parameters },
+          { dtype: type, shape: parameters },
+        ],
+        attributes: {},
+      })),
+  );
+
+const requantisation: fc.Arbitrary<OperatorCase> = fc
+  .record({
+    of: filledShape,
+    dtype: fc.constantFrom("u8", "i8"),
+    zeroPoint: fc.constantFrom(0, 17, 127),
+    low: fc.constantFrom(0, 3),
+    biased: fc.boolean(),
+  })
+  .map(({ of, biased, ...attributes }) => ({
+    operands: [
+      { dtype: "i32", shape: of },
+      ...(biased ? [of.slice(-1), []] : [of.slice(-1)]).map((each) => ({ dtype: "f32" as Dtype, shape: each })),
+    ],
+    attributes: { ...attributes, high: attributes.dtype === "u8" ? 255 : 127 },
+  }));
+
+const integerProduct: fc.Arbitrary<OperatorCase> = fc
+  .record({ dtype: bytes, batch: fc.constantFrom([], [2], [3, 1]), m: size, k: size, n: size, shared: fc.boolean() })
+  .map(({ dtype, batch, m, k, n, shared }) => ({
+    operands: [
+      { dtype, shape: [...batch, m, k] },
+      { dtype: "i8", shape: [...(shared ? [] : batch), k, n] },
+    ],
+    attributes: {},
+  }));
+
+const packedProduct: fc.Arbitrary<OperatorCase> = fc
+  .record({
+    dtype: bytes,
+    batch: fc.constantFrom([], [2]),
+    m: fc.constantFrom(1, 3, 17),
+    k: fc.constantFrom(1, 3, 16, 33, 70),
+    columns: fc.constantFrom(1, 7, 16, 37, 80),
+  })
+  .map(({ dtype, batch, m, k, columns }) => ({
+    operands: [
+      { dtype, shape: [...batch, m, k] },
+      { dtype: "i8", shape: [Math.ceil(columns / 16), Math.ceil(k / 4), 16, 4] },
+    ],
+    attributes: { columns },
+  }));
+
+const blockedIntegerConvolution: fc.Arbitrary<OperatorCase> = fc
+  .tuple(bytes, blockedConvolution)
+  .map(([dtype, each]) => {
+    const { layout: _, ...attributes } = each.attributes as { readonly channels: number; readonly layout: string };
+    const blocks = Math.ceil(attributes.channels / 16);
+    const [n, , h, w] = each.operands[0]!.shape;
+    const [o, , kh, kw] = each.operands[1]!.shape;
+    return {
+      operands: [
+        { dtype, shape: [n!, blocks, h!, w!, 16] },
+        { dtype: "i8", shape: [o!, blocks, kh!, kw!, 4, 16, 4] },
+      ],
+      attributes,
+    };
+  });
 
 /** How each operator's cases are made: a new operator is missed by the compiler until it has a line here. */
 export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Arbitrary<OperatorCase> } = {
@@ -373,6 +448,27 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
   blockedConv2d: blockedConvolution,
   depthwiseConv2d: depthwise,
   winogradConv2d: winograd,
+  quantize: quantisation(fc.constant<Dtype>("f32"), () => quantizable),
+  dequantize: quantisation(fc.constantFrom<Dtype>("u8", "i8", "u16", "i16", "i32"), (dtype) => fc.constant(dtype)),
+  requantize: requantisation,
+  matmulInteger: integerProduct,
+  convInteger: fc.tuple(bytes, convolution).map(
+    ([
+      dtype,
+      {
+        operands: [x, w],
+        attributes,
+      },
+    ]) => ({
+      operands: [
+        { dtype, shape: x!.shape },
+        { dtype: "i8", shape: w!.shape },
+      ],
+      attributes,
+    }),
+  ),
+  packedMatmulInteger: packedProduct,
+  blockedConvInteger: blockedIntegerConvolution,
   gridSample: fc
     .record({ h: small, w: size, n: size, outside: fc.constantFrom("zeros", "border") })
     .map(({ h, w, n, outside }) => ({

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { loadCompiler, type TargetName } from "../../kernels/index.ts";
+import { targetsOf } from "../../runtime/index.ts";
 import type { BenchCase } from "./case.ts";
 import { core } from "./cases/core.ts";
 import { profile } from "./layers.ts";
@@ -69,7 +70,8 @@ export async function main(args: readonly string[]): Promise<number> {
     for (const { name, make } of suites[suite]!) {
       if (values.only !== undefined && !name.includes(values.only)) continue;
       const each = make(name);
-      for (const target of targets) {
+      const useful = targetsOf(each.graph);
+      for (const target of targets.filter((each) => useful.includes(each))) {
         try {
           const row = await measure(suite, each, target, peaks.get(target)!, Number(values.seconds) * 1e3);
           rows.push(row);

@@ -94,7 +94,7 @@ describe("the command", () => {
       {
         code: 1,
         out: "",
-        error: `error: option '--target <name>' argument 'z80' is invalid. It is one of x86-64-v3, x86-64-v4, aarch64.\n${hint}`,
+        error: `error: option '--target <name>' argument 'z80' is invalid. It is one of x86-64-v3, x86-64-v4, x86-64-v4+vnni, aarch64, aarch64+dotprod.\n${hint}`,
       },
     ]);
   });

@@ -22,14 +22,21 @@ macro_rules! missing {
 #[cfg(target_arch = "x86_64")]
 pub fn known() -> Vec<Target> {
     let v3: Vec<&str> = missing!("avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "lzcnt", "movbe", "popcnt").collect();
-    let v4 = v3.iter().copied().chain(missing!("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")).collect();
-    vec![Target { name: "x86-64-v4", missing: v4 }, Target { name: "x86-64-v3", missing: v3 }]
+    let v4: Vec<&str> =
+        v3.iter().copied().chain(missing!("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")).collect();
+    let vnni = v4.iter().copied().chain(missing!("avx512vnni")).collect();
+    vec![
+        Target { name: "x86-64-v4+vnni", missing: vnni },
+        Target { name: "x86-64-v4", missing: v4 },
+        Target { name: "x86-64-v3", missing: v3 },
+    ]
 }
 
 /// The targets of this machine's architecture, best first, whether it runs them or not.
 #[cfg(target_arch = "aarch64")]
 pub fn known() -> Vec<Target> {
-    vec![Target { name: "aarch64", missing: Vec::new() }]
+    let dotprod = if std::arch::is_aarch64_feature_detected!("dotprod") { Vec::new() } else { vec!["dotprod"] };
+    vec![Target { name: "aarch64+dotprod", missing: dotprod }, Target { name: "aarch64", missing: Vec::new() }]
 }
 
 /// The names of the targets that this machine can run, best first.

@@ -2,6 +2,7 @@
 import { concat, constant, conv2d, state, type Tensor, tensor, trace } from "../../../runtime/index.ts";
 import { type BenchCase, numbers, plainGraph } from "../case.ts";
 import type { Initializer, OnnxNode } from "../onnx.ts";
+import { quantizedConvolutions } from "./quantized.ts";
 
 interface Layer {
   readonly channels: number;
@@ -308,6 +309,14 @@ export const core: readonly { readonly name: string; make(name: string): BenchCa
   { name: "gemm 1024x64x1024", make: (name) => gemm(name, [1024, 64, 1024]) },
   { name: "attention 8x64x32", make: (name) => attention(name, [8, 64, 32]) },
   { name: "attention 3x197x64", make: (name) => attention(name, [3, 197, 64]) },
+  {
+    name: "int8 conv 3x3 64-64 at 56",
+    make: (name) => quantizedConvolutions(name, { channels: 64, size: 56, layers: 1 }, 1, 1.3),
+  },
+  {
+    name: "int8 conv 3x3 64-64 at 56, chain of 8",
+    make: (name) => quantizedConvolutions(name, { channels: 64, size: 56, layers: 8 }, 1, 1.3),
+  },
   { name: "mlp 48-64-64-12", make: (name) => mlp(name, [48, 64, 64, 12], 8, 15) },
   { name: "mlp 48-512-256-128-12", make: (name) => mlp(name, [48, 512, 256, 128, 12], 2, 4) },
   { name: "lstm 47-64 with mlp", make: (name) => lstm(name, 47, 64, 8, 15) },

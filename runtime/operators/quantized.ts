@@ -1,0 +1,334 @@
+// Linear quantisation, and products of bytes summed exactly in 32 bits, plain and as the plan packs them.
+import { z } from "zod";
+import { type Dtype, generators, loop } from "../../kernels/index.ts";
+import { broadcastShapes, countOf, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import { convolutionAttributes } from "./contraction.ts";
+import { indexer } from "./indexing.ts";
+import { type Operator, operandError, operator } from "./operator.ts";
+
+const { channelBlock, dotBytes, dotColumns } = generators;
+const none = z.strictObject({});
+const pair = z.tuple([z.int().min(1), z.int().min(1)]).readonly();
+
+/** The least and the greatest integer of the dtypes that values are quantised to. */
+export const quantizedRange = {
+  u8: [0, 255],
+  i8: [-128, 127],
+  u16: [0, 65535],
+  i16: [-32768, 32767],
+} as const;
+type Quantized = keyof typeof quantizedRange;
+const isQuantized = (dtype: Dtype): dtype is Quantized => dtype in quantizedRange;
+const isByte = (dtype: Dtype): boolean => dtype === "u8" || dtype === "i8";
+
+const nearestEven = (x: number): number => {
+  const low = Math.floor(x);
+  const up = x - low;
+  if (up !== 0.5) return up < 0.5 ? low : low + 1;
+  return low % 2 === 0 ? low : low + 1;
+};
+
+/** value to the nearest integer, ties to even, plus the zero point, saturated; NaN gives the lower end. */
+const rounded = (value: number, zeroPoint: number, low: number, high: number): number =>
+  Number.isNaN(value) ? low : Math.min(Math.max(nearestEven(value) + zeroPoint, low), high);
+
+const mustBroadcast = (name: string, operands: readonly TensorType[]): TensorType["shape"] =>
+  operands.slice(1).reduce((shape, { shape: next }) => {
+    const joined = broadcastShapes(shape, next);
+    if (joined) return joined;
+    throw operandError(
+      "shape",
+      `${name} of ${operands.map(showTensorType).join(", ")}: the shapes do not broadcast`,
+      "scale and zero point have one element, or one per channel as [c,1,1]",
+    );
+  }, operands[0]!.shape);
+
+/**
+ * x / scale to the nearest integer, ties to even, plus zeroPoint, saturated to the zero point's dtype: u8, i8, u16 or i16.
+ *
+ * x: f32; scale: f32 and zeroPoint broadcast to it. The quotient is rounded to f32, NaN gives the lower end. Exact.
+ */
+export const quantize = operator({
+  name: "quantize",
+  attributes: none,
+  errorUlp: 0,
+  infer(operands) {
+    const [x, scale, zero] = operands;
+    if (x!.dtype !== "f32" || scale!.dtype !== "f32" || !isQuantized(zero!.dtype))
+      throw operandError(
+        "dtype",
+        `quantize of ${operands.map(showTensorType).join(", ")}`,
+        "x and scale are f32, the zero point is u8, i8, u16 or i16",
+      );
+    return { dtype: zero!.dtype, shape: mustBroadcast("quantize", operands) };
+  },
+  evaluate([x, scale, zero], _, { dtype, shape, data }) {
+    const [low, high] = quantizedRange[dtype as Quantized];
+    const at = [x!, scale!, zero!].map((each) => indexer(each.shape, shape));
+    for (let i = 0; i < data.length; i++) {
+      const quotient = Math.fround(Number(x!.data[at[0]!(i)]!) / Number(scale!.data[at[1]!(i)]!));
+      data[i] = rounded(quotient, Number(zero!.data[at[2]!(i)]!), low, high);
+    }
+  },
+  lowering: {
+    kind: "pointwise",
+    expression([x, scale, zero]) {
+      const { scalar } = zero!.type;
+      const [low, high] = quantizedRange[scalar as Quantized];
+      return generators.rounding(loop.div(x!, scale!), loop.convert(zero!, "i32"), low, high, scalar);
+    },
+  },
+});
+
+/** (x − zeroPoint) · scale, rounded to f32. x: u8, i8, u16, i16 or i32; zeroPoint of its dtype; both broadcast to x. */
+export const dequantize = operator({
+  name: "dequantize",
+  attributes: none,
+  errorUlp: 0,
+  infer(operands) {
+    const [x, scale, zero] = operands;
+    if (scale!.dtype !== "f32" || zero!.dtype !== x!.dtype || !(isQuantized(x!.dtype) || x!.dtype === "i32"))
+      throw operandError(
+        "dtype",
+        `dequantize of ${operands.map(showTensorType).join(", ")}`,
+        "x and the zero point are of one dtype, u8, i8, u16, i16 or i32; the scale is f32",
+      );
+    return { dtype: "f32", shape: mustBroadcast("dequantize", operands) };
+  },
+  evaluate([x, scale, zero], _, { shape, data }) {
+    const at = [x!, scale!, zero!].map((each) => indexer(each.shape, shape));
+    for (let i = 0; i < data.length; i++) {
+      const distance = (Number(x!.data[at[0]!(i)]!) - Number(zero!.data[at[2]!(i)]!)) | 0;
+      data[i] = Math.fround(distance) * Number(scale!.data[at[1]!(i)]!);
+    }
+  },
+  lowering: {
+    kind: "pointwise",
+    expression: ([x, scale, zero]) =>
+      loop.mul(loop.convert(loop.sub(loop.convert(x!, "i32"), loop.convert(zero!, "i32")), "f32"), scale!),
+  },
+});
+
+/** Attributes of requantize: what it rounds to, and the ends between which it stays. */
+export const requantizationAttributes = z
+  .strictObject({ dtype: z.enum(["u8", "i8"]), zeroPoint: z.int(), low: z.int(), high: z.int() })
+  .refine(
+    ({ dtype, zeroPoint, low, high }) =>
+      [zeroPoint, low, high].every((each) => each >= quantizedRange[dtype][0] && each <= quantizedRange[dtype][1]) &&
+      low <= high,
+    "the zero point and both ends lie within the dtype, low not above high",
+  );
+
+/**
+ * 32-bit sums as bytes: x · scale [+ bias] to the nearest integer, ties to even, plus the zero point, within low … high.
+ *
+ * x: i32; scale, bias: f32, broadcast to it. The number of x, the product and the sum are each rounded to f32. Exact.
+ */
+export const requantize = operator({
+  name: "requantize",
+  attributes: requantizationAttributes,
+  errorUlp: 0,
+  infer(operands, { dtype }) {
+    const [x, ...others] = operands;
+    if (x!.dtype !== "i32" || others.length < 1 || others.length > 2 || others.some((each) => each.dtype !== "f32"))
+      throw operandError(
+        "dtype",
+        `requantize of ${operands.map(showTensorType).join(", ")}`,
+        "x is i32, scale and bias f32",
+      );
+    return { dtype, shape: mustBroadcast("requantize", operands) };
+  },
+  evaluate([x, scale, bias], { zeroPoint, low, high }, { shape, data }) {
+    const at = [x!, scale!, bias ?? scale!].map((each) => indexer(each.shape, shape));
+    for (let i = 0; i < data.length; i++) {
+      const product = Math.fround(Math.fround(Number(x!.data[at[0]!(i)]!)) * Number(scale!.data[at[1]!(i)]!));
+      // A sum of two f32 in f64 and rounded again is the f32 sum: 53 ≥ 2 · 24 + 2.
+      const value = bias ? Math.fround(product + Number(bias.data[at[2]!(i)]!)) : product;
+      data[i] = rounded(value, zeroPoint, low, high);
+    }
+  },
+  lowering: {
+    kind: "pointwise",
+    expression([x, scale, bias], { dtype, zeroPoint, low, high }) {
+      const product = loop.mul(loop.convert(x!, "f32"), scale!);
+      const zero = loop.constant("i32", zeroPoint, x!.type.lanes);
+      return generators.rounding(bias ? loop.add(product, bias) : product, zero, low, high, dtype);
+    },
+  },
+});
+
+const bytesError = (name: string, a: TensorType, b: TensorType, help: string) =>
+  operandError("shape", `${name} of ${showTensorType(a)} with ${showTensorType(b)}`, help);
+
+/** a[…,m,k] · b[…,k,n] → i32[…,m,n], the sum wrapping; a: u8 or i8, b: i8; batch dimensions broadcast. Exact. */
+export const matmulInteger: Operator = operator({
+  name: "matmulInteger",
+  attributes: none,
+  errorUlp: 0,
+  infer([a, b]) {
+    const wrong = () =>
+      bytesError("matmulInteger", a!, b!, "a is […,m,k] of u8 or i8, b […,k,n] of i8, and batch dimensions broadcast");
+    if (!isByte(a!.dtype) || b!.dtype !== "i8" || a!.shape.length < 2 || b!.shape.length < 2) throw wrong();
+    const [m, k] = a!.shape.slice(-2);
+    const [k2, n] = b!.shape.slice(-2);
+    const batch = broadcastShapes(a!.shape.slice(0, -2), b!.shape.slice(0, -2));
+    if (k !== k2 || !batch) throw wrong();
+    return { dtype: "i32", shape: [...batch, m!, n!] };
+  },
+  evaluate([a, b], _, result) {
+    const [m, n] = result.shape.slice(-2) as [number, number];
+    const k = a!.shape.at(-1)!;
+    const batch = result.shape.slice(0, -2);
+    const [left, right] = [a!, b!].map((each) => indexer(each.shape.slice(0, -2), batch));
+    for (let i = 0; i < countOf(batch); i++)
+      for (let row = 0; row < m; row++)
+        for (let column = 0; column < n; column++) {
+          let total = 0;
+          for (let j = 0; j < k; j++)
+            total +=
+              Number(a!.data[(left!(i) * m + row) * k + j]!) * Number(b!.data[(right!(i) * k + j) * n + column]!);
+          result.data[(i * m + row) * n + column] = total;
+        }
+  },
+  lowering: { kind: "matmulInteger" },
+});
+
+const outputSize = (size: number, kernel: number, stride: number, dilation: number): number =>
+  Math.floor((size - dilation * (kernel - 1) - 1) / stride) + 1;
+
+/** x[n,c,h,w] * w[o,c/groups,kh,kw] → i32[n,o,h',w'] without padding, the sum wrapping; x: u8 or i8, w: i8. Exact. */
+export const convInteger: Operator = operator({
+  name: "convInteger",
+  attributes: convolutionAttributes,
+  errorUlp: 0,
+  infer([x, w], { stride, dilation, groups }) {
+    const wrong = () => bytesError("convInteger", x!, w!, "x is [n,c,h,w] of u8 or i8, w [o,c/groups,kh,kw] of i8");
+    if (!isByte(x!.dtype) || w!.dtype !== "i8" || x!.shape.length !== 4 || w!.shape.length !== 4) throw wrong();
+    const [n, c, ...plane] = staticShape(x!.shape) as [number, number, ...number[]];
+    const [o, i, ...kernel] = staticShape(w!.shape) as [number, number, ...number[]];
+    const out = plane.map((size, d) => outputSize(size, kernel[d]!, stride[d]!, dilation[d]!));
+    if (c !== i * groups || o % groups !== 0 || out.some((size) => size < 1)) throw wrong();
+    return { dtype: "i32", shape: [n, o, ...out] };
+  },
+  evaluate([x, w], { stride, dilation, groups }, result) {
+    const [, channels, height, width] = x!.shape as [number, number, number, number];
+    const [, inner, kh, kw] = w!.shape as [number, number, number, number];
+    const [n, o, oh, ow] = result.shape as [number, number, number, number];
+    let at = 0;
+    for (let b = 0; b < n; b++)
+      for (let c = 0; c < o; c++)
+        for (let y = 0; y < oh; y++)
+          for (let xx = 0; xx < ow; xx++) {
+            const first = Math.floor(c / (o / groups)) * inner;
+            let total = 0;
+            for (let i = 0; i < inner; i++)
+              for (let ky = 0; ky < kh; ky++)
+                for (let kx = 0; kx < kw; kx++) {
+                  const row = y * stride[0] + ky * dilation[0];
+                  const column = xx * stride[1] + kx * dilation[1];
+                  total +=
+                    Number(x!.data[((b * channels + first + i) * height + row) * width + column]!) *
+                    Number(w!.data[((c * inner + i) * kh + ky) * kw + kx]!);
+                }
+            result.data[at++] = total;
+          }
+  },
+  lowering: { kind: "convInteger" },
+});
+
+export const packedMatmulAttributes = z.strictObject({ columns: z.int().min(1) });
+
+/** a[…,m,k] of u8 or i8 · b[⌈n/16⌉,⌈k/4⌉,16,4] of i8 → i32[…,m,n]: a product whose weights the plan has packed. Exact. */
+export const packedMatmulInteger: Operator = operator({
+  name: "packedMatmulInteger",
+  attributes: packedMatmulAttributes,
+  errorUlp: 0,
+  infer([a, b], { columns }) {
+    const [blocks, fours, lanes, bytes] = staticShape(b!.shape);
+    const depth = a!.shape.at(-1);
+    const fits =
+      isByte(a!.dtype) &&
+      b!.dtype === "i8" &&
+      b!.shape.length === 4 &&
+      a!.shape.length >= 2 &&
+      typeof depth === "number" &&
+      fours === Math.ceil(depth / dotBytes) &&
+      blocks === Math.ceil(columns / dotColumns) &&
+      lanes === dotColumns &&
+      bytes === dotBytes;
+    if (!fits) throw bytesError("packedMatmulInteger", a!, b!, "b is packed for a's columns");
+    return { dtype: "i32", shape: [...a!.shape.slice(0, -1), columns] };
+  },
+  evaluate([a, b], { columns }, { data }) {
+    const depth = a!.shape.at(-1)!;
+    const fours = b!.shape[1]!;
+    for (let i = 0; i < data.length; i++) {
+      const [row, column] = [Math.floor(i / columns), i % columns];
+      const block = Math.floor(column / dotColumns) * fours;
+      let total = 0;
+      for (let j = 0; j < depth; j++) {
+        const four = (block + Math.floor(j / dotBytes)) * dotColumns + (column % dotColumns);
+        total += Number(a!.data[row * depth + j]!) * Number(b!.data[four * dotBytes + (j % dotBytes)]!);
+      }
+      data[i] = total;
+    }
+  },
+  lowering: { kind: "packedMatmulInteger" },
+});
+
+export const blockedIntegerAttributes = z.strictObject({ stride: pair, dilation: pair, channels: z.int().min(1) });
+
+/**
+ * x[n,i,h,w,16] of u8 or i8 with w[o,i,kh,kw,4,16,4] of i8 → i32[n,o,h',w',16], the sum wrapping; `channels` of x count.
+ *
+ * w: a block's input channels in fours, then output channels, then those of a four; zeros beyond `channels`. Exact.
+ */
+export const blockedConvInteger: Operator = operator({
+  name: "blockedConvInteger",
+  attributes: blockedIntegerAttributes,
+  errorUlp: 0,
+  infer([x, w], { stride, dilation, channels }) {
+    const [n, blocks, height, width, inner] = staticShape(x!.shape) as [number, number, number, number, number];
+    const [o, i, kh, kw, ...block] = staticShape(w!.shape) as [number, number, number, number, ...number[]];
+    const out = [outputSize(height, kh, stride[0], dilation[0]), outputSize(width, kw, stride[1], dilation[1])];
+    const fits =
+      isByte(x!.dtype) &&
+      w!.dtype === "i8" &&
+      x!.shape.length === 5 &&
+      inner === channelBlock &&
+      blocks === Math.ceil(channels / channelBlock) &&
+      i === blocks &&
+      block.join() === [channelBlock / dotBytes, channelBlock, dotBytes].join() &&
+      out.every((size) => size >= 1);
+    if (!fits) throw bytesError("blockedConvInteger", x!, w!, "both are in blocks of 16 channels");
+    return { dtype: "i32", shape: [n, o, ...out, channelBlock] };
+  },
+  evaluate([x, w], { stride, dilation, channels }, result) {
+    const [, blocks, height, width] = x!.shape as [number, number, number, number];
+    const [, , kh, kw] = w!.shape as [number, number, number, number];
+    const [n, o, oh, ow] = result.shape as [number, number, number, number];
+    // Channels of a started four are multiplied by what the weight holds for them, which the plan makes zeros.
+    const counted = Math.ceil(channels / dotBytes) * dotBytes;
+    let at = 0;
+    for (let b = 0; b < n; b++)
+      for (let ob = 0; ob < o; ob++)
+        for (let y = 0; y < oh; y++)
+          for (let xx = 0; xx < ow; xx++)
+            for (let lane = 0; lane < channelBlock; lane++) {
+              let total = 0;
+              for (let c = 0; c < counted; c++)
+                for (let ky = 0; ky < kh; ky++)
+                  for (let kx = 0; kx < kw; kx++) {
+                    const [ib, j] = [Math.floor(c / channelBlock), c % channelBlock];
+                    const row = y * stride[0] + ky * dilation[0];
+                    const column = xx * stride[1] + kx * dilation[1];
+                    const from = (((b * blocks + ib) * height + row) * width + column) * channelBlock + j;
+                    const tap = (((ob * blocks + ib) * kh + ky) * kw + kx) * (channelBlock / dotBytes);
+                    const four = (tap + Math.floor(j / dotBytes)) * channelBlock + lane;
+                    total += Number(x!.data[from]!) * Number(w!.data[four * dotBytes + (j % dotBytes)]!);
+                  }
+              result.data[at++] = total;
+            }
+  },
+  lowering: { kind: "blockedConvInteger" },
+});

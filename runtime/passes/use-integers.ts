@@ -1,0 +1,333 @@
+// The numeric plan of quantised graphs: products of dequantised bytes are summed as integers, and rounded back in one step.
+import { generators } from "../../kernels/index.ts";
+import type { Graph, Node, Value } from "../graph.ts";
+import { convolutionAttributes } from "../operators/contraction.ts";
+import { operators } from "../operators/index.ts";
+import { quantizedRange, requantizationAttributes } from "../operators/quantized.ts";
+import { type Editor, rewrite } from "../rewrite.ts";
+import { countOf, newArray, staticShape, type TypedArray } from "../tensor-type.ts";
+import { isUniform } from "../weights.ts";
+
+const { dotBytes, dotColumns } = generators;
+
+/** Numbers known now, and their shape. */
+interface Known {
+  readonly value: Value;
+  readonly data: TypedArray;
+}
+
+/** Bytes that stand for numbers: (bytes − zero) · scale. */
+interface Bytes {
+  readonly bytes: Value;
+  readonly scale: number;
+  readonly zero: number;
+}
+
+/** Weights that stand for numbers: data · scale, the scale one per output or one for all. */
+interface Weights {
+  readonly value: Value;
+  readonly data: TypedArray;
+  readonly scale: TypedArray;
+}
+
+/** A float value that is (sum + offset) · scale, channel by channel; its channels lie along a shape like [o,1,1]. */
+interface Sum {
+  readonly sum: Value;
+  readonly offset: Int32Array;
+  readonly scale: Float32Array;
+  readonly channels: readonly number[];
+}
+
+/** Operators that move elements and commute with dequantising by one scale. */
+const moving: readonly unknown[] = [operators.reshape, operators.transpose, operators.slice];
+
+const scalarOf = ({ data }: Known): number | undefined => (isUniform(data) ? Number(data[0]) : undefined);
+const withoutOnes = (shape: readonly number[]): readonly number[] => {
+  const first = shape.findIndex((size) => size !== 1);
+  return first < 0 ? [] : shape.slice(first);
+};
+
+class Integers {
+  readonly #editor: Editor;
+  readonly #sums: Map<Value, Sum>;
+
+  constructor(editor: Editor, sums: Map<Value, Sum>) {
+    this.#editor = editor;
+    this.#sums = sums;
+  }
+
+  rule(node: Node): Value | undefined {
+    if (node.operator === operators.conv2d) return this.#convolution(node);
+    if (node.operator === operators.matmul) return this.#product(node);
+    return node.operator === operators.quantize ? this.#quantized(node) : undefined;
+  }
+
+  /** The numbers of a value that depends on constants only. */
+  #known(value: Value): Known | undefined {
+    const constant = this.#editor.constantOf(value);
+    if (constant) return { value, data: constant.data };
+    const node = this.#editor.producerOf(value);
+    if (!node || node.operator.lowering.kind === "interpreted") return undefined;
+    const operands: Known[] = [];
+    for (const input of node.inputs) {
+      const operand = this.#known(input);
+      if (!operand) return undefined;
+      operands.push(operand);
+    }
+    const shape = staticShape(value.type.shape);
+    const { dtype } = value.type;
+    const data = newArray(dtype, countOf(shape));
+    const nds = operands.map((each) => ({
+      dtype: each.value.type.dtype,
+      shape: staticShape(each.value.type.shape),
+      data: each.data,
+    }));
+    node.operator.evaluate(nds, node.attributes, { dtype, shape, data });
+    return { value, data };
+  }
+
+  /** A value as bytes with one scale and one zero point, what moves it moved behind them. */
+  #bytes(value: Value): Bytes | undefined {
+    const node = this.#editor.producerOf(value);
+    if (!node) return undefined;
+    const [x] = node.inputs as [Value];
+    if (node.operator === operators.dequantize) {
+      const [scale, zero] = [this.#known(node.inputs[1]!), this.#known(node.inputs[2]!)];
+      const [factor, shift] = [scale && scalarOf(scale), zero && scalarOf(zero)];
+      if (factor === undefined || shift === undefined || (x.type.dtype !== "u8" && x.type.dtype !== "i8"))
+        return undefined;
+      return this.#unsigned({ bytes: x, scale: factor, zero: shift });
+    }
+    const moves = moving.includes(node.operator);
+    const pads = node.operator === operators.pad && (node.attributes as { readonly value: number }).value === 0;
+    const inner = moves || pads ? this.#bytes(x) : undefined;
+    if (!inner) return undefined;
+    const attributes = pads ? { ...(node.attributes as object), value: inner.zero } : node.attributes;
+    return { ...inner, bytes: this.#editor.apply(node.operator, [inner.bytes], attributes) };
+  }
+
+  /** Signed bytes that this graph makes are made unsigned instead, 128 higher: the product of x86-64 wants them so. */
+  #unsigned(given: Bytes): Bytes {
+    const { bytes, zero } = given;
+    const node = this.#editor.producerOf(bytes);
+    if (bytes.type.dtype !== "i8" || !node) return given;
+    const up = (value: number) => value + 128;
+    if (node.operator === operators.requantize) {
+      const { zeroPoint, low, high } = requantizationAttributes.parse(node.attributes);
+      const attributes = { dtype: "u8", zeroPoint: up(zeroPoint), low: up(low), high: up(high) };
+      return { ...given, bytes: this.#editor.apply(operators.requantize, node.inputs, attributes), zero: up(zero) };
+    }
+    const [x, scale, point] = node.inputs as [Value, Value, Value];
+    const known = node.operator === operators.quantize ? this.#known(point) : undefined;
+    if (!known) return given;
+    const shifted = newArray("u8", known.data.length);
+    for (let i = 0; i < shifted.length; i++) shifted[i] = up(Number(known.data[i]));
+    const constant = this.#editor.constant({ dtype: "u8", shape: point.type.shape }, shifted, "zero");
+    return {
+      ...given,
+      bytes: this.#editor.apply(operators.quantize, [x, scale, constant]),
+      zero: up(zero),
+    };
+  }
+
+  /** A value as constant signed bytes around zero, scaled as a whole or along the dimension `axis`. */
+  #weights(value: Value, axis: number): Weights | undefined {
+    const node = this.#editor.producerOf(value);
+    if (!node) return undefined;
+    const { operator } = node;
+    if (operator === operators.transpose) {
+      const { axes } = node.attributes as { readonly axes: readonly number[] };
+      const inner = this.#weights(node.inputs[0]!, axes[axis]!);
+      if (!inner) return undefined;
+      const moved = this.#known(this.#editor.apply(operator, [inner.value], node.attributes));
+      return moved && { ...inner, ...this.#named(moved) };
+    }
+    if (operator !== operators.dequantize) return undefined;
+    const [data, scale, zero] = node.inputs.map((each) => this.#known(each));
+    if (!data || !scale || !zero || data.value.type.dtype !== "i8" || scalarOf(zero) !== 0) return undefined;
+    const shape = staticShape(data.value.type.shape);
+    const along = shape.slice(axis).map((size, d) => (d === 0 ? size : 1));
+    const given = staticShape(scale.value.type.shape);
+    const single = scale.data.length === 1;
+    if (!single && withoutOnes(given).join() !== withoutOnes(along).join()) return undefined;
+    return { ...this.#named(data), scale: scale.data };
+  }
+
+  #named({ value, data }: Known): Known {
+    return { value: this.#editor.constant(value.type, data, this.#editor.constantOf(value)?.name ?? "w"), data };
+  }
+
+  #convolution(node: Node): Value | undefined {
+    const { groups } = convolutionAttributes.parse(node.attributes);
+    if (groups !== 1) return undefined;
+    const x = this.#bytes(node.inputs[0]!);
+    const w = x && this.#weights(node.inputs[1]!, 0);
+    if (!x || !w) return undefined;
+    const [outputs, ...rest] = staticShape(w.value.type.shape) as [number, ...number[]];
+    const depth = countOf(rest);
+    const total = (o: number) => {
+      let sum = 0;
+      for (let i = 0; i < depth; i++) sum += Number(w.data[o * depth + i]);
+      return sum;
+    };
+    const totals = Array.from({ length: outputs }, (_, o) => total(o));
+    return this.#scaled(
+      () => this.#editor.apply(operators.convInteger, [x.bytes, w.value], node.attributes),
+      x,
+      w,
+      depth,
+      totals,
+      [outputs, 1, 1],
+    );
+  }
+
+  #product(node: Node): Value | undefined {
+    const [a, b] = node.inputs as [Value, Value];
+    if (b.type.shape.length !== 2) return undefined;
+    const x = this.#bytes(a);
+    const w = x && this.#weights(b, 1);
+    if (!x || !w) return undefined;
+    const [depth, columns] = staticShape(w.value.type.shape) as [number, number];
+    const totals = new Array<number>(columns).fill(0);
+    for (let i = 0; i < depth * columns; i++) totals[i % columns]! += Number(w.data[i]);
+    return this.#scaled(() => this.#editor.apply(operators.matmulInteger, [x.bytes, w.value]), x, w, depth, totals, [
+      columns,
+    ]);
+  }
+
+  /** Σ (x − zero)·w · scale as Σ x·w − zero·Σ w, exactly, converted and scaled once. */
+  #scaled(
+    product: () => Value,
+    { scale, zero }: Bytes,
+    w: Weights,
+    depth: number,
+    totals: readonly number[],
+    channels: readonly number[],
+  ): Value | undefined {
+    // No sum of differences from the zero point may leave 32 bits.
+    if (depth * 255 * 128 >= 2 ** 31) return undefined;
+    const offset = Int32Array.from(totals, (total) => -zero * total);
+    const factors = Float32Array.from(totals, (_, o) => scale * Number(w.scale[w.scale.length === 1 ? 0 : o]));
+    const made: Sum = { sum: product(), offset, scale: factors, channels };
+    const numbers = this.#editor.apply(operators.cast, [this.#offset(made)], { dtype: "f32" });
+    const value = this.#editor.apply(operators.mul, [numbers, this.#channelwise(factors, "f32", channels, "scale")]);
+    this.#sums.set(value, made);
+    return value;
+  }
+
+  #channelwise(data: TypedArray, dtype: "f32" | "i32", channels: readonly number[], name: string): Value {
+    return isUniform(data)
+      ? this.#editor.constant({ dtype, shape: [] }, data.slice(0, 1), name)
+      : this.#editor.constant({ dtype, shape: channels }, data, name);
+  }
+
+  /** A sum with its offset added. */
+  #offset({ sum, offset, channels }: Sum): Value {
+    if (offset.every((each) => each === 0)) return sum;
+    return this.#editor.apply(operators.add, [sum, this.#channelwise(offset, "i32", channels, "offset")]);
+  }
+
+  /** quantize(relu?((sum + offset) · scale + bias?)) as one rounding of the sum. */
+  #quantized(node: Node): Value | undefined {
+    const [x, scaleOf, zeroOf] = node.inputs as [Value, Value, Value];
+    const [scale, zero] = [this.#known(scaleOf), this.#known(zeroOf)];
+    const [step, zeroPoint] = [scale && scalarOf(scale), zero && scalarOf(zero)];
+    const { dtype } = zeroOf.type;
+    if (step === undefined || zeroPoint === undefined || !(step > 0) || (dtype !== "u8" && dtype !== "i8"))
+      return undefined;
+    const clamped = this.#withConstant(x, operators.maximum, (bound) => scalarOf(bound) === 0);
+    const shifted = this.#withConstant(clamped?.rest ?? x, operators.add, () => true);
+    const found = this.#sums.get(shifted?.rest ?? clamped?.rest ?? x);
+    if (!found) return undefined;
+    const bias = shifted && this.#biasOf(shifted.constant, found);
+    if (shifted && !bias) return undefined;
+    const whole = bias && wholeBias(bias, found);
+    const factors = found.scale.map((each) => each / step);
+    const operands = [
+      this.#offset(whole ? { ...found, offset: whole } : found),
+      this.#channelwise(factors, "f32", found.channels, "scale"),
+      ...(bias && !whole
+        ? [
+            this.#channelwise(
+              bias.map((each) => each / step),
+              "f32",
+              found.channels,
+              "bias",
+            ),
+          ]
+        : []),
+    ];
+    const [least, most] = quantizedRange[dtype];
+    const low = clamped ? Math.max(least, zeroPoint) : least;
+    return this.#editor.apply(operators.requantize, operands, { dtype, zeroPoint, low, high: most });
+  }
+
+  /** The operands of a node of that operator, one of them known and accepted. */
+  #withConstant(
+    value: Value,
+    operator: unknown,
+    accepts: (constant: Known) => boolean,
+  ): { readonly rest: Value; readonly constant: Known } | undefined {
+    const node = this.#editor.producerOf(value);
+    if (!node || node.operator !== operator) return undefined;
+    const [a, b] = node.inputs as [Value, Value];
+    for (const [rest, other] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      const constant = this.#known(other);
+      if (constant && accepts(constant)) return { rest, constant };
+    }
+    return undefined;
+  }
+
+  /** A bias as one number per channel. */
+  #biasOf({ value, data }: Known, { channels, scale }: Sum): Float32Array | undefined {
+    if (data.length === 1) return scale.map(() => Number(data[0]));
+    const fits = withoutOnes(staticShape(value.type.shape)).join() === withoutOnes(channels).join();
+    return fits ? Float32Array.from(data as Float32Array) : undefined;
+  }
+}
+
+/** The offset that a bias makes of a sum's, where each of its numbers is a whole multiple of the sum's scale. */
+function wholeBias(bias: Float32Array, { offset, scale }: Sum): Int32Array | undefined {
+  const steps = Array.from(bias, (each, o) => Math.round(each / scale[o]!));
+  const exact = steps.every((count, o) => {
+    const total = count + offset[o]!;
+    return Math.fround(Math.fround(count) * scale[o]!) === bias[o]! && Math.abs(total) < 2 ** 30;
+  });
+  return exact ? Int32Array.from(steps, (count, o) => count + offset[o]!) : undefined;
+}
+
+/**
+ * The graph with convolutions and matrix products of dequantised operands computed in integers; what bias, ReLU and
+ * quantising make of such a sum is one rounding of it.
+ *
+ * The sums are exact, so results may be nearer to the numbers than float32 chains are, and differ from those by their error.
+ */
+export function useIntegers(graph: Graph): Graph {
+  if (!graph.nodes.some(({ operator }) => operator === operators.dequantize)) return graph;
+  const sums = new Map<Value, Sum>();
+  return rewrite(graph, (node, editor) => new Integers(editor, sums).rule(node));
+}
+
+/** The graph with integer products by constant matrices packed for dot products of four. */
+export const packProducts = (graph: Graph): Graph =>
+  rewrite(graph, ({ operator, inputs }, editor) => {
+    const [a, b] = inputs as [Value, Value];
+    const weight = operator === operators.matmulInteger ? editor.constantOf(b) : undefined;
+    if (!weight || b.type.shape.length !== 2) return undefined;
+    const [depth, columns] = staticShape(b.type.shape) as [number, number];
+    const shape = [Math.ceil(columns / dotColumns), Math.ceil(depth / dotBytes), dotColumns, dotBytes] as const;
+    const data = newArray("i8", countOf(shape));
+    for (let row = 0; row < depth; row++) {
+      for (let column = 0; column < columns; column++) {
+        const four = (Math.floor(column / dotColumns) * shape[1] + Math.floor(row / dotBytes)) * dotColumns;
+        data[(four + (column % dotColumns)) * dotBytes + (row % dotBytes)] = Number(
+          weight.data[row * columns + column],
+        );
+      }
+    }
+    const packed = editor.constant({ dtype: "i8", shape }, data, weight.name);
+    return editor.apply(operators.packedMatmulInteger, [a, packed], { columns });
+  });

@@ -1,0 +1,73 @@
+// Linear quantisation as free functions: numbers to bytes and back, and products of bytes in 32-bit integers.
+import type { Dtype } from "../kernels/index.ts";
+import { operators } from "./operators/index.ts";
+import { apply, type ConvolutionOptions, constant, Tensor } from "./tensor.ts";
+
+/** One parameter for a whole tensor, one per channel, or a tensor that broadcasts. */
+export type Parameter<D extends Dtype> = number | readonly number[] | Tensor<D>;
+
+/** Where the channels of a list of parameters lie; 1 unless given. */
+interface ChannelOptions {
+  readonly axis?: number;
+}
+
+function parameter<D extends Dtype>(value: Parameter<D>, dtype: D, rank: number, axis: number): Tensor<D> {
+  if (value instanceof Tensor) return value;
+  if (typeof value === "number") return constant(value, dtype);
+  const trailing = rank - 1 - (axis < 0 ? axis + rank : axis);
+  return constant(value, dtype, [value.length, ...new Array<number>(trailing).fill(1)]);
+}
+
+/** x / scale to the nearest integer, halves to even, plus the zero point, saturated to `dtype`. */
+export function quantize<D extends "u8" | "i8" | "u16" | "i16">(
+  x: Tensor<"f32">,
+  scale: Parameter<"f32">,
+  zeroPoint: Parameter<D>,
+  dtype: D,
+  { axis = 1 }: ChannelOptions = {},
+): Tensor<D> {
+  const rank = x.type.shape.length;
+  return apply(operators.quantize, [x, parameter(scale, "f32", rank, axis), parameter(zeroPoint, dtype, rank, axis)]);
+}
+
+/** (x − zeroPoint) · scale. */
+export function dequantize<D extends "u8" | "i8" | "u16" | "i16" | "i32">(
+  x: Tensor<D>,
+  scale: Parameter<"f32">,
+  zeroPoint: Parameter<D> = 0,
+  { axis = 1 }: ChannelOptions = {},
+): Tensor<"f32"> {
+  const rank = x.type.shape.length;
+  return apply(operators.dequantize, [
+    x,
+    parameter(scale, "f32", rank, axis),
+    parameter(zeroPoint, x.dtype, rank, axis),
+  ]);
+}
+
+type Byte = "u8" | "i8";
+
+/** (a − zeroPoint) · b in 32-bit integers that wrap: a[…,m,k] of bytes, b[…,k,n] of signed ones. */
+export function matmulInteger(a: Tensor<Byte>, b: Tensor<"i8">, zeroPoint = 0): Tensor<"i32"> {
+  const product = apply<"i32">(operators.matmulInteger, [a, b]);
+  return zeroPoint === 0 ? product : product.sub(b.cast("i32").sum([-2], { keepDims: true }).mul(zeroPoint));
+}
+
+const both = (value: number | readonly [number, number] = 0): readonly [number, number] =>
+  typeof value === "number" ? [value, value] : value;
+
+/** (x − zeroPoint)[n,c,h,w] convolved with w[o,c/groups,kh,kw] in 32-bit integers that wrap; padding is the zero point. */
+export function convInteger(
+  x: Tensor<Byte>,
+  w: Tensor<"i8">,
+  options: ConvolutionOptions & { readonly zeroPoint?: number } = {},
+): Tensor<"i32"> {
+  const { zeroPoint = 0, padding, stride = 1, dilation = 1, groups = 1 } = options;
+  const [top, left] = both(padding);
+  const padded = top || left ? x.pad([0, 0, top, left], [0, 0, top, left], zeroPoint) : x;
+  const attributes = { stride: both(stride), dilation: both(dilation), groups };
+  const sum = apply<"i32">(operators.convInteger, [padded, w], attributes);
+  if (zeroPoint === 0) return sum;
+  const totals = w.cast("i32").sum([1, 2, 3]).reshape([w.shape[0]!, 1, 1]);
+  return sum.sub(totals.mul(zeroPoint));
+}
