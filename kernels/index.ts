@@ -5,6 +5,7 @@ export { fileError } from "./file-error.ts";
 export * as functions from "./functions/index.ts";
 export * as generators from "./generators/index.ts";
 export * as loop from "./loop/build.ts";
+export { countKernel, type Work } from "./loop/count.ts";
 export { declareKernel, emitModule, targetAttributes } from "./loop/emit.ts";
 export { interpretKernel, prepareKernel } from "./loop/interpret.ts";
 export type { Buffer as LoopBuffer, Expression, Kernel, Scalar } from "./loop/ir.ts";

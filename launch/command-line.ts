@@ -144,14 +144,26 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
       "show the schedule, graphs, kernels and memory of an application, an artifact (.iso), an .isoapp or a recording, or what is in a log",
     )
     .argument("<file>", "what to look into")
+    .argument("[kernel]", "with --ir: the kernel to show, by name or number; all are listed unless given")
     .addOption(
-      new Option("--target <name>", "instruction set to show kernels for").argParser(target).default("x86-64-v3"),
+      new Option("--ir <stage>", "show one kernel: its loops, its LLVM IR or its assembly").choices([
+        "loops",
+        "llvm",
+        "asm",
+      ]),
+    )
+    .option("--layers", "run the program here and show each kernel's time beside the machine's limits")
+    .addOption(
+      new Option(
+        "--target <name>",
+        "instruction set to show kernels for, x86-64-v3 unless given; with --layers the best of this machine",
+      ).argParser(target),
     )
     .addOption(json)
-    .action(async (path: string, options: InspectOptions) => {
+    .action(async (path: string, kernel: string | undefined, options: InspectOptions) => {
       const { inspectCommand } = await load.inspect();
       await takeSource(path);
-      done(await inspectCommand(path, options, terminal));
+      done(await inspectCommand(path, kernel, options, terminal));
     });
 
   const topic = command.command("topic").description("look at the topics of an MCAP log or a recording");

@@ -140,9 +140,13 @@ function modulesOf(
   return modules;
 }
 
+/** The graph of primitive operators that code is made of, as an artifact holds it. */
+export const simplified = (graph: Graph, symbols: CompileOptions["symbols"] = {}): Graph =>
+  declutter(bindSymbols(graph, symbols));
+
 /** What `inspect` shows of a graph's way to code: each stage in its own text. */
 export function explain(graph: Graph, targetName: TargetName, symbols: CompileOptions["symbols"] = {}): string {
-  const plain = declutter(bindSymbols(graph, symbols));
+  const plain = simplified(graph, symbols);
   const lowered = lower(plain, targetOf(targetName), layoutWeights(plain));
   const plan = planMemory(lifetimesOf(lowered));
   const calls = lowered.map(({ label, operands }, at) => {

@@ -11,11 +11,13 @@ export {
   save,
   writeWhole,
 } from "./artifact.ts";
-export { type CompileOptions, compile, explain, targetsOf } from "./compile.ts";
+export { type CompileOptions, compile, explain, simplified, targetsOf } from "./compile.ts";
 export * from "./functional.ts";
 export { Graph, type Signature } from "./graph.ts";
 export { hashOf } from "./hash.ts";
 export { type ArraysOf, Interpreter } from "./interpreter.ts";
+export { type KernelText, kernelsOf, kernelText, kernelTexts, type ShownKernel } from "./kernels.ts";
+export { type Layer, type LayerOptions, type Layers, measureLayers, printLayers } from "./layers.ts";
 export {
   type Builder,
   type Nd,
@@ -24,6 +26,7 @@ export {
   operator,
   operators,
 } from "./operators/index.ts";
+export { measureMachine, measurePeak, type Peak } from "./peak.ts";
 export { load, Program } from "./program.ts";
 export { convInteger, dequantize, matmulInteger, type Parameter, quantize } from "./quantization.ts";
 export {

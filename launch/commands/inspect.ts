@@ -2,19 +2,24 @@
 import { extname } from "node:path";
 import { IsochronError, type TargetName } from "../../kernels/index.ts";
 import { printPlan } from "../../nodes/index.ts";
-import { explain, openArtifact, readArtifact } from "../../runtime/index.ts";
+import { explain, type KernelText, openArtifact, readArtifact } from "../../runtime/index.ts";
 import { formatDuration, printScheduleTable } from "../../scheduler/index.ts";
 import { type ApplicationDescription, readRecording } from "../../sim/index.ts";
 import { layOut } from "../application.ts";
 import { readApplication } from "../build.ts";
 import { importApplication } from "../load-application.ts";
 import type { Terminal } from "../terminal.ts";
+import { inspectKernel, inspectLayers } from "./inspect-kernels.ts";
 import { topicListCommand } from "./topic.ts";
 
 /** Options of `isochron inspect`. */
 export interface InspectOptions {
-  readonly target: TargetName;
+  readonly target?: TargetName;
   readonly json?: boolean;
+  /** The stage of one kernel to show. */
+  readonly ir?: KernelText;
+  /** Measure the kernels. */
+  readonly layers?: boolean;
 }
 
 const showDescription = (description: ApplicationDescription): string =>
@@ -57,7 +62,19 @@ async function inspectMcap(path: string, options: InspectOptions, terminal: Term
 }
 
 /** The command: prints, or with --json prints the description. */
-export async function inspectCommand(path: string, options: InspectOptions, terminal: Terminal): Promise<number> {
+export async function inspectCommand(
+  path: string,
+  kernel: string | undefined,
+  options: InspectOptions,
+  terminal: Terminal,
+): Promise<number> {
+  if (options.ir !== undefined) return await inspectKernel(path, kernel, { ...options, ir: options.ir }, terminal);
+  if (kernel !== undefined) {
+    throw new IsochronError("command/kernel", `"${kernel}" names a kernel, and nothing says what to show of it`, {
+      help: `isochron inspect ${path} --ir loops "${kernel}"; or --ir llvm, --ir asm`,
+    });
+  }
+  if (options.layers) return await inspectLayers(path, options, terminal);
   switch (extname(path)) {
     case ".iso": {
       const { manifest, bytes } = readArtifact(path);
@@ -94,7 +111,7 @@ export async function inspectCommand(path: string, options: InspectOptions, term
             ({ chain, boundNs, budgetNs }) =>
               `chain ${chain}: ≤ ${formatDuration(boundNs)}, budget ${formatDuration(budgetNs)}`,
           ),
-          ...laidOut.graphs.map((graph) => `\n${explain(graph, options.target)}`),
+          ...laidOut.graphs.map((graph) => `\n${explain(graph, options.target ?? "x86-64-v3")}`),
         ].join("\n"),
       );
       return 0;

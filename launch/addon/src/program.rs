@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use isochron_engine::arena::{Arena, aligned};
 use isochron_engine::{Artifact, Instance};
-use napi::bindgen_prelude::{Array, BigInt, Buffer, Uint8Array};
+use napi::bindgen_prelude::{Array, BigInt, Buffer, Float64Array, Uint8Array};
 use napi_derive::napi;
 
 use crate::arrays::{self, INPUTS, OUTPUTS};
@@ -91,6 +91,17 @@ impl Program {
     #[napi]
     pub fn step(&mut self) -> napi::Result<()> {
         guarded(|| self.advance())
+    }
+
+    /// Runs the kernels of one step one by one and returns how many nanoseconds each took; no states are committed.
+    #[napi]
+    pub fn profile(&mut self) -> napi::Result<Float64Array> {
+        guarded(|| {
+            let mut nanoseconds = vec![0; self.instance.program().kernel_names().count()];
+            // SAFETY: as for a step.
+            unsafe { self.instance.profile(&self.inputs, &self.outputs, &mut nanoseconds) };
+            Ok(Float64Array::new(nanoseconds.into_iter().map(|each| each as f64).collect()))
+        })
     }
 
     fn advance(&mut self) -> napi::Result<()> {

@@ -1,0 +1,133 @@
+// `isochron inspect --ir` and `--layers`: the kernels of programs, as texts and as measured times.
+import { extname } from "node:path";
+import { IsochronError, type TargetName } from "../../kernels/index.ts";
+import {
+  type Artifact,
+  compile,
+  type Graph,
+  graphOf,
+  type KernelText,
+  kernelsOf,
+  kernelText,
+  measureLayers,
+  measureMachine,
+  openArtifact,
+  type Peak,
+  printLayers,
+  readArtifact,
+  type ShownKernel,
+  simplified,
+} from "../../runtime/index.ts";
+import { layOut } from "../application.ts";
+import { readApplication } from "../build.ts";
+import { cacheDirectory, importApplication } from "../load-application.ts";
+import type { Terminal } from "../terminal.ts";
+
+interface Options {
+  readonly target?: TargetName;
+  readonly json?: boolean;
+}
+
+/** The artifacts in a file; undefined for an application's source. */
+function artifactsIn(path: string): Artifact[] | undefined {
+  switch (extname(path)) {
+    case ".iso":
+      return [readArtifact(path)];
+    case ".isoapp":
+      return readApplication(path).artifacts.map((bytes) => openArtifact(bytes, path));
+    case ".mcap":
+      throw new IsochronError("command/kernels", `${path} is a log, which has no kernels to show`, {
+        help: "name an application, an .isoapp or an artifact (.iso)",
+      });
+    default:
+      return undefined;
+  }
+}
+
+interface NamedKernel extends ShownKernel {
+  readonly program: string;
+}
+
+/** One line per kernel, the way in which it can be asked for first. */
+const listing = (kernels: readonly NamedKernel[]): string[] =>
+  kernels.map(({ program, symbol, name }) => `  ${program}/${symbol}  ${name}`);
+
+/** The kernels that a text names: PROGRAM/SYMBOL, a symbol, a number, or operator and value. */
+function named(kernels: readonly NamedKernel[], text: string): NamedKernel[] {
+  return kernels.filter(({ program, symbol, name, call }) =>
+    [symbol, symbol.replace(/^call_/, ""), name, call.kernel.name].some(
+      (each) => text === each || text === `${program}/${each}`,
+    ),
+  );
+}
+
+/** Shows one kernel at a stage, or lists them. */
+export async function inspectKernel(
+  path: string,
+  kernel: string | undefined,
+  { ir, target = "x86-64-v3", json }: Options & { readonly ir: KernelText },
+  terminal: Terminal,
+): Promise<number> {
+  const graphs: readonly Graph[] =
+    artifactsIn(path)?.map(graphOf) ?? layOut(await importApplication(path)).graphs.map((each) => simplified(each));
+  const kernels = graphs.flatMap((graph): NamedKernel[] =>
+    kernelsOf(graph, target).map((each) => ({ ...each, program: graph.name })),
+  );
+  if (kernel === undefined) {
+    const rows = kernels.map(({ program, symbol, name }) => ({ program, symbol, name }));
+    terminal.out(json ? JSON.stringify({ target, kernels: rows }) : listing(kernels).join("\n"));
+    return 0;
+  }
+  const [found, ...others] = named(kernels, kernel);
+  if (!found || others.length > 0) {
+    throw new IsochronError(
+      "command/kernel",
+      found ? `${1 + others.length} kernels are called "${kernel}"` : `there is no kernel "${kernel}" in ${path}`,
+      { details: listing(found ? [found, ...others] : kernels), help: "name one of these" },
+    );
+  }
+  const text = await kernelText(found, ir, target);
+  const { program, symbol, name } = found;
+  terminal.out(json ? JSON.stringify({ target, program, symbol, name, ir, text }) : text.trimEnd());
+  return 0;
+}
+
+/** The machine's limits under each target, measured once; undefined where there is no compiler to measure them with. */
+function machine(): (target: TargetName) => Promise<Peak | undefined> {
+  const known = new Map<TargetName, Promise<Peak | undefined>>();
+  const measure = async (target: TargetName): Promise<Peak | undefined> => {
+    try {
+      return await measureMachine(target);
+    } catch (error) {
+      if (error instanceof IsochronError && error.code === "compile/missing-compiler") return undefined;
+      throw error;
+    }
+  };
+  return (target) => {
+    const found = known.get(target) ?? measure(target);
+    known.set(target, found);
+    return found;
+  };
+}
+
+/** Runs every program here and prints a table of its kernels. */
+export async function inspectLayers(path: string, { target, json }: Options, terminal: Terminal): Promise<number> {
+  const artifacts =
+    artifactsIn(path) ??
+    (await Promise.all(
+      layOut(await importApplication(path)).graphs.map((graph) =>
+        compile(graph, { cacheDir: cacheDirectory(), signal: terminal.signal }),
+      ),
+    ));
+  const peak = machine();
+  const tables: string[] = [];
+  const measured: unknown[] = [];
+  for (const artifact of artifacts) {
+    const layers = await measureLayers(artifact, { peak, ...(target === undefined ? {} : { target }) });
+    const limits = await peak(layers.target);
+    tables.push(printLayers(layers, limits));
+    measured.push({ ...layers, peak: limits ?? null });
+  }
+  terminal.out(json ? JSON.stringify({ programs: measured }) : tables.join("\n\n"));
+  return 0;
+}

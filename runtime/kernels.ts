@@ -1,0 +1,53 @@
+// The kernels of a graph as texts: the loops they are written in, the LLVM IR that is made of them, and its assembly.
+import {
+  awaitNative,
+  emitModule,
+  loadCompiler,
+  printKernel,
+  type Target,
+  type TargetName,
+  target as targetOf,
+} from "../kernels/index.ts";
+import type { Graph } from "./graph.ts";
+import { type KernelCall, lower } from "./lower.ts";
+import { callSymbol } from "./step.ts";
+import { layoutWeights } from "./weights.ts";
+
+/** A kernel as it is asked for by name. */
+export interface ShownKernel {
+  /** Its call site, as a manifest names it. */
+  readonly symbol: string;
+  /** Operator and value, as a manifest names them. */
+  readonly name: string;
+  readonly call: KernelCall;
+}
+
+/** The stages of a kernel's way to code that can be shown. */
+export const kernelTexts = ["loops", "llvm", "asm"] as const;
+export type KernelText = (typeof kernelTexts)[number];
+
+/** The kernels of a graph of primitive operators, such as an artifact holds, for a target. */
+export const kernelsOf = (graph: Graph, target: TargetName): ShownKernel[] =>
+  lower(graph, targetOf(target), layoutWeights(graph)).map((call, at) => ({
+    symbol: callSymbol(at),
+    name: call.label,
+    call,
+  }));
+
+/** The text of a kernel at a stage; only assembly needs the compiler. Throws `compile/missing-compiler`. */
+export async function kernelText({ call }: ShownKernel, stage: KernelText, target: TargetName): Promise<string> {
+  const chosen: Target = targetOf(target);
+  switch (stage) {
+    case "loops":
+      return printKernel(call.kernel);
+    case "llvm":
+      return emitModule([call.kernel], chosen);
+    case "asm": {
+      const { triple, cpu, features } = chosen;
+      const compiler = loadCompiler();
+      return await awaitNative(() =>
+        compiler.assembly({ triple, cpu, features, text: emitModule([call.kernel], chosen) }),
+      );
+    }
+  }
+}
