@@ -26,7 +26,7 @@ function loadBundler(): Bundler {
   });
 }
 
-/** The JavaScript of an application file; `isochron` itself stays an import. */
+/** The JavaScript of an application file; `isochron` itself stays an import, and `rxjs`, which comes with it. */
 export async function bundleApplication(path: string): Promise<string> {
   const { outputFiles } = await loadBundler().build({
     // Paths in the bundle's comments are relative to the application, so the bytes do not depend on where one stands.
@@ -37,7 +37,8 @@ export async function bundleApplication(path: string): Promise<string> {
     format: "esm",
     platform: "node",
     target: "node20",
-    external: ["isochron", "isochron/*"],
+    // One RxJS for pipelines and runs: what observers throw is reported to the copy that they use.
+    external: ["isochron", "isochron/*", "rxjs", "rxjs/*"],
     legalComments: "inline",
     logLevel: "silent",
   });

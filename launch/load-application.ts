@@ -1,7 +1,8 @@
 // Loads what `isochron run` and `build` are given: a TypeScript or JavaScript application file, or a built `.isoapp`.
 import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { extname, join, resolve } from "node:path";
+import { dirname, extname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type ErrorParts, IsochronError, type TargetName } from "../kernels/index.ts";
 import type { MessageText, StreamHub } from "../nodes/index.ts";
@@ -124,7 +125,7 @@ const runningParts = ({ declarations: { worldFactory, streams, summaries } }: Ap
     ofApplication("the summary", () => Object.assign({}, ...summaries.map((each) => each())) as Facts),
 });
 
-/** Imports bundled JavaScript through a file of its own, to which this very package is installed as `isochron`. */
+/** Imports bundled JavaScript through a file of its own, to which this very package is installed as `isochron`, and its RxJS. */
 async function importBundle(bundle: string, path: string, carried: readonly MessageText[]): Promise<Application> {
   const folder = mkdtempSync(join(tmpdir(), "isochron-"));
   try {
@@ -132,6 +133,8 @@ async function importBundle(bundle: string, path: string, carried: readonly Mess
     writeFileSync(file, bundle);
     mkdirSync(join(folder, "node_modules"));
     symlinkSync(fileURLToPath(new URL("..", import.meta.url)), join(folder, "node_modules/isochron"));
+    const rxjs = dirname(createRequire(import.meta.url).resolve("rxjs/package.json"));
+    symlinkSync(rxjs, join(folder, "node_modules/rxjs"));
     return await importApplication(file, path, carried);
   } finally {
     rmSync(folder, { recursive: true, force: true });

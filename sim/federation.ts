@@ -111,9 +111,9 @@ export class Federation {
     this.#behind = false;
   }
 
-  /** Waits for what RxJS reports of observers that threw, which it does a moment later, and throws it. */
+  /** Waits for what RxJS reports of observers that threw, and throws it. */
   async settle(): Promise<void> {
-    if (this.#streams) await new Promise((resolve) => setTimeout(resolve, 0));
+    if (this.#streams) await reports();
     this.check();
   }
 
@@ -121,6 +121,7 @@ export class Federation {
   async end(): Promise<void> {
     if (this.#streams) {
       this.#streams.end();
+      await reports();
       config.onUnhandledError = this.#restoreErrors;
     }
     await this.#feed?.return?.();
@@ -310,6 +311,9 @@ export class Federation {
     this.#failure ??= { error };
   }
 }
+
+/** RxJS reports what observers throw a moment later: by then it has reported all that was thrown before. */
+const reports = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
 /** Steps a world; what it throws is said to be the world's. */
 function stepWorld(world: World, time: number, io: WorldIo): void {

@@ -1,4 +1,4 @@
-// The module hook: strips types with oxc-transform, and finds `isochron` for application files that stand outside a project.
+// The module hook: strips types with oxc-transform, and finds `isochron` and `rxjs` for application files that stand outside a project.
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
@@ -11,13 +11,15 @@ const isMapped = (url) =>
 /** oxc-transform, a native module: loaded with the first TypeScript file, so that a robot that runs none loads none. */
 let oxc;
 
+/** What an application in a bare folder is lent: Isochron, and the RxJS that its topics are observables of. */
+const lent = /^(?:isochron|rxjs)(?:\/|$)/;
+
 /** Resolves as Node does; an application in a bare folder finds the Isochron that runs it. */
 export async function resolve(specifier, context, next) {
   try {
     return await next(specifier, context);
   } catch (error) {
-    const own = specifier === "isochron" || specifier.startsWith("isochron/");
-    if (!own || error.code !== "ERR_MODULE_NOT_FOUND") throw error;
+    if (!lent.test(specifier) || error.code !== "ERR_MODULE_NOT_FOUND") throw error;
     return next(specifier, { ...context, parentURL: import.meta.url });
   }
 }

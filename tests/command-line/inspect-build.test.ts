@@ -27,16 +27,22 @@ const json = (ended: Ended): unknown => {
   return JSON.parse(text);
 };
 
-let [built, again, ran, recorded] = [] as Ended[];
+/** Its pipeline, on RxJS of its own import, throws in every millisecond. */
+const throwing = `import { interval } from "rxjs";
+${doubling(undefined, `interval(1, app.clock).subscribe(() => { throw new Error("no map"); });`)}`;
+
+let [built, again, ran, recorded, threw] = [] as Ended[];
 
 beforeAll(async () => {
-  workplace.write({ "app.ts": source });
+  workplace.write({ "app.ts": source, "throwing.ts": throwing });
   [built, again, recorded, ran] = await workplace.each([
     ["build", "app.ts", "-o", "out/app.isoapp", "--target", "x86-64-v3", "--target", "aarch64", "--json"],
     ["build", "app.ts", "-o", "out/again.isoapp", "--target", "x86-64-v3", "--target", "aarch64"],
     ["run", "app.ts", "-d", "300ms", "--target", "x86-64-v3", "--record", "out/run.mcap", "--json"],
     ["run", "out/app.isoapp", "-d", "300ms", "--target", "x86-64-v3", "--json"],
   ]);
+  await workplace.isochron("build", "throwing.ts", "-o", "throwing.isoapp", "--target", "x86-64-v3");
+  threw = await workplace.isochron("run", "throwing.isoapp");
 }, 120_000);
 
 describe("isochron build", () => {
@@ -62,6 +68,15 @@ describe("isochron build", () => {
   it("makes a file that runs with the hash of its source", () => {
     const hash = z.object({ hash: z.string(), cycles: z.literal(30) });
     expect(hash.parse(json(ran!))).toEqual(hash.parse(json(recorded!)));
+  });
+});
+
+describe("a built application", () => {
+  it("shares its RxJS with the run, which says what an observer of its own threw", () => {
+    const { code, error } = threw!;
+    expect(code).toBe(1);
+    expect(error).toMatch(/^error\[stream\/failed\]: a pipeline failed: no map\n/);
+    expect(error).not.toMatch(/^\s+at /m);
   });
 });
 
