@@ -3,6 +3,7 @@ import {
   awaitNative,
   bytesOf,
   emitModule,
+  type Grain,
   loadCompiler,
   type Target,
   type TargetName,
@@ -11,7 +12,7 @@ import {
 import { type Artifact, packArtifact } from "./artifact.ts";
 import type { Graph, Signature } from "./graph.ts";
 import { writeGraph } from "./graph-file.ts";
-import { type KernelCall, lower } from "./lower.ts";
+import { codeOf, type KernelCall, lower } from "./lower.ts";
 import { type Lifetime, type Memory, type MemoryPlan, planMemory } from "./memory.ts";
 import { bindSymbols, declutter } from "./passes/index.ts";
 import { callSymbol, emitStep } from "./step.ts";
@@ -29,6 +30,8 @@ export interface CompileOptions {
   readonly signal?: AbortSignal;
   /** Kernels that a step calls instead of all, in this order: for profiles, whose results mean nothing. */
   readonly only?: readonly number[];
+  /** How finely kernels are split among threads: for tests, whose shapes are small. */
+  readonly grain?: Grain;
 }
 
 const allTargets: readonly TargetName[] = ["x86-64-v3", "x86-64-v4", "aarch64"];
@@ -49,7 +52,7 @@ export async function compile<I extends Signature, O extends Signature>(
   for (const name of options.targets ?? allTargets) {
     options.signal?.throwIfAborted();
     const target = targetOf(name);
-    const calls = lower(plain, target, weights);
+    const calls = lower(plain, target, weights, options.grain);
     const plan = planMemory(lifetimesOf(calls));
     const object = await awaitNative(() =>
       compiler.compile({
@@ -111,10 +114,7 @@ function modulesOf(
     const part = calls.slice(at, at + kernelsPerModule);
     modules.push({
       name: `kernels ${at}`,
-      text: emitModule(
-        part.map((call) => call.kernel),
-        target,
-      ),
+      text: emitModule(part.flatMap(codeOf), target),
     });
   }
   return modules;

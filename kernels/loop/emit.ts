@@ -56,7 +56,7 @@ export function emitModule(kernels: readonly Kernel[], target: Target): string {
 
 /** How other modules declare a kernel. */
 export const declareKernel = (kernel: Kernel): string =>
-  `declare void @${kernel.name}(${kernel.buffers.map(() => "ptr").join(", ")})`;
+  `declare void @${kernel.name}(${[...kernel.buffers.map(() => "ptr"), ...(kernel.chunk ? ["i64"] : [])].join(", ")})`;
 
 class FunctionEmitter {
   readonly #kernel: Kernel;
@@ -75,6 +75,7 @@ class FunctionEmitter {
     kernel.buffers.forEach((buffer, at) => {
       this.#buffers.set(buffer, `%b${at}`);
     });
+    if (kernel.chunk) this.#locals.set(kernel.chunk, "%chunk");
   }
 
   emit(): string {
@@ -83,6 +84,7 @@ class FunctionEmitter {
       const rights = access === "read" ? " readonly" : access === "write" ? " writeonly" : "";
       return `ptr noalias nocapture align ${align}${rights} %b${at}`;
     });
+    if (this.#kernel.chunk) parameters.push("i64 %chunk");
     return [
       `define void @${this.#kernel.name}(${parameters.join(", ")}) #0 {`,
       "entry:",
