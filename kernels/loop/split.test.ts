@@ -1,4 +1,5 @@
 // What may be split, and into what: by loops whose iterations cannot meet.
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { expectChunks } from "../testing/chunks.ts";
 import { add, constant, type KernelBuilder, kernel, lt, mul } from "./build.ts";
@@ -159,5 +160,61 @@ describe("splitting a kernel", () => {
       });
     expect(splitKernel(rows(100))).toBeUndefined();
     expect(splitKernel(rows(100_000))?.steps).toEqual([{ kernel: 0, first: 0, count: 24, copies: false }]);
+  });
+
+  /** Loops with accesses at random sums of their indices, to an array that is read and written, or written alone. */
+  const accesses = fc.array(
+    fc.record({
+      coefficients: fc.array(fc.constantFrom(0, 1, 2, 3, 4, 5, 8, 12, 16, 24), { minLength: 3, maxLength: 3 }),
+      offset: fc.constantFrom(0, 1, 2, 4, 7, 8, 16, 32),
+      lanes: fc.constantFrom(1, 2, 4),
+      below: fc.option(fc.integer({ min: 1, max: 6 }), { nil: undefined }),
+    }),
+    { minLength: 1, maxLength: 3 },
+  );
+  const nests = fc.array(
+    fc.record({
+      trips: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 3, maxLength: 3 }),
+      step: fc.constantFrom(1, 2),
+      reads: fc.boolean(),
+      stores: accesses,
+    }),
+    { minLength: 1, maxLength: 2 },
+  );
+
+  it("never lets two chunks meet, whatever the loops", () => {
+    let many = 0;
+    fc.assert(
+      fc.property(nests, (all) => {
+        const length = 1024;
+        const made = kernel("random", (k) => {
+          const x = k.buffer("x", "f32", length, "read");
+          const y = k.buffer("y", "f32", length, all.some(({ reads }) => reads) ? "readwrite" : "write");
+          for (const { trips, step, reads, stores } of all) {
+            k.for(0, trips[0]! * step, step, (a) =>
+              k.for(0, trips[1]!, 1, (b) =>
+                k.for(1, trips[2]! + 1, 1, (c) => {
+                  for (const { coefficients, offset, lanes, below } of stores) {
+                    const varying = [a, b, c].reduce(
+                      (sum, each, d) => add(sum, mul(each, coefficients[d]!)),
+                      add(0, 0),
+                    );
+                    const at = k.let(add(varying, offset));
+                    const value = k.load(x, at, lanes);
+                    const put = () => k.store(y, at, reads ? add(value, k.load(y, add(at, 1), lanes)) : value);
+                    if (below === undefined) put();
+                    else k.if(lt(add(b, c), below), put);
+                  }
+                }),
+              ),
+            );
+          }
+        });
+        const split = expectChunks(made, [Float32Array.from({ length }, (_, at) => at), new Float32Array(length)]);
+        if (split) many++;
+      }),
+      { numRuns: 400, seed: 20_261_125 },
+    );
+    expect(many).toBeGreaterThan(40);
   });
 });
