@@ -10,6 +10,7 @@ export { declareKernel, emitModule, targetAttributes } from "./loop/emit.ts";
 export { interpretKernel, prepareKernel } from "./loop/interpret.ts";
 export type { Buffer as LoopBuffer, Expression, Kernel, Scalar } from "./loop/ir.ts";
 export { printKernel } from "./loop/print.ts";
+export { type Grain, type Split, type SplitStep, splitKernel } from "./loop/split.ts";
 export { verifyKernel } from "./loop/verify.ts";
 export {
   awaitNative,

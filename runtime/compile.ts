@@ -4,6 +4,7 @@ import {
   awaitNative,
   bytesOf,
   emitModule,
+  type Grain,
   loadCompiler,
   type Target,
   type TargetName,
@@ -13,7 +14,7 @@ import {
 import { type Artifact, packArtifact } from "./artifact.ts";
 import type { Graph, Signature } from "./graph.ts";
 import { writeGraph } from "./graph-file.ts";
-import { type KernelCall, lower } from "./lower.ts";
+import { codeOf, type KernelCall, lower } from "./lower.ts";
 import { type Lifetime, type Memory, type MemoryPlan, planMemory } from "./memory.ts";
 import { bindSymbols, declutter } from "./passes/index.ts";
 import { callSymbol, emitStep } from "./step.ts";
@@ -34,6 +35,8 @@ export interface CompileOptions {
   readonly signal?: AbortSignal;
   /** Kernels that a step calls instead of all, in this order: for profiles, whose results mean nothing. */
   readonly only?: readonly number[];
+  /** How finely kernels are split among threads: for tests, whose shapes are small. */
+  readonly grain?: Grain;
 }
 
 /** The targets that code of a simplified graph is made for unless others are named. */
@@ -64,7 +67,7 @@ export async function compile<I extends Signature, O extends Signature>(
   for (const name of options.targets ?? defaultTargets(plain)) {
     options.signal?.throwIfAborted();
     const target = targetOf(name);
-    const calls = shareKernels(lower(plain, target, weights), target);
+    const calls = shareKernels(lower(plain, target, weights, options.grain), target);
     const plan = planMemory(lifetimesOf(calls));
     const object = await awaitNative(() =>
       compiler.compile({
@@ -105,12 +108,17 @@ export async function compile<I extends Signature, O extends Signature>(
 /** Calls whose kernels differ in nothing but their names share the first of them: layers alike are compiled once. */
 function shareKernels(calls: readonly KernelCall[], target: Target): KernelCall[] {
   const known = new Map<string, KernelCall["kernel"]>();
-  return calls.map((call) => {
-    const text = emitModule([{ ...call.kernel, name: "kernel" }], target);
-    const kernel = known.get(text) ?? call.kernel;
-    known.set(text, kernel);
-    return { ...call, kernel };
-  });
+  const shared = (kernel: KernelCall["kernel"]) => {
+    const text = emitModule([{ ...kernel, name: "kernel" }], target);
+    const first = known.get(text) ?? kernel;
+    known.set(text, first);
+    return first;
+  };
+  return calls.map(({ kernel, split, ...call }) => ({
+    ...call,
+    kernel: shared(kernel),
+    ...(split ? { split: { ...split, kernels: split.kernels.map(shared) } } : {}),
+  }));
 }
 
 function lifetimesOf(calls: readonly KernelCall[]): Lifetime[] {
@@ -133,7 +141,7 @@ function modulesOf(
   order?: readonly number[],
 ): { name: string; text: string }[] {
   const modules = [{ name: "step", text: emitStep("forward", calls, plan, target, order) }];
-  const kernels = [...new Set(calls.map((call) => call.kernel))];
+  const kernels = [...new Set(calls.flatMap(codeOf))];
   for (let at = 0; at < kernels.length; at += kernelsPerModule) {
     modules.push({ name: `kernels ${at}`, text: emitModule(kernels.slice(at, at + kernelsPerModule), target) });
   }

@@ -27,7 +27,7 @@ export {
   operators,
 } from "./operators/index.ts";
 export { measureMachine, measurePeak, type Peak } from "./peak.ts";
-export { load, Program } from "./program.ts";
+export { type LoadOptions, load, Program } from "./program.ts";
 export { convInteger, dequantize, matmulInteger, type Parameter, quantize } from "./quantization.ts";
 export {
   type GruWeights,

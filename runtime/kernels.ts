@@ -9,7 +9,7 @@ import {
   target as targetOf,
 } from "../kernels/index.ts";
 import type { Graph } from "./graph.ts";
-import { type KernelCall, lower } from "./lower.ts";
+import { codeOf, type KernelCall, lower } from "./lower.ts";
 import { callSymbol } from "./step.ts";
 import { layoutWeights } from "./weights.ts";
 
@@ -39,14 +39,14 @@ export async function kernelText({ call }: ShownKernel, stage: KernelText, targe
   const chosen: Target = targetOf(target);
   switch (stage) {
     case "loops":
-      return printKernel(call.kernel);
+      return codeOf(call).map(printKernel).join("\n");
     case "llvm":
-      return emitModule([call.kernel], chosen);
+      return emitModule(codeOf(call), chosen);
     case "asm": {
       const { triple, cpu, features } = chosen;
       const compiler = loadCompiler();
       return await awaitNative(() =>
-        compiler.assembly({ triple, cpu, features, text: emitModule([call.kernel], chosen) }),
+        compiler.assembly({ triple, cpu, features, text: emitModule(codeOf(call), chosen) }),
       );
     }
   }

@@ -3,10 +3,13 @@
 import {
   bytesOf,
   type Expression,
+  type Grain,
   generators,
   IsochronError,
   type Kernel,
   type LoopBuffer,
+  type Split,
+  splitKernel,
   type Target,
 } from "../kernels/index.ts";
 import { planFusion } from "./fusion.ts";
@@ -27,18 +30,31 @@ export interface KernelCall {
   readonly kernel: Kernel;
   /** What it computes, for profiles: operator and value. */
   readonly label: string;
-  readonly operands: readonly { readonly memory: Memory; readonly access: LoopBuffer["access"] }[];
+  readonly operands: readonly Operand[];
+  /** The kernel in parts that may run at once, where it is worth splitting; they take its place where there are threads. */
+  readonly split?: Split;
 }
+
+/** The memory behind a buffer of a kernel. */
+export interface Operand {
+  readonly memory: Memory;
+  readonly access: LoopBuffer["access"];
+  /** Bytes from one chunk's copy of a private buffer to the next. */
+  readonly copyBytes?: number;
+}
+
+/** The kernels that a call may run: the whole one, and its parts. */
+export const codeOf = ({ kernel, split }: KernelCall): readonly Kernel[] => [kernel, ...(split?.kernels ?? [])];
 
 /** One kernel being written: its buffers appear as its sources ask for memory. */
 class KernelContext {
   readonly buffers: LoopBuffer[] = [];
-  readonly operands: { memory: Memory; access: LoopBuffer["access"] }[] = [];
+  readonly operands: Operand[] = [];
   readonly #known = new Map<Memory, LoopBuffer>();
   /** A value that the kernel has just computed, for what follows it in the same kernel. */
   root: { readonly value: Value; computed: Expression | undefined } | undefined;
 
-  buffer(memory: Memory, access: LoopBuffer["access"]): LoopBuffer {
+  buffer(memory: Memory, access: LoopBuffer["access"], options: { readonly private?: boolean } = {}): LoopBuffer {
     const known = this.#known.get(memory);
     if (known) return known;
     const buffer: LoopBuffer = {
@@ -47,6 +63,7 @@ class KernelContext {
       length: countOf(memory.shape),
       access,
       align: 64,
+      ...options,
     };
     this.#known.set(memory, buffer);
     this.buffers.push(buffer);
@@ -63,8 +80,10 @@ class Lowering {
   readonly #uniform = new Map<Value, number | bigint>();
   readonly #calls: KernelCall[] = [];
   readonly #weights: Weights;
+  readonly #grain: Grain | undefined;
 
-  constructor(graph: Graph, target: Target, weights: Weights) {
+  constructor(graph: Graph, target: Target, weights: Weights, grain?: Grain) {
+    this.#grain = grain;
     this.#graph = graph;
     this.#target = target;
     this.#weights = weights;
@@ -188,8 +207,15 @@ class Lowering {
 
   #emit(label: string, context: KernelContext, build: (name: string) => Kernel): void {
     const name = `k${this.#calls.length}_${label.replace(/\W+/g, "_")}`;
-    const kernel = build(name);
-    this.#calls.push({ kernel: { ...kernel, buffers: context.buffers }, label, operands: context.operands });
+    const kernel = { ...build(name), buffers: context.buffers };
+    const split = splitKernel(kernel, this.#grain);
+    const operands = context.operands.map((operand, at): Operand => {
+      const { memory } = operand;
+      if (!split || split.copies === 1 || !context.buffers[at]!.private) return operand;
+      const bytes = Math.ceil(memory.bytes / 64) * 64;
+      return { ...operand, copyBytes: bytes, memory: { ...memory, bytes: bytes * split.copies } };
+    });
+    this.#calls.push({ kernel, label, operands, ...(split ? { split } : {}) });
   }
 
   /** Emits the kernel that computes a node into memory; with a root, that node's kernel and the chain between as its epilogue. */
@@ -298,15 +324,19 @@ class Lowering {
         const [x, u] = [this.#view(first!, context), this.#view(second!, context)];
         const { tile } = winogradAttributes.parse(attributes);
         const channels = x.shape[1]! * generators.channelBlock;
-        const { elements } = generators.winogradBlock(tile, channels, computedShape);
-        const area = context.buffer(workMemory("f32", elements), "readwrite");
+        const { inputs, products } = generators.winogradBlock(tile, channels, computedShape);
+        const area = (name: string, elements: number): Memory => ({ ...workMemory("f32", elements), name });
+        const work = {
+          inputs: context.buffer(area("tiles", inputs), "readwrite"),
+          products: context.buffer(area("products", products), "readwrite", { private: true }),
+        };
         this.#emit(label, context, (name) =>
           generators.winogradKernel(
             name,
             buffers,
             x,
             u,
-            area,
+            work,
             computedShape,
             tile,
             destination,
@@ -519,5 +549,5 @@ function blockedView({ buffer, shape, strides, offset }: generators.View): gener
 }
 
 /** The kernels of a graph of primitive operators for a target, in the order in which a step calls them. */
-export const lower = (graph: Graph, target: Target, weights: Weights): readonly KernelCall[] =>
-  new Lowering(graph, target, weights).run();
+export const lower = (graph: Graph, target: Target, weights: Weights, grain?: Grain): readonly KernelCall[] =>
+  new Lowering(graph, target, weights, grain).run();

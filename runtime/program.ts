@@ -25,10 +25,21 @@ interface NativeProgram {
 }
 
 const binding = z.object({
-  Program: z.custom<{ load(artifact: Buffer, options?: { target?: string }): NativeProgram }>(
+  Program: z.custom<{ load(artifact: Buffer, options?: { target?: string; threads?: number }): NativeProgram }>(
     (value) => typeof value === "function",
   ),
 });
+
+/** Options of `load`. */
+export interface LoadOptions {
+  /** Code to run instead of the best for this machine. */
+  readonly target?: string;
+  /**
+   * Threads that a step may use at most, the caller's among them; 1 unless given. The results' bits do not depend on it. The
+   * others sleep whenever no step runs.
+   */
+  readonly threads?: number;
+}
 
 /** A loaded artifact, typed by its graph's signature. */
 export class Program<I extends Signature = Signature, O extends Signature = Signature> {
@@ -42,7 +53,13 @@ export class Program<I extends Signature = Signature, O extends Signature = Sign
   /** Made once: a step allocates nothing. */
   readonly #step = (): void => this.#native.step();
 
-  constructor(artifact: Artifact<I, O>, options: { readonly target?: string } = {}) {
+  constructor(artifact: Artifact<I, O>, options: LoadOptions = {}) {
+    const { threads } = options;
+    if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {
+      throw new IsochronError("program/threads", `a program cannot run on ${threads} threads`, {
+        help: "declare a whole number of threads, at least 1",
+      });
+    }
     this.#artifact = artifact;
     const { inputs, outputs } = artifact.manifest;
     const { Program: native } = binding.parse(loadRuntime());
@@ -168,6 +185,6 @@ function copy(from: TypedArray, to: TypedArray): void {
 /** Loads an artifact, or the file of one. Every hash and bound is checked first. */
 export const load = <I extends Signature = Signature, O extends Signature = Signature>(
   artifact: Artifact<I, O> | string,
-  options: { readonly target?: string } = {},
+  options: LoadOptions = {},
 ): Program<I, O> =>
   new Program(typeof artifact === "string" ? (readArtifact(artifact) as Artifact<I, O>) : artifact, options);

@@ -1,10 +1,20 @@
 // Emits the step function of a method: one call site per kernel, its pointers taken from the context.
-import { declareKernel, type Target, targetAttributes } from "../kernels/index.ts";
-import type { KernelCall } from "./lower.ts";
+import { declareKernel, type Split, type Target, targetAttributes } from "../kernels/index.ts";
+import { codeOf, type KernelCall, type Operand } from "./lower.ts";
 import type { Memory, MemoryPlan } from "./memory.ts";
 
 /** Offsets of the context's fields, in pointers (docs/architecture.md §2). */
-const field = { input: 0, output: 1, stateIn: 2, stateOut: 3, scratch: 4, weights: 5, kernelCalls: 8 } as const;
+const field = {
+  input: 0,
+  output: 1,
+  stateIn: 2,
+  stateOut: 3,
+  scratch: 4,
+  weights: 5,
+  parallelFor: 6,
+  pool: 7,
+  kernelCalls: 8,
+} as const;
 
 /** The symbol of the n-th call site. */
 export const callSymbol = (index: number): string => `call_${index}`;
@@ -22,7 +32,7 @@ export function emitStep(
   return [
     `target triple = "${target.triple}"`,
     "",
-    ...new Set(calls.map((call) => declareKernel(call.kernel))),
+    ...new Set(calls.flatMap((call) => codeOf(call).map(declareKernel))),
     "",
     ...sites,
     `define i32 @${symbol}(ptr %context) #0 {`,
@@ -40,12 +50,84 @@ export function emitStep(
 }
 
 function callSite(symbol: string, call: KernelCall, scratch: ReadonlyMap<Memory, number>): string {
-  const lines = call.operands.flatMap(({ memory }, at) => pointer(`%p${at}`, memory, scratch));
-  const arguments_ = call.operands.map((_, at) => `ptr %p${at}`).join(", ");
+  if (call.split) return splitCallSite(symbol, call, call.split, scratch);
   return [
     `define void @${symbol}(ptr %context) noinline #0 {`,
-    ...lines.map((line) => `  ${line}`),
-    `  call void @${call.kernel.name}(${arguments_})`,
+    ...callOf(call.kernel.name, call.operands, scratch).map((line) => `  ${line}`),
+    "  ret void",
+    "}",
+    "",
+  ].join("\n");
+}
+
+/** The instructions that call a kernel; `chunk` and the number of the copy of private buffers are values. */
+function callOf(
+  kernel: string,
+  operands: readonly Operand[],
+  scratch: ReadonlyMap<Memory, number>,
+  chunk?: string,
+  copy?: string,
+): string[] {
+  const pointers = operands.flatMap(({ memory, copyBytes }, at) => {
+    const whole = copyBytes === undefined || copy === undefined ? `%p${at}` : `%p${at}.whole`;
+    const lines = pointer(whole, memory, scratch);
+    if (copyBytes === undefined || copy === undefined) return lines;
+    return [
+      ...lines,
+      `%p${at}.at = mul i64 ${copy}, ${copyBytes}`,
+      `%p${at} = getelementptr i8, ptr ${whole}, i64 %p${at}.at`,
+    ];
+  });
+  const values = operands.map((_, at) => `ptr %p${at}`);
+  if (chunk !== undefined) values.push(`i64 ${chunk}`);
+  return [...pointers, `call void @${kernel}(${values.join(", ")})`];
+}
+
+/** The instructions that load the pointer in a field of the context. */
+const fieldOf = (name: string, at: number): string[] => [
+  `${name}.f = getelementptr ptr, ptr %context, i64 ${at}`,
+  `${name} = load ptr, ptr ${name}.f`,
+];
+
+/**
+ * The call site of a kernel that has parts: with a pool, it hands each step's chunks to it; without one, it runs the kernel as
+ * a whole, which is the faster way for one thread.
+ */
+function splitCallSite(
+  symbol: string,
+  call: KernelCall,
+  { kernels, steps }: Split,
+  scratch: ReadonlyMap<Memory, number>,
+): string {
+  const bodies = steps.map(({ kernel, first, copies }, at) =>
+    [
+      `define internal void @${symbol}_${at}(ptr %context, i64 %index) noinline #0 {`,
+      ...[
+        `%chunk = add i64 %index, ${first}`,
+        ...callOf(kernels[kernel]!.name, call.operands, scratch, "%chunk", copies ? "%index" : undefined),
+      ].map((line) => `  ${line}`),
+      "  ret void",
+      "}",
+      "",
+    ].join("\n"),
+  );
+  const shared = steps.map(({ count }, at) =>
+    count === 1
+      ? `  call void @${symbol}_${at}(ptr %context, i64 0)`
+      : `  call void %share(ptr %pool, ptr @${symbol}_${at}, ptr %context, i64 ${count})`,
+  );
+  return [
+    ...bodies,
+    `define void @${symbol}(ptr %context) noinline #0 {`,
+    ...fieldOf("%share", field.parallelFor).map((line) => `  ${line}`),
+    "  %none = icmp eq ptr %share, null",
+    "  br i1 %none, label %alone, label %shared",
+    "shared:",
+    ...fieldOf("%pool", field.pool).map((line) => `  ${line}`),
+    ...shared,
+    "  ret void",
+    "alone:",
+    ...callOf(call.kernel.name, call.operands, scratch).map((line) => `  ${line}`),
     "  ret void",
     "}",
     "",

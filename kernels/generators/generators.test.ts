@@ -425,10 +425,14 @@ describe("Winograd convolution", () => {
     const input = [1, inBlocks, ...reach, 16];
     const weight = [side * side, outBlocks, inBlocks * 16, 16];
     const outShape = [1, outBlocks, ...plane, 16];
-    const { elements } = winogradBlock(tile, inBlocks * 16, outShape);
+    const { inputs, products } = winogradBlock(tile, inBlocks * 16, outShape);
     const x = parameter("x", "f32", elementsOf(input), "read");
     const u = parameter("u", "f32", elementsOf(weight), "read");
-    const work = { ...parameter("work", "f32", elements, "read"), access: "readwrite" as const };
+    const area = (name: string, elements: number) => ({
+      ...parameter(name, "f32", elements, "read"),
+      access: "readwrite" as const,
+    });
+    const work = { inputs: area("tiles", inputs), products: { ...area("products", products), private: true } };
     const y = parameter("y", "f32", elementsOf(outShape), "write");
     const [xs, us] = [values(x.length, 17), values(u.length, 18)];
     const expected = new Float32Array(elementsOf(outShape));
@@ -465,7 +469,7 @@ describe("Winograd convolution", () => {
       (target) =>
         winogradKernel(
           "winograd",
-          [x, u, work, y],
+          [x, u, work.inputs, work.products, y],
           view(x, input),
           view(u, weight),
           work,
@@ -475,7 +479,7 @@ describe("Winograd convolution", () => {
           (sum) => sum,
           target,
         ),
-      [xs, us, new Float32Array(elements)],
+      [xs, us, new Float32Array(inputs), new Float32Array(products)],
       expected,
     );
   });

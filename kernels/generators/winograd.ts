@@ -71,12 +71,26 @@ const blockBytes = (weightBytes: number): number => (weightBytes > 2 ** 20 ? 2.5
 /** Blocks of output channels whose products are held at a time. */
 const blocksAtOnce = 2;
 
+/** What a kernel keeps beside its operands: the transformed tiles of a block, and the products of some channel blocks. */
+export interface WinogradWork {
+  readonly inputs: Buffer;
+  readonly products: Buffer;
+}
+
 /** How the tiles of an image are taken: rows of tiles at a time, and elements of the two work areas. */
 export function winogradBlock(
   tile: WinogradTile,
   channels: number,
   [, outBlocks, height, width]: readonly number[],
-): { tilesY: number; tilesX: number; rows: number; elements: number; inputStride: number; productStride: number } {
+): {
+  tilesY: number;
+  tilesX: number;
+  rows: number;
+  inputs: number;
+  products: number;
+  inputStride: number;
+  productStride: number;
+} {
   const [tilesY, tilesX] = [Math.ceil(height! / tile), Math.ceil(width! / tile)];
   const points = (tile + 2) ** 2;
   const perRow = points * tilesX * (channels + blocksAtOnce * channelBlock) * 4;
@@ -94,7 +108,8 @@ export function winogradBlock(
     rows,
     inputStride,
     productStride,
-    elements: points * (inputStride + blocksAtOnce * productStride),
+    inputs: points * inputStride,
+    products: points * blocksAtOnce * productStride,
   };
 }
 
@@ -111,7 +126,7 @@ export function winogradKernel(
   buffers: readonly Buffer[],
   input: View,
   weight: View,
-  work: Buffer,
+  work: WinogradWork,
   outputShape: readonly number[],
   tile: WinogradTile,
   destination: Destination,
@@ -127,7 +142,6 @@ export function winogradKernel(
   const points = side * side;
   const { lanes, parts } = blockVectors(target);
   const { tilesY, tilesX, rows: blockRows, inputStride, productStride } = winogradBlock(tile, channels, outputShape);
-  const products = points * inputStride;
   const naming: Name = (e) => k.let(e);
   const lane = (part: number): LaneIndex => ({ base: constant("i64", part * lanes), step: 1 });
 
@@ -145,7 +159,7 @@ export function winogradKernel(
             });
             const to = k.let(add(add(mul(t, channels), mul(ib, channelBlock)), part * lanes));
             transform(pixels, side, inputLine(tile, naming), naming).forEach((value, p) => {
-              k.store(work, add(to, p * inputStride), value);
+              k.store(work.inputs, add(to, p * inputStride), value);
             });
           }
         }),
@@ -172,7 +186,7 @@ export function winogradKernel(
             );
             const source = k.let(add(inputs, i));
             sums.forEach((line, tileAt) => {
-              const value = k.let(broadcast(load(work, add(source, tileAt * channels)), lanes));
+              const value = k.let(broadcast(load(work.inputs, add(source, tileAt * channels)), lanes));
               line.forEach((sum, v) => {
                 sum.set(fma(value, weights[v]!, sum.get()));
               });
@@ -182,7 +196,7 @@ export function winogradKernel(
             line.forEach((sum, v) => {
               const [block, part] = places[v]!;
               const plane = mul(add(mul(add(o, block), points), p), productStride);
-              k.store(work, add(add(plane, mul(add(t, tileAt), channelBlock)), products + part * lanes), sum.get());
+              k.store(work.products, add(add(plane, mul(add(t, tileAt), channelBlock)), part * lanes), sum.get());
             });
           });
         }),
@@ -203,11 +217,9 @@ export function winogradKernel(
           const t = add(mul(r, tilesX), tx);
           const [y, x] = [k.let(mul(add(from, r), tile)), k.let(mul(tx, tile))];
           for (let part = 0; part < parts; part++) {
-            const at = k.let(
-              add(add(mul(mul(o, points), productStride), mul(t, channelBlock)), products + part * lanes),
-            );
+            const at = k.let(add(add(mul(mul(o, points), productStride), mul(t, channelBlock)), part * lanes));
             const square = Array.from({ length: points }, (_, p) =>
-              k.let(load(work, add(at, p * productStride), lanes)),
+              k.let(load(work.products, add(at, p * productStride), lanes)),
             );
             transform(square, side, outputLine(tile, naming), naming).forEach((value, p) => {
               const [i, j] = [Math.floor(p / tile), p % tile];

@@ -57,7 +57,7 @@ export function emitModule(kernels: readonly Kernel[], target: Target): string {
 
 /** How other modules declare a kernel. */
 export const declareKernel = (kernel: Kernel): string =>
-  `declare void @${kernel.name}(${kernel.buffers.map(() => "ptr").join(", ")})`;
+  `declare void @${kernel.name}(${[...kernel.buffers.map(() => "ptr"), ...(kernel.chunk ? ["i64"] : [])].join(", ")})`;
 
 /** Whether a shuffle repeats the four bytes of its operand, twice or more. */
 const repeatsWord = (e: Extract<Expression, { kind: "shuffle" }>): boolean =>
@@ -87,6 +87,7 @@ class FunctionEmitter {
     kernel.buffers.forEach((buffer, at) => {
       this.#buffers.set(buffer, `%b${at}`);
     });
+    if (kernel.chunk) this.#locals.set(kernel.chunk, "%chunk");
   }
 
   emit(): string {
@@ -95,6 +96,7 @@ class FunctionEmitter {
       const rights = access === "read" ? " readonly" : access === "write" ? " writeonly" : "";
       return `ptr noalias nocapture align ${align}${rights} %b${at}`;
     });
+    if (this.#kernel.chunk) parameters.push("i64 %chunk");
     return [
       `define void @${this.#kernel.name}(${parameters.join(", ")}) #0 {`,
       "entry:",

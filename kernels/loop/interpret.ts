@@ -37,18 +37,21 @@ interface Memory {
  * stored, is not specified; here it is always the canonical quiet one (a NaN's payload does not survive being loaded).
  * Throws what `verifyKernel` throws, `loop/buffers` where the arrays do not fit, and `loop/bounds` on access outside a buffer.
  */
-export function interpretKernel(kernel: Kernel, arrays: readonly ArrayBufferView[]): void {
-  prepareKernel(kernel)(arrays);
+export function interpretKernel(kernel: Kernel, arrays: readonly ArrayBufferView[], chunk = 0): void {
+  prepareKernel(kernel)(arrays, chunk);
 }
 
 /** Makes a kernel ready to be interpreted many times. */
-export function prepareKernel(kernel: Kernel): (arrays: readonly ArrayBufferView[]) => void {
+export function prepareKernel(kernel: Kernel): (arrays: readonly ArrayBufferView[], chunk?: number) => void {
   verifyKernel(kernel);
   const preparation = new Preparation(kernel);
+  const slot = kernel.chunk && preparation.slot(kernel.chunk);
   const run = preparation.body(kernel.body);
-  return (arrays) => {
+  return (arrays, chunk = 0) => {
     preparation.bind(arrays);
-    run([]);
+    const frame: Frame = [];
+    if (slot !== undefined) frame[slot] = [BigInt(chunk)];
+    run(frame);
   };
 }
 
@@ -121,7 +124,7 @@ class Preparation {
       case "var":
       case "assign": {
         const value = this.#expression(s.value);
-        const slot = this.#slot(s.local);
+        const slot = this.slot(s.local);
         return this.#before((frame) => {
           frame[slot] = value(frame);
         });
@@ -130,7 +133,7 @@ class Preparation {
         return this.#store(s);
       case "for": {
         const [from, to] = [this.#expression(s.from), this.#expression(s.to)];
-        const slot = this.#slot(s.index);
+        const slot = this.slot(s.index);
         const step = BigInt(s.step);
         const before = this.#before(() => {});
         const body = this.body(s.body);
@@ -155,7 +158,7 @@ class Preparation {
     }
   }
 
-  #slot(local: Local): number {
+  slot(local: Local): number {
     const known = this.#slots.get(local);
     if (known !== undefined) return known;
     const slot = this.#slotCount++;
@@ -218,7 +221,7 @@ class Preparation {
         return () => value;
       }
       case "local": {
-        const slot = this.#slot(e.local);
+        const slot = this.slot(e.local);
         return (frame) => frame[slot]!;
       }
       case "binary":

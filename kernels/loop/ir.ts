@@ -19,6 +19,8 @@ export interface Buffer {
   readonly length: number;
   readonly access: Access;
   readonly align: number;
+  /** What an iteration finds there it has written itself: iterations that run at once may each have a buffer of their own. */
+  readonly private?: boolean;
 }
 
 /** An immutable local (`let`), a mutable one (`var`) or a loop index (always i64, one lane). Identity is the object. */
@@ -150,5 +152,7 @@ export type Statement =
 export interface Kernel {
   readonly name: string;
   readonly buffers: readonly Buffer[];
+  /** A last parameter, the number of the part of the work that is to be done; none where a call does all of it. */
+  readonly chunk?: Local;
   readonly body: readonly Statement[];
 }

@@ -47,6 +47,7 @@ class Printer {
       const align = buffer.align === 64 ? "" : ` align ${buffer.align}`;
       return `${this.#name(buffer)}: ${buffer.access} ${buffer.scalar}[${buffer.length}]${align}`;
     });
+    if (kernel.chunk) parameters.push(`${this.#name(kernel.chunk)}: i64`);
     this.lines.push(`kernel ${kernel.name}(${parameters.join(", ")})`);
     this.#statements(kernel.body, "  ");
   }

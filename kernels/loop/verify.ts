@@ -32,7 +32,7 @@ class Verifier {
   }
 
   run(): void {
-    const { name, buffers, body } = this.#kernel;
+    const { name, buffers, chunk, body } = this.#kernel;
     if (!/^[A-Za-z_][\w.]*$/.test(name)) this.#fail("form", "the name is not a symbol: letters, digits, _ and . only");
     if (this.#buffers.size !== buffers.length) this.#fail("form", "a buffer is listed twice");
     for (const { name: buffer, length, align } of buffers) {
@@ -40,7 +40,7 @@ class Verifier {
       if (!Number.isSafeInteger(align) || align < 1 || !Number.isInteger(Math.log2(align)))
         this.#fail("form", `the alignment of ${buffer} is ${align}, not a power of two`);
     }
-    this.#body(body);
+    this.#body(body, ...(chunk ? [chunk] : []));
   }
 
   #fail(fault: Fault, message: string): never {

@@ -5,6 +5,7 @@ import { verifyKernel } from "../loop/verify.ts";
 import { usesDot } from "../loop/walk.ts";
 import { addsDotOnly, type Target, target, targetNames } from "../targets.ts";
 import { runNative } from "../testing/native-kernel.ts";
+import { expectChunks } from "./chunks.ts";
 
 export type Numbers = Float32Array | Float64Array | Int32Array | Uint8Array;
 
@@ -54,7 +55,7 @@ export const shown = (array: Iterable<number>): string[] =>
 
 /**
  * Builds a kernel with the schedule of every target, verifies it, compiles each for this machine, runs it, and expects `expected`
- * bit for bit in the last buffer.
+ * bit for bit in the last buffer; its chunks, where it can be split, give the same, and none writes what another one does.
  */
 export async function expectEverySchedule(
   build: (target: Target) => Kernel,
@@ -68,6 +69,7 @@ export async function expectEverySchedule(
     verifyKernel(kernel);
     await runNative(kernel, [...inputs.map((each) => each.slice()), output]);
     expect(shown(output), name).toEqual(shown(expected));
+    expectChunks(kernel, [...inputs, expected.slice().fill(77)]);
   }
 }
 

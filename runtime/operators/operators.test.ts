@@ -16,6 +16,8 @@ import { type Nd, type Operator, operators } from "./index.ts";
 
 const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
 const casesPerOperator = 50;
+/** Every kernel in parts that can be, however small. */
+const finest = { mostChunks: 6, leastOperations: 1 };
 /** The targets that this machine runs; their outputs must have equal bits. */
 const allTargets = z
   .object({ targets: z.custom<() => TargetName[]>((value) => typeof value === "function") })
@@ -122,6 +124,13 @@ describe("compiled operators mean what the interpreter says", () => {
       return results;
     });
     for (const other of others) expect(other).toEqual(outputs);
+    const parts = await compile(graph, { targets: targets.slice(0, 1), cacheDir, grain: finest });
+    for (const threads of [1, 2, 3]) {
+      const program = load(parts, { threads });
+      const results = program.newOutputs();
+      program.run(arrays, results);
+      expect(results, `${threads} threads`).toEqual(outputs);
+    }
     const meant = new Interpreter(graph).run(arrays);
     for (const { each, core, inputs, output, nodes } of prepared) {
       const before = nodes[0] !== core && nodes[0]!.inputs[0] === inputs[0]?.value;

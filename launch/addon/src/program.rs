@@ -25,6 +25,8 @@ pub struct Program {
 pub struct LoadOptions {
     /// Code to run instead of the best for this machine.
     pub target: Option<String>,
+    /// Threads that a step may use, JavaScript's among them; 1 unless given.
+    pub threads: Option<u32>,
 }
 
 #[napi]
@@ -37,9 +39,10 @@ impl Program {
 
     fn from_bytes(artifact: &[u8], options: Option<LoadOptions>) -> napi::Result<Self> {
         let artifact = Artifact::open(artifact).map_err(failure)?;
-        let wanted = options.and_then(|options| options.target);
+        let (wanted, threads) = options.map_or((None, None), |options| (options.target, options.threads));
         let program = isochron_engine::Program::load(&artifact, wanted.as_deref()).map_err(failure)?;
-        let instance = Instance::new(program).map_err(failure)?;
+        let mut instance = Instance::new(program).map_err(failure)?;
+        instance.set_threads(threads.map_or(1, |count| count as usize)).map_err(failure)?;
         let mut end = 0;
         let mut place = |bytes: usize| {
             let offset = end;

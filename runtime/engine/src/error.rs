@@ -32,6 +32,8 @@ pub enum EngineError {
         "error[program/count]: the program has {expected} {what}, not {found}\nhelp: pass one array for each, in the order of the manifest"
     )]
     Count { what: &'static str, expected: usize, found: usize },
+    #[error("error[program/threads]: {threads} threads: {reason}\nhelp: declare at least 1 and at most {most} threads")]
+    Threads { threads: usize, most: usize, reason: String },
     #[error(
         "error[program/memory]: {bytes} bytes of memory could not be mapped: {reason}\nhelp: free memory, or raise the limit (ulimit -v, the container's memory)"
     )]

@@ -8,6 +8,7 @@ use crate::error::EngineError;
 use crate::fpenv::FpGuard;
 use crate::loader::Code;
 use crate::nan;
+use crate::pool::{self, ParallelFor, Pool};
 use crate::target;
 
 /// What compiled code is given; the layout is fixed by `docs/architecture.md` §2.
@@ -19,7 +20,7 @@ pub struct StepContext {
     pub states_out: *const *mut u8,
     pub scratch: *mut u8,
     pub weights: *const u8,
-    pub parallel_for: *const u8,
+    pub parallel_for: Option<ParallelFor>,
     pub pool: *mut u8,
     pub kernel_calls: u64,
 }
@@ -113,6 +114,7 @@ pub struct Instance {
     states_in: Vec<*const u8>,
     states_out: Vec<*mut u8>,
     kernel_calls: u64,
+    pool: Option<Pool>,
 }
 
 // SAFETY: the raw pointers point into the instance's own arena.
@@ -143,9 +145,19 @@ impl Instance {
             states_in: vec![std::ptr::null(); count],
             states_out: vec![std::ptr::null_mut(); count],
             kernel_calls: 0,
+            pool: None,
         };
         instance.reset();
         Ok(instance)
+    }
+
+    /// Lets steps run on as many threads, the caller's among them; only for instances whose steps may make system calls.
+    pub fn set_threads(&mut self, threads: usize) -> Result<(), EngineError> {
+        self.pool = None;
+        if threads != 1 {
+            self.pool = Some(Pool::new(threads)?);
+        }
+        Ok(())
     }
 
     pub fn program(&self) -> &Arc<Program> {
@@ -193,7 +205,7 @@ impl Instance {
 
     /// Runs one step; the next states are written but not committed. NaNs in outputs and states are made canonical.
     ///
-    /// Real-time: no allocation, no lock, no system call.
+    /// Real-time, as long as no threads were asked for: no allocation, no lock, no system call.
     ///
     /// # Safety
     /// `inputs` and `outputs` hold one pointer per input and output of the manifest, in order, 64-byte aligned, to at least
@@ -206,6 +218,9 @@ impl Instance {
             // this instance's arena for the rest.
             unsafe { (self.program.step)(&mut context) }
         };
+        if let Some(pool) = &self.pool {
+            pool.rest();
+        }
         self.kernel_calls += context.kernel_calls;
         if code != 0 {
             return Err(Fault(code));
@@ -229,8 +244,8 @@ impl Instance {
             states_out: self.states_out.as_ptr(),
             scratch: self.arena.at(2 * self.bank_bytes),
             weights: self.program.weights.at(0),
-            parallel_for: std::ptr::null(),
-            pool: std::ptr::null_mut(),
+            parallel_for: self.pool.as_ref().map(|_| pool::parallel_for as ParallelFor),
+            pool: self.pool.as_ref().map_or(std::ptr::null_mut(), Pool::handle),
             kernel_calls: 0,
         }
     }
@@ -249,6 +264,9 @@ impl Instance {
             // SAFETY: the context's pointers are valid as the step interface demands, as in `step`.
             unsafe { call(&mut context) };
             *taken = start.elapsed().as_nanos() as u64;
+        }
+        if let Some(pool) = &self.pool {
+            pool.rest();
         }
         self.kernel_calls += self.program.kernels.len() as u64;
     }

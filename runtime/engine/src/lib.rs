@@ -7,8 +7,10 @@ pub mod fpenv;
 pub mod instance;
 pub mod loader;
 pub mod nan;
+pub mod pool;
 pub mod target;
 
 pub use artifact::{Artifact, Manifest, TensorSpec};
 pub use error::EngineError;
 pub use instance::{Fault, Instance, Program, StepContext};
+pub use pool::Pool;
