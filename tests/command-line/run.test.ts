@@ -2,7 +2,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { targetNames } from "../../kernels/index.ts";
 import { openArtifact } from "../../runtime/index.ts";
 import { readRecording } from "../../sim/index.ts";
 import { doubling, type Ended, Workplace } from "./command.ts";
@@ -121,10 +120,9 @@ describe("isochron run in virtual time", () => {
 
   it("a recording takes the programs along for every machine", async () => {
     const { artifacts } = await readRecording(workplace.path("out/a.mcap"));
-    expect(artifacts.map((each) => Object.keys(openArtifact(each).manifest.targets))).toEqual([
-      [...targetNames],
-      [...targetNames],
-    ]);
+    // Code that only adds dot products of bytes is for graphs that have some.
+    const everywhere = ["x86-64-v3", "x86-64-v4", "aarch64"];
+    expect(artifacts.map((each) => Object.keys(openArtifact(each).manifest.targets))).toEqual([everywhere, everywhere]);
   });
 
   it("without --json the result is text, ended by the hash", () => {
