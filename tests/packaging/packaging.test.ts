@@ -150,7 +150,7 @@ describe("the tarballs", () => {
       .filter((file) => /(\.m?js|\.d\.ts)$/.test(file))
       .map((file) => textOf("isochron", file));
     const imported = code
-      .flatMap((text) => [...text.matchAll(/(?:from|import\() ?"((?:@[\w.-]+\/)?[a-z][\w.-]*)/g)])
+      .flatMap((text) => [...text.matchAll(/(?:from|import\() ?"((?:@[\w.-]+\/)?[a-z][\w.:-]*)/g)])
       .map(([, name = ""]) => name)
       .filter((name) => !name.startsWith("node:") && name !== "isochron");
     const listed = Object.keys(dependencies);
