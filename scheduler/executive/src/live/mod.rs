@@ -138,7 +138,8 @@ impl LiveExecutive {
     pub fn start(&mut self) -> Result<(), ExecutiveError> {
         let failed = |error: std::io::Error| ExecutiveError::Threads(error.to_string());
         // Refusals are told, not fatal: the memory has been touched, and stays where there is enough.
-        self.memory_locked = self.shared.lock_memory()
+        self.memory_locked = sys::lock_code()
+            & self.shared.lock_memory()
             & self.waiting.iter().flatten().fold(true, |locked, worker| worker.task.job.lock_memory() & locked);
         self.shared.epoch.store(sys::monotonic() + LEAD_NS, Ordering::Release);
         for (id, workers) in std::mem::take(&mut self.waiting).into_iter().enumerate() {

@@ -104,6 +104,36 @@ pub struct StackLock {
     pub locked: bool,
 }
 
+/// Brings in and locks the code and data of this module and of the C library, so that a thread's first use of a page of
+/// them causes no page fault: files are mapped page by page, as they happen to lie in the page cache.
+pub fn lock_code() -> bool {
+    let Ok(maps) = std::fs::read_to_string("/proc/self/maps") else { return false };
+    let mapped: Vec<(usize, usize, &str)> = maps.lines().filter_map(mapping).collect();
+    let here = lock_code as *const () as usize;
+    let own = mapped.iter().find(|(start, end, _)| (*start..*end).contains(&here)).map(|(.., path)| *path);
+    let wanted =
+        |path: &str| Some(path) == own || path.rsplit('/').next().is_some_and(|name| name.starts_with("libc.so"));
+    let mut locked = own.is_some();
+    for (start, end, _) in mapped.iter().filter(|(.., path)| wanted(path)) {
+        locked &= lock_memory(*start as *const u8, end - start);
+        for page in (*start..*end).step_by(4096) {
+            // SAFETY: the page is mapped and readable, as the kernel says; modules are not unloaded while threads run.
+            unsafe { std::ptr::read_volatile(page as *const u8) };
+        }
+    }
+    locked
+}
+
+/// Start, end and path of a readable mapping of a file, from a line of /proc/self/maps.
+fn mapping(line: &str) -> Option<(usize, usize, &str)> {
+    let mut words = line.split_whitespace();
+    let (start, end) = words.next()?.split_once('-')?;
+    let readable = words.next()?.starts_with('r');
+    let path = words.nth(3).filter(|path| path.starts_with('/'))?;
+    let number = |text: &str| usize::from_str_radix(text, 16).ok();
+    Some((number(start)?, number(end)?, path)).filter(|_| readable)
+}
+
 /// Touches and locks the stack that the calling thread may come to use, so that its first use causes no page fault.
 #[inline(never)]
 pub fn lock_stack() -> StackLock {
