@@ -33,6 +33,24 @@ describe("a program", () => {
     expect(outputs.y).toEqual(Float32Array.of(3, 5, 7, 9, 11));
   });
 
+  it("reads sets of inputs where they lie, each for itself", () => {
+    const sets = [1, 2, 3].map((scale) => {
+      const set = program.newInputs();
+      set.x.set(x.map((each) => each * scale));
+      set.n.set([BigInt(scale), 0n]);
+      return set;
+    });
+    program.inputs.x.fill(-1);
+    const outputs = program.newOutputs();
+    for (const scale of [3, 1, 2]) {
+      program.run(sets[scale - 1]!, outputs);
+      expect(outputs).toEqual({ y: x.map((each) => 2 * each * scale + 1), m: BigInt64Array.of(BigInt(-scale), 0n) });
+    }
+    program.run({ ...sets[0]! }, program.outputs);
+    expect(program.outputs.y).toEqual(Float32Array.of(3, 5, 7, 9, 11));
+    for (const { x, n } of sets) expect([x.byteOffset % 64, n.byteOffset % 64]).toEqual([0, 0]);
+  });
+
   it("aligns its own arrays to cache lines and keeps them apart", () => {
     const arrays = [program.inputs.x, program.inputs.n, ...Object.values(program.outputs)] as Uint8Array[];
     const spans = arrays.map((each) => [each.byteOffset, each.byteOffset + each.byteLength] as const);

@@ -11,8 +11,10 @@ interface NativeProgram {
   readonly manifest: string;
   readonly target: string;
   readonly arenaBytes: number;
-  /** Runs one step on what lies in `memory()`. */
-  step(): void;
+  /** Runs one step on a set of inputs: 0 are those of `memory()`, the others those of `newInputs()`, as they were made. */
+  step(set: number): void;
+  /** The memory of another set of inputs. */
+  newInputs(): Uint8Array;
   /** The memory of all inputs and outputs, and where each of them starts in it. */
   memory(): Uint8Array;
   readonly offsets: readonly number[];
@@ -44,14 +46,21 @@ export interface LoadOptions {
 /** A loaded artifact, typed by its graph's signature. */
 export class Program<I extends Signature = Signature, O extends Signature = Signature> {
   readonly #native: NativeProgram;
+  /** The program's own input arrays: what is written there need not be copied by `run`. */
+  readonly inputs: ArraysOf<I>;
+  /** The program's own output arrays, overwritten by every step: passed to `run`, they cost no copy. */
+  readonly outputs: ArraysOf<O>;
   readonly #inputNames: readonly string[];
   readonly #outputNames: readonly string[];
   /** What the program reads and writes itself; what is passed to `run` is copied from and to it. */
   readonly #inputs: readonly TypedArray[];
   readonly #outputs: readonly TypedArray[];
   readonly #artifact: Artifact<I, O>;
+  /** Sets of inputs that lie where a step can read them, by the objects that hold them. */
+  readonly #sets = new Map<object, number>();
+  #set = 0;
   /** Made once: a step allocates nothing. */
-  readonly #step = (): void => this.#native.step();
+  readonly #step = (): void => this.#native.step(this.#set);
 
   constructor(artifact: Artifact<I, O>, options: LoadOptions = {}) {
     const { threads } = options;
@@ -67,12 +76,18 @@ export class Program<I extends Signature = Signature, O extends Signature = Sign
     this.#inputNames = inputs.map((each) => each.name);
     this.#outputNames = outputs.map((each) => each.name);
     const memory = this.#native.memory();
+    this.#inputs = this.#arraysIn(memory, inputs, 0);
+    this.#outputs = this.#arraysIn(memory, outputs, inputs.length);
+    this.inputs = named(this.#inputNames, this.#inputs) as ArraysOf<I>;
+    this.outputs = named(this.#outputNames, this.#outputs) as ArraysOf<O>;
+    this.#sets.set(this.inputs, 0);
+  }
+
+  #arraysIn(memory: Uint8Array, rows: Manifest["inputs"], first: number): TypedArray[] {
     const { offsets } = this.#native;
-    const own = [...inputs, ...outputs].map(({ dtype, bytes }, at) =>
-      arrayOver(dtype, memory.buffer as ArrayBuffer, memory.byteOffset + offsets[at]!, bytes),
+    return rows.map(({ dtype, bytes }, at) =>
+      arrayOver(dtype, memory.buffer as ArrayBuffer, memory.byteOffset + offsets[first + at]!, bytes),
     );
-    this.#inputs = own.slice(0, inputs.length);
-    this.#outputs = own.slice(inputs.length);
   }
 
   /** The target whose code runs. */
@@ -105,25 +120,30 @@ export class Program<I extends Signature = Signature, O extends Signature = Sign
     ) as unknown as ArraysOf<O>;
   }
 
-  /** The program's own input arrays: what is written there need not be copied by `run`. */
-  get inputs(): ArraysOf<I> {
-    return named(this.#inputNames, this.#inputs) as ArraysOf<I>;
-  }
-  /** The program's own output arrays, overwritten by every step: passed to `run`, they cost no copy. */
-  get outputs(): ArraysOf<O> {
-    return named(this.#outputNames, this.#outputs) as ArraysOf<O>;
+  /**
+   * Another set of input arrays that steps read where they lie: `run` takes the object as it is and copies nothing. It lives
+   * as long as the program; make as many as are filled at a time, once.
+   */
+  newInputs(): ArraysOf<I> {
+    const memory = callNative(() => this.#native.newInputs());
+    const set = named(this.#inputNames, this.#arraysIn(memory, this.#artifact.manifest.inputs, 0));
+    this.#sets.set(set, this.#sets.size);
+    return set as ArraysOf<I>;
   }
 
   /** One step: reads the inputs, writes the outputs, commits the states. Allocates nothing. */
   run(inputs: ArraysOf<I>, outputs: ArraysOf<O>): void {
     const given = inputs as { readonly [name: string]: TypedArray };
     const wanted = outputs as { readonly [name: string]: TypedArray };
-    for (let at = 0; at < this.#inputs.length; at++)
-      this.#check("input", at, this.#inputs[at]!, given[this.#inputNames[at]!]);
-    for (let at = 0; at < this.#outputs.length; at++)
-      this.#check("output", at, this.#outputs[at]!, wanted[this.#outputNames[at]!]);
-    for (let at = 0; at < this.#inputs.length; at++) copy(given[this.#inputNames[at]!]!, this.#inputs[at]!);
+    const set = this.#sets.get(inputs);
+    if (set === undefined) this.#checkAll("input", this.#inputNames, this.#inputs, given);
+    if (outputs !== this.outputs) this.#checkAll("output", this.#outputNames, this.#outputs, wanted);
+    if (set === undefined) {
+      for (let at = 0; at < this.#inputs.length; at++) copy(given[this.#inputNames[at]!]!, this.#inputs[at]!);
+    }
+    this.#set = set ?? 0;
     callNative(this.#step);
+    if (outputs === this.outputs) return;
     for (let at = 0; at < this.#outputs.length; at++) copy(this.#outputs[at]!, wanted[this.#outputNames[at]!]!);
   }
 
@@ -145,6 +165,15 @@ export class Program<I extends Signature = Signature, O extends Signature = Sign
   }
   restore(states: Uint8Array): void {
     callNative(() => this.#native.setStates(Buffer.from(states)));
+  }
+
+  #checkAll(
+    what: "input" | "output",
+    names: readonly string[],
+    own: readonly TypedArray[],
+    given: { readonly [name: string]: TypedArray },
+  ): void {
+    for (let at = 0; at < own.length; at++) this.#check(what, at, own[at]!, given[names[at]!]);
   }
 
   /** Refuses an array that is missing, or of another type or length than the program's own. */
@@ -175,7 +204,7 @@ export class Program<I extends Signature = Signature, O extends Signature = Sign
 }
 
 const named = (names: readonly string[], arrays: readonly TypedArray[]): { readonly [name: string]: TypedArray } =>
-  Object.fromEntries(names.map((name, at) => [name, arrays[at]!]));
+  Object.freeze(Object.fromEntries(names.map((name, at) => [name, arrays[at]!])));
 
 /** Copies one array to another of the same type, unless they are one. */
 function copy(from: TypedArray, to: TypedArray): void {

@@ -2,7 +2,6 @@
 // Under test napi-derive registers nothing, so what only JavaScript calls looks unused.
 #![cfg_attr(test, allow(dead_code))]
 
-mod arrays;
 mod codec;
 mod executive;
 mod kernel;

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use isochron_engine::arena::{Arena, aligned};
 use isochron_engine::{Artifact, Instance};
-use napi::bindgen_prelude::{Array, BigInt, Buffer, Float64Array, Uint8Array};
+use napi::bindgen_prelude::{BigInt, Buffer, Float64Array, Uint8Array};
 use napi_derive::napi;
 
-use crate::arrays::{self, INPUTS, OUTPUTS};
 use crate::{failure, guarded};
 
 /// A loaded artifact.
@@ -17,8 +16,10 @@ pub struct Program {
     buffers: Arc<Arena>,
     /// Offsets of the inputs and then the outputs in `buffers`.
     offsets: Vec<usize>,
-    inputs: Vec<*const u8>,
+    /// Where the inputs lie: in `buffers`, then in each set that was asked for.
+    inputs: Vec<Vec<*const u8>>,
     outputs: Vec<*mut u8>,
+    sets: Vec<Arc<Arena>>,
 }
 
 #[napi(object)]
@@ -53,9 +54,9 @@ impl Program {
         let output_offsets: Vec<usize> = instance.outputs().iter().map(|spec| place(spec.bytes)).collect();
         let buffers = Arc::new(Arena::new(end).map_err(failure)?);
         let offsets = input_offsets.iter().chain(&output_offsets).copied().collect();
-        let inputs = input_offsets.iter().map(|offset| buffers.at(*offset).cast_const()).collect();
+        let inputs = vec![input_offsets.iter().map(|offset| buffers.at(*offset).cast_const()).collect()];
         let outputs = output_offsets.iter().map(|offset| buffers.at(*offset)).collect();
-        Ok(Self { instance, buffers, offsets, inputs, outputs })
+        Ok(Self { instance, buffers, offsets, inputs, outputs, sets: Vec::new() })
     }
 
     /// `manifest.json` as it stands in the artifact.
@@ -73,27 +74,42 @@ impl Program {
     /// Bytes of memory that the program holds: states, scratch, weights, inputs and outputs.
     #[napi(getter)]
     pub fn arena_bytes(&self) -> f64 {
-        (self.instance.arena_bytes() + self.buffers.bytes()) as f64
+        let sets: usize = self.sets.iter().map(|each| each.bytes()).sum();
+        (self.instance.arena_bytes() + self.buffers.bytes() + sets) as f64
     }
 
-    /// Runs one step: copies the inputs in, steps, commits the states, copies the outputs out. Allocates nothing.
+    /// Runs one step on a set of inputs, 0 being those of `memory()`, and commits the states. Allocates nothing.
     #[napi]
-    pub fn run(&mut self, inputs: Array<'_>, outputs: Array<'_>) -> napi::Result<()> {
+    pub fn step(&mut self, set: u32) -> napi::Result<()> {
         guarded(|| {
-            arrays::check(&inputs, self.instance.inputs(), INPUTS)?;
-            arrays::check(&outputs, self.instance.outputs(), OUTPUTS)?;
-            // SAFETY: the buffers were laid out for the manifest's sizes and are this program's own.
-            unsafe { arrays::copy_in(&inputs, self.instance.inputs(), &self.inputs)? };
-            self.advance()?;
-            // SAFETY: as for the inputs.
-            unsafe { arrays::copy_out(&outputs, self.instance.outputs(), &self.outputs) }
+            let inputs = self.inputs.get(set as usize).ok_or_else(|| {
+                failure(format!(
+                    "error[program/inputs]: there is no set {set} of inputs\nhelp: ask for it with newInputs()"
+                ))
+            })?;
+            // SAFETY: one aligned, disjoint buffer of the manifest's size stands behind each pointer.
+            unsafe { self.instance.step(inputs, &self.outputs) }.map_err(|fault| {
+                failure(format!(
+                    "error[program/fault]: the step ended with fault {}\nhelp: check the inputs' values",
+                    fault.0
+                ))
+            })?;
+            self.instance.commit();
+            Ok(())
         })
     }
 
-    /// Runs one step on what lies in `memory()`, and commits the states. Allocates nothing.
+    /// Memory of another set of inputs, zeroed, each where `offsets` says; its number is the count of those before.
     #[napi]
-    pub fn step(&mut self) -> napi::Result<()> {
-        guarded(|| self.advance())
+    pub fn new_inputs(&mut self) -> napi::Result<Uint8Array> {
+        guarded(|| {
+            let offsets = &self.offsets[..self.instance.inputs().len()];
+            let end = offsets.iter().zip(self.instance.inputs()).map(|(offset, spec)| offset + aligned(spec.bytes)).max();
+            let set = Arc::new(Arena::new(end.unwrap_or(0)).map_err(failure)?);
+            self.inputs.push(offsets.iter().map(|offset| set.at(*offset).cast_const()).collect());
+            self.sets.push(Arc::clone(&set));
+            Ok(array_over(set))
+        })
     }
 
     /// Runs the kernels of one step one by one and returns how many nanoseconds each took; no states are committed.
@@ -102,31 +118,15 @@ impl Program {
         guarded(|| {
             let mut nanoseconds = vec![0; self.instance.program().kernel_names().count()];
             // SAFETY: as for a step.
-            unsafe { self.instance.profile(&self.inputs, &self.outputs, &mut nanoseconds) };
+            unsafe { self.instance.profile(&self.inputs[0], &self.outputs, &mut nanoseconds) };
             Ok(Float64Array::new(nanoseconds.into_iter().map(|each| each as f64).collect()))
         })
-    }
-
-    fn advance(&mut self) -> napi::Result<()> {
-        // SAFETY: one aligned, disjoint buffer of the manifest's size stands behind each pointer.
-        unsafe { self.instance.step(&self.inputs, &self.outputs) }.map_err(|fault| {
-            failure(format!(
-                "error[program/fault]: the step ended with fault {}\nhelp: check the inputs' values",
-                fault.0
-            ))
-        })?;
-        self.instance.commit();
-        Ok(())
     }
 
     /// The memory of all inputs and outputs; it lives as long as JavaScript holds it. To be asked for once.
     #[napi]
     pub fn memory(&self) -> Uint8Array {
-        let kept = Arc::clone(&self.buffers);
-        let (base, bytes) = (self.buffers.at(0), self.buffers.bytes());
-        // SAFETY: the mapping lives until the last holder drops it, and the array's finaliser is one. Between steps only
-        // JavaScript touches it, and a step runs on JavaScript's own thread.
-        unsafe { Uint8Array::with_external_data(base, bytes, move |_, _| drop(kept)) }
+        array_over(Arc::clone(&self.buffers))
     }
 
     /// Where each input and then each output starts in `memory()`.
@@ -160,4 +160,12 @@ impl Program {
     pub fn kernel_calls(&self) -> BigInt {
         self.instance.kernel_calls().into()
     }
+}
+
+/// An arena as an array of JavaScript's.
+fn array_over(arena: Arc<Arena>) -> Uint8Array {
+    let (base, bytes) = (arena.at(0), arena.bytes());
+    // SAFETY: the mapping lives until the last holder drops it, and the array's finaliser is one. Between steps only
+    // JavaScript touches it, and a step runs on JavaScript's own thread.
+    unsafe { Uint8Array::with_external_data(base, bytes, move |_, _| drop(arena)) }
 }
