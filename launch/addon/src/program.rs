@@ -104,7 +104,8 @@ impl Program {
     pub fn new_inputs(&mut self) -> napi::Result<Uint8Array> {
         guarded(|| {
             let offsets = &self.offsets[..self.instance.inputs().len()];
-            let end = offsets.iter().zip(self.instance.inputs()).map(|(offset, spec)| offset + aligned(spec.bytes)).max();
+            let end =
+                offsets.iter().zip(self.instance.inputs()).map(|(offset, spec)| offset + aligned(spec.bytes)).max();
             let set = Arc::new(Arena::new(end.unwrap_or(0)).map_err(failure)?);
             self.inputs.push(offsets.iter().map(|offset| set.at(*offset).cast_const()).collect());
             self.sets.push(Arc::clone(&set));
