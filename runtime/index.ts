@@ -26,7 +26,7 @@ export {
   operator,
   operators,
 } from "./operators/index.ts";
-export { measureMachine, measurePeak, type Peak } from "./peak.ts";
+export { measureMachine, type Peak } from "./peak.ts";
 export { type LoadOptions, load, Program } from "./program.ts";
 export { convInteger, dequantize, matmulInteger, type Parameter, quantize } from "./quantization.ts";
 export {

@@ -35,7 +35,7 @@ const repeats = 12;
 /** Floats that no cache of a core's machine holds. */
 const farFloats = 2 ** 24;
 /** GFLOP/s of independent fused multiply-adds in registers. Throws `compile/missing-compiler`. */
-export async function measurePeak(target: TargetName): Promise<number> {
+async function measurePeak(target: TargetName): Promise<number> {
   const chosen = targetOf(target);
   const lanes = chosen.vectorBytes / 4;
   const kernel = loop.kernel("peak", (k) => {

@@ -1,102 +1,182 @@
-// The benchmarks' command: `npm run bench -- [SUITE…] [--json FILE] [--only TEXT] [--layers] [--target NAME] [--seconds N]`.
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
-import { parseArgs } from "node:util";
-import { loadCompiler, type TargetName } from "../../kernels/index.ts";
-import { targetsOf } from "../../runtime/index.ts";
-import type { BenchCase } from "./case.ts";
-import { core } from "./cases/core.ts";
-import { profile } from "./layers.ts";
-import { machineName, measurePeak, runnableTargets } from "./machine.ts";
-import { Disagreement, measure, type Row } from "./measure.ts";
+// The benchmarks' command, `npm run bench -- [SUITE…] [options]`: measures rows one after the other, prints them, and says what they mean.
+import { readFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { IsochronError, loadCompiler, type TargetName } from "../../kernels/index.ts";
+import { prepareOutput } from "../../launch/output-file.ts";
+import type { Terminal } from "../../launch/terminal.ts";
+import { measureLayers, printLayers, targetsOf, writeWhole } from "../../runtime/index.ts";
+import { Disagreement } from "./agreement.ts";
+import type { BenchCase, BenchEntry, Suites } from "./case.ts";
+import { compareEmulated } from "./emulated.ts";
+import { type Machine, measureThisMachine, runnableTargets } from "./machine.ts";
+import { type Against, artifactOf, type Job, measure, type Row } from "./measure.ts";
+import { type BenchOptions, readOptions } from "./options.ts";
 import { peerVersion } from "./peer.ts";
+import { heading, summary, tableRow } from "./table.ts";
 
-const suites: { readonly [name: string]: readonly { readonly name: string; make(name: string): BenchCase }[] } = {
-  core,
-};
+/** A case whose emulated outputs agreed with the peer's. */
+interface Emulated {
+  readonly suite: string;
+  readonly case: string;
+  readonly isa: string;
+  readonly difference: number;
+}
 
-const say = (line: string): void => {
-  process.stdout.write(`${line}\n`);
-};
+/** What a case is compared with: the peer under every target, the rest under the best. */
+function comparisons({ threads: atLeast, nativeCalls }: BenchEntry, best: boolean): Against[] {
+  const most = Math.min(3, cpus().length);
+  const more = best && atLeast !== undefined ? Array.from({ length: most - 1 }, (_, at) => at + 2) : [];
+  return [
+    { kind: "peer" },
+    ...more.map((threads): Against => ({ kind: "one thread", threads, atLeast: atLeast! })),
+    ...(best && nativeCalls !== undefined ? [{ kind: "native call", calls: nativeCalls } as const] : []),
+  ];
+}
 
-const header = `${"case".padEnd(34)}${"isa".padEnd(11)}${"ours µs".padStart(10)}${"peer µs".padStart(10)}${"ratio".padStart(8)}${"quiet".padStart(8)}${"at least".padStart(10)}${"p99 µs".padStart(10)}${"peer p99".padStart(10)}${"GFLOP/s".padStart(10)}${"peak".padStart(7)}`;
+/** One run of the command. */
+class Bench {
+  readonly #options: BenchOptions;
+  readonly #machine: Machine;
+  readonly #terminal: Terminal;
+  readonly #nameWidth: number;
+  readonly rows: Row[] = [];
+  readonly emulated: Emulated[] = [];
+  failed = false;
 
-const line = (row: Row): string =>
-  [
-    row.case.padEnd(34),
-    row.isa.padEnd(11),
-    row.oursUs.toFixed(1).padStart(10),
-    row.peerUs.toFixed(1).padStart(10),
-    row.ratio.toFixed(2).padStart(8),
-    row.quietRatio.toFixed(2).padStart(8),
-    (row.ratio >= row.atLeast ? `${row.atLeast}` : `< ${row.atLeast}`).padStart(10),
-    row.oursP99Us.toFixed(1).padStart(10),
-    row.peerP99Us.toFixed(1).padStart(10),
-    row.gflops.toFixed(1).padStart(10),
-    `${(row.peakShare * 100).toFixed(0)} %`.padStart(7),
-  ].join("");
-
-/** Runs the suites named, all of them unless named; returns the exit code. */
-export async function main(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      json: { type: "string" },
-      only: { type: "string" },
-      layers: { type: "boolean", default: false },
-      target: { type: "string" },
-      seconds: { type: "string", default: "2" },
-    },
-  });
-  const names = positionals.length > 0 ? positionals : Object.keys(suites);
-  const unknown = names.filter((name) => !(name in suites));
-  if (unknown.length > 0) {
-    say(`there is no suite ${unknown.join(", ")}; there are ${Object.keys(suites).join(", ")}`);
-    return 1;
+  constructor(options: BenchOptions, machine: Machine, terminal: Terminal, nameWidth: number) {
+    this.#options = options;
+    this.#machine = machine;
+    this.#terminal = terminal;
+    this.#nameWidth = nameWidth;
   }
-  const targets = runnableTargets().filter((name) => values.target === undefined || name === values.target);
-  const peaks = new Map<TargetName, number>();
-  for (const name of targets) peaks.set(name, await measurePeak(name));
-  const machine = {
-    name: machineName(),
-    peakGflops: Object.fromEntries([...peaks].map(([name, peak]) => [name, Math.round(peak)])),
-  };
-  say(`${machine.name}; peak of a core ${[...peaks].map(([n, peak]) => `${n} ${peak.toFixed(0)} GFLOP/s`).join(", ")}`);
-  say(header);
-  const rows: Row[] = [];
-  let failed = false;
-  for (const suite of names) {
-    for (const { name, make } of suites[suite]!) {
-      if (values.only !== undefined && !name.includes(values.only)) continue;
-      const each = make(name);
-      const useful = targetsOf(each.graph);
-      for (const target of targets.filter((each) => useful.includes(each))) {
-        try {
-          const row = await measure(suite, each, target, peaks.get(target)!, Number(values.seconds) * 1e3);
-          rows.push(row);
-          say(line(row));
-          if (values.layers) for (const each of await profile(make(name), target)) say(`    ${each}`);
-        } catch (error) {
-          if (!(error instanceof Disagreement)) throw error;
-          failed = true;
-          say(`${name.padEnd(34)}${target.padEnd(11)} FAILED: ${error.message}`);
-        }
+
+  /** Measures a case in all ways. */
+  async all(suite: string, entry: BenchEntry): Promise<void> {
+    const each = entry.make(entry.name);
+    const useful = targetsOf(each.graph);
+    const targets = this.#options.targets.filter((name) => useful.includes(name));
+    const best = runnableTargets().find((name) => useful.includes(name));
+    for (const [at, target] of targets.entries()) {
+      // What is asked is asked of AVX-512.
+      const judged = target === best && target.startsWith("x86-64-v4");
+      for (const against of comparisons(entry, at === 0)) {
+        await this.#attempt(each, target, () => this.#measure({ suite, case: each, target, against, judged }));
       }
+      if (this.#options.layers) await this.#layers(each, target);
+    }
+    for (const target of this.#options.emulated.filter((name) => useful.includes(name))) {
+      await this.#attempt(each, target, () => this.#emulate(suite, each, target));
     }
   }
-  if (values.json !== undefined) {
-    const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
-      version: string;
-    };
-    const versions = {
-      isochron: version,
-      node: process.versions.node,
-      llvm: loadCompiler().llvmVersion(),
-      "onnxruntime-node": peerVersion,
-    };
-    mkdirSync(dirname(values.json), { recursive: true });
-    writeFileSync(values.json, `${JSON.stringify({ machine, versions, rows }, null, 2)}\n`);
+
+  async #measure(job: Job): Promise<void> {
+    const { signal } = this.#terminal;
+    const limits = this.#machine.limits[job.target]!;
+    const row = await measure(job, { limits, budgetMs: this.#options.seconds * 1e3, signal });
+    this.rows.push(row);
+    this.#say(tableRow(row, this.#nameWidth));
   }
-  return failed ? 1 : 0;
+
+  async #layers(each: BenchCase, target: TargetName): Promise<void> {
+    const peak = this.#machine.limits[target];
+    const artifact = await artifactOf(each, target, this.#terminal.signal);
+    const layers = await measureLayers(artifact, { target, peak: async () => peak });
+    const at = this.rows.findLastIndex((row) => row.case === each.name && row.isa === target);
+    if (at >= 0) this.rows[at] = { ...this.rows[at]!, layers: layers.layers };
+    this.#say(printLayers(layers, peak).replaceAll(/^/gm, "    "));
+  }
+
+  async #emulate(suite: string, each: BenchCase, target: TargetName): Promise<void> {
+    const difference = await compareEmulated(each, target, this.#terminal.signal);
+    this.emulated.push({ suite, case: each.name, isa: target, difference });
+    const found = `emulated: outputs within ${difference.toExponential(1)} of their range of the peer's`;
+    this.#say(`${each.name.padEnd(this.#nameWidth)}  ${target.padEnd(17)}${found}`);
+  }
+
+  async #attempt({ name }: BenchCase, target: TargetName, each: () => Promise<void>): Promise<void> {
+    try {
+      await each();
+    } catch (error) {
+      if (!(error instanceof Disagreement)) throw error;
+      this.failed = true;
+      this.#say(`${name.padEnd(this.#nameWidth)}  ${target.padEnd(17)}FAILED: ${error.message}`);
+    }
+  }
+
+  #say(line: string): void {
+    this.#terminal.progress(undefined);
+    this.#terminal.out(line);
+  }
+}
+
+function versions() {
+  const file = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  const { version } = JSON.parse(file) as { version: string };
+  return {
+    isochron: version,
+    node: process.versions.node,
+    llvm: loadCompiler().llvmVersion(),
+    "onnxruntime-node": peerVersion,
+  };
+}
+
+async function bench(options: BenchOptions, suites: Suites, terminal: Terminal): Promise<number> {
+  const entries = options.suites.flatMap((suite) =>
+    suites[suite]!.filter(({ name }) => name.includes(options.only ?? "")).map((entry) => ({ suite, entry })),
+  );
+  if (entries.length === 0) {
+    throw new IsochronError(
+      "bench/arguments",
+      `no case of ${options.suites.join(", ")} has "${options.only}" in its name`,
+      {
+        details: options.suites.flatMap((suite) => suites[suite]!.map(({ name }) => `${suite}: ${name}`)),
+        help: "name a part of one of these",
+      },
+    );
+  }
+  if (options.json !== undefined) prepareOutput(options.json);
+  terminal.progress("measuring the machine");
+  const machine = await measureThisMachine(options.targets);
+  const limits = options.targets.map((name) => `${name} ${machine.limits[name]!.gflops.toFixed(0)} GFLOP/s`);
+  const peaks = limits.length > 0 ? `; peak of a core: ${limits.join(", ")}` : "";
+  const nameWidth = Math.max(...entries.map(({ entry }) => entry.name.length));
+  const run = new Bench(options, machine, terminal, nameWidth);
+  terminal.progress(undefined);
+  terminal.out(`${machine.name}, ${machine.cores} cores${peaks}`);
+  terminal.out(heading(nameWidth));
+  try {
+    for (const [at, { suite, entry }] of entries.entries()) {
+      terminal.progress(`${suite}: ${entry.name} (${at + 1} of ${entries.length})`, at / entries.length);
+      await run.all(suite, entry);
+    }
+  } catch (error) {
+    if (!terminal.signal.aborted) throw error;
+  }
+  terminal.progress(undefined);
+  for (const line of summary(run.rows, machine)) terminal.out(line);
+  if (terminal.signal.aborted) {
+    const file = options.json === undefined ? "" : `; ${options.json} was not written`;
+    terminal.error(`stopped before all ${entries.length} cases were measured${file}`);
+    return 1;
+  }
+  if (options.json !== undefined) {
+    const { rows, emulated } = run;
+    writeWhole(options.json, `${JSON.stringify({ machine, versions: versions(), rows, emulated }, null, 2)}\n`);
+  }
+  return run.failed ? 1 : 0;
+}
+
+/** Runs the command; returns its exit code. */
+export async function main(args: readonly string[], suites: Suites, terminal: Terminal): Promise<number> {
+  try {
+    const options = readOptions(args, Object.keys(suites));
+    if (typeof options !== "string") return await bench(options, suites, terminal);
+    terminal.out(options);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof IsochronError)) throw error;
+    terminal.progress(undefined);
+    terminal.error(error.render());
+    return 1;
+  }
 }

@@ -1,4 +1,4 @@
-// What one row of a benchmark is: the same computation as a graph of ours and as a model of the peer.
+// What a row of a benchmark is made of: the same computation as a graph of ours and as a model of the peer.
 import type { Graph } from "../../runtime/index.ts";
 import type { OnnxModel } from "./onnx.ts";
 
@@ -11,11 +11,26 @@ export interface BenchCase {
   readonly model: OnnxModel;
   /** Arithmetic of one call: a multiply-add counts as two. */
   readonly flops: number;
-  /** The least ratio that the project asks of this row on AVX-512, and the ratio aimed for. */
-  readonly atLeast: number;
-  readonly aim: number;
+  /** The least ratio that the project asks of this row on AVX-512, and the ratio aimed for, where it asks for one. */
+  readonly atLeast?: number;
+  readonly aim?: number;
   /** Inputs of the peer that take one of its outputs of the step before: our states. */
   readonly feedback?: { readonly [input: string]: string };
+}
+
+/** A case and what is measured of it; made when it is asked for: weights of all of them at once would be large. */
+export interface BenchEntry {
+  readonly name: string;
+  make(name: string): BenchCase;
+  /** Measure several threads against one, too: the least that they must bring. */
+  readonly threads?: number;
+  /** Measure so many calls against native ones, too. */
+  readonly nativeCalls?: number;
+}
+
+/** Suites by name. */
+export interface Suites {
+  readonly [name: string]: readonly BenchEntry[];
 }
 
 /** Float32 values in [−scale, scale) from a fixed sequence. */
@@ -26,6 +41,17 @@ export function numbers(count: number, seed: number, scale = 1): Float32Array {
     return (state / 2 ** 31 - 1) * scale;
   });
 }
+
+/** Inputs that calls take turns with, from a fixed sequence. */
+export const inputSets = (graph: Graph, count: number): { readonly [name: string]: Float32Array }[] =>
+  Array.from({ length: count }, (_, set) =>
+    Object.fromEntries(
+      graph.inputs.map(({ name, value }, at) => {
+        const elements = (value.type.shape as readonly number[]).reduce((a, b) => a * b, 1);
+        return [name, numbers(elements, 100 + set * 8 + at)];
+      }),
+    ),
+  );
 
 /** A graph whose signature's types do not matter any more. */
 export const plainGraph = (graph: unknown): Graph => graph as Graph;

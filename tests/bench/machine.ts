@@ -1,7 +1,8 @@
-// The machine that benchmarks run on: its name, the targets it runs, and the arithmetic peak of one core under each.
-import { cpus } from "node:os";
+// The machine that benchmarks run on: its name, the targets it runs, and what one core can do at most under each.
+import { cpus, loadavg } from "node:os";
 import { z } from "zod";
 import { loadRuntime, type TargetName } from "../../kernels/index.ts";
+import { measureMachine, type Peak } from "../../runtime/index.ts";
 
 const runtime = z
   .object({
@@ -9,9 +10,22 @@ const runtime = z
   })
   .parse(loadRuntime());
 
-export const machineName = (): string => `${cpus()[0]?.model.trim() ?? "unknown"}, ${cpus().length} cores`;
-
 /** The targets that this machine runs, best first. */
 export const runnableTargets = (): TargetName[] => runtime.targets();
 
-export { measurePeak } from "../../runtime/index.ts";
+/** A machine and its limits. */
+export interface Machine {
+  readonly name: string;
+  readonly cores: number;
+  /** Runnable threads of the minute before. */
+  readonly load: number;
+  readonly limits: { readonly [target in TargetName]?: Peak };
+}
+
+/** Measures this machine under some targets. */
+export async function measureThisMachine(targets: readonly TargetName[]): Promise<Machine> {
+  const load = loadavg()[0]!;
+  const limits: { [target in TargetName]?: Peak } = {};
+  for (const target of targets) limits[target] = await measureMachine(target);
+  return { name: cpus()[0]?.model.trim() ?? "unknown", cores: cpus().length, load, limits };
+}

@@ -2,9 +2,19 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { TargetName } from "../../kernels/index.ts";
-import { compile, load } from "../../runtime/index.ts";
-import { type BenchCase, numbers } from "./case.ts";
+import { type Artifact, compile, type Layers, load, type Peak, type Program } from "../../runtime/index.ts";
+import { compareSteps, Disagreement, type Outputs } from "./agreement.ts";
+import { type BenchCase, inputSets } from "./case.ts";
 import { loadPeer } from "./peer.ts";
+import { type Race, race, timesOf } from "./race.ts";
+
+/** What a row's time is compared with. */
+export type Against =
+  | { readonly kind: "peer" }
+  /** So many threads with one. */
+  | { readonly kind: "one thread"; readonly threads: number; readonly atLeast: number }
+  /** So many calls from JavaScript with calls that native code makes. */
+  | { readonly kind: "native call"; readonly calls: number };
 
 /** One measured row, as the JSON file holds it. */
 export interface Row {
@@ -17,120 +27,168 @@ export interface Row {
   readonly peerUs: number;
   /** Peer time / our time. */
   readonly ratio: number;
-  /** The same ratio of the 5th percentiles: what a busy machine disturbs least. */
+  /** The same ratio of the 5th percentiles. */
   readonly quietRatio: number;
   readonly oursP99Us: number;
   readonly peerP99Us: number;
+  readonly oursQuietUs: number;
+  readonly peerQuietUs: number;
   readonly runs: number;
-  /** Calls timed together; 99th percentiles are of such batches. */
+  /** Calls timed together; percentiles are of such batches. */
   readonly batch: number;
   /** Of the 5th percentile. */
   readonly gflops: number;
+  /** Of the float32 peak of as many cores. */
   readonly peakShare: number;
-  readonly atLeast: number;
+  /** What the project asks of the row, where it asks, and whether it asks it of this instruction set. */
+  readonly atLeast?: number | undefined;
+  readonly aim?: number | undefined;
+  readonly judged: boolean;
   /** Largest difference of the outputs, as a share of their range. */
   readonly difference: number;
+  /** The median call without JavaScript, of short calls. */
+  readonly nativeUs?: number;
+  /** A call of a row against native calls: two looks at the clock, which its times include. */
+  readonly clockUs?: number;
+  /** The kernels one by one, where they were asked for. */
+  readonly layers?: Layers["layers"];
 }
 
-/** The row's outputs differ by more than is allowed. */
-export class Disagreement extends Error {}
-
-export const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
-const inputSets = 4;
-const tolerance = 1e-4;
-const leastRuns = 30;
-const mostRuns = 5000;
-
-const quantile = (sorted: readonly number[], share: number): number =>
-  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
-
-function differenceOf(ours: Float32Array, theirs: Float32Array): number {
-  let [low, high, largest] = [Infinity, -Infinity, 0];
-  for (let i = 0; i < theirs.length; i++) {
-    low = Math.min(low, theirs[i]!);
-    high = Math.max(high, theirs[i]!);
-    largest = Math.max(largest, Math.abs(ours[i]! - theirs[i]!));
-    if (Number.isNaN(ours[i]!)) return Number.NaN;
-  }
-  return largest / Math.max(high - low, Number.MIN_VALUE);
+/** A row to measure. */
+export interface Job {
+  readonly suite: string;
+  readonly case: BenchCase;
+  readonly target: TargetName;
+  readonly against: Against;
+  readonly judged: boolean;
 }
 
-/** Measures a case for about `budgetMs`. Throws {@link Disagreement}. */
-export async function measure(
-  suite: string,
-  each: BenchCase,
-  target: TargetName,
-  peak: number,
-  budgetMs: number,
-): Promise<Row> {
-  const inputs = Array.from({ length: inputSets }, (_, set) =>
-    Object.fromEntries(
-      each.graph.inputs.map(({ name, value }, at) => {
-        const count = (value.type.shape as readonly number[]).reduce((a, b) => a * b, 1);
-        return [name, numbers(count, 100 + set * 8 + at)];
-      }),
-    ),
-  );
-  const program = load(await compile(each.graph, { targets: [target], cacheDir }), { target });
-  // The program's own arrays are to it what preallocated tensors are to the peer.
-  const outputs = program.outputs as Record<string, Float32Array>;
-  const sets = inputs.map((arrays) => {
-    const set = program.newInputs() as Record<string, Float32Array>;
+/** How to measure. */
+export interface Circumstances {
+  readonly limits: Peak;
+  readonly budgetMs: number;
+  readonly signal: AbortSignal;
+}
+
+const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
+const sets = 4;
+
+/** The code of a case for one target. */
+export const artifactOf = ({ graph }: BenchCase, target: TargetName, signal: AbortSignal): Promise<Artifact> =>
+  compile(graph, { targets: [target], cacheDir, signal });
+
+/** A program whose steps copy nothing: what preallocated tensors are to the peer, its own arrays are to it. */
+function prepared(artifact: Artifact, { graph }: BenchCase, threads: number) {
+  const program: Program = load(artifact, { threads, target: Object.keys(artifact.manifest.targets)[0]! });
+  const inputs = inputSets(graph, sets).map((arrays) => {
+    const set = program.newInputs() as { readonly [name: string]: Float32Array };
     for (const [name, array] of Object.entries(arrays)) set[name]!.set(array);
     return set;
   });
-  const peer = await loadPeer(each, inputs);
+  const outputs = program.outputs as Outputs;
+  const run = (at: number): void => program.run(inputs[at % sets]!, program.outputs);
+  return { program, outputs, run };
+}
 
-  let difference = 0;
-  for (let at = 0; at < 2 * inputSets; at++) {
-    const set = at % inputSets;
-    await peer.run(set);
-    program.run(sets[set]!, outputs);
-    for (const [name, array] of Object.entries(outputs))
-      difference = Math.max(difference, differenceOf(array, peer.output(name)));
+/** Measures a job. Throws {@link Disagreement}. */
+export async function measure(job: Job, circumstances: Circumstances): Promise<Row> {
+  const artifact = await artifactOf(job.case, job.target, circumstances.signal);
+  switch (job.against.kind) {
+    case "peer":
+      return await againstPeer(job, artifact, circumstances);
+    case "one thread":
+      return await againstOneThread(job, job.against, artifact, circumstances);
+    case "native call":
+      return await againstNative(job, job.against, artifact, circumstances);
   }
-  if (!(difference <= tolerance))
-    throw new Disagreement(`${each.name}: outputs differ by ${difference} of their range`);
+}
 
-  /** Calls of both sides in turns, `batch` of each; microseconds a call. */
-  const turn = async (first: number, batch: number): Promise<[number, number]> => {
-    const started = performance.now();
-    for (let at = 0; at < batch; at++) program.run(sets[(first + at) % inputSets]!, outputs);
-    const between = performance.now();
-    for (let at = 0; at < batch; at++) await peer.run((first + at) % inputSets);
-    const ended = performance.now();
-    return [((between - started) * 1e3) / batch, ((ended - between) * 1e3) / batch];
+async function againstPeer(job: Job, artifact: Artifact, { budgetMs, signal, ...rest }: Circumstances): Promise<Row> {
+  const { program, outputs, run } = prepared(artifact, job.case, 1);
+  const peer = await loadPeer(job.case, inputSets(job.case.graph, sets));
+  const own = (at: number): Outputs => {
+    run(at);
+    return outputs;
   };
-  // Short calls are timed by the batch, or the clock would be part of them.
-  const [ofOne] = await turn(0, 8);
-  const batch = ofOne < 20 ? 16 : 1;
-  const [ours, theirs]: [number[], number[]] = [[], []];
-  const end = performance.now() + budgetMs;
-  for (let at = 0; ours.length < leastRuns || (performance.now() < end && ours.length < mostRuns); at++) {
-    const [us, peerUs] = await turn(at, batch);
-    ours.push(us);
-    theirs.push(peerUs);
+  const difference = await compareSteps(job.case, 2 * sets, own, peer);
+  const measured = await race(run, (at) => peer.run(at), budgetMs, signal);
+  const { atLeast, aim } = job.case;
+  const native = measured.batch > 1 ? { nativeUs: timesOf(program.stepTimes(2000)).median / 1e3 } : {};
+  return rowOf(job, measured, rest, { peer: "onnxruntime-node", threads: 1, difference, atLeast, aim, ...native });
+}
+
+async function againstOneThread(
+  job: Job,
+  { threads, atLeast }: Extract<Against, { kind: "one thread" }>,
+  artifact: Artifact,
+  { budgetMs, signal, ...rest }: Circumstances,
+): Promise<Row> {
+  const [several, one] = [prepared(artifact, job.case, threads), prepared(artifact, job.case, 1)];
+  for (let at = 0; at < 2 * sets; at++) {
+    several.run(at);
+    one.run(at);
+    for (const [name, array] of Object.entries(one.outputs)) {
+      const bytes = ({ buffer, byteOffset, byteLength }: Float32Array) => Buffer.from(buffer, byteOffset, byteLength);
+      if (!bytes(array).equals(bytes(several.outputs[name]!)))
+        throw new Disagreement(`output "${name}" of ${threads} threads is not that of one, bit for bit`);
+    }
   }
-  for (const list of [ours, theirs]) list.sort((a, b) => a - b);
-  const [oursUs, peerUs] = [quantile(ours, 0.5), quantile(theirs, 0.5)];
-  const gflops = each.flops / quantile(ours, 0.05) / 1e3;
+  const measured = await race(several.run, one.run, budgetMs, signal);
+  return rowOf(job, measured, rest, { peer: "isochron, 1 thread", threads, difference: 0, atLeast, aim: atLeast });
+}
+
+async function againstNative(
+  job: Job,
+  { calls }: Extract<Against, { kind: "native call" }>,
+  artifact: Artifact,
+  { signal, ...rest }: Circumstances,
+): Promise<Row> {
+  const { program, run } = prepared(artifact, job.case, 1);
+  const [ours, native, clock] = [new Float64Array(calls), new Float64Array(calls), new Float64Array(calls)];
+  const block = Math.min(1000, calls);
+  const call = (list: Float64Array, from: number, each: (at: number) => void) => {
+    for (let at = from; at < Math.min(from + block, calls); at++) {
+      const started = performance.now();
+      each(at);
+      list[at] = (performance.now() - started) * 1e3;
+    }
+  };
+  for (let from = 0; from < calls; from += block) {
+    call(clock, from, () => {});
+    call(ours, from, run);
+    const times = program.stepTimes(Math.min(block, calls - from));
+    for (let at = 0; at < times.length; at++) native[from + at] = times[at]! / 1e3;
+    signal.throwIfAborted();
+  }
+  const race: Race = { ours: timesOf(ours), theirs: timesOf(native), runs: calls, batch: 1 };
+  const clockUs = timesOf(clock).median;
+  return rowOf(job, race, rest, { peer: "isochron, native call", threads: 1, difference: 0, clockUs });
+}
+
+type Facts = Pick<Row, "peer" | "threads" | "difference" | "atLeast" | "aim" | "nativeUs" | "clockUs">;
+
+function rowOf(job: Job, { ours, theirs, runs, batch }: Race, { limits }: { limits: Peak }, facts: Facts): Row {
+  const { peer, threads, ...more } = facts;
+  const gflops = job.case.flops / ours.quiet / 1e3;
   return {
-    suite,
-    case: each.name,
-    isa: target,
-    threads: 1,
-    peer: "onnxruntime-node",
-    oursUs,
-    peerUs,
-    ratio: peerUs / oursUs,
-    quietRatio: quantile(theirs, 0.05) / quantile(ours, 0.05),
-    oursP99Us: quantile(ours, 0.99),
-    peerP99Us: quantile(theirs, 0.99),
-    runs: ours.length,
+    suite: job.suite,
+    case: job.case.name,
+    isa: job.target,
+    threads,
+    peer,
+    oursUs: ours.median,
+    peerUs: theirs.median,
+    ratio: theirs.median / ours.median,
+    quietRatio: theirs.quiet / ours.quiet,
+    oursP99Us: ours.p99,
+    peerP99Us: theirs.p99,
+    oursQuietUs: ours.quiet,
+    peerQuietUs: theirs.quiet,
+    runs,
     batch,
     gflops,
-    peakShare: gflops / peak,
-    atLeast: each.atLeast,
-    difference,
+    peakShare: gflops / (limits.gflops * threads),
+    judged: job.judged,
+    ...more,
   };
 }

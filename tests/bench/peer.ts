@@ -5,7 +5,7 @@ import { encodeModel } from "./onnx.ts";
 
 /** A peer's model, ready to run on input sets bound beforehand. */
 export interface Peer {
-  /** Runs one step on the `at`-th input set. */
+  /** Runs one step on the `at`-th set of inputs, counted round and round. */
   run(at: number): Promise<unknown>;
   output(name: string): Float32Array;
 }
@@ -45,7 +45,7 @@ export async function loadPeer(
   return {
     run(at) {
       bank = 1 - bank;
-      return session.run(sets[at]![bank]!, banks[bank]!);
+      return session.run(sets[at % sets.length]![bank]!, banks[bank]!);
     },
     output: (name) => banks[bank]![name]!.data as Float32Array,
   };

@@ -1,6 +1,6 @@
 // Suite `core`: the layers and small networks that robots' models are made of.
 import { concat, constant, conv2d, state, type Tensor, tensor, trace } from "../../../runtime/index.ts";
-import { type BenchCase, numbers, plainGraph } from "../case.ts";
+import { type BenchCase, type BenchEntry, numbers, plainGraph } from "../case.ts";
 import type { Initializer, OnnxNode } from "../onnx.ts";
 import { quantizedConvolutions } from "./quantized.ts";
 
@@ -270,18 +270,20 @@ function lstm(name: string, inputs: number, hidden: number, atLeast: number, aim
   };
 }
 
-/** The rows, made when asked for: weights of all of them at once would be large. */
-export const core: readonly { readonly name: string; make(name: string): BenchCase }[] = [
+export const core: readonly BenchEntry[] = [
   {
     name: "conv 3x3 64-64 at 56, chain of 8",
+    threads: 1.6,
     make: (name) => convolutions(name, { channels: 64, outChannels: 64, size: 56, kernel: 3, layers: 8 }, 2.5, 3.4),
   },
   {
     name: "conv 3x3 128-128 at 28",
+    threads: 1.6,
     make: (name) => convolutions(name, { channels: 128, outChannels: 128, size: 28, kernel: 3 }, 2.5, 3.2),
   },
   {
     name: "conv 3x3 256-256 at 14",
+    threads: 1.6,
     make: (name) => convolutions(name, { channels: 256, outChannels: 256, size: 14, kernel: 3 }, 1.8, 2.5),
   },
   {

@@ -1,0 +1,145 @@
+// The benchmarks' command on a suite of tiny cases: what it writes, and that nothing wrong is timed.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { constant, tensor, trace } from "../../runtime/index.ts";
+import { main } from "./bench.ts";
+import { type BenchCase, numbers, plainGraph, type Suites } from "./case.ts";
+import { missingForArm64 } from "./emulated.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "isochron-bench-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A product with a weight; the peer's may be another. */
+function product(name: string, theirs: (weight: Float32Array) => Float32Array): BenchCase {
+  const weight = numbers(64, 3);
+  const graph = trace(
+    ({ a }) => ({ c: a.matmul(constant(weight, "f32", [8, 8], "b")) }),
+    { a: tensor("f32", [4, 8]) },
+    { name: "product" },
+  );
+  return {
+    name,
+    graph: plainGraph(graph),
+    model: {
+      inputs: [{ name: "a", shape: [4, 8] }],
+      outputs: [{ name: "c", shape: [4, 8] }],
+      initializers: [{ name: "b", shape: [8, 8], data: theirs(weight) }],
+      nodes: [{ op: "MatMul", inputs: ["a", "b"], outputs: ["c"] }],
+    },
+    flops: 512,
+    atLeast: 1e-6,
+    aim: 1e6,
+  };
+}
+
+const suites: Suites = {
+  right: [
+    {
+      name: "a product whose name is longer than any column",
+      threads: 1e-6,
+      nativeCalls: 200,
+      make: (name) => product(name, (weight) => weight),
+    },
+  ],
+  wrong: [
+    { name: "a weight that differs", make: (name) => product(name, (weight) => weight.with(5, weight[5]! + 0.01)) },
+    { name: "a weight that is the same", make: (name) => product(name, (weight) => weight) },
+  ],
+};
+
+interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly error: string;
+}
+
+async function bench(args: readonly string[], signal = new AbortController().signal): Promise<Ended> {
+  const [out, error]: [string[], string[]] = [[], []];
+  const terminal = {
+    out: (text: string) => void out.push(text),
+    error: (text: string) => void error.push(text),
+    progress: () => {},
+    signal,
+  };
+  const code = await main(["--seconds", "0.01", ...args], suites, terminal);
+  return { code, out: out.join("\n"), error: error.join("\n") };
+}
+
+const positive = z.number().positive();
+const fileSchema = z.object({
+  machine: z.object({ name: z.string(), cores: positive, load: z.number(), limits: z.record(z.string(), z.unknown()) }),
+  versions: z.record(z.enum(["isochron", "node", "llvm", "onnxruntime-node"]), z.string().min(1)),
+  rows: z.array(
+    z.object({
+      suite: z.string(),
+      case: z.string(),
+      isa: z.string(),
+      threads: positive,
+      peer: z.string(),
+      oursUs: positive,
+      peerUs: positive,
+      ratio: positive,
+      oursP99Us: positive,
+      peerP99Us: positive,
+      runs: z.number().min(30),
+      gflops: positive,
+      peakShare: positive,
+      atLeast: positive.optional(),
+      aim: positive.optional(),
+    }),
+  ),
+});
+
+describe("npm run bench", () => {
+  it("writes rows against the peer, against one thread and against native calls", async () => {
+    const json = join(folder, "new", "rows.json");
+    const { code, out, error } = await bench(["right", "--json", json, "--layers"]);
+    expect({ code, error }).toEqual({ code: 0, error: "" });
+    const { rows, machine } = fileSchema.parse(JSON.parse(readFileSync(json, "utf8")));
+    const best = rows.filter(({ isa }) => isa === rows[0]!.isa).map(({ peer, threads }) => [peer, threads]);
+    expect(best[0]).toEqual(["onnxruntime-node", 1]);
+    if (machine.cores > 1) expect(best[1]).toEqual(["isochron, 1 thread", 2]);
+    expect(best.at(-1)).toEqual(["isochron, native call", 1]);
+    for (const { ratio, oursUs, peerUs } of rows) expect(ratio).toBeCloseTo(peerUs / oursUs, 9);
+    expect(out).toMatch(/a product whose name is longer than any column {2}(x86-64-v[34]|aarch64) +onnxruntime/);
+    expect(out).toMatch(/call_0 {2}matmul/);
+    const emulated = /name is longer than any column {2}aarch64 +emulated: outputs within [\d.e+-]+ of their range/;
+    if (process.arch === "x64" && missingForArm64().length === 0) expect(out).toMatch(emulated);
+    expect(out).toMatch(/of 200 calls from JavaScript the median takes -?[\d.]+ µs more/);
+    expect(out).toMatch(/the machine was (busy|quiet): medians lie/);
+  });
+
+  it("times nothing that is wrong, goes on, and ends with 1", async () => {
+    const json = join(folder, "wrong.json");
+    const { code, out } = await bench(["wrong", "--json", json]);
+    expect(code).toBe(1);
+    expect(out).toMatch(
+      /a weight that differs .*FAILED: output "c" differs by 0\.0\d+ of its range; 0\.0001 is allowed/,
+    );
+    const { rows } = fileSchema.parse(JSON.parse(readFileSync(json, "utf8")));
+    expect(new Set(rows.map((row) => row.case))).toEqual(new Set(["a weight that is the same"]));
+  });
+
+  it("writes nothing when it is interrupted", async () => {
+    const json = join(folder, "interrupted.json");
+    const interruption = new AbortController();
+    interruption.abort();
+    const { code, error } = await bench(["right", "--json", json], interruption.signal);
+    expect(code).toBe(1);
+    expect(error).toBe(`stopped before all 1 cases were measured; ${json} was not written`);
+    expect(existsSync(json)).toBe(false);
+  });
+
+  it("names an argument that is wrong, and the way out", async () => {
+    const text = async (...args: string[]) => (await bench(args)).error;
+    expect(await text("core")).toBe("error[bench/arguments]: there is no suite core\n  help: name one of right, wrong");
+    expect(await text("--fast")).toBe(
+      "error[bench/arguments]: Unknown option '--fast'\n  help: npm run bench -- --help tells the options",
+    );
+    expect(await text("--target", "avx")).toMatch(/there is no target "avx"\n {2}help: name one of /);
+    expect(await text("--only", "sum")).toMatch(/no case of right, wrong has "sum" in its name\n {2}right: a product/);
+  });
+});

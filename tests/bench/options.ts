@@ -1,0 +1,85 @@
+// What the benchmarks' command is told: its arguments, read and checked.
+import { parseArgs } from "node:util";
+import { IsochronError, type TargetName, targetNames } from "../../kernels/index.ts";
+import { missingForArm64 } from "./emulated.ts";
+import { runnableTargets } from "./machine.ts";
+
+/** What to measure, and how. */
+export interface BenchOptions {
+  readonly suites: readonly string[];
+  /** Instruction sets that this machine has, best first; their code is timed. */
+  readonly targets: readonly TargetName[];
+  /** Others, whose code is emulated: its outputs count. */
+  readonly emulated: readonly TargetName[];
+  readonly only?: string;
+  readonly seconds: number;
+  readonly layers: boolean;
+  readonly json?: string;
+}
+
+const usage = (suites: readonly string[]): string => `npm run bench -- [SUITE…] [options]
+
+Compares with onnxruntime-node in interleaved runs, one thread each. Suites: ${suites.join(", ")}; all of them unless named.
+
+  --only TEXT      rows whose case holds this text
+  --target NAME    one instruction set instead of all; those that the machine has not are emulated, and only their outputs count
+  --seconds N      how long to measure a row; 2 unless given
+  --layers         each row's kernels, one by one, beside the machine's limits
+  --json FILE      write the rows to a file, once all are measured
+  --help`;
+
+const wrong = (message: string, help: string) => new IsochronError("bench/arguments", message, { help });
+
+function parsed(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        only: { type: "string" },
+        target: { type: "string" },
+        seconds: { type: "string", default: "2" },
+        layers: { type: "boolean", default: false },
+        json: { type: "string" },
+        help: { type: "boolean", default: false },
+      },
+    });
+  } catch (error) {
+    const [sentence] = error instanceof Error ? error.message.split(". ") : [String(error)];
+    throw wrong(sentence!, "npm run bench -- --help tells the options");
+  }
+}
+
+/** Reads the arguments; a text where they only ask for help. Throws `bench/arguments`. */
+export function readOptions(args: readonly string[], known: readonly string[]): BenchOptions | string {
+  const { values, positionals } = parsed(args);
+  const { only, target, layers, json, help } = values;
+  if (help) return usage(known);
+  const unknown = positionals.filter((name) => !known.includes(name));
+  if (unknown.length > 0) throw wrong(`there is no suite ${unknown.join(", ")}`, `name one of ${known.join(", ")}`);
+  const seconds = Number(values.seconds);
+  if (!(seconds > 0 && Number.isFinite(seconds))) {
+    throw wrong(`"${values.seconds}" seconds cannot be measured`, "--seconds takes a number above 0, such as 0.5");
+  }
+  const runnable = runnableTargets();
+  const named = targetNames.filter((name) => target === undefined || name === target);
+  if (named.length === 0) throw wrong(`there is no target "${target}"`, `name one of ${targetNames.join(", ")}`);
+  const targets = runnable.filter((name) => named.includes(name));
+  const foreign = named.filter((name) => name.startsWith("aarch64") && !runnable.includes(name));
+  const missing = foreign.length > 0 ? missingForArm64() : [];
+  if (targets.length === 0 && (foreign.length === 0 || missing.length > 0)) {
+    throw wrong(
+      `this machine cannot run ${target}${missing.length > 0 ? `, nor emulate it: ${missing.join(" and ")} is missing` : ""}`,
+      missing.length > 0 ? "npm run setup brings it" : `name one of ${runnable.join(", ")}`,
+    );
+  }
+  return {
+    suites: positionals.length > 0 ? [...new Set(positionals)] : known,
+    targets,
+    emulated: missing.length > 0 ? [] : foreign,
+    seconds,
+    layers,
+    ...(only === undefined ? {} : { only }),
+    ...(json === undefined ? {} : { json }),
+  };
+}
