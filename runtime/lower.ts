@@ -211,9 +211,10 @@ class Lowering {
     const split = splitKernel(kernel, this.#grain);
     const operands = context.operands.map((operand, at): Operand => {
       const { memory } = operand;
-      if (!split || split.copies === 1 || !context.buffers[at]!.private) return operand;
+      const copies = split?.copies[at] ?? 1;
+      if (copies === 1) return operand;
       const bytes = Math.ceil(memory.bytes / 64) * 64;
-      return { ...operand, copyBytes: bytes, memory: { ...memory, bytes: bytes * split.copies } };
+      return { ...operand, copyBytes: bytes, memory: { ...memory, bytes: bytes * copies } };
     });
     this.#calls.push({ kernel, label, operands, ...(split ? { split } : {}) });
   }
@@ -327,7 +328,7 @@ class Lowering {
         const { inputs, products } = generators.winogradBlock(tile, channels, computedShape);
         const area = (name: string, elements: number): Memory => ({ ...workMemory("f32", elements), name });
         const work = {
-          inputs: context.buffer(area("tiles", inputs), "readwrite"),
+          inputs: context.buffer(area("tiles", inputs), "readwrite", { private: true }),
           products: context.buffer(area("products", products), "readwrite", { private: true }),
         };
         this.#emit(label, context, (name) =>

@@ -60,22 +60,20 @@ function callSite(symbol: string, call: KernelCall, scratch: ReadonlyMap<Memory,
   ].join("\n");
 }
 
-/** The instructions that call a kernel; `chunk` and the number of the copy of private buffers are values. */
+/** The instructions that call a kernel; `chunk` and the number of the copy of the operands at `own` are values. */
 function callOf(
   kernel: string,
   operands: readonly Operand[],
   scratch: ReadonlyMap<Memory, number>,
   chunk?: string,
-  copy?: string,
+  copy?: { readonly own: readonly number[]; readonly number: string },
 ): string[] {
   const pointers = operands.flatMap(({ memory, copyBytes }, at) => {
-    const whole = copyBytes === undefined || copy === undefined ? `%p${at}` : `%p${at}.whole`;
-    const lines = pointer(whole, memory, scratch);
-    if (copyBytes === undefined || copy === undefined) return lines;
+    if (copyBytes === undefined || !copy?.own.includes(at)) return pointer(`%p${at}`, memory, scratch);
     return [
-      ...lines,
-      `%p${at}.at = mul i64 ${copy}, ${copyBytes}`,
-      `%p${at} = getelementptr i8, ptr ${whole}, i64 %p${at}.at`,
+      ...pointer(`%p${at}.whole`, memory, scratch),
+      `%p${at}.at = mul i64 ${copy.number}, ${copyBytes}`,
+      `%p${at} = getelementptr i8, ptr %p${at}.whole, i64 %p${at}.at`,
     ];
   });
   const values = operands.map((_, at) => `ptr %p${at}`);
@@ -99,12 +97,12 @@ function splitCallSite(
   { kernels, steps }: Split,
   scratch: ReadonlyMap<Memory, number>,
 ): string {
-  const bodies = steps.map(({ kernel, first, copies }, at) =>
+  const bodies = steps.map(({ kernel, first, own }, at) =>
     [
       `define internal void @${symbol}_${at}(ptr %context, i64 %index) noinline #0 {`,
       ...[
         `%chunk = add i64 %index, ${first}`,
-        ...callOf(kernels[kernel]!.name, call.operands, scratch, "%chunk", copies ? "%index" : undefined),
+        ...callOf(kernels[kernel]!.name, call.operands, scratch, "%chunk", { own, number: "%index" }),
       ].map((line) => `  ${line}`),
       "  ret void",
       "}",

@@ -99,9 +99,38 @@ describe("splitting a kernel", () => {
       });
     const arrays = [Float32Array.from({ length: 32 }, (_, i) => i), new Float32Array(8), new Float32Array(32)];
     const split = expectChunks(of(true), arrays);
-    expect(split?.steps).toEqual([{ kernel: 0, first: 0, count: 4, copies: true }]);
-    expect(split?.copies).toBe(4);
-    expect(expectChunks(of(false), arrays)?.copies).toBe(1);
+    expect(split?.steps).toEqual([{ kernel: 0, first: 0, count: 4, own: [1] }]);
+    expect(split?.copies).toEqual([1, 4, 1]);
+    expect(expectChunks(of(false), arrays)?.copies).toEqual([1, 1, 1]);
+  });
+
+  it("leaves to all chunks what is private and was filled before them", () => {
+    const made = kernel("two", (k) => {
+      const x = k.buffer("x", "f32", 8, "read");
+      const area = (name: string): Buffer => ({
+        name,
+        scalar: "f32",
+        length: 8,
+        access: "readwrite",
+        align: 64,
+        private: true,
+      });
+      const [filled, own] = [area("filled"), area("own")];
+      k.buffers.push(filled, own);
+      const y = k.buffer("y", "f32", 32, "write");
+      k.for(0, 8, 1, (i) => k.store(filled, i, add(k.load(x, i), k.load(x, 0))));
+      k.for(0, 4, 1, (block) => {
+        k.for(0, 8, 1, (i) => k.store(own, i, add(k.load(filled, i), k.load(x, i))));
+        k.for(0, 8, 1, (i) => k.store(y, add(mul(block, 8), i), add(k.load(own, i), k.load(own, 0))));
+      });
+    });
+    const x = Float32Array.from({ length: 8 }, (_, i) => i);
+    const split = expectChunks(made, [x, new Float32Array(8), new Float32Array(8), new Float32Array(32)]);
+    expect(split?.steps.map(({ count, own }) => [count, own])).toEqual([
+      [4, []],
+      [4, [2]],
+    ]);
+    expect(split?.copies).toEqual([1, 1, 4, 1]);
   });
 
   it("knows that a condition keeps an index inside", () => {
@@ -159,7 +188,7 @@ describe("splitting a kernel", () => {
         );
       });
     expect(splitKernel(rows(100))).toBeUndefined();
-    expect(splitKernel(rows(100_000))?.steps).toEqual([{ kernel: 0, first: 0, count: 24, copies: false }]);
+    expect(splitKernel(rows(100_000))?.steps).toEqual([{ kernel: 0, first: 0, count: 24, own: [] }]);
   });
 
   /** Loops with accesses at random sums of their indices, to an array that is read and written, or written alone. */

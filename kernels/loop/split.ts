@@ -12,16 +12,16 @@ export interface SplitStep {
   readonly kernel: number;
   readonly first: number;
   readonly count: number;
-  /** Whether each chunk needs a copy of the private buffers. */
-  readonly copies: boolean;
+  /** The private buffers that each chunk needs for itself, as their places among the kernel's buffers. */
+  readonly own: readonly number[];
 }
 
 /** A kernel in parts: kernels over a chunk's number, and the order in which their chunks are run. */
 export interface Split {
   readonly kernels: readonly Kernel[];
   readonly steps: readonly SplitStep[];
-  /** So many copies the private buffers need. */
-  readonly copies: number;
+  /** So many copies each buffer needs: 1 unless it is private. */
+  readonly copies: readonly number[];
 }
 
 /** How finely a kernel is split. */
@@ -36,6 +36,8 @@ export interface Grain {
 const standard: Grain = { mostChunks: 24, leastOperations: 8192 };
 /** A kernel of fewer is done before others have woken up. */
 const leastChunks = 4;
+/** Chunks that have memory of their own: each costs as much as the kernel's work memory. */
+const mostCopies = 12;
 /** Steps that a kernel may take: each costs its threads a meeting. */
 const mostSteps = 64;
 
@@ -50,8 +52,8 @@ interface Family {
 
 /** Families that may run at once, below loops that run one iteration after the other. */
 interface Phase {
-  /** Whether what runs at once needs private buffers of its own. */
-  readonly copies: boolean;
+  /** The private buffers that each chunk fills and reads for itself. */
+  readonly own: readonly Buffer[];
   readonly serial: readonly { readonly loop: For; readonly before: readonly Statement[] }[];
   readonly families: readonly Family[];
   readonly touches: readonly Touch[];
@@ -77,10 +79,13 @@ export function splitKernel(kernel: Kernel, grain: Grain = standard): Split | un
     const at = phases.indexOf(phase);
     const turn = phase.serial.reduce((number, { loop }, d) => number * tripsOf(loop) + iterations[d]!, 0);
     const { count } = made[at]!;
-    return { kernel: at, first: turn * count, count, copies: phase.copies };
+    const own = phase.own.map((buffer) => kernel.buffers.indexOf(buffer));
+    return { kernel: at, first: turn * count, count, own };
   });
   if (steps.every(({ count }) => count < 2)) return undefined;
-  const copies = Math.max(1, ...steps.map((step) => (step.copies ? step.count : 1)));
+  const copies = kernel.buffers.map((_, at) =>
+    Math.max(1, ...steps.map(({ own, count }) => (own.includes(at) ? count : 1))),
+  );
   return { kernels: made.map((each) => each.kernel), steps, copies };
 }
 
@@ -119,7 +124,7 @@ class Splitter {
     if (loop?.kind !== "for") {
       const touches = this.#scope.touches(part);
       const families = [{ nest: [], before, body: part }];
-      return [{ phase: { serial, families, touches, copies: false }, iterations: [] }];
+      return [{ phase: { serial, families, touches, own: [] }, iterations: [] }];
     }
     this.#scope.enter(loop);
     const touches = this.#scope.touches(loop.body);
@@ -129,11 +134,13 @@ class Splitter {
     if (single) return single;
     if (independent(loop, touches, outerOf(serial), this.#scope)) {
       const families = this.#families(loop, before, [], outerOf(serial));
-      return [{ phase: { serial, families, touches, copies: false }, iterations: [] }];
+      return [{ phase: { serial, families, touches, own: [] }, iterations: [] }];
     }
-    if (independent(loop, ownTouches(touches), outerOf(serial), this.#scope)) {
+    const own = filledBefore(touches);
+    const shared = touches.filter(({ buffer }) => !own.includes(buffer));
+    if (independent(loop, shared, outerOf(serial), this.#scope)) {
       const families = [{ nest: [{ loop, before }], before: [], body: loop.body }];
-      return [{ phase: { serial, families, touches, copies: true }, iterations: [] }];
+      return [{ phase: { serial, families, touches, own }, iterations: [] }];
     }
     return bounded ? this.#inside(loop, serial, before) : undefined;
   }
@@ -155,14 +162,14 @@ class Splitter {
       last &&
       iterations.length === 0 &&
       last.iterations.length === 0 &&
-      !(phase.copies || last.phase.copies) &&
+      phase.own.length + last.phase.own.length === 0 &&
       disjoint(last.phase.touches, phase.touches, outerOf(phase.serial), this.#scope)
     ) {
       turns[turns.length - 1] = {
         iterations,
         phase: {
           serial: phase.serial,
-          copies: false,
+          own: [],
           families: [...last.phase.families, ...phase.families],
           touches: [...last.phase.touches, ...phase.touches],
         },
@@ -206,9 +213,11 @@ class Splitter {
   }
 }
 
-/** The touches that count where each chunk has private buffers of its own: all but those of buffers filled before they are read. */
-const ownTouches = (touches: readonly Touch[]): Touch[] =>
-  touches.filter(({ buffer }) => !buffer.private || !touches.find((each) => each.buffer === buffer)!.writes);
+/** The private buffers that are written before they are read: each chunk may have its own. */
+const filledBefore = (touches: readonly Touch[]): Buffer[] =>
+  [...new Set(touches.map(({ buffer }) => buffer))].filter(
+    (buffer) => buffer.private && touches.find((each) => each.buffer === buffer)!.writes,
+  );
 
 const outerOf = (serial: Phase["serial"]): ReadonlySet<Local> => new Set(serial.map(({ loop }) => loop.index));
 
@@ -238,7 +247,8 @@ function chunked(
   const units = sizes.reduce((sum, size) => sum + size, 0);
   const operations = phase.families.reduce((sum, family, at) => sum + sizes[at]! * operationsOf(family), 0);
   const atLeast = Math.ceil((leastOperations * units) / Math.max(1, operations));
-  const perChunk = Math.max(1, Math.ceil(units / mostChunks), Math.min(units, atLeast));
+  const most = phase.own.length > 0 ? Math.min(mostChunks, mostCopies) : mostChunks;
+  const perChunk = Math.max(1, Math.ceil(units / most), Math.min(units, atLeast));
   const count = Math.max(1, Math.ceil(units / perChunk));
   const chunk: Local = { name: "chunk", type: { scalar: "i64", lanes: 1 }, kind: "index" };
   const number: Expression = { kind: "local", type: chunk.type, local: chunk };

@@ -24,21 +24,21 @@ export function expectChunks(kernel: Kernel, arrays: readonly ArrayBufferView[])
   prepareKernel(kernel)(whole);
   const current = arrays.map(bytesOf);
   const prepared = split.kernels.map(prepareKernel);
-  for (const { kernel: which, first, count, copies } of split.steps) {
+  for (const { kernel: which, first, count, own } of split.steps) {
     const before = current.map(bytesOf);
     const writers = current.map(({ length }) => new Int32Array(length).fill(-1));
     for (let chunk = count - 1; chunk >= 0; chunk--) {
       const [one, other] = noises.map((noise) => {
         const seen = kernel.buffers.map((buffer, at) =>
-          buffer.access === "write" || (buffer.private && copies)
+          buffer.access === "write" || own.includes(at)
             ? new Uint8Array(before[at]!.length).fill(noise)
             : before[at]!.slice(),
         );
         prepared[which]!(seen, first + chunk);
         return seen;
       }) as [Uint8Array[], Uint8Array[]];
-      kernel.buffers.forEach(({ access, private: own, name }, at) => {
-        if (access === "read" || (own && copies)) return;
+      kernel.buffers.forEach(({ access, name }, at) => {
+        if (access === "read" || own.includes(at)) return;
         const [a, b] = [one[at]!, other[at]!];
         for (let byte = 0; byte < a.length; byte++) {
           const wrote = access === "write" ? a[byte] === b[byte] : a[byte] !== before[at]![byte];
@@ -51,8 +51,9 @@ export function expectChunks(kernel: Kernel, arrays: readonly ArrayBufferView[])
       });
     }
   }
-  kernel.buffers.forEach(({ name, private: own }, at) => {
-    if (own) return;
+  kernel.buffers.forEach((buffer, at) => {
+    const { name } = buffer;
+    if (buffer.private) return;
     const byte = current[at]!.findIndex((each, b) => each !== whole[at]![b]);
     if (byte >= 0)
       fail(`byte ${byte} of ${name} is ${current[at]![byte]}, and ${whole[at]![byte]} of the whole kernel`);
