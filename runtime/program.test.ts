@@ -51,6 +51,18 @@ describe("a program", () => {
     for (const { x, n } of sets) expect([x.byteOffset % 64, n.byteOffset % 64]).toEqual([0, 0]);
   });
 
+  it("times steps without JavaScript, on each set of inputs in turn", async () => {
+    const own = load(await compile(graph, { targets: ["x86-64-v3"], cacheDir }));
+    own.inputs.x.set(x);
+    const { x: last } = own.newInputs();
+    last.set(x.map((each) => -each));
+    const times = own.stepTimes(4);
+    expect(times).toHaveLength(4);
+    expect(times.every((each) => each > 0)).toBe(true);
+    expect(own.kernelCalls).toBe(4 * own.manifest.targets["x86-64-v3"]!.kernels.length);
+    expect(own.outputs.y).toEqual(Float32Array.from(x, (each) => -2 * each + 1));
+  });
+
   it("aligns its own arrays to cache lines and keeps them apart", () => {
     const arrays = [program.inputs.x, program.inputs.n, ...Object.values(program.outputs)] as Uint8Array[];
     const spans = arrays.map((each) => [each.byteOffset, each.byteOffset + each.byteLength] as const);

@@ -37,7 +37,7 @@ const standard: Grain = { mostChunks: 24, leastOperations: 8192 };
 /** A kernel of fewer is done before others have woken up. */
 const leastChunks = 4;
 /** Chunks that have memory of their own: each costs as much as the kernel's work memory. */
-const mostCopies = 12;
+const mostCopies = 8;
 /** Steps that a kernel may take: each costs its threads a meeting. */
 const mostSteps = 64;
 
