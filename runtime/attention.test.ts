@@ -49,7 +49,7 @@ describe("attention", () => {
     expect(kernels).toMatchInlineSnapshot(`
       [
         "0  transpose  (→ scratch transpose: f32[2,4,21], input k: f32[2,21,4])",
-        "1  tiledAttention  (→ output y: f32[2,9,4], input q: f32[2,9,4], scratch transpose: f32[2,4,21], input v: f32[2,21,4], scratch work: f32[325])",
+        "1  tiledAttention  (→ output y: f32[2,9,4], input q: f32[2,9,4], scratch transpose: f32[2,4,21], input v: f32[2,21,4], scratch work: f32[165])",
       ]
     `);
   });

@@ -8,7 +8,7 @@ const vitest = (...files) => ["node_modules/.bin/vitest", ["run", "--testTimeout
 
 /** Name, command, and what it is about. */
 const suites = [
-  ["functions", ...vitest("kernels/functions/exhaustive"), "every float32 through every unary function"],
+  ["functions", ...vitest("kernels/functions/exhaustive", "kernels/functions/exponential"), "every float32 through every unary function"],
   ["pictures", ...cargo("isochron-transport", "--test", "picture"), "a million mutated pictures"],
   [
     "codecs",

@@ -82,19 +82,34 @@ function singleExp(x: Expression): Expression {
 const singleLn2High = 0.693145751953125;
 const singleLn2Low = 1.428606765330187e-6;
 
-/** e^x in float32: 2^k·(1 + p), p by the Taylor series to r⁸, scaled in two steps so that subnormal results come out. */
-function exp32(given: Expression): Expression {
-  // Beyond these limits the result is 0 or infinite.
-  const x = bounded(given, -104, 89);
-  const shifted = fma(x, Math.LOG2E, 1.5 * 2 ** 23);
-  const k = sub(shifted, 1.5 * 2 ** 23);
+const rounder32 = 1.5 * 2 ** 23;
+const rounder32Bits = 0x4b400000;
+
+/** p = e^r − 1 in float32 by the Taylor series to r⁸, r = x − k·ln 2; k lies above `rounder32Bits` in `shifted`. */
+function reduced32(x: Expression): { p: Expression; shifted: Expression } {
+  const shifted = fma(x, Math.LOG2E, rounder32);
+  const k = sub(shifted, rounder32);
   const r = fma(k, -singleLn2Low, fma(k, -singleLn2High, x));
-  const p = fma(mul(r, r), horner(r, inverseFactorials.slice(0, 7)), r);
-  const exponent = sub(bitcast(shifted, "i32"), 0x4b400000);
+  return { p: fma(mul(r, r), horner(r, inverseFactorials.slice(0, 7)), r), shifted: bitcast(shifted, "i32") };
+}
+
+/** e^x in float32: 2^k·(1 + p), scaled in two steps so that subnormal results come out. */
+function exp32(x: Expression): Expression {
+  // Beyond these limits the result is 0 or infinite.
+  const { p, shifted } = reduced32(bounded(x, -104, 89));
+  const exponent = sub(shifted, rounder32Bits);
   const half = shr(exponent, 1);
   const power = (e: Expression) => bitcast(shl(add(e, 127), 23), "f32");
   const scaled = fma(p, power(half), power(half));
   return mul(scaled, power(sub(exponent, half)));
+}
+
+/** The same for x ≤ 0 or NaN, with fewer instructions: 2^k is 2^(k + 64), which is normal for each such x, times 2⁻⁶⁴. */
+function expNonPositive32(x: Expression): Expression {
+  const { p, shifted } = reduced32(select(lt(x, -104), -104, x));
+  // The rounder's own bits leave the word with the shift.
+  const power = bitcast(add(shl(shifted, 23), (64 + 127) << 23), "f32");
+  return mul(fma(p, power, power), 2 ** -64);
 }
 
 /** A function with a way of its own for float32: computed in float64 there, and rounded once. */
@@ -116,6 +131,9 @@ function exp64(x: Expression): Expression {
  * Method: Cody–Waite reduction, Taylor polynomial, each in its own width; subnormal results round twice.
  */
 export const exp = (x: Expression): Expression => (x.type.scalar === "f32" ? exp32(x) : exp64(x));
+
+/** e^x for x ≤ 0 or NaN, bit for bit what {@link exp} gives. f32, f64. */
+export const expNonPositive = (x: Expression): Expression => (x.type.scalar === "f32" ? expNonPositive32(x) : exp64(x));
 
 /** e^x − 1 for −80 ≤ x ≤ 0. f64. */
 function expm1(x: Expression): Double {

@@ -1,5 +1,5 @@
 // Attention in tiles of rows: scores, softmax and values of a few queries at a time, without the whole matrix of scores.
-import { exp } from "../functions/index.ts";
+import { expNonPositive } from "../functions/index.ts";
 import {
   add,
   broadcast,
@@ -14,6 +14,7 @@ import {
   mul,
   ramp,
   select,
+  shuffle,
   sub,
 } from "../loop/build.ts";
 import type { Buffer, Expression, Kernel, Scalar } from "../loop/ir.ts";
@@ -21,7 +22,7 @@ import type { Target } from "../targets.ts";
 import { addressOf, fixed, type LaneIndex, type Source } from "./access.ts";
 import { balanced, type Epilogue, unrolled, vectorWidths } from "./contract.ts";
 import { type Destination, forEachOuter, lanesFor } from "./map.ts";
-import { type Accumulation, alongInnermost, planLanes, reducers } from "./reduce.ts";
+import { alongInnermost, mergedLanes, planLanes } from "./reduce.ts";
 import { store } from "./store.ts";
 
 /** What attention reads; all broadcast to the same batch dimensions. */
@@ -45,13 +46,14 @@ export interface Attention {
 
 /** Most queries of a tile: their sums of a few vectors fill the registers. */
 const mostRows = 6;
-/** Rows whose softmax is taken side by side: one alone waits for its own maximum and sum. */
-const rowsAtOnce = (target: Target): number => (target.vectorBytes === 64 ? 6 : 3);
 const tileRows = (queries: number): number => balanced(queries, mostRows);
 const lineLength = (keys: number): number => Math.ceil(keys / planLanes) * planLanes;
 
-/** Elements that `attentionKernel` needs beside its result: scores and powers of a tile, and a sum for each row. */
-export const attentionWork = (queries: number, keys: number): number => tileRows(queries) * (2 * lineLength(keys) + 1);
+/** The larger of two, or any of them where one is NaN: the sum of a row's powers is NaN all the same. */
+const larger = (a: Expression, b: Expression): Expression => select(lt(a, b), b, a);
+
+/** Elements that `attentionKernel` needs beside its result: scores of a tile, which become powers, and a sum for each row. */
+export const attentionWork = (queries: number, keys: number): number => tileRows(queries) * (lineLength(keys) + 1);
 
 /**
  * destination[…,i,:] = Σ_j softmax_j(scale · q_i·k_j + mask_ij) v_j.
@@ -79,45 +81,59 @@ export function attentionKernel(
   const rows = tileRows(count);
   const line = lineLength(keyCount);
   const scoreAt = (row: Expression | number, at: Expression | number) => add(mul(row, line), at);
-  const powerAt = (row: Expression | number, at: Expression | number) => add(scoreAt(row, at), rows * line);
-  const totalAt = (row: Expression | number) => add(row, 2 * rows * line);
+  const totalAt = (row: Expression | number) => add(row, rows * line);
 
-  /** Scores of some rows become powers and their sums. */
-  const raise = (from: number, size: number) => {
-    const lines = Array.from({ length: size }, (_, row) => fixed(from + row));
-    const reduce = (accumulation: Omit<Accumulation, "scalar">): Expression[] =>
-      alongInnermost(
-        k,
-        keyCount,
-        [keyCount],
-        { scalar, ...accumulation },
-        target,
-        lines.map((row) => (reduced) => [row, ...reduced]),
-      );
-    const scoreIn = ([row, at]: readonly LaneIndex[], lanes: number) => load(work, scoreAt(row!.base, at!.base), lanes);
-    const { combine } = reducers.max;
-    const largest = reduce({
-      identity: -Infinity,
-      step: (most, at, lanes) => combine(most, scoreIn(at, lanes)),
-      merge: combine,
-    });
-    const largestOf = new Map(lines.map((row, at) => [row, largest[at]!]));
-    const totals = reduce({
-      identity: 0,
-      step(sum, at, lanes) {
-        const [row, place] = at as readonly [LaneIndex, LaneIndex];
-        const power = k.let(exp(k.let(sub(scoreIn(at, lanes), broadcast(largestOf.get(row)!, lanes)))));
-        k.store(work, powerAt(row.base, place.base), power);
-        return add(sum, power);
+  /** A line's end beyond the last key: scores of −∞, whose powers are 0 and change no sum. */
+  const fillEnds = () => {
+    const lanes = Math.min(planLanes, lanesFor(target, scalar));
+    for (let row = 0; row < rows; row++) {
+      for (let at = line - planLanes; at < line; at += lanes)
+        k.store(work, scoreAt(row, at), constant(scalar, -Infinity, lanes));
+    }
+  };
+  /** The scores of all rows become powers, where they stand, and their sums. */
+  const raise = () => {
+    const lines = Array.from({ length: rows }, (_, row) => row);
+    const lanes = Math.min(planLanes, lanesFor(target, scalar));
+    const scoreIn = (row: Expression | number, at: Expression, count: number) => load(work, scoreAt(row, at), count);
+    const largest = alongInnermost(
+      k,
+      line,
+      [line],
+      {
+        scalar,
+        identity: -Infinity,
+        step: (most, [row, at], count) => larger(most, scoreIn(row!.base, at!.base, count)),
+        merge: larger,
       },
-      merge: (a, b) => add(a, b),
+      target,
+      lines.map((row) => (reduced) => [fixed(row), ...reduced]),
+    );
+    const parts = Array.from({ length: planLanes / lanes }, (_, part) => part);
+    const sums = lines.map(() => parts.map(() => k.variable(constant(scalar, 0, lanes))));
+    k.for(0, line, planLanes, (from) => {
+      for (const part of parts) {
+        const at = add(from, part * lanes);
+        const below = lines.map((row) => k.let(sub(scoreIn(row, at, lanes), broadcast(largest[row]!, lanes))));
+        inPairs(k, below, expNonPositive).forEach((power, row) => {
+          k.store(work, scoreAt(row, at), power);
+          const sum = sums[row]![part]!;
+          sum.set(add(sum.get(), power));
+        });
+      }
     });
-    lines.forEach((row, at) => {
-      k.store(work, totalAt(row.base), totals[at]!);
+    sums.forEach((chains, row) => {
+      const total = mergedLanes(
+        k,
+        chains.map((each) => k.let(each.get())),
+        (a, b) => add(a, b),
+      );
+      k.store(work, totalAt(row), total);
     });
   };
   const tile = (outer: readonly LaneIndex[], first: Expression) => {
     const product = { k, target, scalar, rows };
+    if (line > keyCount) fillEnds();
     tileProduct(product, depth, keyCount, {
       left: (row, i) => queries.at([...outer, fixed(add(first, row)), fixed(i)], 1),
       right: (i, place, lanes) => keys.at([...outer, fixed(i), place], lanes),
@@ -132,10 +148,9 @@ export function attentionKernel(
         k.store(work, scoreAt(row, place.base), seen);
       },
     });
-    const most = rowsAtOnce(target);
-    for (let row = 0; row < rows; row += most) raise(row, Math.min(most, rows - row));
+    raise();
     tileProduct(product, keyCount, width, {
-      left: (row, j) => load(work, powerAt(row, j)),
+      left: (row, j) => load(work, scoreAt(row, j)),
       right: (j, place, lanes) => values.at([...outer, fixed(j), place], lanes),
       write(row, place, sum) {
         const at = [...outer, fixed(add(first, row)), place];
@@ -156,6 +171,23 @@ export function attentionKernel(
     }
   });
   return k.finish(name);
+}
+
+/** Applies a function to vectors two by two, as one: their instructions alternate, and neither waits for itself alone. */
+function inPairs(
+  k: KernelBuilder,
+  vectors: readonly Expression[],
+  apply: (both: Expression) => Expression,
+): Expression[] {
+  return vectors.flatMap((first, at) => {
+    const second = vectors[at + 1];
+    if (at % 2 === 1) return [];
+    if (!second) return [k.let(apply(first))];
+    const { lanes } = first.type;
+    const lane = (from: number, count: number) => Array.from({ length: count }, (_, each) => from + each);
+    const both = k.let(apply(k.let(shuffle(first, lane(0, 2 * lanes), second))));
+    return [k.let(shuffle(both, lane(0, lanes))), k.let(shuffle(both, lane(lanes, lanes)))];
+  });
 }
 
 interface Tile {

@@ -247,7 +247,7 @@ function withScalarTails(k: KernelBuilder, part: Expression, tails: readonly Var
 }
 
 /** Sixteen lanes as one: lane l with l+8, l+4, l+2, l+1. */
-function mergedLanes(k: KernelBuilder, parts: readonly Expression[], merge: Merge): Expression {
+export function mergedLanes(k: KernelBuilder, parts: readonly Expression[], merge: Merge): Expression {
   let vectors = [...parts];
   while (vectors.length > 1) {
     const half = vectors.length / 2;
