@@ -7,7 +7,7 @@ import type { Terminal } from "../../launch/terminal.ts";
 import { measureLayers, printLayers, targetsOf, writeWhole } from "../../runtime/index.ts";
 import { Disagreement } from "./agreement.ts";
 import type { BenchCase, BenchEntry, Suites } from "./case.ts";
-import { compareEmulated } from "./emulated.ts";
+import { compareEmulated, missingForArm64 } from "./emulated.ts";
 import { type Machine, measureThisMachine, runnableTargets } from "./machine.ts";
 import { type Against, artifactOf, type Job, measure, type Row } from "./measure.ts";
 import { type BenchOptions, readOptions } from "./options.ts";
@@ -143,6 +143,8 @@ async function bench(options: BenchOptions, suites: Suites, terminal: Terminal):
   const run = new Bench(options, machine, terminal, nameWidth);
   terminal.progress(undefined);
   terminal.out(`${machine.name}, ${machine.cores} cores${peaks}`);
+  const missing = options.emulated.length > 0 ? [] : missingForArm64();
+  if (missing.length > 0) terminal.out(`aarch64 is left out: ${missing.join(" and ")} is missing`);
   terminal.out(heading(nameWidth));
   try {
     for (const [at, { suite, entry }] of entries.entries()) {

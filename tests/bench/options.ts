@@ -22,7 +22,7 @@ const usage = (suites: readonly string[]): string => `npm run bench -- [SUITE…
 Compares with onnxruntime-node in interleaved runs, one thread each. Suites: ${suites.join(", ")}; all of them unless named.
 
   --only TEXT      rows whose case holds this text
-  --target NAME    one instruction set instead of all; those that the machine has not are emulated, and only their outputs count
+  --target NAME    this instruction set (again for more) instead of all; aarch64 is emulated here, and only its outputs count
   --seconds N      how long to measure a row; 2 unless given
   --layers         each row's kernels, one by one, beside the machine's limits
   --json FILE      write the rows to a file, once all are measured
@@ -37,7 +37,7 @@ function parsed(args: readonly string[]) {
       allowPositionals: true,
       options: {
         only: { type: "string" },
-        target: { type: "string" },
+        target: { type: "string", multiple: true },
         seconds: { type: "string", default: "2" },
         layers: { type: "boolean", default: false },
         json: { type: "string" },
@@ -48,6 +48,29 @@ function parsed(args: readonly string[]) {
     const [sentence] = error instanceof Error ? error.message.split(". ") : [String(error)];
     throw wrong(sentence!, "npm run bench -- --help tells the options");
   }
+}
+
+/** The targets named, all of them unless named: those to time, best first, and those to emulate. */
+function targetsFrom(wanted: readonly string[] | undefined): Pick<BenchOptions, "targets" | "emulated"> {
+  const runnable = runnableTargets();
+  const missing = missingForArm64();
+  const possible = [
+    ...runnable,
+    ...targetNames.filter((name) => name.startsWith("aarch64") && missing.length === 0 && !runnable.includes(name)),
+  ];
+  for (const name of wanted ?? []) {
+    if (possible.some((each) => each === name)) continue;
+    const arm64 = name.startsWith("aarch64") && missing.length > 0;
+    throw wrong(
+      targetNames.some((each) => each === name) ? `this machine cannot run ${name}` : `there is no target "${name}"`,
+      arm64 ? `npm run setup brings ${missing.join(" and ")}` : `name one of ${possible.join(", ")}`,
+    );
+  }
+  const named = possible.filter((name) => wanted === undefined || wanted.includes(name));
+  return {
+    targets: named.filter((name) => runnable.includes(name)),
+    emulated: named.filter((name) => !runnable.includes(name)),
+  };
 }
 
 /** Reads the arguments; a text where they only ask for help. Throws `bench/arguments`. */
@@ -61,22 +84,11 @@ export function readOptions(args: readonly string[], known: readonly string[]): 
   if (!(seconds > 0 && Number.isFinite(seconds))) {
     throw wrong(`"${values.seconds}" seconds cannot be measured`, "--seconds takes a number above 0, such as 0.5");
   }
-  const runnable = runnableTargets();
-  const named = targetNames.filter((name) => target === undefined || name === target);
-  if (named.length === 0) throw wrong(`there is no target "${target}"`, `name one of ${targetNames.join(", ")}`);
-  const targets = runnable.filter((name) => named.includes(name));
-  const foreign = named.filter((name) => name.startsWith("aarch64") && !runnable.includes(name));
-  const missing = foreign.length > 0 ? missingForArm64() : [];
-  if (targets.length === 0 && (foreign.length === 0 || missing.length > 0)) {
-    throw wrong(
-      `this machine cannot run ${target}${missing.length > 0 ? `, nor emulate it: ${missing.join(" and ")} is missing` : ""}`,
-      missing.length > 0 ? "npm run setup brings it" : `name one of ${runnable.join(", ")}`,
-    );
-  }
+  const { targets, emulated } = targetsFrom(target);
   return {
     suites: positionals.length > 0 ? [...new Set(positionals)] : known,
     targets,
-    emulated: missing.length > 0 ? [] : foreign,
+    emulated,
     seconds,
     layers,
     ...(only === undefined ? {} : { only }),
