@@ -408,7 +408,8 @@ class Lowering {
         );
         const types = node.inputs.map((value) => value.type);
         const wanted = lowering.work?.(types, attributes, this.#target);
-        const work = wanted && context.buffer(workMemory(wanted.dtype, wanted.elements), "readwrite");
+        const work =
+          wanted && context.buffer(workMemory(wanted.dtype, wanted.elements), "readwrite", { private: true });
         const { shape } = memory;
         this.#emit(label, context, (name) =>
           lowering.build(

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { compile } from "./compile.ts";
 import { load } from "./program.ts";
-import { constant, conv2d, type Tensor } from "./tensor.ts";
+import { constant, conv2d, scaledDotProductAttention, type Tensor } from "./tensor.ts";
 import { tensor } from "./tensor-type.ts";
 import { state, trace } from "./trace.ts";
 
@@ -62,6 +62,33 @@ describe("a program on several threads", () => {
       }
     },
   );
+
+  it("computes the bits that one thread computes where each chunk works in memory of its own", async () => {
+    // Planes of several blocks of Winograd tiles, the last one smaller, and heads of attention.
+    const weights = numbers(32 * 32 * 9, 3).map((each) => each / 8);
+    const graph = trace(
+      ({ x }) => {
+        const filtered = [0, 1].reduce<Tensor<"f32">>(
+          (y) => conv2d(y, constant(weights, "f32", [32, 32, 3, 3]), { padding: 1 }).relu(),
+          x,
+        );
+        const heads = filtered.reshape([32, 60, 72]).slice([0, 0], [8, 50]);
+        return { filtered, mixed: scaledDotProductAttention(heads, heads, heads) };
+      },
+      { x: tensor("f32", [1, 32, 60, 72]) },
+      { name: "areas" },
+    );
+    const artifact = await compile(graph, { cacheDir, grain: { mostChunks: 24, leastOperations: 1024 } });
+    const programs = [1, 2, 3].map((threads) => load(artifact, { threads }));
+    for (let step = 0; step < 5; step++) {
+      const x = numbers(32 * 60 * 72, step);
+      const [first, ...others] = programs.map((program) => {
+        program.run({ x }, program.outputs);
+        return program.outputs;
+      });
+      for (const other of others) expect(other).toEqual(first);
+    }
+  });
 
   it("starts one thread less than declared, once, and none for one", async () => {
     const tasks = () => readdirSync("/proc/self/task");

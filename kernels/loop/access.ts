@@ -38,8 +38,30 @@ export class Scope {
   readonly #values = new Map<Local, Affine | undefined>();
   readonly #ranges = new Map<Local, Range>();
 
-  declare(s: Extract<Statement, { kind: "let" }>): void {
-    this.#values.set(s.local, this.affine(s.value));
+  declare({ local, value }: Extract<Statement, { kind: "let" }>): void {
+    const known = this.affine(value);
+    // One of two known values may be any between them, whatever it depends on.
+    const range = known ? undefined : this.#rangeOfSelect(value);
+    if (range) this.#ranges.set(local, range);
+    this.#values.set(local, range ? { constant: 0, terms: new Map([[local, 1]]) } : known);
+  }
+
+  #rangeOfSelect(e: Expression): Range | undefined {
+    if (e.kind !== "select") return undefined;
+    const [chosen, other] = [this.#range(e.whenTrue), this.#range(e.whenFalse)];
+    if (!chosen || !other) return undefined;
+    const { condition } = e;
+    const limited = condition.kind === "compare" && condition.operator === "lt" && condition.left === e.whenTrue;
+    const limit = limited ? this.#range(condition.right)?.last : undefined;
+    const last = limit === undefined ? chosen.last : Math.min(chosen.last, limit - 1);
+    return { first: Math.min(chosen.first, other.first), last: Math.max(last, other.last) };
+  }
+
+  #range(e: Expression): Range | undefined {
+    const affine = this.affine(e);
+    if (!affine) return undefined;
+    const { low, high } = this.spread(affine.terms);
+    return { first: affine.constant + low, last: affine.constant + high };
   }
 
   /** The loop's index counts; false where its bounds are no literals. */

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { expectChunks } from "../testing/chunks.ts";
-import { add, constant, type KernelBuilder, kernel, lt, mul } from "./build.ts";
+import { add, constant, type KernelBuilder, kernel, lt, mul, select } from "./build.ts";
 import type { Buffer } from "./ir.ts";
 import { splitKernel } from "./split.ts";
 
@@ -131,6 +131,23 @@ describe("splitting a kernel", () => {
       [4, [2]],
     ]);
     expect(split?.copies).toEqual([1, 1, 4, 1]);
+  });
+
+  it("knows how far a last tile that reaches back goes", () => {
+    const of = (limit: number) =>
+      stepsOf(30, (k, x, y) =>
+        k.for(0, 3, 1, (block) =>
+          k.for(0, 3, 1, (tile) => {
+            const wanted = mul(tile, 4);
+            const from = k.let(select(lt(wanted, limit), wanted, constant("i64", limit)));
+            const at = add(mul(block, 10), from);
+            k.store(y, at, k.load(x, at, 4));
+          }),
+        ),
+      );
+    expect(of(6)).toEqual([3]);
+    // One element further, a block would write into the next.
+    expect(of(7)).toBeUndefined();
   });
 
   it("knows that a condition keeps an index inside", () => {
