@@ -73,7 +73,7 @@ describe("a program on several threads", () => {
           (y) => conv2d(y, constant(weights, "f32", [32, 32, 3, 3]), { padding: 1 }).relu(),
           x,
         );
-        const heads = filtered.reshape([32, 60, 72]).slice([0, 0], [8, 50]);
+        const heads = filtered.reshape([32, 60, 72]).slice([0, 8], [0, 50]);
         return { filtered, mixed: scaledDotProductAttention(heads, heads, heads) };
       },
       { x: tensor("f32", [1, 32, 60, 72]) },
