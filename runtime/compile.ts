@@ -33,8 +33,6 @@ export interface CompileOptions {
   /** Where compiled modules are kept; none unless given. */
   readonly cacheDir?: string;
   readonly signal?: AbortSignal;
-  /** Kernels that a step calls instead of all, in this order: for profiles, whose results mean nothing. */
-  readonly only?: readonly number[];
   /** How finely kernels are split among threads: for tests, whose shapes are small. */
   readonly grain?: Grain;
 }
@@ -74,7 +72,7 @@ export async function compile<I extends Signature, O extends Signature>(
         triple: target.triple,
         cpu: target.cpu,
         features: target.features,
-        modules: modulesOf(calls, plan, target, options.only),
+        modules: modulesOf(calls, plan, target),
         exports: ["forward", ...calls.map((_, at) => callSymbol(at))],
         ...(options.cacheDir === undefined ? {} : { cacheDir: options.cacheDir }),
       }),
@@ -134,13 +132,8 @@ function lifetimesOf(calls: readonly KernelCall[]): Lifetime[] {
   return [...spans].map(([memory, span]) => ({ memory, ...span }));
 }
 
-function modulesOf(
-  calls: readonly KernelCall[],
-  plan: MemoryPlan,
-  target: Target,
-  order?: readonly number[],
-): { name: string; text: string }[] {
-  const modules = [{ name: "step", text: emitStep("forward", calls, plan, target, order) }];
+function modulesOf(calls: readonly KernelCall[], plan: MemoryPlan, target: Target): { name: string; text: string }[] {
+  const modules = [{ name: "step", text: emitStep("forward", calls, plan, target) }];
   const kernels = [...new Set(calls.flatMap(codeOf))];
   for (let at = 0; at < kernels.length; at += kernelsPerModule) {
     modules.push({ name: `kernels ${at}`, text: emitModule(kernels.slice(at, at + kernelsPerModule), target) });

@@ -19,14 +19,8 @@ const field = {
 /** The symbol of the n-th call site. */
 export const callSymbol = (index: number): string => `call_${index}`;
 
-/** The module that defines `symbol` and its call sites; the step makes the calls in `order`, all of them unless given. */
-export function emitStep(
-  symbol: string,
-  calls: readonly KernelCall[],
-  plan: MemoryPlan,
-  target: Target,
-  order: readonly number[] = calls.map((_, at) => at),
-): string {
+/** The module that defines `symbol` and its call sites; the step makes the calls in their order. */
+export function emitStep(symbol: string, calls: readonly KernelCall[], plan: MemoryPlan, target: Target): string {
   const scratch = new Map(plan.placed.map(({ memory, offset }) => [memory, offset]));
   const sites = calls.map((call, at) => callSite(callSymbol(at), call, scratch));
   return [
@@ -36,10 +30,10 @@ export function emitStep(
     "",
     ...sites,
     `define i32 @${symbol}(ptr %context) #0 {`,
-    ...order.map((at) => `  call void @${callSymbol(at)}(ptr %context)`),
+    ...calls.map((_, at) => `  call void @${callSymbol(at)}(ptr %context)`),
     `  %counter = getelementptr i64, ptr %context, i64 ${field.kernelCalls}`,
     "  %before = load i64, ptr %counter",
-    `  %after = add i64 %before, ${order.length}`,
+    `  %after = add i64 %before, ${calls.length}`,
     "  store i64 %after, ptr %counter",
     "  ret i32 0",
     "}",
