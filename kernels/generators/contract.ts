@@ -182,10 +182,14 @@ function productTile(
       : Math.max(vectorBytes === 16 ? 4 : 2, Math.floor((vectorRegisters - 2) / (rows + 1)));
   const most = Math.max(1, Math.min(mostVectors, Math.floor(columns / lanes)));
   const vectors = Math.max(1, Math.min(wanted, most));
+  // A single row's vectors of the other factor are used once, and need no registers.
   const rowsBeside = (vectors: number) =>
-    Math.min(16, Math.floor((vectorRegisters - vectors - 1) / (vectors * splits)));
-  const shapes = Array.from({ length: most }, (_, v) => v + 1)
-    .filter((vectors) => rowsBeside(vectors) > 0)
+    Math.max(
+      vectors * splits + 2 <= vectorRegisters ? 1 : 0,
+      Math.min(16, Math.floor((vectorRegisters - vectors - 1) / (vectors * splits))),
+    );
+  const shapes = [1, 2, 3, 4, 5, 6, 7, 8, 12, 16]
+    .filter((vectors) => vectors <= Math.max(1, Math.floor(columns / lanes)) && rowsBeside(vectors) > 0)
     .flatMap((vectors) => extentsOf(rows, rowsBeside(vectors)).map((height) => ({ height, vectors })));
   const largest = Math.max(0, ...shapes.map(({ height, vectors }) => height * vectors));
   return problemOf(
