@@ -3,9 +3,9 @@ import type { Kernel } from "../../kernels/index.ts";
 import { usesDot } from "../../kernels/loop/walk.ts";
 import { type Problem, type Schedule, usualSchedules } from "../../kernels/schedules/index.ts";
 import { addsDotOnly, type TargetName, target as targetOf } from "../../kernels/targets.ts";
-import { simplified } from "../../runtime/index.ts";
+import { type Graph, simplified } from "../../runtime/index.ts";
 import { type KernelCall, lower } from "../../runtime/lower.ts";
-import { layoutWeights } from "../../runtime/weights.ts";
+import { layoutWeights, type Weights } from "../../runtime/weights.ts";
 import type { NamedGraph } from "./graphs.ts";
 
 /** A problem of a target, and the graph that has it. */
@@ -16,12 +16,25 @@ export interface Task {
   kernel(schedule: Schedule): Kernel;
 }
 
-/** The problems of some graphs with more than one legal schedule, each once, made one graph at a time. */
-export function* tasksOf(graphs: readonly NamedGraph[], name: TargetName): Generator<Task> {
-  const known = new Set<string>();
-  for (const { name: graphName, make } of graphs) {
+/** A graph as kernels are made of it. */
+export interface PreparedGraph {
+  readonly name: string;
+  readonly graph: Graph;
+  readonly weights: Weights;
+}
+
+/** Graphs made and simplified one at a time: their weights are large. */
+export function* prepared(graphs: readonly NamedGraph[]): Generator<PreparedGraph> {
+  for (const { name, make } of graphs) {
     const graph = simplified(make());
-    const weights = layoutWeights(graph);
+    yield { name, graph, weights: layoutWeights(graph) };
+  }
+}
+
+/** The problems of graphs on a target that have more than one legal schedule, each once. */
+export function* tasksOf(graphs: Iterable<PreparedGraph>, name: TargetName): Generator<Task> {
+  const known = new Set<string>();
+  for (const { name: graphName, graph, weights } of graphs) {
     const callsWith = (schedules: typeof usualSchedules): readonly KernelCall[] =>
       lower(graph, targetOf(name, schedules), weights);
     for (const [at, { kernel, choices }] of callsWith(usualSchedules).entries()) {

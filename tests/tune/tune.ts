@@ -6,7 +6,7 @@ import { machineName, runnableTargets } from "../bench/machine.ts";
 import { graphs } from "./graphs.ts";
 import { microseconds, prepareRace } from "./race.ts";
 import { ownTable, writeTable } from "./table.ts";
-import { type Task, tasksOf } from "./tasks.ts";
+import { prepared, type Task, tasksOf } from "./tasks.ts";
 
 /** A schedule must be this much faster than the usual one, twice, to get into the table. */
 const margin = 1.03;
@@ -62,7 +62,7 @@ async function tune(
   const [measured, won] = [new Set<string>(), new Map<string, Schedule>()];
   say(`${name} on ${machineName()}`);
   say(`${"usual µs".padStart(10)}${"gain".padStart(7)}  problem: usual → best of how many`);
-  for (const task of tasksOf(graphs, name)) {
+  for (const task of tasksOf(prepared(graphs), name)) {
     const { problem } = task;
     if (only !== undefined && !problem.name.includes(only)) continue;
     // A turn of the event loop, in which Ctrl-C is seen.
