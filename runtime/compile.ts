@@ -161,13 +161,15 @@ export function explain(graph: Graph, targetName: TargetName, symbols: CompileOp
   const plain = simplified(graph, symbols);
   const lowered = lower(plain, targetOf(targetName), layoutWeights(plain));
   const plan = planMemory(lifetimesOf(lowered));
-  const calls = lowered.map(({ label, operands, choices }, at) => {
+  const calls = lowered.flatMap(({ label, operands, choices }, at) => {
     const show = operands.map(
       ({ memory, access }) =>
         `${access === "write" ? "→ " : ""}${memory.home.kind} ${memory.name}: ${showTensorType(memory)}`,
     );
-    const schedule = choices.map(({ chosen }) => `  ${printSchedule(chosen)}`);
-    return `  ${String(at).padStart(3)}  ${label}  (${show.join(", ")})${schedule.join("")}`;
+    return [
+      `  ${String(at).padStart(3)}  ${label}  (${show.join(", ")})`,
+      ...choices.map(({ problem, chosen }) => `       schedule of ${problem.name}: ${printSchedule(chosen)}`),
+    ];
   });
   return [
     plain.toString(),

@@ -142,7 +142,7 @@ export function packedIntegerMatmulKernel(
   const fullFours = Math.floor(depth / dotBytes);
   const fours = Math.ceil(depth / dotBytes);
   const fullBlocks = Math.floor(columns / dotColumns);
-  const problem = named(`packedMatmulInteger m${rows} k${depth} n${columns}`, target);
+  const problem = `${named("packedMatmulInteger", target)} m${rows} k${depth} n${columns}`;
   const tile = target.schedules(packedTile(problem, target, rows, fullBlocks));
   const [blockStride, fourStride] = [fours * dotColumns * dotBytes, dotColumns * dotBytes];
 

@@ -115,6 +115,8 @@ const products: readonly NamedGraph[] = [
   product(197, 192, 192),
   product(197, 192, 768),
   product(197, 768, 192),
+  graphOf("sum 64x64", [64, 64], (x) => x.sum([1])),
+  graphOf("sum 256x1024", [256, 1024], (x) => x.sum([1])),
   graphOf("layer norm 197x192", [197, 192], (x) => layerNorm(x, weight([192], 4), weight([192], 5))),
   graphOf("softmax 64x1000", [64, 1000], (x) => x.softmax(1)),
   product(1, 256, 256),
@@ -127,6 +129,8 @@ const bytes: readonly NamedGraph[] = [
   quantizedConvolution(512, 7),
   quantizedProduct(1, 512, 1000),
   quantizedProduct(197, 192, 768),
+  quantizedProduct(197, 768, 192),
+  quantizedProduct(64, 512, 512),
 ];
 
 /** All of them. */
