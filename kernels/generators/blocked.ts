@@ -71,7 +71,12 @@ function pixelTiles(
   const { parts } = blockVectors(target);
   const usualBlocks = parts === 1 && outBlocks > 1 ? 2 : 1;
   const { usual } = pixels(usualBlocks * parts);
-  const columns = balanced(width, usual);
+  // As few tiles as may be, the widest of these.
+  const [fewest] = [1, 2, 3, 4]
+    .filter((rows) => rows <= Math.min(height, usual))
+    .map((rows) => ({ rows, columns: balanced(width, Math.floor(usual / rows)) }))
+    .map((tile) => ({ tile, count: Math.ceil(height / tile.rows) * Math.ceil(width / tile.columns) }))
+    .sort((a, b) => a.count - b.count);
   const others = [1, 2, 4]
     .filter((blocks) => blocks <= outBlocks && blocks * parts <= 4)
     .flatMap((blocks) => {
@@ -84,7 +89,7 @@ function pixelTiles(
           .filter(({ rows, columns }) => 2 * rows * columns >= Math.min(most, height * width))
       );
     });
-  return problemOf(name, { blocks: usualBlocks, rows: Math.min(height, Math.floor(usual / columns)), columns }, others);
+  return problemOf(name, { blocks: usualBlocks, ...fewest!.tile }, others);
 }
 
 /** Sizes of a convolution as the names of problems have them. */

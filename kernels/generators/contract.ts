@@ -176,13 +176,15 @@ function productTile(
   columns: number,
   splits: number,
 ): Problem<ProductTile> {
+  // A single row meets each vector of the other factor once, straight from memory.
   const wanted =
     splits > 1
       ? Math.floor((vectorRegisters - 4) / (2 * splits))
-      : Math.max(vectorBytes === 16 ? 4 : 2, Math.floor((vectorRegisters - 2) / (rows + 1)));
+      : rows === 1
+        ? mostVectors
+        : Math.max(vectorBytes === 16 ? 4 : 2, Math.floor((vectorRegisters - 2) / (rows + 1)));
   const most = Math.max(1, Math.min(mostVectors, Math.floor(columns / lanes)));
   const vectors = Math.max(1, Math.min(wanted, most));
-  // A single row's vectors of the other factor are used once, and need no registers.
   const rowsBeside = (vectors: number) =>
     Math.max(
       vectors * splits + 2 <= vectorRegisters ? 1 : 0,

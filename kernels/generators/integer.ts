@@ -112,7 +112,9 @@ type PackedTile = { readonly rows: number; readonly blocks: number };
 function packedTile(name: string, target: Target, rows: number, fullBlocks: number): Problem<PackedTile> {
   const { parts } = blockVectors(target);
   const most = (blocks: number) => sumsPerVector(target, blocks * parts);
-  const wanted = most(mostBlocks) >= rows ? mostBlocks : parts === 1 ? 2 : 1;
+  // Every row takes an address beside its sums: where dot products leave the registers, few rows by many columns.
+  const wide = most(mostBlocks) >= rows || (target.dot && parts === 1);
+  const wanted = wide ? mostBlocks : parts === 1 ? 2 : 1;
   const blocks = Math.max(1, Math.min(wanted, fullBlocks));
   const others = Array.from({ length: Math.min(mostBlocks, fullBlocks) }, (_, b) => b + 1).flatMap((blocks) =>
     extentsOf(rows, most(blocks)).map((rows) => ({ rows, blocks })),
