@@ -153,7 +153,7 @@ export function reduceKernel(
   };
   // Several outputs at once: a chain alone would wait for its own additions.
   const count = keptShape.at(-1) ?? 1;
-  const problem = `reduce ${accumulation.scalar} ${shape.join("x")} over ${axes.join()}`;
+  const problem = `reduce ${accumulation.scalar} from ${accumulation.identity} ${shape.join("x")} over ${axes.join()}`;
   const { rows } = target.schedules(rowsAtOnce(problem, count));
   if (rows === 1) forEachOuter(k, keptShape, (outer) => results([outer]));
   else {
