@@ -21,4 +21,5 @@ export {
   loadRuntime,
   type NativeHost,
 } from "./native.ts";
+export { type Choice, drawnSchedules, printSchedule, type Schedules } from "./schedules/index.ts";
 export { addsDotOnly, type Target, type TargetName, target, targetNames } from "./targets.ts";

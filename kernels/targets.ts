@@ -1,6 +1,7 @@
 // The named instruction sets that code is generated for.
+import { type Schedules, schedulesOf } from "./schedules/index.ts";
 
-/** A target: what LLVM is told, and what a schedule may count on. */
+/** A target: what LLVM is told, what a schedule may count on, and who chooses it. */
 export interface Target {
   readonly name: TargetName;
   readonly triple: string;
@@ -11,12 +12,13 @@ export interface Target {
   readonly vectorRegisters: number;
   /** The instruction that adds dot products of four bytes to 32-bit sums, where there is one. */
   readonly dot?: "vnni" | "dotprod";
+  readonly schedules: Schedules;
 }
 
 export const targetNames = ["x86-64-v3", "x86-64-v4", "x86-64-v4+vnni", "aarch64", "aarch64+dotprod"] as const;
 export type TargetName = (typeof targetNames)[number];
 
-const table: { readonly [name in TargetName]: Target } = {
+const table: { readonly [name in TargetName]: Omit<Target, "schedules"> } = {
   "x86-64-v3": {
     name: "x86-64-v3",
     triple: "x86_64-unknown-linux-gnu",
@@ -64,5 +66,8 @@ const table: { readonly [name in TargetName]: Target } = {
 /** Whether a target differs from its base only in dot products of bytes, so that code without them gains nothing by it. */
 export const addsDotOnly = (name: TargetName): boolean => table[name].dot !== undefined;
 
-/** The target of that name. */
-export const target = (name: TargetName): Target => table[name];
+/** The target of that name, with the schedules measured for it unless others are given. */
+export const target = (name: TargetName, schedules: Schedules = schedulesOf(name)): Target => ({
+  ...table[name],
+  schedules,
+});

@@ -6,6 +6,8 @@ import {
   emitModule,
   type Grain,
   loadCompiler,
+  printSchedule,
+  type Schedules,
   type Target,
   type TargetName,
   targetNames,
@@ -35,6 +37,8 @@ export interface CompileOptions {
   readonly signal?: AbortSignal;
   /** How finely kernels are split among threads: for tests, whose shapes are small. */
   readonly grain?: Grain;
+  /** Who chooses schedules, instead of each target's table: for tests and for measuring; the bits are the same. */
+  readonly schedules?: Schedules;
 }
 
 /** The targets that code of a simplified graph is made for unless others are named. */
@@ -64,7 +68,7 @@ export async function compile<I extends Signature, O extends Signature>(
   const built: { name: TargetName; calls: readonly KernelCall[]; plan: MemoryPlan; object: Uint8Array }[] = [];
   for (const name of options.targets ?? defaultTargets(plain)) {
     options.signal?.throwIfAborted();
-    const target = targetOf(name);
+    const target = targetOf(name, options.schedules);
     const calls = shareKernels(lower(plain, target, weights, options.grain), target);
     const plan = planMemory(lifetimesOf(calls));
     const object = await awaitNative(() =>
@@ -150,12 +154,15 @@ export function explain(graph: Graph, targetName: TargetName, symbols: CompileOp
   const plain = simplified(graph, symbols);
   const lowered = lower(plain, targetOf(targetName), layoutWeights(plain));
   const plan = planMemory(lifetimesOf(lowered));
-  const calls = lowered.map(({ label, operands }, at) => {
+  const calls = lowered.flatMap(({ label, operands, choices }, at) => {
     const show = operands.map(
       ({ memory, access }) =>
         `${access === "write" ? "→ " : ""}${memory.home.kind} ${memory.name}: ${showTensorType(memory)}`,
     );
-    return `  ${String(at).padStart(3)}  ${label}  (${show.join(", ")})`;
+    return [
+      `  ${String(at).padStart(3)}  ${label}  (${show.join(", ")})`,
+      ...choices.map(({ problem, chosen }) => `       schedule of ${problem.name}: ${printSchedule(chosen)}`),
+    ];
   });
   return [
     plain.toString(),

@@ -2,6 +2,7 @@
 
 import {
   bytesOf,
+  type Choice,
   type Expression,
   type Grain,
   generators,
@@ -31,6 +32,8 @@ export interface KernelCall {
   /** What it computes, for profiles: operator and value. */
   readonly label: string;
   readonly operands: readonly Operand[];
+  /** The schedules that it was given. */
+  readonly choices: readonly Choice[];
   /** The kernel in parts that may run at once, where it is worth splitting; they take its place where there are threads. */
   readonly split?: Split;
 }
@@ -79,13 +82,22 @@ class Lowering {
   readonly #memory = new Map<Value, Memory>();
   readonly #uniform = new Map<Value, number | bigint>();
   readonly #calls: KernelCall[] = [];
+  /** What was chosen since the last kernel, by the problems' names. */
+  readonly #choices = new Map<string, Choice>();
   readonly #weights: Weights;
   readonly #grain: Grain | undefined;
 
   constructor(graph: Graph, target: Target, weights: Weights, grain?: Grain) {
     this.#grain = grain;
     this.#graph = graph;
-    this.#target = target;
+    this.#target = {
+      ...target,
+      schedules: (problem) => {
+        const chosen = target.schedules(problem);
+        this.#choices.set(problem.name, { problem, chosen });
+        return chosen;
+      },
+    };
     this.#weights = weights;
     this.#producers = new Map(graph.nodes.map((node) => [node.output, node]));
   }
@@ -216,7 +228,8 @@ class Lowering {
       const bytes = Math.ceil(memory.bytes / 64) * 64;
       return { ...operand, copyBytes: bytes, memory: { ...memory, bytes: bytes * copies } };
     });
-    this.#calls.push({ kernel, label, operands, ...(split ? { split } : {}) });
+    this.#calls.push({ kernel, label, operands, choices: [...this.#choices.values()], ...(split ? { split } : {}) });
+    this.#choices.clear();
   }
 
   /** Emits the kernel that computes a node into memory; with a root, that node's kernel and the chain between as its epilogue. */
@@ -274,23 +287,26 @@ class Lowering {
         );
         break;
       }
-      case "matmul": {
+      case "matmul":
+      case "matmulInteger": {
         const batch = memory.shape.slice(0, -2);
         const operand = (value: Value) => {
           const source = this.#view(value, context);
           return generators.broadcasted(source, [...batch, ...source.shape.slice(-2)]);
         };
         const [a, b] = [operand(first!), operand(second!)];
-        this.#emit(label, context, (name) =>
-          generators.matmulKernel(name, buffers, a, b, destination, epilogue, this.#target),
-        );
+        const generate = lowering.kind === "matmul" ? generators.matmulKernel : generators.integerMatmulKernel;
+        this.#emit(label, context, (name) => generate(name, buffers, a, b, destination, epilogue, this.#target));
         break;
       }
-      case "conv2d": {
+      case "conv2d":
+      case "convInteger": {
         const [x, w] = [this.#view(first!, context), this.#view(second!, context)];
         const plan = convolutionAttributes.parse(attributes);
+        const generate =
+          lowering.kind === "conv2d" ? generators.convolutionKernel : generators.integerConvolutionKernel;
         this.#emit(label, context, (name) =>
-          generators.convolutionKernel(name, buffers, x, w, computedShape, plan, destination, epilogue, this.#target),
+          generate(name, buffers, x, w, computedShape, plan, destination, epilogue, this.#target),
         );
         break;
       }
@@ -298,18 +314,18 @@ class Lowering {
         const { layout, ...plan } = blockedConvolutionAttributes.parse(attributes);
         const [given, w] = [this.#view(first!, context), this.#view(second!, context)];
         const x = layout === "planar" ? blockedView(given) : given;
+        const generate = generators.blockedConvolutionKernel;
         this.#emit(label, context, (name) =>
-          generators.blockedConvolutionKernel(
-            name,
-            buffers,
-            x,
-            w,
-            computedShape,
-            plan,
-            destination,
-            epilogue,
-            this.#target,
-          ),
+          generate(name, buffers, x, w, computedShape, plan, destination, epilogue, this.#target),
+        );
+        break;
+      }
+      case "blockedConvInteger": {
+        const [x, w] = [this.#view(first!, context), this.#view(second!, context)];
+        const plan = blockedIntegerAttributes.parse(attributes);
+        const generate = generators.blockedIntegerConvolutionKernel;
+        this.#emit(label, context, (name) =>
+          generate(name, buffers, x, w, computedShape, plan, destination, epilogue, this.#target),
         );
         break;
       }
@@ -325,54 +341,15 @@ class Lowering {
         const [x, u] = [this.#view(first!, context), this.#view(second!, context)];
         const { tile } = winogradAttributes.parse(attributes);
         const channels = x.shape[1]! * generators.channelBlock;
-        const { inputs, products } = generators.winogradBlock(tile, channels, computedShape);
+        const { inputs, products } = generators.winogradBlock(tile, channels, computedShape, this.#target);
         const area = (name: string, elements: number): Memory => ({ ...workMemory("f32", elements), name });
         const work = {
           inputs: context.buffer(area("tiles", inputs), "readwrite", { private: true }),
           products: context.buffer(area("products", products), "readwrite", { private: true }),
         };
+        const generate = generators.winogradKernel;
         this.#emit(label, context, (name) =>
-          generators.winogradKernel(
-            name,
-            buffers,
-            x,
-            u,
-            work,
-            computedShape,
-            tile,
-            destination,
-            epilogue,
-            this.#target,
-          ),
-        );
-        break;
-      }
-      case "matmulInteger": {
-        const batch = memory.shape.slice(0, -2);
-        const [a, b] = [first!, second!].map((value) => {
-          const source = this.#view(value, context);
-          return generators.broadcasted(source, [...batch, ...source.shape.slice(-2)]);
-        }) as [Source, Source];
-        this.#emit(label, context, (name) =>
-          generators.integerMatmulKernel(name, buffers, a, b, destination, epilogue, this.#target),
-        );
-        break;
-      }
-      case "convInteger": {
-        const [x, w] = [this.#view(first!, context), this.#view(second!, context)];
-        const plan = convolutionAttributes.parse(attributes);
-        this.#emit(label, context, (name) =>
-          generators.integerConvolutionKernel(
-            name,
-            buffers,
-            x,
-            w,
-            computedShape,
-            plan,
-            destination,
-            epilogue,
-            this.#target,
-          ),
+          generate(name, buffers, x, u, work, computedShape, tile, destination, epilogue, this.#target),
         );
         break;
       }
@@ -381,24 +358,6 @@ class Lowering {
         const { columns } = packedMatmulAttributes.parse(attributes);
         this.#emit(label, context, (name) =>
           generators.packedIntegerMatmulKernel(name, buffers, a, b, columns, destination, epilogue, this.#target),
-        );
-        break;
-      }
-      case "blockedConvInteger": {
-        const [x, w] = [this.#view(first!, context), this.#view(second!, context)];
-        const plan = blockedIntegerAttributes.parse(attributes);
-        this.#emit(label, context, (name) =>
-          generators.blockedIntegerConvolutionKernel(
-            name,
-            buffers,
-            x,
-            w,
-            computedShape,
-            plan,
-            destination,
-            epilogue,
-            this.#target,
-          ),
         );
         break;
       }

@@ -8,7 +8,12 @@ const vitest = (...files) => ["node_modules/.bin/vitest", ["run", "--testTimeout
 
 /** Name, command, and what it is about. */
 const suites = [
-  ["functions", ...vitest("kernels/functions/exhaustive", "kernels/functions/exponential"), "every float32 through every unary function"],
+  [
+    "functions",
+    ...vitest("kernels/functions/exhaustive", "kernels/functions/exponential"),
+    "every float32 through every unary function",
+  ],
+  ["schedules", ...vitest("kernels/generators/schedules"), "drawn schedules of drawn shapes in every generator"],
   ["pictures", ...cargo("isochron-transport", "--test", "picture"), "a million mutated pictures"],
   [
     "codecs",

@@ -1,9 +1,10 @@
 // Convolutions over channels in blocks of 16: direct, with register tiles of pixels by output channels, and depthwise.
 import { add, broadcast, constant, fma, KernelBuilder, load, mul, type Variable } from "../loop/build.ts";
 import type { Buffer, Expression, Kernel } from "../loop/ir.ts";
+import { balanced, extentsOf, type Problem, problemOf } from "../schedules/index.ts";
 import type { Target } from "../targets.ts";
 import { addressOf, fixed, type LaneIndex, type View } from "./access.ts";
-import { balanced, type Epilogue, unrolled } from "./contract.ts";
+import { type Epilogue, unrolled } from "./contract.ts";
 import type { Destination } from "./map.ts";
 import { store } from "./store.ts";
 
@@ -37,44 +38,103 @@ export function tiled(
   if (main < size) body(main, size - main);
 }
 
-/** Pixels by vectors of output channels that registers hold beside one broadcast and one vector of each weight. */
-function directTile(target: Target, height: number, width: number, blocks: number) {
-  const { parts } = blockVectors(target);
-  const ob = parts === 1 && blocks > 1 ? 2 : 1;
-  const vectors = ob * parts;
-  const pixels = Math.floor((target.vectorRegisters - vectors - 1) / vectors);
-  const columns = balanced(width, pixels);
-  const rows = Math.min(height, Math.floor(pixels / columns));
-  return { ob, rows, columns };
+/** Blocks of output channels by rows by columns of pixels that a direct convolution sums at once. */
+export type PixelTile = {
+  readonly blocks: number;
+  readonly rows: number;
+  readonly columns: number;
+};
+
+/** What direct convolutions of floats and of bytes do differently. */
+export interface DirectProducts {
+  readonly name: string;
+  readonly sum: "f32" | "i32";
+  /** Channels of the input that one step takes together: the weight is [o,i,kh,kw,16/together,16,together]. */
+  readonly together: number;
+  /** Steps that are written out, of those of a block. */
+  readonly writtenOut: number;
+  /** Sums for each of `vectors` weight vectors that registers hold, with room to spare, and at the most. */
+  pixels(vectors: number): { readonly usual: number; readonly most: number };
+  /** What `together` channels of a pixel are to every lane. */
+  operand(channels: Expression, lanes: number): Expression;
+  /** The products of one step added to a sum. */
+  accumulate(operand: Expression, weight: Expression, sum: Expression): Expression;
 }
 
-/**
- * Y[n,o,y,x,·] = Σ X[n,i,y·s+ky·d,x·s+kx·d,j]·W[o,i,ky,kx,j,·] over input [n,i,h,w,16] and weight [o,i,kh,kw,16,16].
- *
- * Plan: from +0, one fused multiply-add per tap, in the order block i, ky, kx, channel j of the block; channels beyond
- * `channels` are skipped, padded taps multiplied like any other. Schedule: vectors across output channels, tiles of
- * pixels in registers.
- */
-export function blockedConvolutionKernel(
+/** The tiles in question for a direct convolution. */
+function pixelTiles(
+  name: string,
+  target: Target,
+  [, outBlocks, height, width]: readonly [number, number, number, number],
+  pixels: DirectProducts["pixels"],
+): Problem<PixelTile> {
+  const { parts } = blockVectors(target);
+  const usualBlocks = parts === 1 && outBlocks > 1 ? 2 : 1;
+  const { usual } = pixels(usualBlocks * parts);
+  // As few tiles as may be, the widest of these.
+  const [fewest] = [1, 2, 3, 4]
+    .filter((rows) => rows <= Math.min(height, usual))
+    .map((rows) => ({ rows, columns: balanced(width, Math.floor(usual / rows)) }))
+    .map((tile) => ({ tile, count: Math.ceil(height / tile.rows) * Math.ceil(width / tile.columns) }))
+    .sort((a, b) => a.count - b.count);
+  const others = [1, 2, 4]
+    .filter((blocks) => blocks <= outBlocks && blocks * parts <= 4)
+    .flatMap((blocks) => {
+      const { most } = pixels(blocks * parts);
+      return (
+        [1, 2, 3, 4]
+          .filter((rows) => rows <= Math.min(height, most))
+          .flatMap((rows) => extentsOf(width, Math.floor(most / rows)).map((columns) => ({ blocks, rows, columns })))
+          // Fewer sums than half of what there is room for leave the multipliers waiting.
+          .filter(({ rows, columns }) => 2 * rows * columns >= Math.min(most, height * width))
+      );
+    });
+  return problemOf(name, { blocks: usualBlocks, ...fewest!.tile }, others);
+}
+
+/** Sizes of a convolution as the names of problems have them. */
+export const sizesOf = (
+  outputShape: readonly number[],
+  kernel: readonly number[],
+  { stride, dilation }: Omit<BlockedConvolution, "channels">,
+): string =>
+  [
+    `y${outputShape[2]}x${outputShape[3]}`,
+    `k${kernel.join("x")}`,
+    `s${stride.join("x")}`,
+    ...(dilation.some((each) => each !== 1) ? [`d${dilation.join("x")}`] : []),
+  ].join(" ");
+
+/** A convolution over channel blocks in tiles of pixels by vectors of output channels, each kept in registers. */
+export function directConvolution(
   name: string,
   buffers: readonly Buffer[],
   input: View,
   weight: View,
   outputShape: readonly number[],
-  { stride, dilation, channels }: BlockedConvolution,
+  plan: BlockedConvolution,
   destination: Destination,
   epilogue: Epilogue,
   target: Target,
+  products: DirectProducts,
 ): Kernel {
   const k = new KernelBuilder();
   k.buffers.push(...buffers);
-  const [batch, outBlocks, height, width] = outputShape as [number, number, number, number, number];
+  const { stride, dilation, channels } = plan;
+  const { together } = products;
+  const shape = outputShape as readonly [number, number, number, number, number];
+  const [batch, outBlocks, height, width] = shape;
   const [, , kernelHeight, kernelWidth] = weight.shape as [number, number, number, number];
   const { lanes, parts } = blockVectors(target);
-  const tile = directTile(target, height, width, outBlocks);
   const fullBlocks = Math.floor(channels / channelBlock);
   const [, , rowStride, columnStride, channelStride] = input.strides as [number, number, number, number, number];
-  const [blockStride, , , , inStride] = weight.strides as [number, number, number, number, number];
+  const [blockStride, , , , stepStride] = weight.strides as [number, number, number, number, number];
+  const layout = channelStride === 1 ? "" : " planar";
+  const sizes = sizesOf(outputShape, [kernelHeight, kernelWidth], plan);
+  const problem = `${products.name}${layout} c${channels} o${outBlocks * channelBlock} ${sizes}`;
+  const tile = target.schedules(
+    pixelTiles(problem, target, [batch, outBlocks, height, width], (vectors) => products.pixels(vectors)),
+  );
 
   const compute = (
     n: Expression | number,
@@ -87,26 +147,26 @@ export function blockedConvolutionKernel(
   ) => {
     const pixels = Array.from({ length: rows * columns }, (_, p) => [Math.floor(p / columns), p % columns] as const);
     const vectors = Array.from({ length: blocks * parts }, (_, v) => [Math.floor(v / parts), v % parts] as const);
-    const sums = pixels.map(() => vectors.map(() => k.variable(constant("f32", 0, lanes))));
+    const sums = pixels.map(() => vectors.map(() => k.variable(constant(products.sum, 0, lanes))));
     const taps = (ib: Expression | number, inner: number) => {
       k.for(0, kernelHeight, 1, (ky) =>
         k.for(0, kernelWidth, 1, (kx) => {
           const row = add(mul(y, stride[0]), mul(ky, dilation[0]));
           const column = add(mul(x, stride[1]), mul(kx, dilation[1]));
           const from = k.let(addressOf(input, [fixed(n), fixed(ib), fixed(row), fixed(column), fixed(0)]).base);
-          const first = addressOf(weight, [ob, ib, ky, kx, 0, 0].map(fixed)).base;
-          unrolled(k, 0, inner, 1, (j) => {
-            const source = k.let(add(from, mul(j, channelStride)));
-            const at = k.let(add(first, mul(j, inStride)));
+          const first = addressOf(weight, [ob, ib, ky, kx, ...weight.shape.slice(4).map(() => 0)].map(fixed)).base;
+          unrolled(k, 0, Math.ceil(inner / together), products.writtenOut, (step) => {
+            const source = k.let(add(from, mul(step, together * channelStride)));
+            const at = k.let(add(first, mul(step, stepStride)));
             const weights = vectors.map(([o, part]) =>
-              k.let(load(weight.buffer, add(at, o * blockStride + part * lanes), lanes)),
+              k.let(load(weight.buffer, add(at, o * blockStride + part * lanes * together), lanes * together)),
             );
             pixels.forEach(([r, c], p) => {
               const place = add(source, r * stride[0] * rowStride + c * stride[1] * columnStride);
-              const value = k.let(broadcast(load(input.buffer, place), lanes));
+              const value = k.let(products.operand(load(input.buffer, place, together), lanes));
               weights.forEach((each, v) => {
                 const sum = sums[p]![v]!;
-                sum.set(fma(value, each, sum.get()));
+                sum.set(products.accumulate(value, each, sum.get()));
               });
             });
           });
@@ -124,13 +184,47 @@ export function blockedConvolutionKernel(
   };
 
   k.for(0, batch, 1, (n) =>
-    tiled(k, outBlocks, tile.ob, (ob, blocks) =>
+    tiled(k, outBlocks, tile.blocks, (ob, blocks) =>
       tiled(k, height, tile.rows, (y, rows) =>
         tiled(k, width, tile.columns, (x, columns) => compute(n, ob, blocks, y, rows, x, columns)),
       ),
     ),
   );
   return k.finish(name);
+}
+
+/**
+ * Y[n,o,y,x,·] = Σ X[n,i,y·s+ky·d,x·s+kx·d,j]·W[o,i,ky,kx,j,·] over input [n,i,h,w,16] and weight [o,i,kh,kw,16,16].
+ *
+ * Plan: from +0, one fused multiply-add per tap, in the order block i, ky, kx, channel j of the block; channels beyond
+ * `channels` are skipped, padded taps multiplied like any other. Schedule: vectors across output channels, tiles of
+ * pixels in registers.
+ */
+export function blockedConvolutionKernel(
+  name: string,
+  buffers: readonly Buffer[],
+  input: View,
+  weight: View,
+  outputShape: readonly number[],
+  plan: BlockedConvolution,
+  destination: Destination,
+  epilogue: Epilogue,
+  target: Target,
+): Kernel {
+  const { vectorRegisters } = target;
+  return directConvolution(name, buffers, input, weight, outputShape, plan, destination, epilogue, target, {
+    name: "blockedConv2d",
+    sum: "f32",
+    together: 1,
+    writtenOut: 1,
+    // Beside the sums, one vector of each weight and one pixel, which some instructions take from memory.
+    pixels: (vectors) => ({
+      usual: Math.floor((vectorRegisters - vectors - 1) / vectors),
+      most: Math.floor((vectorRegisters - vectors) / vectors),
+    }),
+    operand: broadcast,
+    accumulate: fma,
+  });
 }
 
 /** Finishes one vector and writes it where its index lies. */
@@ -145,6 +239,20 @@ export function write(
   store(k, destination.buffer, base, step, epilogue(k.let(sum.get()), at));
 }
 
+/** Columns that a depthwise convolution sums at once, and whether its weights stay in registers meanwhile: 1 or 0. */
+type DepthwiseRow = { readonly columns: number; readonly resident: number };
+
+function depthwiseRows(name: string, { vectorRegisters }: Target, taps: number, width: number): Problem<DepthwiseRow> {
+  const most = (resident: number) => vectorRegisters - (resident === 1 ? taps : 1) - 2;
+  const usual = taps <= vectorRegisters / 2 ? 1 : 0;
+  const others = [0, 1].flatMap((resident) =>
+    [2, 4, 6, 8, 12, 16]
+      .filter((columns) => columns <= most(resident))
+      .flatMap((columns) => extentsOf(width, columns).map((each) => ({ columns: each, resident }))),
+  );
+  return problemOf(name, { columns: balanced(width, Math.min(8, most(usual))), resident: usual }, others);
+}
+
 /**
  * Y[n,c,y,x,·] = Σ X[n,c,y·s+ky·d,x·s+kx·d,·]·W[c,ky,kx,·]: each channel with a kernel of its own.
  *
@@ -157,20 +265,21 @@ export function depthwiseKernel(
   input: View,
   weight: View,
   outputShape: readonly number[],
-  { stride, dilation }: Omit<BlockedConvolution, "channels">,
+  plan: Omit<BlockedConvolution, "channels">,
   destination: Destination,
   epilogue: Epilogue,
   target: Target,
 ): Kernel {
   const k = new KernelBuilder();
   k.buffers.push(...buffers);
+  const { stride, dilation } = plan;
   const [batch, blocks, height, width] = outputShape as [number, number, number, number, number];
   const [, kernelHeight, kernelWidth] = weight.shape as [number, number, number, number];
   const { lanes, parts } = blockVectors(target);
   const taps = kernelHeight * kernelWidth;
-  // Weights stay in registers where half of them hold all taps.
-  const resident = taps <= target.vectorRegisters / 2;
-  const columns = balanced(width, Math.min(8, target.vectorRegisters - (resident ? taps : 1) - 2));
+  const sizes = sizesOf(outputShape, [kernelHeight, kernelWidth], plan);
+  const problem = depthwiseRows(`depthwiseConv2d c${blocks * channelBlock} ${sizes}`, target, taps, width);
+  const { columns, resident } = target.schedules(problem);
   const tapPlaces = Array.from({ length: taps }, (_, t) => [Math.floor(t / kernelWidth), t % kernelWidth] as const);
   const [, , rowStride, columnStride] = input.strides as [number, number, number, number, number];
 
@@ -180,7 +289,7 @@ export function depthwiseKernel(
         const lane: LaneIndex = { base: constant("i64", part * lanes), step: 1 };
         const first = addressOf(weight, [fixed(block), fixed(0), fixed(0), lane]).base;
         const tapWeight = (t: number) => k.let(load(weight.buffer, add(first, t * channelBlock), lanes));
-        const weights = resident ? tapPlaces.map((_, t) => tapWeight(t)) : undefined;
+        const weights = resident === 1 ? tapPlaces.map((_, t) => tapWeight(t)) : undefined;
         k.for(0, height, 1, (y) =>
           tiled(k, width, columns, (x, count) => {
             const sums = Array.from({ length: count }, () => k.variable(constant("f32", 0, lanes)));

@@ -1,7 +1,8 @@
 // Matrix products and convolutions: one chain of fused multiply-adds per output element, vectors across outputs.
 import { bytesOf } from "../dtype.ts";
 import { add, broadcast, constant, fma, index, KernelBuilder, mul } from "../loop/build.ts";
-import type { Buffer, Expression, Kernel } from "../loop/ir.ts";
+import type { Buffer, Expression, Kernel, Scalar } from "../loop/ir.ts";
+import { balanced, extentsOf, type Problem, problemOf } from "../schedules/index.ts";
 import type { Target } from "../targets.ts";
 import { addressOf, fixed, type LaneIndex, type Source } from "./access.ts";
 import { alongVectors, type Destination, forEachOuter, lanesFor } from "./map.ts";
@@ -17,6 +18,15 @@ export type Epilogue = (value: Expression, at: readonly LaneIndex[]) => Expressi
  * Part of the numeric plan, so a function of the shape alone.
  */
 export const splitsFor = (outputs: number, depth: number): number => (outputs <= 256 && depth >= 1024 ? 4 : 1);
+
+/** What a product's elements are summed in, and how one is added: fused and in segments, or of bytes and exact. */
+export interface Products {
+  readonly scalar: Scalar;
+  accumulate(left: Expression, right: Expression, sum: Expression): Expression;
+}
+
+/** Products of floats, each fused with its addition. */
+const fused = (scalar: Scalar): Products => ({ scalar, accumulate: fma });
 
 /**
  * C[…,m,n] = Σ_k A[…,m,k]·B[…,k,n] for sources already broadcast to the same batch dimensions.
@@ -37,13 +47,34 @@ export function matmulKernel(
 ): Kernel {
   const columns = b.shape.at(-1)!;
   if (columns === 1) return vectorProduct(name, buffers, a, b, destination, epilogue, target);
-  const k = new KernelBuilder();
-  k.buffers.push(...buffers);
-  const batch = a.shape.slice(0, -2);
   const [rows, depth] = a.shape.slice(-2) as [number, number];
   const splits = splitsFor(rows * columns, depth);
+  return tiledProduct(name, buffers, a, b, splits, fused(a.scalar), destination, epilogue, target);
+}
+
+/** A product in register tiles, in `splits` segments of its long dimension. */
+export function tiledProduct(
+  name: string,
+  buffers: readonly Buffer[],
+  a: Source,
+  b: Source,
+  splits: number,
+  { scalar, accumulate: addProduct }: Products,
+  destination: Destination,
+  epilogue: Epilogue,
+  target: Target,
+): Kernel {
+  const k = new KernelBuilder();
+  k.buffers.push(...buffers);
+  const columns = b.shape.at(-1)!;
+  const batch = a.shape.slice(0, -2);
+  const [rows, depth] = a.shape.slice(-2) as [number, number];
   const segment = Math.floor(depth / splits);
-  const { height, widths, panel } = matmulTile(target, a.scalar, rows, columns, splits);
+  const lanes = target.vectorBytes / bytesOf(scalar);
+  const problem = `matmul ${a.scalar} m${rows} k${depth} n${columns}`;
+  const { height, vectors, steps } = target.schedules(productTile(problem, target, lanes, rows, columns, splits));
+  const widths = new Array<number>(vectors).fill(lanes);
+  const panel = vectors * lanes;
 
   forEachOuter(k, batch, (outer) => {
     const tile = (row: Expression | number, count: number, from: Expression | number, parts: readonly number[]) => {
@@ -56,7 +87,7 @@ export function matmulKernel(
         return width === 1 ? fixed(base) : { base, step: 1 };
       });
       const chains = Array.from({ length: splits }, () =>
-        rowIndex.map(() => parts.map((width) => k.variable(constant(a.scalar, 0, width)))),
+        rowIndex.map(() => parts.map((width) => k.variable(constant(scalar, 0, width)))),
       );
       const accumulate = (s: number, i: Expression) => {
         const right = places.map((place, v) => k.let(b.at([...outer, fixed(i), place], parts[v]!)));
@@ -64,14 +95,14 @@ export function matmulKernel(
           const left = k.let(a.at([...outer, m, fixed(i)], 1));
           right.forEach((each, v) => {
             const sum = chains[s]![r]![v]!;
-            sum.set(fma(broadcast(left, parts[v]!), each, sum.get()));
+            sum.set(addProduct(broadcast(left, parts[v]!), each, sum.get()));
           });
         });
       };
-      unrolled(k, 0, segment, 4, (i) => {
+      unrolled(k, 0, segment, steps, (i) => {
         for (let s = 0; s < splits; s++) accumulate(s, add(i, s * segment));
       });
-      unrolled(k, splits * segment, depth, 4, (i) => accumulate(splits - 1, i));
+      unrolled(k, splits * segment, depth, steps, (i) => accumulate(splits - 1, i));
       rowIndex.forEach((m, r) => {
         places.forEach((place, v) => {
           let sums = chains.map((each) => each[r]![v]!.get());
@@ -94,7 +125,6 @@ export function matmulKernel(
     if (main > 0) k.for(0, main, panel, (n) => overRows(n, widths));
     if (main === columns) return;
     // The last vectors reach back over columns that are done, and write them again, to the same bits.
-    const [lanes] = widths as [number];
     const rest = Math.ceil((columns - main) / lanes);
     if (columns >= rest * lanes) overRows(columns - rest * lanes, widths.slice(0, rest));
     else overRows(main, vectorWidths(columns - main, lanes));
@@ -134,27 +164,47 @@ export function unrolled(
 /** Sums that a target's registers hold beside one row's operand and the vectors of the other factor. */
 const mostVectors = 8;
 
-/** The schedule of a product: rows and vectors of a register tile. */
-function matmulTile(
+/** Rows by vectors of a register tile, and how many products along the long dimension are written out. */
+type ProductTile = { readonly height: number; readonly vectors: number; readonly steps: number };
+
+/** The tiles in question for a product. */
+function productTile(
+  name: string,
   { vectorBytes, vectorRegisters }: Target,
-  scalar: Source["scalar"],
+  lanes: number,
   rows: number,
   columns: number,
   splits: number,
-): { height: number; widths: number[]; panel: number } {
-  const lanes = vectorBytes / bytesOf(scalar);
+): Problem<ProductTile> {
+  // A single row meets each vector of the other factor once, straight from memory.
   const wanted =
     splits > 1
       ? Math.floor((vectorRegisters - 4) / (2 * splits))
-      : Math.max(vectorBytes === 16 ? 4 : 2, Math.floor((vectorRegisters - 2) / (rows + 1)));
-  const vectors = Math.max(1, Math.min(wanted, mostVectors, Math.floor(columns / lanes)));
-  const most = splits > 1 ? 1 : Math.min(16, Math.floor((vectorRegisters - vectors - 1) / vectors));
-  const height = balanced(rows, most);
-  return { height, widths: new Array<number>(vectors).fill(lanes), panel: vectors * lanes };
+      : rows === 1
+        ? mostVectors
+        : Math.max(vectorBytes === 16 ? 4 : 2, Math.floor((vectorRegisters - 2) / (rows + 1)));
+  const most = Math.max(1, Math.min(mostVectors, Math.floor(columns / lanes)));
+  const vectors = Math.max(1, Math.min(wanted, most));
+  const rowsBeside = (vectors: number) =>
+    Math.max(
+      vectors * splits + 2 <= vectorRegisters ? 1 : 0,
+      Math.min(16, Math.floor((vectorRegisters - vectors - 1) / (vectors * splits))),
+    );
+  const shapes = [1, 2, 3, 4, 5, 6, 7, 8, 12, 16]
+    .filter((vectors) => vectors <= Math.max(1, Math.floor(columns / lanes)) && rowsBeside(vectors) > 0)
+    .flatMap((vectors) => extentsOf(rows, rowsBeside(vectors)).map((height) => ({ height, vectors })));
+  const largest = Math.max(0, ...shapes.map(({ height, vectors }) => height * vectors));
+  return problemOf(
+    name,
+    { height: splits > 1 ? 1 : balanced(rows, rowsBeside(vectors)), vectors, steps: 4 },
+    // Fewer sums than half of what there is room for leave the multipliers waiting.
+    shapes
+      .filter(({ height, vectors }) => 2 * height * vectors >= largest)
+      .flatMap((shape) => [2, 4, 8].map((steps) => ({ ...shape, steps }))),
+  );
 }
 
-/** The smallest tile of at most `most` that covers `size` in as few tiles. */
-export const balanced = (size: number, most: number): number => Math.ceil(size / Math.ceil(size / most));
+export { balanced };
 
 /** A matrix times one column: a dot product per row, vectors along k. */
 function vectorProduct(
@@ -197,7 +247,24 @@ export function convolutionKernel(
   input: Source,
   weight: Source,
   outputShape: readonly number[],
+  plan: Convolution,
+  destination: Destination,
+  epilogue: Epilogue,
+  target: Target,
+): Kernel {
+  const products = fused(input.scalar);
+  return planarConvolution(name, buffers, input, weight, outputShape, plan, products, destination, epilogue, target);
+}
+
+/** A convolution over planes, vectors across x. */
+export function planarConvolution(
+  name: string,
+  buffers: readonly Buffer[],
+  input: Source,
+  weight: Source,
+  outputShape: readonly number[],
   { stride, dilation, groups }: Convolution,
+  { scalar, accumulate }: Products,
   destination: Destination,
   epilogue: Epilogue,
   target: Target,
@@ -214,13 +281,13 @@ export function convolutionKernel(
     forEachOuter(k, [batch, perGroup, height], ([n, o, y]) => {
       const channel = fixed(add(o!.base, group * perGroup));
       const chain = (x: LaneIndex, count: number) => {
-        const sum = k.variable(constant(input.scalar, 0, count));
+        const sum = k.variable(constant(scalar, 0, count));
         const tap = (i: Expression | number, ky: Expression | number, kx: Expression | number) => {
           const row = fixed(add(mul(y!.base, stride[0]), mul(ky, dilation[0])));
           const column = { base: add(mul(x.base, stride[1]), mul(kx, dilation[1])), step: x.step * stride[1] };
           const left = input.at([n!, fixed(add(i, group * inChannels)), row, column], count);
           const right = weight.at([channel, fixed(i), fixed(ky), fixed(kx)], 1);
-          sum.set(fma(left, broadcast(right, count), sum.get()));
+          sum.set(accumulate(left, broadcast(right, count), sum.get()));
         };
         if (unrolled) {
           for (let i = 0; i < inChannels; i++)
@@ -236,7 +303,7 @@ export function convolutionKernel(
         const { base, step } = addressOf(destination, at);
         store(k, destination.buffer, base, step, epilogue(sum.get(), at));
       };
-      alongVectors(k, width, lanesFor(target, input.scalar), chain);
+      alongVectors(k, width, lanesFor(target, scalar), chain);
     });
   }
   return k.finish(name);

@@ -10,6 +10,7 @@ import {
   parameter,
   reducedByPlan,
   values,
+  workArea,
 } from "../testing/generator-reference.ts";
 import { broadcasted, elementsOf, permuted, type Source, sliced, view } from "./access.ts";
 import { blockedConvolutionKernel, depthwiseKernel } from "./blocked.ts";
@@ -425,14 +426,8 @@ describe("Winograd convolution", () => {
     const input = [1, inBlocks, ...reach, 16];
     const weight = [side * side, outBlocks, inBlocks * 16, 16];
     const outShape = [1, outBlocks, ...plane, 16];
-    const { inputs, products } = winogradBlock(tile, inBlocks * 16, outShape);
     const x = parameter("x", "f32", elementsOf(input), "read");
     const u = parameter("u", "f32", elementsOf(weight), "read");
-    const area = (name: string, elements: number) => ({
-      ...parameter(name, "f32", elements, "read"),
-      access: "readwrite" as const,
-    });
-    const work = { inputs: area("tiles", inputs), products: { ...area("products", products), private: true } };
     const y = parameter("y", "f32", elementsOf(outShape), "write");
     const [xs, us] = [values(x.length, 17), values(u.length, 18)];
     const expected = new Float32Array(elementsOf(outShape));
@@ -466,8 +461,13 @@ describe("Winograd convolution", () => {
       }
     }
     await expectEverySchedule(
-      (target) =>
-        winogradKernel(
+      (target) => {
+        const { inputs, products } = winogradBlock(tile, inBlocks * 16, outShape, target);
+        const work = {
+          inputs: workArea("tiles", inputs),
+          products: { ...workArea("products", products), private: true },
+        };
+        return winogradKernel(
           "winograd",
           [x, u, work.inputs, work.products, y],
           view(x, input),
@@ -478,8 +478,9 @@ describe("Winograd convolution", () => {
           whole(y, outShape),
           (sum) => sum,
           target,
-        ),
-      [xs, us, new Float32Array(inputs), new Float32Array(products)],
+        );
+      },
+      [xs, us],
       expected,
     );
   });

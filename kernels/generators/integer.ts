@@ -1,7 +1,6 @@
 // Products of bytes summed in 32 bits: convolutions and matrix products, plain, and over weights packed for dot products of four.
 import {
   add,
-  broadcast,
   constant,
   convert,
   dot4,
@@ -14,11 +13,19 @@ import {
   type Variable,
 } from "../loop/build.ts";
 import type { Buffer, Expression, Kernel } from "../loop/ir.ts";
+import { balanced, extentsOf, type Problem, problemOf } from "../schedules/index.ts";
 import type { Target } from "../targets.ts";
 import { addressOf, fixed, type LaneIndex, type Source, type View } from "./access.ts";
-import { type BlockedConvolution, blockVectors, channelBlock, tiled, write } from "./blocked.ts";
-import { balanced, type Convolution, type Epilogue, unrolled } from "./contract.ts";
-import { alongVectors, type Destination, forEachOuter, lanesFor, powerBelow } from "./map.ts";
+import { type BlockedConvolution, blockVectors, channelBlock, directConvolution, tiled, write } from "./blocked.ts";
+import {
+  type Convolution,
+  type Epilogue,
+  type Products,
+  planarConvolution,
+  tiledProduct,
+  unrolled,
+} from "./contract.ts";
+import { type Destination, forEachOuter, powerBelow } from "./map.ts";
 
 /** Bytes that one dot product takes of each side. */
 export const dotBytes = 4;
@@ -33,20 +40,17 @@ function sumsPerVector({ vectorRegisters, dot }: Target, vectors: number): numbe
   return Math.max(1, Math.floor((vectorRegisters - beside) / vectors));
 }
 
-/** Four bytes of the input, in every lane of a vector of `lanes` sums. */
-const everywhere = (k: KernelBuilder, four: Expression, lanes: number): Expression =>
-  lanes === 1
-    ? k.let(four)
-    : k.let(
-        shuffle(
-          four,
-          Array.from({ length: dotBytes * lanes }, (_, at) => at % dotBytes),
-        ),
-      );
+/** What schedules are chosen for: another problem where an instruction makes the dot products. */
+const named = (generator: string, { dot }: Target): string => (dot ? `${generator} ${dot}` : generator);
 
-/** The exact product of two bytes added to a 32-bit sum. */
-const multiplyAdd = (left: Expression, right: Expression, sum: Expression): Expression =>
-  add(sum, mul(convert(left, "i32"), convert(right, "i32")));
+/** Four bytes of the input, in every lane of a vector of `lanes` sums. */
+const everywhere = (four: Expression, lanes: number): Expression =>
+  lanes === 1
+    ? four
+    : shuffle(
+        four,
+        Array.from({ length: dotBytes * lanes }, (_, at) => at % dotBytes),
+      );
 
 /**
  * Y[n,o,y,x,·] = Σ X[n,i,y·s+ky·d,x·s+kx·d,j]·W[o,i,ky,kx,j,·] over bytes in blocks [n,i,h,w,16], summed in 32 bits; the
@@ -61,78 +65,23 @@ export function blockedIntegerConvolutionKernel(
   input: View,
   weight: View,
   outputShape: readonly number[],
-  { stride, dilation, channels }: BlockedConvolution,
+  plan: BlockedConvolution,
   destination: Destination,
   epilogue: Epilogue,
   target: Target,
 ): Kernel {
-  const k = new KernelBuilder();
-  k.buffers.push(...buffers);
-  const [batch, outBlocks, height, width] = outputShape as [number, number, number, number, number];
-  const [, , kernelHeight, kernelWidth] = weight.shape as [number, number, number, number];
-  const { lanes, parts } = blockVectors(target);
-  const outTile = parts === 1 && outBlocks > 1 ? 2 : 1;
-  const most = sumsPerVector(target, outTile * parts);
-  const columnTile = balanced(width, most);
-  const rowTile = Math.min(height, Math.floor(most / columnTile));
-  const fullBlocks = Math.floor(channels / channelBlock);
-  const [, , rowStride, columnStride] = input.strides as [number, number, number, number];
-  const [blockStride, , , , fourStride] = weight.strides as [number, number, number, number, number];
-
-  const compute = (
-    n: Expression | number,
-    ob: Expression | number,
-    blocks: number,
-    y: Expression | number,
-    rows: number,
-    x: Expression | number,
-    columns: number,
-  ) => {
-    const pixels = Array.from({ length: rows * columns }, (_, p) => [Math.floor(p / columns), p % columns] as const);
-    const vectors = Array.from({ length: blocks * parts }, (_, v) => [Math.floor(v / parts), v % parts] as const);
-    const sums = pixels.map(() => vectors.map(() => k.variable(constant("i32", 0, lanes))));
-    const taps = (ib: Expression | number, fours: number) => {
-      k.for(0, kernelHeight, 1, (ky) =>
-        k.for(0, kernelWidth, 1, (kx) => {
-          const row = add(mul(y, stride[0]), mul(ky, dilation[0]));
-          const column = add(mul(x, stride[1]), mul(kx, dilation[1]));
-          const from = k.let(addressOf(input, [fixed(n), fixed(ib), fixed(row), fixed(column), fixed(0)]).base);
-          const first = k.let(addressOf(weight, [ob, ib, ky, kx, 0, 0, 0].map(fixed)).base);
-          for (let four = 0; four < fours; four++) {
-            const weights = vectors.map(([o, part]) => {
-              const at = add(first, o * blockStride + four * fourStride + part * lanes * dotBytes);
-              return k.let(load(weight.buffer, at, lanes * dotBytes));
-            });
-            pixels.forEach(([r, c], p) => {
-              const place = r * stride[0] * rowStride + c * stride[1] * columnStride + four * dotBytes;
-              const value = everywhere(k, load(input.buffer, add(from, place), dotBytes), lanes);
-              weights.forEach((each, v) => {
-                const sum = sums[p]![v]!;
-                sum.set(dot4(value, each, sum.get()));
-              });
-            });
-          }
-        }),
-      );
-    };
-    if (fullBlocks > 0) k.for(0, fullBlocks, 1, (ib) => taps(ib, channelBlock / dotBytes));
-    if (channels % channelBlock > 0) taps(fullBlocks, Math.ceil((channels % channelBlock) / dotBytes));
-    pixels.forEach(([r, c], p) => {
-      vectors.forEach(([o, part], v) => {
-        const at = [n, add(ob, o), add(y, r), add(x, c)].map(fixed);
-        write(k, destination, [...at, { base: constant("i64", part * lanes), step: 1 }], sums[p]![v]!, epilogue);
-      });
-    });
-  };
-
-  k.for(0, batch, 1, (n) =>
-    tiled(k, outBlocks, outTile, (ob, blocks) =>
-      tiled(k, height, rowTile, (y, rows) =>
-        tiled(k, width, columnTile, (x, columns) => compute(n, ob, blocks, y, rows, x, columns)),
-      ),
-    ),
-  );
-  return k.finish(name);
+  return directConvolution(name, buffers, input, weight, outputShape, plan, destination, epilogue, target, {
+    name: named("blockedConvInteger", target),
+    sum: "i32",
+    together: dotBytes,
+    writtenOut: channelBlock / dotBytes,
+    pixels: (vectors) => {
+      const usual = sumsPerVector(target, vectors);
+      return { usual, most: usual };
+    },
+    operand: everywhere,
+    accumulate: dot4,
+  });
 }
 
 /** A vector of outputs of a packed product: its block of columns, counted from the tile's, its first lane, and its width. */
@@ -156,6 +105,23 @@ function columnsOf(block: number, size: number, most: number): Column[] {
 /** Column blocks of a tile of a packed product, at most. */
 const mostBlocks = 4;
 
+/** Rows by blocks of columns of a register tile. */
+type PackedTile = { readonly rows: number; readonly blocks: number };
+
+/** The tiles in question for a packed product. */
+function packedTile(name: string, target: Target, rows: number, fullBlocks: number): Problem<PackedTile> {
+  const { parts } = blockVectors(target);
+  const most = (blocks: number) => sumsPerVector(target, blocks * parts);
+  // Every row takes an address beside its sums: where dot products leave the registers, few rows by many columns.
+  const wide = most(mostBlocks) >= rows || (target.dot && parts === 1);
+  const wanted = wide ? mostBlocks : parts === 1 ? 2 : 1;
+  const blocks = Math.max(1, Math.min(wanted, fullBlocks));
+  const others = Array.from({ length: Math.min(mostBlocks, fullBlocks) }, (_, b) => b + 1).flatMap((blocks) =>
+    extentsOf(rows, most(blocks)).map((rows) => ({ rows, blocks })),
+  );
+  return problemOf(name, { rows: balanced(rows, most(blocks)), blocks }, others);
+}
+
 /**
  * C[…,m,n] = Σ_k A[…,m,k]·B[k,n] of bytes, summed in 32 bits; B is packed [⌈n/16⌉,⌈k/4⌉,16,4], zeros where it has no element.
  *
@@ -174,13 +140,12 @@ export function packedIntegerMatmulKernel(
   const k = new KernelBuilder();
   k.buffers.push(...buffers);
   const [rows, depth] = a.shape.slice(-2) as [number, number];
-  const { lanes, parts } = blockVectors(target);
+  const { lanes } = blockVectors(target);
   const fullFours = Math.floor(depth / dotBytes);
   const fours = Math.ceil(depth / dotBytes);
   const fullBlocks = Math.floor(columns / dotColumns);
-  const fewRows = sumsPerVector(target, mostBlocks * parts) >= rows;
-  const wanted = fewRows ? mostBlocks : parts === 1 ? 2 : 1;
-  const blockTile = Math.max(1, Math.min(wanted, fullBlocks));
+  const problem = `${named("packedMatmulInteger", target)} m${rows} k${depth} n${columns}`;
+  const tile = target.schedules(packedTile(problem, target, rows, fullBlocks));
   const [blockStride, fourStride] = [fours * dotColumns * dotBytes, dotColumns * dotBytes];
 
   forEachOuter(k, a.shape.slice(0, -2), (outer) => {
@@ -206,7 +171,7 @@ export function packedIntegerMatmulKernel(
           const bytes = k.let(load(a.buffer, add(start, mul(four, dotBytes)), dotBytes, mask));
           weights.forEach((each, v) => {
             const sum: Variable = sums[r]![v]!;
-            sum.set(dot4(everywhere(k, bytes, vectors[v]!.width), each, sum.get()));
+            sum.set(dot4(k.let(everywhere(bytes, vectors[v]!.width)), each, sum.get()));
           });
         });
       };
@@ -224,11 +189,9 @@ export function packedIntegerMatmulKernel(
         });
       });
     };
-    const overRows = (block: Expression | number, vectors: readonly Column[]) => {
-      const height = balanced(rows, sumsPerVector(target, vectors.length));
-      tiled(k, rows, height, (row, count) => compute(row, count, block, vectors));
-    };
-    tiled(k, fullBlocks, blockTile, (block, blocks) =>
+    const overRows = (block: Expression | number, vectors: readonly Column[]) =>
+      tiled(k, rows, tile.rows, (row, count) => compute(row, count, block, vectors));
+    tiled(k, fullBlocks, tile.blocks, (block, blocks) =>
       overRows(block, Array.from({ length: blocks }, (_, o) => columnsOf(o, dotColumns, lanes)).flat()),
     );
     if (columns % dotColumns > 0) overRows(fullBlocks, columnsOf(0, columns % dotColumns, lanes));
@@ -236,8 +199,14 @@ export function packedIntegerMatmulKernel(
   return k.finish(name);
 }
 
+/** The exact product of two bytes added to a 32-bit sum. */
+const wrapping: Products = {
+  scalar: "i32",
+  accumulate: (left, right, sum) => add(sum, mul(convert(left, "i32"), convert(right, "i32"))),
+};
+
 /** C[…,m,n] = Σ_k A[…,m,k]·B[…,k,n] of bytes already broadcast to the same batch dimensions, summed in 32 bits. Exact. */
-export function integerMatmulKernel(
+export const integerMatmulKernel = (
   name: string,
   buffers: readonly Buffer[],
   a: Source,
@@ -245,57 +214,18 @@ export function integerMatmulKernel(
   destination: Destination,
   epilogue: Epilogue,
   target: Target,
-): Kernel {
-  const k = new KernelBuilder();
-  k.buffers.push(...buffers);
-  const depth = a.shape.at(-1)!;
-  forEachOuter(k, a.shape.slice(0, -1), (outer) =>
-    alongVectors(k, b.shape.at(-1)!, lanesFor(target, "i32"), (column, width) => {
-      const sum = k.variable(constant("i32", 0, width));
-      k.for(0, depth, 1, (i) => {
-        const left = broadcast(convert(a.at([...outer, fixed(i)], 1), "i32"), width);
-        sum.set(multiplyAdd(left, b.at([...outer.slice(0, -1), fixed(i), column], width), sum.get()));
-      });
-      write(k, destination, [...outer, column], sum, epilogue);
-    }),
-  );
-  return k.finish(name);
-}
+): Kernel => tiledProduct(name, buffers, a, b, 1, wrapping, destination, epilogue, target);
 
 /** Y[n,o,y,x] = Σ X[n,g·I+i,y·s+ky·d,x·s+kx·d]·W[o,i,ky,kx] of bytes, summed in 32 bits, vectors across x. Exact. */
-export function integerConvolutionKernel(
+export const integerConvolutionKernel = (
   name: string,
   buffers: readonly Buffer[],
   input: Source,
   weight: Source,
   outputShape: readonly number[],
-  { stride, dilation, groups }: Convolution,
+  plan: Convolution,
   destination: Destination,
   epilogue: Epilogue,
   target: Target,
-): Kernel {
-  const k = new KernelBuilder();
-  k.buffers.push(...buffers);
-  const [batch, outChannels, height, width] = outputShape as [number, number, number, number];
-  const [, inChannels, kernelHeight, kernelWidth] = weight.shape as [number, number, number, number];
-  const perGroup = outChannels / groups;
-  forEachOuter(k, [batch, groups, perGroup, height], ([n, group, o, y]) => {
-    const channel = fixed(add(o!.base, mul(group!.base, perGroup)));
-    alongVectors(k, width, lanesFor(target, "i32"), (x, count) => {
-      const sum = k.variable(constant("i32", 0, count));
-      k.for(0, inChannels, 1, (i) =>
-        k.for(0, kernelHeight, 1, (ky) =>
-          k.for(0, kernelWidth, 1, (kx) => {
-            const row = fixed(add(mul(y!.base, stride[0]), mul(ky, dilation[0])));
-            const column = { base: add(mul(x.base, stride[1]), mul(kx, dilation[1])), step: x.step * stride[1] };
-            const left = input.at([n!, fixed(add(i, mul(group!.base, inChannels))), row, column], count);
-            const right = broadcast(convert(weight.at([channel, fixed(i), fixed(ky), fixed(kx)], 1), "i32"), count);
-            sum.set(multiplyAdd(left, right, sum.get()));
-          }),
-        ),
-      );
-      write(k, destination, [n!, channel, y!, x], sum, epilogue);
-    });
-  });
-  return k.finish(name);
-}
+): Kernel =>
+  planarConvolution(name, buffers, input, weight, outputShape, plan, wrapping, destination, epilogue, target);

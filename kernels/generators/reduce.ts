@@ -18,6 +18,7 @@ import {
   type Variable,
 } from "../loop/build.ts";
 import type { Buffer, Expression, Kernel, Scalar } from "../loop/ir.ts";
+import { type Problem, problemOf } from "../schedules/index.ts";
 import type { Target } from "../targets.ts";
 import { addressOf, fixed, type LaneIndex, type Source } from "./access.ts";
 import { alongVectors, type Destination, forEachOuter, lanesFor } from "./map.ts";
@@ -152,20 +153,28 @@ export function reduceKernel(
   };
   // Several outputs at once: a chain alone would wait for its own additions.
   const count = keptShape.at(-1) ?? 1;
-  if (count < rowsAtOnce) forEachOuter(k, keptShape, (outer) => results([outer]));
+  const problem = `reduce ${accumulation.scalar} from ${accumulation.identity} ${shape.join("x")} over ${axes.join()}`;
+  const { rows } = target.schedules(rowsAtOnce(problem, count));
+  if (rows === 1) forEachOuter(k, keptShape, (outer) => results([outer]));
   else {
     forEachOuter(k, keptShape.slice(0, -1), (outer) => {
-      const rows = (from: Expression | number) =>
-        results(Array.from({ length: rowsAtOnce }, (_, row) => [...outer, fixed(add(from, row))]));
-      const main = count - (count % rowsAtOnce);
-      k.for(0, main, rowsAtOnce, rows);
-      if (main < count) rows(count - rowsAtOnce);
+      const some = (from: Expression | number) =>
+        results(Array.from({ length: rows }, (_, row) => [...outer, fixed(add(from, row))]));
+      const main = count - (count % rows);
+      k.for(0, main, rows, some);
+      if (main < count) some(count - rows);
     });
   }
   return k.finish(name);
 }
 
-const rowsAtOnce = 4;
+/** How many outputs along their last dimension may be reduced side by side. */
+const rowsAtOnce = (name: string, count: number): Problem<{ readonly rows: number }> =>
+  problemOf(
+    name,
+    { rows: count < 4 ? 1 : 4 },
+    [1, 2, 4, 8].filter((rows) => rows === 1 || rows <= count).map((rows) => ({ rows })),
+  );
 
 /** For each output, the sixteen chains along a reduced innermost dimension and those of its tail, merged. */
 export function alongInnermost(

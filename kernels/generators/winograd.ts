@@ -1,10 +1,11 @@
 // Convolution 3×3 at stride 1 by Winograd's F(2×2) and F(4×4): fewer multiplications, a block of tiles at a time.
 import { add, broadcast, constant, fma, KernelBuilder, load, lt, mul, sub } from "../loop/build.ts";
 import type { Buffer, Expression, Kernel } from "../loop/ir.ts";
+import { balanced, extentsOf, type Problem, problemOf } from "../schedules/index.ts";
 import type { Target } from "../targets.ts";
 import { addressOf, fixed, type LaneIndex, type View } from "./access.ts";
 import { blockVectors, channelBlock, tiled } from "./blocked.ts";
-import { balanced, type Epilogue, unrolled } from "./contract.ts";
+import { type Epilogue, unrolled } from "./contract.ts";
 import type { Destination } from "./map.ts";
 import { store } from "./store.ts";
 
@@ -68,48 +69,83 @@ function transform(square: readonly Expression[], side: number, line: Line, name
  */
 const blockBytes = (weightBytes: number): number => (weightBytes > 2 ** 20 ? 2.5 : 0.6) * 2 ** 20;
 
-/** Blocks of output channels whose products are held at a time. */
-const blocksAtOnce = 2;
-
 /** What a kernel keeps beside its operands: the transformed tiles of a block, and the products of some channel blocks. */
 export interface WinogradWork {
   readonly inputs: Buffer;
   readonly products: Buffer;
 }
 
-/** How the tiles of an image are taken: rows of tiles at a time, and elements of the two work areas. */
-export function winogradBlock(
+/**
+ * Rows of tiles that are transformed at a time, blocks of output channels whose products are held meanwhile, and of
+ * those products the blocks by tiles that are summed at once.
+ */
+type WinogradSchedule = {
+  readonly rows: number;
+  readonly held: number;
+  readonly blocks: number;
+  readonly tiles: number;
+};
+
+/** Bytes that the work of a schedule in question may take. */
+const mostBytes = 6 * 2 ** 20;
+
+/** The schedules in question for a convolution. */
+function winogradSchedules(
   tile: WinogradTile,
   channels: number,
-  [, outBlocks, height, width]: readonly number[],
-): {
-  tilesY: number;
-  tilesX: number;
-  rows: number;
-  inputs: number;
-  products: number;
-  inputStride: number;
-  productStride: number;
-} {
-  const [tilesY, tilesX] = [Math.ceil(height! / tile), Math.ceil(width! / tile)];
+  [, outBlocks, height, width]: readonly [number, number, number, number],
+  target: Target,
+): Problem<WinogradSchedule> {
+  const [tilesY, tilesX] = [Math.ceil(height / tile), Math.ceil(width / tile)];
+  const { parts } = blockVectors(target);
   const points = (tile + 2) ** 2;
-  const perRow = points * tilesX * (channels + blocksAtOnce * channelBlock) * 4;
-  const rows = balanced(
-    tilesY,
-    Math.max(1, Math.floor(blockBytes(points * channels * outBlocks! * channelBlock * 4) / perRow)),
+  const perRow = (held: number) => points * tilesX * (channels + held * channelBlock) * 4;
+  const weightBytes = points * channels * outBlocks * channelBlock * 4;
+  const most = (blocks: number) => Math.floor((target.vectorRegisters - blocks * parts - 1) / (blocks * parts));
+  const held = Math.min(2, outBlocks);
+  const rows = balanced(tilesY, Math.max(1, Math.floor(blockBytes(weightBytes) / perRow(held))));
+  const blocks = parts === 1 ? held : 1;
+  const others = [1, 2, 4]
+    .filter((held) => held <= outBlocks)
+    .flatMap((held) =>
+      [1, 2, 4]
+        .map((blocks) => Math.ceil(tilesY / blocks))
+        .filter((rows) => rows * perRow(held) <= mostBytes)
+        .flatMap((rows) =>
+          [1, 2]
+            .filter((blocks) => blocks <= held && blocks * parts <= 2)
+            .flatMap((blocks) =>
+              extentsOf(rows * tilesX, most(blocks)).map((tiles) => ({ rows, held, blocks, tiles })),
+            ),
+        ),
+    )
+    // Fewer sums than half of what there is room for leave the multipliers waiting.
+    .filter(({ rows, blocks, tiles }) => 2 * tiles >= Math.min(most(blocks), rows * tilesX));
+  return problemOf(
+    `winogradConv2d F${tile} c${channels} o${outBlocks * channelBlock} y${height}x${width}`,
+    { rows, held, blocks, tiles: balanced(rows * tilesX, most(blocks)) },
+    others,
   );
-  const tiles = rows * tilesX;
+}
+
+/** The schedule of a convolution, and what it makes of the two work areas: their elements, and the strides of points. */
+export function winogradBlock(tile: WinogradTile, channels: number, outputShape: readonly number[], target: Target) {
+  const shape = outputShape as readonly [number, number, number, number];
+  const schedule = target.schedules(winogradSchedules(tile, channels, shape, target));
+  const [tilesY, tilesX] = [Math.ceil(shape[2] / tile), Math.ceil(shape[3] / tile)];
+  const points = (tile + 2) ** 2;
+  const tiles = schedule.rows * tilesX;
   // One cache line more than a power of two, which would put all points of a tile into one set of the cache.
   const inputStride = tiles * channels + channelBlock;
   const productStride = tiles * channelBlock + channelBlock;
   return {
+    schedule,
     tilesY,
     tilesX,
-    rows,
     inputStride,
     productStride,
     inputs: points * inputStride,
-    products: points * blocksAtOnce * productStride,
+    products: points * schedule.held * productStride,
   };
 }
 
@@ -118,7 +154,7 @@ export function winogradBlock(
  *
  * Plan: V = Bᵀ·d·B, each row of d first, then each column; per point, channel of output and tile one chain of fused
  * multiply-adds over input channels, ascending, from +0; Y = Aᵀ·M·A, rows first. The input reaches one pixel beyond the last
- * tile on each side. Schedule: a block of tiles is transformed into `work`; then two blocks of output channels at a time
+ * tile on each side. Schedule: a block of tiles is transformed into `work`; then some blocks of output channels at a time
  * are multiplied and transformed back.
  */
 export function winogradKernel(
@@ -141,7 +177,7 @@ export function winogradKernel(
   const side = tile + 2;
   const points = side * side;
   const { lanes, parts } = blockVectors(target);
-  const { tilesY, tilesX, rows: blockRows, inputStride, productStride } = winogradBlock(tile, channels, outputShape);
+  const { schedule, tilesY, tilesX, inputStride, productStride } = winogradBlock(tile, channels, outputShape, target);
   const naming: Name = (e) => k.let(e);
   const lane = (part: number): LaneIndex => ({ base: constant("i64", part * lanes), step: 1 });
 
@@ -168,13 +204,10 @@ export function winogradKernel(
   };
 
   const multiply = (from: Expression | number, held: number, tiles: number) => {
-    const ob = parts === 1 ? held : 1;
-    const vectors = ob * parts;
-    const count = balanced(tiles, Math.floor((target.vectorRegisters - vectors - 1) / vectors));
     const blockStride = channels * channelBlock;
     k.for(0, points, 1, (p) =>
-      tiled(k, held, ob, (o, blocks) =>
-        tiled(k, tiles, count, (t, extent) => {
+      tiled(k, held, schedule.blocks, (o, blocks) =>
+        tiled(k, tiles, schedule.tiles, (t, extent) => {
           const places = Array.from({ length: blocks * parts }, (_, v) => [Math.floor(v / parts), v % parts] as const);
           const sums = Array.from({ length: extent }, () => places.map(() => k.variable(constant("f32", 0, lanes))));
           const inputs = k.let(add(mul(p, inputStride), mul(t, channels)));
@@ -241,9 +274,9 @@ export function winogradKernel(
   };
 
   k.for(0, batch, 1, (n) =>
-    tiled(k, tilesY, blockRows, (from, rows) => {
+    tiled(k, tilesY, schedule.rows, (from, rows) => {
       transformInputs(n, from, rows);
-      tiled(k, outBlocks, blocksAtOnce, (o, held) => {
+      tiled(k, outBlocks, schedule.held, (o, held) => {
         multiply(o, held, rows * tilesX);
         transformOutputs(n, o, held, from, rows);
       });

@@ -1,8 +1,10 @@
 // What the generators' tests compute for themselves: numeric plans in plain TypeScript, and kernels run under every schedule.
 import { expect } from "vitest";
 import type { Buffer, Kernel, Scalar } from "../loop/ir.ts";
+import { printKernel } from "../loop/print.ts";
 import { verifyKernel } from "../loop/verify.ts";
 import { usesDot } from "../loop/walk.ts";
+import { drawnSchedules } from "../schedules/index.ts";
 import { addsDotOnly, type Target, target, targetNames } from "../targets.ts";
 import { runNative } from "../testing/native-kernel.ts";
 import { expectChunks } from "./chunks.ts";
@@ -53,23 +55,58 @@ export const parameter = (name: string, scalar: Scalar, length: number, access: 
 export const shown = (array: Iterable<number>): string[] =>
   [...array].map((v) => (Object.is(v, -0) ? "-0" : String(v)));
 
+/** Memory of a kernel's own, which tests need not name. */
+export const workArea = (name: string, length: number): Buffer => ({
+  name,
+  scalar: "f32",
+  length,
+  access: "readwrite",
+  align: 64,
+});
+
+/** Every target with its own schedules, and with drawn ones. */
+export const scheduledTargets: readonly { readonly label: string; readonly to: Target }[] = targetNames.flatMap(
+  (name) => [
+    { label: name, to: target(name) },
+    ...[1, 2].map((seed) => ({ label: `${name}, draw ${seed}`, to: target(name, drawnSchedules(seed)) })),
+  ],
+);
+
+/** The different kernels that these make, with what to call them. */
+function scheduledKernels(build: (target: Target) => Kernel): { label: string; kernel: Kernel }[] {
+  const known = new Set<string>();
+  return scheduledTargets.flatMap(({ label, to }) => {
+    const kernel = build(to);
+    const text = printKernel(kernel);
+    if (known.has(text) || (addsDotOnly(to.name) && !usesDot(kernel.body))) return [];
+    known.add(text);
+    return [{ label, kernel }];
+  });
+}
+
 /**
- * Builds a kernel with the schedule of every target, verifies it, compiles each for this machine, runs it, and expects `expected`
- * bit for bit in the last buffer; its chunks, where it can be split, give the same, and none writes what another one does.
+ * Builds a kernel with the schedules of every target and with drawn ones, verifies it, compiles each for this machine, runs it, and
+ * expects `expected` bit for bit in the last buffer; its chunks, where it can be split, give the same, and none writes what another one
+ * does. `inputs` are the arrays of what it only reads; work areas get arrays of their own.
  */
 export async function expectEverySchedule(
   build: (target: Target) => Kernel,
   inputs: readonly Numbers[],
   expected: Numbers,
 ): Promise<void> {
-  for (const name of targetNames) {
-    const output = expected.slice().fill(77);
-    const kernel = build(target(name));
-    if (addsDotOnly(name) && !usesDot(kernel.body)) continue;
+  for (const { label, kernel } of scheduledKernels(build)) {
     verifyKernel(kernel);
-    await runNative(kernel, [...inputs.map((each) => each.slice()), output]);
-    expect(shown(output), name).toEqual(shown(expected));
-    expectChunks(kernel, [...inputs, expected.slice().fill(77)]);
+    const arrays = (): Numbers[] => {
+      const unread = inputs[Symbol.iterator]();
+      return kernel.buffers.map(({ access, length }, at) => {
+        if (at === kernel.buffers.length - 1) return expected.slice().fill(77);
+        return access === "read" ? (unread.next().value as Numbers).slice() : new Float32Array(length);
+      });
+    };
+    const ours = arrays();
+    await runNative(kernel, ours);
+    expect(shown(ours.at(-1)!), label).toEqual(shown(expected));
+    expectChunks(kernel, arrays());
   }
 }
 

@@ -2,31 +2,13 @@
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
 import { showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
-import { type Nd, type Operator, operandError, operator } from "./operator.ts";
+import { type Operator, operandError, operator, pair } from "./operator.ts";
+import { absoluteMagnitude, blockedLayout, convolve, depthwiseLayout, outputPlane } from "./products.ts";
 
 const { channelBlock } = generators;
-const pair = z.tuple([z.int().min(1), z.int().min(1)]).readonly();
-
-const absolute = (each: Nd): Nd => ({ ...each, data: Float64Array.from(each.data as ArrayLike<number>, Math.abs) });
-
-/** `terms` times what the operator makes of absolute values. */
-export function absoluteMagnitude(
-  evaluate: Operator["evaluate"],
-  operands: readonly Nd[],
-  attributes: unknown,
-  result: Nd,
-  terms: number,
-): Float64Array {
-  const data = new Float64Array(result.data.length);
-  evaluate(operands.map(absolute), attributes, { ...result, dtype: "f64", data });
-  return data.map((each) => each * terms);
-}
 
 const fitError = (name: string, x: TensorType, w: TensorType) =>
   operandError("shape", `${name} of ${showTensorType(x)} with ${showTensorType(w)}`);
-
-const outputSize = (size: number, kernel: number, stride: number, dilation: number): number =>
-  Math.floor((size - dilation * (kernel - 1) - 1) / stride) + 1;
 
 export const blockedConvolutionAttributes = z.strictObject({
   stride: pair,
@@ -44,11 +26,10 @@ export const blockedConv2d: Operator = operator({
   name: "blockedConv2d",
   attributes: blockedConvolutionAttributes,
   errorUlp: 1,
-  infer([x, w], { stride, dilation, channels, layout }) {
+  infer([x, w], { channels, layout, ...steps }) {
     const [n, ...sizes] = staticShape(x!.shape) as [number, ...number[]];
     const [o, i, kh, kw, inner, outer] = staticShape(w!.shape) as [number, number, number, number, number, number];
     const blocks = Math.ceil(channels / channelBlock);
-    const [height, width] = (layout === "planar" ? sizes.slice(1) : sizes.slice(1, 3)) as [number, number];
     const fits =
       w!.shape.length === 6 &&
       i === blocks &&
@@ -58,39 +39,12 @@ export const blockedConv2d: Operator = operator({
         ? sizes.length === 3 && sizes[0] === channels
         : sizes.length === 4 && sizes[0] === blocks && sizes[3] === channelBlock);
     if (!fits || x!.dtype !== "f32" || w!.dtype !== "f32") throw fitError("blockedConv2d", x!, w!);
-    const out = [outputSize(height, kh, stride[0], dilation[0]), outputSize(width, kw, stride[1], dilation[1])];
+    const out = outputPlane(sizes.slice(1, 3), [kh, kw], steps);
     if (out.some((size) => size < 1)) throw fitError("blockedConv2d", x!, w!);
     return { dtype: "f32", shape: [n, o, ...out, channelBlock] };
   },
-  evaluate([x, w], { stride, dilation, channels, layout }, result) {
-    const [, blocks, kh, kw] = w!.shape as [number, number, number, number];
-    const [n, o, oh, ow] = result.shape as [number, number, number, number];
-    const [height, width] = x!.shape.slice(2, 4) as [number, number];
-    const place = (b: number, c: number, row: number, column: number): number =>
-      layout === "planar"
-        ? ((b * channels + c) * height + row) * width + column
-        : (((b * blocks + Math.floor(c / channelBlock)) * height + row) * width + column) * channelBlock +
-          (c % channelBlock);
-    let at = 0;
-    for (let b = 0; b < n; b++)
-      for (let ob = 0; ob < o; ob++)
-        for (let y = 0; y < oh; y++)
-          for (let xx = 0; xx < ow; xx++)
-            for (let lane = 0; lane < channelBlock; lane++) {
-              let total = 0;
-              for (let c = 0; c < channels; c++)
-                for (let ky = 0; ky < kh; ky++)
-                  for (let kx = 0; kx < kw; kx++) {
-                    const ib = Math.floor(c / channelBlock);
-                    const tap = (((ob * blocks + ib) * kh + ky) * kw + kx) * channelBlock + (c % channelBlock);
-                    total +=
-                      Number(
-                        x!.data[place(b, c, y * stride[0] + ky * dilation[0], xx * stride[1] + kx * dilation[1])]!,
-                      ) * Number(w!.data[tap * channelBlock + lane]!);
-                  }
-              result.data[at++] = total;
-            }
-  },
+  evaluate: (operands, { channels, layout, ...steps }, result) =>
+    convolve(operands, steps, blockedLayout(operands, channels, { planar: layout === "planar" }), result),
   magnitude: (operands, attributes, result) =>
     absoluteMagnitude(
       blockedConv2d.evaluate,
@@ -109,7 +63,7 @@ export const depthwiseConv2d: Operator = operator({
   name: "depthwiseConv2d",
   attributes: depthwiseAttributes,
   errorUlp: 1,
-  infer([x, w], { stride, dilation }) {
+  infer([x, w], steps) {
     const [n, c, height, width, inner] = staticShape(x!.shape) as [number, number, number, number, number];
     const [blocks, kh, kw, outer] = staticShape(w!.shape) as [number, number, number, number];
     const fits =
@@ -120,31 +74,11 @@ export const depthwiseConv2d: Operator = operator({
       outer === channelBlock &&
       x!.dtype === "f32" &&
       w!.dtype === "f32";
-    const out = [outputSize(height, kh, stride[0], dilation[0]), outputSize(width, kw, stride[1], dilation[1])];
+    const out = outputPlane([height, width], [kh, kw], steps);
     if (!fits || out.some((size) => size < 1)) throw fitError("depthwiseConv2d", x!, w!);
     return { dtype: "f32", shape: [n, c, ...out, channelBlock] };
   },
-  evaluate([x, w], { stride, dilation }, result) {
-    const [, kh, kw] = w!.shape as [number, number, number];
-    const [, blocks, height, width] = x!.shape as [number, number, number, number];
-    const [n, , oh, ow] = result.shape as [number, number, number, number];
-    let at = 0;
-    for (let b = 0; b < n; b++)
-      for (let c = 0; c < blocks; c++)
-        for (let y = 0; y < oh; y++)
-          for (let xx = 0; xx < ow; xx++)
-            for (let lane = 0; lane < channelBlock; lane++) {
-              let total = 0;
-              for (let ky = 0; ky < kh; ky++)
-                for (let kx = 0; kx < kw; kx++) {
-                  const row = y * stride[0] + ky * dilation[0];
-                  const column = xx * stride[1] + kx * dilation[1];
-                  const from = (((b * blocks + c) * height + row) * width + column) * channelBlock + lane;
-                  total += Number(x!.data[from]!) * Number(w!.data[((c * kh + ky) * kw + kx) * channelBlock + lane]!);
-                }
-              result.data[at++] = total;
-            }
-  },
+  evaluate: (operands, steps, result) => convolve(operands, steps, depthwiseLayout(operands), result),
   magnitude: (operands, attributes, result) =>
     absoluteMagnitude(
       depthwiseConv2d.evaluate,

@@ -2,30 +2,10 @@
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
 import { broadcastShapes, countOf, showTensorType, staticShape } from "../tensor-type.ts";
-import { indexer } from "./indexing.ts";
-import { type Nd, type Operator, operandError, operator } from "./operator.ts";
+import { type Operator, operandError, operator, pair } from "./operator.ts";
+import { absoluteMagnitude, convolve, multiply, outputPlane, planarLayout } from "./products.ts";
 
 const none = z.strictObject({});
-const pair = z.tuple([z.int().min(1), z.int().min(1)]).readonly();
-
-const absolute = ({ shape, dtype, data }: Nd): Nd => ({
-  shape,
-  dtype,
-  data: Float64Array.from(data as ArrayLike<number>, Math.abs),
-});
-
-/** `terms` times the contraction of absolute values: what its roundings are counted in. */
-function contractionMagnitude(
-  evaluate: Operator["evaluate"],
-  operands: readonly Nd[],
-  attributes: unknown,
-  result: Nd,
-  terms: number,
-): Float64Array {
-  const data = new Float64Array(result.data.length);
-  evaluate(operands.map(absolute), attributes, { ...result, dtype: "f64", data });
-  return data.map((each) => each * terms);
-}
 
 /** a[…,m,k] · b[…,k,n] → [...,m,n], batch dimensions broadcast. Floats of one dtype. Error: k ulp of |a|·|b|. */
 export const matmul: Operator = operator({
@@ -45,26 +25,9 @@ export const matmul: Operator = operator({
     if (!batch) throw wrong("the batch dimensions do not broadcast");
     return { dtype: a!.dtype, shape: [...batch, m!, n!] };
   },
-  evaluate([a, b], _, result) {
-    const [m, n] = result.shape.slice(-2) as [number, number];
-    const k = a!.shape.at(-1)!;
-    const batch = result.shape.slice(0, -2);
-    const left = indexer(a!.shape.slice(0, -2), batch);
-    const right = indexer(b!.shape.slice(0, -2), batch);
-    for (let i = 0; i < countOf(batch); i++) {
-      const [from, with_] = [left(i) * m * k, right(i) * k * n];
-      for (let row = 0; row < m; row++) {
-        for (let column = 0; column < n; column++) {
-          let total = 0;
-          for (let j = 0; j < k; j++)
-            total += Number(a!.data[from + row * k + j]!) * Number(b!.data[with_ + j * n + column]!);
-          result.data[(i * m + row) * n + column] = total;
-        }
-      }
-    }
-  },
+  evaluate: (operands, _, result) => multiply(operands, result),
   magnitude: (operands, attributes, result) =>
-    contractionMagnitude(matmul.evaluate, operands, attributes, result, operands[0]!.shape.at(-1)!),
+    absoluteMagnitude(matmul.evaluate, operands, attributes, result, operands[0]!.shape.at(-1)!),
   lowering: { kind: "matmul" },
 });
 
@@ -76,7 +39,7 @@ export const conv2d: Operator = operator({
   name: "conv2d",
   attributes: convolutionAttributes,
   errorUlp: 1,
-  infer([x, w], { stride, dilation, groups }) {
+  infer([x, w], { groups, ...steps }) {
     const wrong = (why: string) =>
       operandError("shape", `conv2d of ${showTensorType(x!)} with ${showTensorType(w!)}: ${why}`);
     if (x!.dtype !== w!.dtype || (x!.dtype !== "f32" && x!.dtype !== "f64"))
@@ -87,35 +50,14 @@ export const conv2d: Operator = operator({
     const [o, i, ...kernel] = staticShape(w!.shape) as [number, number, ...number[]];
     if (c !== i * groups || o % groups !== 0)
       throw wrong(`${c} channels in ${groups} groups do not fit a weight for ${i}`);
-    const out = plane.map((size, d) => Math.floor((size - dilation[d]! * (kernel[d]! - 1) - 1) / stride[d]!) + 1);
+    const out = outputPlane(plane, kernel, steps);
     if (out.some((size) => size < 1)) throw wrong("the kernel is larger than the padded input");
     return { dtype: x!.dtype, shape: [n, o, ...out] };
   },
-  evaluate([x, w], { stride, dilation, groups }, result) {
-    const [, channels, height, width] = x!.shape as [number, number, number, number];
-    const [, inner, kh, kw] = w!.shape as [number, number, number, number];
-    const [n, o, oh, ow] = result.shape as [number, number, number, number];
-    let at = 0;
-    for (let b = 0; b < n; b++)
-      for (let c = 0; c < o; c++)
-        for (let y = 0; y < oh; y++)
-          for (let xx = 0; xx < ow; xx++) {
-            const first = Math.floor(c / (o / groups)) * inner;
-            let total = 0;
-            for (let i = 0; i < inner; i++)
-              for (let ky = 0; ky < kh; ky++)
-                for (let kx = 0; kx < kw; kx++) {
-                  const row = y * stride[0] + ky * dilation[0];
-                  const column = xx * stride[1] + kx * dilation[1];
-                  total +=
-                    Number(x!.data[((b * channels + first + i) * height + row) * width + column]!) *
-                    Number(w!.data[((c * inner + i) * kh + ky) * kw + kx]!);
-                }
-            result.data[at++] = total;
-          }
-  },
+  evaluate: (operands, { groups, ...steps }, result) =>
+    convolve(operands, steps, planarLayout(operands, groups), result),
   magnitude: (operands, attributes, result) =>
-    contractionMagnitude(conv2d.evaluate, operands, attributes, result, countOf(operands[1]!.shape.slice(1))),
+    absoluteMagnitude(conv2d.evaluate, operands, attributes, result, countOf(operands[1]!.shape.slice(1))),
   lowering: { kind: "conv2d" },
 });
 

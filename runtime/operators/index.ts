@@ -18,12 +18,7 @@ import { convTranspose2d } from "./transposed-convolution.ts";
 import { winogradConv2d } from "./winograd.ts";
 
 const { kindOf: _kind, ...elementwiseOperators } = elementwise;
-const {
-  blockedConvolutionAttributes: _blocked,
-  depthwiseAttributes: _depthwise,
-  absoluteMagnitude: _magnitude,
-  ...blockedOperators
-} = blocked;
+const { blockedConvolutionAttributes: _blocked, depthwiseAttributes: _depthwise, ...blockedOperators } = blocked;
 const { convolutionAttributes: _convolution, ...contractionOperators } = contraction;
 const { requireFloat: _float, requireAxis: _axis, ...composites } = composite;
 const {

@@ -142,3 +142,6 @@ export const operandError = (code: string, message: string, help?: string): Isoc
 
 /** Any number, infinities and NaN included. */
 export const anyNumber = z.custom<number>((value) => typeof value === "number", "expected a number");
+
+/** Two whole numbers from 1 on: of rows and of columns. */
+export const pair = z.tuple([z.int().min(1), z.int().min(1)]).readonly();

@@ -4,11 +4,10 @@ import type { Value } from "../graph.ts";
 import { arrayFrom, countOf, showShape, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
 import { add, div, maximum } from "./elementwise.ts";
 import { ravel, unravel } from "./indexing.ts";
-import { type Builder, type Nd, type Operator, operandError, operator } from "./operator.ts";
+import { type Builder, type Nd, type Operator, operandError, operator, pair } from "./operator.ts";
 import { max, sum } from "./reduction.ts";
 import { pad, slice } from "./structure.ts";
 
-const pair = z.tuple([z.int().min(1), z.int().min(1)]).readonly();
 const widths = z.tuple([z.int().min(0), z.int().min(0)]).readonly();
 
 const windowAttributes = {

@@ -1,14 +1,14 @@
 // Linear quantisation, and products of bytes summed exactly in 32 bits, plain and as the plan packs them.
 import { z } from "zod";
 import { type Dtype, generators, loop } from "../../kernels/index.ts";
-import { broadcastShapes, countOf, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import { broadcastShapes, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
 import { convolutionAttributes } from "./contraction.ts";
 import { indexer } from "./indexing.ts";
-import { type Operator, operandError, operator } from "./operator.ts";
+import { type Operator, operandError, operator, pair } from "./operator.ts";
+import { blockedLayout, convolve, multiply, outputPlane, planarLayout } from "./products.ts";
 
 const { channelBlock, dotBytes, dotColumns } = generators;
 const none = z.strictObject({});
-const pair = z.tuple([z.int().min(1), z.int().min(1)]).readonly();
 
 /** The least and the greatest integer of the dtypes that values are quantised to. */
 export const quantizedRange = {
@@ -175,64 +175,26 @@ export const matmulInteger: Operator = operator({
     if (k !== k2 || !batch) throw wrong();
     return { dtype: "i32", shape: [...batch, m!, n!] };
   },
-  evaluate([a, b], _, result) {
-    const [m, n] = result.shape.slice(-2) as [number, number];
-    const k = a!.shape.at(-1)!;
-    const batch = result.shape.slice(0, -2);
-    const [left, right] = [a!, b!].map((each) => indexer(each.shape.slice(0, -2), batch));
-    for (let i = 0; i < countOf(batch); i++)
-      for (let row = 0; row < m; row++)
-        for (let column = 0; column < n; column++) {
-          let total = 0;
-          for (let j = 0; j < k; j++)
-            total +=
-              Number(a!.data[(left!(i) * m + row) * k + j]!) * Number(b!.data[(right!(i) * k + j) * n + column]!);
-          result.data[(i * m + row) * n + column] = total;
-        }
-  },
+  evaluate: (operands, _, result) => multiply(operands, result),
   lowering: { kind: "matmulInteger" },
 });
-
-const outputSize = (size: number, kernel: number, stride: number, dilation: number): number =>
-  Math.floor((size - dilation * (kernel - 1) - 1) / stride) + 1;
 
 /** x[n,c,h,w] * w[o,c/groups,kh,kw] → i32[n,o,h',w'] without padding, the sum wrapping; x: u8 or i8, w: i8. Exact. */
 export const convInteger: Operator = operator({
   name: "convInteger",
   attributes: convolutionAttributes,
   errorUlp: 0,
-  infer([x, w], { stride, dilation, groups }) {
+  infer([x, w], { groups, ...steps }) {
     const wrong = () => bytesError("convInteger", x!, w!, "x is [n,c,h,w] of u8 or i8, w [o,c/groups,kh,kw] of i8");
     if (!isByte(x!.dtype) || w!.dtype !== "i8" || x!.shape.length !== 4 || w!.shape.length !== 4) throw wrong();
     const [n, c, ...plane] = staticShape(x!.shape) as [number, number, ...number[]];
     const [o, i, ...kernel] = staticShape(w!.shape) as [number, number, ...number[]];
-    const out = plane.map((size, d) => outputSize(size, kernel[d]!, stride[d]!, dilation[d]!));
+    const out = outputPlane(plane, kernel, steps);
     if (c !== i * groups || o % groups !== 0 || out.some((size) => size < 1)) throw wrong();
     return { dtype: "i32", shape: [n, o, ...out] };
   },
-  evaluate([x, w], { stride, dilation, groups }, result) {
-    const [, channels, height, width] = x!.shape as [number, number, number, number];
-    const [, inner, kh, kw] = w!.shape as [number, number, number, number];
-    const [n, o, oh, ow] = result.shape as [number, number, number, number];
-    let at = 0;
-    for (let b = 0; b < n; b++)
-      for (let c = 0; c < o; c++)
-        for (let y = 0; y < oh; y++)
-          for (let xx = 0; xx < ow; xx++) {
-            const first = Math.floor(c / (o / groups)) * inner;
-            let total = 0;
-            for (let i = 0; i < inner; i++)
-              for (let ky = 0; ky < kh; ky++)
-                for (let kx = 0; kx < kw; kx++) {
-                  const row = y * stride[0] + ky * dilation[0];
-                  const column = xx * stride[1] + kx * dilation[1];
-                  total +=
-                    Number(x!.data[((b * channels + first + i) * height + row) * width + column]!) *
-                    Number(w!.data[((c * inner + i) * kh + ky) * kw + kx]!);
-                }
-            result.data[at++] = total;
-          }
-  },
+  evaluate: (operands, { groups, ...steps }, result) =>
+    convolve(operands, steps, planarLayout(operands, groups), result),
   lowering: { kind: "convInteger" },
 });
 
@@ -287,10 +249,10 @@ export const blockedConvInteger: Operator = operator({
   name: "blockedConvInteger",
   attributes: blockedIntegerAttributes,
   errorUlp: 0,
-  infer([x, w], { stride, dilation, channels }) {
+  infer([x, w], { channels, ...steps }) {
     const [n, blocks, height, width, inner] = staticShape(x!.shape) as [number, number, number, number, number];
     const [o, i, kh, kw, ...block] = staticShape(w!.shape) as [number, number, number, number, ...number[]];
-    const out = [outputSize(height, kh, stride[0], dilation[0]), outputSize(width, kw, stride[1], dilation[1])];
+    const out = outputPlane([height, width], [kh, kw], steps);
     const fits =
       isByte(x!.dtype) &&
       w!.dtype === "i8" &&
@@ -303,32 +265,10 @@ export const blockedConvInteger: Operator = operator({
     if (!fits) throw bytesError("blockedConvInteger", x!, w!, "both are in blocks of 16 channels");
     return { dtype: "i32", shape: [n, o, ...out, channelBlock] };
   },
-  evaluate([x, w], { stride, dilation, channels }, result) {
-    const [, blocks, height, width] = x!.shape as [number, number, number, number];
-    const [, , kh, kw] = w!.shape as [number, number, number, number];
-    const [n, o, oh, ow] = result.shape as [number, number, number, number];
+  evaluate(operands, { channels, ...steps }, result) {
     // Channels of a started four are multiplied by what the weight holds for them, which the plan makes zeros.
     const counted = Math.ceil(channels / dotBytes) * dotBytes;
-    let at = 0;
-    for (let b = 0; b < n; b++)
-      for (let ob = 0; ob < o; ob++)
-        for (let y = 0; y < oh; y++)
-          for (let xx = 0; xx < ow; xx++)
-            for (let lane = 0; lane < channelBlock; lane++) {
-              let total = 0;
-              for (let c = 0; c < counted; c++)
-                for (let ky = 0; ky < kh; ky++)
-                  for (let kx = 0; kx < kw; kx++) {
-                    const [ib, j] = [Math.floor(c / channelBlock), c % channelBlock];
-                    const row = y * stride[0] + ky * dilation[0];
-                    const column = xx * stride[1] + kx * dilation[1];
-                    const from = (((b * blocks + ib) * height + row) * width + column) * channelBlock + j;
-                    const tap = (((ob * blocks + ib) * kh + ky) * kw + kx) * (channelBlock / dotBytes);
-                    const four = (tap + Math.floor(j / dotBytes)) * channelBlock + lane;
-                    total += Number(x!.data[from]!) * Number(w!.data[four * dotBytes + (j % dotBytes)]!);
-                  }
-              result.data[at++] = total;
-            }
+    convolve(operands, steps, blockedLayout(operands, counted, { together: dotBytes }), result);
   },
   lowering: { kind: "blockedConvInteger" },
 });

@@ -4,9 +4,7 @@ import type { Value } from "../graph.ts";
 import { arrayFrom, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
 import { add, mul } from "./elementwise.ts";
 import { gather } from "./gather.ts";
-import { type Builder, type Nd, type Operator, operandError, operator } from "./operator.ts";
-
-const pair = z.tuple([z.int().min(1), z.int().min(1)]).readonly();
+import { type Builder, type Nd, type Operator, operandError, operator, pair } from "./operator.ts";
 
 /** How an output's pixel is placed among the input's; named as ONNX and PyTorch do. */
 const coordinates = ["halfPixel", "alignCorners", "asymmetric"] as const;

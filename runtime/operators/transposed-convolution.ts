@@ -4,10 +4,9 @@ import type { Value } from "../graph.ts";
 import { arrayFrom, countOf, showTensorType, staticShape } from "../tensor-type.ts";
 import { conv2d } from "./contraction.ts";
 import { gather } from "./gather.ts";
-import { type Builder, type Operator, operandError, operator } from "./operator.ts";
+import { type Builder, type Operator, operandError, operator, pair } from "./operator.ts";
 import { broadcastTo, concat, pad, reshape, slice, transpose } from "./structure.ts";
 
-const pair = z.tuple([z.int().min(1), z.int().min(1)]).readonly();
 const widths = z.tuple([z.int().min(0), z.int().min(0)]).readonly();
 
 const attributes = z.strictObject({

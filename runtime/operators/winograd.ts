@@ -2,8 +2,8 @@
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
 import { showTensorType, staticShape } from "../tensor-type.ts";
-import { absoluteMagnitude } from "./blocked.ts";
 import { type Operator, operandError, operator } from "./operator.ts";
+import { absoluteMagnitude } from "./products.ts";
 
 const { channelBlock } = generators;
 

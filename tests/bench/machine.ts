@@ -13,6 +13,8 @@ const runtime = z
 /** The targets that this machine runs, best first. */
 export const runnableTargets = (): TargetName[] => runtime.targets();
 
+export const machineName = (): string => cpus()[0]?.model.trim() ?? "unknown";
+
 /** A machine and its limits. */
 export interface Machine {
   readonly name: string;
@@ -27,5 +29,5 @@ export async function measureThisMachine(targets: readonly TargetName[]): Promis
   const load = loadavg()[0]!;
   const limits: { [target in TargetName]?: Peak } = {};
   for (const target of targets) limits[target] = await measureMachine(target);
-  return { name: cpus()[0]?.model.trim() ?? "unknown", cores: cpus().length, load, limits };
+  return { name: machineName(), cores: cpus().length, load, limits };
 }

@@ -1,0 +1,57 @@
+// What there is to tune: the problems of graphs, each with the kernel that every legal schedule makes.
+import type { Kernel } from "../../kernels/index.ts";
+import { usesDot } from "../../kernels/loop/walk.ts";
+import { type Problem, type Schedule, usualSchedules } from "../../kernels/schedules/index.ts";
+import { addsDotOnly, type TargetName, target as targetOf } from "../../kernels/targets.ts";
+import { type Graph, simplified } from "../../runtime/index.ts";
+import { type KernelCall, lower } from "../../runtime/lower.ts";
+import { layoutWeights, type Weights } from "../../runtime/weights.ts";
+import type { NamedGraph } from "./graphs.ts";
+
+/** A problem of a target, and the graph that has it. */
+export interface Task {
+  readonly problem: Problem;
+  readonly graph: string;
+  /** The kernel that a schedule makes. */
+  kernel(schedule: Schedule): Kernel;
+}
+
+/** A graph as kernels are made of it. */
+export interface PreparedGraph {
+  readonly name: string;
+  readonly graph: Graph;
+  readonly weights: Weights;
+}
+
+/** Graphs made and simplified one at a time: their weights are large. */
+export function* prepared(graphs: readonly NamedGraph[]): Generator<PreparedGraph> {
+  for (const { name, make } of graphs) {
+    const graph = simplified(make());
+    yield { name, graph, weights: layoutWeights(graph) };
+  }
+}
+
+/** The problems of graphs on a target that have more than one legal schedule, each once. */
+export function* tasksOf(graphs: Iterable<PreparedGraph>, name: TargetName): Generator<Task> {
+  const known = new Set<string>();
+  for (const { name: graphName, graph, weights } of graphs) {
+    const callsWith = (schedules: typeof usualSchedules): readonly KernelCall[] =>
+      lower(graph, targetOf(name, schedules), weights);
+    for (const [at, { kernel, choices }] of callsWith(usualSchedules).entries()) {
+      // A target that only adds dot products takes the rest from its base's table.
+      if (addsDotOnly(name) && !usesDot(kernel.body)) continue;
+      for (const { problem } of choices) {
+        if (known.has(problem.name) || problem.legal.length < 2) continue;
+        known.add(problem.name);
+        yield {
+          problem,
+          graph: graphName,
+          kernel: (schedule) =>
+            callsWith((each) => (each.name === problem.name ? (schedule as typeof each.usual) : usualSchedules(each)))[
+              at
+            ]!.kernel,
+        };
+      }
+    }
+  }
+}
