@@ -4,7 +4,14 @@ import { exp } from "../functions/index.ts";
 import { sub } from "../loop/build.ts";
 import { interpretKernel } from "../loop/interpret.ts";
 import { target } from "../targets.ts";
-import { expectEverySchedule, fma32, parameter, reducedByPlan, values } from "../testing/generator-reference.ts";
+import {
+  expectEverySchedule,
+  fma32,
+  parameter,
+  reducedByPlan,
+  values,
+  workArea,
+} from "../testing/generator-reference.ts";
 import { elementsOf, view } from "./access.ts";
 import { attentionKernel, attentionWork } from "./attention.ts";
 import { mapKernel, whole } from "./map.ts";
@@ -33,12 +40,11 @@ describe("attention", () => {
     { batch: 1, m: 8, n: 197, d: 3, e: 70, causal: false, masked: false },
     { batch: 1, m: 1, n: 5, d: 3, e: 16, causal: false, masked: false },
   ])("of $m queries and $n keys, causal $causal, masked $masked", async ({ batch, m, n, d, e, causal, masked }) => {
-    const shapes = { q: [batch, m, d], k: [batch, d, n], v: [batch, n, e], mask: [batch, m, n] };
+    const shapes = { q: [batch, m, d], k: [batch, d, n], v: [batch, n, e], mask: [batch, m, n], y: [batch, m, e] };
     const [q, k, v, mask] = Object.entries(shapes).map(([name, shape]) =>
       parameter(name, "f32", elementsOf(shape), "read"),
     ) as [Buffered, Buffered, Buffered, Buffered];
     const y = parameter("y", "f32", batch * m * e, "write");
-    const work = { ...parameter("work", "f32", attentionWork(m, n), "write"), access: "readwrite" as const };
     const [qs, ks, vs, masks] = [q, k, v, mask].map(({ length }, at) =>
       values(length, 41 + at).map((each) => each / 8),
     ) as [Float32Array, Float32Array, Float32Array, Float32Array];
@@ -74,18 +80,14 @@ describe("attention", () => {
       ...(masked ? { mask: view(mask, shapes.mask) } : {}),
     };
     await expectEverySchedule(
-      (to) =>
-        attentionKernel(
-          "attention",
-          [q, k, v, mask, work, y],
-          sources,
-          { scale, causal },
-          work,
-          whole(y, [batch, m, e]),
-          (value) => sub(value, 0.5),
-          to,
-        ),
-      [qs, ks, vs, masks, new Float32Array(work.length)],
+      (to) => {
+        const elements = attentionWork({ queries: m, keys: n, depth: d, width: e }, to);
+        const work = { ...workArea("work", elements), private: true };
+        const buffers = [q, k, v, mask, work, y];
+        const half = (value: Parameters<typeof sub>[0]) => sub(value, 0.5);
+        return attentionKernel("attention", buffers, sources, { scale, causal }, work, whole(y, shapes.y), half, to);
+      },
+      [qs, ks, vs, masks],
       expected,
     );
   });

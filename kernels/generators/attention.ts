@@ -18,9 +18,10 @@ import {
   sub,
 } from "../loop/build.ts";
 import type { Buffer, Expression, Kernel, Scalar } from "../loop/ir.ts";
+import { balanced, type Problem, problemOf } from "../schedules/index.ts";
 import type { Target } from "../targets.ts";
 import { addressOf, fixed, type LaneIndex, type Source } from "./access.ts";
-import { balanced, type Epilogue, unrolled, vectorWidths } from "./contract.ts";
+import { type Epilogue, unrolled, vectorWidths } from "./contract.ts";
 import { type Destination, forEachOuter, lanesFor } from "./map.ts";
 import { alongInnermost, mergedLanes, planLanes } from "./reduce.ts";
 import { store } from "./store.ts";
@@ -44,24 +45,39 @@ export interface Attention {
   readonly causal: boolean;
 }
 
-/** Most queries of a tile: their sums of a few vectors fill the registers. */
-const mostRows = 6;
-const tileRows = (queries: number): number => balanced(queries, mostRows);
+/** The sizes that matter to a schedule. */
+export interface AttentionSizes {
+  readonly queries: number;
+  readonly keys: number;
+  /** Elements of a query, and of a value. */
+  readonly depth: number;
+  readonly width: number;
+}
+
+/** Queries of a tile: their sums of a few vectors fill the registers. */
+type AttentionTile = { readonly rows: number };
+
+function attentionTiles({ queries, keys, depth, width }: AttentionSizes): Problem<AttentionTile> {
+  const others = [2, 3, 4, 5, 6, 7, 8].filter((rows) => rows <= queries).map((rows) => ({ rows }));
+  return problemOf(`attention q${queries} k${keys} d${depth} e${width}`, { rows: balanced(queries, 6) }, others);
+}
+
 const lineLength = (keys: number): number => Math.ceil(keys / planLanes) * planLanes;
 
 /** The larger of two, or any of them where one is NaN: the sum of a row's powers is NaN all the same. */
 const larger = (a: Expression, b: Expression): Expression => select(lt(a, b), b, a);
 
 /** Elements that `attentionKernel` needs beside its result: scores of a tile, which become powers, and a sum for each row. */
-export const attentionWork = (queries: number, keys: number): number => tileRows(queries) * (lineLength(keys) + 1);
+export const attentionWork = (sizes: AttentionSizes, target: Target): number =>
+  target.schedules(attentionTiles(sizes)).rows * (lineLength(sizes.keys) + 1);
 
 /**
  * destination[…,i,:] = Σ_j softmax_j(scale · q_i·k_j + mask_ij) v_j.
  *
  * Plan: a score is one chain of fused multiply-adds over d from +0, times the scale, plus the mask; after key i, −∞ where causal.
  * Their powers e^(score − largest) are summed in the sixteen chains of `reduceKernel`; an output is one chain of fused
- * multiply-adds over the keys from +0, divided by that sum. Schedule: tiles of at most six queries, vectors along keys and
- * then along e.
+ * multiply-adds over the keys from +0, divided by that sum. Schedule: tiles of a few queries, vectors along keys and then
+ * along e.
  */
 export function attentionKernel(
   name: string,
@@ -78,7 +94,7 @@ export function attentionKernel(
   const { scalar } = queries;
   const [count, depth] = queries.shape.slice(-2) as [number, number];
   const [keyCount, width] = values.shape.slice(-2) as [number, number];
-  const rows = tileRows(count);
+  const { rows } = target.schedules(attentionTiles({ queries: count, keys: keyCount, depth, width }));
   const line = lineLength(keyCount);
   const scoreAt = (row: Expression | number, at: Expression | number) => add(mul(row, line), at);
   const totalAt = (row: Expression | number) => add(row, rows * line);

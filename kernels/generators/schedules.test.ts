@@ -11,6 +11,7 @@ import { expectAgreement, newArray, type ScalarArray } from "../testing/agreemen
 import { parameter, shown, values, workArea } from "../testing/generator-reference.ts";
 import { runnableTargets } from "../testing/native-kernel.ts";
 import { elementsOf, view } from "./access.ts";
+import { attentionKernel, attentionWork } from "./attention.ts";
 import { blockedConvolutionKernel, depthwiseKernel } from "./blocked.ts";
 import { matmulKernel } from "./contract.ts";
 import { blockedIntegerConvolutionKernel, integerMatmulKernel, packedIntegerMatmulKernel } from "./integer.ts";
@@ -84,6 +85,19 @@ const generators: { readonly [name: string]: fc.Arbitrary<Build> } = {
     const [a, b, y] = [reads("a", [rows, depth]), reads("b", [depth, n]), writes([rows, n])];
     return (to) => matmulKernel("k", [a.buffer, b.buffer, y.buffer], a, b, y, less, to);
   }),
+  attention: fc
+    .record({ queries: size(19), keys: size(40), depth: size(5), width: size(35), causal: fc.boolean() })
+    .map(({ causal, ...sizes }): Build => {
+      const { queries: m, keys: n, depth, width } = sizes;
+      const [q, k, v] = [reads("q", [2, m, depth]), reads("k", [2, depth, n]), reads("v", [2, n, width])];
+      const sources = { queries: q, keys: k, values: v };
+      const y = writes([2, m, width]);
+      return (to) => {
+        const work = { ...workArea("work", attentionWork(sizes, to)), private: true };
+        const buffers = [q.buffer, k.buffer, v.buffer, work, y.buffer];
+        return attentionKernel("k", buffers, sources, { scale: 2 ** -18, causal }, work, y, less, to);
+      };
+    }),
   reduce: fc.tuple(size(3), size(19), size(40)).map(([batch, rows, n]): Build => {
     const [x, y] = [reads("x", [batch, rows, n]), writes([batch, rows])];
     const sum = reducing(x, reducers.sum);

@@ -130,10 +130,10 @@ export const tiledAttention = attentionOperator("tiledAttention", true, {
   kind: "kernel",
   inMemory: [0, 1, 2, 3],
   fuses: true,
-  work([q, , v]) {
-    const [m] = staticShape(q!.shape).slice(-2) as [number];
-    const [n] = staticShape(v!.shape).slice(-2) as [number];
-    return { dtype: q!.dtype, elements: generators.attentionWork(m, n) };
+  work([q, , v], _, target) {
+    const [queries, depth] = staticShape(q!.shape).slice(-2) as [number, number];
+    const [keys, width] = staticShape(v!.shape).slice(-2) as [number, number];
+    return { dtype: q!.dtype, elements: generators.attentionWork({ queries, keys, depth, width }, target) };
   },
   build({ name, buffers, operands, destination, shape, work, epilogue, target }, given) {
     const batch = shape.slice(0, -2);
