@@ -38,21 +38,54 @@ function memoryOperands(node: Node): readonly number[] {
   }
 }
 
-/** The values that some node reads through addresses rather than element by element. */
-export const valuesReadFromMemory = (graph: Graph): Set<Value> =>
-  new Set(graph.nodes.flatMap((node) => memoryOperands(node).map((at) => node.inputs[at]!)));
+/** Whether a node only says where in its operand's memory its result lies; neighbours stay neighbours. */
+export function isPart({ operator, attributes }: Node): boolean {
+  return operator.name === "slice" && (attributes as { readonly steps: readonly number[] }).steps.at(-1) === 1;
+}
 
-/** Whether a kernel of that kind can go on with what follows it element by element. */
-const convolutions = [
+/** The values that some node reads through addresses rather than element by element. */
+export function valuesReadFromMemory(graph: Graph): Set<Value> {
+  const producers = new Map(graph.nodes.map((node) => [node.output, node]));
+  const constants = new Set(graph.constants.map(({ value }) => value));
+  const readers = new Map<Value, number>();
+  for (const node of graph.nodes)
+    for (const value of new Set(node.inputs)) readers.set(value, (readers.get(value) ?? 0) + 1);
+  /** Whether a value lies in memory anyway, so that its parts need not be copied. */
+  const lies = (value: Value): boolean => {
+    const node = producers.get(value);
+    if (!node) return !constants.has(value);
+    const { kind } = node.operator.lowering;
+    if (kind === "reshape") return lies(node.inputs[0]!);
+    return kind === "pointwise" ? readers.get(value)! > 1 : kind !== "source";
+  };
+  const base = (value: Value): Value => {
+    const node = producers.get(value);
+    return node && isPart(node) && lies(base(node.inputs[0]!)) ? base(node.inputs[0]!) : value;
+  };
+  return new Set(
+    graph.nodes.flatMap((node) =>
+      memoryOperands(node).map((at) => {
+        const value = node.inputs[at]!;
+        return node.operator.lowering.kind === "reshape" ? value : base(value);
+      }),
+    ),
+  );
+}
+
+/** Kinds of kernels that can go on with what follows them element by element. */
+const roots: ReadonlySet<Node["operator"]["lowering"]["kind"]> = new Set([
   "conv2d",
   "blockedConv2d",
   "depthwiseConv2d",
   "winogradConv2d",
   "convInteger",
   "blockedConvInteger",
-];
-const padded = new Set(convolutions);
-const roots = new Set([...convolutions, "matmul", "matmulInteger", "packedMatmulInteger", "reduce"]);
+  "matmul",
+  "matmulInteger",
+  "packedMatmulInteger",
+  "reduce",
+]);
+/** Whether a node's kernel can. */
 const isRoot = ({ operator: { lowering } }: Node): boolean =>
   roots.has(lowering.kind) || (lowering.kind === "kernel" && lowering.fuses === true);
 
@@ -128,7 +161,6 @@ class Fusion {
 
   /** The last of the pointwise nodes that follow a contraction or reduction one by one, element for element. */
   #chainFrom(root: Node, claimed: Set<Node>): Node | undefined {
-    const { kind } = root.operator.lowering;
     if (!isRoot(root)) return undefined;
     let last: Node | undefined;
     for (let node = root; !this.#inMemory.has(node.output); ) {
@@ -143,16 +175,7 @@ class Fusion {
       last = next;
       node = next;
     }
-    return !padded.has(kind) ? last : (this.#padAfter(last ?? root, claimed) ?? last);
-  }
-
-  /** The padding that alone reads a convolution's result: it is written into the middle of what is padded. */
-  #padAfter({ output }: Node, claimed: Set<Node>): Node | undefined {
-    const [next, ...others] = this.#consumersOf(output);
-    if (next?.operator.lowering.kind !== "pad" || others.length > 0) return undefined;
-    if (this.#inMemory.has(output) || claimed.has(next)) return undefined;
-    claimed.add(next);
-    return next;
+    return last;
   }
 }
 
