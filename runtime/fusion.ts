@@ -56,8 +56,14 @@ export function valuesReadFromMemory(graph: Graph): Set<Value> {
     if (!node) return !constants.has(value);
     const { kind } = node.operator.lowering;
     if (kind === "reshape") return lies(node.inputs[0]!);
-    return kind === "pointwise" ? readers.get(value)! > 1 : kind !== "source";
+    return kind === "pointwise" ? readers.get(value)! > 1 || isBehindRoot(node) : kind !== "source";
   };
+  /** Whether a pointwise node may be the end of a kernel that starts with another. */
+  const isBehindRoot = ({ inputs, output }: Node): boolean =>
+    inputs.some((value) => {
+      const node = sameShape(value.type.shape, output.type.shape) ? producers.get(value) : undefined;
+      return node && (isRoot(node) || (node.operator.lowering.kind === "pointwise" && isBehindRoot(node)));
+    });
   const base = (value: Value): Value => {
     const node = producers.get(value);
     return node && isPart(node) && lies(base(node.inputs[0]!)) ? base(node.inputs[0]!) : value;
@@ -89,6 +95,9 @@ const roots: ReadonlySet<Node["operator"]["lowering"]["kind"]> = new Set([
 const isRoot = ({ operator: { lowering } }: Node): boolean =>
   roots.has(lowering.kind) || (lowering.kind === "kernel" && lowering.fuses === true);
 
+/** Nodes that are looked at for one in which all readers of a value come together. */
+const mostTogether = 16;
+
 const sizeOf = (value: Value): number => countOf(staticShape(value.type.shape));
 
 class Fusion {
@@ -96,10 +105,12 @@ class Fusion {
   readonly #producers: ReadonlyMap<Value, Node>;
   readonly #consumers = new Map<Value, Node[]>();
   readonly #inMemory: Set<Value>;
+  readonly #order: ReadonlyMap<Node, number>;
 
   constructor(graph: Graph, stored: Iterable<Value>) {
     this.#graph = graph;
     this.#producers = new Map(graph.nodes.map((node) => [node.output, node]));
+    this.#order = new Map(graph.nodes.map((node, at) => [node, at]));
     this.#inMemory = valuesReadFromMemory(graph);
     for (const value of stored) this.#inMemory.add(value);
     for (const node of graph.nodes) {
@@ -119,7 +130,7 @@ class Fusion {
     return this.#graph.nodes.flatMap((node): FusedKernel[] => {
       const root = rootOf.get(node);
       if (root) return [{ node, root }];
-      return !roots.has(node) && this.#isKept(node) ? [{ node }] : [];
+      return !roots.has(node) && !claimed.has(node) && this.#isKept(node) ? [{ node }] : [];
     });
   }
 
@@ -141,15 +152,23 @@ class Fusion {
     }
   }
 
-  /** A source that only moves an index costs nothing to repeat. */
+  /** What only moves an index costs nothing to repeat. */
   #isView(value: Value): boolean {
     const node = this.#producers.get(value);
     if (!node) return true;
     const { lowering } = node.operator;
     if (lowering.kind === "pad") return true;
+    if (isPart(node) && this.#lies(node.inputs[0]!)) return true;
     return (
       lowering.kind === "source" && lowering.inMemory.length === 0 && node.inputs.every((each) => this.#isView(each))
     );
+  }
+
+  /** Whether a value is in memory, so that parts of it are read there. */
+  #lies(value: Value): boolean {
+    const node = this.#producers.get(value);
+    if (!node) return true;
+    return node.operator.lowering.kind === "reshape" ? this.#lies(node.inputs[0]!) : this.#isKept(node);
   }
 
   #isKept(node: Node): boolean {
@@ -159,23 +178,39 @@ class Fusion {
     return this.#inMemory.has(node.output) || (this.#consumersOf(node.output).length > 1 && !this.#isView(node.output));
   }
 
-  /** The last of the pointwise nodes that follow a contraction or reduction one by one, element for element. */
+  /** The last of the pointwise nodes that follow a contraction or reduction, element for element. */
   #chainFrom(root: Node, claimed: Set<Node>): Node | undefined {
     if (!isRoot(root)) return undefined;
     let last: Node | undefined;
-    for (let node = root; !this.#inMemory.has(node.output); ) {
-      const [next, ...others] = this.#consumersOf(node.output);
-      const follows =
-        next?.operator.lowering.kind === "pointwise" &&
-        others.length === 0 &&
-        !claimed.has(next) &&
-        sameShape(next.output.type.shape, node.output.type.shape);
-      if (!follows) break;
-      claimed.add(next);
-      last = next;
-      node = next;
+    for (let node = root; ; ) {
+      const following = this.#meeting(node.output, claimed);
+      if (!following) return last;
+      for (const each of following) claimed.add(each);
+      node = following.at(-1)!;
+      last = node;
     }
-    return last;
+  }
+
+  /** The fewest pointwise nodes behind a value, in order, that hold all its readers and give one value. */
+  #meeting(value: Value, claimed: ReadonlySet<Node>): readonly Node[] | undefined {
+    const found: Node[] = [];
+    const open = new Set<Node>();
+    for (let from = value; found.length < mostTogether; ) {
+      const readers = this.#consumersOf(from);
+      if (readers.length === 0 || this.#inMemory.has(from)) return undefined;
+      for (const each of readers) open.add(each);
+      const next = [...open].reduce((a, b) => (this.#order.get(a)! < this.#order.get(b)! ? a : b));
+      const follows =
+        next.operator.lowering.kind === "pointwise" &&
+        !claimed.has(next) &&
+        sameShape(next.output.type.shape, value.type.shape);
+      if (!follows) return undefined;
+      open.delete(next);
+      found.push(next);
+      if (open.size === 0) return found;
+      from = next.output;
+    }
+    return undefined;
   }
 }
 

@@ -273,7 +273,16 @@ class Lowering {
         this.#emit(label, context, (name) =>
           axes.length === 0
             ? generators.mapKernel(name, buffers, [{ source: copied, destination }], this.#target)
-            : generators.reduceKernel(name, buffers, source.shape, axes, accumulation, accumulated, finish, this.#target),
+            : generators.reduceKernel(
+                name,
+                buffers,
+                source.shape,
+                axes,
+                accumulation,
+                accumulated,
+                finish,
+                this.#target,
+              ),
         );
         break;
       }
@@ -302,17 +311,7 @@ class Lowering {
         const [given, w] = [this.#view(first!, context), this.#view(second!, context)];
         const x = layout === "planar" ? blockedView(given) : given;
         this.#emit(label, context, (name) =>
-          generators.blockedConvolutionKernel(
-            name,
-            buffers,
-            x,
-            w,
-            shape,
-            plan,
-            destination,
-            epilogue,
-            this.#target,
-          ),
+          generators.blockedConvolutionKernel(name, buffers, x, w, shape, plan, destination, epilogue, this.#target),
         );
         break;
       }
@@ -335,18 +334,7 @@ class Lowering {
           products: context.buffer(area("products", products), "readwrite", { private: true }),
         };
         this.#emit(label, context, (name) =>
-          generators.winogradKernel(
-            name,
-            buffers,
-            x,
-            u,
-            work,
-            shape,
-            tile,
-            destination,
-            epilogue,
-            this.#target,
-          ),
+          generators.winogradKernel(name, buffers, x, u, work, shape, tile, destination, epilogue, this.#target),
         );
         break;
       }
@@ -365,17 +353,7 @@ class Lowering {
         const [x, w] = [this.#view(first!, context), this.#view(second!, context)];
         const plan = convolutionAttributes.parse(attributes);
         this.#emit(label, context, (name) =>
-          generators.integerConvolutionKernel(
-            name,
-            buffers,
-            x,
-            w,
-            shape,
-            plan,
-            destination,
-            epilogue,
-            this.#target,
-          ),
+          generators.integerConvolutionKernel(name, buffers, x, w, shape, plan, destination, epilogue, this.#target),
         );
         break;
       }
@@ -422,16 +400,18 @@ class Lowering {
       }
       case "concat":
       case "pad": {
-        const filled = lowering.kind === "pad" ? haloOf(node, destination) : [];
-        const parts = partsOf(node, place).flatMap(({ value, part }): generators.Assignment[] => {
+        const border = lowering.kind === "pad" ? haloOf(node, destination) : [];
+        const missing = partsOf(node, place).filter(({ value, part }) => {
           const there = this.#placeOf(value);
-          if (there && samePlace(there, part)) return [];
-          return [{ source: this.#source(value, context), destination: destinationOf(part, destination.buffer) }];
+          return !there || !samePlace(there, part);
         });
-        const assignments = [...filled, ...parts];
-        if (assignments.length > 0)
-          this.#emit(parts.length > 0 ? label : `${operator.name} border${hint}`, context, (name) =>
-            generators.mapKernel(name, buffers, assignments, this.#target),
+        const parts = missing.map(({ value, part }) => ({
+          source: this.#source(value, context),
+          destination: destinationOf(part, destination.buffer),
+        }));
+        if (border.length + parts.length > 0)
+          this.#emit(this.#joining(node, missing) + hint, context, (name) =>
+            generators.mapKernel(name, buffers, [...border, ...parts], this.#target),
           );
         break;
       }
@@ -448,6 +428,13 @@ class Lowering {
       }
     }
     this.#places.set(output, place);
+  }
+
+  /** What a kernel does that fills these parts of a concatenation or a padding: it copies, computes, or writes a border only. */
+  #joining({ operator }: Node, parts: readonly { readonly value: Value }[]): string {
+    if (parts.length === 0) return `${operator.name} border`;
+    if (operator.lowering.kind === "pad" || parts.some(({ value }) => this.#placeOf(value))) return operator.name;
+    return [...new Set(parts.map(({ value }) => this.#producers.get(value)?.operator.name ?? "fill"))].join("+");
   }
 
   /** What a chain of pointwise operators makes of each element that its root computes. */

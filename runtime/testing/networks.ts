@@ -65,15 +65,13 @@ class Layers {
     );
   }
 
-  /** Normalisation of groups of channels, with a scale and a shift per channel. */
-  groupNorm(x: Plane, groups: number): Plane {
+  /** Each plane normalised, with a scale per channel. */
+  normalized(x: Plane): Plane {
     this.#seed += 1;
-    const [n, channels, h, w] = x.shape as [number, number, number, number];
-    const rows = x.reshape([n, groups, (channels / groups) * h * w]);
-    const centred = rows.sub(rows.mean([2], { keepDims: true }));
-    const variance = centred.mul(centred).mean([2], { keepDims: true });
-    const scale = constant(evenly(channels, this.#seed), "f32", [channels, 1, 1], "scale");
-    return centred.div(variance.add(1e-5).sqrt()).reshape([n, channels, h, w]).mul(scale);
+    const centred = x.sub(x.mean([2, 3], { keepDims: true }));
+    const variance = centred.mul(centred).mean([2, 3], { keepDims: true });
+    const scale = constant(evenly(x.shape[1]!, this.#seed), "f32", [x.shape[1]!, 1, 1], "scale");
+    return centred.div(variance.add(1e-5).sqrt()).mul(scale);
   }
 }
 
@@ -98,7 +96,15 @@ export function resNet(size: number, width: number, groups = 1): Graph {
       y = y.maxPool(3, { stride: 2, padding: 1 });
       for (const [stage, stride] of [1, 2, 2, 2].entries())
         for (const each of [stride, 1]) y = block(y, width * 2 ** stage, each);
-      return { y: layers.linear(y.globalAvgPool().flatten().reshape([1, width * 8]), 10) };
+      return {
+        y: layers.linear(
+          y
+            .globalAvgPool()
+            .flatten()
+            .reshape([1, width * 8]),
+          10,
+        ),
+      };
     },
     image(3, size),
     { name: "resNet" },
@@ -203,7 +209,7 @@ export function yolo(size: number, width: number): Graph {
   ) as unknown as Graph;
 }
 
-/** Large dilations, a context of every plane put beside it, and groups of channels normalised; joined at full size. */
+/** Large dilations, planes normalised, the mean of each put beside them; joined at full size. */
 export function segmenter(size: number): Graph {
   const layers = new Layers();
   return trace(
@@ -211,7 +217,7 @@ export function segmenter(size: number): Graph {
       const y = layers.convolution(x, { outputs: 32, stride: 2 }).relu();
       const [, , h, w] = y.shape as [number, number, number, number];
       const parts = [1, 2, 3].map((dilation) =>
-        layers.groupNorm(layers.convolution(y, { outputs: 16, dilation }), 2).relu(),
+        layers.normalized(layers.convolution(y, { outputs: 16, dilation })).relu(),
       );
       const context = layers.convolution(y.mean([2, 3], { keepDims: true }), { outputs: 16, kernel: 1 });
       const joined = concat([...parts, context.broadcastTo([1, 16, h, w])], 1);
