@@ -140,9 +140,10 @@ function writesParts({ operator: { lowering } }: Node, { shape, strides }: Place
   // Vectors of elements that are not neighbours are stored one by one.
   const neighbours = shape.length === 0 || shape.at(-1) === 1 || strides.at(-1) === 1;
   switch (lowering.kind) {
-    case "kernel":
     case "reduce":
       return false;
+    case "kernel":
+      return lowering.fuses === true;
     case "pointwise":
     case "source":
     case "concat":

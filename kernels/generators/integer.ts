@@ -16,7 +16,7 @@ import {
 import type { Buffer, Expression, Kernel } from "../loop/ir.ts";
 import type { Target } from "../targets.ts";
 import { addressOf, fixed, type LaneIndex, type Source, type View } from "./access.ts";
-import { type BlockedConvolution, blockVectors, channelBlock, tiled, write } from "./blocked.ts";
+import { type BlockedConvolution, blockVectors, channelBlock, eachGroup, tiled, write } from "./blocked.ts";
 import { balanced, type Convolution, type Epilogue, unrolled } from "./contract.ts";
 import { alongVectors, type Destination, forEachOuter, lanesFor, powerBelow } from "./map.ts";
 
@@ -61,7 +61,7 @@ export function blockedIntegerConvolutionKernel(
   input: View,
   weight: View,
   outputShape: readonly number[],
-  { stride, dilation, channels }: BlockedConvolution,
+  { stride, dilation, channels, groups = 1 }: BlockedConvolution,
   destination: Destination,
   epilogue: Epilogue,
   target: Target,
@@ -69,18 +69,20 @@ export function blockedIntegerConvolutionKernel(
   const k = new KernelBuilder();
   k.buffers.push(...buffers);
   const [batch, outBlocks, height, width] = outputShape as [number, number, number, number, number];
-  const [, , kernelHeight, kernelWidth] = weight.shape as [number, number, number, number];
+  const [, inBlocks, kernelHeight, kernelWidth] = weight.shape as [number, number, number, number];
   const { lanes, parts } = blockVectors(target);
-  const outTile = parts === 1 && outBlocks > 1 ? 2 : 1;
+  const groupBlocks = outBlocks / groups;
+  const outTile = parts === 1 && groupBlocks > 1 ? 2 : 1;
   const most = sumsPerVector(target, outTile * parts);
   const columnTile = balanced(width, most);
   const rowTile = Math.min(height, Math.floor(most / columnTile));
-  const fullBlocks = Math.floor(channels / channelBlock);
+  const fullBlocks = Math.floor(channels / groups / channelBlock);
   const [, , rowStride, columnStride] = input.strides as [number, number, number, number];
   const [blockStride, , , , fourStride] = weight.strides as [number, number, number, number, number];
 
   const compute = (
     n: Expression | number,
+    firstInput: Expression | number,
     ob: Expression | number,
     blocks: number,
     y: Expression | number,
@@ -96,7 +98,7 @@ export function blockedIntegerConvolutionKernel(
         k.for(0, kernelWidth, 1, (kx) => {
           const row = add(mul(y, stride[0]), mul(ky, dilation[0]));
           const column = add(mul(x, stride[1]), mul(kx, dilation[1]));
-          const from = k.let(addressOf(input, [fixed(n), fixed(ib), fixed(row), fixed(column), fixed(0)]).base);
+          const from = k.let(addressOf(input, [n, add(firstInput, ib), row, column, 0].map(fixed)).base);
           const first = k.let(addressOf(weight, [ob, ib, ky, kx, 0, 0, 0].map(fixed)).base);
           for (let four = 0; four < fours; four++) {
             const weights = vectors.map(([o, part]) => {
@@ -126,9 +128,13 @@ export function blockedIntegerConvolutionKernel(
   };
 
   k.for(0, batch, 1, (n) =>
-    tiled(k, outBlocks, outTile, (ob, blocks) =>
-      tiled(k, height, rowTile, (y, rows) =>
-        tiled(k, width, columnTile, (x, columns) => compute(n, ob, blocks, y, rows, x, columns)),
+    eachGroup(k, groups, inBlocks, groupBlocks, (firstInput, firstOutput) =>
+      tiled(k, groupBlocks, outTile, (ob, blocks) =>
+        tiled(k, height, rowTile, (y, rows) =>
+          tiled(k, width, columnTile, (x, columns) =>
+            compute(n, firstInput, add(firstOutput, ob), blocks, y, rows, x, columns),
+          ),
+        ),
       ),
     ),
   );

@@ -22,21 +22,23 @@ export function absoluteMagnitude(
   return data.map((each) => each * terms);
 }
 
-const fitError = (name: string, x: TensorType, w: TensorType) =>
+export const fitError = (name: string, x: TensorType, w: TensorType) =>
   operandError("shape", `${name} of ${showTensorType(x)} with ${showTensorType(w)}`);
 
-const outputSize = (size: number, kernel: number, stride: number, dilation: number): number =>
+export const outputSize = (size: number, kernel: number, stride: number, dilation: number): number =>
   Math.floor((size - dilation * (kernel - 1) - 1) / stride) + 1;
 
 export const blockedConvolutionAttributes = z.strictObject({
   stride: pair,
   dilation: pair,
   channels: z.int().min(1),
+  /** Groups of whole blocks; one unless given. */
+  groups: z.int().min(2).optional(),
   layout: z.enum(["blocked", "planar"]),
 });
 
 /**
- * x[n,i,h,w,16] — or planar, [n,c,h,w] — with w[o,i,kh,kw,16,16] → [n,o,h',w',16]; f32.
+ * x[n,i,h,w,16] — or planar, [n,c,h,w] — with w[o,i/groups,kh,kw,16,16] → [n,o,h',w',16]; f32.
  *
  * Plan: one chain per output over channel block, ky, kx, channel. Error: one ulp of |x|·|w| per tap.
  */
@@ -44,14 +46,15 @@ export const blockedConv2d: Operator = operator({
   name: "blockedConv2d",
   attributes: blockedConvolutionAttributes,
   errorUlp: 1,
-  infer([x, w], { stride, dilation, channels, layout }) {
+  infer([x, w], { stride, dilation, channels, groups = 1, layout }) {
     const [n, ...sizes] = staticShape(x!.shape) as [number, ...number[]];
     const [o, i, kh, kw, inner, outer] = staticShape(w!.shape) as [number, number, number, number, number, number];
     const blocks = Math.ceil(channels / channelBlock);
     const [height, width] = (layout === "planar" ? sizes.slice(1) : sizes.slice(1, 3)) as [number, number];
     const fits =
       w!.shape.length === 6 &&
-      i === blocks &&
+      i * groups === blocks &&
+      (groups === 1 || (channels === blocks * channelBlock && o % groups === 0 && layout === "blocked")) &&
       inner === channelBlock &&
       outer === channelBlock &&
       (layout === "planar"
@@ -62,10 +65,11 @@ export const blockedConv2d: Operator = operator({
     if (out.some((size) => size < 1)) throw fitError("blockedConv2d", x!, w!);
     return { dtype: "f32", shape: [n, o, ...out, channelBlock] };
   },
-  evaluate([x, w], { stride, dilation, channels, layout }, result) {
-    const [, blocks, kh, kw] = w!.shape as [number, number, number, number];
+  evaluate([x, w], { stride, dilation, channels, groups = 1, layout }, result) {
+    const [, inner, kh, kw] = w!.shape as [number, number, number, number];
     const [n, o, oh, ow] = result.shape as [number, number, number, number];
     const [height, width] = x!.shape.slice(2, 4) as [number, number];
+    const blocks = inner * groups;
     const place = (b: number, c: number, row: number, column: number): number =>
       layout === "planar"
         ? ((b * channels + c) * height + row) * width + column
@@ -78,14 +82,17 @@ export const blockedConv2d: Operator = operator({
           for (let xx = 0; xx < ow; xx++)
             for (let lane = 0; lane < channelBlock; lane++) {
               let total = 0;
-              for (let c = 0; c < channels; c++)
+              const first = Math.floor(ob / (o / groups)) * inner * channelBlock;
+              for (let c = 0; c < channels / groups; c++)
                 for (let ky = 0; ky < kh; ky++)
                   for (let kx = 0; kx < kw; kx++) {
                     const ib = Math.floor(c / channelBlock);
-                    const tap = (((ob * blocks + ib) * kh + ky) * kw + kx) * channelBlock + (c % channelBlock);
+                    const tap = (((ob * inner + ib) * kh + ky) * kw + kx) * channelBlock + (c % channelBlock);
                     total +=
                       Number(
-                        x!.data[place(b, c, y * stride[0] + ky * dilation[0], xx * stride[1] + kx * dilation[1])]!,
+                        x!.data[
+                          place(b, first + c, y * stride[0] + ky * dilation[0], xx * stride[1] + kx * dilation[1])
+                        ]!,
                       ) * Number(w!.data[tap * channelBlock + lane]!);
                   }
               result.data[at++] = total;
@@ -97,7 +104,7 @@ export const blockedConv2d: Operator = operator({
       operands,
       attributes,
       result,
-      attributes.channels * Number(operands[1]!.shape[2]) * Number(operands[1]!.shape[3]),
+      (attributes.channels / (attributes.groups ?? 1)) * Number(operands[1]!.shape[2]) * Number(operands[1]!.shape[3]),
     ),
   lowering: { kind: "blockedConv2d" },
 });

@@ -5,6 +5,7 @@ import * as composite from "./composite.ts";
 import * as contraction from "./contraction.ts";
 import * as elementwise from "./elementwise.ts";
 import * as gathering from "./gather.ts";
+import * as grouped from "./grouped.ts";
 import * as normalization from "./normalization.ts";
 import type { Operator } from "./operator.ts";
 import * as ordering from "./ordering.ts";
@@ -22,6 +23,8 @@ const {
   blockedConvolutionAttributes: _blocked,
   depthwiseAttributes: _depthwise,
   absoluteMagnitude: _magnitude,
+  fitError: _fit,
+  outputSize: _size,
   ...blockedOperators
 } = blocked;
 const { convolutionAttributes: _convolution, ...contractionOperators } = contraction;
@@ -42,6 +45,7 @@ export const operators = {
   ...reductions,
   ...contractionOperators,
   ...blockedOperators,
+  ...grouped,
   winogradConv2d,
   ...quantizedOperators,
   ...composites,

@@ -276,10 +276,16 @@ export const packedMatmulInteger: Operator = operator({
   lowering: { kind: "packedMatmulInteger" },
 });
 
-export const blockedIntegerAttributes = z.strictObject({ stride: pair, dilation: pair, channels: z.int().min(1) });
+export const blockedIntegerAttributes = z.strictObject({
+  stride: pair,
+  dilation: pair,
+  channels: z.int().min(1),
+  /** Groups of whole blocks; one unless given. */
+  groups: z.int().min(2).optional(),
+});
 
 /**
- * x[n,i,h,w,16] of u8 or i8 with w[o,i,kh,kw,4,16,4] of i8 → i32[n,o,h',w',16], the sum wrapping; `channels` of x count.
+ * x[n,i,h,w,16] of u8 or i8 with w[o,i/groups,kh,kw,4,16,4] of i8 → i32[n,o,h',w',16], the sum wrapping; `channels` of x count.
  *
  * w: a block's input channels in fours, then output channels, then those of a four; zeros beyond `channels`. Exact.
  */
@@ -287,7 +293,7 @@ export const blockedConvInteger: Operator = operator({
   name: "blockedConvInteger",
   attributes: blockedIntegerAttributes,
   errorUlp: 0,
-  infer([x, w], { stride, dilation, channels }) {
+  infer([x, w], { stride, dilation, channels, groups = 1 }) {
     const [n, blocks, height, width, inner] = staticShape(x!.shape) as [number, number, number, number, number];
     const [o, i, kh, kw, ...block] = staticShape(w!.shape) as [number, number, number, number, ...number[]];
     const out = [outputSize(height, kh, stride[0], dilation[0]), outputSize(width, kw, stride[1], dilation[1])];
@@ -297,18 +303,19 @@ export const blockedConvInteger: Operator = operator({
       x!.shape.length === 5 &&
       inner === channelBlock &&
       blocks === Math.ceil(channels / channelBlock) &&
-      i === blocks &&
+      i * groups === blocks &&
+      (groups === 1 || (channels === blocks * channelBlock && o % groups === 0)) &&
       block.join() === [channelBlock / dotBytes, channelBlock, dotBytes].join() &&
       out.every((size) => size >= 1);
     if (!fits) throw bytesError("blockedConvInteger", x!, w!, "both are in blocks of 16 channels");
     return { dtype: "i32", shape: [n, o, ...out, channelBlock] };
   },
-  evaluate([x, w], { stride, dilation, channels }, result) {
+  evaluate([x, w], { stride, dilation, channels, groups = 1 }, result) {
     const [, blocks, height, width] = x!.shape as [number, number, number, number];
-    const [, , kh, kw] = w!.shape as [number, number, number, number];
+    const [, inner, kh, kw] = w!.shape as [number, number, number, number];
     const [n, o, oh, ow] = result.shape as [number, number, number, number];
     // Channels of a started four are multiplied by what the weight holds for them, which the plan makes zeros.
-    const counted = Math.ceil(channels / dotBytes) * dotBytes;
+    const counted = Math.ceil(channels / groups / dotBytes) * dotBytes;
     let at = 0;
     for (let b = 0; b < n; b++)
       for (let ob = 0; ob < o; ob++)
@@ -316,14 +323,15 @@ export const blockedConvInteger: Operator = operator({
           for (let xx = 0; xx < ow; xx++)
             for (let lane = 0; lane < channelBlock; lane++) {
               let total = 0;
+              const first = Math.floor(ob / (o / groups)) * inner;
               for (let c = 0; c < counted; c++)
                 for (let ky = 0; ky < kh; ky++)
                   for (let kx = 0; kx < kw; kx++) {
                     const [ib, j] = [Math.floor(c / channelBlock), c % channelBlock];
                     const row = y * stride[0] + ky * dilation[0];
                     const column = xx * stride[1] + kx * dilation[1];
-                    const from = (((b * blocks + ib) * height + row) * width + column) * channelBlock + j;
-                    const tap = (((ob * blocks + ib) * kh + ky) * kw + kx) * (channelBlock / dotBytes);
+                    const from = (((b * blocks + first + ib) * height + row) * width + column) * channelBlock + j;
+                    const tap = (((ob * inner + ib) * kh + ky) * kw + kx) * (channelBlock / dotBytes);
                     const four = (tap + Math.floor(j / dotBytes)) * channelBlock + lane;
                     total += Number(x!.data[from]!) * Number(w!.data[four * dotBytes + (j % dotBytes)]!);
                   }

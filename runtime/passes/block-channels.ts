@@ -13,12 +13,13 @@ import {
   type Packed,
   packDepthwiseWeight,
   packed,
+  packGroupedWeight,
   packIntegerWeight,
   packWeight,
   type WeightShape,
 } from "./pack-weights.ts";
 
-const { channelBlock } = generators;
+const { channelBlock, dotBytes, fitsBlock } = generators;
 
 /** Fewest output channels that are worth a block where the input is not in blocks anyway. */
 const leastChannels = 8;
@@ -43,6 +44,16 @@ function readByConvolutions(graph: Graph): ReadonlySet<Value> {
   for (const { operator, inputs, output } of graph.nodes.toReversed())
     if (isConvolution(operator) || values.has(output)) for (const value of inputs) values.add(value);
   return values;
+}
+
+/** Groups of odd sizes that are worth a kernel each. */
+const mostApart = 16;
+
+/** A convolution in groups, without its weight. */
+interface Grouped {
+  readonly stride: readonly [number, number];
+  readonly dilation: readonly [number, number];
+  readonly groups: number;
 }
 
 class Blocking {
@@ -94,11 +105,7 @@ class Blocking {
     const channels = inner * groups;
     const known = this.#blocks.of(x) !== undefined;
     if (!weight || x.type.dtype !== "f32" || (outputs < leastChannels && !known)) return undefined;
-    if (groups > 1) {
-      if (inner !== 1 || outputs !== groups) return undefined;
-      const kernel = constantOf(weight, packDepthwiseWeight(weight.data, shape), editor);
-      return this.#applied(operators.depthwiseConv2d, x, kernel, outputs, { stride, dilation }, editor);
-    }
+    if (groups > 1) return this.#grouped(x, weight, { stride, dilation, groups }, editor);
     const [, , oh, ow] = staticShape(node.output.type.shape) as [number, number, number, number];
     const plain = kh === 3 && kw === 3 && [...stride, ...dilation].every((each) => each === 1);
     const tile = plain ? winogradTile(channels, outputs, oh, ow) : undefined;
@@ -117,9 +124,57 @@ class Blocking {
     const { stride, dilation, groups } = convolutionAttributes.parse(node.attributes);
     const shape = staticShape(w.type.shape) as unknown as WeightShape;
     const [outputs, channels] = shape;
-    if (!weight || groups > 1 || (outputs < leastChannels && !this.#blocks.of(x))) return undefined;
+    if (!weight || (outputs < leastChannels && !this.#blocks.of(x))) return undefined;
+    if (groups > 1) return this.#grouped(x, weight, { stride, dilation, groups }, editor);
     const kernel = constantOf(weight, packIntegerWeight(weight.data, shape), editor);
     return this.#applied(operators.blockedConvInteger, x, kernel, outputs, { stride, dilation, channels }, editor);
+  }
+
+  /** A convolution in groups: of whole blocks, or within a block, or one after the other. */
+  #grouped(x: Value, weight: Constant, plan: Grouped, editor: Editor): Value | undefined {
+    const { groups, ...window } = plan;
+    const float = weight.value.type.dtype === "f32";
+    const shape = staticShape(weight.value.type.shape) as unknown as WeightShape;
+    const [outputs, inputs] = shape;
+    const perGroup = outputs / groups;
+    if (float && inputs === 1 && perGroup === 1) {
+      const kernel = constantOf(weight, packDepthwiseWeight(weight.data, shape), editor);
+      return this.#applied(operators.depthwiseConv2d, x, kernel, outputs, window, editor);
+    }
+    if (inputs % channelBlock === 0 && perGroup % channelBlock === 0) {
+      const kernel = constantOf(weight, (float ? packWeight : packIntegerWeight)(weight.data, shape), editor);
+      const attributes = { ...window, channels: inputs * groups, groups };
+      return float
+        ? this.#applied(operators.blockedConv2d, x, kernel, outputs, { ...attributes, layout: "blocked" }, editor)
+        : this.#applied(operators.blockedConvInteger, x, kernel, outputs, attributes, editor);
+    }
+    if (fitsBlock(inputs, perGroup)) {
+      const width = !float && inputs % dotBytes === 0 ? dotBytes : 1;
+      const kernel = constantOf(weight, packGroupedWeight(weight.data, float ? "f32" : "i8", shape, width), editor);
+      const operator = float ? operators.groupedConv2d : operators.groupedConvInteger;
+      return this.#applied(operator, x, kernel, outputs, { ...window, inputs, outputs: perGroup }, editor);
+    }
+    return groups > mostApart ? undefined : this.#groupByGroup(x, weight, plan, editor);
+  }
+
+  /** Groups of which no block is made: a convolution each, and their results joined. */
+  #groupByGroup(x: Value, weight: Constant, { groups, ...window }: Grouped, editor: Editor): Value {
+    const float = weight.value.type.dtype === "f32";
+    const [outputs, inputs, kh, kw] = staticShape(weight.value.type.shape) as unknown as WeightShape;
+    const perGroup = outputs / groups;
+    const known = this.#blocks.bring(x, editor);
+    const results = Array.from({ length: groups }, (_, group) => {
+      const some = this.#blocks.joined([{ of: known, from: group * inputs, count: inputs }], editor);
+      const size = perGroup * inputs * kh * kw;
+      const data = weight.data.slice(group * size, (group + 1) * size) as Constant["data"];
+      const packed = (float ? packWeight : packIntegerWeight)(data, [perGroup, inputs, kh, kw]);
+      const operands = [some.value, constantOf(weight, packed, editor)];
+      const value = float
+        ? editor.apply(operators.blockedConv2d, operands, { ...window, channels: inputs, layout: "blocked" })
+        : editor.apply(operators.blockedConvInteger, operands, { ...window, channels: inputs });
+      return { of: { value, channels: perGroup }, from: 0, count: perGroup };
+    });
+    return this.#blocks.publish(this.#blocks.joined(results, editor), editor);
   }
 
   /** A convolution of a value in blocks. */

@@ -1,7 +1,9 @@
 // Networks keep their channels in blocks from the first convolution to the last.
 import { describe, expect, it } from "vitest";
 import type { Graph, Node, Value } from "../graph.ts";
-import { mobileNet, resNet, segmenter, uNet, yolo } from "../testing/networks.ts";
+import { tensor } from "../tensor-type.ts";
+import { layer, mobileNet, resNet, segmenter, uNet, yolo } from "../testing/networks.ts";
+import { trace } from "../trace.ts";
 import { declutter } from "./index.ts";
 
 const isConvolution = ({ operator }: Node): boolean => /conv/i.test(operator.name);
@@ -40,9 +42,29 @@ describe("between its first convolution and its last", () => {
     expect(planned.nodes.filter(({ operator }) => operator.name === "conv2d")).toEqual([]);
   });
 
-  it("a graph that puts channels last in the middle is said to reorder them", () => {
-    const graph = declutter(resNet(64, 32, 8));
-    const [first] = graph.nodes.filter(isConvolution);
-    expect(first?.operator.name).toBe("blockedConv2d");
+  it("a graph that adds channels up one after the other is said to reorder them", () => {
+    const graph = trace(
+      ({ x }) => ({ y: layer(layer(x, { outputs: 16 }).cumsum(1), { outputs: 16, seed: 3 }) }),
+      { x: tensor("f32", [1, 3, 6, 6]) },
+      { name: "g" },
+    );
+    expect(innerReorderings(declutter(graph as unknown as Graph))).toHaveLength(2);
+  });
+
+  it("channels that are put last in the end, or come last in the beginning, are moved once", () => {
+    const graph = trace(
+      ({ x }) => ({
+        y: layer(x.transpose([0, 3, 1, 2]), { outputs: 24 })
+          .relu()
+          .transpose([0, 2, 3, 1]),
+      }),
+      { x: tensor("f32", [1, 6, 7, 20]) },
+      { name: "g" },
+    );
+    const moves = declutter(graph as unknown as Graph).nodes.filter(({ operator }) => operator.name === "transpose");
+    expect(moves.map(({ output }) => output.type.shape)).toEqual([
+      [1, 2, 6, 7, 16],
+      [1, 6, 7, 2, 16],
+    ]);
   });
 });

@@ -55,6 +55,21 @@ export function packIntegerWeight(data: TypedArray, [o, i, kh, kw]: WeightShape)
   });
 }
 
+/** The weight of small groups, [o,i,kh,kw], as [o/16,kh,kw,i,16], and of bytes with `width` of the inputs behind the outputs. */
+export function packGroupedWeight(
+  data: TypedArray,
+  dtype: "f32" | "i8",
+  [o, i, kh, kw]: WeightShape,
+  width: number,
+): Packed {
+  const shape = [blocksOf(o), kh, kw, i / width, channelBlock, width];
+  const all = packed(data, dtype, shape, ([block, ky, kx, j, lane, byte]) => {
+    const channel = block! * channelBlock + lane!;
+    return channel < o ? ((channel * i + j! * width + byte!) * kh + ky!) * kw + kx! : undefined;
+  });
+  return dtype === "f32" ? { ...all, shape: shape.slice(0, -1) } : all;
+}
+
 /** The weight of kernels of one channel, [o,1,kh,kw], as [o/16,kh,kw,16]. */
 export function packDepthwiseWeight(data: TypedArray, [o, , kh, kw]: WeightShape): Packed {
   return packed(data, "f32", [blocksOf(o), kh, kw, channelBlock], ([block, ky, kx, lane]) => {
