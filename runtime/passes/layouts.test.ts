@@ -51,6 +51,16 @@ describe("between its first convolution and its last", () => {
     expect(innerReorderings(declutter(graph as unknown as Graph))).toHaveLength(2);
   });
 
+  it("a softmax over channels in the end leaves the blocks once", () => {
+    const graph = trace(
+      ({ x }) => ({ y: layer(x, { outputs: 20 }).softmax(1) }),
+      { x: tensor("f32", [1, 3, 6, 6]) },
+      { name: "g" },
+    );
+    const { nodes } = declutter(graph as unknown as Graph);
+    expect(nodes.filter(({ operator }) => operator.name === "transpose")).toHaveLength(1);
+  });
+
   it("channels that are put last in the end, or come last in the beginning, are moved once", () => {
     const graph = trace(
       ({ x }) => ({

@@ -162,7 +162,7 @@ export function uNet(size: number, width: number, up: "transposed" | "nearest" |
         y = twice(y.maxPool(2), width * level);
       }
       for (const level of [2, 1]) y = twice(concat([down.pop()!, raised(y, width * level)], 1), width * level);
-      return { y: layers.convolution(y, { outputs: 2, kernel: 1 }).softmax(1) };
+      return { y: layers.convolution(y, { outputs: 2, kernel: 1 }) };
     },
     image(3, size),
     { name: "uNet" },
