@@ -18,6 +18,7 @@ import type { Graph, Signature } from "./graph.ts";
 import { writeGraph } from "./graph-file.ts";
 import { codeOf, type KernelCall, lower } from "./lower.ts";
 import { type Lifetime, type Memory, type MemoryPlan, planMemory } from "./memory.ts";
+import { operators } from "./operators/index.ts";
 import { bindSymbols, declutter } from "./passes/index.ts";
 import { callSymbol, emitStep } from "./step.ts";
 import { countOf, showTensorType, staticShape, type TensorType } from "./tensor-type.ts";
@@ -43,8 +44,9 @@ export interface CompileOptions {
 
 /** The targets that code of a simplified graph is made for unless others are named. */
 function defaultTargets(graph: Graph): readonly TargetName[] {
-  const kinds = new Set(graph.nodes.map(({ operator }) => operator.lowering.kind));
-  const dots = kinds.has("blockedConvInteger") || kinds.has("packedMatmulInteger");
+  const used = new Set(graph.nodes.map(({ operator }) => operator));
+  const { blockedConvInteger, groupedConvInteger, packedMatmulInteger } = operators;
+  const dots = [blockedConvInteger, groupedConvInteger, packedMatmulInteger].some((each) => used.has(each));
   return dots ? targetNames : targetNames.filter((name) => !addsDotOnly(name));
 }
 

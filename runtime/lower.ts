@@ -13,13 +13,14 @@ import {
   splitKernel,
   type Target,
 } from "../kernels/index.ts";
-import { planFusion } from "./fusion.ts";
+import { isPart, planFusion } from "./fusion.ts";
 import type { Graph, Node, Value } from "./graph.ts";
-import type { Memory } from "./memory.ts";
+import { type Memory, tensorMemory } from "./memory.ts";
 import { blockedConvolutionAttributes, depthwiseAttributes } from "./operators/blocked.ts";
 import { convolutionAttributes } from "./operators/contraction.ts";
 import { blockedIntegerAttributes, packedMatmulAttributes } from "./operators/quantized.ts";
 import { winogradAttributes } from "./operators/winograd.ts";
+import { type Place, partOf, partsOf, planPlaces, reshapedPlace, samePlace, wholeOf } from "./placement.ts";
 import { countOf, showTensorType, staticShape } from "./tensor-type.ts";
 import { isUniform, type Weights } from "./weights.ts";
 
@@ -53,12 +54,14 @@ export const codeOf = ({ kernel, split }: KernelCall): readonly Kernel[] => [ker
 class KernelContext {
   readonly buffers: LoopBuffer[] = [];
   readonly operands: Operand[] = [];
-  readonly #known = new Map<Memory, LoopBuffer>();
+  readonly #known = { read: new Map<Memory, LoopBuffer>(), write: new Map<Memory, LoopBuffer>() };
   /** A value that the kernel has just computed, for what follows it in the same kernel. */
   root: { readonly value: Value; computed: Expression | undefined } | undefined;
 
+  /** What is read and what is written of one memory are buffers of their own: they have no element in common. */
   buffer(memory: Memory, access: LoopBuffer["access"], options: { readonly private?: boolean } = {}): LoopBuffer {
-    const known = this.#known.get(memory);
+    const buffers = this.#known[access === "read" ? "read" : "write"];
+    const known = buffers.get(memory);
     if (known) return known;
     const buffer: LoopBuffer = {
       name: memory.name,
@@ -68,7 +71,7 @@ class KernelContext {
       align: 64,
       ...options,
     };
-    this.#known.set(memory, buffer);
+    buffers.set(memory, buffer);
     this.buffers.push(buffer);
     this.operands.push({ memory, access });
     return buffer;
@@ -79,7 +82,8 @@ class Lowering {
   readonly #graph: Graph;
   readonly #target: Target;
   readonly #producers: Map<Value, Node>;
-  readonly #memory = new Map<Value, Memory>();
+  /** Where inputs, states and constants lie, and what kernels have stored so far. */
+  readonly #places = new Map<Value, Place>();
   readonly #uniform = new Map<Value, number | bigint>();
   readonly #calls: KernelCall[] = [];
   /** What was chosen since the last kernel, by the problems' names. */
@@ -105,27 +109,25 @@ class Lowering {
   run(): readonly KernelCall[] {
     const { inputs, states, constants, outputs } = this.#graph;
     inputs.forEach(({ name, value }, index) => {
-      this.#memory.set(value, this.#remember({ kind: "input", index }, name, value));
+      this.#places.set(value, wholeOf(tensorMemory({ kind: "input", index }, name, value.type)));
     });
     states.forEach(({ name, value }, index) => {
-      this.#memory.set(value, this.#remember({ kind: "stateIn", index }, name, value));
+      this.#places.set(value, wholeOf(tensorMemory({ kind: "stateIn", index }, name, value.type)));
     });
     for (const constant of constants) {
       const { name, value, data } = constant;
       if (isUniform(data)) this.#uniform.set(value, data[0]!);
       const offset = this.#weights.offsetOf(constant);
-      if (offset !== undefined) this.#memory.set(value, this.#remember({ kind: "weights", offset }, name, value));
+      if (offset !== undefined)
+        this.#places.set(value, wholeOf(tensorMemory({ kind: "weights", offset }, name, value.type)));
     }
     const homes = this.#finalHomes();
-    for (const { node, root } of planFusion(this.#graph, homes)) this.#keep(node, root, homes.get(node.output));
+    const kernels = planFusion(this.#graph, homes);
+    const places = planPlaces(this.#graph, kernels, homes);
+    for (const { node, root } of kernels) this.#keep(node, root, places.get(node.output)!);
     for (const [index, { name, value }] of outputs.entries()) this.#copyUnless({ kind: "output", index }, name, value);
     for (const [index, { name, next }] of states.entries()) this.#copyUnless({ kind: "stateOut", index }, name, next);
     return this.#calls;
-  }
-
-  #remember(home: Memory["home"], name: string, value: Value): Memory {
-    const shape = staticShape(value.type.shape);
-    return { home, name, dtype: value.type.dtype, shape, bytes: countOf(shape) * bytesOf(value.type.dtype) };
   }
 
   /** The output or state that each value is computed straight into: the first that asks for it. */
@@ -138,19 +140,27 @@ class Lowering {
         value = producer.inputs[0]!;
         producer = this.#producers.get(value);
       }
-      if (producer && !homes.has(value)) homes.set(value, this.#remember(home, name, value));
+      if (producer && !homes.has(value)) homes.set(value, tensorMemory(home, name, value.type));
     };
     for (const [index, { name, value }] of this.#graph.outputs.entries()) claim({ kind: "output", index }, name, value);
     for (const [index, { name, next }] of this.#graph.states.entries()) claim({ kind: "stateOut", index }, name, next);
     return homes;
   }
 
-  /** The memory of a value that is kept; a reshaped value shares that of its operand. */
-  #memoryOf(value: Value): Memory | undefined {
-    const known = this.#memory.get(value);
+  /** Where a value that is kept lies; a reshaped value and a part of another lie where their operand does. */
+  #placeOf(value: Value): Place | undefined {
+    const known = this.#places.get(value);
     if (known) return known;
     const node = this.#producers.get(value);
-    return node?.operator.lowering.kind === "reshape" ? this.#memoryOf(node.inputs[0]!) : undefined;
+    const shape = staticShape(value.type.shape);
+    if (node?.operator.lowering.kind === "reshape") {
+      const place = this.#placeOf(node.inputs[0]!);
+      return place && reshapedPlace(place, shape);
+    }
+    if (!node || !isPart(node)) return undefined;
+    const place = this.#placeOf(node.inputs[0]!);
+    const { starts, steps } = node.attributes as { readonly [name in "starts" | "steps"]: readonly number[] };
+    return place && partOf(place, starts, shape, steps);
   }
 
   /** A value as a source within one kernel. */
@@ -169,8 +179,8 @@ class Lowering {
     }
     const uniform = this.#uniform.get(value);
     if (uniform !== undefined) return generators.filled(value.type.dtype, shape, uniform);
-    const memory = this.#memoryOf(value);
-    if (memory) return generators.view(context.buffer(memory, "read"), shape);
+    const place = this.#placeOf(value);
+    if (place) return viewOf(place, context);
     const node = this.#producers.get(value)!;
     const { lowering } = node.operator;
     switch (lowering.kind) {
@@ -189,9 +199,9 @@ class Lowering {
 
   /** A value that lies in memory, as a view. */
   #view(value: Value, context: KernelContext): generators.View {
-    const memory = this.#memoryOf(value);
-    if (!memory) throw new IsochronError("compile/internal", `${showTensorType(value.type)} was to be kept in memory`);
-    return generators.view(context.buffer(memory, "read"), staticShape(value.type.shape));
+    const place = this.#placeOf(value);
+    if (!place) throw new IsochronError("compile/internal", `${showTensorType(value.type)} was to be kept in memory`);
+    return viewOf(place, context);
   }
 
   #pointwise(node: Node, shape: readonly number[], context: KernelContext): Source {
@@ -232,27 +242,21 @@ class Lowering {
     this.#choices.clear();
   }
 
-  /** Emits the kernel that computes a node into memory; with a root, that node's kernel and the chain between as its epilogue. */
-  #keep(last: Node, root: Node | undefined, final: Memory | undefined): void {
+  /** Emits the kernel that computes a node into its place; with a root, that node's kernel and the chain behind as its epilogue. */
+  #keep(last: Node, root: Node | undefined, place: Place): void {
     const node = root ?? last;
     const { operator, attributes } = node;
     const { output } = last;
-    const memory = final ?? this.#remember({ kind: "scratch" }, output.hint ?? last.operator.name, output);
     const context = new KernelContext();
     const hint = output.hint === undefined ? "" : ` %${output.hint}`;
     const label = `${operator.name}${root ? `+${last.operator.name}` : ""}${hint}`;
-    const padded = root && last.operator.lowering.kind === "pad" ? last : undefined;
-    if (padded) this.#fillHalo(padded, memory);
     const back = operator.lowering.kind === "kernel" && operator.lowering.readsBack;
-    const whole = generators.whole(context.buffer(memory, back ? "readwrite" : "write"), memory.shape);
-    const destination = padded ? interior(padded, whole) : whole;
-    const computedShape = padded ? staticShape(padded.inputs[0]!.type.shape) : memory.shape;
+    const { shape } = place;
+    const destination = destinationOf(place, context.buffer(place.memory, back ? "readwrite" : "write"));
     const { buffers } = context;
     const { lowering } = operator;
     const [first, second] = node.inputs;
-    const result = padded ? padded.inputs[0]! : last.output;
-    const epilogue =
-      root && result !== root.output ? this.#epilogue(result, root, context) : (value: Expression) => value;
+    const epilogue = root ? this.#epilogue(output, root, context) : (value: Expression) => value;
     switch (lowering.kind) {
       case "pointwise":
       case "source": {
@@ -266,7 +270,7 @@ class Lowering {
         const source = this.#source(first!, context);
         const axes = [...lowering.axes(attributes)].sort((a, b) => a - b);
         const kept = source.shape.filter((_, d) => !axes.includes(d));
-        const place = generators.whole(destination.buffer, kept);
+        const accumulated = generators.whole(destination.buffer, kept);
         const accumulation = generators.reducing(source, generators.reducers[lowering.reducer]);
         const keepsDims = node.output.type.shape.length === source.shape.length;
         const spread = (at: readonly LaneIndex[]): readonly LaneIndex[] => {
@@ -276,20 +280,29 @@ class Lowering {
         };
         const finish = (value: Expression, at: readonly LaneIndex[]) => epilogue(value, spread(at));
         const copied: Source = {
-          scalar: memory.dtype,
+          scalar: output.type.dtype,
           shape: source.shape,
           at: (at, lanes) => epilogue(source.at(at, lanes), at),
         };
         this.#emit(label, context, (name) =>
           axes.length === 0
             ? generators.mapKernel(name, buffers, [{ source: copied, destination }], this.#target)
-            : generators.reduceKernel(name, buffers, source.shape, axes, accumulation, place, finish, this.#target),
+            : generators.reduceKernel(
+                name,
+                buffers,
+                source.shape,
+                axes,
+                accumulation,
+                accumulated,
+                finish,
+                this.#target,
+              ),
         );
         break;
       }
       case "matmul":
       case "matmulInteger": {
-        const batch = memory.shape.slice(0, -2);
+        const batch = shape.slice(0, -2);
         const operand = (value: Value) => {
           const source = this.#view(value, context);
           return generators.broadcasted(source, [...batch, ...source.shape.slice(-2)]);
@@ -306,7 +319,7 @@ class Lowering {
         const generate =
           lowering.kind === "conv2d" ? generators.convolutionKernel : generators.integerConvolutionKernel;
         this.#emit(label, context, (name) =>
-          generate(name, buffers, x, w, computedShape, plan, destination, epilogue, this.#target),
+          generate(name, buffers, x, w, shape, plan, destination, epilogue, this.#target),
         );
         break;
       }
@@ -316,7 +329,7 @@ class Lowering {
         const x = layout === "planar" ? blockedView(given) : given;
         const generate = generators.blockedConvolutionKernel;
         this.#emit(label, context, (name) =>
-          generate(name, buffers, x, w, computedShape, plan, destination, epilogue, this.#target),
+          generate(name, buffers, x, w, shape, plan, destination, epilogue, this.#target),
         );
         break;
       }
@@ -325,7 +338,7 @@ class Lowering {
         const plan = blockedIntegerAttributes.parse(attributes);
         const generate = generators.blockedIntegerConvolutionKernel;
         this.#emit(label, context, (name) =>
-          generate(name, buffers, x, w, computedShape, plan, destination, epilogue, this.#target),
+          generate(name, buffers, x, w, shape, plan, destination, epilogue, this.#target),
         );
         break;
       }
@@ -333,7 +346,7 @@ class Lowering {
         const [x, w] = [this.#view(first!, context), this.#view(second!, context)];
         const plan = depthwiseAttributes.parse(attributes);
         this.#emit(label, context, (name) =>
-          generators.depthwiseKernel(name, buffers, x, w, computedShape, plan, destination, epilogue, this.#target),
+          generators.depthwiseKernel(name, buffers, x, w, shape, plan, destination, epilogue, this.#target),
         );
         break;
       }
@@ -341,7 +354,7 @@ class Lowering {
         const [x, u] = [this.#view(first!, context), this.#view(second!, context)];
         const { tile } = winogradAttributes.parse(attributes);
         const channels = x.shape[1]! * generators.channelBlock;
-        const { inputs, products } = generators.winogradBlock(tile, channels, computedShape, this.#target);
+        const { inputs, products } = generators.winogradBlock(tile, channels, shape, this.#target);
         const area = (name: string, elements: number): Memory => ({ ...workMemory("f32", elements), name });
         const work = {
           inputs: context.buffer(area("tiles", inputs), "readwrite", { private: true }),
@@ -349,7 +362,7 @@ class Lowering {
         };
         const generate = generators.winogradKernel;
         this.#emit(label, context, (name) =>
-          generate(name, buffers, x, u, work, computedShape, tile, destination, epilogue, this.#target),
+          generate(name, buffers, x, u, work, shape, tile, destination, epilogue, this.#target),
         );
         break;
       }
@@ -369,7 +382,6 @@ class Lowering {
         const wanted = lowering.work?.(types, attributes, this.#target);
         const work =
           wanted && context.buffer(workMemory(wanted.dtype, wanted.elements), "readwrite", { private: true });
-        const { shape } = memory;
         this.#emit(label, context, (name) =>
           lowering.build(
             { name, buffers, operands, destination, shape, work, epilogue, target: this.#target },
@@ -378,22 +390,21 @@ class Lowering {
         );
         break;
       }
-      case "concat": {
-        const { axis } = attributes as { readonly axis: number };
-        let start = 0;
-        const assignments = node.inputs.map((value) => {
-          const source = this.#source(value, context);
-          const part = { ...destination, offset: start * destination.strides[axis]! };
-          start += source.shape[axis]!;
-          return { source, destination: part };
-        });
-        this.#emit(label, context, (name) => generators.mapKernel(name, buffers, assignments, this.#target));
-        break;
-      }
+      case "concat":
       case "pad": {
-        const source = this.#source(first!, context);
-        const assignments = [...haloOf(node, whole), { source, destination: interior(node, whole) }];
-        this.#emit(label, context, (name) => generators.mapKernel(name, buffers, assignments, this.#target));
+        const border = lowering.kind === "pad" ? haloOf(node, destination) : [];
+        const missing = partsOf(node, place).filter(({ value, part }) => {
+          const there = this.#placeOf(value);
+          return !there || !samePlace(there, part);
+        });
+        const parts = missing.map(({ value, part }) => ({
+          source: this.#source(value, context),
+          destination: destinationOf(part, destination.buffer),
+        }));
+        if (border.length + parts.length > 0)
+          this.#emit(this.#joining(node, missing) + hint, context, (name) =>
+            generators.mapKernel(name, buffers, [...border, ...parts], this.#target),
+          );
         break;
       }
       case "reshape":
@@ -408,7 +419,14 @@ class Lowering {
         });
       }
     }
-    this.#memory.set(output, memory);
+    this.#places.set(output, place);
+  }
+
+  /** What a kernel does that fills these parts of a concatenation or a padding: it copies, computes, or writes a border only. */
+  #joining({ operator }: Node, parts: readonly { readonly value: Value }[]): string {
+    if (parts.length === 0) return `${operator.name} border`;
+    if (operator.lowering.kind === "pad" || parts.some(({ value }) => this.#placeOf(value))) return operator.name;
+    return [...new Set(parts.map(({ value }) => this.#producers.get(value)?.operator.name ?? "fill"))].join("+");
   }
 
   /** What a chain of pointwise operators makes of each element that its root computes. */
@@ -422,35 +440,30 @@ class Lowering {
     };
   }
 
-  /** Writes what a padding adds, in a kernel of its own. */
-  #fillHalo(node: Node, memory: Memory): void {
-    const context = new KernelContext();
-    const whole = generators.whole(context.buffer(memory, "write"), memory.shape);
-    this.#emit("pad", context, (name) =>
-      generators.mapKernel(name, context.buffers, haloOf(node, whole), this.#target),
-    );
-  }
-
   /** Copies a value to its final home, unless it was computed there. */
   #copyUnless(home: Memory["home"], name: string, value: Value): void {
-    const memory = this.#memoryOf(value);
-    if (
-      memory &&
-      memory.home.kind === home.kind &&
-      "index" in memory.home &&
-      "index" in home &&
-      memory.home.index === home.index
-    )
-      return;
+    const given = this.#placeOf(value)?.memory.home;
+    if (given?.kind === home.kind && "index" in given && "index" in home && given.index === home.index) return;
     const context = new KernelContext();
-    const target = this.#remember(home, name, value);
-    const destination = generators.whole(context.buffer(target, "write"), target.shape);
+    const target = wholeOf(tensorMemory(home, name, value.type));
+    const destination = destinationOf(target, context.buffer(target.memory, "write"));
     const source = this.#source(value, context);
     this.#emit(`copy ${name}`, context, (kernelName) =>
       generators.mapKernel(kernelName, context.buffers, [{ source, destination }], this.#target),
     );
   }
 }
+
+/** A place as a kernel reads it. */
+const viewOf = ({ memory, shape, strides, offset }: Place, context: KernelContext): generators.View =>
+  generators.view(context.buffer(memory, "read"), shape, strides, offset);
+
+/** A place as a kernel writes it. */
+const destinationOf = ({ strides, offset }: Place, buffer: LoopBuffer): generators.Destination => ({
+  buffer,
+  offset,
+  strides,
+});
 
 /** Memory of one kernel, for its own use while it runs. */
 const workMemory = (dtype: Memory["dtype"], elements: number): Memory => ({
@@ -465,12 +478,6 @@ interface Padding {
   readonly before: readonly number[];
   readonly after: readonly number[];
   readonly value: number;
-}
-
-/** The part of a padded tensor that its operand fills. */
-function interior(node: Node, whole: generators.Destination): generators.Destination {
-  const { before } = node.attributes as Padding;
-  return { ...whole, offset: before.reduce((sum, width, d) => sum + width * whole.strides[d]!, whole.offset) };
 }
 
 /** The parts of a padded tensor around its operand: before and after it along each dimension, none twice. */

@@ -1,5 +1,6 @@
 // The pieces of memory that kernels read and write, and the plan that lays the temporary ones into one scratch arena.
-import type { Dtype } from "../kernels/index.ts";
+import { bytesOf, type Dtype } from "../kernels/index.ts";
+import { countOf, staticShape, type TensorType } from "./tensor-type.ts";
 
 /** Where a tensor lives while a step runs. */
 export type Home =
@@ -17,6 +18,12 @@ export interface Memory {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
   readonly bytes: number;
+}
+
+/** Memory for a tensor. */
+export function tensorMemory(home: Home, name: string, { dtype, shape: given }: TensorType): Memory {
+  const shape = staticShape(given);
+  return { home, name, dtype, shape, bytes: countOf(shape) * bytesOf(dtype) };
 }
 
 /** A temporary tensor and the kernels, first and last, between which its bytes must stay. */

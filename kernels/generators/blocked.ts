@@ -17,12 +17,26 @@ export interface BlockedConvolution {
   readonly dilation: readonly [number, number];
   /** Input channels that count: the last block may hold others, which are not read. */
   readonly channels: number;
+  /** Groups of whole blocks, each with its share of inputs and outputs; one unless given. */
+  readonly groups?: number | undefined;
 }
 
 /** Lanes of a vector across a channel block, and how many of them make the block. */
 export function blockVectors({ vectorBytes }: Target): { lanes: number; parts: number } {
   const lanes = Math.min(channelBlock, vectorBytes / 4);
   return { lanes, parts: channelBlock / lanes };
+}
+
+/** Calls `body` with the first block of inputs and of outputs of every group. */
+export function eachGroup(
+  k: KernelBuilder,
+  groups: number,
+  inputs: number,
+  outputs: number,
+  body: (firstInput: Expression | number, firstOutput: Expression | number) => void,
+): void {
+  if (groups === 1) body(0, 0);
+  else k.for(0, groups, 1, (group) => body(mul(group, inputs), mul(group, outputs)));
 }
 
 /** Splits 0 … size into tiles of `most` and one rest; each is called with its start and its extent. */
@@ -96,7 +110,7 @@ function pixelTiles(
 export const sizesOf = (
   outputShape: readonly number[],
   kernel: readonly number[],
-  { stride, dilation }: Omit<BlockedConvolution, "channels">,
+  { stride, dilation }: Omit<BlockedConvolution, "channels" | "groups">,
 ): string =>
   [
     `y${outputShape[2]}x${outputShape[3]}`,
@@ -120,24 +134,27 @@ export function directConvolution(
 ): Kernel {
   const k = new KernelBuilder();
   k.buffers.push(...buffers);
-  const { stride, dilation, channels } = plan;
+  const { stride, dilation, channels, groups = 1 } = plan;
   const { together } = products;
   const shape = outputShape as readonly [number, number, number, number, number];
   const [batch, outBlocks, height, width] = shape;
-  const [, , kernelHeight, kernelWidth] = weight.shape as [number, number, number, number];
+  const [, inBlocks, kernelHeight, kernelWidth] = weight.shape as [number, number, number, number];
   const { lanes, parts } = blockVectors(target);
-  const fullBlocks = Math.floor(channels / channelBlock);
+  const groupBlocks = outBlocks / groups;
+  const fullBlocks = Math.floor(channels / groups / channelBlock);
   const [, , rowStride, columnStride, channelStride] = input.strides as [number, number, number, number, number];
   const [blockStride, , , , stepStride] = weight.strides as [number, number, number, number, number];
   const layout = channelStride === 1 ? "" : " planar";
   const sizes = sizesOf(outputShape, [kernelHeight, kernelWidth], plan);
-  const problem = `${products.name}${layout} c${channels} o${outBlocks * channelBlock} ${sizes}`;
+  const grouped = groups === 1 ? "" : ` g${groups}`;
+  const problem = `${products.name}${layout} c${channels} o${outBlocks * channelBlock}${grouped} ${sizes}`;
   const tile = target.schedules(
-    pixelTiles(problem, target, [batch, outBlocks, height, width], (vectors) => products.pixels(vectors)),
+    pixelTiles(problem, target, [batch, groupBlocks, height, width], (vectors) => products.pixels(vectors)),
   );
 
   const compute = (
     n: Expression | number,
+    firstInput: Expression | number,
     ob: Expression | number,
     blocks: number,
     y: Expression | number,
@@ -153,7 +170,7 @@ export function directConvolution(
         k.for(0, kernelWidth, 1, (kx) => {
           const row = add(mul(y, stride[0]), mul(ky, dilation[0]));
           const column = add(mul(x, stride[1]), mul(kx, dilation[1]));
-          const from = k.let(addressOf(input, [fixed(n), fixed(ib), fixed(row), fixed(column), fixed(0)]).base);
+          const from = k.let(addressOf(input, [n, add(firstInput, ib), row, column, 0].map(fixed)).base);
           const first = addressOf(weight, [ob, ib, ky, kx, ...weight.shape.slice(4).map(() => 0)].map(fixed)).base;
           unrolled(k, 0, Math.ceil(inner / together), products.writtenOut, (step) => {
             const source = k.let(add(from, mul(step, together * channelStride)));
@@ -184,9 +201,13 @@ export function directConvolution(
   };
 
   k.for(0, batch, 1, (n) =>
-    tiled(k, outBlocks, tile.blocks, (ob, blocks) =>
-      tiled(k, height, tile.rows, (y, rows) =>
-        tiled(k, width, tile.columns, (x, columns) => compute(n, ob, blocks, y, rows, x, columns)),
+    eachGroup(k, groups, inBlocks, groupBlocks, (firstInput, firstOutput) =>
+      tiled(k, groupBlocks, tile.blocks, (ob, blocks) =>
+        tiled(k, height, tile.rows, (y, rows) =>
+          tiled(k, width, tile.columns, (x, columns) =>
+            compute(n, firstInput, add(firstOutput, ob), blocks, y, rows, x, columns),
+          ),
+        ),
       ),
     ),
   );
@@ -194,7 +215,8 @@ export function directConvolution(
 }
 
 /**
- * Y[n,o,y,x,·] = Σ X[n,i,y·s+ky·d,x·s+kx·d,j]·W[o,i,ky,kx,j,·] over input [n,i,h,w,16] and weight [o,i,kh,kw,16,16].
+ * Y[n,o,y,x,·] = Σ X[n,i,y·s+ky·d,x·s+kx·d,j]·W[o,i,ky,kx,j,·] over input [n,i,h,w,16] and weight [o,i,kh,kw,16,16]; of
+ * groups, i counts from the first block of its own.
  *
  * Plan: from +0, one fused multiply-add per tap, in the order block i, ky, kx, channel j of the block; channels beyond
  * `channels` are skipped, padded taps multiplied like any other. Schedule: vectors across output channels, tiles of
@@ -265,7 +287,7 @@ export function depthwiseKernel(
   input: View,
   weight: View,
   outputShape: readonly number[],
-  plan: Omit<BlockedConvolution, "channels">,
+  plan: Omit<BlockedConvolution, "channels" | "groups">,
   destination: Destination,
   epilogue: Epilogue,
   target: Target,

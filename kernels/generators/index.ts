@@ -21,6 +21,7 @@ export {
   depthwiseKernel,
 } from "./blocked.ts";
 export { type Convolution, convolutionKernel, type Epilogue, matmulKernel, splitsFor } from "./contract.ts";
+export { fitsBlock, type GroupedConvolution, groupedConvolutionKernel } from "./grouped.ts";
 export {
   blockedIntegerConvolutionKernel,
   dotBytes,

@@ -1,24 +1,23 @@
 // Convolutions over channels in blocks of 16: what the plan makes of conv2d. Their text is the numeric plan.
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
-import { showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
-import { type Operator, operandError, operator, pair } from "./operator.ts";
-import { absoluteMagnitude, blockedLayout, convolve, depthwiseLayout, outputPlane } from "./products.ts";
+import { staticShape } from "../tensor-type.ts";
+import { type Operator, operator, pair } from "./operator.ts";
+import { absoluteMagnitude, blockedLayout, convolve, depthwiseLayout, fitError, outputPlane } from "./products.ts";
 
 const { channelBlock } = generators;
-
-const fitError = (name: string, x: TensorType, w: TensorType) =>
-  operandError("shape", `${name} of ${showTensorType(x)} with ${showTensorType(w)}`);
 
 export const blockedConvolutionAttributes = z.strictObject({
   stride: pair,
   dilation: pair,
   channels: z.int().min(1),
+  /** Groups of whole blocks; one unless given. */
+  groups: z.int().min(2).optional(),
   layout: z.enum(["blocked", "planar"]),
 });
 
 /**
- * x[n,i,h,w,16] — or planar, [n,c,h,w] — with w[o,i,kh,kw,16,16] → [n,o,h',w',16]; f32.
+ * x[n,i,h,w,16] — or planar, [n,c,h,w] — with w[o,i/groups,kh,kw,16,16] → [n,o,h',w',16]; f32.
  *
  * Plan: one chain per output over channel block, ky, kx, channel. Error: one ulp of |x|·|w| per tap.
  */
@@ -26,13 +25,14 @@ export const blockedConv2d: Operator = operator({
   name: "blockedConv2d",
   attributes: blockedConvolutionAttributes,
   errorUlp: 1,
-  infer([x, w], { channels, layout, ...steps }) {
+  infer([x, w], { channels, groups = 1, layout, ...steps }) {
     const [n, ...sizes] = staticShape(x!.shape) as [number, ...number[]];
     const [o, i, kh, kw, inner, outer] = staticShape(w!.shape) as [number, number, number, number, number, number];
     const blocks = Math.ceil(channels / channelBlock);
     const fits =
       w!.shape.length === 6 &&
-      i === blocks &&
+      i * groups === blocks &&
+      (groups === 1 || (channels === blocks * channelBlock && o % groups === 0 && layout === "blocked")) &&
       inner === channelBlock &&
       outer === channelBlock &&
       (layout === "planar"
@@ -43,15 +43,17 @@ export const blockedConv2d: Operator = operator({
     if (out.some((size) => size < 1)) throw fitError("blockedConv2d", x!, w!);
     return { dtype: "f32", shape: [n, o, ...out, channelBlock] };
   },
-  evaluate: (operands, { channels, layout, ...steps }, result) =>
-    convolve(operands, steps, blockedLayout(operands, channels, { planar: layout === "planar" }), result),
+  evaluate(operands, { channels, groups = 1, layout, ...steps }, result) {
+    const options = { planar: layout === "planar", groups };
+    convolve(operands, steps, blockedLayout(operands, channels / groups, options), result);
+  },
   magnitude: (operands, attributes, result) =>
     absoluteMagnitude(
       blockedConv2d.evaluate,
       operands,
       attributes,
       result,
-      attributes.channels * Number(operands[1]!.shape[2]) * Number(operands[1]!.shape[3]),
+      (attributes.channels / (attributes.groups ?? 1)) * Number(operands[1]!.shape[2]) * Number(operands[1]!.shape[3]),
     ),
   lowering: { kind: "blockedConv2d" },
 });

@@ -5,6 +5,7 @@ import * as composite from "./composite.ts";
 import * as contraction from "./contraction.ts";
 import * as elementwise from "./elementwise.ts";
 import * as gathering from "./gather.ts";
+import * as grouped from "./grouped.ts";
 import * as normalization from "./normalization.ts";
 import type { Operator } from "./operator.ts";
 import * as ordering from "./ordering.ts";
@@ -37,6 +38,7 @@ export const operators = {
   ...reductions,
   ...contractionOperators,
   ...blockedOperators,
+  ...grouped,
   winogradConv2d,
   ...quantizedOperators,
   ...composites,

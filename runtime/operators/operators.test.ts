@@ -10,7 +10,7 @@ import { Graph, type NamedValue, type Node, type Value } from "../graph.ts";
 import { Interpreter } from "../interpreter.ts";
 import { load } from "../program.ts";
 import { countOf, newArray, showTensorType, staticShape, type TypedArray, tensor } from "../tensor-type.ts";
-import { caseArbitraries, type OperatorCase, valuesFor } from "../testing/operator-cases.ts";
+import { caseArbitraries, type OperatorCase, valuesFor } from "../testing/cases/index.ts";
 import { trace } from "../trace.ts";
 import { type Nd, type Operator, operators } from "./index.ts";
 

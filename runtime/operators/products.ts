@@ -1,10 +1,14 @@
 // What matrix products and convolutions mean, in every layout: the sizes of their outputs, and the sums that these are.
 import { generators } from "../../kernels/index.ts";
-import { countOf } from "../tensor-type.ts";
+import { countOf, showTensorType, type TensorType } from "../tensor-type.ts";
 import { indexer } from "./indexing.ts";
-import type { Nd, Operator } from "./operator.ts";
+import { type Nd, type Operator, operandError } from "./operator.ts";
 
 const { channelBlock } = generators;
+
+/** The error of operands that do not fit each other. */
+export const fitError = (name: string, x: TensorType, w: TensorType) =>
+  operandError("shape", `${name} of ${showTensorType(x)} with ${showTensorType(w)}`);
 
 /** Which elements of a plane an output's taps meet. */
 export interface Steps {
@@ -76,22 +80,32 @@ export function planarLayout([x, w]: readonly Nd[], groups: number): Layout {
   };
 }
 
-/** The layout of x[n,i,h,w,16], or of planar x[n,c,h,w], and w[o,i,kh,kw,16/t,16,t]: `together` = t channels lie side by side. */
+/** What a layout in blocks may have beside its shapes. */
+interface BlockedOptions {
+  readonly planar?: boolean;
+  /** Channels of a weight that lie side by side. */
+  readonly together?: number;
+  /** Groups of whole blocks. */
+  readonly groups?: number;
+}
+
+/** The layout of x[n,i,h,w,16], or of planar x[n,c,h,w], and w[o,i/groups,kh,kw,16/t,16,t], t channels `together`. */
 export function blockedLayout(
   [x, w]: readonly Nd[],
   channels: number,
-  { planar = false, together = 1 }: { readonly planar?: boolean; readonly together?: number } = {},
+  { planar = false, together = 1, groups = 1 }: BlockedOptions = {},
 ): Layout {
   const [, planes, height, width] = x!.shape as [number, number, number, number];
-  const [, blocks, kh, kw] = w!.shape as [number, number, number, number];
+  const [outBlocks, blocks, kh, kw] = w!.shape as [number, number, number, number];
   const size = channelBlock ** 2;
+  const firstOf = (o: number) => Math.floor(o / ((outBlocks * channelBlock) / groups)) * blocks;
   return {
     channels,
     kernel: [kh, kw],
-    input: (b, _, c) =>
+    input: (b, o, c) =>
       planar
         ? (b * planes + c) * height * width
-        : (b * planes + Math.floor(c / channelBlock)) * height * width * channelBlock + (c % channelBlock),
+        : (b * planes + firstOf(o) + Math.floor(c / channelBlock)) * height * width * channelBlock + (c % channelBlock),
     rowStride: planar ? width : width * channelBlock,
     columnStride: planar ? 1 : channelBlock,
     weight(o, c) {
@@ -116,6 +130,32 @@ export function depthwiseLayout([x, w]: readonly Nd[]): Layout {
     columnStride: channelBlock,
     weight: (o) => first(o, kh * kw),
     tapStride: channelBlock,
+  };
+}
+
+/** The layout of x[n,i,h,w,16] and w[o,kh,kw,inputs/t,16,t] in groups of so many channels, t of them `together`. */
+export function groupedLayout(
+  [x, w]: readonly Nd[],
+  { inputs, outputs, together }: { readonly inputs: number; readonly outputs: number; readonly together: number },
+): Layout {
+  const [, blocks, height, width] = x!.shape as [number, number, number, number];
+  const [, kh, kw] = w!.shape as [number, number, number];
+  return {
+    channels: inputs,
+    kernel: [kh, kw],
+    input(b, o, c) {
+      const channel = Math.floor(o / outputs) * inputs + c;
+      return (
+        (b * blocks + Math.floor(channel / channelBlock)) * height * width * channelBlock + (channel % channelBlock)
+      );
+    },
+    rowStride: width * channelBlock,
+    columnStride: channelBlock,
+    weight(o, c) {
+      const [block, lane, first] = [Math.floor(o / channelBlock), o % channelBlock, c - (c % together)];
+      return (block * kh * kw * inputs + first) * channelBlock + lane * together + (c % together);
+    },
+    tapStride: inputs * channelBlock,
   };
 }
 

@@ -238,10 +238,16 @@ export const packedMatmulInteger: Operator = operator({
   lowering: { kind: "packedMatmulInteger" },
 });
 
-export const blockedIntegerAttributes = z.strictObject({ stride: pair, dilation: pair, channels: z.int().min(1) });
+export const blockedIntegerAttributes = z.strictObject({
+  stride: pair,
+  dilation: pair,
+  channels: z.int().min(1),
+  /** Groups of whole blocks; one unless given. */
+  groups: z.int().min(2).optional(),
+});
 
 /**
- * x[n,i,h,w,16] of u8 or i8 with w[o,i,kh,kw,4,16,4] of i8 → i32[n,o,h',w',16], the sum wrapping; `channels` of x count.
+ * x[n,i,h,w,16] of u8 or i8 with w[o,i/groups,kh,kw,4,16,4] of i8 → i32[n,o,h',w',16], the sum wrapping; `channels` of x count.
  *
  * w: a block's input channels in fours, then output channels, then those of a four; zeros beyond `channels`. Exact.
  */
@@ -249,7 +255,7 @@ export const blockedConvInteger: Operator = operator({
   name: "blockedConvInteger",
   attributes: blockedIntegerAttributes,
   errorUlp: 0,
-  infer([x, w], { channels, ...steps }) {
+  infer([x, w], { channels, groups = 1, ...steps }) {
     const [n, blocks, height, width, inner] = staticShape(x!.shape) as [number, number, number, number, number];
     const [o, i, kh, kw, ...block] = staticShape(w!.shape) as [number, number, number, number, ...number[]];
     const out = outputPlane([height, width], [kh, kw], steps);
@@ -259,16 +265,17 @@ export const blockedConvInteger: Operator = operator({
       x!.shape.length === 5 &&
       inner === channelBlock &&
       blocks === Math.ceil(channels / channelBlock) &&
-      i === blocks &&
+      i * groups === blocks &&
+      (groups === 1 || (channels === blocks * channelBlock && o % groups === 0)) &&
       block.join() === [channelBlock / dotBytes, channelBlock, dotBytes].join() &&
       out.every((size) => size >= 1);
     if (!fits) throw bytesError("blockedConvInteger", x!, w!, "both are in blocks of 16 channels");
     return { dtype: "i32", shape: [n, o, ...out, channelBlock] };
   },
-  evaluate(operands, { channels, ...steps }, result) {
+  evaluate(operands, { channels, groups = 1, ...steps }, result) {
     // Channels of a started four are multiplied by what the weight holds for them, which the plan makes zeros.
-    const counted = Math.ceil(channels / dotBytes) * dotBytes;
-    convolve(operands, steps, blockedLayout(operands, counted, { together: dotBytes }), result);
+    const counted = Math.ceil(channels / groups / dotBytes) * dotBytes;
+    convolve(operands, steps, blockedLayout(operands, counted, { together: dotBytes, groups }), result);
   },
   lowering: { kind: "blockedConvInteger" },
 });

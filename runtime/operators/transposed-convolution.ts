@@ -21,7 +21,7 @@ const attributes = z.strictObject({
 type Attributes = z.infer<typeof attributes>;
 type Axis = 0 | 1;
 
-/** The outputs of one dimension that lie at phase + stride · q: which taps reach them, and from where. */
+/** The outputs of one dimension that lie at stride · q + phase: which taps reach them, and from where. */
 interface Phase {
   /** Taps in the order in which they read ascending inputs. */
   readonly taps: readonly number[];
@@ -33,14 +33,14 @@ interface Phase {
 
 const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
 
-/** The phases of one dimension; output y + padding is stride · q + phase for q from `from`. */
-function phasesOf(kernel: number, stride: number, dilation: number, from: number): Phase[] {
+/** The phases of one dimension; output y, at stride · q + phase, takes taps at y + padding. */
+function phasesOf(kernel: number, stride: number, dilation: number, padding: number): Phase[] {
   return Array.from({ length: stride }, (_, phase) => {
     const taps = Array.from({ length: kernel }, (_, tap) => tap).filter(
-      (tap) => (tap * dilation - phase) % stride === 0,
+      (tap) => (phase + padding - tap * dilation) % stride === 0,
     );
     taps.reverse();
-    const first = taps[0] === undefined ? 0 : from - (taps[0] * dilation - phase) / stride;
+    const first = taps[0] === undefined ? 0 : (phase + padding - taps[0] * dilation) / stride;
     return { taps, first, dilation: dilation / divisor(dilation, stride) };
   });
 }
@@ -137,36 +137,33 @@ export const convTranspose2d: Operator = operator({
       const [n, outputs, ...out] = staticShape(shape) as [number, number, number, number];
       const { stride, dilation, padding } = given;
       const kernel = staticShape(w!.type.shape).slice(2);
-      const along = (d: Axis): PhaseAxis => {
-        const from = Math.floor(padding[d] / stride[d]);
-        const count = Math.floor((out[d]! - 1 + padding[d]) / stride[d]) - from + 1;
-        return { from, count, phases: phasesOf(kernel[d]!, stride[d], dilation[d], from) };
-      };
-      const axes = [along(0), along(1)] as const;
+      const along = (d: Axis): PhaseAxis => ({
+        count: Math.ceil(out[d]! / stride[d]),
+        phases: phasesOf(kernel[d]!, stride[d], dilation[d], padding[d]),
+      });
+      const [rows, columns] = [along(0), along(1)];
       const weight = groupedWeight(w!, given, builder);
-      const parts = axes[0].phases.flatMap((rows) =>
-        axes[1].phases.map((columns) => {
-          const plane = phasePlane(x!, weight, [rows, columns], axes, given.groups, builder);
-          return builder.apply(reshape, [plane], { shape: [n, outputs, 1, axes[0].count, axes[1].count] });
-        }),
+      // Rows and columns of the phases are woven into each other by joining them along dimensions behind their own.
+      const woven = (parts: readonly Value[], axis: number): Value =>
+        parts.length === 1 ? parts[0]! : builder.apply(concat, parts, { axis });
+      const lines = rows.phases.map((row) =>
+        woven(
+          columns.phases.map((column) => {
+            const plane = phasePlane(x!, weight, [row, column], [rows, columns], given.groups, builder);
+            return builder.apply(reshape, [plane], { shape: [n, outputs, rows.count, 1, columns.count, 1] });
+          }),
+          5,
+        ),
       );
-      const [first] = parts as [Value];
-      const together = parts.length === 1 ? first : builder.apply(concat, parts, { axis: 2 });
-      const split = builder.apply(reshape, [together], {
-        shape: [n, outputs, ...stride, axes[0].count, axes[1].count],
+      const whole = builder.apply(reshape, [woven(lines, 3)], {
+        shape: [n, outputs, rows.count * stride[0], columns.count * stride[1]],
       });
-      const woven = builder.apply(transpose, [split], { axes: [0, 1, 4, 2, 5, 3] });
-      const whole = builder.apply(reshape, [woven], {
-        shape: [n, outputs, axes[0].count * stride[0], axes[1].count * stride[1]],
-      });
-      const start = (d: Axis) => padding[d] - axes[d].from * stride[d];
-      return cut(cut(whole, 2, start(0), out[0], builder), 3, start(1), out[1], builder);
+      return cut(cut(whole, 2, 0, out[0], builder), 3, 0, out[1], builder);
     },
   },
 });
 
 interface PhaseAxis {
-  readonly from: number;
   readonly count: number;
   readonly phases: readonly Phase[];
 }

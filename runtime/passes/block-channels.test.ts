@@ -5,7 +5,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { loadRuntime, type TargetName } from "../../kernels/index.ts";
-import { compile, concat, constant, conv2d, explain, Interpreter, load, type Tensor, tensor, trace } from "../index.ts";
+import { compile, explain, Interpreter, load, type Tensor, tensor, trace } from "../index.ts";
+import { evenly, layer } from "../testing/networks.ts";
+import { randomInput, randomNetwork } from "../testing/random-networks.ts";
 import { blockChannels } from "./block-channels.ts";
 import { declutter, passes } from "./index.ts";
 
@@ -14,37 +16,6 @@ const targets = z
   .object({ targets: z.custom<() => TargetName[]>((value) => typeof value === "function") })
   .parse(loadRuntime())
   .targets();
-
-function values(count: number, seed: number, scale = 1): Float32Array {
-  let state = (seed * 2654435761 + 99) >>> 0;
-  return Float32Array.from({ length: count }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return (state / 2 ** 31 - 1) * scale;
-  });
-}
-
-interface Layer {
-  readonly outputs: number;
-  readonly kernel?: number;
-  readonly stride?: number;
-  readonly padding?: number;
-  readonly groups?: number;
-  readonly seed?: number;
-}
-
-/** A convolution with weights of its own and a bias. */
-function layer(x: Tensor<"f32">, { outputs, kernel = 3, stride = 1, padding, groups = 1, seed = 1 }: Layer) {
-  const inputs = x.shape[1]! / groups;
-  const taps = inputs * kernel * kernel;
-  const weight = constant(
-    values(outputs * taps, seed, Math.sqrt(3 / taps)),
-    "f32",
-    [outputs, inputs, kernel, kernel],
-    "w",
-  );
-  const bias = constant(values(outputs, seed + 1, 0.2), "f32", [outputs, 1, 1], "b");
-  return conv2d(x, weight, { stride, padding: padding ?? (kernel - 1) / 2, groups }).add(bias);
-}
 
 describe("blockChannels", () => {
   it("packs weights and keeps channels in blocks from one convolution to the next", () => {
@@ -72,16 +43,15 @@ describe("blockChannels", () => {
         %2 = add(%1, @b)                                                                       : f32[1,2,9,9,16]
         %3 = maximum(%2, 0)                                                                    : f32[1,2,9,9,16]
         %4 = pad(%3, before=[0,0,1,1,0], after=[0,0,1,1,0], value=0)                           : f32[1,2,11,11,16]
-        %5 = slice(%4, starts=[0,0,1,1,0], ends=[1,2,10,10,16], steps=[1,1,1,1,1])             : f32[1,2,9,9,16]
-        %6 = depthwiseConv2d(%4, @w1, stride=[1,1], dilation=[1,1])                            : f32[1,2,9,9,16]
-        %7 = add(%6, @b1)                                                                      : f32[1,2,9,9,16]
-        %8 = add(%7, %5)                                                                       : f32[1,2,9,9,16]
-        %9 = blockedConv2d(%8, @w2, stride=[1,1], dilation=[1,1], channels=24, layout=blocked) : f32[1,2,9,9,16]
-        %10 = add(%9, @b2)                                                                     : f32[1,2,9,9,16]
-        %11 = reshape(%10, shape=[1,2,81,16])                                                  : f32[1,2,81,16]
-        %12 = transpose(%11, axes=[0,1,3,2])                                                   : f32[1,2,16,81]
-        %13 = reshape(%12, shape=[1,32,9,9])                                                   : f32[1,32,9,9]
-        return y=%13"
+        %5 = depthwiseConv2d(%4, @w1, stride=[1,1], dilation=[1,1])                            : f32[1,2,9,9,16]
+        %6 = add(%5, @b1)                                                                      : f32[1,2,9,9,16]
+        %7 = add(%6, %3)                                                                       : f32[1,2,9,9,16]
+        %8 = blockedConv2d(%7, @w2, stride=[1,1], dilation=[1,1], channels=24, layout=blocked) : f32[1,2,9,9,16]
+        %9 = add(%8, @b2)                                                                      : f32[1,2,9,9,16]
+        %10 = reshape(%9, shape=[1,2,81,16])                                                   : f32[1,2,81,16]
+        %11 = transpose(%10, axes=[0,1,3,2])                                                   : f32[1,2,16,81]
+        %12 = reshape(%11, shape=[1,32,9,9])                                                   : f32[1,32,9,9]
+        return y=%12"
     `);
   });
 
@@ -102,10 +72,10 @@ describe("blockChannels", () => {
     expect(kernels).toMatchInlineSnapshot(`
       [
         "0  pad  (→ scratch pad: f32[1,3,8,8], input x: f32[1,3,6,6])",
-        "1  pad  (→ scratch pad: f32[1,1,8,8,16])",
-        "2  blockedConv2d+pad  (→ scratch pad: f32[1,1,8,8,16], weights b: f32[1,1,1,1,16], scratch pad: f32[1,3,8,8], weights w: f32[1,1,3,3,16,16])",
-        "3  pad  (→ scratch pad: f32[1,1,8,8,16])",
-        "4  blockedConv2d+pad  (→ scratch pad: f32[1,1,8,8,16], scratch pad: f32[1,1,8,8,16], weights b: f32[1,1,1,1,16], weights w: f32[1,1,3,3,16,16])",
+        "1  blockedConv2d+maximum  (→ scratch pad: f32[1,1,8,8,16], weights b: f32[1,1,1,1,16], scratch pad: f32[1,3,8,8], weights w: f32[1,1,3,3,16,16])",
+        "2  pad border  (→ scratch pad: f32[1,1,8,8,16])",
+        "3  blockedConv2d+maximum  (→ scratch pad: f32[1,1,8,8,16], scratch pad: f32[1,1,8,8,16], weights b: f32[1,1,1,1,16], weights w: f32[1,1,3,3,16,16])",
+        "4  pad border  (→ scratch pad: f32[1,1,8,8,16])",
         "5  blockedConv2d+add  (→ scratch add: f32[1,1,6,6,16], scratch pad: f32[1,1,8,8,16], weights b: f32[1,1,1,1,16], weights w: f32[1,1,3,3,16,16])",
         "6  transpose  (→ output y: f32[1,1,16,36], scratch add: f32[1,1,6,6,16])",
       ]
@@ -139,74 +109,13 @@ describe("blockChannels", () => {
   });
 });
 
-type Step = (pool: readonly Tensor<"f32">[], seed: number) => Tensor<"f32">;
-
-const channelCounts = [8, 16, 24, 32];
-
-/** One step of a random network over planes. */
-const step: fc.Arbitrary<Step> = fc
-  .tuple(
-    fc.constantFrom("conv", "conv", "conv", "pointwise", "depthwise", "relu", "add", "concat", "pool", "slice", "mean"),
-    fc.nat(),
-    fc.nat(),
-    fc.constantFrom(...channelCounts),
-  )
-  .map(
-    ([what, i, j, outputs]): Step =>
-      (pool, seed) => {
-        const a = pool[i % pool.length]!;
-        const [, channels, h, w] = a.shape as [number, number, number, number];
-        const alike = pool.filter((each) => each.shape.join() === a.shape.join());
-        const besides = pool.filter((each) => each.shape[2] === h && each.shape[3] === w);
-        switch (what) {
-          case "conv":
-            return layer(a, { outputs, stride: 1 + (j % 2), seed });
-          case "pointwise":
-            return layer(a, { outputs, kernel: 1, seed });
-          case "depthwise":
-            return layer(a, { outputs: channels, groups: channels, seed });
-          case "relu":
-            return a.relu();
-          case "add":
-            return a.add(alike[j % alike.length]!);
-          case "concat":
-            return concat(
-              [a, besides[j % besides.length]!],
-              j % 3 === 0 && channels === besides[j % besides.length]!.shape[1] ? 3 : 1,
-            );
-          case "pool":
-            return h > 2 && w > 2 ? a.maxPool(2, 1) : a.neg();
-          case "slice":
-            return a.slice(
-              [0, 1],
-              [j % 2 === 0 ? 0 : Math.min(channels - 1, 16), channels],
-              [0, h],
-              [w > 1 ? 1 : 0, w],
-            );
-          default:
-            return a.mul(a.mean([2, 3], { keepDims: true }));
-        }
-      },
-  );
-
 describe("networks in channel blocks", () => {
   it("mean what they meant before", () => {
     fc.assert(
-      fc.property(fc.array(step, { minLength: 2, maxLength: 9 }), (steps) => {
-        const graph = trace(
-          ({ x }) => {
-            const pool: Tensor<"f32">[] = [x];
-            steps.forEach((each, at) => {
-              pool.push(each(pool, at * 7 + 1));
-            });
-            return { y: pool.at(-1)!, z: pool[Math.floor(pool.length / 2)]!.mean([2, 3]) };
-          },
-          { x: tensor("f32", [1, 3, 8, 7]) },
-          { name: "g" },
-        );
-        const x = values(3 * 8 * 7, 5);
-        const plain = passes.decompose(graph as never);
-        const planned = passes.readThroughPadding(passes.dropDead(blockChannels(plain)));
+      fc.property(randomNetwork, (graph) => {
+        const x = randomInput();
+        const plain = passes.decompose(graph);
+        const planned = passes.dropDead(blockChannels(plain));
         planned.verify();
         const [before, after] = [new Interpreter(plain).run({ x }), new Interpreter(planned).run({ x })];
         for (const name of ["y", "z"]) {
@@ -240,7 +149,7 @@ describe("networks in channel blocks", () => {
     const planned = declutter(graph);
     const convolutions = planned.nodes.filter((node) => node.operator.name.endsWith("onv2d"));
     expect(convolutions.map((node) => node.operator.name)).toEqual(new Array(9).fill("winogradConv2d"));
-    const x = values(32 * 21 * 22, 6);
+    const x = evenly(32 * 21 * 22, 6);
     const exact = new Interpreter(graph).run({ x });
     const artifact = await compile(graph, { targets, cacheDir });
     const [first, ...others] = targets.map((target) => {

@@ -5,7 +5,6 @@ import { decompose } from "./decompose.ts";
 import { dropDead } from "./drop-dead.ts";
 import { foldConstants } from "./fold-constants.ts";
 import { fuseAttention } from "./fuse-attention.ts";
-import { readThroughPadding } from "./read-through-padding.ts";
 import { shareCommon } from "./share.ts";
 import { simplifyViews } from "./simplify-views.ts";
 import { packProducts, useIntegers } from "./use-integers.ts";
@@ -23,7 +22,6 @@ export const passes = {
   fuseAttention,
   blockChannels,
   dropDead,
-  readThroughPadding,
 } as const;
 
 /** A graph with the same meaning in primitive operators and fewer nodes; `after` sees the graph that each pass leaves. */

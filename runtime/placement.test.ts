@@ -1,0 +1,135 @@
+// What is joined, padded or split is not copied, and has the bits that it has without.
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { addsDotOnly, loadRuntime, type TargetName } from "../kernels/index.ts";
+import { Graph } from "./graph.ts";
+import { compile, concat, explain, load, simplified, state, tensor, trace } from "./index.ts";
+import { evenly, layer, uNet, yolo } from "./testing/networks.ts";
+import { randomInput, randomNetwork } from "./testing/random-networks.ts";
+
+const cacheDir = join(fileURLToPath(new URL("..", import.meta.url)), ".cache/kernels");
+const finest = { mostChunks: 6, leastOperations: 1 };
+const targets = z
+  .object({ targets: z.custom<() => TargetName[]>((value) => typeof value === "function") })
+  .parse(loadRuntime())
+  .targets()
+  .filter((name) => !addsDotOnly(name));
+
+/** The kernels of a graph, one line each. */
+const kernelsOf = (graph: unknown): string[] =>
+  explain(graph as Graph, "x86-64-v3")
+    .split("\n")
+    .filter((line) => /^ +\d+ {2}\S+ /.test(line))
+    .map((line) => line.trim().replace(/^\d+ {2}/, ""));
+
+/** Kernels that only move what another one has computed. */
+const copiesOf = (graph: unknown): string[] =>
+  kernelsOf(graph).filter(
+    (line) => /^(concat|slice|transpose|copy|reshape|pad) /.test(line) && !/^pad border/.test(line),
+  );
+
+/** The graph with everything that is joined, padded or cut as an output too, so that each of these has memory of its own. */
+function apart(graph: Graph): Graph {
+  const plain = simplified(graph);
+  const joins = plain.nodes.filter(({ operator }) => ["concat", "pad", "slice"].includes(operator.name));
+  const values = [...new Set(joins.flatMap(({ inputs }) => inputs))].filter((value) =>
+    plain.nodes.some(({ output }) => output === value),
+  );
+  const more = values.map((value, at) => ({ name: `part${at}`, value }));
+  return new Graph({ ...plain, outputs: [...plain.outputs, ...more] });
+}
+
+type Outputs = { readonly [name: string]: unknown };
+
+async function run(graph: Graph, x: Float32Array, options: object = {}, threads = 1): Promise<Outputs> {
+  const artifact = await compile(graph, { targets: targets.slice(0, 1), cacheDir, ...options });
+  const program = load(artifact, { threads });
+  const outputs = program.newOutputs();
+  program.run({ x }, outputs);
+  return outputs;
+}
+
+describe("placement", () => {
+  it("computes both ways of a U-Net into what joins them, and that into its padding", () => {
+    for (const up of ["transposed", "nearest"] as const)
+      expect(copiesOf(uNet(16, 16, up))).toEqual([
+        "pad  (→ scratch pad: f32[1,3,18,18], input x: f32[1,3,16,16])",
+        expect.stringMatching(/^pad .*1,1,10,10,16.*1,2,18,18,16/), // the largest of each window, into its padding
+        expect.stringMatching(/^pad .*1,2,6,6,16.*1,4,10,10,16/),
+        expect.stringMatching(/^transpose /),
+      ]);
+  });
+
+  it("joins, splits and pools in a YOLO without copies but those that padding needs", () => {
+    const copies = copiesOf(yolo(32, 16)).map((line) => line.split(" ")[0]);
+    expect(new Set(copies)).toEqual(new Set(["pad", "transpose"]));
+    expect(copies.filter((name) => name === "transpose")).toHaveLength(4); // the parts of the result, straight into it
+  });
+
+  it("reads a part of a tensor where it lies", () => {
+    const graph = trace(
+      ({ x }) => {
+        const y = layer(x, { outputs: 48, kernel: 1 });
+        return { y: layer(y.slice([0, 1], [16, 48], [1, 7], [0, 8, 2]), { outputs: 16, kernel: 1, seed: 4 }) };
+      },
+      { x: tensor("f32", [1, 16, 8, 8]) },
+      { name: "g" },
+    );
+    expect(kernelsOf(graph).map((line) => line.split("  ")[0])).toEqual([
+      "transpose",
+      "blockedConv2d+add",
+      "blockedConv2d+add",
+      "transpose",
+    ]);
+  });
+
+  it("joins what is joined already, twice, and what others read too, into an output and a state", async () => {
+    const graph = trace(
+      ({ x }) => {
+        const memory = state("memory", tensor("f32", [1, 32, 4, 4]));
+        const a = layer(x, { outputs: 16, kernel: 1, seed: 3 });
+        const b = layer(a, { outputs: 16, kernel: 1, seed: 5 }).relu();
+        const inner = concat([a, b], 1);
+        memory.set(inner.add(memory.get()));
+        return { y: concat([inner, b, inner], 1), z: layer(inner, { outputs: 8, kernel: 1, seed: 7 }) };
+      },
+      { x: tensor("f32", [1, 16, 4, 4]) },
+      { name: "g" },
+    ) as unknown as Graph;
+    const x = evenly(256, 1);
+    const placed = await run(graph, x);
+    const alone = await run(apart(graph), x);
+    for (const name of ["y", "z"]) expect(placed[name]).toEqual(alone[name]);
+  });
+
+  it("leaves a U-Net the bits that it has without, on every target", async () => {
+    const graph = uNet(16, 16, "transposed");
+    const x = evenly(3 * 16 * 16, 3);
+    const { y } = await run(apart(graph), x);
+    const artifact = await compile(graph, { targets, cacheDir });
+    for (const target of targets) {
+      const program = load(artifact, { target });
+      const outputs = program.newOutputs();
+      program.run({ x }, outputs);
+      expect(outputs.y).toEqual(y);
+    }
+  });
+
+  it("leaves a YOLO the bits that it has without, with threads", async () => {
+    const graph = yolo(32, 8);
+    const x = evenly(3 * 32 * 32, 3);
+    const { y } = await run(apart(graph), x);
+    expect((await run(graph, x, { grain: finest }, 3)).y).toEqual(y);
+  });
+
+  it("leaves random networks the bits that they have without", async () => {
+    for (const graph of fc.sample(randomNetwork, { numRuns: 8, seed: 41 })) {
+      const x = randomInput();
+      const [placed, alone] = [await run(graph, x, { grain: finest }, 2), await run(apart(graph), x)];
+      expect([placed.y, placed.z], graph.toString()).toEqual([alone.y, alone.z]);
+    }
+  });
+});

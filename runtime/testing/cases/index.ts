@@ -1,0 +1,292 @@
+// Generated cases for every operator: operand types and attributes.
+import fc from "fast-check";
+import type { Dtype } from "../../../kernels/index.ts";
+import type { operators } from "../../operators/index.ts";
+import { countOf } from "../../tensor-type.ts";
+import {
+  blockedConvolution,
+  contraction,
+  convolution,
+  depthwise,
+  groupedConvolution,
+  pool,
+  resizing,
+  transposedConvolution,
+  winograd,
+} from "./convolutions.ts";
+import {
+  blockedIntegerConvolution,
+  groupedIntegerConvolution,
+  integerProduct,
+  packedProduct,
+  quantisation,
+  requantisation,
+} from "./integers.ts";
+import {
+  alongAxis,
+  anyDtype,
+  binary,
+  bool,
+  broadcastable,
+  bytes,
+  filledShape,
+  floats,
+  numbers,
+  type OperatorCase,
+  perDimension,
+  positions,
+  quantizable,
+  rearranged,
+  reduction,
+  shape,
+  size,
+  small,
+  unary,
+} from "./shapes.ts";
+
+export type { OperatorCase } from "./shapes.ts";
+export { valuesFor } from "./values.ts";
+
+const concatenation: fc.Arbitrary<OperatorCase> = fc.tuple(anyDtype, filledShape, small).chain(([dtype, of, count]) =>
+  fc.nat(of.length - 1).chain((axis) =>
+    fc.array(small, { minLength: count, maxLength: count }).map((lengths) => ({
+      operands: lengths.map((length) => ({ dtype, shape: of.map((each, d) => (d === axis ? length : each)) })),
+      attributes: { axis },
+    })),
+  ),
+);
+
+/** Rows of the last one or two dimensions, with so many operands of their shape. */
+const normalization = (parameters: number): fc.Arbitrary<OperatorCase> =>
+  fc.tuple(floats, filledShape, fc.nat(1), fc.constantFrom(1e-5, 0.1)).map(([dtype, of, extra, epsilon]) => {
+    const dimensions = Math.min(of.length, 1 + extra);
+    const row = { dtype, shape: of.slice(-dimensions) };
+    return {
+      operands: [{ dtype, shape: of }, ...Array.from({ length: parameters }, () => row)],
+      attributes: { dimensions, epsilon },
+    };
+  });
+
+const attending = (turned: boolean): fc.Arbitrary<OperatorCase> =>
+  fc
+    .record({
+      dtype: floats,
+      batch: fc.constantFrom([], [2], [2, 1]),
+      shared: fc.boolean(),
+      // What differs between the two is the turning of keys: one of them has small tiles.
+      m: turned ? fc.constantFrom(1, 2, 3, 7) : fc.constantFrom(1, 2),
+      n: turned ? size : fc.constantFrom(3, 17),
+      d: fc.constantFrom(1, 3, 8),
+      e: fc.constantFrom(1, 7, 16),
+      mask: fc.constantFrom("none", "none", "row", "whole"),
+      causal: fc.boolean(),
+    })
+    .map(({ dtype, batch, shared, m, n, d, e, mask, causal }) => ({
+      operands: [
+        { dtype, shape: [...batch, m, d] },
+        { dtype, shape: [...(shared ? [] : batch), ...(turned ? [d, n] : [n, d])] },
+        { dtype, shape: [...batch, n, e] },
+        ...(mask === "none" ? [] : [{ dtype, shape: mask === "row" ? [n] : [...batch, m, n] }]),
+      ],
+      attributes: { scale: 1 / Math.sqrt(d), causal },
+    }));
+
+/** Sorting: lines of every length around powers of two. */
+const sorted: fc.Arbitrary<OperatorCase> = alongAxis(numbers).chain((each) =>
+  fc.boolean().map((descending) => ({ ...each, attributes: { ...(each.attributes as object), descending } })),
+);
+
+/** How each operator's cases are made: a new operator is missed by the compiler until it has a line here. */
+export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Arbitrary<OperatorCase> } = {
+  add: binary(numbers),
+  sub: binary(numbers),
+  mul: binary(numbers),
+  div: binary(numbers),
+  maximum: binary(numbers),
+  minimum: binary(numbers),
+  neg: unary(numbers),
+  abs: unary(numbers),
+  equal: binary(anyDtype),
+  notEqual: binary(anyDtype),
+  less: binary(numbers),
+  lessEqual: binary(numbers),
+  greater: binary(numbers),
+  greaterEqual: binary(numbers),
+  logicalAnd: binary(bool),
+  logicalOr: binary(bool),
+  logicalNot: unary(bool),
+  sqrt: unary(floats),
+  floor: unary(floats),
+  ceil: unary(floats),
+  round: unary(floats),
+  exp: unary(floats),
+  log: unary(floats),
+  tanh: unary(floats),
+  sigmoid: unary(floats),
+  sin: unary(floats),
+  cos: unary(floats),
+  atan: unary(floats),
+  atan2: binary(floats),
+  pow: binary(floats),
+  where: binary(anyDtype).chain((each) =>
+    broadcastable(each.operands[0]!.shape as readonly number[]).map((of) => ({
+      ...each,
+      operands: [{ dtype: "bool", shape: of }, ...each.operands],
+    })),
+  ),
+  cast: fc.tuple(anyDtype, anyDtype, shape).map(([from, to, of]) => ({
+    operands: [{ dtype: from, shape: of }],
+    attributes: { dtype: to },
+  })),
+  reshape: rearranged((of) => fc.constantFrom({ shape: [countOf(of)] }, { shape: [1, ...of].reverse() })),
+  transpose: rearranged((of) =>
+    fc
+      .shuffledSubarray(
+        of.map((_, d) => d),
+        { minLength: of.length, maxLength: of.length },
+      )
+      .map((axes) => ({ axes })),
+  ),
+  broadcastTo: fc
+    .tuple(anyDtype, shape)
+    .chain(([dtype, whole]) =>
+      broadcastable(whole).map((of) => ({ operands: [{ dtype, shape: of }], attributes: { shape: whole } })),
+    ),
+  slice: rearranged((of) =>
+    perDimension(of, (length) => fc.tuple(fc.nat(length - 1), fc.nat(length), small)).map((ranges) => ({
+      starts: ranges.map(([start]) => start),
+      ends: ranges.map(([start, extra]) => start + 1 + extra),
+      steps: ranges.map(([, , step]) => step),
+    })),
+  ),
+  pad: rearranged((of) =>
+    fc
+      .tuple(
+        perDimension(of, () => fc.nat(3)),
+        perDimension(of, () => fc.nat(3)),
+      )
+      .map(([before, after]) => ({ before, after, value: 1 })),
+  ),
+  concat: concatenation,
+  iota: fc
+    .tuple(numbers, filledShape)
+    .chain(([dtype, of]) =>
+      fc.nat(of.length - 1).map((axis) => ({ operands: [], attributes: { dtype, shape: of, axis } })),
+    ),
+  sum: reduction(numbers),
+  prod: reduction(numbers),
+  max: reduction(numbers),
+  min: reduction(numbers),
+  any: reduction(bool),
+  all: reduction(bool),
+  matmul: contraction,
+  conv2d: convolution,
+  convTranspose2d: transposedConvolution,
+  blockedConv2d: blockedConvolution,
+  depthwiseConv2d: depthwise,
+  groupedConv2d: groupedConvolution,
+  winogradConv2d: winograd,
+  quantize: quantisation(fc.constant<Dtype>("f32"), () => quantizable),
+  dequantize: quantisation(fc.constantFrom<Dtype>("u8", "i8", "u16", "i16", "i32"), (dtype) => fc.constant(dtype)),
+  requantize: requantisation,
+  matmulInteger: integerProduct,
+  convInteger: fc.tuple(bytes, convolution).map(
+    ([
+      dtype,
+      {
+        operands: [x, w],
+        attributes,
+      },
+    ]) => ({
+      operands: [
+        { dtype, shape: x!.shape },
+        { dtype: "i8", shape: w!.shape },
+      ],
+      attributes,
+    }),
+  ),
+  packedMatmulInteger: packedProduct,
+  blockedConvInteger: blockedIntegerConvolution,
+  groupedConvInteger: groupedIntegerConvolution,
+  gridSample: fc
+    .record({ h: small, w: size, n: size, outside: fc.constantFrom("zeros", "border") })
+    .map(({ h, w, n, outside }) => ({
+      operands: [
+        { dtype: "f32", shape: [h, w] },
+        { dtype: "f32", shape: [n, 2] },
+      ],
+      attributes: { outside },
+    })),
+  softmax: alongAxis(floats),
+  mean: reduction(floats),
+  linear: fc.record({ dtype: floats, n: small, i: size, o: size }).map(({ dtype, n, i, o }) => ({
+    operands: [
+      { dtype, shape: [n, i] },
+      { dtype, shape: [o, i] },
+      { dtype, shape: [o] },
+    ],
+    attributes: {},
+  })),
+  argmax: alongAxis(numbers),
+  argmin: alongAxis(numbers),
+  maxPool: pool,
+  avgPool: pool.chain((each) =>
+    fc.boolean().map((countPadding) => ({
+      ...each,
+      attributes: { ...(each.attributes as object), countPadding },
+    })),
+  ),
+  gather: fc
+    .tuple(anyDtype, filledShape, fc.constantFrom<Dtype>("u8", "i32", "i64"), shape)
+    .chain(([dtype, of, at, positions]) =>
+      fc.nat(of.length - 1).map((axis) => ({
+        operands: [
+          { dtype, shape: of },
+          { dtype: at, shape: positions },
+        ],
+        attributes: { axis },
+      })),
+    ),
+  takeAlong: fc.tuple(anyDtype, filledShape, positions, size).chain(([dtype, of, at, count]) =>
+    fc.nat(of.length - 1).map((axis) => ({
+      operands: [
+        { dtype, shape: of },
+        { dtype: at, shape: of.map((each, d) => (d === axis ? count : each)) },
+      ],
+      attributes: { axis },
+    })),
+  ),
+  resize: resizing,
+  attention: attending(false),
+  tiledAttention: attending(true),
+  logSoftmax: alongAxis(floats),
+  layerNorm: normalization(2),
+  rmsNorm: normalization(1),
+  scatter: fc
+    .tuple(anyDtype, filledShape, positions, shape, fc.constantFrom("set", "add", "max", "min"))
+    .chain(([dtype, of, at, places, mode]) =>
+      fc.nat(of.length - 1).map((axis) => ({
+        operands: [
+          { dtype, shape: of },
+          { dtype: at, shape: places },
+          { dtype, shape: [...of.slice(0, axis), ...places, ...of.slice(axis + 1)] },
+        ],
+        attributes: { axis, mode: dtype === "bool" ? "set" : mode },
+      })),
+    ),
+  argsort: sorted,
+  sort: sorted,
+  topK: alongAxis(numbers).chain(({ operands, attributes }) => {
+    const { axis } = attributes as { readonly axis: number };
+    return fc.tuple(fc.nat(), fc.boolean()).map(([count, largest]) => ({
+      operands,
+      attributes: { axis, count: 1 + (count % Number(operands[0]!.shape[axis])), largest },
+    }));
+  }),
+  cumsum: alongAxis(numbers).chain((each) =>
+    fc.tuple(fc.boolean(), fc.boolean()).map(([exclusive, reverse]) => ({
+      ...each,
+      attributes: { ...(each.attributes as object), exclusive, reverse },
+    })),
+  ),
+};

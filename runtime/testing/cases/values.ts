@@ -1,0 +1,74 @@
+// The values of generated operands, which reach the corners of operators.
+import { arrayFrom, countOf, newArray, type TensorType, type TypedArray } from "../../tensor-type.ts";
+
+/** Operators whose chains would overflow on the way where float64 does not: they get values of moderate size. */
+const moderate = new Set([
+  "sum",
+  "prod",
+  "mean",
+  "matmul",
+  "linear",
+  "conv2d",
+  "convTranspose2d",
+  "blockedConv2d",
+  "depthwiseConv2d",
+  "groupedConv2d",
+  "winogradConv2d",
+  "gridSample",
+  "avgPool",
+  "softmax",
+  "resize",
+  "logSoftmax",
+  "layerNorm",
+  "rmsNorm",
+  "attention",
+  "tiledAttention",
+  "scatter",
+  "cumsum",
+]);
+
+/** A generator of numbers in [0, 1) with a seed. */
+function uniform(seed: number): () => number {
+  let state = seed >>> 0 || 1;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) / 2 ** 32;
+  };
+}
+
+/** Values for an operand: ordinary ones mixed with zeros of both signs, subnormals, infinities, NaN and the ends of the type. */
+export function valuesFor(name: string, { dtype, shape: of }: TensorType, seed: number): TypedArray {
+  const next = uniform(seed * 2654435761 + 1);
+  const count = countOf(of as readonly number[]);
+  if (dtype === "bool")
+    return arrayFrom(
+      "bool",
+      Array.from({ length: count }, () => next() < 0.5),
+    );
+  if (dtype !== "f32" && dtype !== "f64") {
+    const bits = Number(dtype.slice(1));
+    const array = newArray(dtype, count);
+    for (let i = 0; i < count; i++) {
+      const wide = (BigInt(Math.floor(next() * 2 ** 32)) << 32n) | BigInt(Math.floor(next() * 2 ** 32));
+      const value = next() < 0.5 ? BigInt(Math.floor(next() * 9) - 4) : wide;
+      if (array instanceof BigInt64Array || array instanceof BigUint64Array) array[i] = value;
+      else array[i] = Number(BigInt.asUintN(bits, value));
+    }
+    return array;
+  }
+  const [tiny, huge] = dtype === "f32" ? [2 ** -149, 3.4028234663852886e38] : [2 ** -1074, Number.MAX_VALUE];
+  const specials = [0, -0, tiny, -tiny, tiny * 1234567, Infinity, -Infinity, NaN, 1, -1, 0.5];
+  const extremes = moderate.has(name) ? specials : [...specials, huge, -huge];
+  // One tensor in two is free of specials, which would drown reductions in NaN.
+  const rate = next() < 0.5 ? 0 : name === "gridSample" || moderate.has(name) ? 0.03 : 0.3;
+  const spread = moderate.has(name) ? 1 : 6;
+  return arrayFrom(
+    dtype,
+    Array.from({ length: count }, () => {
+      if (next() < rate) return extremes[Math.floor(next() * extremes.length)]!;
+      return (next() - 0.5) * 2 ** (1 + Math.floor(next() * spread));
+    }),
+  );
+}
