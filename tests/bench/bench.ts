@@ -6,6 +6,7 @@ import { loadCompiler, type TargetName } from "../../kernels/index.ts";
 import { targetsOf } from "../../runtime/index.ts";
 import type { BenchCase } from "./case.ts";
 import { core } from "./cases/core.ts";
+import { kernels } from "./cases/kernels.ts";
 import { profile } from "./layers.ts";
 import { machineName, measurePeak, runnableTargets } from "./machine.ts";
 import { Disagreement, measure, type Row } from "./measure.ts";
@@ -13,6 +14,7 @@ import { peerVersion } from "./peer.ts";
 
 const suites: { readonly [name: string]: readonly { readonly name: string; make(name: string): BenchCase }[] } = {
   core,
+  kernels,
 };
 
 const say = (line: string): void => {
