@@ -280,8 +280,21 @@ class Lowering {
           return generators.broadcasted(source, [...batch, ...source.shape.slice(-2)]);
         };
         const [a, b] = [operand(first!), operand(second!)];
+        const [rows, depth] = a.shape.slice(-2) as [number, number];
+        const columns = b.shape.at(-1)!;
+        if (!generators.packsAnew(rows, depth, columns)) {
+          this.#emit(label, context, (name) =>
+            generators.matmulKernel(name, buffers, a, b, destination, epilogue, this.#target),
+          );
+          break;
+        }
+        const area = (name: string, elements: number) => ({ ...workMemory(a.scalar, elements), name });
+        const work = context.buffer(area("columns", generators.rightWork(depth, columns)), "readwrite");
+        const left = generators.leftWork(a, columns, this.#target);
+        const copy = left > 0 ? context.buffer(area("rows", left), "readwrite", { private: true }) : undefined;
+        const right = { kind: "plain", source: b, work } as const;
         this.#emit(label, context, (name) =>
-          generators.matmulKernel(name, buffers, a, b, destination, epilogue, this.#target),
+          generators.gemmKernel(name, buffers, a, right, copy, destination, epilogue, this.#target),
         );
         break;
       }
@@ -407,7 +420,9 @@ class Lowering {
         );
         const types = node.inputs.map((value) => value.type);
         const wanted = lowering.work?.(types, attributes, this.#target);
-        const work = wanted && context.buffer(workMemory(wanted.dtype, wanted.elements), "readwrite");
+        const work =
+          wanted &&
+          context.buffer(workMemory(wanted.dtype, wanted.elements), "readwrite", { private: wanted.private ?? false });
         const { shape } = memory;
         this.#emit(label, context, (name) =>
           lowering.build(

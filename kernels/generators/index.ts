@@ -22,6 +22,16 @@ export {
 } from "./blocked.ts";
 export { type Convolution, convolutionKernel, type Epilogue, matmulKernel, splitsFor } from "./contract.ts";
 export {
+  factorColumns,
+  firstColumn,
+  gemmKernel,
+  leftWork,
+  packs,
+  packsAnew,
+  type RightFactor,
+  rightWork,
+} from "./gemm.ts";
+export {
   blockedIntegerConvolutionKernel,
   dotBytes,
   dotColumns,

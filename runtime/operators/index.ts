@@ -8,6 +8,7 @@ import * as gathering from "./gather.ts";
 import * as normalization from "./normalization.ts";
 import type { Operator } from "./operator.ts";
 import * as ordering from "./ordering.ts";
+import { packedMatmul } from "./packed-matmul.ts";
 import * as pooling from "./pooling.ts";
 import * as quantized from "./quantized.ts";
 import * as reduction from "./reduction.ts";
@@ -41,6 +42,7 @@ export const operators = {
   ...structure,
   ...reductions,
   ...contractionOperators,
+  packedMatmul,
   ...blockedOperators,
   winogradConv2d,
   ...quantizedOperators,

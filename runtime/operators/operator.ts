@@ -43,6 +43,14 @@ export interface KernelParts {
   readonly target: Target;
 }
 
+/** Memory that a kernel needs beside its result while it runs. */
+export interface Work {
+  readonly dtype: TensorType["dtype"];
+  readonly elements: number;
+  /** Whether it is filled before it is read wherever it is used, so that parts which run at once may have their own. */
+  readonly private?: boolean;
+}
+
 /** How an operator becomes kernels; `A` are its attributes. */
 export type Lowering<A> =
   /** One element from the elements at the same index; operands are broadcast. */
@@ -72,12 +80,7 @@ export type Lowering<A> =
       readonly readsBack?: true;
       /** Whether it goes on with what follows each of its elements. */
       readonly fuses?: true;
-      /** Elements that it needs beside its result while it runs. */
-      work?(
-        operands: readonly TensorType[],
-        attributes: A,
-        target: Target,
-      ): { readonly dtype: TensorType["dtype"]; readonly elements: number };
+      work?(operands: readonly TensorType[], attributes: A, target: Target): Work | undefined;
       build(parts: KernelParts, attributes: A): Kernel;
     }
   | { readonly kind: "matmulInteger" }

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { type Dtype, dtypes } from "../../kernels/index.ts";
 import type { operators } from "../operators/index.ts";
 import { arrayFrom, countOf, newArray, type TensorType, type TypedArray } from "../tensor-type.ts";
+import { packedFactor } from "./product-cases.ts";
 
 /** One operand or one application of an operator. */
 export interface OperatorCase {
@@ -467,6 +468,7 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
       attributes,
     }),
   ),
+  packedMatmul: packedFactor,
   packedMatmulInteger: packedProduct,
   blockedConvInteger: blockedIntegerConvolution,
   gridSample: fc
@@ -558,6 +560,7 @@ const moderate = new Set([
   "prod",
   "mean",
   "matmul",
+  "packedMatmul",
   "linear",
   "conv2d",
   "convTranspose2d",
