@@ -26,6 +26,9 @@ export const packs = (rows: number, depth: number, columns: number): boolean =>
 export const packsAnew = (rows: number, depth: number, columns: number): boolean =>
   packs(rows, depth, columns) && rows >= 128 && depth >= 256 && columns >= 256;
 
+/** A vector of a block of a factor: the block in its section, k, and where in the block. */
+type Factors = (block: Expression | number, i: Expression, offset: LaneIndex) => Expression;
+
 /** The right factor: in blocks, or to be copied into `work`. */
 export type RightFactor =
   | { readonly kind: "packed"; readonly blocks: View; readonly columns: number }
@@ -139,7 +142,7 @@ export function gemmKernel(
     left: (row: number, i: Expression) => Expression,
     first: Expression | number,
     count: number,
-    blocks: View,
+    blocks: Factors,
     { block, offset, column, vectors: width }: Panel,
   ) => {
     const offsets = Array.from({ length: width }, (_, v) => v * lanes);
@@ -147,8 +150,7 @@ export function gemmKernel(
     unrolled(k, 0, depth, rounds(count * width), (i) => {
       const factors = offsets.map((each) => {
         const inBlock = { base: add(offset, each % factorColumns), step: 1 };
-        const from = [fixed(add(block, Math.floor(each / factorColumns))), fixed(i), inBlock];
-        return k.let(blocks.at(from, lanes));
+        return k.let(blocks(add(block, Math.floor(each / factorColumns)), i, inBlock));
       });
       sums.forEach((line, row) => {
         const factor = k.let(left(row, i));
@@ -191,7 +193,7 @@ export function gemmKernel(
   /** Products of all rows by some blocks of columns, the first of which is `start` in the product. */
   const multiply = (
     outer: readonly LaneIndex[],
-    blocks: View,
+    blocks: Factors,
     count: number,
     start: Expression | number,
     tail: boolean,
@@ -222,26 +224,35 @@ export function gemmKernel(
     if (main > 0) k.for(0, main, each, (first) => rowBlock(first, each));
     rowBlock(main, rows - main);
   };
-  forEachOuter(k, a.shape.slice(0, -2), (outer) => {
+  /** The blocks of a section of columns, where they are, or copied to where one section has room. */
+  const blocksFrom = (
+    outer: readonly LaneIndex[],
+    start: Expression | number,
+    count: number,
+    tail: boolean,
+  ): Factors => {
     if (right.kind === "packed") {
-      multiply(outer, right.blocks, full, 0, tailVectors > 0);
-      return;
+      return (block, i, offset) => right.blocks.at([fixed(add(start, block)), fixed(i), offset], lanes);
     }
     const { source, work } = right;
-    const section = (start: Expression | number, count: number, tail: boolean) => {
-      const packed = view(work, [count + 1, depth, factorColumns]);
-      const copy = (block: Expression | number, column: Expression) =>
-        k.for(0, depth, 1, (i) => {
-          for (let at = 0; at < factorColumns; at += lanes) {
-            const to = addressOf(packed, [fixed(block), fixed(i), fixed(at)]).base;
-            k.store(work, to, source.at([...outer, fixed(i), { base: add(column, at), step: 1 }], lanes));
-          }
-        });
-      k.for(0, count, 1, (block) => copy(block, mul(add(start, block), factorColumns)));
-      if (tail) copy(count, add(columns - factorColumns, 0));
-      multiply(outer, packed, count, start, tail);
-    };
-    const { each, main } = inParts(full, caches.mostBlocks);
+    const packed = view(work, [count + 1, depth, factorColumns]);
+    const copy = (block: Expression | number, column: Expression | number) =>
+      k.for(0, depth, 1, (i) => {
+        for (let at = 0; at < factorColumns; at += lanes) {
+          const to = addressOf(packed, [fixed(block), fixed(i), fixed(at)]).base;
+          k.store(work, to, source.at([...outer, fixed(i), { base: add(column, at), step: 1 }], lanes));
+        }
+      });
+    k.for(0, count, 1, (block) => copy(block, mul(add(start, block), factorColumns)));
+    if (tail) copy(count, columns - factorColumns);
+    return (block, i, offset) => packed.at([fixed(block), fixed(i), offset], lanes);
+  };
+  forEachOuter(k, a.shape.slice(0, -2), (outer) => {
+    const section = (start: Expression | number, count: number, tail: boolean) =>
+      multiply(outer, blocksFrom(outer, start, count, tail), count, start, tail);
+    // A packed factor that is read once may be read from wherever it is.
+    const once = right.kind === "packed" && rowBlocks.main === 0;
+    const { each, main } = inParts(full, once ? full : caches.mostBlocks);
     if (main > 0) k.for(0, main, each, (start) => section(start, each, false));
     section(main, full - main, tailVectors > 0);
   });
