@@ -19,6 +19,7 @@ import { blockedConvolutionAttributes, depthwiseAttributes } from "./operators/b
 import { convolutionAttributes } from "./operators/contraction.ts";
 import { blockedIntegerAttributes, packedMatmulAttributes } from "./operators/quantized.ts";
 import { winogradAttributes } from "./operators/winograd.ts";
+import { groupRows, type RowGroup } from "./row-groups.ts";
 import { countOf, showTensorType, staticShape } from "./tensor-type.ts";
 import { isUniform, type Weights } from "./weights.ts";
 
@@ -53,6 +54,10 @@ class KernelContext {
   readonly #known = new Map<Memory, LoopBuffer>();
   /** A value that the kernel has just computed, for what follows it in the same kernel. */
   root: { readonly value: Value; computed: Expression | undefined } | undefined;
+  /** Values that earlier steps of the same kernel have computed. */
+  readonly steps = new Map<Value, Source>();
+  /** Those of them that have been asked for. */
+  readonly taken = new Set<Source>();
 
   buffer(memory: Memory, access: LoopBuffer["access"], options: { readonly private?: boolean } = {}): LoopBuffer {
     const known = this.#known.get(memory);
@@ -105,7 +110,10 @@ class Lowering {
       if (offset !== undefined) this.#memory.set(value, this.#remember({ kind: "weights", offset }, name, value));
     }
     const homes = this.#finalHomes();
-    for (const { node, root } of planFusion(this.#graph, homes)) this.#keep(node, root, homes.get(node.output));
+    for (const each of groupRows(this.#graph, planFusion(this.#graph, homes))) {
+      if ("members" in each) this.#keepRows(each, homes);
+      else this.#keep(each.node, each.root, homes.get(each.node.output));
+    }
     for (const [index, { name, value }] of outputs.entries()) this.#copyUnless({ kind: "output", index }, name, value);
     for (const [index, { name, next }] of states.entries()) this.#copyUnless({ kind: "stateOut", index }, name, next);
     return this.#calls;
@@ -154,6 +162,11 @@ class Lowering {
           throw new IsochronError("compile/internal", "an epilogue was read before its element was computed");
         },
       };
+    }
+    const step = context.steps.get(value);
+    if (step) {
+      context.taken.add(step);
+      return step;
     }
     const uniform = this.#uniform.get(value);
     if (uniform !== undefined) return generators.filled(value.type.dtype, shape, uniform);
@@ -463,6 +476,49 @@ class Lowering {
       }
     }
     this.#memory.set(output, memory);
+  }
+
+  /** Emits the kernel that computes others, some rows at a time. */
+  #keepRows({ shape, members, visible, shared }: RowGroup, homes: ReadonlyMap<Value, Memory>): void {
+    const context = new KernelContext();
+    const rows = new generators.RowKernel(shape);
+    const kept = new Map<Value, Memory>();
+    for (const { node, root } of members) {
+      const { operator, inputs, output: reduced } = root ?? node;
+      const { output } = node;
+      if (visible.has(output)) {
+        const hint = output.hint ?? node.operator.name;
+        kept.set(output, homes.get(output) ?? this.#remember({ kind: "scratch" }, hint, output));
+      }
+      const memory = kept.get(output);
+      const { lowering } = operator;
+      const readBack = lowering.kind !== "reduce" && shared.has(output);
+      const whole = memory && context.buffer(memory, readBack ? "readwrite" : "write");
+      if (lowering.kind !== "reduce") {
+        const { dtype } = output.type;
+        const area = () =>
+          context.buffer(workMemory(dtype, generators.lineWork(shape)), "readwrite", { private: true });
+        context.steps.set(output, rows.line(this.#source(output, context), whole ? { whole } : { work: area() }));
+        continue;
+      }
+      context.taken.clear();
+      const accumulation = generators.reducing(
+        this.#source(inputs[0]!, context),
+        generators.reducers[lowering.reducer],
+      );
+      const epilogue = root ? this.#epilogue(output, root, context) : (value: Expression) => value;
+      context.root = undefined;
+      const keepsDims = reduced.type.shape.length === shape.length;
+      const finish: generators.Epilogue = (value, at) => epilogue(value, keepsDims ? at : at.slice(0, -1));
+      const stored = whole && generators.whole(whole, [...shape.slice(0, -1), 1]);
+      context.steps.set(output, rows.reduce(accumulation, output.type.dtype, finish, stored, context.taken));
+    }
+    const names = members.map(({ node, root }) => (root ?? node).operator.name);
+    const hint = members.at(-1)!.node.output.hint;
+    this.#emit(`${names.join("+")}${hint === undefined ? "" : ` %${hint}`}`, context, (name) =>
+      rows.finish(name, context.buffers, this.#target),
+    );
+    for (const [value, memory] of kept) this.#memory.set(value, memory);
   }
 
   /** What a chain of pointwise operators makes of each element that its root computes. */

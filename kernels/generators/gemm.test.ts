@@ -6,7 +6,7 @@ import { splitKernel } from "../loop/split.ts";
 import { target } from "../targets.ts";
 import { expectEverySchedule, fma32, parameter, values } from "../testing/generator-reference.ts";
 import { broadcasted, elementsOf, view } from "./access.ts";
-import { type Caches, factorColumns, firstColumn, gemmKernel, leftWork, type RightFactor, rightWork } from "./gemm.ts";
+import { blockWidth, type Caches, firstColumn, gemmKernel, leftWork, type RightFactor, rightWork } from "./gemm.ts";
 import { whole } from "./map.ts";
 
 /** Caches so small that every loop of the schedule turns. */
@@ -40,15 +40,12 @@ async function check(shape: Shape, kind: RightFactor["kind"], caches: Caches): P
   const as = values(batch * m * k, 51, 40);
   const bs = values(k * n, 52, 90);
   const biases = values(n, 53);
-  const blocks = [Math.ceil(n / factorColumns), k, factorColumns];
+  const width = blockWidth(m, n);
+  const blocks = [Math.ceil(n / width), k, width];
   const packed = new Float32Array(elementsOf(blocks));
   for (let at = 0; at < packed.length; at++) {
-    const [block, i, lane] = [
-      Math.floor(at / (k * factorColumns)),
-      Math.floor(at / factorColumns) % k,
-      at % factorColumns,
-    ];
-    packed[at] = bs[i * n + firstColumn(block, n) + lane]!;
+    const [block, i, lane] = [Math.floor(at / (k * width)), Math.floor(at / width) % k, at % width];
+    packed[at] = bs[i * n + firstColumn(block, width, n) + lane]!;
   }
   const given = kind === "packed" ? packed : bs;
   const [a, b, bias] = [

@@ -5,22 +5,26 @@ import type { Buffer, Expression, Kernel } from "../loop/ir.ts";
 import type { Target } from "../targets.ts";
 import { addressOf, fixed, type LaneIndex, type Source, type View, view } from "./access.ts";
 import { balanced, type Epilogue, splitsFor, unrolled } from "./contract.ts";
-import { alongVectors, type Destination, forEachOuter, lanesFor } from "./map.ts";
+import { alongVectors, type Destination, forEachOuter, lanesFor, powerBelow } from "./map.ts";
 import { store } from "./store.ts";
 
 /**
- * Columns of a block of a packed right factor [⌈n/32⌉,k,32]: block b holds the columns from 32·b on, the last one the last
- * 32, so that all are full.
+ * Columns w of a block of a packed right factor [⌈n/w⌉,k,w]: as many as a few rows have registers for, so that a factor that is
+ * read once is read in order.
  */
-export const factorColumns = 32;
+export const blockWidth = (rows: number, columns: number): number =>
+  Math.min(rows <= 2 ? 128 : rows <= 6 ? 64 : 32, powerBelow(columns));
 
-/** The first column of a block of a packed factor. */
-export const firstColumn = (block: number, columns: number): number =>
-  Math.min(block * factorColumns, columns - factorColumns);
+/** The first column of a block: block b starts at w·b, the last one w before the end, so that all are full. */
+export const firstColumn = (block: number, width: number, columns: number): number =>
+  Math.min(block * width, columns - width);
 
-/** Whether a product by a factor that is known beforehand is computed from its blocks. */
+/** Whether a product by a factor that is known beforehand is computed from its blocks; two rows read short lines as fast as they are. */
 export const packs = (rows: number, depth: number, columns: number): boolean =>
-  columns > factorColumns && depth > 1 && splitsFor(rows * columns, depth) === 1;
+  columns > (rows <= 2 ? 256 : 32) &&
+  columns > blockWidth(rows, columns) &&
+  depth > 1 &&
+  splitsFor(rows * columns, depth) === 1;
 
 /** Whether blocks are made of a factor that is not known beforehand: copying must be little beside the products. */
 export const packsAnew = (rows: number, depth: number, columns: number): boolean =>
@@ -33,6 +37,9 @@ type Factors = (block: Expression | number, i: Expression, offset: LaneIndex) =>
 export type RightFactor =
   | { readonly kind: "packed"; readonly blocks: View; readonly columns: number }
   | { readonly kind: "plain"; readonly source: Source; readonly work: Buffer };
+
+/** Columns of a block that is copied. */
+const copiedWidth = 32;
 
 /** What the schedule counts on of the caches. */
 export interface Caches {
@@ -71,8 +78,8 @@ function gemmTile(target: Target, rows: number): { vectors: number; height: numb
 
 type Factor = Pick<Source, "shape" | "scalar">;
 
-/** Steps along k that are written out: about 28 multiply-adds hide the loop, and of more LLVM moves loads up front and spills. */
-const rounds = (sums: number): number => Math.min(4, Math.max(1, Math.floor(28 / sums)));
+/** Steps along k that are written out: about 32 multiply-adds hide the loop, and of more LLVM moves loads up front and spills. */
+const rounds = (sums: number): number => Math.min(4, Math.max(1, Math.floor(32 / sums)));
 
 /** The schedule of rows: blocks of tiles, and how far apart copied rows lie. */
 function rowSchedule(target: Target, a: Factor, { rowBytes }: Caches) {
@@ -82,13 +89,13 @@ function rowSchedule(target: Target, a: Factor, { rowBytes }: Caches) {
   const mostTiles = Math.max(1, Math.floor(rowBytes / (depth * bytesOf(a.scalar) * height)));
   const { each, main } = inParts(tiles, mostTiles);
   const blocks = { each: each * height, main: main * height };
-  return { vectors, height, blocks, stride: depth + factorColumns / 2 };
+  return { vectors, height, blocks, stride: depth + 16 };
 }
 
 /** Whether rows are copied to where they do not displace each other. */
 const copiesRows = ({ shape, scalar }: Factor, columns: number, { aliasBytes }: Caches): boolean => {
   const [rows, depth] = shape.slice(-2) as [number, number];
-  return (depth * bytesOf(scalar)) % aliasBytes === 0 && rows >= 4 && columns >= 2 * factorColumns;
+  return (depth * bytesOf(scalar)) % aliasBytes === 0 && rows >= 4 && columns >= 64;
 };
 
 /** Elements that rows are copied to, 0 where they are not. */
@@ -100,8 +107,8 @@ export function leftWork(a: Factor, columns: number, target: Target, caches = us
 
 /** Elements that a right factor [k,n] is copied to. */
 export function rightWork(depth: number, columns: number, { mostBlocks } = usual): number {
-  const blocks = Math.ceil(columns / factorColumns);
-  return (blocks - inParts(Math.floor(columns / factorColumns), mostBlocks).main) * depth * factorColumns;
+  const blocks = Math.ceil(columns / copiedWidth);
+  return (blocks - inParts(Math.floor(columns / copiedWidth), mostBlocks).main) * depth * copiedWidth;
 }
 
 /**
@@ -127,8 +134,9 @@ export function gemmKernel(
   const columns = right.kind === "packed" ? right.columns : right.source.shape.at(-1)!;
   const lanes = lanesFor(target, a.scalar);
   const { vectors, height, blocks: rowBlocks, stride } = rowSchedule(target, a, caches);
-  const full = Math.floor(columns / factorColumns);
-  const tailVectors = Math.ceil((columns % factorColumns) / lanes);
+  const blockColumns = right.kind === "packed" ? right.blocks.shape.at(-1)! : copiedWidth;
+  const full = Math.floor(columns / blockColumns);
+  const tailVectors = Math.ceil((columns % blockColumns) / lanes);
 
   /** Some columns of a block: from where in the block, and which column of the product the block starts with. */
   interface Panel {
@@ -149,8 +157,8 @@ export function gemmKernel(
     const sums = Array.from({ length: count }, () => offsets.map(() => k.variable(constant(a.scalar, 0, lanes))));
     unrolled(k, 0, depth, rounds(count * width), (i) => {
       const factors = offsets.map((each) => {
-        const inBlock = { base: add(offset, each % factorColumns), step: 1 };
-        return k.let(blocks(add(block, Math.floor(each / factorColumns)), i, inBlock));
+        const inBlock = { base: add(offset, each % blockColumns), step: 1 };
+        return k.let(blocks(add(block, Math.floor(each / blockColumns)), i, inBlock));
       });
       sums.forEach((line, row) => {
         const factor = k.let(left(row, i));
@@ -169,25 +177,25 @@ export function gemmKernel(
   };
   /** The panels of `count` full blocks of columns and, with `tail`, of what is left of the last one. */
   const panels = (count: number, start: Expression | number, tail: boolean, body: (panel: Panel) => void) => {
-    const column = (block: Expression | number) => mul(add(start, block), factorColumns);
+    const column = (block: Expression | number) => mul(add(start, block), blockColumns);
     const width = vectors * lanes;
-    if (width < factorColumns) {
+    if (width < blockColumns) {
       k.for(0, count, 1, (block) =>
-        k.for(0, factorColumns, width, (offset) => body({ block, offset, column: column(block), vectors })),
+        k.for(0, blockColumns, width, (offset) => body({ block, offset, column: column(block), vectors })),
       );
     } else {
-      const each = width / factorColumns;
+      const each = width / blockColumns;
       const main = count - (count % each);
       if (main > 0) k.for(0, main, each, (block) => body({ block, offset: 0, column: column(block), vectors }));
       if (main < count) {
-        const rest = ((count - main) * factorColumns) / lanes;
+        const rest = ((count - main) * blockColumns) / lanes;
         body({ block: main, offset: 0, column: column(main), vectors: rest });
       }
     }
     // The last vectors reach back over columns that are done, and write them again, to the same bits.
     if (tail) {
-      const offset = factorColumns - tailVectors * lanes;
-      body({ block: count, offset, column: columns - factorColumns, vectors: tailVectors });
+      const offset = blockColumns - tailVectors * lanes;
+      body({ block: count, offset, column: columns - blockColumns, vectors: tailVectors });
     }
   };
   /** Products of all rows by some blocks of columns, the first of which is `start` in the product. */
@@ -235,16 +243,16 @@ export function gemmKernel(
       return (block, i, offset) => right.blocks.at([fixed(add(start, block)), fixed(i), offset], lanes);
     }
     const { source, work } = right;
-    const packed = view(work, [count + 1, depth, factorColumns]);
+    const packed = view(work, [count + 1, depth, blockColumns]);
     const copy = (block: Expression | number, column: Expression | number) =>
       k.for(0, depth, 1, (i) => {
-        for (let at = 0; at < factorColumns; at += lanes) {
+        for (let at = 0; at < blockColumns; at += lanes) {
           const to = addressOf(packed, [fixed(block), fixed(i), fixed(at)]).base;
           k.store(work, to, source.at([...outer, fixed(i), { base: add(column, at), step: 1 }], lanes));
         }
       });
-    k.for(0, count, 1, (block) => copy(block, mul(add(start, block), factorColumns)));
-    if (tail) copy(count, columns - factorColumns);
+    k.for(0, count, 1, (block) => copy(block, mul(add(start, block), blockColumns)));
+    if (tail) copy(count, columns - blockColumns);
     return (block, i, offset) => packed.at([fixed(block), fixed(i), offset], lanes);
   };
   forEachOuter(k, a.shape.slice(0, -2), (outer) => {

@@ -22,7 +22,7 @@ export {
 } from "./blocked.ts";
 export { type Convolution, convolutionKernel, type Epilogue, matmulKernel, splitsFor } from "./contract.ts";
 export {
-  factorColumns,
+  blockWidth,
   firstColumn,
   gemmKernel,
   leftWork,
@@ -51,6 +51,7 @@ export {
   reducers,
   reducing,
 } from "./reduce.ts";
+export { lineWork, RowKernel } from "./rows.ts";
 export { bilinear, coordinate, counting, type Outside } from "./sample.ts";
 export { type Scan, scanKernel } from "./scan.ts";
 export { type ScatterMode, scatterings, scatterKernel } from "./scatter.ts";

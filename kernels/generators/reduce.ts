@@ -150,22 +150,35 @@ export function reduceKernel(
       write(places[at]!, value);
     });
   };
-  // Several outputs at once: a chain alone would wait for its own additions.
-  const count = keptShape.at(-1) ?? 1;
-  if (count < rowsAtOnce) forEachOuter(k, keptShape, (outer) => results([outer]));
-  else {
-    forEachOuter(k, keptShape.slice(0, -1), (outer) => {
-      const rows = (from: Expression | number) =>
-        results(Array.from({ length: rowsAtOnce }, (_, row) => [...outer, fixed(add(from, row))]));
-      const main = count - (count % rowsAtOnce);
-      k.for(0, main, rowsAtOnce, rows);
-      if (main < count) rows(count - rowsAtOnce);
-    });
-  }
+  forEachRows(k, keptShape, results);
   return k.finish(name);
 }
 
-const rowsAtOnce = 4;
+/** Rows that are reduced at once. */
+export const mostRows = 4;
+
+/**
+ * Runs `body` for the indices of a shape, four of its last dimension at once: a chain alone would wait for its own additions.
+ * The last four reach back over rows that are done, which are computed and written again, to the same bits.
+ */
+export function forEachRows(
+  k: KernelBuilder,
+  shape: readonly number[],
+  body: (rows: readonly (readonly LaneIndex[])[]) => void,
+): void {
+  const count = shape.at(-1) ?? 1;
+  if (count < mostRows) {
+    forEachOuter(k, shape, (outer) => body([outer]));
+    return;
+  }
+  forEachOuter(k, shape.slice(0, -1), (outer) => {
+    const rows = (from: Expression | number) =>
+      body(Array.from({ length: mostRows }, (_, row) => [...outer, fixed(add(from, row))]));
+    const main = count - (count % mostRows);
+    k.for(0, main, mostRows, rows);
+    if (main < count) rows(count - mostRows);
+  });
+}
 
 /** For each output, the sixteen chains along a reduced innermost dimension and those of its tail, merged. */
 export function alongInnermost(

@@ -1,22 +1,24 @@
 // The matrix product by a constant factor in blocks of columns, as the plan lays it out.
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
-import { countOf, newArray, showTensorType, staticShape, type TypedArray } from "../tensor-type.ts";
+import { countOf, newArray, showTensorType, staticShape } from "../tensor-type.ts";
 import { matmul } from "./contraction.ts";
 import { type Nd, type Operator, operandError, operator } from "./operator.ts";
 
-const { factorColumns, firstColumn } = generators;
-const attributes = z.strictObject({ columns: z.int().min(factorColumns + 1) });
+const { firstColumn } = generators;
+const attributes = z.strictObject({ columns: z.int().min(1) });
 
-/** A factor [k,n] as [⌈n/32⌉,k,32]: neighbouring columns side by side, in the order in which a product reads them. */
-export function packFactor(dtype: Nd["dtype"], factor: TypedArray, depth: number, columns: number): Nd {
-  const shape = [Math.ceil(columns / factorColumns), depth, factorColumns];
+/** A factor [k,n] in blocks of `width` columns, [⌈n/width⌉,k,width]: in the order in which a product reads it. */
+export function packFactor(factor: Nd, width: number): Nd {
+  const { dtype } = factor;
+  const [depth, columns] = factor.shape as [number, number];
+  const shape = [Math.ceil(columns / width), depth, width];
   const data = newArray(dtype, countOf(shape)) as Float32Array;
   for (let block = 0; block < shape[0]!; block++) {
-    const from = firstColumn(block, columns);
+    const from = firstColumn(block, width, columns);
     for (let i = 0; i < depth; i++) {
-      const row = factor.subarray(i * columns + from, i * columns + from + factorColumns) as Float32Array;
-      data.set(row, (block * depth + i) * factorColumns);
+      const row = factor.data.subarray(i * columns + from, i * columns + from + width) as Float32Array;
+      data.set(row, (block * depth + i) * width);
     }
   }
   return { dtype, shape, data };
@@ -24,22 +26,24 @@ export function packFactor(dtype: Nd["dtype"], factor: TypedArray, depth: number
 
 /** The factor [k,n] that a packed one stands for. */
 function unpacked({ shape, dtype, data }: Nd, columns: number): Nd {
-  const [blocks, depth] = shape as [number, number];
+  const [blocks, depth, width] = shape as [number, number, number];
   const plain = newArray(dtype, depth * columns) as Float32Array;
   for (let block = 0; block < blocks; block++) {
     for (let i = 0; i < depth; i++) {
-      const from = (block * depth + i) * factorColumns;
-      const row = data.subarray(from, from + factorColumns) as Float32Array;
-      plain.set(row, i * columns + firstColumn(block, columns));
+      const from = (block * depth + i) * width;
+      const row = data.subarray(from, from + width) as Float32Array;
+      plain.set(row, i * columns + firstColumn(block, width, columns));
     }
   }
   return { dtype, shape: [depth, columns], data: plain };
 }
 
+const isWidth = (width: number): boolean => [32, 64, 128].includes(width);
+
 /**
- * a[…,m,k] · b, b a factor [k,n] packed as [⌈n/32⌉,k,32]: what `matmul` by a constant is compiled to.
+ * a[…,m,k] · b, b a factor [k,n] packed as [⌈n/w⌉,k,w]: what `matmul` by a constant is compiled to.
  *
- * Block j holds the columns from 32·j on, the last block the last 32; what two blocks hold is the same in both. Floats of one
+ * Block j holds the columns from w·j on, the last block the last w; what two blocks hold is the same in both. Floats of one
  * dtype → […,m,n]. Error: that of `matmul`.
  */
 export const packedMatmul: Operator = operator({
@@ -47,12 +51,12 @@ export const packedMatmul: Operator = operator({
   attributes,
   errorUlp: matmul.errorUlp,
   infer([a, b], { columns }) {
-    const [blocks, depth, width] = b!.shape;
-    if (b!.shape.length !== 3 || width !== factorColumns || blocks !== Math.ceil(columns / factorColumns))
+    const [blocks, depth, width] = staticShape(b!.shape);
+    if (b!.shape.length !== 3 || columns < width! || blocks !== Math.ceil(columns / width!) || !isWidth(width!))
       throw operandError(
         "shape",
         `packedMatmul of ${showTensorType(a!)} and ${showTensorType(b!)} for ${columns} columns`,
-        `the right factor is packed as [${Math.ceil(columns / factorColumns)},k,${factorColumns}]`,
+        "the right factor is packed as [⌈columns/w⌉,k,w], w a power of two from 32 to 128",
       );
     return matmul.infer([a!, { dtype: b!.dtype, shape: [depth!, columns] }], {});
   },

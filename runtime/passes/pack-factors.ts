@@ -6,21 +6,25 @@ import { packFactor } from "../operators/packed-matmul.ts";
 import { rewrite } from "../rewrite.ts";
 import { staticShape } from "../tensor-type.ts";
 
-/** The graph with products by constant matrices packed, each matrix once. */
+/** The graph with products by constant matrices packed, each matrix once for each width of blocks. */
 export function packFactors(graph: Graph): Graph {
-  const known = new Map<Value, Value>();
+  const known = new Map<string, Value>();
+  const names = new Map<Value, number>();
   return rewrite(graph, ({ operator, inputs, output }, editor) => {
     if (operator !== operators.matmul) return undefined;
     const [a, b] = inputs as [Value, Value];
     const factor = editor.constantOf(b);
     const [rows, columns] = staticShape(output.type.shape).slice(-2) as [number, number];
-    const [depth] = staticShape(b.type.shape) as [number];
-    if (!factor || b.type.shape.length !== 2 || !generators.packs(rows, depth, columns)) return undefined;
-    let packed = known.get(b);
+    const shape = staticShape(b.type.shape);
+    if (!factor || shape.length !== 2 || !generators.packs(rows, shape[0]!, columns)) return undefined;
+    const width = generators.blockWidth(rows, columns);
+    if (!names.has(b)) names.set(b, names.size);
+    const key = `${names.get(b)} ${width}`;
+    let packed = known.get(key);
     if (!packed) {
-      const { dtype, shape, data } = packFactor(b.type.dtype, factor.data, depth, columns);
-      packed = editor.constant({ dtype, shape }, data, factor.name);
-      known.set(b, packed);
+      const { data, ...type } = packFactor({ dtype: b.type.dtype, shape, data: factor.data }, width);
+      packed = editor.constant(type, data, factor.name);
+      known.set(key, packed);
     }
     return editor.apply(operators.packedMatmul, [a, packed], { columns });
   });

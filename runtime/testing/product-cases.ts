@@ -10,12 +10,13 @@ export const packedFactor: fc.Arbitrary<OperatorCase> = fc
     m: fc.constantFrom(1, 2, 4, 15, 17, 33),
     k: fc.constantFrom(2, 15, 16, 33),
     // What two blocks hold must be the same, which generated operands are not: whole blocks here, others in pack-factors.test.ts.
-    columns: fc.constantFrom(64, 96, 160, 288),
+    blocks: fc.constantFrom(1, 2, 3, 5),
+    width: fc.constantFrom(32, 64, 128),
   })
-  .map(({ dtype, batch, m, k, columns }) => ({
+  .map(({ dtype, batch, m, k, blocks, width }) => ({
     operands: [
       { dtype, shape: [...batch, m, k] },
-      { dtype, shape: [Math.ceil(columns / 32), k, 32] },
+      { dtype, shape: [blocks, k, width] },
     ],
-    attributes: { columns },
+    attributes: { columns: blocks * width },
   }));
