@@ -1,6 +1,7 @@
 // Finds kernels that follow each other row by row, as those of softmax and of norms do, to be computed as one over a few rows.
 import type { FusedKernel } from "./fusion.ts";
 import type { Graph, Node, Value } from "./graph.ts";
+import { operators } from "./operators/index.ts";
 import { countOf, sameShape, staticShape } from "./tensor-type.ts";
 
 /** Kernels that one kernel computes, some rows at a time. */
@@ -56,14 +57,13 @@ class Grouping {
     const result: (FusedKernel | RowGroup)[] = [];
     let [shape, members]: [readonly number[] | undefined, FusedKernel[]] = [undefined, []];
     const close = () => {
-      const reduces = members.some((each) => rootOf(each).operator.lowering.kind === "reduce");
-      if (shape && reduces && members.length > 1)
+      if (shape && members.length > 1)
         result.push({ shape, members, visible: this.#visible(members), shared: this.#read(members) });
       else result.push(...members);
       members = [];
     };
     for (const kernel of this.#kernels) {
-      const rows = rowsOf(kernel);
+      const rows = this.#turns(kernel) ? undefined : rowsOf(kernel);
       if (!(rows && shape && members.length > 0 && sameShape(rows, shape) && this.#follows(kernel, members, shape))) {
         close();
         shape = rows;
@@ -73,6 +73,15 @@ class Grouping {
     }
     close();
     return result;
+  }
+
+  /** Whether a kernel computes elements from turned ones, which it reads in squares if it does nothing else. */
+  #turns({ node, root }: FusedKernel): boolean {
+    const visit = (value: Value): boolean => {
+      const producer = this.#kept.has(value) ? undefined : this.#producers.get(value);
+      return producer !== undefined && (producer.operator === operators.transpose || producer.inputs.some(visit));
+    };
+    return !root && node.inputs.some(visit);
   }
 
   /** Whether a kernel reads what others of a group compute, and all of that by the row. */
