@@ -302,12 +302,14 @@ class Lowering {
           break;
         }
         const area = (name: string, elements: number) => ({ ...workMemory(a.scalar, elements), name });
-        const work = context.buffer(area("columns", generators.rightWork(depth, columns)), "readwrite");
-        const left = generators.leftWork(a, columns, this.#target);
-        const copy = left > 0 ? context.buffer(area("rows", left), "readwrite", { private: true }) : undefined;
+        const work = context.buffer(area("columns", generators.columnWork(depth, columns)), "readwrite");
+        const areas = Object.entries(generators.gemmWork(a, generators.copied(columns), this.#target));
+        const own = Object.fromEntries(
+          areas.map(([name, elements]) => [name, context.buffer(area(name, elements), "readwrite", { private: true })]),
+        );
         const right = { kind: "plain", source: b, work } as const;
         this.#emit(label, context, (name) =>
-          generators.gemmKernel(name, buffers, a, right, copy, destination, epilogue, this.#target),
+          generators.gemmKernel(name, buffers, a, right, own, destination, epilogue, this.#target),
         );
         break;
       }
@@ -432,10 +434,12 @@ class Lowering {
           lowering.inMemory.includes(at) ? this.#view(value, context) : this.#source(value, context),
         );
         const types = node.inputs.map((value) => value.type);
-        const wanted = lowering.work?.(types, attributes, this.#target);
-        const work =
-          wanted &&
-          context.buffer(workMemory(wanted.dtype, wanted.elements), "readwrite", { private: wanted.private ?? false });
+        const work = Object.fromEntries(
+          Object.entries(lowering.work?.(types, attributes, this.#target) ?? {}).map(([name, wanted]) => {
+            const area = { ...workMemory(wanted.dtype, wanted.elements), name };
+            return [name, context.buffer(area, "readwrite", { private: wanted.private ?? false })];
+          }),
+        );
         const { shape } = memory;
         this.#emit(label, context, (name) =>
           lowering.build(

@@ -6,12 +6,21 @@ import { splitKernel } from "../loop/split.ts";
 import { target } from "../targets.ts";
 import { expectEverySchedule, fma32, parameter, values } from "../testing/generator-reference.ts";
 import { broadcasted, elementsOf, view } from "./access.ts";
-import { blockWidth, type Caches, firstColumn, gemmKernel, leftWork, type RightFactor, rightWork } from "./gemm.ts";
+import {
+  blockWidth,
+  type Caches,
+  columnWork,
+  copied,
+  firstColumn,
+  gemmKernel,
+  gemmWork,
+  type RightFactor,
+} from "./gemm.ts";
 import { whole } from "./map.ts";
 
 /** Caches so small that every loop of the schedule turns. */
-const tiny: Caches = { rowBytes: 600, mostBlocks: 2, aliasBytes: 16 };
-const ample: Caches = { rowBytes: 2 ** 20, mostBlocks: 64, aliasBytes: 2 ** 20 };
+const tiny: Caches = { rowBytes: 600, mostBlocks: 2, mostDepth: 6, aliasBytes: 16 };
+const ample: Caches = { rowBytes: 2 ** 20, mostBlocks: 64, mostDepth: 2 ** 20, aliasBytes: 2 ** 20 };
 
 interface Shape {
   readonly batch: number;
@@ -55,12 +64,17 @@ async function check(shape: Shape, kind: RightFactor["kind"], caches: Caches): P
   ];
   const y = parameter("y", "f32", batch * m * n, "write");
   const left = view(a, [batch, m, k]);
-  // Every target's schedule has room for the largest copy.
-  const most = Math.max(
-    ...(["x86-64-v3", "x86-64-v4", "aarch64"] as const).map((each) => leftWork(left, n, target(each), caches)),
+  const form = kind === "packed" ? { kind, columns: n, width } : copied(n);
+  const wanted = (["x86-64-v3", "x86-64-v4", "aarch64"] as const).map((each) =>
+    gemmWork(left, form, target(each), caches),
   );
-  const rows: Buffer = { ...work("rows", Math.max(1, most)), private: true };
-  const columns = work("columns", rightWork(k, n, caches));
+  // Every target's schedule has room for the largest.
+  const area = (name: "rows" | "sums"): Buffer => ({
+    ...work(name, Math.max(1, ...wanted.map((each) => each[name] ?? 0))),
+    private: true,
+  });
+  const [rows, sums] = [area("rows"), area("sums")];
+  const columns = work("columns", columnWork(k, n, caches));
   const right: RightFactor =
     kind === "packed"
       ? { kind, blocks: view(b, blocks), columns: n }
@@ -69,16 +83,16 @@ async function check(shape: Shape, kind: RightFactor["kind"], caches: Caches): P
     (each) =>
       gemmKernel(
         "gemm",
-        [a, b, bias, rows, columns, y],
+        [a, b, bias, rows, sums, columns, y],
         left,
         right,
-        most > 0 ? rows : undefined,
+        { rows, sums },
         whole(y, [batch, m, n]),
         (value, at) => add(value, view(bias, [n]).at([at[2]!], value.type.lanes)),
         each,
         caches,
       ),
-    [as, given, biases, new Float32Array(rows.length), new Float32Array(columns.length)],
+    [as, given, biases, new Float32Array(rows.length), new Float32Array(sums.length), new Float32Array(columns.length)],
     byPlan(shape, as, bs, biases),
   );
 }
@@ -90,6 +104,7 @@ const shapes: readonly Shape[] = [
   { batch: 2, m: 17, k: 7, n: 33 },
   { batch: 1, m: 31, k: 12, n: 100 },
   { batch: 1, m: 64, k: 4, n: 224 },
+  { batch: 1, m: 5, k: 16, n: 127 },
 ];
 
 describe.each(["packed", "plain"] as const)("product by a %s factor", (kind) => {
@@ -103,14 +118,14 @@ describe("product in threads", () => {
     const a = view(parameter("a", "f32", m * k, "read"), [m, k]);
     const b = view(parameter("b", "f32", k * n, "read"), [k, n]);
     const y = parameter("y", "f32", m * n, "write");
-    const rows: Buffer = { ...work("rows", leftWork(a, n, target("x86-64-v4"))), private: true };
-    const columns = work("columns", rightWork(k, n));
+    const rows: Buffer = { ...work("rows", gemmWork(a, copied(n), target("x86-64-v4")).rows!), private: true };
+    const columns = work("columns", columnWork(k, n));
     const kernel = gemmKernel(
       "gemm",
       [a.buffer, b.buffer, rows, columns, y],
       a,
       { kind: "plain", source: b, work: columns },
-      rows,
+      { rows },
       whole(y, [m, n]),
       (value) => value,
       target("x86-64-v4"),

@@ -1,6 +1,6 @@
 // Large matrix products: the right factor in packed blocks of columns, rows in blocks that stay in cache.
 import { bytesOf } from "../dtype.ts";
-import { add, broadcast, constant, fma, KernelBuilder, mul } from "../loop/build.ts";
+import { add, broadcast, constant, fma, KernelBuilder, load, mul } from "../loop/build.ts";
 import type { Buffer, Expression, Kernel } from "../loop/ir.ts";
 import type { Target } from "../targets.ts";
 import { addressOf, fixed, type LaneIndex, type Source, type View, view } from "./access.ts";
@@ -47,11 +47,13 @@ export interface Caches {
   readonly rowBytes: number;
   /** Blocks of columns that are copied at a time. */
   readonly mostBlocks: number;
+  /** Longest k whose panel and tile of rows stay in the second level. */
+  readonly mostDepth: number;
   /** Rows so many bytes apart, or a multiple, fall into the same lines of the first level. */
   readonly aliasBytes: number;
 }
 
-const usual: Caches = { rowBytes: 384 * 1024, mostBlocks: 16, aliasBytes: 4096 };
+const usual: Caches = { rowBytes: 384 * 1024, mostBlocks: 16, mostDepth: 4096, aliasBytes: 4096 };
 
 /** A dimension in parts: some of `each`, which end at `main`, and a last one that takes the rest. */
 interface Parts {
@@ -76,37 +78,81 @@ function gemmTile(target: Target, rows: number): { vectors: number; height: numb
   return { vectors, height: balanced(rows, Math.max(1, most)) };
 }
 
-type Factor = Pick<Source, "shape" | "scalar">;
-
 /** Steps along k that are written out: about 32 multiply-adds hide the loop, and of more LLVM moves loads up front and spills. */
 const rounds = (sums: number): number => Math.min(4, Math.max(1, Math.floor(32 / sums)));
 
-/** The schedule of rows: blocks of tiles, and how far apart copied rows lie. */
-function rowSchedule(target: Target, a: Factor, { rowBytes }: Caches) {
-  const [rows, depth] = a.shape.slice(-2) as [number, number];
-  const { vectors, height } = gemmTile(target, rows);
-  const tiles = Math.floor(rows / height);
-  const mostTiles = Math.max(1, Math.floor(rowBytes / (depth * bytesOf(a.scalar) * height)));
-  const { each, main } = inParts(tiles, mostTiles);
-  const blocks = { each: each * height, main: main * height };
-  return { vectors, height, blocks, stride: depth + 16 };
+type Factor = Pick<Source, "shape" | "scalar">;
+
+/** How the loops of a product are cut. */
+interface Schedule {
+  readonly vectors: number;
+  readonly height: number;
+  /** Rows, in whole tiles but for the last part. */
+  readonly rows: Parts;
+  readonly depths: Parts;
+  /** Blocks of columns. */
+  readonly sections: Parts;
+  /** Where a block of rows is copied to and how far apart its rows lie, where they would displace each other. */
+  readonly copy: { readonly elements: number; readonly stride: number } | undefined;
+  /** The same for sums that wait for the next part of k. */
+  readonly sums: { readonly elements: number; readonly stride: number } | undefined;
 }
 
-/** Whether rows are copied to where they do not displace each other. */
-const copiesRows = ({ shape, scalar }: Factor, columns: number, { aliasBytes }: Caches): boolean => {
-  const [rows, depth] = shape.slice(-2) as [number, number];
-  return (depth * bytesOf(scalar)) % aliasBytes === 0 && rows >= 4 && columns >= 64;
-};
+function gemmSchedule(target: Target, a: Factor, right: RightShape, caches: Caches): Schedule {
+  const [count, depth] = a.shape.slice(-2) as [number, number];
+  const bytes = bytesOf(a.scalar);
+  const { vectors, height } = gemmTile(target, count);
+  // Once a long k is cut, shorter parts let more rows share what is read of the right factor.
+  const depths = inParts(depth, depth > caches.mostDepth ? caches.mostDepth / 2 : depth);
+  const longest = depth - depths.main;
+  const tiles = inParts(
+    Math.floor(count / height),
+    Math.max(1, Math.floor(caches.rowBytes / (longest * bytes * height))),
+  );
+  const rows = { each: tiles.each * height, main: tiles.main * height };
+  const full = Math.floor(right.columns / right.width);
+  // A packed factor that is read once may be read from wherever it is.
+  const once = right.kind === "packed" && rows.main === 0;
+  const sections = inParts(full, once ? full : caches.mostBlocks);
+  const mostRows = count - rows.main;
+  const area = (stride: number) => ({ elements: mostRows * stride, stride });
+  const aliased = (depth * bytes) % caches.aliasBytes === 0 && count >= 4 && right.columns >= 64;
+  return {
+    vectors,
+    height,
+    rows,
+    depths,
+    sections,
+    copy: aliased ? area(longest + 16) : undefined,
+    sums: depths.main > 0 ? area((full - sections.main + 1) * right.width) : undefined,
+  };
+}
 
-/** Elements that rows are copied to, 0 where they are not. */
-export function leftWork(a: Factor, columns: number, target: Target, caches = usual): number {
-  if (!copiesRows(a, columns, caches)) return 0;
-  const { blocks, stride } = rowSchedule(target, a, caches);
-  return (a.shape.at(-2)! - blocks.main) * stride;
+/** What the schedule asks of a right factor. */
+export interface RightShape {
+  readonly kind: RightFactor["kind"];
+  readonly columns: number;
+  /** Columns of its blocks. */
+  readonly width: number;
+}
+
+/** A factor that is copied into blocks. */
+export const copied = (columns: number): RightShape => ({ kind: "plain", columns, width: copiedWidth });
+
+/** Memory of a product's own: rows that are copied, and sums that wait for the next part of k. */
+export interface GemmWork<T> {
+  readonly rows?: T;
+  readonly sums?: T;
+}
+
+/** Elements of the memory that a product needs; of each area, where it needs it. */
+export function gemmWork(a: Factor, right: RightShape, target: Target, caches = usual): GemmWork<number> {
+  const { copy, sums } = gemmSchedule(target, a, right, caches);
+  return { ...(copy ? { rows: copy.elements } : {}), ...(sums ? { sums: sums.elements } : {}) };
 }
 
 /** Elements that a right factor [k,n] is copied to. */
-export function rightWork(depth: number, columns: number, { mostBlocks } = usual): number {
+export function columnWork(depth: number, columns: number, { mostBlocks } = usual): number {
   const blocks = Math.ceil(columns / copiedWidth);
   return (blocks - inParts(Math.floor(columns / copiedWidth), mostBlocks).main) * depth * copiedWidth;
 }
@@ -115,14 +161,15 @@ export function rightWork(depth: number, columns: number, { mostBlocks } = usual
  * C[…,m,n] = Σ_k A[…,m,k]·B[k,n], B in packed blocks or, broadcast to A's batch, about to be.
  *
  * Plan: that of `matmulKernel` where its S is 1: from +0, one fused multiply-add per k, ascending. Schedule: for some blocks of
- * columns, for rows that fit the second-level cache, for each panel of columns, register tiles of rows by vectors.
+ * columns, for rows that fit the second-level cache, for each panel of columns, register tiles of rows by vectors; sums wait in memory from one
+ * part of a long k to the next.
  */
 export function gemmKernel(
   name: string,
   buffers: readonly Buffer[],
   a: Source,
   right: RightFactor,
-  leftCopy: Buffer | undefined,
+  work: GemmWork<Buffer>,
   destination: Destination,
   epilogue: Epilogue,
   target: Target,
@@ -131,10 +178,21 @@ export function gemmKernel(
   const k = new KernelBuilder();
   k.buffers.push(...buffers);
   const [rows, depth] = a.shape.slice(-2) as [number, number];
-  const columns = right.kind === "packed" ? right.columns : right.source.shape.at(-1)!;
+  const shape: RightShape =
+    right.kind === "packed"
+      ? { kind: right.kind, columns: right.columns, width: right.blocks.shape.at(-1)! }
+      : copied(right.source.shape.at(-1)!);
+  const { columns, width: blockColumns } = shape;
   const lanes = lanesFor(target, a.scalar);
-  const { vectors, height, blocks: rowBlocks, stride } = rowSchedule(target, a, caches);
-  const blockColumns = right.kind === "packed" ? right.blocks.shape.at(-1)! : copiedWidth;
+  const {
+    vectors,
+    height,
+    rows: rowParts,
+    depths,
+    sections,
+    copy,
+    sums: waiting,
+  } = gemmSchedule(target, a, shape, caches);
   const full = Math.floor(columns / blockColumns);
   const tailVectors = Math.ceil((columns % blockColumns) / lanes);
 
@@ -145,23 +203,38 @@ export function gemmKernel(
     readonly column: Expression | number;
     readonly vectors: number;
   }
+  /** Some rows: the first of their block, and how far below it they start. */
+  interface Rows {
+    readonly block: Expression | number;
+    readonly row: Expression | number;
+    readonly count: number;
+  }
   const tile = (
     outer: readonly LaneIndex[],
-    left: (row: number, i: Expression) => Expression,
-    first: Expression | number,
-    count: number,
+    left: (row: Expression, i: Expression) => Expression,
+    { block: firstRow, row: from, count }: Rows,
     blocks: Factors,
     { block, offset, column, vectors: width }: Panel,
+    length: number,
+    last: boolean,
   ) => {
     const offsets = Array.from({ length: width }, (_, v) => v * lanes);
-    const sums = Array.from({ length: count }, () => offsets.map(() => k.variable(constant(a.scalar, 0, lanes))));
-    unrolled(k, 0, depth, rounds(count * width), (i) => {
+    const sumAt = (row: number, v: number): Expression => {
+      const inSection = add(add(mul(block, blockColumns), offset), offsets[v]!);
+      return add(mul(add(from, row), waiting!.stride), inSection);
+    };
+    const sums = Array.from({ length: count }, (_, row) =>
+      offsets.map((_, v) =>
+        k.variable(waiting ? load(work.sums!, sumAt(row, v), lanes) : constant(a.scalar, 0, lanes)),
+      ),
+    );
+    unrolled(k, 0, length, rounds(count * width), (i) => {
       const factors = offsets.map((each) => {
         const inBlock = { base: add(offset, each % blockColumns), step: 1 };
         return k.let(blocks(add(block, Math.floor(each / blockColumns)), i, inBlock));
       });
       sums.forEach((line, row) => {
-        const factor = k.let(left(row, i));
+        const factor = k.let(left(add(from, row), i));
         line.forEach((sum, v) => {
           sum.set(fma(broadcast(factor, lanes), factors[v]!, sum.get()));
         });
@@ -169,7 +242,12 @@ export function gemmKernel(
     });
     sums.forEach((line, row) => {
       line.forEach((sum, v) => {
-        const at = [...outer, fixed(add(first, row)), { base: add(add(column, offset), offsets[v]!), step: 1 }];
+        if (!last) {
+          k.store(work.sums!, sumAt(row, v), sum.get());
+          return;
+        }
+        const place = { base: add(add(column, offset), offsets[v]!), step: 1 };
+        const at = [...outer, fixed(add(add(firstRow, from), row)), place];
         const { base, step } = addressOf(destination, at);
         store(k, destination.buffer, base, step, epilogue(sum.get(), at));
       });
@@ -193,9 +271,9 @@ export function gemmKernel(
       }
     }
     // The last vectors reach back over columns that are done, and write them again, to the same bits.
-    if (tail) {
-      const offset = blockColumns - tailVectors * lanes;
-      body({ block: count, offset, column: columns - blockColumns, vectors: tailVectors });
+    for (let rest = tail ? tailVectors : 0; rest > 0; rest -= vectors) {
+      const offset = blockColumns - rest * lanes;
+      body({ block: count, offset, column: columns - blockColumns, vectors: Math.min(rest, vectors) });
     }
   };
   /** Products of all rows by some blocks of columns, the first of which is `start` in the product. */
@@ -206,29 +284,42 @@ export function gemmKernel(
     start: Expression | number,
     tail: boolean,
   ) => {
-    const rowBlock = (first: Expression | number, size: number) => {
-      if (leftCopy) {
+    /** What some rows gain from a part of k. */
+    const part = (
+      first: Expression | number,
+      size: number,
+      from: Expression | number,
+      length: number,
+      last: boolean,
+    ) => {
+      if (copy) {
         k.for(0, size, 1, (row) =>
-          alongVectors(k, depth, lanes, (at, each) =>
-            k.store(leftCopy, add(mul(row, stride), at.base), a.at([...outer, fixed(add(first, row)), at], each)),
-          ),
+          alongVectors(k, length, lanes, (at, each) => {
+            const value = a.at([...outer, fixed(add(first, row)), { ...at, base: add(from, at.base) }], each);
+            k.store(work.rows!, add(mul(row, copy.stride), at.base), value);
+          }),
         );
       }
-      const copied = leftCopy && view(leftCopy, [size, depth], [stride, 1]);
+      const near = copy && view(work.rows!, [size, length], [copy.stride, 1]);
+      const left = (row: Expression, i: Expression) =>
+        near ? near.at([fixed(row), fixed(i)], 1) : a.at([...outer, fixed(add(first, row)), fixed(add(from, i))], 1);
+      const here: Factors = (block, i, offset) => blocks(block, add(from, i), offset);
       panels(count, start, tail, (panel) => {
-        const some = (row: Expression | number, number: number) => {
-          const left = (r: number, i: Expression) =>
-            copied
-              ? copied.at([fixed(add(row, r)), fixed(i)], 1)
-              : a.at([...outer, fixed(add(add(first, row), r)), fixed(i)], 1);
-          tile(outer, left, add(first, row), number, blocks, panel);
-        };
+        const some = (row: Expression | number, number: number) =>
+          tile(outer, left, { block: first, row, count: number }, here, panel, length, last);
         const tiled = size - (size % height);
         if (tiled > 0) k.for(0, tiled, height, (row) => some(row, height));
         if (tiled < size) some(tiled, size - tiled);
       });
     };
-    const { each, main } = rowBlocks;
+    const rowBlock = (first: Expression | number, size: number) => {
+      if (waiting) {
+        k.for(0, size * waiting.stride, lanes, (at) => k.store(work.sums!, at, constant(a.scalar, 0, lanes)));
+      }
+      if (depths.main > 0) k.for(0, depths.main, depths.each, (from) => part(first, size, from, depths.each, false));
+      part(first, size, depths.main, depth - depths.main, true);
+    };
+    const { each, main } = rowParts;
     if (main > 0) k.for(0, main, each, (first) => rowBlock(first, each));
     rowBlock(main, rows - main);
   };
@@ -242,25 +333,23 @@ export function gemmKernel(
     if (right.kind === "packed") {
       return (block, i, offset) => right.blocks.at([fixed(add(start, block)), fixed(i), offset], lanes);
     }
-    const { source, work } = right;
-    const packed = view(work, [count + 1, depth, blockColumns]);
-    const copy = (block: Expression | number, column: Expression | number) =>
+    const { source, work: columnsCopy } = right;
+    const packed = view(columnsCopy, [count + 1, depth, blockColumns]);
+    const copyBlock = (block: Expression | number, column: Expression | number) =>
       k.for(0, depth, 1, (i) => {
         for (let at = 0; at < blockColumns; at += lanes) {
           const to = addressOf(packed, [fixed(block), fixed(i), fixed(at)]).base;
-          k.store(work, to, source.at([...outer, fixed(i), { base: add(column, at), step: 1 }], lanes));
+          k.store(columnsCopy, to, source.at([...outer, fixed(i), { base: add(column, at), step: 1 }], lanes));
         }
       });
-    k.for(0, count, 1, (block) => copy(block, mul(add(start, block), blockColumns)));
-    if (tail) copy(count, columns - blockColumns);
+    k.for(0, count, 1, (block) => copyBlock(block, mul(add(start, block), blockColumns)));
+    if (tail) copyBlock(count, columns - blockColumns);
     return (block, i, offset) => packed.at([fixed(block), fixed(i), offset], lanes);
   };
   forEachOuter(k, a.shape.slice(0, -2), (outer) => {
     const section = (start: Expression | number, count: number, tail: boolean) =>
       multiply(outer, blocksFrom(outer, start, count, tail), count, start, tail);
-    // A packed factor that is read once may be read from wherever it is.
-    const once = right.kind === "packed" && rowBlocks.main === 0;
-    const { each, main } = inParts(full, once ? full : caches.mostBlocks);
+    const { each, main } = sections;
     if (main > 0) k.for(0, main, each, (start) => section(start, each, false));
     section(main, full - main, tailVectors > 0);
   });

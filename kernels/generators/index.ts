@@ -23,13 +23,14 @@ export {
 export { type Convolution, convolutionKernel, type Epilogue, matmulKernel, splitsFor } from "./contract.ts";
 export {
   blockWidth,
+  columnWork,
+  copied,
   firstColumn,
   gemmKernel,
-  leftWork,
+  gemmWork,
   packs,
   packsAnew,
   type RightFactor,
-  rightWork,
 } from "./gemm.ts";
 export {
   blockedIntegerConvolutionKernel,

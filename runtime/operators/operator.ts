@@ -37,7 +37,7 @@ export interface KernelParts {
   readonly destination: generators.Destination;
   readonly shape: readonly number[];
   /** Memory of the kernel's own, where the operator asks for it. */
-  readonly work: LoopBuffer | undefined;
+  readonly work: { readonly [name: string]: LoopBuffer };
   /** What follows element by element, where the lowering says that it `fuses`. */
   readonly epilogue: generators.Epilogue;
   readonly target: Target;
@@ -80,7 +80,7 @@ export type Lowering<A> =
       readonly readsBack?: true;
       /** Whether it goes on with what follows each of its elements. */
       readonly fuses?: true;
-      work?(operands: readonly TensorType[], attributes: A, target: Target): Work | undefined;
+      work?(operands: readonly TensorType[], attributes: A, target: Target): { readonly [name: string]: Work };
       build(parts: KernelParts, attributes: A): Kernel;
     }
   | { readonly kind: "matmulInteger" }

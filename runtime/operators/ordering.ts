@@ -56,9 +56,11 @@ export const argsort = operator({
   lowering: {
     kind: "kernel",
     inMemory: [0],
-    work: ([x], { axis }) => ({ dtype: "i64", elements: generators.argsortWork(staticShape(x!.shape)[axis]!) }),
+    work: ([x], { axis }) => ({
+      positions: { dtype: "i64", elements: generators.argsortWork(staticShape(x!.shape)[axis]!) },
+    }),
     build: ({ name, buffers, operands: [x], destination, work }, { axis, descending }) =>
-      generators.argsortKernel(name, buffers, x!, axis, descending, work!, destination),
+      generators.argsortKernel(name, buffers, x!, axis, descending, work.positions!, destination),
   },
 });
 

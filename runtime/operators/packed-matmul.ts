@@ -66,9 +66,13 @@ export const packedMatmul: Operator = operator({
     kind: "kernel",
     inMemory: [0, 1],
     fuses: true,
-    work([a], { columns }, target) {
-      const elements = generators.leftWork({ scalar: a!.dtype, shape: staticShape(a!.shape) }, columns, target);
-      return elements > 0 ? { dtype: a!.dtype, elements, private: true } : undefined;
+    work([a, b], { columns }, target) {
+      const [left, right] = [staticShape(a!.shape), staticShape(b!.shape)];
+      const shape = { kind: "packed", columns, width: right.at(-1)! } as const;
+      const areas = generators.gemmWork({ scalar: a!.dtype, shape: left }, shape, target);
+      return Object.fromEntries(
+        Object.entries(areas).map(([name, elements]) => [name, { dtype: a!.dtype, elements, private: true }]),
+      );
     },
     build({ name, buffers, operands, destination, work, epilogue, target }, { columns }) {
       const [a, b] = operands as [generators.Source, generators.View];

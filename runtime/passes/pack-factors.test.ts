@@ -55,6 +55,7 @@ describe("packFactors", () => {
     { batch: [2], m: 3, k: 33, n: 65 },
     { batch: [], m: 50, k: 1024, n: 100 },
     { batch: [], m: 200, k: 1024, n: 611 },
+    { batch: [], m: 20, k: 8192, n: 70 },
   ])("of $batch × [$m,$k] by [$k,$n] gives the bits of the plain product, in any number of threads", async (shape) => {
     const { batch, m, k, n } = shape;
     const x = tensor("f32", [...batch, m, k]);
