@@ -133,7 +133,7 @@ export const tiledAttention = attentionOperator("tiledAttention", true, {
   work([q, , v]) {
     const [m] = staticShape(q!.shape).slice(-2) as [number];
     const [n] = staticShape(v!.shape).slice(-2) as [number];
-    return { scores: { dtype: q!.dtype, elements: generators.attentionWork(m, n) } };
+    return { work: { dtype: q!.dtype, elements: generators.attentionWork(m, n) } };
   },
   build({ name, buffers, operands, destination, shape, work, epilogue, target }, given) {
     const batch = shape.slice(0, -2);
@@ -145,7 +145,7 @@ export const tiledAttention = attentionOperator("tiledAttention", true, {
     };
     const sources = { queries, keys, values, ...mask };
     const plan = attributes.parse(given);
-    return generators.attentionKernel(name, buffers, sources, plan, work.scores!, destination, epilogue, target);
+    return generators.attentionKernel(name, buffers, sources, plan, work.work!, destination, epilogue, target);
   },
 });
 

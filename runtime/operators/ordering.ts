@@ -57,10 +57,10 @@ export const argsort = operator({
     kind: "kernel",
     inMemory: [0],
     work: ([x], { axis }) => ({
-      positions: { dtype: "i64", elements: generators.argsortWork(staticShape(x!.shape)[axis]!) },
+      work: { dtype: "i64", elements: generators.argsortWork(staticShape(x!.shape)[axis]!) },
     }),
     build: ({ name, buffers, operands: [x], destination, work }, { axis, descending }) =>
-      generators.argsortKernel(name, buffers, x!, axis, descending, work.positions!, destination),
+      generators.argsortKernel(name, buffers, x!, axis, descending, work.work!, destination),
   },
 });
 
