@@ -56,5 +56,5 @@ export { lineWork, RowKernel } from "./rows.ts";
 export { bilinear, coordinate, counting, type Outside } from "./sample.ts";
 export { type Scan, scanKernel } from "./scan.ts";
 export { type ScatterMode, scatterings, scatterKernel } from "./scatter.ts";
-export { argsortKernel, argsortWork } from "./sort.ts";
+export { argsortKernel, argsortWork, leadersKernel, mostLeaders } from "./sort.ts";
 export { type WinogradTile, winogradBlock, winogradKernel } from "./winograd.ts";
