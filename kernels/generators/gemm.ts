@@ -79,7 +79,7 @@ function gemmTile(target: Target, rows: number): { vectors: number; height: numb
 }
 
 /** Steps along k that are written out: about 32 multiply-adds hide the loop, and of more LLVM moves loads up front and spills. */
-const rounds = (sums: number): number => Math.min(4, Math.max(1, Math.floor(32 / sums)));
+const rounds = (sums: number): number => Math.min(4, powerBelow(Math.max(1, 32 / sums)));
 
 type Factor = Pick<Source, "shape" | "scalar">;
 
