@@ -21,6 +21,7 @@ import { convolutionAttributes } from "./operators/contraction.ts";
 import { blockedIntegerAttributes, packedMatmulAttributes } from "./operators/quantized.ts";
 import { winogradAttributes } from "./operators/winograd.ts";
 import { type Place, partOf, partsOf, planPlaces, reshapedPlace, samePlace, wholeOf } from "./placement.ts";
+import { groupRows, type RowGroup } from "./row-groups.ts";
 import { countOf, showTensorType, staticShape } from "./tensor-type.ts";
 import { isUniform, type Weights } from "./weights.ts";
 
@@ -57,6 +58,10 @@ class KernelContext {
   readonly #known = { read: new Map<Memory, LoopBuffer>(), write: new Map<Memory, LoopBuffer>() };
   /** A value that the kernel has just computed, for what follows it in the same kernel. */
   root: { readonly value: Value; computed: Expression | undefined } | undefined;
+  /** Values that earlier steps of the same kernel have computed. */
+  readonly steps = new Map<Value, Source>();
+  /** Those of them that have been asked for. */
+  readonly taken = new Set<Source>();
 
   /** What is read and what is written of one memory are buffers of their own: they have no element in common. */
   buffer(memory: Memory, access: LoopBuffer["access"], options: { readonly private?: boolean } = {}): LoopBuffer {
@@ -124,7 +129,10 @@ class Lowering {
     const homes = this.#finalHomes();
     const kernels = planFusion(this.#graph, homes);
     const places = planPlaces(this.#graph, kernels, homes);
-    for (const { node, root } of kernels) this.#keep(node, root, places.get(node.output)!);
+    for (const each of groupRows(this.#graph, kernels)) {
+      if ("members" in each) this.#keepRows(each, places);
+      else this.#keep(each.node, each.root, places.get(each.node.output)!);
+    }
     for (const [index, { name, value }] of outputs.entries()) this.#copyUnless({ kind: "output", index }, name, value);
     for (const [index, { name, next }] of states.entries()) this.#copyUnless({ kind: "stateOut", index }, name, next);
     return this.#calls;
@@ -176,6 +184,11 @@ class Lowering {
           throw new IsochronError("compile/internal", "an epilogue was read before its element was computed");
         },
       };
+    }
+    const step = context.steps.get(value);
+    if (step) {
+      context.taken.add(step);
+      return step;
     }
     const uniform = this.#uniform.get(value);
     if (uniform !== undefined) return generators.filled(value.type.dtype, shape, uniform);
@@ -308,8 +321,23 @@ class Lowering {
           return generators.broadcasted(source, [...batch, ...source.shape.slice(-2)]);
         };
         const [a, b] = [operand(first!), operand(second!)];
-        const generate = lowering.kind === "matmul" ? generators.matmulKernel : generators.integerMatmulKernel;
-        this.#emit(label, context, (name) => generate(name, buffers, a, b, destination, epilogue, this.#target));
+        const [rows, depth] = a.shape.slice(-2) as [number, number];
+        const columns = b.shape.at(-1)!;
+        if (lowering.kind === "matmulInteger" || !generators.packsAnew(rows, depth, columns)) {
+          const generate = lowering.kind === "matmul" ? generators.matmulKernel : generators.integerMatmulKernel;
+          this.#emit(label, context, (name) => generate(name, buffers, a, b, destination, epilogue, this.#target));
+          break;
+        }
+        const area = (name: string, elements: number) => ({ ...workMemory(a.scalar, elements), name });
+        const work = context.buffer(area("columns", generators.columnWork(depth, columns)), "readwrite");
+        const areas = Object.entries(generators.gemmWork(a, generators.copied(columns), this.#target));
+        const own = Object.fromEntries(
+          areas.map(([name, elements]) => [name, context.buffer(area(name, elements), "readwrite", { private: true })]),
+        );
+        const right = { kind: "plain", source: b, work } as const;
+        this.#emit(label, context, (name) =>
+          generators.gemmKernel(name, buffers, a, right, own, destination, epilogue, this.#target),
+        );
         break;
       }
       case "conv2d":
@@ -379,9 +407,12 @@ class Lowering {
           lowering.inMemory.includes(at) ? this.#view(value, context) : this.#source(value, context),
         );
         const types = node.inputs.map((value) => value.type);
-        const wanted = lowering.work?.(types, attributes, this.#target);
-        const work =
-          wanted && context.buffer(workMemory(wanted.dtype, wanted.elements), "readwrite", { private: true });
+        const work = Object.fromEntries(
+          Object.entries(lowering.work?.(types, attributes, this.#target) ?? {}).map(([name, wanted]) => {
+            const area = { ...workMemory(wanted.dtype, wanted.elements), name };
+            return [name, context.buffer(area, "readwrite", { private: wanted.private ?? false })];
+          }),
+        );
         this.#emit(label, context, (name) =>
           lowering.build(
             { name, buffers, operands, destination, shape, work, epilogue, target: this.#target },
@@ -429,6 +460,47 @@ class Lowering {
     return [...new Set(parts.map(({ value }) => this.#producers.get(value)?.operator.name ?? "fill"))].join("+");
   }
 
+  /** Emits the kernel that computes others, some rows at a time. */
+  #keepRows({ shape, members, visible, shared }: RowGroup, places: ReadonlyMap<Value, Place>): void {
+    const context = new KernelContext();
+    const rows = new generators.RowKernel(shape);
+    const kept = new Map<Value, Place>();
+    for (const { node, root } of members) {
+      const { operator, inputs, output: reduced } = root ?? node;
+      const { output } = node;
+      const place = visible.has(output) ? places.get(output)! : undefined;
+      if (place) kept.set(output, place);
+      const { lowering } = operator;
+      const readBack = lowering.kind !== "reduce" && shared.has(output);
+      const buffer = place && context.buffer(place.memory, readBack ? "readwrite" : "write");
+      if (lowering.kind !== "reduce") {
+        const { dtype } = output.type;
+        const area = () =>
+          context.buffer(workMemory(dtype, generators.lineWork(shape)), "readwrite", { private: true });
+        const home = place && buffer ? { whole: viewIn(place, buffer) } : { work: area() };
+        context.steps.set(output, rows.line(this.#source(output, context), home));
+        continue;
+      }
+      context.taken.clear();
+      const accumulation = generators.reducing(
+        this.#source(inputs[0]!, context),
+        generators.reducers[lowering.reducer],
+      );
+      const epilogue = root ? this.#epilogue(output, root, context) : (value: Expression) => value;
+      context.root = undefined;
+      const keepsDims = reduced.type.shape.length === shape.length;
+      const finish: generators.Epilogue = (value, at) => epilogue(value, keepsDims ? at : at.slice(0, -1));
+      const stored = buffer && generators.whole(buffer, [...shape.slice(0, -1), 1]);
+      context.steps.set(output, rows.reduce(accumulation, output.type.dtype, finish, stored, context.taken));
+    }
+    const names = members.map(({ node, root }) => (root ?? node).operator.name);
+    const hint = members.at(-1)!.node.output.hint;
+    this.#emit(`${names.join("+")}${hint === undefined ? "" : ` %${hint}`}`, context, (name) =>
+      rows.finish(name, context.buffers, this.#target),
+    );
+    for (const [value, place] of kept) this.#places.set(value, place);
+  }
+
   /** What a chain of pointwise operators makes of each element that its root computes. */
   #epilogue(result: Value, root: Node, context: KernelContext): generators.Epilogue {
     const computed: NonNullable<KernelContext["root"]> = { value: root.output, computed: undefined };
@@ -454,9 +526,13 @@ class Lowering {
   }
 }
 
+/** A place as the part of a buffer that it is. */
+const viewIn = ({ shape, strides, offset }: Place, buffer: LoopBuffer): generators.View =>
+  generators.view(buffer, shape, strides, offset);
+
 /** A place as a kernel reads it. */
-const viewOf = ({ memory, shape, strides, offset }: Place, context: KernelContext): generators.View =>
-  generators.view(context.buffer(memory, "read"), shape, strides, offset);
+const viewOf = (place: Place, context: KernelContext): generators.View =>
+  viewIn(place, context.buffer(place.memory, "read"));
 
 /** A place as a kernel writes it. */
 const destinationOf = ({ strides, offset }: Place, buffer: LoopBuffer): generators.Destination => ({

@@ -1,5 +1,5 @@
 // How kernels reach tensors: index maps, views of buffers, and sources that compute what they give.
-import { add, broadcast, constant, index, load, mul, ramp } from "../loop/build.ts";
+import { add, broadcast, constant, index, load, mul, ramp, shuffle } from "../loop/build.ts";
 import type { Buffer, Expression, Scalar } from "../loop/ir.ts";
 
 /** One dimension's index in every lane: base + lane × step. */
@@ -45,6 +45,12 @@ export function addressOf(
   return { base, step };
 }
 
+/** Every second element, of two vectors that overlap by one and reach no further than the last of them. */
+function everySecond(buffer: Buffer, base: Expression, lanes: number): Expression {
+  const order = Array.from({ length: lanes }, (_, lane) => 2 * lane + (lane < lanes / 2 ? 0 : 1));
+  return shuffle(load(buffer, base, lanes), order, load(buffer, add(base, lanes - 1), lanes));
+}
+
 /** A view of a whole buffer in row-major order, or with other strides. */
 export function view(
   buffer: Buffer,
@@ -62,6 +68,7 @@ export function view(
       const { base, step } = addressOf({ offset, strides }, at);
       if (lanes === 1) return load(buffer, base);
       if (step === 0) return broadcast(load(buffer, base), lanes);
+      if (step === 2 && lanes % 2 === 0) return everySecond(buffer, base, lanes);
       return step === 1 ? load(buffer, base, lanes) : load(buffer, ramp(base, step, lanes));
     },
   };

@@ -21,6 +21,17 @@ export {
   depthwiseKernel,
 } from "./blocked.ts";
 export { type Convolution, convolutionKernel, type Epilogue, matmulKernel, splitsFor } from "./contract.ts";
+export {
+  blockWidth,
+  columnWork,
+  copied,
+  firstColumn,
+  gemmKernel,
+  gemmWork,
+  packs,
+  packsAnew,
+  type RightFactor,
+} from "./gemm.ts";
 export { fitsBlock, type GroupedConvolution, groupedConvolutionKernel } from "./grouped.ts";
 export {
   blockedIntegerConvolutionKernel,
@@ -42,8 +53,9 @@ export {
   reducers,
   reducing,
 } from "./reduce.ts";
+export { lineWork, RowKernel } from "./rows.ts";
 export { bilinear, coordinate, counting, type Outside } from "./sample.ts";
 export { type Scan, scanKernel } from "./scan.ts";
 export { type ScatterMode, scatterings, scatterKernel } from "./scatter.ts";
-export { argsortKernel, argsortWork } from "./sort.ts";
+export { argsortKernel, argsortWork, leadersKernel, mostLeaders } from "./sort.ts";
 export { type WinogradTile, winogradBlock, winogradKernel } from "./winograd.ts";

@@ -1,10 +1,14 @@
-// Running sums and scattered updates equal their numeric plan bit for bit, under the schedule of every target.
+// Running sums, scattered updates and the first in order equal their numeric plan bit for bit, under the schedule of every target.
 import { describe, expect, it } from "vitest";
+import { verifyKernel } from "../loop/verify.ts";
+import { expectChunks } from "../testing/chunks.ts";
 import { expectEverySchedule, indices, parameter, values } from "../testing/generator-reference.ts";
+import { runNative } from "../testing/native-kernel.ts";
 import { elementsOf, view } from "./access.ts";
 import { whole } from "./map.ts";
 import { scanKernel } from "./scan.ts";
 import { scatterKernel } from "./scatter.ts";
+import { argsortKernel, argsortWork, leadersKernel } from "./sort.ts";
 
 const { fround } = Math;
 const ravel = (index: readonly number[], shape: readonly number[]): number =>
@@ -78,5 +82,48 @@ describe("scattered updates", () => {
       [xs, Int32Array.from(places), us],
       expected,
     );
+  });
+});
+
+describe("the first in order", () => {
+  /** Positions of a line in order: equal ones keep theirs, zeros are equal, NaN comes last. */
+  const sorted = (line: readonly number[], descending: boolean): number[] =>
+    line
+      .map((_, at) => at)
+      .sort((a, b) => {
+        const [x, y] = [line[a]!, line[b]!];
+        if (Number.isNaN(x) || Number.isNaN(y)) return Number(Number.isNaN(x)) - Number(Number.isNaN(y));
+        return x === y ? 0 : x < y === descending ? 1 : -1;
+      });
+
+  it.each([
+    { shape: [100], axis: 0, count: 5, descending: true },
+    { shape: [3, 40], axis: 1, count: 8, descending: false },
+    { shape: [2, 9, 5], axis: 1, count: 3, descending: true },
+    { shape: [6, 7], axis: 1, count: 7, descending: false },
+    { shape: [6, 30], axis: 1, count: 1, descending: true },
+  ])("$count of $shape along $axis, descending $descending", async ({ shape, axis, count, descending }) => {
+    const x = parameter("x", "f32", elementsOf(shape), "read");
+    const places = shape.with(axis, count);
+    const y = parameter("y", "i64", elementsOf(places), "write");
+    const work = { ...parameter("work", "i64", argsortWork(shape[axis]!), "write"), access: "readwrite" as const };
+    // Few different values, so that many are equal, and NaN, infinities and zeros of both signs among them.
+    const xs = values(x.length, 34, 3).map((each) => (Math.abs(each) < 1e-3 ? each : Math.round(each)));
+    const expected = BigInt64Array.from(indices(places), (index) => {
+      const line = Array.from({ length: shape[axis]! }, (_, i) => xs[ravel(index.with(axis, i), shape)]!);
+      return BigInt(sorted(line, descending)[index[axis]!]!);
+    });
+    const kernels = [
+      leadersKernel("leaders", [x, y], view(x, shape), axis, descending, count, whole(y, places)),
+      argsortKernel("sorted", [x, work, y], view(x, shape), axis, descending, work, whole(y, places), count),
+    ];
+    for (const kernel of kernels) {
+      verifyKernel(kernel);
+      const found = new BigInt64Array(y.length).fill(-1n);
+      const between = kernel.buffers.includes(work) ? [new BigInt64Array(work.length)] : [];
+      await runNative(kernel, [xs.slice(), ...between, found]);
+      expect(found).toEqual(expected);
+      expectChunks(kernel, [xs, ...between, new BigInt64Array(y.length)]);
+    }
   });
 });

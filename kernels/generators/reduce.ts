@@ -151,20 +151,10 @@ export function reduceKernel(
       write(places[at]!, value);
     });
   };
-  // Several outputs at once: a chain alone would wait for its own additions.
   const count = keptShape.at(-1) ?? 1;
   const problem = `reduce ${accumulation.scalar} from ${accumulation.identity} ${shape.join("x")} over ${axes.join()}`;
   const { rows } = target.schedules(rowsAtOnce(problem, count));
-  if (rows === 1) forEachOuter(k, keptShape, (outer) => results([outer]));
-  else {
-    forEachOuter(k, keptShape.slice(0, -1), (outer) => {
-      const some = (from: Expression | number) =>
-        results(Array.from({ length: rows }, (_, row) => [...outer, fixed(add(from, row))]));
-      const main = count - (count % rows);
-      k.for(0, main, rows, some);
-      if (main < count) some(count - rows);
-    });
-  }
+  forEachRows(k, keptShape, rows, results);
   return k.finish(name);
 }
 
@@ -172,9 +162,36 @@ export function reduceKernel(
 const rowsAtOnce = (name: string, count: number): Problem<{ readonly rows: number }> =>
   problemOf(
     name,
-    { rows: count < 4 ? 1 : 4 },
+    { rows: count < mostRows ? 1 : mostRows },
     [1, 2, 4, 8].filter((rows) => rows === 1 || rows <= count).map((rows) => ({ rows })),
   );
+
+/** Rows that are reduced at once where nothing else has been measured. */
+export const mostRows = 4;
+
+/**
+ * Runs `body` for the indices of a shape, some of its last dimension at once: a chain alone would wait for its own additions.
+ * The last ones reach back over rows that are done, which are computed and written again, to the same bits.
+ */
+export function forEachRows(
+  k: KernelBuilder,
+  shape: readonly number[],
+  atOnce: number,
+  body: (rows: readonly (readonly LaneIndex[])[]) => void,
+): void {
+  if (atOnce === 1) {
+    forEachOuter(k, shape, (outer) => body([outer]));
+    return;
+  }
+  const count = shape.at(-1)!;
+  forEachOuter(k, shape.slice(0, -1), (outer) => {
+    const rows = (from: Expression | number) =>
+      body(Array.from({ length: atOnce }, (_, row) => [...outer, fixed(add(from, row))]));
+    const main = count - (count % atOnce);
+    k.for(0, main, atOnce, rows);
+    if (main < count) rows(count - atOnce);
+  });
+}
 
 /** For each output, the sixteen chains along a reduced innermost dimension and those of its tail, merged. */
 export function alongInnermost(

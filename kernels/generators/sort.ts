@@ -30,8 +30,68 @@ function overtakes(b: Expression, a: Expression, scalar: Scalar, descending: boo
 /** Elements of i64 that `argsortKernel` needs beside its result to sort lines of a length. */
 export const argsortWork = (length: number): number => 2 * length;
 
+/** Most elements that are kept in order while a line passes; more are found by sorting it. */
+export const mostLeaders = 8;
+
 /**
- * destination[…,r,…] = the position along `axis` of the element of rank r: i64.
+ * destination[…,r,…] = the position along `axis` of the element of rank r, for the first `count` ranks: i64.
+ *
+ * Plan: that of `argsortKernel`. Schedule: the first `count` of a line are kept in order in registers; an element that overtakes the
+ * last of them is put where it belongs.
+ */
+export function leadersKernel(
+  name: string,
+  buffers: readonly Buffer[],
+  source: Source,
+  axis: number,
+  descending: boolean,
+  count: number,
+  destination: Destination,
+): Kernel {
+  const k = new KernelBuilder();
+  k.buffers.push(...buffers);
+  const { shape, scalar } = source;
+  forEachOuter(
+    k,
+    shape.filter((_, d) => d !== axis),
+    (outer) => {
+      const at = (along: Expression) => [...outer.slice(0, axis), fixed(along), ...outer.slice(axis)];
+      const first = k.let(source.at(at(index(0)), 1));
+      const leaders = Array.from({ length: count }, () => ({
+        value: k.variable(first, "value"),
+        position: k.variable(index(0), "position"),
+      }));
+      /** Puts an element among those before it, of which there are `known`. */
+      const insert = (value: Expression, position: Expression, known: number) => {
+        const old = leaders.map((each) => ({ value: k.let(each.value.get()), position: k.let(each.position.get()) }));
+        const ahead = old.slice(0, known).map((each) => k.let(overtakes(value, each.value, scalar, descending)));
+        for (let rank = 0; rank < Math.min(known + 1, count); rank++) {
+          // It takes the place of the first that it overtakes, and those behind move up by one.
+          const moves = rank > 0 ? ahead[rank - 1]! : undefined;
+          const chosen = (given: Expression, before: Expression | undefined, kept: Expression) => {
+            const placed = moves && before ? select(moves, before, given) : given;
+            return rank < known ? select(ahead[rank]!, placed, kept) : placed;
+          };
+          const [here, before] = [old[rank]!, old[rank - 1]];
+          leaders[rank]!.value.set(chosen(value, before?.value, here.value));
+          leaders[rank]!.position.set(chosen(position, before?.position, here.position));
+        }
+      };
+      for (let i = 1; i < count; i++) insert(k.let(source.at(at(index(i)), 1)), index(i), i);
+      k.for(count, shape[axis]!, 1, (i) => {
+        const value = k.let(source.at(at(i), 1));
+        k.if(overtakes(value, leaders[count - 1]!.value.get(), scalar, descending), () => insert(value, i, count));
+      });
+      leaders.forEach(({ position }, rank) => {
+        k.store(destination.buffer, addressOf(destination, at(index(rank))).base, position.get());
+      });
+    },
+  );
+  return k.finish(name);
+}
+
+/**
+ * destination[…,r,…] = the position along `axis` of the element of rank r, for the first `count` ranks: i64.
  *
  * Plan: exact. Equal elements keep their order, zeros of both signs are equal, NaN comes last either way. Schedule: a merge
  * sort of positions from runs of one, without branches in the merge.
@@ -44,6 +104,7 @@ export function argsortKernel(
   descending: boolean,
   work: Buffer,
   destination: Destination,
+  count = source.shape[axis]!,
 ): Kernel {
   const k = new KernelBuilder();
   k.buffers.push(...buffers);
@@ -91,7 +152,7 @@ export function argsortKernel(
         half.set(to);
       });
       const sorted = (rounds % 2) * length;
-      k.for(0, length, 1, (rank) =>
+      k.for(0, count, 1, (rank) =>
         k.store(destination.buffer, addressOf(destination, at(rank)).base, load(work, add(rank, sorted))),
       );
     },

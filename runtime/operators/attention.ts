@@ -133,7 +133,8 @@ export const tiledAttention = attentionOperator("tiledAttention", true, {
   work([q, , v], _, target) {
     const [queries, depth] = staticShape(q!.shape).slice(-2) as [number, number];
     const [keys, width] = staticShape(v!.shape).slice(-2) as [number, number];
-    return { dtype: q!.dtype, elements: generators.attentionWork({ queries, keys, depth, width }, target) };
+    const elements = generators.attentionWork({ queries, keys, depth, width }, target);
+    return { work: { dtype: q!.dtype, elements, private: true } };
   },
   build({ name, buffers, operands, destination, shape, work, epilogue, target }, given) {
     const batch = shape.slice(0, -2);
@@ -145,7 +146,7 @@ export const tiledAttention = attentionOperator("tiledAttention", true, {
     };
     const sources = { queries, keys, values, ...mask };
     const plan = attributes.parse(given);
-    return generators.attentionKernel(name, buffers, sources, plan, work!, destination, epilogue, target);
+    return generators.attentionKernel(name, buffers, sources, plan, work.work!, destination, epilogue, target);
   },
 });
 

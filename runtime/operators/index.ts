@@ -9,6 +9,7 @@ import * as grouped from "./grouped.ts";
 import * as normalization from "./normalization.ts";
 import type { Operator } from "./operator.ts";
 import * as ordering from "./ordering.ts";
+import { packedMatmul } from "./packed-matmul.ts";
 import * as pooling from "./pooling.ts";
 import * as quantized from "./quantized.ts";
 import * as reduction from "./reduction.ts";
@@ -37,6 +38,7 @@ export const operators = {
   ...structure,
   ...reductions,
   ...contractionOperators,
+  packedMatmul,
   ...blockedOperators,
   ...grouped,
   winogradConv2d,

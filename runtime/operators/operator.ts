@@ -37,10 +37,18 @@ export interface KernelParts {
   readonly destination: generators.Destination;
   readonly shape: readonly number[];
   /** Memory of the kernel's own, where the operator asks for it. */
-  readonly work: LoopBuffer | undefined;
+  readonly work: { readonly [name: string]: LoopBuffer };
   /** What follows element by element, where the lowering says that it `fuses`. */
   readonly epilogue: generators.Epilogue;
   readonly target: Target;
+}
+
+/** Memory that a kernel needs beside its result while it runs. */
+export interface Work {
+  readonly dtype: TensorType["dtype"];
+  readonly elements: number;
+  /** Whether it is filled before it is read wherever it is used, so that parts which run at once may have their own. */
+  readonly private?: boolean;
 }
 
 /** How an operator becomes kernels; `A` are its attributes. */
@@ -72,12 +80,7 @@ export type Lowering<A> =
       readonly readsBack?: true;
       /** Whether it goes on with what follows each of its elements. */
       readonly fuses?: true;
-      /** Elements that it needs beside its result while it runs. */
-      work?(
-        operands: readonly TensorType[],
-        attributes: A,
-        target: Target,
-      ): { readonly dtype: TensorType["dtype"]; readonly elements: number };
+      work?(operands: readonly TensorType[], attributes: A, target: Target): { readonly [name: string]: Work };
       build(parts: KernelParts, attributes: A): Kernel;
     }
   | { readonly kind: "matmulInteger" }

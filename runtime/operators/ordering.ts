@@ -6,7 +6,6 @@ import { kindOf } from "./elementwise.ts";
 import { takeAlong } from "./gather.ts";
 import { lines } from "./indexing.ts";
 import { type Builder, type Nd, type Operator, operandError, operator } from "./operator.ts";
-import { slice } from "./structure.ts";
 
 function requireOrdered(name: string, x: TensorType, axis: number): void {
   if (x.dtype === "bool") throw operandError("dtype", `${name} is not defined on bool`, "cast to u8 first");
@@ -56,9 +55,11 @@ export const argsort = operator({
   lowering: {
     kind: "kernel",
     inMemory: [0],
-    work: ([x], { axis }) => ({ dtype: "i64", elements: generators.argsortWork(staticShape(x!.shape)[axis]!) }),
+    work: ([x], { axis }) => ({
+      work: { dtype: "i64", elements: generators.argsortWork(staticShape(x!.shape)[axis]!) },
+    }),
     build: ({ name, buffers, operands: [x], destination, work }, { axis, descending }) =>
-      generators.argsortKernel(name, buffers, x!, axis, descending, work!, destination),
+      generators.argsortKernel(name, buffers, x!, axis, descending, work.work!, destination),
   },
 });
 
@@ -107,14 +108,16 @@ export const topK = operator({
     });
   },
   lowering: {
-    kind: "composite",
-    decompose([x], { axis, count, largest }, builder) {
-      const shape = staticShape(x!.type.shape);
-      return builder.apply(slice, [sortedPositions(x!, { axis, descending: largest }, builder)], {
-        starts: shape.map(() => 0),
-        ends: shape.map((size, d) => (d === axis ? count : size)),
-        steps: shape.map(() => 1),
-      });
+    kind: "kernel",
+    inMemory: [0],
+    work: ([x], { axis, count }) =>
+      count <= generators.mostLeaders
+        ? {}
+        : { work: { dtype: "i64", elements: generators.argsortWork(staticShape(x!.shape)[axis]!) } },
+    build({ name, buffers, operands: [x], destination, work }, { axis, count, largest }) {
+      return work.work
+        ? generators.argsortKernel(name, buffers, x!, axis, largest, work.work, destination, count)
+        : generators.leadersKernel(name, buffers, x!, axis, largest, count, destination);
     },
   },
 });

@@ -5,6 +5,7 @@ import { decompose } from "./decompose.ts";
 import { dropDead } from "./drop-dead.ts";
 import { foldConstants } from "./fold-constants.ts";
 import { fuseAttention } from "./fuse-attention.ts";
+import { packFactors } from "./pack-factors.ts";
 import { shareCommon } from "./share.ts";
 import { simplifyViews } from "./simplify-views.ts";
 import { packProducts, useIntegers } from "./use-integers.ts";
@@ -20,6 +21,7 @@ export const passes = {
   shareCommon,
   packProducts,
   fuseAttention,
+  packFactors,
   blockChannels,
   dropDead,
 } as const;

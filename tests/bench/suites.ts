@@ -2,5 +2,6 @@
 import type { Suites } from "./case.ts";
 import { call } from "./cases/call.ts";
 import { core } from "./cases/core.ts";
+import { kernels } from "./cases/kernels.ts";
 
-export const suites: Suites = { core, call };
+export const suites: Suites = { core, kernels, call };

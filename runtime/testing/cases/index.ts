@@ -22,6 +22,7 @@ import {
   quantisation,
   requantisation,
 } from "./integers.ts";
+import { packedFactor } from "./products.ts";
 import {
   alongAxis,
   anyDtype,
@@ -205,6 +206,7 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
       attributes,
     }),
   ),
+  packedMatmul: packedFactor,
   packedMatmulInteger: packedProduct,
   blockedConvInteger: blockedIntegerConvolution,
   groupedConvInteger: groupedIntegerConvolution,

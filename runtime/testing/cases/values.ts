@@ -7,6 +7,7 @@ const moderate = new Set([
   "prod",
   "mean",
   "matmul",
+  "packedMatmul",
   "linear",
   "conv2d",
   "convTranspose2d",

@@ -1,0 +1,357 @@
+// Large matrix products: the right factor in packed blocks of columns, rows in blocks that stay in cache.
+import { bytesOf } from "../dtype.ts";
+import { add, broadcast, constant, fma, KernelBuilder, load, mul } from "../loop/build.ts";
+import type { Buffer, Expression, Kernel } from "../loop/ir.ts";
+import type { Target } from "../targets.ts";
+import { addressOf, fixed, type LaneIndex, type Source, type View, view } from "./access.ts";
+import { balanced, type Epilogue, splitsFor, unrolled } from "./contract.ts";
+import { alongVectors, type Destination, forEachOuter, lanesFor, powerBelow } from "./map.ts";
+import { store } from "./store.ts";
+
+/**
+ * Columns w of a block of a packed right factor [⌈n/w⌉,k,w]: as many as a few rows have registers for, so that a factor that is
+ * read once is read in order.
+ */
+export const blockWidth = (rows: number, columns: number): number =>
+  Math.min(rows <= 2 ? 128 : rows <= 6 ? 64 : 32, powerBelow(columns));
+
+/** The first column of a block: block b starts at w·b, the last one w before the end, so that all are full. */
+export const firstColumn = (block: number, width: number, columns: number): number =>
+  Math.min(block * width, columns - width);
+
+/** Whether a product by a factor that is known beforehand is computed from its blocks; two rows read short lines as fast as they are. */
+export const packs = (rows: number, depth: number, columns: number): boolean =>
+  columns > (rows <= 2 ? 256 : 32) &&
+  columns > blockWidth(rows, columns) &&
+  depth > 1 &&
+  splitsFor(rows * columns, depth) === 1;
+
+/** Whether blocks are made of a factor that is not known beforehand: copying must be little beside the products. */
+export const packsAnew = (rows: number, depth: number, columns: number): boolean =>
+  packs(rows, depth, columns) && rows >= 128 && depth >= 256 && columns >= 256;
+
+/** A vector of a block of a factor: the block in its section, k, and where in the block. */
+type Factors = (block: Expression | number, i: Expression, offset: LaneIndex) => Expression;
+
+/** The right factor: in blocks, or to be copied into `work`. */
+export type RightFactor =
+  | { readonly kind: "packed"; readonly blocks: View; readonly columns: number }
+  | { readonly kind: "plain"; readonly source: Source; readonly work: Buffer };
+
+/** Columns of a block that is copied. */
+const copiedWidth = 32;
+
+/** What the schedule counts on of the caches. */
+export interface Caches {
+  /** Bytes of left rows that stay in the second level beside a panel. */
+  readonly rowBytes: number;
+  /** Blocks of columns that are copied at a time. */
+  readonly mostBlocks: number;
+  /** Longest k whose panel and tile of rows stay in the second level. */
+  readonly mostDepth: number;
+  /** Rows so many bytes apart, or a multiple, fall into the same lines of the first level. */
+  readonly aliasBytes: number;
+}
+
+const usual: Caches = { rowBytes: 384 * 1024, mostBlocks: 16, mostDepth: 4096, aliasBytes: 4096 };
+
+/** A dimension in parts: some of `each`, which end at `main`, and a last one that takes the rest. */
+interface Parts {
+  readonly each: number;
+  readonly main: number;
+}
+
+function inParts(size: number, most: number): Parts {
+  const count = Math.max(1, Math.ceil(size / most));
+  const each = Math.floor(size / count);
+  return { each, main: (count - 1) * each };
+}
+
+/** Vectors and rows of a register tile; the vectors fill blocks of columns, or share one evenly. */
+function gemmTile(target: Target, rows: number): { vectors: number; height: number } {
+  const { vectorBytes, vectorRegisters } = target;
+  const least = vectorBytes === 16 ? 4 : 2;
+  // One row alone reads its right operand from memory, which leaves the registers to its sums.
+  const fits = (vectors: number) => rows === 1 || vectors * (rows + 1) + 1 <= vectorRegisters;
+  const vectors = [8, 4].find(fits) ?? least;
+  const most = Math.min(16, Math.floor((vectorRegisters - vectors - 1) / vectors));
+  return { vectors, height: balanced(rows, Math.max(1, most)) };
+}
+
+/** Steps along k that are written out: about 32 multiply-adds hide the loop, and of more LLVM moves loads up front and spills. */
+const rounds = (sums: number): number => Math.min(4, powerBelow(Math.max(1, 32 / sums)));
+
+type Factor = Pick<Source, "shape" | "scalar">;
+
+/** How the loops of a product are cut. */
+interface Schedule {
+  readonly vectors: number;
+  readonly height: number;
+  /** Rows, in whole tiles but for the last part. */
+  readonly rows: Parts;
+  readonly depths: Parts;
+  /** Blocks of columns. */
+  readonly sections: Parts;
+  /** Where a block of rows is copied to and how far apart its rows lie, where they would displace each other. */
+  readonly copy: { readonly elements: number; readonly stride: number } | undefined;
+  /** The same for sums that wait for the next part of k. */
+  readonly sums: { readonly elements: number; readonly stride: number } | undefined;
+}
+
+function gemmSchedule(target: Target, a: Factor, right: RightShape, caches: Caches): Schedule {
+  const [count, depth] = a.shape.slice(-2) as [number, number];
+  const bytes = bytesOf(a.scalar);
+  const { vectors, height } = gemmTile(target, count);
+  // Once a long k is cut, shorter parts let more rows share what is read of the right factor.
+  const depths = inParts(depth, depth > caches.mostDepth ? caches.mostDepth / 2 : depth);
+  const longest = depth - depths.main;
+  const tiles = inParts(
+    Math.floor(count / height),
+    Math.max(1, Math.floor(caches.rowBytes / (longest * bytes * height))),
+  );
+  const rows = { each: tiles.each * height, main: tiles.main * height };
+  const full = Math.floor(right.columns / right.width);
+  // A packed factor that is read once may be read from wherever it is.
+  const once = right.kind === "packed" && rows.main === 0;
+  const sections = inParts(full, once ? full : caches.mostBlocks);
+  const mostRows = count - rows.main;
+  const area = (stride: number) => ({ elements: mostRows * stride, stride });
+  const aliased = (depth * bytes) % caches.aliasBytes === 0 && count >= 4 && right.columns >= 64;
+  return {
+    vectors,
+    height,
+    rows,
+    depths,
+    sections,
+    copy: aliased ? area(longest + 16) : undefined,
+    sums: depths.main > 0 ? area((full - sections.main + 1) * right.width) : undefined,
+  };
+}
+
+/** What the schedule asks of a right factor. */
+export interface RightShape {
+  readonly kind: RightFactor["kind"];
+  readonly columns: number;
+  /** Columns of its blocks. */
+  readonly width: number;
+}
+
+/** A factor that is copied into blocks. */
+export const copied = (columns: number): RightShape => ({ kind: "plain", columns, width: copiedWidth });
+
+/** Memory of a product's own: rows that are copied, and sums that wait for the next part of k. */
+export interface GemmWork<T> {
+  readonly rows?: T;
+  readonly sums?: T;
+}
+
+/** Elements of the memory that a product needs; of each area, where it needs it. */
+export function gemmWork(a: Factor, right: RightShape, target: Target, caches = usual): GemmWork<number> {
+  const { copy, sums } = gemmSchedule(target, a, right, caches);
+  return { ...(copy ? { rows: copy.elements } : {}), ...(sums ? { sums: sums.elements } : {}) };
+}
+
+/** Elements that a right factor [k,n] is copied to. */
+export function columnWork(depth: number, columns: number, { mostBlocks } = usual): number {
+  const blocks = Math.ceil(columns / copiedWidth);
+  return (blocks - inParts(Math.floor(columns / copiedWidth), mostBlocks).main) * depth * copiedWidth;
+}
+
+/**
+ * C[…,m,n] = Σ_k A[…,m,k]·B[k,n], B in packed blocks or, broadcast to A's batch, about to be.
+ *
+ * Plan: that of `matmulKernel` where its S is 1: from +0, one fused multiply-add per k, ascending. Schedule: for some blocks of
+ * columns, for rows that fit the second-level cache, for each panel of columns, register tiles of rows by vectors; sums wait in memory from one
+ * part of a long k to the next.
+ */
+export function gemmKernel(
+  name: string,
+  buffers: readonly Buffer[],
+  a: Source,
+  right: RightFactor,
+  work: GemmWork<Buffer>,
+  destination: Destination,
+  epilogue: Epilogue,
+  target: Target,
+  caches = usual,
+): Kernel {
+  const k = new KernelBuilder();
+  k.buffers.push(...buffers);
+  const [rows, depth] = a.shape.slice(-2) as [number, number];
+  const shape: RightShape =
+    right.kind === "packed"
+      ? { kind: right.kind, columns: right.columns, width: right.blocks.shape.at(-1)! }
+      : copied(right.source.shape.at(-1)!);
+  const { columns, width: blockColumns } = shape;
+  const lanes = lanesFor(target, a.scalar);
+  const {
+    vectors,
+    height,
+    rows: rowParts,
+    depths,
+    sections,
+    copy,
+    sums: waiting,
+  } = gemmSchedule(target, a, shape, caches);
+  const full = Math.floor(columns / blockColumns);
+  const tailVectors = Math.ceil((columns % blockColumns) / lanes);
+
+  /** Some columns of a block: from where in the block, and which column of the product the block starts with. */
+  interface Panel {
+    readonly block: Expression | number;
+    readonly offset: Expression | number;
+    readonly column: Expression | number;
+    readonly vectors: number;
+  }
+  /** Some rows: the first of their block, and how far below it they start. */
+  interface Rows {
+    readonly block: Expression | number;
+    readonly row: Expression | number;
+    readonly count: number;
+  }
+  const tile = (
+    outer: readonly LaneIndex[],
+    left: (row: Expression, i: Expression) => Expression,
+    { block: firstRow, row: from, count }: Rows,
+    blocks: Factors,
+    { block, offset, column, vectors: width }: Panel,
+    length: number,
+    last: boolean,
+  ) => {
+    const offsets = Array.from({ length: width }, (_, v) => v * lanes);
+    const sumAt = (row: number, v: number): Expression => {
+      const inSection = add(add(mul(block, blockColumns), offset), offsets[v]!);
+      return add(mul(add(from, row), waiting!.stride), inSection);
+    };
+    const sums = Array.from({ length: count }, (_, row) =>
+      offsets.map((_, v) =>
+        k.variable(waiting ? load(work.sums!, sumAt(row, v), lanes) : constant(a.scalar, 0, lanes)),
+      ),
+    );
+    unrolled(k, 0, length, rounds(count * width), (i) => {
+      const factors = offsets.map((each) => {
+        const inBlock = { base: add(offset, each % blockColumns), step: 1 };
+        return k.let(blocks(add(block, Math.floor(each / blockColumns)), i, inBlock));
+      });
+      sums.forEach((line, row) => {
+        const factor = k.let(left(add(from, row), i));
+        line.forEach((sum, v) => {
+          sum.set(fma(broadcast(factor, lanes), factors[v]!, sum.get()));
+        });
+      });
+    });
+    sums.forEach((line, row) => {
+      line.forEach((sum, v) => {
+        if (!last) {
+          k.store(work.sums!, sumAt(row, v), sum.get());
+          return;
+        }
+        const place = { base: add(add(column, offset), offsets[v]!), step: 1 };
+        const at = [...outer, fixed(add(add(firstRow, from), row)), place];
+        const { base, step } = addressOf(destination, at);
+        store(k, destination.buffer, base, step, epilogue(sum.get(), at));
+      });
+    });
+  };
+  /** The panels of `count` full blocks of columns and, with `tail`, of what is left of the last one. */
+  const panels = (count: number, start: Expression | number, tail: boolean, body: (panel: Panel) => void) => {
+    const column = (block: Expression | number) => mul(add(start, block), blockColumns);
+    const width = vectors * lanes;
+    if (width < blockColumns) {
+      k.for(0, count, 1, (block) =>
+        k.for(0, blockColumns, width, (offset) => body({ block, offset, column: column(block), vectors })),
+      );
+    } else {
+      const each = width / blockColumns;
+      const main = count - (count % each);
+      if (main > 0) k.for(0, main, each, (block) => body({ block, offset: 0, column: column(block), vectors }));
+      if (main < count) {
+        const rest = ((count - main) * blockColumns) / lanes;
+        body({ block: main, offset: 0, column: column(main), vectors: rest });
+      }
+    }
+    // The last vectors reach back over columns that are done, and write them again, to the same bits.
+    for (let rest = tail ? tailVectors : 0; rest > 0; rest -= vectors) {
+      const offset = blockColumns - rest * lanes;
+      body({ block: count, offset, column: columns - blockColumns, vectors: Math.min(rest, vectors) });
+    }
+  };
+  /** Products of all rows by some blocks of columns, the first of which is `start` in the product. */
+  const multiply = (
+    outer: readonly LaneIndex[],
+    blocks: Factors,
+    count: number,
+    start: Expression | number,
+    tail: boolean,
+  ) => {
+    /** What some rows gain from a part of k. */
+    const part = (
+      first: Expression | number,
+      size: number,
+      from: Expression | number,
+      length: number,
+      last: boolean,
+    ) => {
+      if (copy) {
+        k.for(0, size, 1, (row) =>
+          alongVectors(k, length, lanes, (at, each) => {
+            const value = a.at([...outer, fixed(add(first, row)), { ...at, base: add(from, at.base) }], each);
+            k.store(work.rows!, add(mul(row, copy.stride), at.base), value);
+          }),
+        );
+      }
+      const near = copy && view(work.rows!, [size, length], [copy.stride, 1]);
+      const left = (row: Expression, i: Expression) =>
+        near ? near.at([fixed(row), fixed(i)], 1) : a.at([...outer, fixed(add(first, row)), fixed(add(from, i))], 1);
+      const here: Factors = (block, i, offset) => blocks(block, add(from, i), offset);
+      panels(count, start, tail, (panel) => {
+        const some = (row: Expression | number, number: number) =>
+          tile(outer, left, { block: first, row, count: number }, here, panel, length, last);
+        const tiled = size - (size % height);
+        if (tiled > 0) k.for(0, tiled, height, (row) => some(row, height));
+        if (tiled < size) some(tiled, size - tiled);
+      });
+    };
+    const rowBlock = (first: Expression | number, size: number) => {
+      if (waiting) {
+        k.for(0, size * waiting.stride, lanes, (at) => k.store(work.sums!, at, constant(a.scalar, 0, lanes)));
+      }
+      if (depths.main > 0) k.for(0, depths.main, depths.each, (from) => part(first, size, from, depths.each, false));
+      part(first, size, depths.main, depth - depths.main, true);
+    };
+    const { each, main } = rowParts;
+    if (main > 0) k.for(0, main, each, (first) => rowBlock(first, each));
+    rowBlock(main, rows - main);
+  };
+  /** The blocks of a section of columns, where they are, or copied to where one section has room. */
+  const blocksFrom = (
+    outer: readonly LaneIndex[],
+    start: Expression | number,
+    count: number,
+    tail: boolean,
+  ): Factors => {
+    if (right.kind === "packed") {
+      return (block, i, offset) => right.blocks.at([fixed(add(start, block)), fixed(i), offset], lanes);
+    }
+    const { source, work: columnsCopy } = right;
+    const packed = view(columnsCopy, [count + 1, depth, blockColumns]);
+    const copyBlock = (block: Expression | number, column: Expression | number) =>
+      k.for(0, depth, 1, (i) => {
+        for (let at = 0; at < blockColumns; at += lanes) {
+          const to = addressOf(packed, [fixed(block), fixed(i), fixed(at)]).base;
+          k.store(columnsCopy, to, source.at([...outer, fixed(i), { base: add(column, at), step: 1 }], lanes));
+        }
+      });
+    k.for(0, count, 1, (block) => copyBlock(block, mul(add(start, block), blockColumns)));
+    if (tail) copyBlock(count, columns - blockColumns);
+    return (block, i, offset) => packed.at([fixed(block), fixed(i), offset], lanes);
+  };
+  forEachOuter(k, a.shape.slice(0, -2), (outer) => {
+    const section = (start: Expression | number, count: number, tail: boolean) =>
+      multiply(outer, blocksFrom(outer, start, count, tail), count, start, tail);
+    const { each, main } = sections;
+    if (main > 0) k.for(0, main, each, (start) => section(start, each, false));
+    section(main, full - main, tailVectors > 0);
+  });
+  return k.finish(name);
+}

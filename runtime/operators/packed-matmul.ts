@@ -1,0 +1,83 @@
+// The matrix product by a constant factor in blocks of columns, as the plan lays it out.
+import { z } from "zod";
+import { generators } from "../../kernels/index.ts";
+import { countOf, newArray, showTensorType, staticShape } from "../tensor-type.ts";
+import { matmul } from "./contraction.ts";
+import { type Nd, type Operator, operandError, operator } from "./operator.ts";
+
+const { firstColumn } = generators;
+const attributes = z.strictObject({ columns: z.int().min(1) });
+
+/** A factor [k,n] in blocks of `width` columns, [⌈n/width⌉,k,width]: in the order in which a product reads it. */
+export function packFactor(factor: Nd, width: number): Nd {
+  const { dtype } = factor;
+  const [depth, columns] = factor.shape as [number, number];
+  const shape = [Math.ceil(columns / width), depth, width];
+  const data = newArray(dtype, countOf(shape)) as Float32Array;
+  for (let block = 0; block < shape[0]!; block++) {
+    const from = firstColumn(block, width, columns);
+    for (let i = 0; i < depth; i++) {
+      const row = factor.data.subarray(i * columns + from, i * columns + from + width) as Float32Array;
+      data.set(row, (block * depth + i) * width);
+    }
+  }
+  return { dtype, shape, data };
+}
+
+/** The factor [k,n] that a packed one stands for. */
+function unpacked({ shape, dtype, data }: Nd, columns: number): Nd {
+  const [blocks, depth, width] = shape as [number, number, number];
+  const plain = newArray(dtype, depth * columns) as Float32Array;
+  for (let block = 0; block < blocks; block++) {
+    for (let i = 0; i < depth; i++) {
+      const from = (block * depth + i) * width;
+      const row = data.subarray(from, from + width) as Float32Array;
+      plain.set(row, i * columns + firstColumn(block, width, columns));
+    }
+  }
+  return { dtype, shape: [depth, columns], data: plain };
+}
+
+const isWidth = (width: number): boolean => [32, 64, 128].includes(width);
+
+/**
+ * a[…,m,k] · b, b a factor [k,n] packed as [⌈n/w⌉,k,w]: what `matmul` by a constant is compiled to.
+ *
+ * Block j holds the columns from w·j on, the last block the last w; what two blocks hold is the same in both. Floats of one
+ * dtype → […,m,n]. Error: that of `matmul`.
+ */
+export const packedMatmul: Operator = operator({
+  name: "packedMatmul",
+  attributes,
+  errorUlp: matmul.errorUlp,
+  infer([a, b], { columns }) {
+    const [blocks, depth, width] = staticShape(b!.shape);
+    if (b!.shape.length !== 3 || columns < width! || blocks !== Math.ceil(columns / width!) || !isWidth(width!))
+      throw operandError(
+        "shape",
+        `packedMatmul of ${showTensorType(a!)} and ${showTensorType(b!)} for ${columns} columns`,
+        "the right factor is packed as [⌈columns/w⌉,k,w], w a power of two from 32 to 128",
+      );
+    return matmul.infer([a!, { dtype: b!.dtype, shape: [depth!, columns] }], {});
+  },
+  evaluate: ([a, b], { columns }, result) => matmul.evaluate([a!, unpacked(b!, columns)], {}, result),
+  magnitude: ([a, b], { columns }, result) => matmul.magnitude!([a!, unpacked(b!, columns)], {}, result),
+  lowering: {
+    kind: "kernel",
+    inMemory: [0, 1],
+    fuses: true,
+    work([a, b], { columns }, target) {
+      const [left, right] = [staticShape(a!.shape), staticShape(b!.shape)];
+      const shape = { kind: "packed", columns, width: right.at(-1)! } as const;
+      const areas = generators.gemmWork({ scalar: a!.dtype, shape: left }, shape, target);
+      return Object.fromEntries(
+        Object.entries(areas).map(([name, elements]) => [name, { dtype: a!.dtype, elements, private: true }]),
+      );
+    },
+    build({ name, buffers, operands, destination, work, epilogue, target }, { columns }) {
+      const [a, b] = operands as [generators.Source, generators.View];
+      const right = { kind: "packed", blocks: b, columns } as const;
+      return generators.gemmKernel(name, buffers, a, right, work, destination, epilogue, target);
+    },
+  },
+});

@@ -1,0 +1,31 @@
+// Lays constant right factors of matrix products out in the order in which products read them.
+import { generators } from "../../kernels/index.ts";
+import type { Graph, Value } from "../graph.ts";
+import { operators } from "../operators/index.ts";
+import { packFactor } from "../operators/packed-matmul.ts";
+import { rewrite } from "../rewrite.ts";
+import { staticShape } from "../tensor-type.ts";
+
+/** The graph with products by constant matrices packed, each matrix once for each width of blocks. */
+export function packFactors(graph: Graph): Graph {
+  const known = new Map<string, Value>();
+  const names = new Map<Value, number>();
+  return rewrite(graph, ({ operator, inputs, output }, editor) => {
+    if (operator !== operators.matmul) return undefined;
+    const [a, b] = inputs as [Value, Value];
+    const factor = editor.constantOf(b);
+    const [rows, columns] = staticShape(output.type.shape).slice(-2) as [number, number];
+    const shape = staticShape(b.type.shape);
+    if (!factor || shape.length !== 2 || !generators.packs(rows, shape[0]!, columns)) return undefined;
+    const width = generators.blockWidth(rows, columns);
+    if (!names.has(b)) names.set(b, names.size);
+    const key = `${names.get(b)} ${width}`;
+    let packed = known.get(key);
+    if (!packed) {
+      const { data, ...type } = packFactor({ dtype: b.type.dtype, shape, data: factor.data }, width);
+      packed = editor.constant(type, data, factor.name);
+      known.set(key, packed);
+    }
+    return editor.apply(operators.packedMatmul, [a, packed], { columns });
+  });
+}

@@ -1,0 +1,217 @@
+// Softmax and norms along rows, windows and resizing of images, ordering, and steps of recurrent cells.
+import { constant, gruCell, lstmCell, resize, state, type Tensor, tensor, trace } from "../../../runtime/index.ts";
+import { type BenchCase, numbers, plainGraph } from "../case.ts";
+import type { Initializer, OnnxModel, OnnxNode } from "../onnx.ts";
+
+interface Unary {
+  readonly shape: readonly number[];
+  readonly result: readonly number[];
+  readonly flops: number;
+  ours(x: Tensor<"f32">): Tensor<"f32">;
+  readonly node: Omit<OnnxNode, "outputs"> & { readonly outputs?: readonly string[] };
+  readonly initializers?: readonly Initializer[];
+}
+
+/** One operator of one input. */
+function unary(name: string, { shape, result, flops, ours, node, initializers = [] }: Unary): BenchCase {
+  const graph = trace(({ x }) => ({ y: ours(x) }), { x: tensor("f32", [...shape]) }, { name: "one" });
+  const model: OnnxModel = {
+    inputs: [{ name: "x", shape }],
+    outputs: [{ name: "y", shape: result }],
+    initializers,
+    nodes: [{ outputs: ["y"], ...node }],
+  };
+  return { name, graph: plainGraph(graph), model, flops, atLeast: 1, aim: 1.5 };
+}
+
+const count = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+
+const softmax = (name: string, shape: readonly number[]): BenchCase =>
+  unary(name, {
+    shape,
+    result: shape,
+    flops: 20 * count(shape),
+    ours: (x) => x.softmax(-1),
+    node: { op: "Softmax", inputs: ["x"], attributes: { axis: -1 } },
+  });
+
+const logSoftmax = (name: string, shape: readonly number[]): BenchCase =>
+  unary(name, {
+    shape,
+    result: shape,
+    flops: 20 * count(shape),
+    ours: (x) => x.logSoftmax(-1),
+    node: { op: "LogSoftmax", inputs: ["x"], attributes: { axis: -1 } },
+  });
+
+function norm(name: string, op: "layerNorm" | "rmsNorm", [rows, width]: readonly [number, number]): BenchCase {
+  const [scale, shift] = [numbers(width, 5), numbers(width, 6)];
+  const parameter = (data: Float32Array, known: string) => constant(data, "f32", undefined, known);
+  const layer = op === "layerNorm";
+  return unary(name, {
+    shape: [rows, width],
+    result: [rows, width],
+    flops: (layer ? 8 : 5) * rows * width,
+    ours: (x) =>
+      layer
+        ? x.layerNorm(parameter(scale, "scale"), parameter(shift, "shift"), 1e-5)
+        : x.rmsNorm(parameter(scale, "scale"), 1e-5),
+    node: {
+      op: layer ? "LayerNormalization" : "SimplifiedLayerNormalization",
+      inputs: ["x", "scale", ...(layer ? ["shift"] : [])],
+      attributes: { axis: -1, epsilon: { float: 1e-5 } },
+    },
+    initializers: [
+      { name: "scale", shape: [width], data: scale },
+      ...(layer ? [{ name: "shift", shape: [width], data: shift }] : []),
+    ],
+  });
+}
+
+const resized = (name: string, size: number, mode: "linear" | "cubic"): BenchCase =>
+  unary(name, {
+    shape: [1, 64, size, size],
+    result: [1, 64, 2 * size, 2 * size],
+    flops: (mode === "linear" ? 8 : 40) * 64 * 4 * size * size,
+    ours: (x) => resize(x, [2 * size, 2 * size], { mode }),
+    node: {
+      op: "Resize",
+      inputs: ["x", "", "scales"],
+      attributes: { mode, coordinate_transformation_mode: "half_pixel" },
+    },
+    initializers: [{ name: "scales", shape: [4], data: Float32Array.of(1, 1, 2, 2) }],
+  });
+
+/** The largest of a row, in falling order. */
+const largest = (name: string, length: number, most: number): BenchCase =>
+  unary(name, {
+    shape: [1, length],
+    result: [1, most],
+    flops: length,
+    ours: (x) => x.topK(most, -1).values,
+    node: { op: "TopK", inputs: ["x", "most"], outputs: ["y", "positions"], attributes: { axis: -1 } },
+    initializers: [{ name: "most", shape: [1], data: BigInt64Array.of(BigInt(most)) }],
+  });
+
+/** Blocks of `width` rows in another order. */
+function reordered(data: Float32Array, gates: readonly number[]): Float32Array {
+  const size = data.length / gates.length;
+  const result = new Float32Array(data.length);
+  gates.forEach((gate, to) => {
+    result.set(data.subarray(gate * size, (gate + 1) * size), to * size);
+  });
+  return result;
+}
+
+/** One step of a cell whose state stays between calls, weights as PyTorch keeps them. */
+function cell(name: string, kind: "lstm" | "gru", inputs: number, hidden: number, atLeast: number): BenchCase {
+  const lstm = kind === "lstm";
+  // PyTorch's gates in ONNX's order: input, output, forget, cell; update, reset, new.
+  const order = lstm ? [0, 3, 1, 2] : [1, 0, 2];
+  const gates = order.length;
+  const wx = numbers(gates * hidden * inputs, 41, 0.12);
+  const wh = numbers(gates * hidden * hidden, 42, 0.12);
+  const [bx, bh] = [numbers(gates * hidden, 43, 0.1), numbers(gates * hidden, 44, 0.1)];
+  const graph = trace(
+    ({ x }) => {
+      const h = state("h", tensor("f32", [1, hidden]));
+      const weights = {
+        input: constant(wx, "f32", [gates * hidden, inputs], "wx"),
+        hidden: constant(wh, "f32", [gates * hidden, hidden], "wh"),
+        inputBias: constant(bx, "f32", undefined, "bx"),
+        hiddenBias: constant(bh, "f32", undefined, "bh"),
+      };
+      if (lstm) {
+        const c = state("c", tensor("f32", [1, hidden]));
+        const next = lstmCell(x, { h: h.get(), c: c.get() }, weights);
+        c.set(next.c);
+        h.set(next.h);
+      } else h.set(gruCell(x, h.get(), weights));
+      return { y: h.get() };
+    },
+    { x: tensor("f32", [1, inputs]) },
+    { name: kind },
+  );
+  const stateShape = [1, 1, hidden];
+  const cellState = lstm ? ["c"] : [];
+  return {
+    name,
+    graph: plainGraph(graph),
+    model: {
+      inputs: [
+        { name: "x", shape: [1, inputs] },
+        { name: "h", shape: stateShape },
+        ...cellState.map((each) => ({ name: each, shape: stateShape })),
+      ],
+      outputs: [
+        { name: "y", shape: stateShape },
+        ...cellState.map((each) => ({ name: `${each}n`, shape: stateShape })),
+      ],
+      initializers: [
+        { name: "wx", shape: [1, gates * hidden, inputs], data: reordered(wx, order) },
+        { name: "wh", shape: [1, gates * hidden, hidden], data: reordered(wh, order) },
+        {
+          name: "bias",
+          shape: [1, 2 * gates * hidden],
+          data: Float32Array.of(...reordered(bx, order), ...reordered(bh, order)),
+        },
+        { name: "sequence", shape: [3], data: BigInt64Array.of(1n, 1n, BigInt(inputs)) },
+      ],
+      nodes: [
+        { op: "Reshape", inputs: ["x", "sequence"], outputs: ["xs"] },
+        {
+          op: lstm ? "LSTM" : "GRU",
+          inputs: ["xs", "wx", "wh", "bias", "", "h", ...cellState],
+          outputs: ["", "y", ...cellState.map((each) => `${each}n`)],
+          attributes: { hidden_size: hidden, ...(lstm ? {} : { linear_before_reset: 1 }) },
+        },
+      ],
+    },
+    flops: 2 * (wx.length + wh.length),
+    atLeast,
+    aim: 2 * atLeast,
+    feedback: { h: "y", ...(lstm ? { c: "cn" } : {}) },
+  };
+}
+
+/** The rows, made when asked for. */
+export const rows: readonly { readonly name: string; make(name: string): BenchCase }[] = [
+  { name: "softmax 1x1000", make: (name) => softmax(name, [1, 1000]) },
+  { name: "softmax 3x197x197", make: (name) => softmax(name, [3, 197, 197]) },
+  { name: "log-softmax 197x1000", make: (name) => logSoftmax(name, [197, 1000]) },
+  { name: "layer norm 197x768", make: (name) => norm(name, "layerNorm", [197, 768]) },
+  { name: "RMS norm 197x768", make: (name) => norm(name, "rmsNorm", [197, 768]) },
+  { name: "lstm step 47-64", make: (name) => cell(name, "lstm", 47, 64, 8) },
+  { name: "lstm step 256-256", make: (name) => cell(name, "lstm", 256, 256, 1) },
+  { name: "gru step 47-64", make: (name) => cell(name, "gru", 47, 64, 8) },
+  {
+    name: "max pool 3x3 by 2, 64 at 112",
+    make: (name) =>
+      unary(name, {
+        shape: [1, 64, 112, 112],
+        result: [1, 64, 56, 56],
+        flops: 9 * 64 * 56 * 56,
+        ours: (x) => x.maxPool(3, { stride: 2, padding: 1 }),
+        node: {
+          op: "MaxPool",
+          inputs: ["x"],
+          attributes: { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] },
+        },
+      }),
+  },
+  {
+    name: "global average pool, 512 at 7",
+    make: (name) =>
+      unary(name, {
+        shape: [1, 512, 7, 7],
+        result: [1, 512, 1, 1],
+        flops: 512 * 49,
+        ours: (x) => x.avgPool(7),
+        node: { op: "GlobalAveragePool", inputs: ["x"] },
+      }),
+  },
+  { name: "bilinear resize by 2, 64 at 56", make: (name) => resized(name, 56, "linear") },
+  { name: "bicubic resize by 2, 64 at 56", make: (name) => resized(name, 56, "cubic") },
+  { name: "top 5 of 1000", make: (name) => largest(name, 1000, 5) },
+  { name: "top 1000 of 1000 (sort)", make: (name) => largest(name, 1000, 1000) },
+];
