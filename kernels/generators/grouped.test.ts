@@ -108,7 +108,7 @@ describe("convolution in small groups", () => {
   });
 
   it.each(named)("adds bytes exactly: %s", async (_, given) => {
-    const { input, weight, output } = shapesOf(given);
+    const { input, output } = shapesOf(given);
     const width = given.inputs % 4 === 0 ? 4 : 1;
     const packed = [given.blocks, ...given.kernel, given.inputs / width, 16, width];
     const [xs, ws] = [bytes(elementsOf(input), 3), bytes(elementsOf(packed), 5)];
