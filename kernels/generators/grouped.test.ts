@@ -50,7 +50,7 @@ function planned<T extends Float32Array | Int32Array>(
   indices([blocks, outSize(given, 0), outSize(given, 1), 16]).forEach(([block, y, x, lane], at) => {
     const first = Math.floor((block! * 16 + lane!) / outputs) * inputs;
     let sum = 0;
-    for (const [ky, kx, j] of indices([...kernel, inputs])) {
+    for (const [ky, j, kx] of indices([kernel[0], inputs, kernel[1]])) {
       const channel = first + j!;
       const [row, column] = [y! * stride[0] + ky! * dilation[0], x! * stride[1] + kx! * dilation[1]];
       sum = add(sum, [0, Math.floor(channel / 16), row, column, channel % 16], [block!, ky!, kx!, j!, lane!]);
