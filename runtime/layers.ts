@@ -79,15 +79,13 @@ export async function measureLayers(artifact: Artifact, options: LayerOptions = 
 
 function roofline({ call }: ShownKernel, us: number, peak: Peak | undefined): Partial<Layer> {
   const { flops } = countKernel(call.kernel);
-  const bytes = call.operands
-    .filter(({ access }) => access !== "readwrite")
-    .reduce((sum, { memory }) => sum + memory.bytes, 0);
-  if (us === 0) return { flops, bytes };
-  const [gflops, gigabytes] = [flops / us / 1e3, bytes / us / 1e3];
-  if (!peak) return { flops, bytes, gflops, gigabytes };
+  const moved = call.operands.filter(({ access }) => access !== "readwrite").reduce((sum, { bytes }) => sum + bytes, 0);
+  if (us === 0) return { flops, bytes: moved };
+  const [gflops, gigabytes] = [flops / us / 1e3, moved / us / 1e3];
+  if (!peak) return { flops, bytes: moved, gflops, gigabytes };
   return {
     flops,
-    bytes,
+    bytes: moved,
     gflops,
     gigabytes,
     peakShare: gflops / peak.gflops,

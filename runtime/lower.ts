@@ -44,6 +44,8 @@ export interface KernelCall {
 export interface Operand {
   readonly memory: Memory;
   readonly access: LoopBuffer["access"];
+  /** Bytes of it that the kernel reads or writes, each once. */
+  readonly bytes: number;
   /** Bytes from one chunk's copy of a private buffer to the next. */
   readonly copyBytes?: number;
 }
@@ -56,6 +58,8 @@ class KernelContext {
   readonly buffers: LoopBuffer[] = [];
   readonly operands: Operand[] = [];
   readonly #known = { read: new Map<Memory, LoopBuffer>(), write: new Map<Memory, LoopBuffer>() };
+  /** For each operand, the sizes of the places asked for. */
+  readonly #reached = new Map<number, Map<string, number>>();
   /** A value that the kernel has just computed, for what follows it in the same kernel. */
   root: { readonly value: Value; computed: Expression | undefined } | undefined;
   /** Values that earlier steps of the same kernel have computed. */
@@ -78,7 +82,19 @@ class KernelContext {
     };
     buffers.set(memory, buffer);
     this.buffers.push(buffer);
-    this.operands.push({ memory, access });
+    this.operands.push({ memory, access, bytes: memory.bytes });
+    return buffer;
+  }
+
+  /** The buffer of a place; of its memory only the places asked for count as read or written. */
+  at(place: Place, access: LoopBuffer["access"]): LoopBuffer {
+    const { memory, shape, strides, offset } = place;
+    const buffer = this.buffer(memory, access);
+    const number = this.buffers.indexOf(buffer);
+    const known = this.#reached.get(number) ?? new Map<string, number>();
+    this.#reached.set(number, known.set(`${offset}:${shape}:${strides}`, countOf(shape) * bytesOf(memory.dtype)));
+    const reached = [...known.values()].reduce((sum, each) => sum + each, 0);
+    this.operands[number] = { ...this.operands[number]!, bytes: Math.min(memory.bytes, reached) };
     return buffer;
   }
 }
@@ -265,7 +281,7 @@ class Lowering {
     const label = `${operator.name}${root ? `+${last.operator.name}` : ""}${hint}`;
     const back = operator.lowering.kind === "kernel" && operator.lowering.readsBack;
     const { shape } = place;
-    const destination = destinationOf(place, context.buffer(place.memory, back ? "readwrite" : "write"));
+    const destination = destinationOf(place, context.at(place, back ? "readwrite" : "write"));
     const { buffers } = context;
     const { lowering } = operator;
     const [first, second] = node.inputs;
@@ -472,7 +488,7 @@ class Lowering {
       if (place) kept.set(output, place);
       const { lowering } = operator;
       const readBack = lowering.kind !== "reduce" && shared.has(output);
-      const buffer = place && context.buffer(place.memory, readBack ? "readwrite" : "write");
+      const buffer = place && context.at(place, readBack ? "readwrite" : "write");
       if (lowering.kind !== "reduce") {
         const { dtype } = output.type;
         const area = () =>
@@ -518,7 +534,7 @@ class Lowering {
     if (given?.kind === home.kind && "index" in given && "index" in home && given.index === home.index) return;
     const context = new KernelContext();
     const target = wholeOf(tensorMemory(home, name, value.type));
-    const destination = destinationOf(target, context.buffer(target.memory, "write"));
+    const destination = destinationOf(target, context.at(target, "write"));
     const source = this.#source(value, context);
     this.#emit(`copy ${name}`, context, (kernelName) =>
       generators.mapKernel(kernelName, context.buffers, [{ source, destination }], this.#target),
@@ -532,7 +548,7 @@ const viewIn = ({ shape, strides, offset }: Place, buffer: LoopBuffer): generato
 
 /** A place as a kernel reads it. */
 const viewOf = (place: Place, context: KernelContext): generators.View =>
-  viewIn(place, context.buffer(place.memory, "read"));
+  viewIn(place, context.at(place, "read"));
 
 /** A place as a kernel writes it. */
 const destinationOf = ({ strides, offset }: Place, buffer: LoopBuffer): generators.Destination => ({

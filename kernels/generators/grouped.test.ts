@@ -50,7 +50,7 @@ function planned<T extends Float32Array | Int32Array>(
   indices([blocks, outSize(given, 0), outSize(given, 1), 16]).forEach(([block, y, x, lane], at) => {
     const first = Math.floor((block! * 16 + lane!) / outputs) * inputs;
     let sum = 0;
-    for (const [ky, kx, j] of indices([...kernel, inputs])) {
+    for (const [ky, j, kx] of indices([kernel[0], inputs, kernel[1]])) {
       const channel = first + j!;
       const [row, column] = [y! * stride[0] + ky! * dilation[0], x! * stride[1] + kx! * dilation[1]];
       sum = add(sum, [0, Math.floor(channel / 16), row, column, channel % 16], [block!, ky!, kx!, j!, lane!]);
@@ -108,7 +108,7 @@ describe("convolution in small groups", () => {
   });
 
   it.each(named)("adds bytes exactly: %s", async (_, given) => {
-    const { input, weight, output } = shapesOf(given);
+    const { input, output } = shapesOf(given);
     const width = given.inputs % 4 === 0 ? 4 : 1;
     const packed = [given.blocks, ...given.kernel, given.inputs / width, 16, width];
     const [xs, ws] = [bytes(elementsOf(input), 3), bytes(elementsOf(packed), 5)];

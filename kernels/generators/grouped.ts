@@ -27,11 +27,16 @@ interface Arithmetic {
   accumulate(taken: Expression, weight: Expression, sum: Expression): Expression;
 }
 
+/** Multiply-adds that are written out in one round: more would be moved around until they spill. */
+const mostInRound = 128;
+/** Sums that are needed for each to be ready when its next product comes. */
+const leastColumns = 8;
+
 /**
  * Y[n,o,y,x,l] = Σ X[n,i,y·s+ky·d,x·s+kx·d,g+j]·W[o,ky,kx,j,l], g being the first input channel of the group of output l of
  * block o. The weight of floats is [o,kh,kw,j,16]; that of bytes [o,kh,kw,j,16,1], or [o,kh,kw,j/4,16,4] for groups of fours.
  *
- * Plan: floats, from +0, one fused multiply-add per tap, in the order ky, kx, channel j of the group; bytes, exact in 32
+ * Plan: floats, from +0, one fused multiply-add per tap, in the order ky, channel j of the group, kx; bytes, exact in 32
  * bits, the sum wrapping. Schedule: vectors across output channels, a row of pixels at a time.
  */
 export function groupedConvolutionKernel(
@@ -51,7 +56,9 @@ export function groupedConvolutionKernel(
   const [, kernelHeight, kernelWidth] = weight.shape as [number, number, number];
   const { lanes, parts } = blockVectors(target);
   const arithmetic = arithmeticOf(input, inputs);
-  const columns = balanced(width, Math.floor((target.vectorRegisters - 4) / 2));
+  const inRegisters = target.vectorRegisters - kernelWidth - 3;
+  const inRound = Math.floor(mostInRound / (arithmetic.steps * kernelWidth));
+  const columns = balanced(width, Math.max(1, Math.min(inRegisters, Math.max(leastColumns, inRound))));
   const [, , , columnStride] = input.strides as [number, number, number, number, number];
   /** Blocks of outputs that read one block of inputs. */
   const ratio = outputs / inputs;
@@ -67,26 +74,27 @@ export function groupedConvolutionKernel(
     part: number,
   ) => {
     const sums = Array.from({ length: count }, () => k.variable(constant(arithmetic.zero, 0, lanes)));
-    k.for(0, kernelHeight, 1, (ky) =>
-      k.for(0, kernelWidth, 1, (kx) => {
-        const [top, left] = [
-          add(mul(y, stride[0]), mul(ky, dilation[0])),
-          add(mul(x, stride[1]), mul(kx, dilation[1])),
-        ];
-        const from = k.let(addressOf(input, [n, inBlock, top, left, 0].map(fixed)).base);
-        const first = k.let(
-          addressOf(weight, [outBlock, ky, kx, 0, 0, 0].slice(0, weight.shape.length).map(fixed)).base,
-        );
-        const taken = sums.map((_, c) => reader(k, input, add(from, c * stride[1] * columnStride)));
-        for (let step = 0; step < arithmetic.steps; step++) {
-          const at = add(first, (step * channelBlock + part * lanes) * arithmetic.width);
-          const weights = k.let(load(weight.buffer, at, lanes * arithmetic.width));
-          sums.forEach((sum, c) => {
-            sum.set(arithmetic.accumulate(taken[c]!(step), weights, sum.get()));
+    k.for(0, kernelHeight, 1, (ky) => {
+      const top = add(mul(y, stride[0]), mul(ky, dilation[0]));
+      const from = k.let(addressOf(input, [n, inBlock, top, mul(x, stride[1]), 0].map(fixed)).base);
+      const first = k.let(addressOf(weight, [outBlock, ky, 0, 0, 0, 0].slice(0, weight.shape.length).map(fixed)).base);
+      for (let step = 0; step < arithmetic.steps; step++) {
+        const weights = Array.from({ length: kernelWidth }, (_, kx) => {
+          const at = add(first, ((kx * arithmetic.steps + step) * channelBlock + part * lanes) * arithmetic.width);
+          return k.let(load(weight.buffer, at, lanes * arithmetic.width));
+        });
+        // What is taken of one input pixel serves all outputs that it is a tap of, the last tap of each last.
+        for (let column = 0; column <= (count - 1) * stride[1] + (kernelWidth - 1) * dilation[1]; column++) {
+          const served = weights.flatMap((each, kx) => {
+            const sum = sums[(column - kx * dilation[1]) / stride[1]];
+            return sum ? [{ sum, each }] : [];
           });
+          if (served.length === 0) continue;
+          const taken = k.let(reader(k, input, add(from, column * columnStride), step));
+          for (const { sum, each } of served) sum.set(arithmetic.accumulate(taken, each, sum.get()));
         }
-      }),
-    );
+      }
+    });
     sums.forEach((sum, c) => {
       const lane: LaneIndex = { base: constant("i64", part * lanes), step: 1 };
       write(k, destination, [fixed(n), fixed(outBlock), fixed(y), fixed(add(x, c)), lane], sum, epilogue);
@@ -121,25 +129,23 @@ function arithmeticOf({ scalar }: View, inputs: number): Arithmetic {
   };
 }
 
-/** For every output of a vector, what each step takes of its group in a pixel's block, whose channel 0 has the address. */
-type Reader = (k: KernelBuilder, input: View, at: Expression) => (step: number) => Expression;
+/** For every output of a vector, what a step takes of its group in a pixel's block, whose channel 0 has the address. */
+type Reader = (k: KernelBuilder, input: View, at: Expression, step: number) => Expression;
 
 /** The reader for outputs whose groups begin at these channels of a block. */
 function readerOf(groups: readonly number[], width: number, floats: boolean): Reader {
   const lanes = groups.length;
   const [first] = groups as [number];
   if (floats && groups.every((each) => each === first))
-    return (k, input, at) => (step) => k.let(broadcast(load(input.buffer, add(at, first + step)), lanes));
+    return (_, input, at, step) => broadcast(load(input.buffer, add(at, first + step)), lanes);
   // Of floats a vector holds all that its outputs read, of bytes the whole block.
   const [start, loaded] = floats ? [first - (first % lanes), lanes] : [0, channelBlock];
-  const placesOf = (step: number) =>
-    groups.flatMap((group) => Array.from({ length: width }, (_, byte) => group + step * width + byte - start));
-  return (k, input, at) => {
+  return (k, input, at, step) => {
     const block = k.let(load(input.buffer, add(at, start), loaded));
-    return (step) => {
-      const places = placesOf(step);
-      const same = places.length === loaded && places.every((place, l) => place === l);
-      return same ? block : shuffle(block, places);
-    };
+    const places = groups.flatMap((group) =>
+      Array.from({ length: width }, (_, byte) => group + step * width + byte - start),
+    );
+    const same = places.length === loaded && places.every((place, l) => place === l);
+    return same ? block : shuffle(block, places);
   };
 }

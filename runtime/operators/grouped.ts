@@ -58,7 +58,7 @@ const lowering: Lowering<Attributes> = {
 /**
  * x[n,i,h,w,16] with w[o,kh,kw,inputs,16] → [n,o,h',w',16], in groups of so many input and output channels; f32.
  *
- * Plan: one chain per output over ky, kx, channel of the group. Error: one ulp of |x|·|w| per tap.
+ * Plan: one chain per output over ky, channel of the group, kx. Error: one ulp of |x|·|w| per tap.
  */
 export const groupedConv2d: Operator = operator({
   name: "groupedConv2d",

@@ -42,6 +42,19 @@ describe("between its first convolution and its last", () => {
     expect(planned.nodes.filter(({ operator }) => operator.name === "conv2d")).toEqual([]);
   });
 
+  it("groups of 24 channels, which make no blocks, are a convolution each", () => {
+    const graph = trace(
+      ({ x }) => ({ y: layer(layer(x, { outputs: 72 }).relu(), { outputs: 72, groups: 3, seed: 3 }) }),
+      { x: tensor("f32", [1, 3, 6, 6]) },
+      { name: "g" },
+    );
+    const planned = declutter(graph as unknown as Graph);
+    expect(innerReorderings(planned)).toEqual([]);
+    expect(planned.nodes.filter(isConvolution).map(({ operator }) => operator.name)).toEqual(
+      new Array(4).fill("blockedConv2d"),
+    );
+  });
+
   it("a graph that adds channels up one after the other is said to reorder them", () => {
     const graph = trace(
       ({ x }) => ({ y: layer(layer(x, { outputs: 16 }).cumsum(1), { outputs: 16, seed: 3 }) }),

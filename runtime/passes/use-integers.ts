@@ -1,7 +1,6 @@
 // The numeric plan of quantised graphs: products of dequantised bytes are summed as integers, and rounded back in one step.
 import { generators } from "../../kernels/index.ts";
 import type { Graph, Node, Value } from "../graph.ts";
-import { convolutionAttributes } from "../operators/contraction.ts";
 import { operators } from "../operators/index.ts";
 import { quantizedRange, requantizationAttributes } from "../operators/quantized.ts";
 import { type Editor, rewrite } from "../rewrite.ts";
@@ -158,8 +157,6 @@ class Integers {
   }
 
   #convolution(node: Node): Value | undefined {
-    const { groups } = convolutionAttributes.parse(node.attributes);
-    if (groups !== 1) return undefined;
     const x = this.#bytes(node.inputs[0]!);
     const w = x && this.#weights(node.inputs[1]!, 0);
     if (!x || !w) return undefined;

@@ -1,7 +1,8 @@
 // Networks of convolutions as people draw them, small: what layouts, placement and tolerances are tested on.
-import { type Graph, type Signature, trace } from "../index.ts";
+import type { Graph, Signature } from "../graph.ts";
 import { concat, constant, conv2d, convTranspose2d, resize, type Tensor } from "../tensor.ts";
 import { tensor } from "../tensor-type.ts";
+import { trace } from "../trace.ts";
 
 type Plane = Tensor<"f32">;
 
