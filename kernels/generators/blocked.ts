@@ -4,7 +4,7 @@ import type { Buffer, Expression, Kernel } from "../loop/ir.ts";
 import { balanced, extentsOf, type Problem, problemOf } from "../schedules/index.ts";
 import type { Target } from "../targets.ts";
 import { addressOf, fixed, type LaneIndex, type View } from "./access.ts";
-import { type Epilogue, unrolled } from "./contract.ts";
+import { type Epilogue, sizesOf, unrolled } from "./contract.ts";
 import type { Destination } from "./map.ts";
 import { store } from "./store.ts";
 
@@ -91,19 +91,6 @@ function pixelTiles(
     });
   return problemOf(name, { blocks: usualBlocks, ...fewest!.tile }, others);
 }
-
-/** Sizes of a convolution as the names of problems have them. */
-export const sizesOf = (
-  outputShape: readonly number[],
-  kernel: readonly number[],
-  { stride, dilation }: Omit<BlockedConvolution, "channels">,
-): string =>
-  [
-    `y${outputShape[2]}x${outputShape[3]}`,
-    `k${kernel.join("x")}`,
-    `s${stride.join("x")}`,
-    ...(dilation.some((each) => each !== 1) ? [`d${dilation.join("x")}`] : []),
-  ].join(" ");
 
 /** A convolution over channel blocks in tiles of pixels by vectors of output channels, each kept in registers. */
 export function directConvolution(
