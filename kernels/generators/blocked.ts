@@ -65,15 +65,17 @@ export interface DirectProducts {
 function pixelTiles(
   name: string,
   target: Target,
-  [, outBlocks, height, width]: readonly [number, number, number, number],
+  [outBlocks, height, width]: readonly [number, number, number],
   pixels: DirectProducts["pixels"],
 ): Problem<PixelTile> {
   const { parts } = blockVectors(target);
+  /** A few rows, or as many as narrow planes leave room for. */
+  const rowsOf = (pixels: number) =>
+    [1, 2, 3, 4, Math.floor(pixels / width)].filter((rows) => rows >= 1 && rows <= Math.min(height, pixels));
   const usualBlocks = parts === 1 && outBlocks > 1 ? 2 : 1;
   const { usual } = pixels(usualBlocks * parts);
   // As few tiles as may be, the widest of these.
-  const [fewest] = [1, 2, 3, 4]
-    .filter((rows) => rows <= Math.min(height, usual))
+  const [fewest] = rowsOf(usual)
     .map((rows) => ({ rows, columns: balanced(width, Math.floor(usual / rows)) }))
     .map((tile) => ({ tile, count: Math.ceil(height / tile.rows) * Math.ceil(width / tile.columns) }))
     .sort((a, b) => a.count - b.count);
@@ -82,8 +84,7 @@ function pixelTiles(
     .flatMap((blocks) => {
       const { most } = pixels(blocks * parts);
       return (
-        [1, 2, 3, 4]
-          .filter((rows) => rows <= Math.min(height, most))
+        rowsOf(most)
           .flatMap((rows) => extentsOf(width, Math.floor(most / rows)).map((columns) => ({ blocks, rows, columns })))
           // Fewer sums than half of what there is room for leave the multipliers waiting.
           .filter(({ rows, columns }) => 2 * rows * columns >= Math.min(most, height * width))
@@ -120,7 +121,7 @@ export function directConvolution(
   const sizes = sizesOf(outputShape, [kernelHeight, kernelWidth], plan);
   const problem = `${products.name}${layout} c${channels} o${outBlocks * channelBlock} ${sizes}`;
   const tile = target.schedules(
-    pixelTiles(problem, target, [batch, outBlocks, height, width], (vectors) => products.pixels(vectors)),
+    pixelTiles(problem, target, [outBlocks, height, width], (vectors) => products.pixels(vectors)),
   );
 
   const compute = (
