@@ -4,7 +4,7 @@ import type { Buffer, Expression, Kernel } from "../loop/ir.ts";
 import { balanced, extentsOf, type Problem, problemOf } from "../schedules/index.ts";
 import type { Target } from "../targets.ts";
 import { addressOf, fixed, type LaneIndex, type View } from "./access.ts";
-import { type Epilogue, unrolled } from "./contract.ts";
+import { type Epilogue, sizesOf, unrolled } from "./contract.ts";
 import type { Destination } from "./map.ts";
 import { store } from "./store.ts";
 
@@ -79,15 +79,17 @@ export interface DirectProducts {
 function pixelTiles(
   name: string,
   target: Target,
-  [, outBlocks, height, width]: readonly [number, number, number, number],
+  [outBlocks, height, width]: readonly [number, number, number],
   pixels: DirectProducts["pixels"],
 ): Problem<PixelTile> {
   const { parts } = blockVectors(target);
+  /** A few rows, or as many as narrow planes leave room for. */
+  const rowsOf = (pixels: number) =>
+    [1, 2, 3, 4, Math.floor(pixels / width)].filter((rows) => rows >= 1 && rows <= Math.min(height, pixels));
   const usualBlocks = parts === 1 && outBlocks > 1 ? 2 : 1;
   const { usual } = pixels(usualBlocks * parts);
   // As few tiles as may be, the widest of these.
-  const [fewest] = [1, 2, 3, 4]
-    .filter((rows) => rows <= Math.min(height, usual))
+  const [fewest] = rowsOf(usual)
     .map((rows) => ({ rows, columns: balanced(width, Math.floor(usual / rows)) }))
     .map((tile) => ({ tile, count: Math.ceil(height / tile.rows) * Math.ceil(width / tile.columns) }))
     .sort((a, b) => a.count - b.count);
@@ -96,8 +98,7 @@ function pixelTiles(
     .flatMap((blocks) => {
       const { most } = pixels(blocks * parts);
       return (
-        [1, 2, 3, 4]
-          .filter((rows) => rows <= Math.min(height, most))
+        rowsOf(most)
           .flatMap((rows) => extentsOf(width, Math.floor(most / rows)).map((columns) => ({ blocks, rows, columns })))
           // Fewer sums than half of what there is room for leave the multipliers waiting.
           .filter(({ rows, columns }) => 2 * rows * columns >= Math.min(most, height * width))
@@ -105,19 +106,6 @@ function pixelTiles(
     });
   return problemOf(name, { blocks: usualBlocks, ...fewest!.tile }, others);
 }
-
-/** Sizes of a convolution as the names of problems have them. */
-export const sizesOf = (
-  outputShape: readonly number[],
-  kernel: readonly number[],
-  { stride, dilation }: Omit<BlockedConvolution, "channels" | "groups">,
-): string =>
-  [
-    `y${outputShape[2]}x${outputShape[3]}`,
-    `k${kernel.join("x")}`,
-    `s${stride.join("x")}`,
-    ...(dilation.some((each) => each !== 1) ? [`d${dilation.join("x")}`] : []),
-  ].join(" ");
 
 /** A convolution over channel blocks in tiles of pixels by vectors of output channels, each kept in registers. */
 export function directConvolution(
@@ -149,7 +137,7 @@ export function directConvolution(
   const grouped = groups === 1 ? "" : ` g${groups}`;
   const problem = `${products.name}${layout} c${channels} o${outBlocks * channelBlock}${grouped} ${sizes}`;
   const tile = target.schedules(
-    pixelTiles(problem, target, [batch, groupBlocks, height, width], (vectors) => products.pixels(vectors)),
+    pixelTiles(problem, target, [groupBlocks, height, width], (vectors) => products.pixels(vectors)),
   );
 
   const compute = (

@@ -239,7 +239,7 @@ export interface Convolution {
  * Y[n,o,y,x] = Σ X[n,g·I+i, y·s+ky·d, x·s+kx·d]·W[o,i,ky,kx] over an input that holds its padding.
  *
  * Plan: from +0, one fused multiply-add per tap, in the order i, ky, kx; padded taps are multiplied like any other.
- * Schedule: vectors across x.
+ * Schedule: vectors across x; where taps are few, some rows of outputs share what they read.
  */
 export function convolutionKernel(
   name: string,
@@ -256,14 +256,30 @@ export function convolutionKernel(
   return planarConvolution(name, buffers, input, weight, outputShape, plan, products, destination, epilogue, target);
 }
 
-/** A convolution over planes, vectors across x. */
+/** Sizes of a convolution as the names of problems have them. */
+export const sizesOf = (
+  outputShape: readonly number[],
+  kernel: readonly number[],
+  { stride, dilation }: Omit<Convolution, "groups">,
+): string =>
+  [
+    `y${outputShape[2]}x${outputShape[3]}`,
+    `k${kernel.join("x")}`,
+    `s${stride.join("x")}`,
+    ...(dilation.some((each) => each !== 1) ? [`d${dilation.join("x")}`] : []),
+  ].join(" ");
+
+/** Rows of outputs that share the inputs which they read. */
+type ConvolutionRows = { readonly rows: number };
+
+/** A convolution over planes, vectors across x, some rows of outputs at a time. */
 export function planarConvolution(
   name: string,
   buffers: readonly Buffer[],
   input: Source,
   weight: Source,
   outputShape: readonly number[],
-  { stride, dilation, groups }: Convolution,
+  plan: Convolution,
   { scalar, accumulate }: Products,
   destination: Destination,
   epilogue: Epilogue,
@@ -271,40 +287,69 @@ export function planarConvolution(
 ): Kernel {
   const k = new KernelBuilder();
   k.buffers.push(...buffers);
+  const { stride, dilation, groups } = plan;
   const [batch, outChannels, height, width] = outputShape as [number, number, number, number];
   const [, inChannels, kernelHeight, kernelWidth] = weight.shape as [number, number, number, number];
   const perGroup = outChannels / groups;
-  const taps = inChannels * kernelHeight * kernelWidth;
-  const unrolled = taps <= 32;
+  // Few taps are written out, and rows of outputs then share what they read.
+  const writtenOut = inChannels * kernelHeight * kernelWidth <= 32;
+  const sizes = sizesOf(outputShape, [kernelHeight, kernelWidth], plan);
+  const { rows } = target.schedules<ConvolutionRows>(
+    problemOf(
+      `conv2d ${input.scalar} c${inChannels * groups} o${outChannels} g${groups} ${sizes}`,
+      { rows: writtenOut ? balanced(height, 4) : 1 },
+      writtenOut ? [1, 2, 3, 4, 6, 8].filter((rows) => rows <= height).map((rows) => ({ rows })) : [],
+    ),
+  );
 
-  for (let group = 0; group < groups; group++) {
-    forEachOuter(k, [batch, perGroup, height], ([n, o, y]) => {
-      const channel = fixed(add(o!.base, group * perGroup));
-      const chain = (x: LaneIndex, count: number) => {
-        const sum = k.variable(constant(scalar, 0, count));
-        const tap = (i: Expression | number, ky: Expression | number, kx: Expression | number) => {
-          const row = fixed(add(mul(y!.base, stride[0]), mul(ky, dilation[0])));
-          const column = { base: add(mul(x.base, stride[1]), mul(kx, dilation[1])), step: x.step * stride[1] };
-          const left = input.at([n!, fixed(add(i, group * inChannels)), row, column], count);
-          const right = weight.at([channel, fixed(i), fixed(ky), fixed(kx)], 1);
-          sum.set(accumulate(left, broadcast(right, count), sum.get()));
-        };
-        if (unrolled) {
-          for (let i = 0; i < inChannels; i++)
-            for (let ky = 0; ky < kernelHeight; ky++) for (let kx = 0; kx < kernelWidth; kx++) tap(i, ky, kx);
-        } else {
-          k.for(0, inChannels, 1, (i) =>
-            k.for(0, kernelHeight, 1, (ky) => {
-              for (let kx = 0; kx < kernelWidth; kx++) tap(i, ky, kx);
-            }),
-          );
-        }
-        const at = [n!, channel, y!, x];
+  forEachOuter(k, [batch, groups, perGroup], ([n, group, o]) => {
+    const channel = fixed(add(mul(group!.base, perGroup), o!.base));
+    const firstInput = mul(group!.base, inChannels);
+    const chains = (y: Expression, x: LaneIndex, count: number) => {
+      const sums = Array.from({ length: rows }, () => k.variable(constant(scalar, 0, count)));
+      const left = (i: Expression | number, row: Expression, kx: number) => {
+        const column = { base: add(mul(x.base, stride[1]), kx * dilation[1]), step: x.step * stride[1] };
+        return k.let(input.at([n!, fixed(add(firstInput, i)), fixed(row), column], count));
+      };
+      const tap = (r: number, value: Expression, i: Expression | number, ky: Expression | number, kx: number) => {
+        const right = weight.at([channel, fixed(i), fixed(ky), fixed(kx)], 1);
+        sums[r]!.set(accumulate(value, broadcast(right, count), sums[r]!.get()));
+      };
+      const first = mul(y, stride[0]);
+      if (writtenOut) {
+        const reach = (rows - 1) * stride[0] + (kernelHeight - 1) * dilation[0];
+        for (let i = 0; i < inChannels; i++)
+          for (let row = 0; row <= reach; row++) {
+            // Each output meets its rows in ascending order, whoever else meets them.
+            const taps = sums.flatMap((_, r) => {
+              const ky = (row - r * stride[0]) / dilation[0];
+              return Number.isInteger(ky) && ky >= 0 && ky < kernelHeight ? [{ r, ky }] : [];
+            });
+            if (taps.length === 0) continue;
+            for (let kx = 0; kx < kernelWidth; kx++) {
+              const value = left(i, add(first, row), kx);
+              for (const { r, ky } of taps) tap(r, value, i, ky, kx);
+            }
+          }
+      } else {
+        k.for(0, inChannels, 1, (i) =>
+          k.for(0, kernelHeight, 1, (ky) => {
+            for (let kx = 0; kx < kernelWidth; kx++) tap(0, left(i, add(first, mul(ky, dilation[0])), kx), i, ky, kx);
+          }),
+        );
+      }
+      sums.forEach((sum, r) => {
+        const at = [n!, channel, fixed(add(y, r)), x];
         const { base, step } = addressOf(destination, at);
         store(k, destination.buffer, base, step, epilogue(sum.get(), at));
-      };
-      alongVectors(k, width, lanesFor(target, scalar), chain);
-    });
-  }
+      });
+    };
+    const across = (y: Expression) =>
+      alongVectors(k, width, lanesFor(target, scalar), (x, count) => chains(y, x, count));
+    const main = height - (height % rows);
+    k.for(0, main, rows, across);
+    // The last rows reach back over rows that are done, and write them again, to the same bits.
+    if (main < height) across(index(height - rows));
+  });
   return k.finish(name);
 }

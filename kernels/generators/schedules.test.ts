@@ -13,8 +13,13 @@ import { runnableTargets } from "../testing/native-kernel.ts";
 import { elementsOf, view } from "./access.ts";
 import { attentionKernel, attentionWork } from "./attention.ts";
 import { blockedConvolutionKernel, depthwiseKernel } from "./blocked.ts";
-import { matmulKernel } from "./contract.ts";
-import { blockedIntegerConvolutionKernel, integerMatmulKernel, packedIntegerMatmulKernel } from "./integer.ts";
+import { convolutionKernel, matmulKernel } from "./contract.ts";
+import {
+  blockedIntegerConvolutionKernel,
+  integerConvolutionKernel,
+  integerMatmulKernel,
+  packedIntegerMatmulKernel,
+} from "./integer.ts";
 import { whole } from "./map.ts";
 import { reduceKernel, reducers, reducing } from "./reduce.ts";
 import { winogradBlock, winogradKernel } from "./winograd.ts";
@@ -102,6 +107,21 @@ const generators: { readonly [name: string]: fc.Arbitrary<Build> } = {
     const [x, y] = [reads("x", [batch, rows, n]), writes([batch, rows])];
     const sum = reducing(x, reducers.sum);
     return (to) => reduceKernel("k", [x.buffer, y.buffer], x.shape, [2], sum, y, less, to);
+  }),
+  conv2d: fc.tuple(convolution, size(3), size(4)).map(([sizes, groups, channels]): Build => {
+    const x = reads("x", [1, groups * channels, ...inputPlane(sizes)]);
+    const w = reads("w", [groups * sizes.outBlocks, channels, ...sizes.kernel]);
+    const shape = [1, groups * sizes.outBlocks, ...sizes.plane];
+    const [y, plan] = [writes(shape), { ...sizes, groups }];
+    return (to) => convolutionKernel("k", [x.buffer, w.buffer, y.buffer], x, w, shape, plan, y, less, to);
+  }),
+  convInteger: fc.tuple(convolution, size(3), size(4)).map(([sizes, groups, channels]): Build => {
+    const x = reads("x", [1, groups * channels, ...inputPlane(sizes)], "u8");
+    const w = reads("w", [groups * sizes.outBlocks, channels, ...sizes.kernel], "i8");
+    const shape = [1, groups * sizes.outBlocks, ...sizes.plane];
+    const [y, plan] = [writes(shape, "i32"), { ...sizes, groups }];
+    const buffers = [x.buffer, w.buffer, y.buffer];
+    return (to) => integerConvolutionKernel("k", buffers, x, w, shape, plan, y, (sum) => sum, to);
   }),
   blockedConvInteger: convolution.map((sizes): Build => {
     const { channels, outBlocks, plane, kernel } = sizes;

@@ -60,6 +60,12 @@ const quantizedConvolution = (channels: number, size: number): NamedGraph => {
   return { name, make: () => quantizedConvolutions(name, { channels, size, layers: 1 }, 1, 1).graph };
 };
 
+/** A convolution by channel that stands alone, over planes. */
+const depthwise = (channels: number, size: number, kernel: number, stride = 1) =>
+  graphOf(`conv ${kernel}x${kernel}/${stride} by channel, ${channels} at ${size}`, [1, channels, size, size], (x) =>
+    conv2d(x, weight([channels, 1, kernel, kernel], 1), { padding: (kernel - 1) / 2, stride, groups: channels }).relu(),
+  );
+
 /** A product of bytes as a quantised graph has it. */
 const quantizedProduct = (m: number, k: number, n: number): NamedGraph =>
   graphOf(`int8 product ${m}x${k}x${n}`, [m, k], (x) => {
@@ -119,6 +125,9 @@ const products: readonly NamedGraph[] = [
   graphOf("sum 256x1024", [256, 1024], (x) => x.sum([1])),
   graphOf("layer norm 197x192", [197, 192], (x) => layerNorm(x, weight([192], 4), weight([192], 5))),
   graphOf("softmax 64x1000", [64, 1000], (x) => x.softmax(1)),
+  depthwise(64, 56, 3, 2),
+  depthwise(64, 28, 5),
+  depthwise(1, 120, 3),
   product(1, 256, 256),
   product(16, 256, 256),
 ];

@@ -97,6 +97,10 @@ export async function main(args: readonly string[]): Promise<number> {
       write: { type: "boolean", default: false },
     },
   });
+  if (process.arch !== "x64") {
+    say("tune: kernels are timed by x86-64's counter of ticks, which this machine does not have");
+    return 1;
+  }
   const runnable = runnableTargets();
   const targets = runnable.filter((name) => values.target === undefined || name === values.target);
   const ms = Number(values.seconds) * 1e3;
