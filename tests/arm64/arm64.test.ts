@@ -4,30 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { z } from "zod";
-import {
-  type Ended,
-  install,
-  isochronHere,
-  pack,
-  replayResult,
-  root,
-  runOutside,
-  runResult,
-  succeed,
-} from "../packaging/robot.ts";
+import { runOnArm64 } from "../robot/arm64.ts";
+import { install, isochronHere, pack, replayResult, runResult, succeed } from "../robot/robot.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "isochron-arm64-"));
 const robot = join(folder, "robot");
 const built = join(folder, "road.isoapp");
 const recording = join(folder, "x64.mcap");
-const arm64Node = join(root, ".setup/node-arm64/package/bin/node");
 const runtime = "isochron-linux-arm64-gnu";
 
-/** The arm64 Node: under qemu's user emulation, or as it is on an arm64 machine. */
-const node = (args: readonly string[]): Ended =>
-  process.arch === "arm64"
-    ? runOutside(robot, process.execPath, args)
-    : runOutside(robot, "qemu-aarch64", ["-L", "/usr/aarch64-linux-gnu", arm64Node, ...args]);
+const node = (args: readonly string[]) => runOnArm64(args, robot);
 const isochronThere = (...args: string[]): unknown =>
   JSON.parse(succeed(node(["node_modules/isochron/launch/bin/isochron.mjs", ...args, "--json"])));
 

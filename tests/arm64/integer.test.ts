@@ -1,9 +1,7 @@
 // Integer products: arm64 code, with and without its dot product instruction, gives the loop interpreter's bits.
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import {
   emitModule,
@@ -15,10 +13,9 @@ import {
   type Target,
   target,
 } from "../../kernels/index.ts";
+import { arm64Addon, hasArm64, runOnArm64 } from "../robot/arm64.ts";
+import { succeed } from "../robot/robot.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const portable = join(root, "target/portable/isochron.linux-arm64-gnu.node");
-const arm64Node = join(root, ".setup/node-arm64/package/bin/node");
 const folder = mkdtempSync(join(tmpdir(), "isochron-integer-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -36,12 +33,8 @@ async function onArm64(kernel: Kernel, chosen: Target, arrays: readonly Uint8Arr
   const object = await loadCompiler().compile({ triple, cpu, features, modules, exports: [kernel.name] });
   const file = join(folder, "kernel.o");
   writeFileSync(file, object);
-  const emulated = process.arch === "arm64" ? [] : ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"];
   const texts = arrays.map((each) => Buffer.from(each).toString("base64"));
-  const [command = "", ...args] = [...emulated, arm64Node, "-e", runner, portable, file, kernel.name, ...texts];
-  const run = spawnSync(command, args, { encoding: "utf8" });
-  expect(run.stderr).toBe("");
-  return run.stdout.trim();
+  return succeed(runOnArm64(["-e", runner, arm64Addon, file, kernel.name, ...texts])).trim();
 }
 
 const buffer = (name: string, scalar: LoopBuffer["scalar"], shape: readonly number[], access: "read" | "write") => ({
@@ -93,7 +86,7 @@ function kernels(scalar: "u8" | "i8", chosen: Target): Kernel[] {
   return [convolution, product];
 }
 
-describe.skipIf(!existsSync(portable) || !existsSync(arm64Node))("integer products on arm64", () => {
+describe.skipIf(!hasArm64)("integer products on arm64", () => {
   const cases = (["aarch64", "aarch64+dotprod"] as const).flatMap((name) =>
     (["u8", "i8"] as const).map((scalar) => [name, scalar] as const),
   );

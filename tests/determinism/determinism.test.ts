@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vit
 import { z } from "zod";
 import { loadRuntime } from "../../kernels/index.ts";
 import { readArchive } from "../../runtime/index.ts";
-import { isochronHere, replayResult, root, runOutside, runResult, succeed } from "../packaging/robot.ts";
+import { isochronHere, replayResult, root, runOutside, runResult, succeed } from "../robot/robot.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "isochron-determinism-"));
 const built = join(folder, "road.isoapp");

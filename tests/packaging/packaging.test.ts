@@ -15,7 +15,7 @@ import {
   runResult,
   succeed,
   tarballName,
-} from "./robot.ts";
+} from "../robot/robot.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "isochron-packaging-"));
 const tarballs = join(folder, "tarballs");

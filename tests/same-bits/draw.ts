@@ -1,0 +1,63 @@
+// Draws a graph, how it is compiled, and the inputs of some steps from a seed.
+import { type TargetName, targetNames } from "../../kernels/index.ts";
+import { type CompileOptions, type Graph, type Signature, staticShape, type TypedArray } from "../../runtime/index.ts";
+import { valuesFor } from "../../runtime/testing/operator-cases.ts";
+import { chain, quantised } from "./chains.ts";
+import { operatorCases, operatorNames } from "./operator.ts";
+import { planes, winogradChain } from "./planes.ts";
+import { Random } from "./random.ts";
+import { attention, recurrent, rows } from "./rows.ts";
+import { inputValues } from "./values.ts";
+
+export interface Draw {
+  readonly seed: number;
+  readonly graph: Graph;
+  readonly options: Pick<CompileOptions, "grain" | "targets">;
+  /** Per step, an array for each input. */
+  readonly steps: readonly (readonly TypedArray[])[];
+  /** The target whose kernels are interpreted. */
+  readonly interpreted: TargetName;
+}
+
+const networks: readonly (readonly [share: number, make: (random: Random) => Graph<Signature, Signature>])[] = [
+  [6, planes],
+  [1, winogradChain],
+  [3, rows],
+  [2, attention],
+  [2, recurrent],
+  [4, chain],
+  [3, quantised],
+];
+const networkChoices = networks.flatMap(([share, make]) => new Array<typeof make>(share).fill(make));
+/** Of so many seeds, one is for cases of an operator: each operator in turn. */
+const operatorEvery = 4;
+
+/** How a drawn graph is compiled: split among threads as usual, as finely as it goes, or in between. */
+function compileOptions(random: Random): Draw["options"] {
+  const fineness = random.next();
+  const grain =
+    fineness < 0.2
+      ? undefined
+      : fineness < 0.6
+        ? { mostChunks: random.whole(2, 9), leastOperations: 1 }
+        : { mostChunks: random.whole(2, 24), leastOperations: 2 ** random.whole(0, 11) };
+  return { ...(grain ? { grain } : {}), ...(random.chance(0.1) ? { targets: targetNames } : {}) };
+}
+
+export function draw(seed: number): Draw {
+  const random = new Random(seed);
+  const operator =
+    seed % operatorEvery === 0 ? operatorNames[(seed / operatorEvery) % operatorNames.length]! : undefined;
+  const graph = operator
+    ? operatorCases(random, operator, 3)
+    : (random.pick(networkChoices)(random) as unknown as Graph);
+  const steps = Array.from({ length: 3 }, (_, step) =>
+    graph.inputs.map(({ value: { type } }, at) =>
+      operator
+        ? valuesFor(operator, type, seed + 7919 * step + at)
+        : inputValues(random, type.dtype, staticShape(type.shape)),
+    ),
+  );
+  const options = compileOptions(random);
+  return { seed, graph, options, steps, interpreted: random.pick(targetNames) };
+}
