@@ -210,34 +210,32 @@ export function convolutionKernel(
   const taps = inChannels * kernelHeight * kernelWidth;
   const unrolled = taps <= 32;
 
-  for (let group = 0; group < groups; group++) {
-    forEachOuter(k, [batch, perGroup, height], ([n, o, y]) => {
-      const channel = fixed(add(o!.base, group * perGroup));
-      const chain = (x: LaneIndex, count: number) => {
-        const sum = k.variable(constant(input.scalar, 0, count));
-        const tap = (i: Expression | number, ky: Expression | number, kx: Expression | number) => {
-          const row = fixed(add(mul(y!.base, stride[0]), mul(ky, dilation[0])));
-          const column = { base: add(mul(x.base, stride[1]), mul(kx, dilation[1])), step: x.step * stride[1] };
-          const left = input.at([n!, fixed(add(i, group * inChannels)), row, column], count);
-          const right = weight.at([channel, fixed(i), fixed(ky), fixed(kx)], 1);
-          sum.set(fma(left, broadcast(right, count), sum.get()));
-        };
-        if (unrolled) {
-          for (let i = 0; i < inChannels; i++)
-            for (let ky = 0; ky < kernelHeight; ky++) for (let kx = 0; kx < kernelWidth; kx++) tap(i, ky, kx);
-        } else {
-          k.for(0, inChannels, 1, (i) =>
-            k.for(0, kernelHeight, 1, (ky) => {
-              for (let kx = 0; kx < kernelWidth; kx++) tap(i, ky, kx);
-            }),
-          );
-        }
-        const at = [n!, channel, y!, x];
-        const { base, step } = addressOf(destination, at);
-        store(k, destination.buffer, base, step, epilogue(sum.get(), at));
+  forEachOuter(k, [batch, groups, perGroup, height], ([n, group, o, y]) => {
+    const channel = fixed(add(o!.base, mul(group!.base, perGroup)));
+    const chain = (x: LaneIndex, count: number) => {
+      const sum = k.variable(constant(input.scalar, 0, count));
+      const tap = (i: Expression | number, ky: Expression | number, kx: Expression | number) => {
+        const row = fixed(add(mul(y!.base, stride[0]), mul(ky, dilation[0])));
+        const column = { base: add(mul(x.base, stride[1]), mul(kx, dilation[1])), step: x.step * stride[1] };
+        const left = input.at([n!, fixed(add(i, mul(group!.base, inChannels))), row, column], count);
+        const right = weight.at([channel, fixed(i), fixed(ky), fixed(kx)], 1);
+        sum.set(fma(left, broadcast(right, count), sum.get()));
       };
-      alongVectors(k, width, lanesFor(target, input.scalar), chain);
-    });
-  }
+      if (unrolled) {
+        for (let i = 0; i < inChannels; i++)
+          for (let ky = 0; ky < kernelHeight; ky++) for (let kx = 0; kx < kernelWidth; kx++) tap(i, ky, kx);
+      } else {
+        k.for(0, inChannels, 1, (i) =>
+          k.for(0, kernelHeight, 1, (ky) => {
+            for (let kx = 0; kx < kernelWidth; kx++) tap(i, ky, kx);
+          }),
+        );
+      }
+      const at = [n!, channel, y!, x];
+      const { base, step } = addressOf(destination, at);
+      store(k, destination.buffer, base, step, epilogue(sum.get(), at));
+    };
+    alongVectors(k, width, lanesFor(target, input.scalar), chain);
+  });
   return k.finish(name);
 }

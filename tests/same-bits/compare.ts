@@ -42,15 +42,15 @@ async function ways([command, args]: readonly [string, readonly string[]]): Prom
   readonly found: ReadonlyMap<string, readonly Way[]>;
   readonly failure?: string;
 }> {
-  const { stdout, failure } = await promisify(execFile)(command, [...args], { maxBuffer: 2 ** 28 }).catch(
-    (error: Error & { readonly stdout: string }) => ({ stdout: error.stdout, failure: error.message }),
-  );
+  const ended: { readonly stdout: string; readonly message?: string } = await promisify(execFile)(command, [...args], {
+    maxBuffer: 2 ** 28,
+  }).catch((error: Error & { readonly stdout: string }) => error);
   const found = new Map<string, Way[]>();
-  for (const each of stdout.split("\n").slice(0, -1)) {
+  for (const each of ended.stdout.split("\n").slice(0, -1)) {
     const { name, target, threads, hashes } = line.parse(JSON.parse(each));
     found.set(name, [...(found.get(name) ?? []), { how: howOf(target, threads), hashes }]);
   }
-  return { found, ...(failure === undefined ? {} : { failure }) };
+  return { found, ...(ended.message === undefined ? {} : { failure: ended.message }) };
 }
 
 function interpret({ graph, options, steps, interpreted }: Draw): Way | undefined {
