@@ -9,6 +9,7 @@ const vitest = (...files) => ["node_modules/.bin/vitest", ["run", "--testTimeout
 /** Name, command, and what it is about. */
 const suites = [
   ["functions", ...vitest("kernels/functions/exhaustive"), "every float32 through every unary function"],
+  ["bits", ...vitest("tests/same-bits"), "thousands of graphs on every target, with 1 to 3 threads, and interpreted"],
   ["pictures", ...cargo("isochron-transport", "--test", "picture"), "a million mutated pictures"],
   [
     "codecs",

@@ -1,13 +1,6 @@
 // Runs a graph by the loop interpreter: lowered for a target, its kernels interpreted one after the other.
-import {
-  bytesOf,
-  countKernel,
-  type Grain,
-  prepareKernel,
-  type TargetName,
-  target as targetOf,
-} from "../../kernels/index.ts";
-import { simplified } from "../compile.ts";
+import { bytesOf, countKernel, prepareKernel, type TargetName, target as targetOf } from "../../kernels/index.ts";
+import { type CompileOptions, simplified } from "../compile.ts";
 import type { Graph } from "../graph.ts";
 import { lower } from "../lower.ts";
 import type { Memory } from "../memory.ts";
@@ -33,7 +26,7 @@ export class LoopInterpreter {
   readonly #states: readonly Uint8Array[];
   readonly #next: readonly Uint8Array[];
 
-  constructor(graph: Graph, target: TargetName, options: { readonly grain?: Grain | undefined } = {}) {
+  constructor(graph: Graph, target: TargetName, options: Pick<CompileOptions, "grain"> = {}) {
     const plain = simplified(graph);
     const weights = layoutWeights(plain);
     const calls = lower(plain, targetOf(target), weights, options.grain);

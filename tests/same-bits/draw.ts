@@ -49,7 +49,7 @@ export function draw(seed: number): Draw {
   const operator =
     seed % operatorEvery === 0 ? operatorNames[(seed / operatorEvery) % operatorNames.length]! : undefined;
   const graph = operator
-    ? operatorCases(random, operator, 3)
+    ? operatorCases(random, [operator], 3)
     : (random.pick(networkChoices)(random) as unknown as Graph);
   const steps = Array.from({ length: 3 }, (_, step) =>
     graph.inputs.map(({ value: { type } }, at) =>

@@ -5,41 +5,46 @@ import { type Operator, operators } from "../../runtime/index.ts";
 import { caseArbitraries } from "../../runtime/testing/operator-cases.ts";
 import type { Random } from "./random.ts";
 
-export const operatorNames = Object.keys(operators) as readonly (keyof typeof operators)[];
+export type OperatorName = keyof typeof operators;
+/** Sorted: the order in which modules list what they export is not everywhere the same. */
+export const operatorNames = (Object.keys(operators) as readonly OperatorName[]).toSorted();
 
-/** Some cases of an operator, side by side in a graph; where it is drawn, results are negated or inverted behind it. */
-export function operatorCases(random: Random, name: keyof typeof operators, count: number): Graph {
-  const operator: Operator = operators[name];
-  const cases = fc.sample(caseArbitraries[name], { numRuns: count, seed: random.whole(0, 2 ** 31 - 1) });
+/** One operator for each kind of kernel, and all those that have a kernel of their own. */
+export function operatorsOfEveryKernel(): OperatorName[] {
+  const found = new Map<string, OperatorName>();
+  for (const name of operatorNames) {
+    const { kind } = operators[name].lowering;
+    if (kind === "composite" || kind === "interpreted" || kind === "reshape") continue;
+    found.set(kind === "kernel" ? name : kind, name);
+  }
+  return [...found.values()];
+}
+
+/** Some cases of each operator, side by side in a graph; where it is drawn, results are negated or inverted behind it. */
+export function operatorCases(random: Random, names: readonly OperatorName[], count: number): Graph {
   const nodes: Node[] = [];
   const inputs: NamedValue[] = [];
-  const outputs = cases.map(({ operands, attributes }, at): NamedValue => {
-    const values = operands.map((type, o) => ({ name: `x${at}_${o}`, value: { type } }));
-    inputs.push(...values);
-    const apply = (used: Operator, given: readonly NamedValue["value"][], chosen: unknown) => {
-      const parsed = used.parse(chosen);
-      const output = {
-        type: used.infer(
-          given.map(({ type }) => type),
-          parsed,
-        ),
-      };
-      nodes.push({ operator: used, attributes: parsed, inputs: given, output });
-      return output;
-    };
-    const result = apply(
-      operator,
-      values.map(({ value }) => value),
-      attributes,
-    );
-    const behind = random.chance(0.5)
-      ? result.type.dtype === "bool"
-        ? operators.logicalNot
-        : operators.neg
-      : undefined;
-    return { name: `y${at}`, value: behind ? apply(behind, [result], {}) : result };
-  });
-  const graph = new Graph({ name, inputs, constants: [], states: [], nodes, outputs });
+  const outputs: NamedValue[] = [];
+  const apply = (operator: Operator, given: readonly NamedValue["value"][], chosen: unknown) => {
+    const attributes = operator.parse(chosen);
+    const types = given.map(({ type }) => type);
+    const output = { type: operator.infer(types, attributes) };
+    nodes.push({ operator, attributes, inputs: given, output });
+    return output;
+  };
+  for (const name of names) {
+    const cases = fc.sample(caseArbitraries[name], { numRuns: count, seed: random.whole(0, 2 ** 31 - 1) });
+    cases.forEach(({ operands, attributes }, at) => {
+      const values = operands.map((type, o) => ({ name: `${name}${at}_${o}`, value: { type } }));
+      inputs.push(...values);
+      const given = values.map(({ value }) => value);
+      const result = apply(operators[name], given, attributes);
+      const inverse = result.type.dtype === "bool" ? operators.logicalNot : operators.neg;
+      const value = random.chance(0.5) ? apply(inverse, [result], {}) : result;
+      outputs.push({ name: `${name}${at}`, value });
+    });
+  }
+  const graph = new Graph({ name: names[0] ?? "none", inputs, constants: [], states: [], nodes, outputs });
   graph.verify();
   return graph;
 }
