@@ -58,7 +58,13 @@ function rowLayer(random: Random, x: Tensor<Float>, dtype: Float): Tensor<Float>
         weights(random, dtype, [outputs, width], 1 / Math.sqrt(width)),
         weights(random, dtype, [outputs]),
       );
-      return random.pick([y, y.relu(), y.tanh(), y.mul(y.sigmoid()), y.exp().add(1).log()]);
+      return random.pick([
+        () => y,
+        () => y.relu(),
+        () => y.tanh(),
+        () => y.mul(y.sigmoid()),
+        () => y.exp().add(1).log(),
+      ])();
     }
   }
 }
