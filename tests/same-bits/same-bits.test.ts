@@ -9,7 +9,7 @@ const nightly = process.env.ISOCHRON_NIGHTLY === "1";
 const only = process.env.ISOCHRON_SEED;
 /** Every night draws other graphs than the one before. */
 const firstSeed = only ? Number(only) : nightly ? Math.floor(Date.now() / 86_400_000) * 10_000 : 1;
-const graphs = only ? 1 : Number(process.env.ISOCHRON_GRAPHS ?? (nightly ? 4000 : 48));
+const graphs = only ? 1 : Number(process.env.ISOCHRON_GRAPHS ?? (nightly ? 4000 : 36));
 const atOnce = 48;
 
 describe("drawn graphs", () => {
