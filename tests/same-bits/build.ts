@@ -4,7 +4,7 @@ import { operatorCases, operatorsOfEveryKernel } from "./operator.ts";
 import { Random } from "./random.ts";
 
 const [file] = process.argv.slice(2);
-const graph = operatorCases(new Random(1), operatorsOfEveryKernel(), 2);
+const { graph } = operatorCases(new Random(1), operatorsOfEveryKernel(), 2);
 save(
   await compile(graph, { targets: ["x86-64-v4+vnni", "aarch64"], grain: { mostChunks: 5, leastOperations: 1 } }),
   file!,

@@ -53,14 +53,16 @@ async function ways([command, args]: readonly [string, readonly string[]]): Prom
   return { found, ...(ended.message === undefined ? {} : { failure: ended.message }) };
 }
 
-function interpret({ graph, options, steps, interpreted }: Draw): Way | undefined {
-  const loops = new LoopInterpreter(graph, interpreted, options);
-  if (loops.operations > mostInterpreted) return undefined;
-  const hashes = steps.map((inputs) => {
-    const { outputs, states } = loops.step(inputs);
-    return [...outputs, states].map(hashOf);
+function interpret({ graph, options, steps, interpreted }: Draw): Way[] {
+  return interpreted.flatMap((target) => {
+    const loops = new LoopInterpreter(graph, target, options);
+    if (loops.operations > mostInterpreted) return [];
+    const hashes = steps.map((inputs) => {
+      const { outputs, states } = loops.step(inputs);
+      return [...outputs, states].map(hashOf);
+    });
+    return [{ how: `${target}, interpreted`, hashes }];
   });
-  return { how: `${interpreted}, interpreted`, hashes };
 }
 
 /** Where a way differs from another, in words. */
@@ -148,11 +150,11 @@ export class Comparison {
     return compiled;
   }
 
-  #compare(drawn: Draw, native: readonly Way[], interpreted: Way | undefined): void {
+  #compare(drawn: Draw, native: readonly Way[], interpreted: readonly Way[]): void {
     this.graphs++;
-    if (interpreted) this.interpreted++;
+    if (interpreted.length > 0) this.interpreted++;
     for (const { how } of native) this.#runs.set(how, (this.#runs.get(how) ?? 0) + 1);
-    const [first, ...others] = [...native, ...(interpreted ? [interpreted] : [])];
+    const [first, ...others] = [...native, ...interpreted];
     const found = others.map((other) => difference(drawn, first!, other)).filter((text) => text !== undefined);
     if (found.length > 0) this.problems.push(`${found.join("\n")}\n${describeDraw(drawn)}`);
   }

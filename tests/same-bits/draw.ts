@@ -3,7 +3,7 @@ import { type TargetName, targetNames } from "../../kernels/index.ts";
 import { type CompileOptions, type Graph, type Signature, staticShape, type TypedArray } from "../../runtime/index.ts";
 import { valuesFor } from "../../runtime/testing/operator-cases.ts";
 import { chain, quantised } from "./chains.ts";
-import { operatorCases, operatorNames } from "./operator.ts";
+import { type OperatorName, operatorCases, operatorNames, operatorsOfEveryKernel } from "./operator.ts";
 import { planes, winogradChain } from "./planes.ts";
 import { Random } from "./random.ts";
 import { attention, recurrent, rows } from "./rows.ts";
@@ -15,8 +15,8 @@ export interface Draw {
   readonly options: Pick<CompileOptions, "grain" | "targets">;
   /** Per step, an array for each input. */
   readonly steps: readonly (readonly TypedArray[])[];
-  /** The target whose kernels are interpreted. */
-  readonly interpreted: TargetName;
+  /** The targets whose kernels are interpreted. */
+  readonly interpreted: readonly TargetName[];
 }
 
 const networks: readonly (readonly [share: number, make: (random: Random) => Graph<Signature, Signature>])[] = [
@@ -44,20 +44,28 @@ function compileOptions(random: Random): Draw["options"] {
   return { ...(grain ? { grain } : {}), ...(random.chance(0.1) ? { targets: targetNames } : {}) };
 }
 
+/** The operators whose cases a seed draws: seed 0 those of every kind of kernel, one seed in some each operator in turn. */
+function operatorsOf(seed: number): readonly OperatorName[] {
+  if (seed === 0) return operatorsOfEveryKernel();
+  return seed % operatorEvery === 0 ? [operatorNames[(seed / operatorEvery) % operatorNames.length]!] : [];
+}
+
 export function draw(seed: number): Draw {
   const random = new Random(seed);
-  const operator =
-    seed % operatorEvery === 0 ? operatorNames[(seed / operatorEvery) % operatorNames.length]! : undefined;
-  const graph = operator
-    ? operatorCases(random, [operator], 3)
-    : (random.pick(networkChoices)(random) as unknown as Graph);
+  const names = operatorsOf(seed);
+  const drawn =
+    names.length > 0
+      ? operatorCases(random, names, seed === 0 ? 1 : 3)
+      : { graph: random.pick(networkChoices)(random) as unknown as Graph, operatorOf: [] };
+  const { graph, operatorOf } = drawn;
   const steps = Array.from({ length: 3 }, (_, step) =>
-    graph.inputs.map(({ value: { type } }, at) =>
-      operator
+    graph.inputs.map(({ value: { type } }, at) => {
+      const operator = operatorOf[at];
+      return operator
         ? valuesFor(operator, type, seed + 7919 * step + at)
-        : inputValues(random, type.dtype, staticShape(type.shape)),
-    ),
+        : inputValues(random, type.dtype, staticShape(type.shape));
+    }),
   );
   const options = compileOptions(random);
-  return { seed, graph, options, steps, interpreted: random.pick(targetNames) };
+  return { seed, graph, options, steps, interpreted: seed === 0 ? targetNames : [random.pick(targetNames)] };
 }

@@ -21,7 +21,15 @@ export function operatorsOfEveryKernel(): OperatorName[] {
 }
 
 /** Some cases of each operator, side by side in a graph; where it is drawn, results are negated or inverted behind it. */
-export function operatorCases(random: Random, names: readonly OperatorName[], count: number): Graph {
+export function operatorCases(
+  random: Random,
+  names: readonly OperatorName[],
+  count: number,
+): {
+  readonly graph: Graph /** Which operator each input is an operand of. */;
+  readonly operatorOf: readonly OperatorName[];
+} {
+  const operatorOf: OperatorName[] = [];
   const nodes: Node[] = [];
   const inputs: NamedValue[] = [];
   const outputs: NamedValue[] = [];
@@ -37,6 +45,7 @@ export function operatorCases(random: Random, names: readonly OperatorName[], co
     cases.forEach(({ operands, attributes }, at) => {
       const values = operands.map((type, o) => ({ name: `${name}${at}_${o}`, value: { type } }));
       inputs.push(...values);
+      operatorOf.push(...values.map(() => name));
       const given = values.map(({ value }) => value);
       const result = apply(operators[name], given, attributes);
       const inverse = result.type.dtype === "bool" ? operators.logicalNot : operators.neg;
@@ -46,5 +55,5 @@ export function operatorCases(random: Random, names: readonly OperatorName[], co
   }
   const graph = new Graph({ name: names[0] ?? "none", inputs, constants: [], states: [], nodes, outputs });
   graph.verify();
-  return graph;
+  return { graph, operatorOf };
 }
