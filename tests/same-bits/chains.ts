@@ -5,6 +5,7 @@ import {
   conv2d,
   dequantize,
   type Graph,
+  iota,
   quantize,
   type Signature,
   state,
@@ -100,6 +101,29 @@ function moved(random: Random, x: Any): Any {
   }
 }
 
+/** Elements taken from, or put to, computed places. */
+function placed(random: Random, x: Any): Any {
+  const axis = axisOf(random, x);
+  const size = x.shape[axis]!;
+  // Some lie outside: those are moved to the nearest end, or take nothing.
+  const places = iota("i32", [random.whole(1, 5)], 0)
+    .mul(random.whole(1, 3))
+    .sub(random.whole(0, 2));
+  switch (random.whole(0, 3)) {
+    case 0:
+      return x.takeAlong(x.argsort(axis, { descending: random.chance(0.5) }), axis);
+    case 1:
+      return x.gather(random.chance(0.5) ? places : x.flatten().argmax(0), axis);
+    case 2:
+      return x.gather(places, axis).sort(axis);
+    default: {
+      const updates = random.chance(0.5) ? x.neg() : unary(random, x);
+      const mode = random.pick(["set", "add", "max", "min"] as const);
+      return x.scatter(iota("i64", [size], 0).mul(random.whole(1, 2)).sub(1), updates, axis, mode);
+    }
+  }
+}
+
 function reduced(random: Random, x: Any): Any {
   const axes = x.shape.map((_, d) => d).filter(() => random.chance(0.5));
   const keepDims = axes.length === x.shape.length || random.chance(0.6);
@@ -135,7 +159,8 @@ export function chain(random: Random): Graph<Signature, Signature> {
             last,
             random.pick(seen.filter((each) => shapeText(each) === shapeText(last) && each.dtype === last.dtype)),
           );
-        else if (kind < 0.85) next = last.shape.length > 0 ? moved(random, last) : last;
+        else if (kind < 0.8) next = last.shape.length > 0 ? moved(random, last) : last;
+        else if (kind < 0.87) next = last.shape.length > 0 ? placed(random, last) : last;
         else if (kind < 0.95) next = reduced(random, last);
         else next = last.cast(random.pick<Number>(["f32", "f64", "i32", dtype]));
         if (next.shape.length <= 5 && next.shape.reduce((a, b) => a * b, 1) <= mostElements) seen.push(next);

@@ -6,7 +6,7 @@ import { chain, quantised } from "./chains.ts";
 import { type OperatorName, operatorCases, operatorNames, operatorsOfEveryKernel } from "./operator.ts";
 import { planes, winogradChain } from "./planes.ts";
 import { Random } from "./random.ts";
-import { attention, recurrent, rows } from "./rows.ts";
+import { attention, longRows, recurrent, rows } from "./rows.ts";
 import { inputValues } from "./values.ts";
 
 export interface Draw {
@@ -23,6 +23,7 @@ const networks: readonly (readonly [share: number, make: (random: Random) => Gra
   [6, planes],
   [1, winogradChain],
   [3, rows],
+  [1, longRows],
   [2, attention],
   [2, recurrent],
   [4, chain],

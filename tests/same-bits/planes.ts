@@ -199,7 +199,7 @@ export function planes(random: Random): Graph<Signature, Signature> {
 
 /** A chain of 3×3 convolutions of sizes for which Winograd's algorithm is chosen. */
 export function winogradChain(random: Random): Graph<Signature, Signature> {
-  const side = random.chance(0.75) ? random.whole(7, 10) : random.whole(20, 22);
+  const side = random.chance(0.6) ? random.whole(7, 10) : random.whole(20, 30);
   const wide = side + random.whole(0, 3);
   const channels = random.pick([32, 48]);
   return trace(

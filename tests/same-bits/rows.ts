@@ -141,3 +141,17 @@ export function recurrent(random: Random): Graph<Signature, Signature> {
     { name: "recurrent" },
   );
 }
+
+/** One or two products too large for the caches nearest to the core, in segments or panels. */
+export function longRows(random: Random): Graph<Signature, Signature> {
+  const depth = random.pick([200, 513, 1024, 1500]);
+  return trace(
+    ({ x }) => {
+      const outputs = random.pick([17, 64, 130, 300]);
+      const y = x.linear(weights(random, "f32", [outputs, depth], 0.05), weights(random, "f32", [outputs]));
+      return { y: y.relu(), square: random.chance(0.5) ? y.matmul(y.transpose()) : y.tanh() };
+    },
+    { x: tensor("f32", [random.pick([1, 3, 24, 65]), depth]) },
+    { name: "longRows" },
+  );
+}
