@@ -16,8 +16,13 @@ import type { Draw } from "./draw.ts";
 
 const runner = fileURLToPath(new URL("runner.mjs", import.meta.url));
 const ownAddon = join(root, `launch/addon/isochron.linux-${process.arch}-gnu.node`);
+/** Whether arm64 is another machine, which there is. */
+const hasOther = hasArm64 && process.arch !== "arm64";
 /** Larger graphs take the loop interpreter too long. */
 const mostInterpreted = 200_000;
+
+/** A process that has not ended by then hangs. */
+const mostMilliseconds = 600_000;
 
 const line = z.object({
   name: z.string(),
@@ -44,6 +49,7 @@ async function ways([command, args]: readonly [string, readonly string[]]): Prom
 }> {
   const ended: { readonly stdout: string; readonly message?: string } = await promisify(execFile)(command, [...args], {
     maxBuffer: 2 ** 28,
+    timeout: mostMilliseconds,
   }).catch((error: Error & { readonly stdout: string }) => error);
   const found = new Map<string, Way[]>();
   for (const each of ended.stdout.split("\n").slice(0, -1)) {
@@ -77,7 +83,7 @@ function difference({ graph }: Draw, a: Way, b: Way): string | undefined {
 /** The targets that must be among the ways: those that this machine runs, and those of arm64. */
 const machineTargets = (): readonly TargetName[] => [
   ...runnableTargets(),
-  ...(hasArm64 ? targetNames.filter((name) => name.startsWith("aarch64")) : []),
+  ...(hasOther ? targetNames.filter((name) => name.startsWith("aarch64")) : []),
 ];
 
 /** Drawn graphs that were run in every way, and where the bits differed. */
@@ -93,16 +99,19 @@ export class Comparison {
     this.#options = options;
   }
 
-  /** Graphs that ran with 1 to 3 threads on the target of this machine that the fewest ran on. */
+  /** Graphs that ran on a target with each number of threads. */
+  #ranOn(target: string): number {
+    return Math.min(...[1, 2, 3].map((threads) => this.#runs.get(howOf(target, threads)) ?? 0));
+  }
+  /** Graphs that ran on the target of this machine, or of arm64, that the fewest ran on. */
   get leastRuns(): number {
-    const ways = machineTargets().flatMap((target) => [1, 2, 3].map((threads) => howOf(target, threads)));
-    return Math.min(...ways.map((how) => this.#runs.get(how) ?? 0));
+    return Math.min(...machineTargets().map((target) => this.#ranOn(target)));
   }
 
   toString(): string {
-    const runs = [...this.#runs].map(([how, count]) => `${count} on ${how}`);
-    const interpreted = `${this.interpreted} of them interpreted`;
-    return `${this.graphs} graphs, ${interpreted}, ${this.problems.length} that differ; ${runs.join(", ")}`;
+    const runs = machineTargets().map((target) => `${this.#ranOn(target)} on ${target}`);
+    const counts = `${this.interpreted} of them interpreted, ${this.problems.length} with differences`;
+    return `${this.graphs} graphs, ${counts}; with 1 to 3 threads ${runs.join(", ")}`;
   }
 
   /** Runs some graphs in every way: one process for this machine, one for arm64. */
@@ -112,7 +121,7 @@ export class Comparison {
       const compiled = await this.#compile(draws, folder);
       const machines = await Promise.all([
         ways([process.execPath, [runner, ownAddon, folder]]),
-        ...(hasArm64 ? [ways(arm64Node([runner, arm64Addon, folder]))] : []),
+        ...(hasOther ? [ways(arm64Node([runner, arm64Addon, folder]))] : []),
       ]);
       for (const each of compiled) {
         const native = machines.flatMap(({ found }) => found.get(String(each.seed)) ?? []);

@@ -1,5 +1,6 @@
 // Runs artifacts on every target that this machine runs, with 1 to 3 threads, and prints the hashes of what each step leaves:
-// `node runner.mjs ADDON FOLDER`, where FOLDER/cases.json lists names of artifacts and their numbers of steps.
+// `node runner.mjs ADDON FOLDER`, where FOLDER/cases.json lists names of artifacts, their numbers of steps and their targets. Plain
+// JavaScript, since an arm64 Node under emulation has nothing that strips types.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
