@@ -147,7 +147,9 @@ export function chain(random: Random): Graph<Signature, Signature> {
     ({ x, z }) => {
       const seen: Any[] = [x, z];
       const memory = random.chance(0.3) ? state("memory", tensor<Number>(dtype, shape), 1) : undefined;
-      if (memory) seen.push(memory.get());
+      const twin = memory && random.chance(0.4) ? state("twin", tensor<Number>(dtype, shape), 3) : undefined;
+      const remembered = [memory, twin].flatMap((each) => (each ? [each.get()] : []));
+      seen.push(...remembered);
       for (let left = random.whole(5, 12); left > 0; left--) {
         const last = random.chance(0.7) ? seen.at(-1)! : random.pick(seen);
         const kind = random.next();
@@ -165,8 +167,11 @@ export function chain(random: Random): Graph<Signature, Signature> {
         else next = last.cast(random.pick<Number>(["f32", "f64", "i32", dtype]));
         if (next.shape.length <= 5 && next.shape.reduce((a, b) => a * b, 1) <= mostElements) seen.push(next);
       }
-      if (memory)
-        memory.set(random.pick(seen.filter((each) => shapeText(each) === String(shape) && each.dtype === dtype)));
+      const fitting = seen.filter((each) => shapeText(each) === String(shape) && each.dtype === dtype);
+      // States may change places.
+      const [first, second] = twin && random.chance(0.4) ? remembered.toReversed() : [];
+      memory?.set(first ?? random.pick(fitting));
+      twin?.set(second ?? random.pick(fitting));
       const y = seen.at(-1)!;
       const other = random.pick(seen);
       return random.chance(0.5) ? { y, other } : { y };
