@@ -1,4 +1,5 @@
 // The same bits: graphs drawn at random give equal outputs on every target, with every number of threads, and by the loop interpreter.
+// ISOCHRON_SEED=n draws one graph, ISOCHRON_GRAPHS=n so many.
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { root } from "../robot/robot.ts";
