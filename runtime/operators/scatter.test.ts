@@ -19,7 +19,7 @@ describe("scatter", () => {
     [3, [1, 2, 3]],
   ])("at the known position %i gives %j", async (position, expected) => {
     const graph = trace(
-      ({ x, update }) => ({ y: x.scatter(iota("i32", [1], 0).add(position), update) }),
+      ({ x, update }) => ({ y: x.scatter(iota("i64", [1], 0).add(position), update) }),
       { x: tensor("f32", [3]), update: tensor("f32", [1]) },
       { name: "known" },
     );
