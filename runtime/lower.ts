@@ -547,8 +547,7 @@ const viewIn = ({ shape, strides, offset }: Place, buffer: LoopBuffer): generato
   generators.view(buffer, shape, strides, offset);
 
 /** A place as a kernel reads it. */
-const viewOf = (place: Place, context: KernelContext): generators.View =>
-  viewIn(place, context.at(place, "read"));
+const viewOf = (place: Place, context: KernelContext): generators.View => viewIn(place, context.at(place, "read"));
 
 /** A place as a kernel writes it. */
 const destinationOf = ({ strides, offset }: Place, buffer: LoopBuffer): generators.Destination => ({

@@ -14,6 +14,7 @@ const suites = [
     "every float32 through every unary function",
   ],
   ["schedules", ...vitest("kernels/generators/schedules"), "drawn schedules of drawn shapes in every generator"],
+  ["bits", ...vitest("tests/same-bits"), "thousands of graphs on every target, with 1 to 3 threads, and interpreted"],
   ["pictures", ...cargo("isochron-transport", "--test", "picture"), "a million mutated pictures"],
   [
     "codecs",

@@ -1,6 +1,8 @@
 // Generated kernels equal their declared numeric plan bit for bit, under the schedule of every target.
 import { describe, expect, it } from "vitest";
 import { fma, mul, sub } from "../loop/build.ts";
+import { printKernel } from "../loop/print.ts";
+import { target } from "../targets.ts";
 import {
   element,
   expectEverySchedule,
@@ -282,6 +284,34 @@ describe("convolution", () => {
       [xs, ws],
       expected,
     );
+  });
+
+  it("is as long for many groups as for two", () => {
+    const lines = (groups: number): number => {
+      const [input, weight, output] = [
+        [1, groups, 5, 17],
+        [groups, 1, 3, 3],
+        [1, groups, 3, 15],
+      ] as const;
+      const x = parameter("x", "f32", elementsOf(input), "read");
+      const w = parameter("w", "f32", elementsOf(weight), "read");
+      const y = parameter("y", "f32", elementsOf(output), "write");
+      const plan = { stride: [1, 1], dilation: [1, 1], groups } as const;
+      const [from, to] = [view(x, input), whole(y, output)];
+      const kernel = convolutionKernel(
+        "grouped",
+        [x, w, y],
+        from,
+        view(w, weight),
+        output,
+        plan,
+        to,
+        (sum) => sum,
+        target("aarch64"),
+      );
+      return printKernel(kernel).split("\n").length;
+    };
+    expect(lines(64)).toBe(lines(2));
   });
 });
 

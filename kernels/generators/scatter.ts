@@ -48,7 +48,7 @@ export function scatterKernel(
         const value = updates.at([...outer, ...place, ...rest], width);
         k.store(buffer, at, scatterings[mode](load(buffer, at, width), value));
       };
-      k.if(and(ge(position, 0), lt(position, size)), () => {
+      const put = () => {
         if (inner.length === 0) update([], 1);
         else {
           forEachOuter(k, inner.slice(0, -1), (rest) => {
@@ -58,7 +58,11 @@ export function scatterKernel(
             if (main < row) k.for(main, row, 1, (i) => update([...rest, fixed(i)], 1));
           });
         }
-      });
+      };
+      const known = position.kind === "constant" ? Number(position.value) : undefined;
+      if (known === undefined) k.if(and(ge(position, 0), lt(position, size)), put);
+      // One that is known now, and lies outside, must not be written down as an access.
+      else if (known >= 0 && known < size) put();
     }),
   );
   return { name, buffers, body: [...copy.body, ...k.finish(name).body] };

@@ -3,64 +3,57 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { z } from "zod";
+import { runOnArm64 } from "../robot/arm64.ts";
 import {
-  type Ended,
-  install,
+  buildRoad,
+  installRobot,
   isochronHere,
   pack,
-  replayResult,
-  root,
-  runOutside,
-  runResult,
-  succeed,
-} from "../packaging/robot.ts";
+  type RunResult,
+  ranAs,
+  replayedAs,
+  runtimePackages,
+} from "../robot/robot.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "isochron-arm64-"));
 const robot = join(folder, "robot");
 const built = join(folder, "road.isoapp");
 const recording = join(folder, "x64.mcap");
-const arm64Node = join(root, ".setup/node-arm64/package/bin/node");
-const runtime = "isochron-linux-arm64-gnu";
 
-/** The arm64 Node: under qemu's user emulation, or as it is on an arm64 machine. */
-const node = (args: readonly string[]): Ended =>
-  process.arch === "arm64"
-    ? runOutside(robot, process.execPath, args)
-    : runOutside(robot, "qemu-aarch64", ["-L", "/usr/aarch64-linux-gnu", arm64Node, ...args]);
-const isochronThere = (...args: string[]): unknown =>
-  JSON.parse(succeed(node(["node_modules/isochron/launch/bin/isochron.mjs", ...args, "--json"])));
+const node = (args: readonly string[]) => runOnArm64(args, robot);
+const isochronThere = (...args: string[]) => node(["node_modules/isochron/launch/bin/isochron.mjs", ...args, "--json"]);
 
 describe("arm64", () => {
-  let here: z.infer<typeof runResult>;
+  let here: RunResult;
 
   beforeAll(() => {
-    pack(folder, ["isochron", runtime, "isochron-linux-x64-gnu"]);
-    install(robot, folder, { needed: ["isochron"], platform: [runtime, "isochron-linux-x64-gnu"] }, "arm64");
-    succeed(isochronHere(["build", "examples/road/app.ts", "-o", built]));
+    pack(folder, ["isochron", ...runtimePackages]);
+    installRobot(robot, folder, "arm64");
+    buildRoad(built);
     const run = ["run", built, "--duration", "3s", "--json", "--record", recording];
-    here = runResult.parse(JSON.parse(succeed(isochronHere(run))));
+    here = ranAs(isochronHere(run));
   }, 300_000);
   afterAll(() => rmSync(folder, { recursive: true, force: true }), 60_000);
 
   it("is what the emulated Node and the installed runtime are", () => {
     expect(node(["-p", "process.arch"]).stdout.trim()).toBe("arm64");
-    expect(readdirSync(join(robot, "node_modules")).filter((name) => name.startsWith("isochron"))).toEqual(
-      ["isochron", runtime].sort(),
-    );
+    expect(readdirSync(join(robot, "node_modules")).filter((name) => name.startsWith("isochron"))).toEqual([
+      "isochron",
+      "isochron-linux-arm64-gnu",
+    ]);
   });
 
   it("replays bit for bit, with its own machine code, what x86-64 recorded", () => {
-    const replayed = replayResult.parse(isochronThere("replay", recording, "--verify", "--target", "aarch64"));
+    const replayed = replayedAs(isochronThere("replay", recording, "--verify", "--target", "aarch64"));
     expect(replayed).toMatchObject({ bitExact: true, hash: here.hash, cycles: here.cycles });
     expect(replayed.kernelCalls).toBeGreaterThan(here.cycles);
   }, 180_000);
 
   it("records what x86-64 replays bit for bit", () => {
     const own = join(folder, "arm64.mcap");
-    const there = runResult.parse(isochronThere("run", built, "--duration", "1s", "--record", own));
+    const there = ranAs(isochronThere("run", built, "--duration", "1s", "--record", own));
     expect(existsSync(own)).toBe(true);
-    const replayed = replayResult.parse(JSON.parse(succeed(isochronHere(["replay", own, "--verify", "--json"]))));
+    const replayed = replayedAs(isochronHere(["replay", own, "--verify", "--json"]));
     expect(replayed).toMatchObject({ bitExact: true, hash: there.hash, cycles: there.cycles });
   }, 180_000);
 });

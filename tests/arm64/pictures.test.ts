@@ -1,19 +1,16 @@
 // Pictures: every frame of a real drive decodes to the same bits on arm64 as here.
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { MessageReader } from "@foxglove/rosmsg2-serialization";
 import { afterAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { decodePicture, type PictureEncoding } from "../../nodes/index.ts";
 import { openLog, parseSchema } from "../../sim/logs/index.ts";
+import { arm64Addon, hasArm64, runOnArm64 } from "../robot/arm64.ts";
+import { root, succeed } from "../robot/robot.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
 const log = join(root, "../shared/data/highway/highway.mcap");
-const portable = join(root, "target/portable/isochron.linux-arm64-gnu.node");
-const arm64Node = join(root, ".setup/node-arm64/package/bin/node");
 const samples = join(root, "nodes/transport/tests/pictures");
 const folder = mkdtempSync(join(tmpdir(), "isochron-pictures-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -40,12 +37,9 @@ function onArm64(pictures: readonly Uint8Array[], encoding: PictureEncoding): st
     return [length, picture];
   });
   writeFileSync(file, Buffer.concat(parts));
-  const emulated = process.arch === "arm64" ? [] : ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"];
-  const [command = "", ...args] = [...emulated, arm64Node, "-e", hashes, portable, file, encoding];
-  const run = spawnSync(command, args, { encoding: "utf8", maxBuffer: 1 << 24 });
-  expect(run.stderr).toBe("");
-  expect(run.status).toBe(0);
-  return run.stdout.trim().split("\n");
+  return succeed(runOnArm64(["-e", hashes, arm64Addon, file, encoding]))
+    .trim()
+    .split("\n");
 }
 
 const native = async () => {
@@ -72,7 +66,7 @@ async function frames(): Promise<Uint8Array[]> {
   return pictures;
 }
 
-describe.skipIf(!existsSync(portable) || !existsSync(arm64Node))("pictures on arm64", () => {
+describe.skipIf(!hasArm64)("pictures on arm64", () => {
   it.skipIf(!existsSync(log))(
     "have the same bits in all 221 frames of the highway log",
     async () => {

@@ -6,7 +6,16 @@ import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vit
 import { z } from "zod";
 import { loadRuntime } from "../../kernels/index.ts";
 import { readArchive } from "../../runtime/index.ts";
-import { isochronHere, replayResult, root, runOutside, runResult, succeed } from "../packaging/robot.ts";
+import {
+  buildRoad,
+  isochronHere,
+  type RunResult,
+  ranAs,
+  replayedAs,
+  root,
+  runOutside,
+  succeed,
+} from "../robot/robot.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "isochron-determinism-"));
 const built = join(folder, "road.isoapp");
@@ -21,15 +30,14 @@ const reason = (target: string): string =>
     ? "this CPU has no AVX-512, which x86-64-v4 takes"
     : `this machine does not run ${target}: it runs ${machine.join(", ")}`;
 
-type Run = z.infer<typeof runResult>;
 /** Runs the road for 5 s; with a target given, on its code, and recorded. */
-const run = (target?: string): Run => {
+const run = (target?: string): RunResult => {
   const chosen = target === undefined ? [] : ["--target", target, "--record", recordingOf(target)];
-  return runResult.parse(JSON.parse(succeed(isochronHere(["run", built, "--duration", "5s", "--json", ...chosen]))));
+  return ranAs(isochronHere(["run", built, "--duration", "5s", "--json", ...chosen]));
 };
 
 beforeAll(() => {
-  succeed(isochronHere(["build", "examples/road/app.ts", "-o", built]));
+  buildRoad(built);
 }, 120_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }), 60_000);
 
@@ -63,7 +71,7 @@ describe("determinism", () => {
     needs(context, recorder, replayer);
     const recorded = run(recorder);
     const args = ["replay", recordingOf(recorder), "--target", replayer, "--verify", "--json"];
-    const replayed = replayResult.parse(JSON.parse(succeed(isochronHere(args))));
+    const replayed = replayedAs(isochronHere(args));
     expect(replayed).toMatchObject({ bitExact: true, hash: recorded.hash, cycles: recorded.cycles });
   });
 

@@ -6,16 +6,19 @@ import { Script } from "node:vm";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import {
+  buildRoad,
   install,
+  installRobot,
   isochronHere,
   pack,
-  replayResult,
+  ranAs,
+  replayedAs,
   root,
   runOutside,
-  runResult,
+  runtimePackages,
   succeed,
   tarballName,
-} from "./robot.ts";
+} from "../robot/robot.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "isochron-packaging-"));
 const tarballs = join(folder, "tarballs");
@@ -29,7 +32,7 @@ const runtimes = ["x64", "arm64"].map((arch) => ({
   name: `isochron-linux-${arch}-gnu`,
   binary: `isochron.linux-${arch}-gnu.node`,
 }));
-const runtimeNames = runtimes.map(({ name }) => name);
+
 const compilerBinary = `isochron-compiler.linux-${process.arch}-gnu.node`;
 
 const manifestShape = z.object({
@@ -88,13 +91,13 @@ const versionNumber = (text: string): readonly [number, number] => {
 
 beforeAll(() => {
   pack(tarballs);
-  for (const name of ["isochron", ...runtimeNames, "isochron-compiler"]) {
+  for (const name of ["isochron", ...runtimePackages, "isochron-compiler"]) {
     const into = join(unpacked, name);
     cpSync(join(tarballs, tarballName(name)), join(into, "it.tgz"));
     succeed(runOutside(into, "tar", ["-xzf", "it.tgz"]));
   }
-  install(robot, tarballs, { needed: ["isochron"], platform: runtimeNames });
-  succeed(isochronHere(["build", "examples/road/app.ts", "-o", built]));
+  installRobot(robot, tarballs);
+  buildRoad(built);
 }, 300_000);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }), 60_000);
@@ -102,7 +105,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }), 60_000);
 describe("the tarballs", () => {
   it("are the package, its two runtimes and the compiler", () => {
     expect(readdirSync(tarballs).sort()).toEqual(
-      ["isochron", ...runtimeNames, "isochron-compiler"].map(tarballName).sort(),
+      ["isochron", ...runtimePackages, "isochron-compiler"].map(tarballName).sort(),
     );
   });
 
@@ -158,7 +161,7 @@ describe("the tarballs", () => {
     // The page's modules resolve some by name.
     const named = (name: string) => code.some((text) => new RegExp(`["'\`]${name}["'\`/]`).test(text));
     expect(listed.filter((name) => !named(name))).toEqual([]);
-    expect(Object.keys(optionalDependencies).sort()).toEqual([...runtimeNames].sort());
+    expect(Object.keys(optionalDependencies).sort()).toEqual([...runtimePackages].sort());
     expect(devDependencies).toEqual({});
     expect(scripts).toEqual({});
     const development = Object.keys(readManifest(join(root, "package.json")).devDependencies);
@@ -216,7 +219,7 @@ describe("a robot with the package and its runtime alone", () => {
       JSON.parse(readFileSync(join(robot, "node_modules/.package-lock.json"), "utf8")),
     ).packages;
     const names = Object.keys(installed).map((path) => path.replace(/^.*node_modules\//, ""));
-    expect(names.filter((name) => runtimeNames.includes(name))).toEqual([`isochron-linux-${process.arch}-gnu`]);
+    expect(names.filter((name) => runtimePackages.includes(name))).toEqual([`isochron-linux-${process.arch}-gnu`]);
     const wanted = new Set(Object.values(installed).flatMap(({ dependencies }) => Object.keys(dependencies)));
     const development = Object.keys(readManifest(join(root, "package.json")).devDependencies);
     const unwanted = ["isochron-compiler", ...development.filter((name) => !wanted.has(name))];
@@ -227,11 +230,11 @@ describe("a robot with the package and its runtime alone", () => {
 
   it("runs a built application with the repository's hash, records it, and replays it bit for bit", () => {
     const flags = ["--duration", "5s", "--json"];
-    const here = runResult.parse(JSON.parse(succeed(isochronHere(["run", "examples/road/app.ts", ...flags]))));
-    const there = runResult.parse(JSON.parse(succeed(isochron("run", built, ...flags, "--record", "road.mcap"))));
+    const here = ranAs(isochronHere(["run", "examples/road/app.ts", ...flags]));
+    const there = ranAs(isochron("run", built, ...flags, "--record", "road.mcap"));
     expect(there).toEqual(here);
     expect(there.cycles).toBeGreaterThan(300);
-    const replayed = replayResult.parse(JSON.parse(succeed(isochron("replay", "road.mcap", "--verify", "--json"))));
+    const replayed = replayedAs(isochron("replay", "road.mcap", "--verify", "--json"));
     expect(replayed).toMatchObject({ bitExact: true, hash: here.hash, cycles: here.cycles });
     expect(replayed.kernelCalls).toBeGreaterThan(here.cycles);
   });
@@ -263,7 +266,7 @@ describe("a robot with the package and its runtime alone", () => {
 
 describe("a desk with the compiler package too", () => {
   beforeAll(() => {
-    install(desk, tarballs, { needed: ["isochron", "isochron-compiler"], platform: runtimeNames });
+    install(desk, tarballs, { needed: ["isochron", "isochron-compiler"], platform: runtimePackages });
     cpSync(join(root, "examples/road"), join(desk, "road"), { recursive: true });
   }, 120_000);
 
@@ -271,8 +274,8 @@ describe("a desk with the compiler package too", () => {
 
   it("runs a TypeScript application with the repository's hash", () => {
     const flags = ["--duration", "1s", "--json"];
-    const here = runResult.parse(JSON.parse(succeed(isochronHere(["run", built, ...flags]))));
-    expect(runResult.parse(JSON.parse(succeed(isochron("run", "road/app.ts", ...flags))))).toEqual(here);
+    const here = ranAs(isochronHere(["run", built, ...flags]));
+    expect(ranAs(isochron("run", "road/app.ts", ...flags))).toEqual(here);
   });
 
   it("checks an application against the package's types", () => {

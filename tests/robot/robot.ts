@@ -88,13 +88,28 @@ export function install(
   succeed(runOutside(folder, "npm", ["install", ...flags, "--libc=glibc"]));
 }
 
-/** What `isochron run --json` prints, as far as tests compare it. */
-export const runResult = z.object({ cycles: z.number(), hash: z.string() });
+/** The packages of native code for robots; npm installs the one that fits. */
+export const runtimePackages: readonly string[] = ["isochron-linux-x64-gnu", "isochron-linux-arm64-gnu"];
 
-/** What `isochron replay --json` prints, as far as tests compare it. */
-export const replayResult = z.object({
+/** A robot's folder: Isochron and its runtime for `cpu` from packed tarballs, nothing else. */
+export const installRobot = (folder: string, tarballs: string, cpu?: string): void =>
+  install(folder, tarballs, { needed: ["isochron"], platform: runtimePackages }, cpu);
+
+/** Builds the road example here. */
+export const buildRoad = (file: string): string => succeed(isochronHere(["build", "examples/road/app.ts", "-o", file]));
+
+const runResult = z.object({ cycles: z.number(), hash: z.string() });
+/** What `isochron run --json` prints, as far as tests compare it. */
+export type RunResult = z.infer<typeof runResult>;
+/** What a run that succeeded printed. */
+export const ranAs = (ended: Ended): RunResult => runResult.parse(JSON.parse(succeed(ended)));
+
+const replayResult = z.object({
   bitExact: z.boolean(),
   cycles: z.number(),
   kernelCalls: z.number(),
   hash: z.string(),
 });
+/** What a replay that succeeded printed, as far as tests compare it. */
+export const replayedAs = (ended: Ended): z.infer<typeof replayResult> =>
+  replayResult.parse(JSON.parse(succeed(ended)));

@@ -1,0 +1,77 @@
+// Draws a graph, how it is compiled, and the inputs of some steps from a seed.
+import { drawnSchedules, type TargetName, targetNames } from "../../kernels/index.ts";
+import { type CompileOptions, type Graph, type Signature, staticShape, type TypedArray } from "../../runtime/index.ts";
+import { valuesFor } from "../../runtime/testing/cases/values.ts";
+import { chain, quantised } from "./chains.ts";
+import { type OperatorName, operatorCases, operatorNames, operatorsOfEveryKernel } from "./operator.ts";
+import { planes, winogradChain } from "./planes.ts";
+import { Random } from "./random.ts";
+import { attention, longRows, recurrent, rows } from "./rows.ts";
+import { inputValues } from "./values.ts";
+
+export interface Draw {
+  readonly seed: number;
+  readonly graph: Graph;
+  readonly options: Pick<CompileOptions, "grain" | "schedules" | "targets">;
+  /** Per step, an array for each input. */
+  readonly steps: readonly (readonly TypedArray[])[];
+  /** The targets whose kernels are interpreted. */
+  readonly interpreted: readonly TargetName[];
+}
+
+const networks: readonly (readonly [share: number, make: (random: Random) => Graph<Signature, Signature>])[] = [
+  [6, planes],
+  [1, winogradChain],
+  [3, rows],
+  [1, longRows],
+  [2, attention],
+  [2, recurrent],
+  [4, chain],
+  [3, quantised],
+];
+const networkChoices = networks.flatMap(([share, make]) => new Array<typeof make>(share).fill(make));
+/** Of so many seeds, one is for cases of an operator: each operator in turn. */
+const operatorEvery = 4;
+
+/** How a drawn graph is compiled: split among threads as usual, as finely as it goes, or in between; mostly by drawn schedules. */
+function compileOptions(random: Random): Draw["options"] {
+  const fineness = random.next();
+  const grain =
+    fineness < 0.2
+      ? undefined
+      : fineness < 0.6
+        ? { mostChunks: random.whole(2, 9), leastOperations: 1 }
+        : { mostChunks: random.whole(2, 24), leastOperations: 2 ** random.whole(0, 11) };
+  const schedules = random.chance(0.7) ? drawnSchedules(random.whole(0, 2 ** 31 - 1)) : undefined;
+  return {
+    ...(grain ? { grain } : {}),
+    ...(schedules ? { schedules } : {}),
+    ...(random.chance(0.1) ? { targets: targetNames } : {}),
+  };
+}
+
+/** The operators whose cases a seed draws: seed 0 those of every kind of kernel, one seed in some each operator in turn. */
+function operatorsOf(seed: number): readonly OperatorName[] {
+  if (seed === 0) return operatorsOfEveryKernel();
+  return seed % operatorEvery === 0 ? [operatorNames[(seed / operatorEvery) % operatorNames.length]!] : [];
+}
+
+export function draw(seed: number): Draw {
+  const random = new Random(seed);
+  const names = operatorsOf(seed);
+  const drawn =
+    names.length > 0
+      ? operatorCases(random, names, seed === 0 ? 1 : 3)
+      : { graph: random.pick(networkChoices)(random) as unknown as Graph, operatorOf: [] };
+  const { graph, operatorOf } = drawn;
+  const steps = Array.from({ length: 3 }, (_, step) =>
+    graph.inputs.map(({ value: { type } }, at) => {
+      const operator = operatorOf[at];
+      return operator
+        ? valuesFor(operator, type, seed + 7919 * step + at)
+        : inputValues(random, type.dtype, staticShape(type.shape));
+    }),
+  );
+  const options = compileOptions(random);
+  return { seed, graph, options, steps, interpreted: seed === 0 ? targetNames : [random.pick(targetNames)] };
+}
