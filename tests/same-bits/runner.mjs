@@ -19,7 +19,7 @@ function hashesOf(artifact, given, steps, options) {
       memory.set(given.subarray(at, at + bytes), places[input]);
       at += bytes;
     });
-    program.step();
+    program.step(0);
     const parts = outputs.map(({ bytes }, output) => {
       const start = places[inputs.length + output];
       return memory.subarray(start, start + bytes);
