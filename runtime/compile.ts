@@ -16,7 +16,8 @@ import {
 import { type Artifact, packArtifact } from "./artifact.ts";
 import type { Graph, Signature } from "./graph.ts";
 import { writeGraph } from "./graph-file.ts";
-import { codeOf, type KernelCall, lower } from "./lower.ts";
+import { codeOf, type KernelCall } from "./kernel-call.ts";
+import { lower } from "./lower.ts";
 import { type Lifetime, type Memory, type MemoryPlan, planMemory } from "./memory.ts";
 import { operators } from "./operators/index.ts";
 import { bindSymbols, declutter } from "./passes/index.ts";

@@ -9,7 +9,8 @@ import {
   target as targetOf,
 } from "../kernels/index.ts";
 import type { Graph } from "./graph.ts";
-import { codeOf, type KernelCall, lower } from "./lower.ts";
+import { codeOf, type KernelCall } from "./kernel-call.ts";
+import { lower } from "./lower.ts";
 import { callSymbol } from "./step.ts";
 import { layoutWeights } from "./weights.ts";
 

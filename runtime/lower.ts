@@ -8,13 +8,12 @@ import {
   generators,
   IsochronError,
   type Kernel,
-  type LoopBuffer,
-  type Split,
   splitKernel,
   type Target,
 } from "../kernels/index.ts";
 import { isPart, planFusion } from "./fusion.ts";
 import type { Graph, Node, Value } from "./graph.ts";
+import { destinationOf, type KernelCall, KernelContext, type Operand, viewIn, viewOf } from "./kernel-call.ts";
 import { type Memory, tensorMemory } from "./memory.ts";
 import { blockedConvolutionAttributes, depthwiseAttributes } from "./operators/blocked.ts";
 import { convolutionAttributes } from "./operators/contraction.ts";
@@ -22,82 +21,11 @@ import { blockedIntegerAttributes, packedMatmulAttributes } from "./operators/qu
 import { winogradAttributes } from "./operators/winograd.ts";
 import { type Place, partOf, partsOf, planPlaces, reshapedPlace, samePlace, wholeOf } from "./placement.ts";
 import { groupRows, type RowGroup } from "./row-groups.ts";
-import { countOf, showTensorType, staticShape } from "./tensor-type.ts";
+import { showTensorType, staticShape } from "./tensor-type.ts";
 import { isUniform, type Weights } from "./weights.ts";
 
 type Source = generators.Source;
 type LaneIndex = generators.LaneIndex;
-
-/** A kernel and the memory behind each of its buffers, in order. */
-export interface KernelCall {
-  readonly kernel: Kernel;
-  /** What it computes, for profiles: operator and value. */
-  readonly label: string;
-  readonly operands: readonly Operand[];
-  /** The schedules that it was given. */
-  readonly choices: readonly Choice[];
-  /** The kernel in parts that may run at once, where it is worth splitting; they take its place where there are threads. */
-  readonly split?: Split;
-}
-
-/** The memory behind a buffer of a kernel. */
-export interface Operand {
-  readonly memory: Memory;
-  readonly access: LoopBuffer["access"];
-  /** Bytes of it that the kernel reads or writes, each once. */
-  readonly bytes: number;
-  /** Bytes from one chunk's copy of a private buffer to the next. */
-  readonly copyBytes?: number;
-}
-
-/** The kernels that a call may run: the whole one, and its parts. */
-export const codeOf = ({ kernel, split }: KernelCall): readonly Kernel[] => [kernel, ...(split?.kernels ?? [])];
-
-/** One kernel being written: its buffers appear as its sources ask for memory. */
-class KernelContext {
-  readonly buffers: LoopBuffer[] = [];
-  readonly operands: Operand[] = [];
-  readonly #known = { read: new Map<Memory, LoopBuffer>(), write: new Map<Memory, LoopBuffer>() };
-  /** For each operand, the sizes of the places asked for. */
-  readonly #reached = new Map<number, Map<string, number>>();
-  /** A value that the kernel has just computed, for what follows it in the same kernel. */
-  root: { readonly value: Value; computed: Expression | undefined } | undefined;
-  /** Values that earlier steps of the same kernel have computed. */
-  readonly steps = new Map<Value, Source>();
-  /** Those of them that have been asked for. */
-  readonly taken = new Set<Source>();
-
-  /** What is read and what is written of one memory are buffers of their own: they have no element in common. */
-  buffer(memory: Memory, access: LoopBuffer["access"], options: { readonly private?: boolean } = {}): LoopBuffer {
-    const buffers = this.#known[access === "read" ? "read" : "write"];
-    const known = buffers.get(memory);
-    if (known) return known;
-    const buffer: LoopBuffer = {
-      name: memory.name,
-      scalar: memory.dtype,
-      length: countOf(memory.shape),
-      access,
-      align: 64,
-      ...options,
-    };
-    buffers.set(memory, buffer);
-    this.buffers.push(buffer);
-    this.operands.push({ memory, access, bytes: memory.bytes });
-    return buffer;
-  }
-
-  /** The buffer of a place; of its memory only the places asked for count as read or written. */
-  at(place: Place, access: LoopBuffer["access"]): LoopBuffer {
-    const { memory, shape, strides, offset } = place;
-    const buffer = this.buffer(memory, access);
-    const number = this.buffers.indexOf(buffer);
-    const known = this.#reached.get(number) ?? new Map<string, number>();
-    this.#reached.set(number, known.set(`${offset}:${shape}:${strides}`, countOf(shape) * bytesOf(memory.dtype)));
-    const reached = [...known.values()].reduce((sum, each) => sum + each, 0);
-    this.operands[number] = { ...this.operands[number]!, bytes: Math.min(memory.bytes, reached) };
-    return buffer;
-  }
-}
 
 class Lowering {
   readonly #graph: Graph;
@@ -541,20 +469,6 @@ class Lowering {
     );
   }
 }
-
-/** A place as the part of a buffer that it is. */
-const viewIn = ({ shape, strides, offset }: Place, buffer: LoopBuffer): generators.View =>
-  generators.view(buffer, shape, strides, offset);
-
-/** A place as a kernel reads it. */
-const viewOf = (place: Place, context: KernelContext): generators.View => viewIn(place, context.at(place, "read"));
-
-/** A place as a kernel writes it. */
-const destinationOf = ({ strides, offset }: Place, buffer: LoopBuffer): generators.Destination => ({
-  buffer,
-  offset,
-  strides,
-});
 
 /** Memory of one kernel, for its own use while it runs. */
 const workMemory = (dtype: Memory["dtype"], elements: number): Memory => ({

@@ -1,6 +1,6 @@
 // Emits the step function of a method: one call site per kernel, its pointers taken from the context.
 import { declareKernel, type Split, type Target, targetAttributes } from "../kernels/index.ts";
-import { codeOf, type KernelCall, type Operand } from "./lower.ts";
+import { codeOf, type KernelCall, type Operand } from "./kernel-call.ts";
 import type { Memory, MemoryPlan } from "./memory.ts";
 
 /** Offsets of the context's fields, in pointers (docs/architecture.md §2). */

@@ -4,7 +4,8 @@ import { usesDot } from "../../kernels/loop/walk.ts";
 import { type Problem, type Schedule, usualSchedules } from "../../kernels/schedules/index.ts";
 import { addsDotOnly, type TargetName, target as targetOf } from "../../kernels/targets.ts";
 import { type Graph, simplified } from "../../runtime/index.ts";
-import { type KernelCall, lower } from "../../runtime/lower.ts";
+import type { KernelCall } from "../../runtime/kernel-call.ts";
+import { lower } from "../../runtime/lower.ts";
 import { layoutWeights, type Weights } from "../../runtime/weights.ts";
 import type { NamedGraph } from "./graphs.ts";
 
