@@ -204,8 +204,6 @@ function productTile(
   );
 }
 
-export { balanced };
-
 /** A matrix times one column: a dot product per row, vectors along k. */
 function vectorProduct(
   name: string,

@@ -2,9 +2,10 @@
 import { bytesOf } from "../dtype.ts";
 import { add, broadcast, constant, fma, KernelBuilder, load, mul } from "../loop/build.ts";
 import type { Buffer, Expression, Kernel } from "../loop/ir.ts";
+import { balanced, extentsOf, type Problem, problemOf } from "../schedules/index.ts";
 import type { Target } from "../targets.ts";
 import { addressOf, fixed, type LaneIndex, type Source, type View, view } from "./access.ts";
-import { balanced, type Epilogue, splitsFor, unrolled } from "./contract.ts";
+import { type Epilogue, splitsFor, unrolled } from "./contract.ts";
 import { alongVectors, type Destination, forEachOuter, lanesFor, powerBelow } from "./map.ts";
 import { store } from "./store.ts";
 
@@ -67,26 +68,39 @@ function inParts(size: number, most: number): Parts {
   return { each, main: (count - 1) * each };
 }
 
-/** Vectors and rows of a register tile; the vectors fill blocks of columns, or share one evenly. */
-function gemmTile(target: Target, rows: number): { vectors: number; height: number } {
-  const { vectorBytes, vectorRegisters } = target;
+type Factor = Pick<Source, "shape" | "scalar">;
+
+/** Rows by vectors that are summed at once, the vectors filling blocks of columns or sharing one evenly, and steps along k that are written out. */
+type GemmTile = { readonly height: number; readonly vectors: number; readonly steps: number };
+
+/** The tiles in question for a product. */
+function gemmTiles({ vectorBytes, vectorRegisters }: Target, a: Factor, right: RightShape): Problem<GemmTile> {
+  const [rows, depth] = a.shape.slice(-2) as [number, number];
   const least = vectorBytes === 16 ? 4 : 2;
   // One row alone reads its right operand from memory, which leaves the registers to its sums.
   const fits = (vectors: number) => rows === 1 || vectors * (rows + 1) + 1 <= vectorRegisters;
-  const vectors = [8, 4].find(fits) ?? least;
-  const most = Math.min(16, Math.floor((vectorRegisters - vectors - 1) / vectors));
-  return { vectors, height: balanced(rows, Math.max(1, most)) };
+  const most = (vectors: number) => Math.max(1, Math.min(16, Math.floor((vectorRegisters - vectors - 1) / vectors)));
+  const usualVectors = [8, 4].find(fits) ?? least;
+  const shapes = [1, 2, 4, 8].flatMap((vectors) =>
+    extentsOf(rows, most(vectors)).map((height) => ({ height, vectors })),
+  );
+  const largest = Math.max(...shapes.map(({ height, vectors }) => height * vectors));
+  const height = balanced(rows, most(usualVectors));
+  // About 32 multiply-adds hide the loop, and of more LLVM moves loads up front and spills.
+  const steps = Math.min(4, powerBelow(Math.max(1, 32 / (height * usualVectors))));
+  return problemOf(
+    `gemm ${right.kind} ${a.scalar} m${rows} k${depth} n${right.columns}`,
+    { height, vectors: usualVectors, steps },
+    // Fewer sums than half of what there is room for leave the multipliers waiting.
+    shapes
+      .filter(({ height, vectors }) => 2 * height * vectors >= largest)
+      .flatMap((shape) => [1, 2, 4].map((steps) => ({ ...shape, steps }))),
+  );
 }
 
-/** Steps along k that are written out: about 32 multiply-adds hide the loop, and of more LLVM moves loads up front and spills. */
-const rounds = (sums: number): number => Math.min(4, powerBelow(Math.max(1, 32 / sums)));
-
-type Factor = Pick<Source, "shape" | "scalar">;
-
 /** How the loops of a product are cut. */
-interface Schedule {
-  readonly vectors: number;
-  readonly height: number;
+interface Cuts {
+  readonly tile: GemmTile;
   /** Rows, in whole tiles but for the last part. */
   readonly rows: Parts;
   readonly depths: Parts;
@@ -98,10 +112,11 @@ interface Schedule {
   readonly sums: { readonly elements: number; readonly stride: number } | undefined;
 }
 
-function gemmSchedule(target: Target, a: Factor, right: RightShape, caches: Caches): Schedule {
+function gemmCuts(target: Target, a: Factor, right: RightShape, caches: Caches): Cuts {
   const [count, depth] = a.shape.slice(-2) as [number, number];
   const bytes = bytesOf(a.scalar);
-  const { vectors, height } = gemmTile(target, count);
+  const tile = target.schedules(gemmTiles(target, a, right));
+  const { height } = tile;
   // Once a long k is cut, shorter parts let more rows share what is read of the right factor.
   const depths = inParts(depth, depth > caches.mostDepth ? caches.mostDepth / 2 : depth);
   const longest = depth - depths.main;
@@ -118,8 +133,7 @@ function gemmSchedule(target: Target, a: Factor, right: RightShape, caches: Cach
   const area = (stride: number) => ({ elements: mostRows * stride, stride });
   const aliased = (depth * bytes) % caches.aliasBytes === 0 && count >= 4 && right.columns >= 64;
   return {
-    vectors,
-    height,
+    tile,
     rows,
     depths,
     sections,
@@ -147,7 +161,7 @@ export interface GemmWork<T> {
 
 /** Elements of the memory that a product needs; of each area, where it needs it. */
 export function gemmWork(a: Factor, right: RightShape, target: Target, caches = usual): GemmWork<number> {
-  const { copy, sums } = gemmSchedule(target, a, right, caches);
+  const { copy, sums } = gemmCuts(target, a, right, caches);
   return { ...(copy ? { rows: copy.elements } : {}), ...(sums ? { sums: sums.elements } : {}) };
 }
 
@@ -184,15 +198,9 @@ export function gemmKernel(
       : copied(right.source.shape.at(-1)!);
   const { columns, width: blockColumns } = shape;
   const lanes = lanesFor(target, a.scalar);
-  const {
-    vectors,
-    height,
-    rows: rowParts,
-    depths,
-    sections,
-    copy,
-    sums: waiting,
-  } = gemmSchedule(target, a, shape, caches);
+  const cuts = gemmCuts(target, a, shape, caches);
+  const { rows: rowParts, depths, sections, copy, sums: waiting } = cuts;
+  const { height, vectors, steps } = cuts.tile;
   const full = Math.floor(columns / blockColumns);
   const tailVectors = Math.ceil((columns % blockColumns) / lanes);
 
@@ -228,7 +236,7 @@ export function gemmKernel(
         k.variable(waiting ? load(work.sums!, sumAt(row, v), lanes) : constant(a.scalar, 0, lanes)),
       ),
     );
-    unrolled(k, 0, length, rounds(count * width), (i) => {
+    unrolled(k, 0, length, steps, (i) => {
       const factors = offsets.map((each) => {
         const inBlock = { base: add(offset, each % blockColumns), step: 1 };
         return k.let(blocks(add(block, Math.floor(each / blockColumns)), i, inBlock));

@@ -1,11 +1,12 @@
 // Convolutions in small groups over channels in blocks of 16: every block of outputs reads one block of inputs.
 import { add, broadcast, constant, convert, dot4, fma, KernelBuilder, load, mul, shuffle } from "../loop/build.ts";
 import type { Buffer, Expression, Kernel } from "../loop/ir.ts";
+import { balanced, extentsOf, problemOf } from "../schedules/index.ts";
 import type { Target } from "../targets.ts";
 import { addressOf, fixed, type LaneIndex, type View } from "./access.ts";
 import { type BlockedConvolution, blockVectors, channelBlock, tiled, write } from "./blocked.ts";
-import { balanced, type Epilogue } from "./contract.ts";
-import { dotBytes } from "./integer.ts";
+import { type Epilogue, sizesOf } from "./contract.ts";
+import { dotBytes, named } from "./integer.ts";
 import type { Destination } from "./map.ts";
 
 /** A convolution of which each group has so many input and output channels: outputs divide 16, and inputs outputs. */
@@ -58,7 +59,17 @@ export function groupedConvolutionKernel(
   const arithmetic = arithmeticOf(input, inputs);
   const inRegisters = target.vectorRegisters - kernelWidth - 3;
   const inRound = Math.floor(mostInRound / (arithmetic.steps * kernelWidth));
-  const columns = balanced(width, Math.max(1, Math.min(inRegisters, Math.max(leastColumns, inRound))));
+  const generator = arithmetic.zero === "f32" ? "groupedConv2d" : named("groupedConvInteger", target);
+  const sizes = sizesOf(outputShape, [kernelHeight, kernelWidth], { stride, dilation });
+  const { columns } = target.schedules(
+    problemOf(
+      `${generator} o${outBlocks * channelBlock} groups ${inputs}-${outputs} ${sizes}`,
+      { columns: balanced(width, Math.max(1, Math.min(inRegisters, Math.max(leastColumns, inRound)))) },
+      [2, 4, 8, 12, 16]
+        .filter((most) => most <= inRegisters)
+        .flatMap((most) => extentsOf(width, most).map((columns) => ({ columns }))),
+    ),
+  );
   const [, , , columnStride] = input.strides as [number, number, number, number, number];
   /** Blocks of outputs that read one block of inputs. */
   const ratio = outputs / inputs;

@@ -41,7 +41,7 @@ function sumsPerVector({ vectorRegisters, dot }: Target, vectors: number): numbe
 }
 
 /** What schedules are chosen for: another problem where an instruction makes the dot products. */
-const named = (generator: string, { dot }: Target): string => (dot ? `${generator} ${dot}` : generator);
+export const named = (generator: string, { dot }: Target): string => (dot ? `${generator} ${dot}` : generator);
 
 /** Four bytes of the input, in every lane of a vector of `lanes` sums. */
 const everywhere = (four: Expression, lanes: number): Expression =>

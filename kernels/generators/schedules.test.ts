@@ -14,6 +14,8 @@ import { elementsOf, view } from "./access.ts";
 import { attentionKernel, attentionWork } from "./attention.ts";
 import { blockedConvolutionKernel, depthwiseKernel } from "./blocked.ts";
 import { convolutionKernel, matmulKernel } from "./contract.ts";
+import { blockWidth, columnWork, copied, gemmKernel, gemmWork, type RightFactor, type RightShape } from "./gemm.ts";
+import { groupedConvolutionKernel } from "./grouped.ts";
 import {
   blockedIntegerConvolutionKernel,
   integerConvolutionKernel,
@@ -102,6 +104,41 @@ const generators: { readonly [name: string]: fc.Arbitrary<Build> } = {
         const buffers = [q.buffer, k.buffer, v.buffer, work, y.buffer];
         return attentionKernel("k", buffers, sources, { scale: 2 ** -18, causal }, work, y, less, to);
       };
+    }),
+  gemm: fc
+    .tuple(size(33), size(40), fc.integer({ min: 33, max: 150 }), fc.boolean())
+    .map(([m, depth, most, isPacked]): Build => {
+      const width = blockWidth(m, most);
+      const blocks = Math.floor(most / width);
+      // What two packed blocks hold of one column must be the same, which drawn ones do not: whole blocks.
+      const n = isPacked ? blocks * width : most;
+      const [a, y] = [reads("a", [m, depth]), writes([m, n])];
+      const b = isPacked ? reads("b", [blocks, depth, width]) : reads("b", [depth, n]);
+      const columns = workArea("columns", columnWork(depth, n));
+      const shape: RightShape = isPacked ? { kind: "packed", columns: n, width } : copied(n);
+      return (to) => {
+        const areas = Object.entries(gemmWork(a, shape, to)).map(
+          ([name, elements]) => [name, { ...workArea(name, elements), private: true }] as const,
+        );
+        const own = areas.map(([, area]) => area);
+        const right: RightFactor = isPacked
+          ? { kind: "packed", blocks: b, columns: n }
+          : { kind: "plain", source: b, work: columns };
+        const buffers = [a.buffer, b.buffer, ...(isPacked ? [] : [columns]), ...own, y.buffer];
+        return gemmKernel("k", buffers, a, right, Object.fromEntries(areas), y, less, to);
+      };
+    }),
+  groupedConv2d: fc
+    .tuple(convolution, fc.constantFrom([1, 1], [2, 2], [2, 4], [8, 8], [4, 16]))
+    .map(([sizes, [inputs, outputs]]): Build => {
+      const { outBlocks, plane, kernel, stride, dilation } = sizes;
+      const blocks = Math.ceil((outBlocks * inputs!) / outputs!);
+      const x = reads("x", [1, blocks, ...inputPlane(sizes), 16]);
+      const w = reads("w", [outBlocks, ...kernel, inputs!, 16]);
+      const shape = [1, outBlocks, ...plane, 16];
+      const y = writes(shape);
+      const plan = { stride, dilation, inputs: inputs!, outputs: outputs! };
+      return (to) => groupedConvolutionKernel("k", [x.buffer, w.buffer, y.buffer], x, w, shape, plan, y, less, to);
     }),
   reduce: fc.tuple(size(3), size(19), size(40)).map(([batch, rows, n]): Build => {
     const [x, y] = [reads("x", [batch, rows, n]), writes([batch, rows])];

@@ -26,7 +26,7 @@ const tasks = [...tasksOf(prepared([{ name: "small", make }]), "x86-64-v3")];
 describe("the tuner", () => {
   it("takes each problem of a graph once, with a kernel of its own for every legal schedule", () => {
     expect(tasks.map(({ problem }) => problem.name)).toEqual([
-      "matmul f32 m9 k40 n40",
+      "gemm packed f32 m9 k40 n40",
       "reduce f32 from 0 9x40 over 1",
     ]);
     for (const { problem, kernel } of tasks) {
