@@ -2,5 +2,12 @@
 import type { ScheduleTable } from "./schedule.ts";
 
 export const table: ScheduleTable = {
+  "attention q64 k64 d32 e32": { rows: 8 },
+  "depthwiseConv2d c192 y14x14 k3x3 s2x2": { columns: 7, resident: 0 },
+  "depthwiseConv2d c192 y28x28 k3x3 s1x1": { columns: 7, resident: 0 },
+  "depthwiseConv2d c64 y14x14 k3x3 s1x1": { columns: 14, resident: 1 },
+  "depthwiseConv2d c64 y28x28 k3x3 s2x2": { columns: 16, resident: 0 },
+  "depthwiseConv2d c64 y28x28 k5x5 s1x1": { columns: 14, resident: 0 },
   "reduce f32 from 0 256x1024 over 1": { rows: 8 },
+  "winogradConv2d F4 c128 o128 y28x28": { rows: 2, held: 2, blocks: 2, tiles: 14 },
 };
