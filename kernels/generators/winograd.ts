@@ -217,6 +217,9 @@ export function winogradKernel(
             const weights = places.map(([block, part]) =>
               k.let(load(weight.buffer, add(at, weight.offset + block * blockStride + part * lanes), lanes)),
             );
+            // While these are multiplied, the next point's come from where they are.
+            for (let block = 0; block < blocks; block++)
+              k.prefetch(weight.buffer, add(at, weight.offset + block * blockStride + outBlocks * blockStride));
             const source = k.let(add(inputs, i));
             sums.forEach((line, tileAt) => {
               const value = k.let(broadcast(load(work.inputs, add(source, tileAt * channels)), lanes));

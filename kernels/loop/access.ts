@@ -141,6 +141,7 @@ export class Scope {
             ...this.touches(s.whenFalse, limits),
           );
           break;
+        case "prefetch":
         case "var":
         case "assign":
           break;

@@ -316,6 +316,12 @@ export class KernelBuilder {
     this.#open.push({ kind: "store", buffer, index: index(at), value, ...(mask ? { mask } : {}) });
   }
 
+  /** Says that what lies at an index, inside the buffer or not, is going to be read. */
+  prefetch(buffer: Buffer, at: Index): void {
+    expectType(`the index of ${buffer.name}`, index(at), valueType("i64"));
+    this.#open.push({ kind: "prefetch", buffer, index: index(at) });
+  }
+
   /** The statements so far, as a kernel. */
   finish(name: string): Kernel {
     return { name, buffers: this.buffers, body: this.#open };

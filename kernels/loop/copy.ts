@@ -39,6 +39,8 @@ class Copier {
         const moved = { ...s, index: this.#expression(s.index), value: this.#expression(s.value) };
         return mask ? { ...moved, mask: this.#expression(mask) } : moved;
       }
+      case "prefetch":
+        return { ...s, index: this.#expression(s.index) };
       case "for": {
         const [from, to] = [this.#expression(s.from), this.#expression(s.to)];
         return { ...s, from, to, index: this.#declare(s.index), body: this.statements(s.body) };

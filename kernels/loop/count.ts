@@ -40,6 +40,7 @@ function countStatement(s: Statement): Work {
       return plus(own, yes.operations >= no.operations ? yes : no);
     }
     case "store":
+    case "prefetch":
       return plus(own, { flops: 0, operations: 1 });
     case "let":
     case "var":

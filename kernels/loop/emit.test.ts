@@ -10,6 +10,19 @@ const assembly = (kernel: Kernel, { triple, cpu, features, ...rest }: Target): P
   loadCompiler().assembly({ triple, cpu, features, text: emitModule([kernel], { triple, cpu, features, ...rest }) });
 
 describe("emitModule", () => {
+  it.each([
+    ["x86-64-v4", /prefetcht1/],
+    ["aarch64", /prfm\s+pldl2keep/],
+  ] as const)("makes a hint an instruction of %s", async (name, instruction) => {
+    const kernel = b.kernel("hint", (k) => {
+      const x = k.buffer("x", "f32", 8, "read");
+      const y = k.buffer("y", "f32", 8, "write");
+      k.prefetch(x, 4096);
+      k.store(y, 0, b.load(x, 0, 8));
+    });
+    expect(await assembly(kernel, target(name))).toMatch(instruction);
+  });
+
   it("emits one function per kernel, its buffers' rights and alignment on the parameters", () => {
     const text = emitModule(
       [

@@ -161,6 +161,9 @@ class FunctionEmitter {
       case "store":
         this.#store(s);
         return;
+      case "prefetch":
+        this.#prefetch(s);
+        return;
       case "for":
         this.#for(s);
         return;
@@ -177,6 +180,15 @@ class FunctionEmitter {
         return;
       }
     }
+  }
+
+  #prefetch({ buffer, index }: Extract<Statement, { kind: "prefetch" }>): void {
+    const scalar = memoryText({ scalar: buffer.scalar, lanes: 1 });
+    const base = this.#buffers.get(buffer);
+    // Not inbounds: a hint may name what lies behind a buffer.
+    const address = this.#define(`getelementptr ${scalar}, ptr ${base}, i64 ${this.#value(index)}`);
+    // To be read, into the second-level cache, as data.
+    this.#intrinsic("prefetch.p0", "void", ["ptr", "i32", "i32", "i32"], [address, "0", "2", "1"]);
   }
 
   #for(s: Extract<Statement, { kind: "for" }>): void {

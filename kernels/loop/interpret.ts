@@ -131,6 +131,8 @@ class Preparation {
       }
       case "store":
         return this.#store(s);
+      case "prefetch":
+        return () => {};
       case "for": {
         const [from, to] = [this.#expression(s.from), this.#expression(s.to)];
         const slot = this.slot(s.index);

@@ -133,6 +133,8 @@ export type Statement =
       readonly value: Expression;
       readonly mask?: Expression;
     }
+  /** A hint that what lies at an index, inside the buffer or not, is going to be read: it has no effect but on time. */
+  | { readonly kind: "prefetch"; readonly buffer: Buffer; readonly index: Expression }
   | {
       readonly kind: "for";
       readonly index: Local;

@@ -95,6 +95,8 @@ class Printer {
         const value = this.#expression(s.value);
         return `${this.#element(s.buffer, s.index, s.value.type.lanes, s.mask)} = ${value}`;
       }
+      case "prefetch":
+        return `prefetch ${this.#element(s.buffer, s.index, 1)}`;
       case "for": {
         const [from, to] = [this.#expression(s.from), this.#expression(s.to)];
         return `for ${this.#name(s.index)} = ${from} to ${to} step ${s.step}`;

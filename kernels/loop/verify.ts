@@ -94,6 +94,10 @@ class Verifier {
         this.#mask(s.mask, s.value.type.lanes);
         this.#bounds(s.buffer, s.index, s.value.type.lanes, s.mask);
         return;
+      case "prefetch":
+        this.#touch(s.buffer, "read");
+        this.#expect(`the index of ${s.buffer.name}`, s.index.type, valueType("i64"));
+        return;
       case "for":
         this.#expect("the lower bound", s.from.type, valueType("i64"));
         this.#expect("the upper bound", s.to.type, valueType("i64"));

@@ -55,6 +55,8 @@ export function expressionsOf(s: Statement): readonly Expression[] {
       return [s.value];
     case "store":
       return s.mask ? [s.value, s.index, s.mask] : [s.value, s.index];
+    case "prefetch":
+      return [s.index];
     case "for":
       return [s.from, s.to];
     case "if":

@@ -9,5 +9,4 @@ export const table: ScheduleTable = {
   "depthwiseConv2d c64 y28x28 k3x3 s2x2": { columns: 16, resident: 0 },
   "depthwiseConv2d c64 y28x28 k5x5 s1x1": { columns: 14, resident: 0 },
   "reduce f32 from 0 256x1024 over 1": { rows: 8 },
-  "winogradConv2d F4 c128 o128 y28x28": { rows: 2, held: 2, blocks: 2, tiles: 14 },
 };
