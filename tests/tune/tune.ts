@@ -86,17 +86,43 @@ async function tune(
   return true;
 }
 
-/** `--target` (all that this machine runs, unless given), `--only`, `--seconds` for each problem, `--write`; returns the exit code. */
-export async function main(args: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
+const usage = `npm run tune -- [options]
+
+Measures the legal schedules of kernels against the usual ones, on a machine with nothing else to do, and prints the comparison.
+
+  --target NAME    this instruction set instead of all that this machine has
+  --only TEXT      problems whose name holds this text
+  --seconds N      how long to measure a problem; 1 unless given
+  --write          write what was measured to be faster to kernels/schedules, for review
+  --help`;
+
+function parsed(args: readonly string[]) {
+  return parseArgs({
     args: [...args],
     options: {
       target: { type: "string" },
       only: { type: "string" },
       seconds: { type: "string", default: "1" },
       write: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
     },
-  });
+  }).values;
+}
+
+/** Runs the command; returns its exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  let values: ReturnType<typeof parsed>;
+  try {
+    values = parsed(args);
+  } catch (error) {
+    const [sentence] = error instanceof Error ? error.message.split(". ") : [String(error)];
+    say(`tune: ${sentence}; npm run tune -- --help tells the options`);
+    return 1;
+  }
+  if (values.help) {
+    say(usage);
+    return 0;
+  }
   if (process.arch !== "x64") {
     say("tune: kernels are timed by x86-64's counter of ticks, which this machine does not have");
     return 1;
