@@ -124,15 +124,12 @@ describe("compiled operators mean what the interpreter says", () => {
       return results;
     });
     for (const other of others) expect(other).toEqual(outputs);
-    const [best, ...rest] = targets as [TargetName, ...TargetName[]];
-    const drawn = await compile(graph, { targets: rest, cacheDir, schedules: drawnSchedules(1) });
-    for (const target of rest) {
-      const program = load(drawn, { target });
-      const results = program.newOutputs();
-      program.run(arrays, results);
-      expect(results, `${target}, drawn schedules`).toEqual(outputs);
-    }
-    const parts = await compile(graph, { targets: [best], cacheDir, grain: finest, schedules: drawnSchedules(2) });
+    const parts = await compile(graph, {
+      targets: targets.slice(0, 1),
+      cacheDir,
+      grain: finest,
+      schedules: drawnSchedules(2),
+    });
     for (const threads of [1, 2, 3]) {
       const program = load(parts, { threads });
       const results = program.newOutputs();
