@@ -409,14 +409,19 @@ class Lowering {
     const context = new KernelContext();
     const rows = new generators.RowKernel(shape);
     const kept = new Map<Value, Place>();
+    // Lines that a later member reads from where they are kept; what shares their memory shares their buffer.
+    const readBack = new Set(
+      members
+        .filter(({ node, root }) => (root ?? node).operator.lowering.kind !== "reduce" && shared.has(node.output))
+        .flatMap(({ node: { output } }) => (visible.has(output) ? [places.get(output)!.memory] : [])),
+    );
     for (const { node, root } of members) {
       const { operator, inputs, output: reduced } = root ?? node;
       const { output } = node;
       const place = visible.has(output) ? places.get(output)! : undefined;
       if (place) kept.set(output, place);
       const { lowering } = operator;
-      const readBack = lowering.kind !== "reduce" && shared.has(output);
-      const buffer = place && context.at(place, readBack ? "readwrite" : "write");
+      const buffer = place && context.at(place, readBack.has(place.memory) ? "readwrite" : "write");
       if (lowering.kind !== "reduce") {
         const { dtype } = output.type;
         const area = () =>

@@ -5,8 +5,11 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { addsDotOnly, loadRuntime, type TargetName } from "../kernels/index.ts";
+import { planFusion } from "./fusion.ts";
 import { Graph } from "./graph.ts";
 import { compile, concat, explain, load, simplified, state, tensor, trace } from "./index.ts";
+import { tensorMemory } from "./memory.ts";
+import { planPlaces } from "./placement.ts";
 import { evenly, layer, uNet, yolo } from "./testing/networks.ts";
 import { randomInput, randomNetwork } from "./testing/random-networks.ts";
 
@@ -67,6 +70,25 @@ describe("placement", () => {
     const copies = copiesOf(yolo(32, 16)).map((line) => line.split(" ")[0]);
     expect(new Set(copies)).toEqual(new Set(["pad", "transpose"]));
     expect(copies.filter((name) => name === "transpose")).toHaveLength(4); // the parts of the result, straight into it
+  });
+
+  it("leaves no gaps between neighbours that another kernel reads as vectors", () => {
+    const stacked = trace(
+      ({ a, b }) => {
+        const product = a.matmul(b);
+        const column = product.reshape([3, 20, 1]);
+        return { y: concat([column, column.neg()], 2), z: product.matmul(b) };
+      },
+      { a: tensor("f32", [3, 20]), b: tensor("f32", [20, 20]) },
+      { name: "stacked" },
+    );
+    const plain = simplified(stacked as unknown as Graph);
+    const outputs = new Map(
+      plain.outputs.map(({ name, value }, index) => [value, tensorMemory({ kind: "output", index }, name, value.type)]),
+    );
+    const places = planPlaces(plain, planFusion(plain, outputs), outputs);
+    const product = plain.nodes.find(({ operator }) => operator.name === "matmul")!;
+    expect(places.get(product.output)!.strides).toEqual([20, 1]);
   });
 
   it("reads a part of a tensor where it lies", () => {

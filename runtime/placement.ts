@@ -143,14 +143,9 @@ function writesParts({ operator: { lowering } }: Node, { shape, strides }: Place
     case "reduce":
       return false;
     case "kernel":
-      return lowering.fuses === true;
-    case "pointwise":
-    case "source":
-    case "concat":
-    case "pad":
-      return neighbours;
+      return lowering.fuses === true && neighbours;
     default:
-      return true;
+      return neighbours;
   }
 }
 

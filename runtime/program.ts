@@ -24,7 +24,7 @@ interface NativeProgram {
   kernelCalls(): bigint;
   /** Runs the kernels one by one; nanoseconds of each. */
   profile(): Float64Array;
-  /** Runs so many steps on each set of inputs in turn; nanoseconds of each. */
+  /** Runs so many steps, on one set of inputs after the other; nanoseconds of each. */
   timeSteps(count: number): Float64Array;
 }
 
@@ -96,7 +96,7 @@ export class Program<I extends Signature = Signature, O extends Signature = Sign
   get target(): string {
     return this.#native.target;
   }
-  /** Bytes of memory that the program holds, fixed when it was loaded. */
+  /** Bytes of memory that the program holds, its sets of inputs included. */
   get arenaBytes(): number {
     return this.#native.arenaBytes;
   }

@@ -2,7 +2,18 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { compile, constant, explain, type Graph, load, type Tensor, tensor, trace } from "./index.ts";
+import {
+  compile,
+  concat,
+  constant,
+  explain,
+  type Graph,
+  Interpreter,
+  load,
+  type Tensor,
+  tensor,
+  trace,
+} from "./index.ts";
 
 const cacheDir = join(fileURLToPath(new URL("..", import.meta.url)), ".cache/kernels");
 
@@ -71,6 +82,26 @@ describe("row groups", () => {
       { name: "g" },
     );
     expect(namesOf(turned)).toEqual(["max+sub", "sum"]);
+  });
+
+  it("keeps two rows in one concatenation, of which one is read again", async () => {
+    const graph = trace(
+      ({ x }) => {
+        const total = x.sum([2], { keepDims: true });
+        const [less, more] = [x.sub(total), x.mul(total)];
+        const shares = more.div(more.sum([2], { keepDims: true }));
+        const products = less.matmul(constant(numbers(70 * 3, 9), "f32", [70, 3], "w"));
+        return { y: concat([less, more], 1), s: shares, z: products };
+      },
+      x,
+      { name: "g" },
+    );
+    const given = { x: numbers(2100, 7) };
+    const meant = new Interpreter(graph).run(given).y;
+    const found = await run(graph, given);
+    found.forEach((each, at) => {
+      expect(Math.abs(each - meant[at]!)).toBeLessThan(1e-3 * Math.max(1, Math.abs(meant[at]!)));
+    });
   });
 
   it.each([[5], [16], [70], [197]])("gives softmax of rows of %i the bits of its steps one by one", async (length) => {

@@ -39,7 +39,7 @@ export function eachGroup(
   else k.for(0, groups, 1, (group) => body(mul(group, inputs), mul(group, outputs)));
 }
 
-/** Splits 0 … size into tiles of `most` and one rest; each is called with its start and its extent. */
+/** Splits 0 … size into tiles of `tile` and one rest; each is called with its start and its extent. */
 export function tiled(
   k: KernelBuilder,
   size: number,

@@ -56,16 +56,19 @@ export interface Caches {
 
 const usual: Caches = { rowBytes: 384 * 1024, mostBlocks: 16, mostDepth: 4096, aliasBytes: 4096 };
 
-/** A dimension in parts: some of `each`, which end at `main`, and a last one that takes the rest. */
+/** A dimension in parts: some of `each`, which end at `main`, and a last one with the rest. */
 interface Parts {
   readonly each: number;
   readonly main: number;
 }
 
+/** The length of the longest part of a dimension. */
+const longestOf = ({ each, main }: Parts, size: number): number => Math.max(main > 0 ? each : 0, size - main);
+
 function inParts(size: number, most: number): Parts {
-  const count = Math.max(1, Math.ceil(size / most));
-  const each = Math.floor(size / count);
-  return { each, main: (count - 1) * each };
+  if (size === 0) return { each: 1, main: 0 };
+  const each = balanced(size, Math.max(1, most));
+  return { each, main: (Math.ceil(size / each) - 1) * each };
 }
 
 type Factor = Pick<Source, "shape" | "scalar">;
@@ -119,7 +122,7 @@ function gemmCuts(target: Target, a: Factor, right: RightShape, caches: Caches):
   const { height } = tile;
   // Once a long k is cut, shorter parts let more rows share what is read of the right factor.
   const depths = inParts(depth, depth > caches.mostDepth ? caches.mostDepth / 2 : depth);
-  const longest = depth - depths.main;
+  const longest = longestOf(depths, depth);
   const tiles = inParts(
     Math.floor(count / height),
     Math.max(1, Math.floor(caches.rowBytes / (longest * bytes * height))),
@@ -129,7 +132,7 @@ function gemmCuts(target: Target, a: Factor, right: RightShape, caches: Caches):
   // A packed factor that is read once may be read from wherever it is.
   const once = right.kind === "packed" && rows.main === 0;
   const sections = inParts(full, once ? full : caches.mostBlocks);
-  const mostRows = count - rows.main;
+  const mostRows = longestOf(rows, count);
   const area = (stride: number) => ({ elements: mostRows * stride, stride });
   const aliased = (depth * bytes) % caches.aliasBytes === 0 && count >= 4 && right.columns >= 64;
   return {
@@ -138,7 +141,7 @@ function gemmCuts(target: Target, a: Factor, right: RightShape, caches: Caches):
     depths,
     sections,
     copy: aliased ? area(longest + 16) : undefined,
-    sums: depths.main > 0 ? area((full - sections.main + 1) * right.width) : undefined,
+    sums: depths.main > 0 ? area((longestOf(sections, full) + 1) * right.width) : undefined,
   };
 }
 
@@ -167,8 +170,9 @@ export function gemmWork(a: Factor, right: RightShape, target: Target, caches = 
 
 /** Elements that a right factor [k,n] is copied to. */
 export function columnWork(depth: number, columns: number, { mostBlocks } = usual): number {
-  const blocks = Math.ceil(columns / copiedWidth);
-  return (blocks - inParts(Math.floor(columns / copiedWidth), mostBlocks).main) * depth * copiedWidth;
+  const full = Math.floor(columns / copiedWidth);
+  const tail = columns % copiedWidth > 0 ? 1 : 0;
+  return (longestOf(inParts(full, mostBlocks), full) + tail) * depth * copiedWidth;
 }
 
 /**

@@ -116,7 +116,9 @@ const setUp = async (profile) => {
 
 const run = (command, args) => {
   const child = spawn(command, args, { cwd: root, stdio: "inherit" });
-  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));
+  process.on("SIGTERM", () => child.kill("SIGTERM"));
+  // A terminal sends Ctrl-C to both; a second one would end the child before it has cleaned up.
+  process.on("SIGINT", () => process.stdin.isTTY || child.kill("SIGINT"));
   child.on("error", (error) => {
     say(`setup: ${command}: ${error.message}`);
     process.exit(1);

@@ -33,7 +33,7 @@ export interface KernelParts {
   readonly buffers: readonly LoopBuffer[];
   /** Views of those in memory, sources of the others. */
   readonly operands: readonly Source[];
-  /** The whole result in row-major order. */
+  /** Where the result lies: in row-major order, but for rows that lie apart where the lowering `fuses`. */
   readonly destination: generators.Destination;
   readonly shape: readonly number[];
   /** Memory of the kernel's own, where the operator asks for it. */

@@ -5,7 +5,6 @@ import { IsochronError, loadCompiler, type TargetName } from "../../kernels/inde
 import { prepareOutput } from "../../launch/output-file.ts";
 import type { Terminal } from "../../launch/terminal.ts";
 import { measureLayers, printLayers, targetsOf, writeWhole } from "../../runtime/index.ts";
-import { Disagreement } from "./agreement.ts";
 import type { BenchCase, BenchEntry, Suites } from "./case.ts";
 import { compareEmulated, missingForArm64 } from "./emulated.ts";
 import { type Machine, measureThisMachine, runnableTargets } from "./machine.ts";
@@ -97,9 +96,10 @@ class Bench {
     try {
       await each();
     } catch (error) {
-      if (!(error instanceof Disagreement)) throw error;
+      if (this.#terminal.signal.aborted) throw error;
       this.failed = true;
-      this.#say(`${name.padEnd(this.#nameWidth)}  ${target.padEnd(17)}FAILED: ${error.message}`);
+      const why = error instanceof Error ? error.message : String(error);
+      this.#say(`${name.padEnd(this.#nameWidth)}  ${target.padEnd(17)}FAILED: ${why}`);
     }
   }
 
@@ -144,7 +144,8 @@ async function bench(options: BenchOptions, suites: Suites, terminal: Terminal):
   terminal.progress(undefined);
   terminal.out(`${machine.name}, ${machine.cores} cores${peaks}`);
   const missing = options.emulated.length > 0 ? [] : missingForArm64();
-  if (missing.length > 0) terminal.out(`aarch64 is left out: ${missing.join(" and ")} is missing`);
+  if (missing.length > 0 && options.targets.length === runnableTargets().length && process.arch === "x64")
+    terminal.out(`aarch64 is left out: ${missing.join(" and ")} is missing`);
   terminal.out(heading(nameWidth));
   try {
     for (const [at, { suite, entry }] of entries.entries()) {

@@ -64,10 +64,10 @@ async function tune(
   say(`${"usual µs".padStart(10)}${"gain".padStart(7)}  problem: usual → best of how many`);
   for (const task of tasksOf(prepared(graphs), name)) {
     const { problem } = task;
-    if (only !== undefined && !problem.name.includes(only)) continue;
     // A turn of the event loop, in which Ctrl-C is seen.
     await new Promise(setImmediate);
     if (stopped()) return false;
+    if (only !== undefined && !problem.name.includes(only)) continue;
     const { usualUs, best, gain } = await measure(task, name, ms);
     measured.add(problem.name);
     if (gain >= margin) won.set(problem.name, best);
@@ -75,6 +75,12 @@ async function tune(
     say(
       `${usualUs.toFixed(2).padStart(10)}${gain.toFixed(2).padStart(7)}  ${problem.name}: ${printSchedule(problem.usual)} ${found} of ${problem.legal.length}`,
     );
+  }
+  await new Promise(setImmediate);
+  if (stopped()) return false;
+  if (measured.size === 0) {
+    say(`no problem of ${name} has "${only}" in its name`);
+    return true;
   }
   const seconds = ((performance.now() - started) / 1e3).toFixed(0);
   say(`${won.size} of ${measured.size} problems have a schedule at least ${margin} times as fast (${seconds} s)`);

@@ -1,4 +1,4 @@
-// Suite `kernels`: single operators, for each generator what the best library takes.
+// Suite `kernels`: single operators: products, what goes along rows, pooling, resizing, the first of a sorted row.
 import { products } from "./products.ts";
 import { rows } from "./rows.ts";
 
