@@ -20,6 +20,7 @@ export {
   loadCompiler,
   loadRuntime,
   type NativeHost,
+  runnableTargets,
 } from "./native.ts";
 export { type Choice, drawnSchedules, printSchedule, type Schedules } from "./schedules/index.ts";
 export { addsDotOnly, type Target, type TargetName, target, targetNames } from "./targets.ts";

@@ -2,6 +2,7 @@
 import { createRequire } from "node:module";
 import { z } from "zod";
 import { IsochronError } from "./error.ts";
+import type { TargetName } from "./targets.ts";
 
 /** What the compiler module does; every call may reject with an error whose message starts with `error[codegen/…]`. */
 export interface CompilerBinding {
@@ -115,6 +116,11 @@ export function loadRuntime(host: NativeHost = thisHost): unknown {
   }
   return found.module;
 }
+
+const targetsShape = z.object({ targets: z.custom<() => TargetName[]>((value) => typeof value === "function") });
+
+/** The targets that this machine runs, best first. Throws `native/missing-runtime`. */
+export const runnableTargets = (): TargetName[] => targetsShape.parse(loadRuntime()).targets();
 
 /** Turns an error of native code (`error[code]: message`) into an IsochronError. */
 export function fromNative(error: unknown): unknown {

@@ -272,7 +272,7 @@ class Lowering {
           this.#emit(label, context, (name) => generate(name, buffers, a, b, destination, epilogue, this.#target));
           break;
         }
-        const area = (name: string, elements: number) => ({ ...workMemory(a.scalar, elements), name });
+        const area = (name: string, elements: number) => workMemory(name, a.scalar, elements);
         const work = context.buffer(area("columns", generators.columnWork(depth, columns)), "readwrite");
         const areas = Object.entries(generators.gemmWork(a, generators.copied(columns), this.#target));
         const own = Object.fromEntries(
@@ -327,7 +327,7 @@ class Lowering {
         const { tile } = winogradAttributes.parse(attributes);
         const channels = x.shape[1]! * generators.channelBlock;
         const { inputs, products } = generators.winogradBlock(tile, channels, shape, this.#target);
-        const area = (name: string, elements: number): Memory => ({ ...workMemory("f32", elements), name });
+        const area = (name: string, elements: number): Memory => workMemory(name, "f32", elements);
         const work = {
           inputs: context.buffer(area("tiles", inputs), "readwrite", { private: true }),
           products: context.buffer(area("products", products), "readwrite", { private: true }),
@@ -353,7 +353,7 @@ class Lowering {
         const types = node.inputs.map((value) => value.type);
         const work = Object.fromEntries(
           Object.entries(lowering.work?.(types, attributes, this.#target) ?? {}).map(([name, wanted]) => {
-            const area = { ...workMemory(wanted.dtype, wanted.elements), name };
+            const area = workMemory(name, wanted.dtype, wanted.elements);
             return [name, context.buffer(area, "readwrite", { private: wanted.private ?? false })];
           }),
         );
@@ -425,7 +425,7 @@ class Lowering {
       if (lowering.kind !== "reduce") {
         const { dtype } = output.type;
         const area = () =>
-          context.buffer(workMemory(dtype, generators.lineWork(shape)), "readwrite", { private: true });
+          context.buffer(workMemory("work", dtype, generators.lineWork(shape)), "readwrite", { private: true });
         const home = place && buffer ? { whole: viewIn(place, buffer) } : { work: area() };
         context.steps.set(output, rows.line(this.#source(output, context), home));
         continue;
@@ -476,9 +476,9 @@ class Lowering {
 }
 
 /** Memory of one kernel, for its own use while it runs. */
-const workMemory = (dtype: Memory["dtype"], elements: number): Memory => ({
+const workMemory = (name: string, dtype: Memory["dtype"], elements: number): Memory => ({
   home: { kind: "scratch" },
-  name: "work",
+  name,
   dtype,
   shape: [elements],
   bytes: elements * bytesOf(dtype),

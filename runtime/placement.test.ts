@@ -3,8 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
-import { addsDotOnly, loadRuntime, type TargetName } from "../kernels/index.ts";
+import { addsDotOnly, runnableTargets } from "../kernels/index.ts";
 import { planFusion } from "./fusion.ts";
 import { Graph } from "./graph.ts";
 import { compile, concat, explain, load, simplified, state, tensor, trace } from "./index.ts";
@@ -15,11 +14,7 @@ import { randomInput, randomNetwork } from "./testing/random-networks.ts";
 
 const cacheDir = join(fileURLToPath(new URL("..", import.meta.url)), ".cache/kernels");
 const finest = { mostChunks: 6, leastOperations: 1 };
-const targets = z
-  .object({ targets: z.custom<() => TargetName[]>((value) => typeof value === "function") })
-  .parse(loadRuntime())
-  .targets()
-  .filter((name) => !addsDotOnly(name));
+const targets = runnableTargets().filter((name) => !addsDotOnly(name));
 
 /** The kernels of a graph, one line each. */
 const kernelsOf = (graph: unknown): string[] =>

@@ -2,8 +2,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
-import { loadRuntime, type TargetName } from "../kernels/index.ts";
+import { runnableTargets } from "../kernels/index.ts";
 import {
   type ArraysOf,
   compile,
@@ -26,10 +25,7 @@ import {
 import { declutter } from "./passes/index.ts";
 
 const cacheDir = join(fileURLToPath(new URL("..", import.meta.url)), ".cache/kernels");
-const targets = z
-  .object({ targets: z.custom<() => TargetName[]>((value) => typeof value === "function") })
-  .parse(loadRuntime())
-  .targets();
+const targets = runnableTargets();
 
 /** The outputs of one step on every target of this machine, whose bits must be equal. */
 async function outputsOf<I extends Signature, O extends Signature>(

@@ -2,8 +2,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
-import { addsDotOnly, drawnSchedules, loadRuntime, type Schedules, type TargetName } from "../kernels/index.ts";
+import { addsDotOnly, drawnSchedules, runnableTargets, type Schedules, type TargetName } from "../kernels/index.ts";
 import { type CompileOptions, compile, explain } from "./compile.ts";
 import { load } from "./program.ts";
 import { constant, conv2d, type Tensor } from "./tensor.ts";
@@ -11,11 +10,7 @@ import { tensor } from "./tensor-type.ts";
 import { trace } from "./trace.ts";
 
 const cacheDir = join(fileURLToPath(new URL("..", import.meta.url)), ".cache/kernels");
-const targets = z
-  .object({ targets: z.custom<() => TargetName[]>((value) => typeof value === "function") })
-  .parse(loadRuntime())
-  .targets()
-  .filter((name) => !addsDotOnly(name));
+const targets = runnableTargets().filter((name) => !addsDotOnly(name));
 
 const numbers = (count: number, seed: number): Float32Array =>
   Float32Array.from({ length: count }, (_, at) => Math.sin(at * 1.37 + seed * 7.1));

@@ -28,7 +28,7 @@ export function blockVectors({ vectorBytes }: Target): { lanes: number; parts: n
 }
 
 /** Calls `body` with the first block of inputs and of outputs of every group. */
-export function eachGroup(
+function eachGroup(
   k: KernelBuilder,
   groups: number,
   inputs: number,
@@ -53,7 +53,7 @@ export function tiled(
 }
 
 /** Blocks of output channels by rows by columns of pixels that a direct convolution sums at once. */
-export type PixelTile = {
+type PixelTile = {
   readonly blocks: number;
   readonly rows: number;
   readonly columns: number;

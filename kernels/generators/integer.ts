@@ -24,8 +24,9 @@ import {
   planarConvolution,
   tiledProduct,
   unrolled,
+  vectorWidths,
 } from "./contract.ts";
-import { type Destination, forEachOuter, powerBelow } from "./map.ts";
+import { type Destination, forEachOuter } from "./map.ts";
 
 /** Bytes that one dot product takes of each side. */
 export const dotBytes = 4;
@@ -93,13 +94,12 @@ interface Column {
 
 /** `size` lanes of a block as vectors of at most `most`, powers of two. */
 function columnsOf(block: number, size: number, most: number): Column[] {
-  const columns: Column[] = [];
-  for (let lane = 0; lane < size; ) {
-    const width = Math.min(most, powerBelow(size - lane));
-    columns.push({ block, lane, width });
-    lane += width;
-  }
-  return columns;
+  let next = 0;
+  return vectorWidths(size, most).map((width) => {
+    const lane = next;
+    next += width;
+    return { block, lane, width };
+  });
 }
 
 /** Column blocks of a tile of a packed product, at most. */

@@ -79,7 +79,7 @@ type Step =
 /** Elements of a buffer that a line of the rows is kept in while its tile is computed. */
 export const lineWork = (shape: readonly number[]): number => tileRows(shape) * lineLength(shape);
 
-const tileRows = (shape: readonly number[]): number => Math.min(mostRows, shape.at(-2) ?? 1);
+const tileRows = (shape: readonly number[]): number => ((shape.at(-2) ?? 1) < mostRows ? 1 : mostRows);
 /** Lines start at a vector of every target. */
 const lineLength = (shape: readonly number[]): number => Math.ceil(shape.at(-1)! / 16) * 16;
 
@@ -138,8 +138,7 @@ export class RowKernel {
     this.#settle();
     const { k } = this.#tile;
     k.buffers.push(...buffers);
-    const tile = tileRows(this.#shape);
-    forEachRows(k, this.#shape.slice(0, -1), tile < mostRows ? 1 : tile, (rows) => {
+    forEachRows(k, this.#shape.slice(0, -1), tileRows(this.#shape), (rows) => {
       for (const step of this.#steps) {
         if (step.kind === "reduce") this.#reduced(step, rows, target);
         else this.#computed(step.lines, rows, target);

@@ -1,8 +1,8 @@
 // The dot product of bytes: what it means, and that every target's code computes exactly that.
 import { describe, expect, it } from "vitest";
+import { runnableTargets } from "../native.ts";
 import { type Target, target, targetNames } from "../targets.ts";
 import { expectAgreement, newArray } from "../testing/agreement.ts";
-import { runnableTargets } from "../testing/native-kernel.ts";
 import { dot4, kernel, load, mul, shuffle } from "./build.ts";
 import { emitModule } from "./emit.ts";
 import { interpretKernel } from "./interpret.ts";

@@ -3,8 +3,9 @@ import { interpretKernel } from "../loop/interpret.ts";
 import type { Buffer, Kernel, Scalar } from "../loop/ir.ts";
 import { printKernel } from "../loop/print.ts";
 import { usesDot } from "../loop/walk.ts";
+import { runnableTargets } from "../native.ts";
 import { addsDotOnly, type TargetName } from "../targets.ts";
-import { runNative, runnableTargets } from "./native-kernel.ts";
+import { runNative } from "./native-kernel.ts";
 
 /** A typed array that holds a buffer of that scalar; bool is one byte per element. */
 export type ScalarArray =

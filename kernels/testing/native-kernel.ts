@@ -4,20 +4,16 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { emitModule } from "../loop/emit.ts";
 import type { Kernel } from "../loop/ir.ts";
-import { callNative, loadCompiler, loadRuntime } from "../native.ts";
+import { callNative, loadCompiler, loadRuntime, runnableTargets } from "../native.ts";
 import { type TargetName, target as targetOf } from "../targets.ts";
 
 type RunKernel = (object: Buffer, symbol: string, buffers: readonly Uint8Array[], control?: number) => number;
 
 const shape = z.object({
   runKernel: z.custom<RunKernel>((value) => typeof value === "function"),
-  targets: z.custom<() => TargetName[]>((value) => typeof value === "function"),
 });
 
 const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
-
-/** The targets that this machine runs. */
-export const runnableTargets = (): TargetName[] => shape.parse(loadRuntime()).targets();
 
 /** Runs a kernel on typed arrays, one per buffer, in place; returns the floating-point control bits found afterwards. */
 export async function runNative(
@@ -26,7 +22,7 @@ export async function runNative(
   options: { readonly target?: TargetName; readonly control?: number; readonly cached?: boolean } = {},
 ): Promise<number> {
   const runtime = shape.parse(loadRuntime());
-  const chosen = targetOf(options.target ?? runtime.targets()[0]!);
+  const chosen = targetOf(options.target ?? runnableTargets()[0]!);
   const { triple, cpu, features } = chosen;
   const object = await loadCompiler().compile({
     triple,

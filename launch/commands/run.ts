@@ -1,6 +1,5 @@
 // `isochron run`: drives an application through time, recording and reporting.
-import { z } from "zod";
-import { IsochronError, loadRuntime, type TargetName } from "../../kernels/index.ts";
+import { IsochronError, runnableTargets, type TargetName } from "../../kernels/index.ts";
 import { formatDuration, intervalOf, parseDuration } from "../../scheduler/index.ts";
 import {
   type ApplicationDescription,
@@ -154,14 +153,12 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
   }
 }
 
-const runtime = z.object({ targets: z.custom<() => TargetName[]>((value) => typeof value === "function") });
-
 /** What a run from sources is compiled for: what runs here, and everything where its recording takes the programs along. */
 function targetsFor({ target, record }: RunOptions): { readonly targets?: readonly TargetName[] } {
   // Whoever forces a target by the environment is answered by the executive.
   if (record !== undefined || process.env.ISOCHRON_TARGET) return {};
   if (target !== undefined) return { targets: [target] };
-  const [best] = runtime.parse(loadRuntime()).targets();
+  const [best] = runnableTargets();
   return best === undefined ? {} : { targets: [best] };
 }
 

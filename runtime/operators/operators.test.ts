@@ -3,8 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
-import { addsDotOnly, drawnSchedules, loadRuntime, type TargetName } from "../../kernels/index.ts";
+import { addsDotOnly, drawnSchedules, runnableTargets, type TargetName } from "../../kernels/index.ts";
 import { compile } from "../compile.ts";
 import { Graph, type NamedValue, type Node, type Value } from "../graph.ts";
 import { Interpreter } from "../interpreter.ts";
@@ -19,10 +18,7 @@ const casesPerOperator = 50;
 /** Every kernel in parts that can be, however small. */
 const finest = { mostChunks: 6, leastOperations: 1 };
 /** The targets that this machine runs; their outputs must have equal bits. */
-const allTargets = z
-  .object({ targets: z.custom<() => TargetName[]>((value) => typeof value === "function") })
-  .parse(loadRuntime())
-  .targets();
+const allTargets = runnableTargets();
 
 /** What stands around the operator, so that it is fused in every way: nothing, or an exact operator before or behind. */
 type Around = "alone" | "before" | "behind" | "both";

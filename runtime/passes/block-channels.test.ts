@@ -3,8 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
-import { loadRuntime, type TargetName } from "../../kernels/index.ts";
+import { runnableTargets } from "../../kernels/index.ts";
 import { compile, explain, Interpreter, load, type Tensor, tensor, trace } from "../index.ts";
 import { evenly, layer } from "../testing/networks.ts";
 import { randomInput, randomNetwork } from "../testing/random-networks.ts";
@@ -12,10 +11,7 @@ import { blockChannels } from "./block-channels.ts";
 import { declutter, passes } from "./index.ts";
 
 const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
-const targets = z
-  .object({ targets: z.custom<() => TargetName[]>((value) => typeof value === "function") })
-  .parse(loadRuntime())
-  .targets();
+const targets = runnableTargets();
 
 describe("blockChannels", () => {
   it("packs weights and keeps channels in blocks from one convolution to the next", () => {

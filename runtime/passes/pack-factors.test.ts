@@ -2,32 +2,20 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
-import { addsDotOnly, loadRuntime, type TargetName } from "../../kernels/index.ts";
+import { addsDotOnly, runnableTargets } from "../../kernels/index.ts";
 import { compile, constant, load, type Tensor, tensor, trace } from "../index.ts";
+import { evenly } from "../testing/networks.ts";
 import { declutter } from "./index.ts";
 
 const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
-const targets = z
-  .object({ targets: z.custom<() => TargetName[]>((value) => typeof value === "function") })
-  .parse(loadRuntime())
-  .targets()
-  .filter((name) => !addsDotOnly(name));
-
-function values(count: number, seed: number): Float32Array {
-  let state = (seed * 2654435761 + 99) >>> 0;
-  return Float32Array.from({ length: count }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 31 - 1;
-  });
-}
+const targets = runnableTargets().filter((name) => !addsDotOnly(name));
 
 describe("packFactors", () => {
   it("packs a constant factor once, also one that is given turned, and leaves small ones and inputs", () => {
     const graph = trace(
       ({ x, w }) => {
-        const turned: Tensor<"f32"> = constant(values(40 * 6, 1), "f32", [40, 6], "turned").transpose();
-        const small = constant(values(40 * 32, 2), "f32", [40, 32], "small");
+        const turned: Tensor<"f32"> = constant(evenly(40 * 6, 1), "f32", [40, 6], "turned").transpose();
+        const small = constant(evenly(40 * 32, 2), "f32", [40, 32], "small");
         const y = x.matmul(turned).relu();
         return { y: y.matmul(small).add(x.matmul(w)), z: x.neg().matmul(turned) };
       },
@@ -43,7 +31,7 @@ describe("packFactors", () => {
 
   it("leaves a product whose long dimension is summed in segments", () => {
     const graph = trace(
-      ({ x }) => ({ y: x.matmul(constant(values(1024 * 40, 1), "f32", [1024, 40], "w")) }),
+      ({ x }) => ({ y: x.matmul(constant(evenly(1024 * 40, 1), "f32", [1024, 40], "w")) }),
       { x: tensor("f32", [2, 1024]) },
       { name: "g" },
     );
@@ -59,11 +47,11 @@ describe("packFactors", () => {
   ])("of $batch × [$m,$k] by [$k,$n] gives the bits of the plain product, in any number of threads", async (shape) => {
     const { batch, m, k, n } = shape;
     const x = tensor("f32", [...batch, m, k]);
-    const data = values(k * n, 7);
+    const data = evenly(k * n, 7);
     const packed = trace(({ x }) => ({ y: x.matmul(constant(data, "f32", [k, n], "w")).relu() }), { x }, { name: "g" });
     const plain = trace(({ x, w }) => ({ y: x.matmul(w).relu() }), { x, w: tensor("f32", [k, n]) }, { name: "g" });
     const inputs = {
-      x: values(
+      x: evenly(
         batch.reduce((a, b) => a * b, m * k),
         8,
       ),

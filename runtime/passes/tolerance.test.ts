@@ -2,19 +2,14 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
-import { loadRuntime, type TargetName } from "../../kernels/index.ts";
+import { runnableTargets } from "../../kernels/index.ts";
 import { compile, type Graph, Interpreter, load, simplified } from "../index.ts";
 import { evenly, resNet, uNet } from "../testing/networks.ts";
 
 const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
 
 /** The best target of this machine: all give the same bits. */
-const targets = z
-  .object({ targets: z.custom<() => TargetName[]>((value) => typeof value === "function") })
-  .parse(loadRuntime())
-  .targets()
-  .slice(0, 1);
+const targets = runnableTargets().slice(0, 1);
 
 /** The largest difference of a compiled network from what it means, as a share of the output's range. */
 async function strayOf(graph: Graph, x: Float32Array): Promise<number> {

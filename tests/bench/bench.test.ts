@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { constant, tensor, trace } from "../../runtime/index.ts";
+import { missingForArm64 } from "../robot/arm64.ts";
 import { main } from "./bench.ts";
 import { type BenchCase, numbers, plainGraph, type Suites } from "./case.ts";
-import { missingForArm64 } from "./emulated.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "isochron-bench-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,13 +1,13 @@
 // The benchmarks' command, `npm run bench -- [SUITE…] [options]`: measures rows one after the other, prints them, and says what they mean.
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { IsochronError, loadCompiler, type TargetName } from "../../kernels/index.ts";
+import { IsochronError, loadCompiler, runnableTargets, type TargetName } from "../../kernels/index.ts";
 import { prepareOutput } from "../../launch/output-file.ts";
 import type { Terminal } from "../../launch/terminal.ts";
 import { measureLayers, printLayers, targetsOf, writeWhole } from "../../runtime/index.ts";
 import type { BenchCase, BenchEntry, Suites } from "./case.ts";
-import { compareEmulated, missingForArm64 } from "./emulated.ts";
-import { type Machine, measureThisMachine, runnableTargets } from "./machine.ts";
+import { compareEmulated } from "./emulated.ts";
+import { type Machine, measureThisMachine } from "./machine.ts";
 import { type Against, artifactOf, type Job, measure, type Row } from "./measure.ts";
 import { type BenchOptions, readOptions } from "./options.ts";
 import { peerVersion } from "./peer.ts";
@@ -143,9 +143,8 @@ async function bench(options: BenchOptions, suites: Suites, terminal: Terminal):
   const run = new Bench(options, machine, terminal, nameWidth);
   terminal.progress(undefined);
   terminal.out(`${machine.name}, ${machine.cores} cores${peaks}`);
-  const missing = options.emulated.length > 0 ? [] : missingForArm64();
-  if (missing.length > 0 && options.targets.length === runnableTargets().length && process.arch === "x64")
-    terminal.out(`aarch64 is left out: ${missing.join(" and ")} is missing`);
+  const { missing } = options;
+  if (missing.length > 0) terminal.out(`aarch64 is left out: ${missing.join(" and ")} is missing`);
   terminal.out(heading(nameWidth));
   try {
     for (const [at, { suite, entry }] of entries.entries()) {

@@ -1,30 +1,17 @@
 // The aarch64 code of a case, run by an arm64 Node under qemu: only its outputs count.
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import type { TargetName } from "../../kernels/index.ts";
+import { arm64Addon, arm64Node } from "../robot/arm64.ts";
 import { compareSteps, type Outputs } from "./agreement.ts";
 import { type BenchCase, inputSets } from "./case.ts";
 import { artifactOf } from "./measure.ts";
 import { loadPeer } from "./peer.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const addon = join(root, "target/portable/isochron.linux-arm64-gnu.node");
-const arm64Node = join(root, ".setup/node-arm64/package/bin/node");
-const [emulator, libraries] = ["qemu-aarch64", "/usr/aarch64-linux-gnu"];
 const steps = 2;
-
-/** What emulation needs and the set-up has not brought. */
-export function missingForArm64(): string[] {
-  const inPath = (name: string) => process.env.PATH?.split(delimiter).some((folder) => existsSync(join(folder, name)));
-  return [
-    ...[addon, arm64Node, libraries].filter((path) => !existsSync(path)),
-    ...[emulator].filter((name) => !inPath(name)),
-  ];
-}
 
 /** Runs an artifact's steps on inputs that lie one after the other in a file, and writes the outputs the same way. */
 const runner = `
@@ -61,8 +48,8 @@ export async function compareEmulated(each: BenchCase, target: TargetName, signa
     writeFileSync(code, artifact.bytes);
     const bytes = (array: Float32Array) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
     writeFileSync(inputs, Buffer.concat(sets.flatMap((set) => each.graph.inputs.map(({ name }) => bytes(set[name]!)))));
-    const args = ["-L", libraries, arm64Node, "-e", runner, addon, code, target, inputs, outputs, `${steps}`];
-    await promisify(execFile)(emulator, args, { signal });
+    const [node, args] = arm64Node(["-e", runner, arm64Addon, code, target, inputs, outputs, `${steps}`]);
+    await promisify(execFile)(node, args, { signal });
     const { buffer } = new Uint8Array(readFileSync(outputs));
     let from = 0;
     const found = sets.map(

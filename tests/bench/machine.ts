@@ -1,17 +1,7 @@
-// The machine that benchmarks run on: its name, the targets it runs, and what one core can do at most under each.
+// The machine that benchmarks run on: its name, and what one core can do at most under each target.
 import { cpus, loadavg } from "node:os";
-import { z } from "zod";
-import { loadRuntime, type TargetName } from "../../kernels/index.ts";
+import type { TargetName } from "../../kernels/index.ts";
 import { measureMachine, type Peak } from "../../runtime/index.ts";
-
-const runtime = z
-  .object({
-    targets: z.custom<() => TargetName[]>((value) => typeof value === "function"),
-  })
-  .parse(loadRuntime());
-
-/** The targets that this machine runs, best first. */
-export const runnableTargets = (): TargetName[] => runtime.targets();
 
 export const machineName = (): string => cpus()[0]?.model.trim() ?? "unknown";
 

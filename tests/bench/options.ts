@@ -1,8 +1,7 @@
 // What the benchmarks' command is told: its arguments, read and checked.
 import { parseArgs } from "node:util";
-import { IsochronError, type TargetName, targetNames } from "../../kernels/index.ts";
-import { missingForArm64 } from "./emulated.ts";
-import { runnableTargets } from "./machine.ts";
+import { IsochronError, runnableTargets, type TargetName, targetNames } from "../../kernels/index.ts";
+import { missingForArm64 } from "../robot/arm64.ts";
 
 /** What to measure, and how. */
 export interface BenchOptions {
@@ -11,6 +10,8 @@ export interface BenchOptions {
   readonly targets: readonly TargetName[];
   /** Others, whose code is emulated: its outputs count. */
   readonly emulated: readonly TargetName[];
+  /** What emulation lacks, where it would take place. */
+  readonly missing: readonly string[];
   readonly only?: string;
   readonly seconds: number;
   readonly layers: boolean;
@@ -51,7 +52,7 @@ function parsed(args: readonly string[]) {
 }
 
 /** The targets named, all of them unless named: those to time, best first, and those to emulate. */
-function targetsFrom(wanted: readonly string[] | undefined): Pick<BenchOptions, "targets" | "emulated"> {
+function targetsFrom(wanted: readonly string[] | undefined): Pick<BenchOptions, "targets" | "emulated" | "missing"> {
   const runnable = runnableTargets();
   const missing = missingForArm64();
   const possible = [
@@ -70,6 +71,7 @@ function targetsFrom(wanted: readonly string[] | undefined): Pick<BenchOptions, 
   return {
     targets: named.filter((name) => runnable.includes(name)),
     emulated: named.filter((name) => !runnable.includes(name)),
+    missing: wanted === undefined && !runnable.some((name) => name.startsWith("aarch64")) ? missing : [],
   };
 }
 
@@ -84,11 +86,10 @@ export function readOptions(args: readonly string[], known: readonly string[]): 
   if (!(seconds > 0 && Number.isFinite(seconds))) {
     throw wrong(`"${values.seconds}" seconds cannot be measured`, "--seconds takes a number above 0, such as 0.5");
   }
-  const { targets, emulated } = targetsFrom(target);
+  const machines = targetsFrom(target);
   return {
     suites: positionals.length > 0 ? [...new Set(positionals)] : known,
-    targets,
-    emulated,
+    ...machines,
     seconds,
     layers,
     ...(only === undefined ? {} : { only }),

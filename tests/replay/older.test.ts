@@ -1,7 +1,7 @@
 // Recordings of older versions replay bit for bit, by the code they carry and by what today's compiler makes of their application.
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { runnableTargets } from "../../kernels/testing/native-kernel.ts";
+import { runnableTargets } from "../../kernels/index.ts";
 import { Workplace } from "../command-line/command.ts";
 
 const place = new Workplace();

@@ -1,10 +1,9 @@
 // The tuner's parts: problems of graphs, races of kernels, and the text of a table.
 import { describe, expect, it } from "vitest";
-import { printKernel } from "../../kernels/index.ts";
+import { printKernel, runnableTargets } from "../../kernels/index.ts";
 import { addsDotOnly, target } from "../../kernels/targets.ts";
 import { constant, type Graph, tensor, trace } from "../../runtime/index.ts";
 import { numbers, plainGraph } from "../bench/case.ts";
-import { runnableTargets } from "../bench/machine.ts";
 import { prepareRace } from "./race.ts";
 import { printTable } from "./table.ts";
 import { prepared, tasksOf } from "./tasks.ts";
