@@ -132,8 +132,12 @@ export function parseGraph(text: string, weights: Uint8Array): Graph {
   const stateValues = states.map((row) => define(typeOf(row), row.name));
   const readNodes = nodes.map((row): Node => {
     const operator = operatorOf(row.operator);
-    const attributes = operator.parse(JSON.parse(JSON.stringify(row.attributes), decode));
-    return { operator, attributes, inputs: row.inputs.map(at), output: define(typeOf(row), row.hint) };
+    const operands = row.inputs.map(at);
+    const attributes = operator.parse(
+      JSON.parse(JSON.stringify(row.attributes), decode),
+      operands.map(({ type }) => type),
+    );
+    return { operator, attributes, inputs: operands, output: define(typeOf(row), row.hint) };
   });
   const graph = new Graph({
     name,

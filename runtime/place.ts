@@ -1,4 +1,5 @@
 // Places in the user's source, whose text is made only when something is said about them.
+import { IsochronError } from "../kernels/index.ts";
 
 const folder = new URL(".", import.meta.url);
 const isOurs = (frame: string): boolean =>
@@ -14,5 +15,27 @@ export class Place {
     const frames = this.#made.stack?.split("\n").slice(1) ?? [];
     const frame = frames.find((line) => !isOurs(line) && /:\d+:\d+/.test(line));
     return /\(?((?:file:\/\/)?\/?[^\s()]+:\d+:\d+)\)?$/.exec(frame ?? "")?.[1]?.replace("file://", "");
+  }
+}
+
+/** The same error with a place in the user's source, where it has none and one is known. */
+export function withPlace(error: unknown, place: Place): unknown {
+  if (!(error instanceof IsochronError) || error.place !== undefined || place.text === undefined) return error;
+  const { code, message, details, help, cause } = error;
+  return new IsochronError(code, message, {
+    details,
+    place: place.text,
+    cause,
+    ...(help === undefined ? {} : { help }),
+  });
+}
+
+/** Runs `body`, whose errors then name the place in the user's source from which this was called. */
+export function located<T>(body: (place: Place) => T): T {
+  const place = new Place();
+  try {
+    return body(place);
+  } catch (error) {
+    throw withPlace(error, place);
   }
 }

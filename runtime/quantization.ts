@@ -1,7 +1,10 @@
 // Linear quantisation as free functions: numbers to bytes and back, and products of bytes in 32-bit integers.
 import type { Dtype } from "../kernels/index.ts";
+import { axisIn } from "./operators/axis.ts";
 import { operators } from "./operators/index.ts";
+import { located } from "./place.ts";
 import { apply, type ConvolutionOptions, constant, Tensor } from "./tensor.ts";
+import { showTensorType } from "./tensor-type.ts";
 
 /** One parameter for a whole tensor, one per channel, or a tensor that broadcasts. */
 export type Parameter<D extends Dtype> = number | readonly number[] | Tensor<D>;
@@ -11,10 +14,16 @@ interface ChannelOptions {
   readonly axis?: number;
 }
 
-function parameter<D extends Dtype>(value: Parameter<D>, dtype: D, rank: number, axis: number): Tensor<D> {
+function parameter<D extends Dtype>(
+  what: string,
+  value: Parameter<D>,
+  dtype: D,
+  rank: number,
+  axis: number,
+): Tensor<D> {
   if (value instanceof Tensor) return value;
   if (typeof value === "number") return constant(value, dtype);
-  const trailing = rank - 1 - (axis < 0 ? axis + rank : axis);
+  const trailing = rank - 1 - axisIn(what, axis, rank);
   return constant(value, dtype, [value.length, ...new Array<number>(trailing).fill(1)]);
 }
 
@@ -26,8 +35,15 @@ export function quantize<D extends "u8" | "i8" | "u16" | "i16">(
   dtype: D,
   { axis = 1 }: ChannelOptions = {},
 ): Tensor<D> {
-  const rank = x.type.shape.length;
-  return apply(operators.quantize, [x, parameter(scale, "f32", rank, axis), parameter(zeroPoint, dtype, rank, axis)]);
+  return located(() => {
+    const rank = x.type.shape.length;
+    const what = `quantize of ${showTensorType(x.type)}`;
+    return apply(operators.quantize, [
+      x,
+      parameter(what, scale, "f32", rank, axis),
+      parameter(what, zeroPoint, dtype, rank, axis),
+    ]);
+  });
 }
 
 /** (x − zeroPoint) · scale. */
@@ -37,12 +53,15 @@ export function dequantize<D extends "u8" | "i8" | "u16" | "i16" | "i32">(
   zeroPoint: Parameter<D> = 0,
   { axis = 1 }: ChannelOptions = {},
 ): Tensor<"f32"> {
-  const rank = x.type.shape.length;
-  return apply(operators.dequantize, [
-    x,
-    parameter(scale, "f32", rank, axis),
-    parameter(zeroPoint, x.dtype, rank, axis),
-  ]);
+  return located(() => {
+    const rank = x.type.shape.length;
+    const what = `dequantize of ${showTensorType(x.type)}`;
+    return apply(operators.dequantize, [
+      x,
+      parameter(what, scale, "f32", rank, axis),
+      parameter(what, zeroPoint, x.dtype, rank, axis),
+    ]);
+  });
 }
 
 type Byte = "u8" | "i8";

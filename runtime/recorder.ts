@@ -2,7 +2,7 @@
 import { IsochronError } from "../kernels/index.ts";
 import type { Constant, Node, State, Value } from "./graph.ts";
 import type { Operator } from "./operators/index.ts";
-import { Place } from "./place.ts";
+import { located } from "./place.ts";
 import type { TensorType, TypedArray } from "./tensor-type.ts";
 
 /** What a trace collects. */
@@ -12,26 +12,13 @@ export class Recorder {
   readonly nodes: Node[] = [];
 
   apply(operator: Operator, operands: readonly Value[], attributes: unknown = {}, hint?: string): Value {
-    const place = new Place();
-    try {
-      const parsed = operator.parse(attributes);
-      const type = operator.infer(
-        operands.map((value) => value.type),
-        parsed,
-      );
-      const output: Value = { type, ...(hint === undefined ? {} : { hint }) };
+    return located((place) => {
+      const types = operands.map((value) => value.type);
+      const parsed = operator.parse(attributes, types);
+      const output: Value = { type: operator.infer(types, parsed), ...(hint === undefined ? {} : { hint }) };
       this.nodes.push({ operator, attributes: parsed, inputs: operands, output, place });
       return output;
-    } catch (error) {
-      if (!(error instanceof IsochronError) || error.place !== undefined || place.text === undefined) throw error;
-      const { code, message, details, help, cause } = error;
-      throw new IsochronError(code, message, {
-        details,
-        place: place.text,
-        cause,
-        ...(help === undefined ? {} : { help }),
-      });
-    }
+    });
   }
 
   constant(type: TensorType, data: TypedArray, name = "c"): Value {

@@ -42,11 +42,9 @@ class Rewriting implements Editor {
   }
 
   apply(operator: Operator, inputs: readonly Value[], attributes: unknown = {}): Value {
-    const parsed = operator.parse(attributes);
-    const type = operator.infer(
-      inputs.map((value) => value.type),
-      parsed,
-    );
+    const types = inputs.map((value) => value.type);
+    const parsed = operator.parse(attributes, types);
+    const type = operator.infer(types, parsed);
     const output: Value = { type };
     const place = this.#origin?.place;
     this.push({ operator, attributes: parsed, inputs, output, ...(place === undefined ? {} : { place }) });

@@ -1,9 +1,11 @@
 // The functional tensor API that functions under trace are written in.
 import type { Dtype } from "../kernels/index.ts";
 import type { Value } from "./graph.ts";
+import { axisIn } from "./operators/axis.ts";
 import { type Operator, operators } from "./operators/index.ts";
+import { located } from "./place.ts";
 import { currentRecorder } from "./recorder.ts";
-import { type ArrayOf, arrayFrom, countOf, staticShape, type TensorType } from "./tensor-type.ts";
+import { type ArrayOf, arrayFrom, countOf, showTensorType, staticShape, type TensorType } from "./tensor-type.ts";
 
 /** An operand: a tensor, or a number that takes the dtype of the tensor beside it. */
 export type Operand<D extends Dtype = Dtype> = Tensor<D> | number;
@@ -47,11 +49,6 @@ export class Tensor<D extends Dtype = Dtype> {
       ...others.map((each) => (typeof each === "number" ? constant(each, this.dtype).value : each.value)),
     ];
     return new Tensor<R>(currentRecorder().apply(operators[name], operands, attributes));
-  }
-
-  /** A dimension counted from the end where it is negative. */
-  #dimension(axis: number): number {
-    return axis < 0 ? axis + this.type.shape.length : axis;
   }
 
   add(other: Operand<D>): Tensor<D> {
@@ -173,21 +170,37 @@ export class Tensor<D extends Dtype = Dtype> {
   }
   /** Without a dimension of size 1, or all of them. */
   squeeze(axis?: number): Tensor<D> {
-    return this.reshape(this.shape.filter((size, d) => size !== 1 || (axis !== undefined && d !== axis)));
+    return located(() => {
+      const { shape } = this;
+      const only =
+        axis === undefined ? undefined : axisIn(`squeeze of ${showTensorType(this.type)}`, axis, shape.length);
+      return this.reshape(shape.filter((size, d) => size !== 1 || (only !== undefined && d !== only)));
+    });
   }
-  /** With a new dimension of size 1 before dimension `axis`. */
+  /** With a new dimension of size 1, which is dimension `axis` of the result. */
   unsqueeze(axis: number): Tensor<D> {
-    return this.reshape([...this.shape.slice(0, axis), 1, ...this.shape.slice(axis)]);
+    return located(() => {
+      const { shape } = this;
+      const at = axisIn(`unsqueeze of ${showTensorType(this.type)}`, axis, shape.length + 1);
+      return this.reshape(shape.toSpliced(at, 0, 1));
+    });
   }
   broadcastTo(shape: readonly number[]): Tensor<D> {
     return this.#apply("broadcastTo", [], { shape });
   }
-  /** A box of the tensor: per dimension [start, end] or [start, end, step]; missing dimensions are kept whole. */
+  /**
+   * A box of the tensor: per dimension [start, end] or [start, end, step]; missing dimensions are kept whole.
+   *
+   * Starts and ends count from the end where they are negative, and are cut to the dimension.
+   */
   slice(...ranges: readonly (readonly [number, number] | readonly [number, number, number])[]): Tensor<D> {
-    const { shape } = this;
-    const of = (at: 0 | 1 | 2, otherwise: (size: number) => number) =>
-      shape.map((size, d) => ranges[d]?.[at] ?? otherwise(size));
-    return this.#apply("slice", [], { starts: of(0, () => 0), ends: of(1, (size) => size), steps: of(2, () => 1) });
+    const whole = this.shape.slice(ranges.length).map((size): readonly [number, number] => [0, size]);
+    const all = [...ranges, ...whole];
+    return this.#apply("slice", [], {
+      starts: all.map(([start]) => start),
+      ends: all.map(([, end]) => end),
+      steps: all.map(([, , step = 1]) => step),
+    });
   }
   pad(before: readonly number[], after: readonly number[], value = 0): Tensor<D> {
     return this.#apply("pad", [], { before, after, value });
@@ -199,7 +212,7 @@ export class Tensor<D extends Dtype = Dtype> {
     { keepDims = false }: ReduceOptions,
   ): Tensor<D> {
     return this.#apply(name, [], {
-      axes: axes?.map((axis) => this.#dimension(axis)) ?? this.type.shape.map((_, d) => d),
+      axes: axes ?? this.type.shape.map((_, d) => d),
       keepDims,
     });
   }
@@ -226,19 +239,19 @@ export class Tensor<D extends Dtype = Dtype> {
   }
   /** The position of the first largest element along `axis`; NaN counts as the largest. */
   argmax(axis: number): Tensor<"i64"> {
-    return this.#apply("argmax", [], { axis: this.#dimension(axis) });
+    return this.#apply("argmax", [], { axis });
   }
   /** The position of the first smallest element along `axis`; NaN counts as the smallest. */
   argmin(axis: number): Tensor<"i64"> {
-    return this.#apply("argmin", [], { axis: this.#dimension(axis) });
+    return this.#apply("argmin", [], { axis });
   }
   /** e^x / Σ e^x along one dimension. */
   softmax(axis: number): Tensor<D> {
-    return this.#apply("softmax", [], { axis: this.#dimension(axis) });
+    return this.#apply("softmax", [], { axis });
   }
   /** ln of softmax along one dimension. */
   logSoftmax(axis: number): Tensor<D> {
-    return this.#apply("logSoftmax", [], { axis: this.#dimension(axis) });
+    return this.#apply("logSoftmax", [], { axis });
   }
   /** (this − mean) / √(variance + epsilon) · scale + shift over the last dimensions, those of scale and shift. */
   layerNorm(scale: Tensor<D>, shift: Tensor<D>, epsilon = 1e-5): Tensor<D> {
@@ -257,15 +270,15 @@ export class Tensor<D extends Dtype = Dtype> {
   }
   /** Slices along `axis` at integer positions; positions outside are moved to the nearest end. */
   gather(positions: Tensor, axis = 0): Tensor<D> {
-    return this.#apply("gather", [positions], { axis: this.#dimension(axis) });
+    return this.#apply("gather", [positions], { axis });
   }
   /** Element by element along `axis` at integer positions, shaped like the tensor but for that dimension. */
   takeAlong(positions: Tensor, axis: number): Tensor<D> {
-    return this.#apply("takeAlong", [positions], { axis: this.#dimension(axis) });
+    return this.#apply("takeAlong", [positions], { axis });
   }
   /** With the slices at `positions` along `axis` replaced by `updates`; of several the last stays, positions outside take nothing. */
   scatter(positions: Tensor, updates: Tensor<D>, axis = 0, mode: "set" | "add" | "max" | "min" = "set"): Tensor<D> {
-    return this.#apply("scatter", [positions, updates], { axis: this.#dimension(axis), mode });
+    return this.#apply("scatter", [positions, updates], { axis, mode });
   }
   /** With `updates` added to the slices at `positions` along `axis`, one after the other. */
   scatterAdd(positions: Tensor, updates: Tensor<D>, axis = 0): Tensor<D> {
@@ -273,11 +286,11 @@ export class Tensor<D extends Dtype = Dtype> {
   }
   /** The elements in order along `axis`; equal ones keep theirs, NaN comes last. */
   sort(axis = -1, { descending = false }: OrderOptions = {}): Tensor<D> {
-    return this.#apply("sort", [], { axis: this.#dimension(axis), descending });
+    return this.#apply("sort", [], { axis, descending });
   }
   /** The positions along `axis` of the elements in order. */
   argsort(axis = -1, { descending = false }: OrderOptions = {}): Tensor<"i64"> {
-    return this.#apply("argsort", [], { axis: this.#dimension(axis), descending });
+    return this.#apply("argsort", [], { axis, descending });
   }
   /** The `count` largest elements along `axis`, or smallest, in order, and their positions. */
   topK(
@@ -285,7 +298,7 @@ export class Tensor<D extends Dtype = Dtype> {
     axis = -1,
     { largest = true }: { readonly largest?: boolean } = {},
   ): { readonly values: Tensor<D>; readonly positions: Tensor<"i64"> } {
-    const positions = this.#apply<"i64">("topK", [], { axis: this.#dimension(axis), count, largest });
+    const positions = this.#apply<"i64">("topK", [], { axis, count, largest });
     return { values: this.takeAlong(positions, axis), positions };
   }
   /** Running sums along `axis`. */
@@ -293,7 +306,7 @@ export class Tensor<D extends Dtype = Dtype> {
     axis: number,
     { exclusive = false, reverse = false }: { readonly exclusive?: boolean; readonly reverse?: boolean } = {},
   ): Tensor<D> {
-    return this.#apply("cumsum", [], { axis: this.#dimension(axis), exclusive, reverse });
+    return this.#apply("cumsum", [], { axis, exclusive, reverse });
   }
   /** The largest of each window of [n,c,h,w]; the stride is the window's size unless given, alone or among options. */
   maxPool(size: Pair, options: Pair | PoolOptions = {}): Tensor<D> {
@@ -400,11 +413,11 @@ export const concat = <D extends Dtype>(tensors: readonly Tensor<D>[], axis: num
     currentRecorder().apply(
       operators.concat,
       tensors.map((each) => each.value),
-      { axis: axis < 0 ? axis + (tensors[0]?.type.shape.length ?? 0) : axis },
+      { axis },
     ),
   );
 
-/** Tensors of one shape along a new dimension. */
+/** Tensors of one shape along a new dimension, which is dimension `axis` of the result. */
 export const stack = <D extends Dtype>(tensors: readonly Tensor<D>[], axis = 0): Tensor<D> =>
   concat(
     tensors.map((each) => each.unsqueeze(axis)),

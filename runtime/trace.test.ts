@@ -122,14 +122,14 @@ describe("errors of a trace", () => {
     `,
     );
     expect(errorOf(() => trace(({ x }) => ({ y: x.sum([2]) }), x, { name: "g" }))).toMatchInlineSnapshot(`
-      "error[operator/axes]: sum of f32[2,3] over dimensions [2]
+      "error[operator/axes]: sum of f32[2,3]: there is no dimension 2
         --> runtime/trace.test.ts
-        help: name dimensions from 0 to 1, each once"
+        help: name dimensions from 0 to 1, or from -1 to -2 from the end"
     `);
     expect(errorOf(() => trace(({ x }) => ({ y: x.softmax(-3) }), x, { name: "g" }))).toMatchInlineSnapshot(`
-      "error[operator/attributes]: softmax: ✖ Too small: expected number to be >=0
-        → at axis
-        --> runtime/trace.test.ts"
+      "error[operator/axes]: softmax of f32[2,3]: there is no dimension -3
+        --> runtime/trace.test.ts
+        help: name dimensions from 0 to 1, or from -1 to -2 from the end"
     `);
   });
 

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { Value } from "../graph.ts";
 import { arrayFrom, countOf, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import { axisAttribute } from "./axis.ts";
 import { matmul } from "./contraction.ts";
 import * as elementwise from "./elementwise.ts";
 import { lines } from "./indexing.ts";
@@ -10,23 +11,13 @@ import { forEachElement, max, min, reducedType, reductionAttributes, sum } from 
 import { iota, transpose } from "./structure.ts";
 
 const { add, div, equal, exp, logicalOr, notEqual, sub, where } = elementwise;
-const axisAttribute = z.strictObject({ axis: z.int().min(0) });
+const axisOnly = z.strictObject({ axis: axisAttribute() });
 
 const isFloat = ({ dtype }: TensorType): boolean => dtype === "f32" || dtype === "f64";
 
 export function requireFloat(name: string, x: TensorType): void {
   if (!isFloat(x))
     throw operandError("dtype", `${name} is not defined on ${x.dtype}`, "convert the operand with .cast()");
-}
-
-export function requireAxis(name: string, x: TensorType, axis: number): void {
-  if (axis >= x.shape.length) {
-    throw operandError(
-      "axes",
-      `${name} of ${showTensorType(x)} along dimension ${axis}`,
-      `name a dimension from 0 to ${x.shape.length - 1}`,
-    );
-  }
 }
 
 const scalar = (builder: Builder, dtype: TensorType["dtype"], value: number): Value =>
@@ -39,11 +30,10 @@ const scalar = (builder: Builder, dtype: TensorType["dtype"], value: number): Va
  */
 export const softmax = operator({
   name: "softmax",
-  attributes: axisAttribute,
+  attributes: axisOnly,
   errorUlp: 4,
-  infer([x], { axis }) {
+  infer([x]) {
     requireFloat("softmax", x!);
-    requireAxis("softmax", x!, axis);
     return x!;
   },
   evaluate([x], { axis }, { data }) {
@@ -84,7 +74,7 @@ export const mean: Operator = operator({
   errorUlp: 1,
   infer([x], attributes) {
     requireFloat("mean", x!);
-    return reducedType("mean", x!, attributes);
+    return reducedType(x!, attributes);
   },
   evaluate([x], { axes }, { data }) {
     const totals = new Float64Array(data.length);
@@ -156,11 +146,10 @@ const positionOf = (
 ) =>
   operator({
     name,
-    attributes: axisAttribute,
+    attributes: axisOnly,
     errorUlp: 0,
     infer([x], { axis }) {
       if (x!.dtype === "bool") throw operandError("dtype", `${name} is not defined on bool`, "cast to u8 first");
-      requireAxis(name, x!, axis);
       if (x!.shape[axis] === 0)
         throw operandError("shape", `${name} of ${showTensorType(x!)} along ${axis} has no elements`);
       return { dtype: "i64", shape: x!.shape.filter((_, d) => d !== axis) };

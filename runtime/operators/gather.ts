@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { type Expression, generators, loop } from "../../kernels/index.ts";
 import { countOf, sameDimension, showTensorType, type TensorType } from "../tensor-type.ts";
+import { axisAttribute } from "./axis.ts";
 import { kindOf } from "./elementwise.ts";
 import { ravel, unravel } from "./indexing.ts";
 import { operandError, operator } from "./operator.ts";
@@ -41,7 +42,7 @@ function readAt(
  */
 export const gather = operator({
   name: "gather",
-  attributes: z.strictObject({ axis: z.int().min(0) }),
+  attributes: z.strictObject({ axis: axisAttribute() }),
   errorUlp: 0,
   infer([x, positions], { axis }) {
     const size = x!.shape[axis];
@@ -94,7 +95,7 @@ export const gather = operator({
  */
 export const takeAlong = operator({
   name: "takeAlong",
-  attributes: z.strictObject({ axis: z.int().min(0) }),
+  attributes: z.strictObject({ axis: axisAttribute() }),
   errorUlp: 0,
   infer([x, positions], { axis }) {
     const [from, to] = [x!.shape, positions!.shape];

@@ -22,7 +22,7 @@ import { winogradConv2d } from "./winograd.ts";
 const { kindOf: _kind, ...elementwiseOperators } = elementwise;
 const { blockedConvolutionAttributes: _blocked, depthwiseAttributes: _depthwise, ...blockedOperators } = blocked;
 const { convolutionAttributes: _convolution, ...contractionOperators } = contraction;
-const { requireFloat: _float, requireAxis: _axis, ...composites } = composite;
+const { requireFloat: _float, ...composites } = composite;
 const {
   blockedIntegerAttributes: _integer,
   packedMatmulAttributes: _packed,

@@ -10,7 +10,8 @@ import {
   staticShape,
   type TensorType,
 } from "../tensor-type.ts";
-import { requireAxis, requireFloat } from "./composite.ts";
+import { axisAttribute } from "./axis.ts";
+import { requireFloat } from "./composite.ts";
 import { add, div, exp, log, mul, sqrt, sub } from "./elementwise.ts";
 import { lines } from "./indexing.ts";
 import { type Builder, type Nd, type Operator, operandError, operator } from "./operator.ts";
@@ -23,11 +24,10 @@ import { max, sum } from "./reduction.ts";
  */
 export const logSoftmax: Operator = operator({
   name: "logSoftmax",
-  attributes: z.strictObject({ axis: z.int().min(0) }),
+  attributes: z.strictObject({ axis: axisAttribute() }),
   errorUlp: 4,
-  infer([x], { axis }) {
+  infer([x]) {
     requireFloat("logSoftmax", x!);
-    requireAxis("logSoftmax", x!, axis);
     return x!;
   },
   evaluate([x], { axis }, { data }) {

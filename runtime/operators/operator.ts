@@ -1,15 +1,12 @@
 // What an operator is: its attributes, types, meaning, stated error, and how it is lowered.
 import { z } from "zod";
-import {
-  type Expression,
-  type generators,
-  IsochronError,
-  type Kernel,
-  type LoopBuffer,
-  type Target,
-} from "../../kernels/index.ts";
+import type { Expression, generators, Kernel, LoopBuffer, Target } from "../../kernels/index.ts";
 import type { Value } from "../graph.ts";
 import type { TensorType, TypedArray } from "../tensor-type.ts";
+import { axisAttributeNames, resolveAxes } from "./axis.ts";
+import { operandError } from "./operand-error.ts";
+
+export { operandError } from "./operand-error.ts";
 
 type Source = generators.Source;
 type Reducer = generators.ReducerName;
@@ -97,6 +94,7 @@ export type Lowering<A> =
 /** The definition of an operator. */
 export interface OperatorDefinition<A> {
   readonly name: string;
+  /** Dimensions and ranges among them are declared by `axis.ts`, which counts them from the start before anything reads them. */
   readonly attributes: z.ZodType<A>;
   /** The result's type; throws `operator/…` for operands that do not fit. */
   infer(operands: readonly TensorType[], attributes: A): TensorType;
@@ -114,8 +112,10 @@ export interface Operator {
   readonly name: string;
   readonly errorUlp: number;
   readonly lowering: Lowering<unknown>;
-  /** The attributes, checked. Throws `operator/attributes`. */
-  parse(attributes: unknown): unknown;
+  /** The names of the attributes that name dimensions, or give something for each of them. */
+  readonly axisAttributes: readonly string[];
+  /** The attributes, checked, dimensions counted from the start. Throws `operator/attributes`, `operator/axes`, `operator/ranges`. */
+  parse(attributes: unknown, operands: readonly TensorType[]): unknown;
   infer(operands: readonly TensorType[], attributes: unknown): TensorType;
   evaluate(operands: readonly Nd[], attributes: unknown, result: Nd): void;
   magnitude?(operands: readonly Nd[], attributes: unknown, result: Nd): ArrayLike<number>;
@@ -128,9 +128,10 @@ export function operator<A>(definition: OperatorDefinition<A>): Operator {
     name,
     errorUlp,
     lowering: definition.lowering as Lowering<unknown>,
-    parse(attributes) {
+    axisAttributes: axisAttributeNames(definition.attributes),
+    parse(attributes, operands) {
       const parsed = definition.attributes.safeParse(attributes);
-      if (parsed.success) return parsed.data;
+      if (parsed.success) return resolveAxes(name, definition.attributes, parsed.data, operands);
       throw operandError("attributes", `${name}: ${z.prettifyError(parsed.error)}`);
     },
     infer: (operands, attributes) => definition.infer(operands, attributes as A),
@@ -138,10 +139,6 @@ export function operator<A>(definition: OperatorDefinition<A>): Operator {
     ...(magnitude ? { magnitude: (operands, attributes, result) => magnitude(operands, attributes as A, result) } : {}),
   };
 }
-
-/** An error about operands; the place in the user's source is added by the tracer. */
-export const operandError = (code: string, message: string, help?: string): IsochronError =>
-  new IsochronError(`operator/${code}`, message, help === undefined ? {} : { help });
 
 /** Any number, infinities and NaN included. */
 export const anyNumber = z.custom<number>((value) => typeof value === "number", "expected a number");

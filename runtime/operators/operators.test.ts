@@ -38,11 +38,9 @@ function prepare(operator: Operator, each: OperatorCase, at: number): Prepared {
   const around = arounds[at % arounds.length]!;
   const nodes: Node[] = [];
   const apply = (used: Operator, inputs: readonly Value[], attributes: unknown): Node => {
-    const parsed = used.parse(attributes);
-    const type = used.infer(
-      inputs.map((value) => value.type),
-      parsed,
-    );
+    const types = inputs.map((value) => value.type);
+    const parsed = used.parse(attributes, types);
+    const type = used.infer(types, parsed);
     const node: Node = { operator: used, attributes: parsed, inputs, output: { type } };
     nodes.push(node);
     return node;

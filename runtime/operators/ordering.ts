@@ -2,22 +2,17 @@
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
 import { countOf, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import { axisAttribute } from "./axis.ts";
 import { kindOf } from "./elementwise.ts";
 import { takeAlong } from "./gather.ts";
 import { lines } from "./indexing.ts";
 import { type Builder, type Nd, type Operator, operandError, operator } from "./operator.ts";
 
-function requireOrdered(name: string, x: TensorType, axis: number): void {
+function requireOrdered(name: string, x: TensorType): void {
   if (x.dtype === "bool") throw operandError("dtype", `${name} is not defined on bool`, "cast to u8 first");
-  if (axis >= x.shape.length)
-    throw operandError(
-      "axes",
-      `${name} of ${showTensorType(x)} along dimension ${axis}`,
-      `name a dimension from 0 to ${x.shape.length - 1}`,
-    );
 }
 
-const sortAttributes = z.strictObject({ axis: z.int().min(0), descending: z.boolean() });
+const sortAttributes = z.strictObject({ axis: axisAttribute(), descending: z.boolean() });
 type SortAttributes = z.infer<typeof sortAttributes>;
 
 /** For each line, the positions of its elements in order. */
@@ -42,8 +37,8 @@ export const argsort = operator({
   name: "argsort",
   attributes: sortAttributes,
   errorUlp: 0,
-  infer([x], { axis }) {
-    requireOrdered("argsort", x!, axis);
+  infer([x]) {
+    requireOrdered("argsort", x!);
     return { dtype: "i64", shape: x!.shape };
   },
   evaluate([x], attributes, { data }) {
@@ -72,7 +67,7 @@ export const sort = operator({
   attributes: sortAttributes,
   errorUlp: 0,
   infer([x], { axis }) {
-    requireOrdered("sort", x!, axis);
+    requireOrdered("sort", x!);
     if (x!.shape[axis] === 0)
       throw operandError("shape", `sort of ${showTensorType(x!)} along ${axis} has no elements`);
     return x!;
@@ -93,10 +88,10 @@ export const sort = operator({
 /** The positions along `axis` of the `count` largest elements, or smallest, in the order of `argsort`. → i64. Exact. */
 export const topK = operator({
   name: "topK",
-  attributes: z.strictObject({ axis: z.int().min(0), count: z.int().min(1), largest: z.boolean() }),
+  attributes: z.strictObject({ axis: axisAttribute(), count: z.int().min(1), largest: z.boolean() }),
   errorUlp: 0,
   infer([x], { axis, count }) {
-    requireOrdered("topK", x!, axis);
+    requireOrdered("topK", x!);
     if (count > staticShape(x!.shape)[axis]!)
       throw operandError("shape", `topK of ${showTensorType(x!)} along ${axis} has no ${count} elements`);
     return { dtype: "i64", shape: x!.shape.map((size, d) => (d === axis ? count : size)) };
@@ -129,10 +124,10 @@ export const topK = operator({
  */
 export const cumsum: Operator = operator({
   name: "cumsum",
-  attributes: z.strictObject({ axis: z.int().min(0), exclusive: z.boolean(), reverse: z.boolean() }),
+  attributes: z.strictObject({ axis: axisAttribute(), exclusive: z.boolean(), reverse: z.boolean() }),
   errorUlp: 1,
-  infer([x], { axis }) {
-    requireOrdered("cumsum", x!, axis);
+  infer([x]) {
+    requireOrdered("cumsum", x!);
     return x!;
   },
   evaluate([x], { axis, exclusive, reverse }, { data }) {

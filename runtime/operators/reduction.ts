@@ -1,22 +1,16 @@
 // Reductions over dimensions, and the positions of extremes.
 import { z } from "zod";
 import type { generators } from "../../kernels/index.ts";
-import { showTensorType, type TensorType } from "../tensor-type.ts";
+import type { TensorType } from "../tensor-type.ts";
+import { axesAttribute } from "./axis.ts";
 import { kindOf } from "./elementwise.ts";
 import { ravel, unravel } from "./indexing.ts";
 import { type Nd, type Operator, operandError, operator } from "./operator.ts";
 
-export const reductionAttributes = z.strictObject({ axes: z.array(z.int().min(0)).readonly(), keepDims: z.boolean() });
+export const reductionAttributes = z.strictObject({ axes: axesAttribute(), keepDims: z.boolean() });
 export type ReductionAttributes = z.infer<typeof reductionAttributes>;
 
-export function reducedType(name: string, x: TensorType, { axes, keepDims }: ReductionAttributes): TensorType {
-  if (axes.some((axis) => axis >= x.shape.length) || new Set(axes).size !== axes.length) {
-    throw operandError(
-      "axes",
-      `${name} of ${showTensorType(x)} over dimensions [${axes}]`,
-      `name dimensions from 0 to ${x.shape.length - 1}, each once`,
-    );
-  }
+export function reducedType(x: TensorType, { axes, keepDims }: ReductionAttributes): TensorType {
   const shape = keepDims
     ? x.shape.map((each, d) => (axes.includes(d) ? 1 : each))
     : x.shape.filter((_, d) => !axes.includes(d));
@@ -77,7 +71,7 @@ function reduction(name: generators.ReducerName, { errorUlp, cancels = false, ..
       : { magnitude: ([x], { axes }: ReductionAttributes, result) => chainMagnitude(x!, axes, result, cancels) }),
     infer([x], attributes) {
       if (!meaning[kindOf(x!.dtype)]) throw operandError("dtype", `${name} is not defined on ${x!.dtype}`);
-      return reducedType(name, x!, attributes);
+      return reducedType(x!, attributes);
     },
     evaluate([x], { axes }, { data }) {
       if (kindOf(x!.dtype) === "integer") {

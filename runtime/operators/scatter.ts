@@ -2,11 +2,12 @@
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
 import { countOf, type Dimension, sameShape, showShape, showTensorType } from "../tensor-type.ts";
+import { axisAttribute } from "./axis.ts";
 import { kindOf } from "./elementwise.ts";
 import { type Operator, operandError, operator } from "./operator.ts";
 
 const modes = ["set", "add", "max", "min"] as const satisfies readonly generators.ScatterMode[];
-const attributes = z.strictObject({ axis: z.int().min(0), mode: z.enum(modes) });
+const attributes = z.strictObject({ axis: axisAttribute(), mode: z.enum(modes) });
 
 /** What an update makes of an element; NaN wins where extremes are kept, and integers wrap when stored. */
 const combine = <T extends number | bigint>(mode: (typeof modes)[number], old: T, update: T): T => {
@@ -35,8 +36,8 @@ export const scatter: Operator = operator({
   errorUlp: 1,
   infer([x, positions, updates], { axis, mode }) {
     const shown = `scatter of ${showTensorType(updates!)} into ${showTensorType(x!)} at ${showTensorType(positions!)} along dimension ${axis}`;
-    if (kindOf(positions!.dtype) !== "integer" || positions!.dtype === "u64" || axis >= x!.shape.length)
-      throw operandError("shape", shown, "positions are integers (not u64), and the dimension exists");
+    if (kindOf(positions!.dtype) !== "integer" || positions!.dtype === "u64")
+      throw operandError("shape", shown, "positions are integers (not u64)");
     const wanted: Dimension[] = [...x!.shape.slice(0, axis), ...positions!.shape, ...x!.shape.slice(axis + 1)];
     if (updates!.dtype !== x!.dtype || !sameShape(updates!.shape, wanted))
       throw operandError("shape", shown, `the updates must be ${x!.dtype}${showShape(wanted)}`);

@@ -11,6 +11,7 @@ import {
   staticShape,
   type TensorType,
 } from "../tensor-type.ts";
+import { axisAttribute, orderAttribute, perDimension, rangeEnds, rangeStarts } from "./axis.ts";
 import { indexer, ravel, unravel } from "./indexing.ts";
 import { anyNumber, type Nd, operandError, operator } from "./operator.ts";
 
@@ -44,17 +45,9 @@ export const reshape = operator({
 /** Dimension d of the result is dimension axes[d] of x. */
 export const transpose = operator({
   name: "transpose",
-  attributes: z.strictObject({ axes: sizes }),
+  attributes: z.strictObject({ axes: orderAttribute() }),
   errorUlp: 0,
-  infer([x], { axes }) {
-    if ([...axes].sort((a, b) => a - b).some((axis, d) => axis !== d) || axes.length !== x!.shape.length) {
-      throw operandError(
-        "axes",
-        `transpose of ${showTensorType(x!)}: [${axes}] is no order of its ${x!.shape.length} dimensions`,
-      );
-    }
-    return { dtype: x!.dtype, shape: axes.map((axis) => x!.shape[axis]!) };
-  },
+  infer: ([x], { axes }) => ({ dtype: x!.dtype, shape: axes.map((d) => x!.shape[d]!) }),
   evaluate: ([x], { axes }, result) =>
     rearrange(x!, result, (i) => {
       const inner: number[] = [];
@@ -81,20 +74,13 @@ export const broadcastTo = operator({
   lowering: { kind: "source", inMemory: [], source: ([x], _, shape) => generators.broadcasted(x!, shape) },
 });
 
-/** x[starts : ends : steps], one triple per dimension; ends beyond the dimension are cut. */
+/** x[starts : ends : steps], one triple per dimension; starts and ends count from the end where negative, and are cut to the dimension. */
 export const slice = operator({
   name: "slice",
-  attributes: z.strictObject({ starts: sizes, ends: sizes, steps: z.array(z.int().min(1)).readonly() }),
+  attributes: z.strictObject({ starts: rangeStarts(), ends: rangeEnds(), steps: perDimension(1) }),
   errorUlp: 0,
   infer([x], { starts, ends, steps }) {
-    const shape = staticShape(x!.shape);
-    if ([starts, ends, steps].some((each) => each.length !== shape.length)) {
-      throw operandError("axes", `slice of ${showTensorType(x!)} needs ${shape.length} starts, ends and steps`);
-    }
-    return {
-      dtype: x!.dtype,
-      shape: shape.map((length, d) => Math.max(0, Math.ceil((Math.min(ends[d]!, length) - starts[d]!) / steps[d]!))),
-    };
+    return { dtype: x!.dtype, shape: starts.map((start, d) => Math.ceil((ends[d]! - start) / steps[d]!)) };
   },
   evaluate: ([x], { starts, steps }, result) =>
     rearrange(x!, result, (i) =>
@@ -113,13 +99,10 @@ export const slice = operator({
 /** x with `before` and `after` elements of `value` added along each dimension. */
 export const pad = operator({
   name: "pad",
-  attributes: z.strictObject({ before: sizes, after: sizes, value: anyNumber }),
+  attributes: z.strictObject({ before: perDimension(0), after: perDimension(0), value: anyNumber }),
   errorUlp: 0,
   infer([x], { before, after }) {
     const shape = staticShape(x!.shape);
-    if (before.length !== shape.length || after.length !== shape.length) {
-      throw operandError("axes", `pad of ${showTensorType(x!)} needs ${shape.length} widths before and after`);
-    }
     return { dtype: x!.dtype, shape: shape.map((length, d) => length + before[d]! + after[d]!) };
   },
   evaluate([x], { before, value }, { data, shape }) {
@@ -137,7 +120,7 @@ export const pad = operator({
 /** Operands one after the other along `axis`. */
 export const concat = operator({
   name: "concat",
-  attributes: z.strictObject({ axis: size }),
+  attributes: z.strictObject({ axis: axisAttribute() }),
   errorUlp: 0,
   infer(operands, { axis }) {
     const [first] = operands as [TensorType];
@@ -146,7 +129,7 @@ export const concat = operator({
         dtype === first.dtype &&
         shape.length === first.shape.length &&
         shape.every((each, d) => d === axis || each === first.shape[d]);
-      if (!fits || axis >= shape.length) {
+      if (!fits) {
         throw operandError(
           "shape",
           `concat of ${operands.map(showTensorType).join(", ")} along ${axis}: all but that dimension must agree`,
@@ -173,7 +156,7 @@ export const concat = operator({
 /** 0, 1, 2, … along `axis` of a tensor. */
 export const iota = operator({
   name: "iota",
-  attributes: z.strictObject({ dtype: z.enum(dtypes).exclude(["bool"]), shape: sizes, axis: size }),
+  attributes: z.strictObject({ dtype: z.enum(dtypes).exclude(["bool"]), shape: sizes, axis: axisAttribute("shape") }),
   errorUlp: 0,
   infer: (_, { dtype, shape }) => ({ dtype, shape }),
   evaluate(_, { axis }, { data, shape }) {

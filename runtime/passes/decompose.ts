@@ -1,7 +1,10 @@
 // Replaces composite operators by the primitive ones that they are made of.
-import type { Graph } from "../graph.ts";
+import type { Graph, Value } from "../graph.ts";
 import type { Builder } from "../operators/index.ts";
 import { rewrite } from "../rewrite.ts";
+import type { TensorType } from "../tensor-type.ts";
+
+const typesOf = (values: readonly Value[]): TensorType[] => values.map(({ type }) => type);
 
 /** The graph in primitive operators; composites inside composites included. */
 export const decompose = (graph: Graph): Graph =>
@@ -11,7 +14,7 @@ export const decompose = (graph: Graph): Graph =>
       apply(inner, operands, given = {}) {
         const { lowering } = inner;
         return lowering.kind === "composite"
-          ? lowering.decompose(operands, inner.parse(given), nested)
+          ? lowering.decompose(operands, inner.parse(given, typesOf(operands)), nested)
           : editor.apply(inner, operands, given);
       },
     };

@@ -34,8 +34,8 @@ export function operatorCases(
   const inputs: NamedValue[] = [];
   const outputs: NamedValue[] = [];
   const apply = (operator: Operator, given: readonly NamedValue["value"][], chosen: unknown) => {
-    const attributes = operator.parse(chosen);
     const types = given.map(({ type }) => type);
+    const attributes = operator.parse(chosen, types);
     const output = { type: operator.infer(types, attributes) };
     nodes.push({ operator, attributes, inputs: given, output });
     return output;
