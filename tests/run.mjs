@@ -90,8 +90,11 @@ const scriptTests = readReport().testResults.flatMap((file) =>
 );
 
 const features = checkFeatures(readFileSync("FEATURES.md", "utf8"), [...rustTests, ...scriptTests]);
-process.stdout.write(`\n── FEATURES.md: ${features.rows} rows, ${features.problems.length} without a test that ran\n`);
+process.stdout.write(
+  `\n── FEATURES.md: ${features.rows} rows, ${features.problems.length} problems, ${features.skipped.length} tests skipped here\n`,
+);
 for (const problem of features.problems) process.stdout.write(`  ${problem}\n`);
+for (const each of features.skipped) process.stdout.write(`  skipped: ${each}\n`);
 
 const all = [...rustTests, ...scriptTests];
 const count = (status) => all.filter((each) => each.status === status).length;

@@ -1,11 +1,11 @@
-// Draws the lines found over the labelled frames, the labels as crosses: node --import ./launch/hook/register.mjs examples/highway/annotate.ts [LOG] [-o DIR]
+// Draws the lines found over the labelled frames, the labels as crosses: node --import ./launch/hook/register.mjs examples/highway/annotate.ts LOG [-o DIR]
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { png } from "../road/pictures.ts";
 import { camera } from "./camera.ts";
 import { columnAt, compileLaneFinder, type Estimate } from "./estimate.ts";
-import { logPath, pixelsOf, readFrames } from "./frames.ts";
+import { pixelsOf, readFrames } from "./frames.ts";
 import { type Label, readLabels } from "./labels.ts";
 
 type Colour = readonly [number, number, number];
@@ -51,7 +51,12 @@ const { values, positionals } = parseArgs({
   options: { output: { type: "string", short: "o", default: "out/highway" } },
   allowPositionals: true,
 });
-const frames = await readFrames(positionals[0] ?? logPath);
+const [log] = positionals;
+if (log === undefined) {
+  process.stderr.write("usage: annotate.ts LOG [-o DIR]\n");
+  process.exit(1);
+}
+const frames = await readFrames(log);
 const { rows, labels } = readLabels(frames.length);
 const find = await compileLaneFinder();
 mkdirSync(values.output, { recursive: true });

@@ -1,6 +1,5 @@
 // The frames of the highway log: JPEG as recorded, and their pixels.
 import { open } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import { MessageReader } from "@foxglove/rosmsg2-serialization";
 import { McapIndexedReader } from "@mcap/core";
 import { FileHandleReadable } from "@mcap/nodejs";
@@ -8,9 +7,6 @@ import { loadDecompressHandlers } from "@mcap/support";
 import { decodePicture, IsochronError } from "isochron";
 import { definitionsOf } from "isochron/sim";
 import { camera } from "./camera.ts";
-
-/** Where the log lies that the project is given, outside of it. */
-export const logPath = fileURLToPath(new URL("../../../shared/data/highway/highway.mcap", import.meta.url));
 
 export const topic = "/camera/image/compressed";
 

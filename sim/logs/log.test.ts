@@ -210,7 +210,7 @@ describe("a chunk whose bytes were changed", () => {
   );
 });
 
-describe.skipIf(!hasData)("logs that others recorded", () => {
+describe.skipIf(!hasData)("logs that others recorded (needs ../shared)", () => {
   it("open: the highway drive, by either time, in the same order", async () => {
     const path = data("highway/highway.mcap");
     const log = await openLog(path);

@@ -68,7 +68,7 @@ async function frames(): Promise<Uint8Array[]> {
 
 describe.skipIf(!hasArm64)("pictures on arm64", () => {
   it.skipIf(!existsSync(log))(
-    "have the same bits in all 221 frames of the highway log",
+    "have the same bits in all 221 frames of the highway log (needs ../shared)",
     async () => {
       const pictures = await frames();
       expect(pictures).toHaveLength(221);

@@ -131,7 +131,7 @@ describe("isochron inspect", () => {
     expect(lines[0]).toContain("10 messages");
   });
 
-  it.skipIf(!existsSync(data("rosbag2")))("says what to do with a .db3 bag", () => {
+  it.skipIf(!existsSync(data("rosbag2")))("says what to do with a .db3 bag (needs ../shared)", () => {
     const { status, err } = isochron("topic", "list", data("rosbag2/talker.db3"));
     expect(status).toBe(1);
     expect(err).toContain("error[log/foreign]");
