@@ -13,14 +13,24 @@ const upward = layers.slice(0, -1).map((layer, at) => ({
 const doors = layers.map((layer) => ({
   name: `${layer}-has-one-door`,
   severity: "error",
-  from: { path: `^(?!${layer}/|tests/)[^/]+/` },
+  from: { path: `^(?!${layer}/|tests/|examples/)[^/]+/` },
   to: { path: `^${layer}/`, pathNot: `^${layer}/(index|nn)\\.ts$|\\.node$` },
 }));
+
+/** Examples are written as a user's applications are: they import what the package exports. */
+const exported = Object.values(require("./package.json").exports).map((file) => file.replace("./", ""));
+const examples = {
+  name: "examples-import-what-the-package-exports",
+  severity: "error",
+  from: { path: "^examples/" },
+  to: { path: `^(${layers.join("|")})/`, pathNot: `^(${exported.join("|")})$` },
+};
 
 module.exports = {
   forbidden: [
     ...upward,
     ...doors,
+    examples,
     {
       name: "no-cycles",
       severity: "error",
