@@ -3,7 +3,9 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["{kernels,runtime,scheduler,nodes,sim,launch,examples,tests}/**/*.test.ts"],
-    testTimeout: 60_000,
+    // Limits are for what hangs: a busy machine may be ten times as slow as a quiet one.
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     pool: "forks",
     maxWorkers: 2,
   },

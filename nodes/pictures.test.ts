@@ -98,7 +98,7 @@ describe("bytes that are no picture", () => {
 });
 
 describe("decoding", () => {
-  it("keeps no picture once JavaScript has let it go", { timeout: 120_000 }, async () => {
+  it("keeps no picture once JavaScript has let it go", async () => {
     setFlagsFromString("--expose-gc");
     const collect: unknown = runInNewContext("gc");
     if (typeof collect !== "function") throw new Error("this Node cannot collect on demand");

@@ -35,7 +35,7 @@ describe("a log made of pictures of one's own", () => {
   place.write(Object.fromEntries(frames.map((path) => [path.slice(place.folder.length + 1), road()])));
   place.write({ "small.png": png({ width: 4, height: 4, rgb: new Uint8Array(48) }), "note.txt": "no picture" });
 
-  it("is one that the example takes, and finds the lane in", { timeout: 120_000 }, async () => {
+  it("is one that the example takes, and finds the lane in", async () => {
     const log = place.path("road.mcap");
     const made = spawnSync(process.execPath, ["--import", "isochron/hook", script, ...frames, "-o", log], {
       cwd: fileURLToPath(new URL("../..", import.meta.url)),

@@ -56,7 +56,7 @@ describe.skipIf(!existsSync(logPath))("the highway lane finder on a real drive (
       };
     });
     estimates = views.map(({ plain }) => plain);
-  }, 120_000);
+  });
 
   it("finds lines within 2 px median and 8 px at most of labels made by eye", () => {
     const { rows: labelled, labels } = readLabels(frames.length);

@@ -50,7 +50,7 @@ describe.skipIf(!existsSync(log))("the highway example on the real drive (needs 
   let first: z.infer<typeof result>;
   beforeAll(async () => {
     first = await run("--log", log, "--record", whole);
-  }, 120_000);
+  });
   afterAll(() => place.remove());
 
   it("takes every frame, finds the lane and steers", () => {
@@ -112,12 +112,12 @@ describe.skipIf(!existsSync(log))("the highway example on the real drive (needs 
     const live = place.path("damaged-live.mcap");
     await run("--log", damaged, "--realtime", "--rate", "4", "--record", live);
     expect(await verify(live)).toMatchObject({ bitExact: true });
-  }, 120_000);
+  });
 
   it("proves a live run beside a process that takes a core", async () => {
     const live = place.path("live.mcap");
     const { frames } = await besideAHog(() => run("--log", log, "--realtime", "--rate", "2", "--record", live));
     expect(frames).toBe(221);
     expect(await verify(live)).toMatchObject({ bitExact: true });
-  }, 120_000);
+  });
 });

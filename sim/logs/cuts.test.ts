@@ -30,9 +30,7 @@ async function delivered(log: Log): Promise<number> {
 }
 
 describe.each(Object.entries(forms))("a log with %s", (name, form) => {
-  it("that is cut at any byte is an error, or says so and delivers the messages before the cut", {
-    timeout: 300_000,
-  }, async () => {
+  it("that is cut at any byte is an error, or says so and delivers the messages before the cut", async () => {
     const bytes = await madeLog(messages, form, types);
     const path = join(folder, `${name}.mcap`);
     let most = 0;
@@ -58,7 +56,7 @@ describe.each(Object.entries(forms))("a log with %s", (name, form) => {
     expect(most).toBe(messages.length);
   });
 
-  it("that ends in zeros where the disk had no more is delivered up to them", { timeout: 300_000 }, async () => {
+  it("that ends in zeros where the disk had no more is delivered up to them", async () => {
     const bytes = await madeLog(messages, form, types);
     const path = join(folder, `${name}-zeros.mcap`);
     let most = 0;
@@ -71,9 +69,7 @@ describe.each(Object.entries(forms))("a log with %s", (name, form) => {
     expect(most).toBe(messages.length);
   });
 
-  it("with any byte changed ends in an error, or delivers nothing but what was written", {
-    timeout: 300_000,
-  }, async () => {
+  it("with any byte changed ends in an error, or delivers nothing but what was written", async () => {
     const bytes = await madeLog(messages, form, types);
     const path = join(folder, `${name}-changed.mcap`);
     const rounds = process.env.ISOCHRON_NIGHTLY ? 20_000 : 300;

@@ -43,7 +43,7 @@ beforeAll(async () => {
   ]);
   await workplace.isochron("build", "throwing.ts", "-o", "throwing.isoapp", "--target", "x86-64-v3");
   threw = await workplace.isochron("run", "throwing.isoapp");
-}, 120_000);
+});
 
 describe("isochron build", () => {
   it("writes one whole file, and says what is in it", () => {
@@ -93,7 +93,7 @@ describe("isochron inspect", () => {
     ]);
     const ended = await workplace.each(commands);
     shown = new Map(commands.map((command, at) => [command.slice(1).join(" "), ended[at]!]));
-  }, 120_000);
+  });
 
   it("shows an application: schedule, analysis, graphs, kernels, memory", () => {
     const text = whole(shown.get("app.ts")!);

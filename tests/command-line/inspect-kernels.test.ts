@@ -37,7 +37,7 @@ beforeAll(async () => {
   Object.keys(commands).forEach((name, at) => {
     shown[name as keyof typeof commands] = ended[at]!;
   });
-}, 120_000);
+});
 
 describe("isochron inspect --ir", () => {
   it("lists the kernels where none is named", () => {

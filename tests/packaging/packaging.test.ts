@@ -98,9 +98,9 @@ beforeAll(() => {
   }
   installRobot(robot, tarballs);
   buildRoad(built);
-}, 300_000);
+});
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }), 60_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("the tarballs", () => {
   it("are the package, its two runtimes and the compiler", () => {
@@ -268,7 +268,7 @@ describe("a desk with the compiler package too", () => {
   beforeAll(() => {
     install(desk, tarballs, { needed: ["isochron", "isochron-compiler"], platform: runtimePackages });
     cpSync(join(root, "examples/road"), join(desk, "road"), { recursive: true });
-  }, 120_000);
+  });
 
   const isochron = (...args: string[]) => runOutside(desk, "npx", ["--no", "isochron", ...args]);
 

@@ -35,7 +35,7 @@ describe("a recording from before channel blocks and split kernels", () => {
   beforeAll(async () => {
     const { code, error } = await place.isochron("build", pathOf("plain.ts"), "-o", built);
     expect({ code, error }).toEqual({ code: 0, error: "" });
-  }, 120_000);
+  });
   afterAll(() => place.remove());
 
   it("replays by the machine code that it carries", async () => {

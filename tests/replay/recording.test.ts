@@ -27,7 +27,7 @@ describe("a recording", () => {
   beforeAll(async () => {
     const ran = await place.isochron("run", roadApplication, "--duration", "2s", "--record", recording, "--json");
     expect(ran).toMatchObject({ code: 0, error: "" });
-  }, 120_000);
+  });
   afterAll(() => place.remove());
 
   it("is a valid MCAP file of ROS 2's profile, by stream and by index", async () => {

@@ -85,7 +85,7 @@ describe("verification", () => {
   beforeAll(async () => {
     const ran = await place.isochron("run", roadApplication, "--duration", "2s", "--record", recording, "--json");
     expect(ran).toMatchObject({ code: 0, error: "" });
-  }, 120_000);
+  });
   afterAll(() => place.remove());
 
   it("recomputes an untouched recording, kernel by kernel, in a fresh process", async () => {

@@ -25,7 +25,7 @@ beforeAll(async () => {
     await isochron("run", road, "--duration", "3s", "--record", "virtual.mcap", "--report", "run/virtual.json"),
   ];
   for (const { code, error } of runs) expect(code, error).toBe(0);
-}, 120_000);
+});
 
 describe("isochron report", () => {
   it("writes page and numbers beside the recording, the numbers as the run itself reported them", async () => {

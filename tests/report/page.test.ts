@@ -26,7 +26,7 @@ beforeAll(async () => {
   summarise(ledgerOf(smallRun()), facts).write(live);
   summarise(ledgerOf(virtualRun()), virtualFacts).write(virtual);
   browser = await startChromium();
-}, 60_000);
+});
 afterAll(async () => {
   await browser?.close();
 });

@@ -15,7 +15,7 @@ const atOnce = 48;
 
 describe("drawn graphs", () => {
   it("have equal bits on every target, with every number of threads, and by the loop interpreter", {
-    timeout: nightly ? 24 * 3_600_000 : 300_000,
+    timeout: nightly ? 24 * 3_600_000 : 600_000,
   }, async () => {
     const comparison = new Comparison(nightly ? {} : { cacheDir: join(root, ".cache/kernels") });
     for (let first = firstSeed; first < firstSeed + graphs; first += atOnce) {

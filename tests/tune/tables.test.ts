@@ -15,7 +15,7 @@ describe("the tables of schedules", () => {
     expect(readFileSync(tableFile(name), "utf8")).toBe(printTable(name, ownTable(name)));
   });
 
-  it("hold legal schedules of the tuner's problems only, none of them the usual one", { timeout: 300_000 }, () => {
+  it("hold legal schedules of the tuner's problems only, none of them the usual one", () => {
     const left = new Map(tabled.map((name) => [name, new Map(Object.entries(ownTable(name)))] as const));
     for (const graph of prepared(graphs)) {
       if ([...left.values()].every((entries) => entries.size === 0)) break;
