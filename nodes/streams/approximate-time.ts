@@ -1,60 +1,58 @@
 // `approximateTime`: messages of several streams whose times lie close together.
 import type { Observable } from "rxjs";
 import { type Duration, parseDuration } from "../../scheduler/index.ts";
-import type { MatchOptions } from "./exact-time.ts";
 import { type Joined, join, type Sources } from "./sources.ts";
 import { headerStamp } from "./stamp.ts";
-
-interface Waiting {
-  readonly time: number;
-  readonly value: unknown;
-}
+import { type MatchOptions, type Waiting, WaitingMessages } from "./waiting.ts";
 
 /**
  * Sets of one message of each source whose times lie within `slop` of each other; each message is in one set at most.
  *
- * When a message comes, it is joined with the nearest waiting message of every other source (the older of two as near). A
- * set leaves at once; what is older than its members can match nothing any more and is dropped, counted.
+ * When a message comes, it is joined with a waiting message of every other source: of the sets that this could be, the one
+ * that spans the least time, of several the oldest. A set leaves at once; what is older than its members can match nothing
+ * any more and is dropped, counted. A source whose times jump back begins anew, see `MatchOptions.resets`.
  */
 export function approximateTime<const S extends Sources>(
   sources: S,
   options: MatchOptions & { readonly slop: Duration },
 ): Observable<Joined<S>> {
-  const { stamp = headerStamp, depth = 10, drops } = options;
+  const { stamp = headerStamp } = options;
   const slopNs = parseDuration(options.slop);
   return join<S, Joined<S>>(sources, (names, out) => {
-    const waiting = new Map<string, Waiting[]>(names.map((name) => [name, []]));
-    const nearest = (queue: readonly Waiting[], time: number): Waiting | undefined =>
-      queue.reduce<Waiting | undefined>(
-        (best, each) => (!best || Math.abs(each.time - time) < Math.abs(best.time - time) ? each : best),
-        undefined,
-      );
+    const waiting = new Map(names.map((name) => [name, new WaitingMessages(options)]));
     return (name, value) => {
       const arrived = { time: stamp(value), value };
       const own = waiting.get(name)!;
-      own.push(arrived);
-      own.sort((a, b) => a.time - b.time);
-      const set = names.map((each) => (each === name ? arrived : nearest(waiting.get(each)!, arrived.time)));
-      if (isComplete(set) && spread(set) <= slopNs) {
-        names.forEach((each, at) => {
-          const queue = waiting.get(each)!;
-          const taken = queue.indexOf(set[at]!);
-          drops?.add(taken);
-          queue.splice(0, taken + 1);
-        });
-        out.next(Object.fromEntries(names.map((each, at) => [each, set[at]!.value])) as Joined<S>);
-      } else if (own.length > depth) {
-        own.shift();
-        drops?.add();
-      }
+      own.add(arrived);
+      const queues = names.map((each) => (each === name ? [arrived] : waiting.get(each)!.messages));
+      const set = narrowest(queues, arrived.time, slopNs);
+      if (!set) return own.settle();
+      names.forEach((each, at) => {
+        waiting.get(each)!.match(set[at]!);
+      });
+      out.next(Object.fromEntries(names.map((each, at) => [each, set[at]!.value])) as Joined<S>);
     };
   });
 }
 
-const isComplete = (set: readonly (Waiting | undefined)[]): set is readonly Waiting[] =>
-  set.every((each) => each !== undefined);
+/** One message of each queue, within `slopNs` and together spanning the least time; its first member is not after `time`. */
+function narrowest(queues: readonly (readonly Waiting[])[], time: number, slopNs: number): Waiting[] | undefined {
+  const firsts = queues.flat().filter((each) => each.time <= time && each.time >= time - slopNs);
+  let best: { readonly set: Waiting[]; readonly spread: number } | undefined;
+  for (const first of firsts.sort((a, b) => a.time - b.time)) {
+    const set = queues.map((queue) => firstFrom(queue, first.time));
+    if (!isComplete(set)) continue;
+    const spread = Math.max(...set.map((each) => each.time)) - first.time;
+    if (spread <= slopNs && (!best || spread < best.spread)) best = { set, spread };
+  }
+  return best?.set;
+}
 
-const spread = (set: readonly Waiting[]): number => {
-  const times = set.map((each) => each.time);
-  return Math.max(...times) - Math.min(...times);
-};
+/** The oldest message that is not before a time. */
+const firstFrom = (queue: readonly Waiting[], time: number): Waiting | undefined =>
+  queue.reduce<Waiting | undefined>(
+    (best, each) => (each.time >= time && (!best || each.time < best.time) ? each : best),
+    undefined,
+  );
+
+const isComplete = (set: readonly (Waiting | undefined)[]): set is Waiting[] => set.every((each) => each !== undefined);

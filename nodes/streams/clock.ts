@@ -10,6 +10,16 @@ export const nanosecondsOf = (clock: SchedulerLike): number => Math.round(clock.
 /** Timers that may fire at one instant before it is clear that time would never go on. */
 const mostAtOneInstant = 1_000_000;
 
+/** A delay in whole nanoseconds: none above 0 becomes 0, or what waits for a last fraction of time would wait for ever. */
+function delayNsOf(delayMs: number): number {
+  if (Number.isNaN(delayMs)) {
+    throw new IsochronError("stream/delay", "a timer is asked to wait for NaN milliseconds", {
+      help: "give a number of milliseconds",
+    });
+  }
+  return delayMs > 0 ? Math.max(1, Math.round(delayMs * nanosecondsPerMs)) : 0;
+}
+
 const livelock = (timeNs: number): IsochronError =>
   new IsochronError("stream/livelock", `timers without a delay keep each other going at ${timeNs} ns`, {
     help: "give the timer that repeats itself a period above 0",
@@ -38,9 +48,10 @@ class LogicalAction<T> extends Subscription implements SchedulerAction<T>, Timer
 
   schedule(state?: T, delay = 0): Subscription {
     if (this.closed) return this;
+    const delayNs = delayNsOf(delay);
     this.#state = state;
     this.#timers.remove(this);
-    this.#timers.add(this, Math.round(Math.max(0, delay) * nanosecondsPerMs));
+    this.#timers.add(this, delayNs);
     return this;
   }
 
@@ -96,11 +107,14 @@ class Timers {
 /**
  * Logical time as a `SchedulerLike`, for every RxJS operator that takes one: `interval(20, clock)`.
  *
- * RxJS counts milliseconds; their fractions keep whole nanoseconds exact for 104 days. Nothing happens by itself: timers
- * fire, in order of time and then of their making, when a run grants time with `advanceTo`.
+ * RxJS counts milliseconds; their fractions keep whole nanoseconds exact for 104 days. A delay is rounded to whole
+ * nanoseconds, and one above 0 is 1 ns at least. Nothing happens by itself: timers fire, in order of time and then of
+ * their making, when a run grants time with `advanceTo`.
  */
 export class LogicalClock implements SchedulerLike {
   readonly #timers = new Timers();
+  /** Timers that have fired since time moved. */
+  #firedNow = 0;
 
   /** Logical time now, nanoseconds since the run's start. */
   get timeNs(): number {
@@ -124,28 +138,33 @@ export class LogicalClock implements SchedulerLike {
   /** Fires the timers before `timeNs`, which is the time from then on; those of `timeNs` itself wait for `advanceTo`. */
   arriveAt(timeNs: number): void {
     this.#fireBefore(timeNs);
-    this.#timers.nowNs = Math.max(this.#timers.nowNs, timeNs);
+    this.#moveTo(timeNs);
   }
 
   /** Fires the timers up to and including `timeNs`, which is the time from then on. Throws `stream/livelock`. */
   advanceTo(timeNs: number): void {
     this.#fireBefore(timeNs + 1);
-    this.#timers.nowNs = Math.max(this.#timers.nowNs, timeNs);
+    this.#moveTo(timeNs);
   }
 
   #fireBefore(timeNs: number): void {
-    let atOneInstant = 0;
     for (let next = this.#timers.first; next && next.atNs < timeNs; next = this.#timers.first) {
-      atOneInstant = next.atNs > this.#timers.nowNs ? 0 : atOneInstant + 1;
-      if (atOneInstant > mostAtOneInstant) throw livelock(this.#timers.nowNs);
       this.#timers.remove(next);
-      this.#timers.nowNs = Math.max(this.#timers.nowNs, next.atNs);
+      this.#moveTo(next.atNs);
+      if (++this.#firedNow > mostAtOneInstant) throw livelock(this.timeNs);
       next.fire();
     }
+  }
+
+  #moveTo(timeNs: number): void {
+    if (timeNs <= this.#timers.nowNs) return;
+    this.#timers.nowNs = timeNs;
+    this.#firedNow = 0;
   }
 
   /** Back to time 0 without timers, for another run. */
   reset(): void {
     this.#timers.clear();
+    this.#firedNow = 0;
   }
 }

@@ -1,6 +1,6 @@
 // The stream operators as marbles: one character is one millisecond.
 import fc from "fast-check";
-import { from, interval, map, NEVER, type Observable, Subject, startWith, take, timer } from "rxjs";
+import { from, interval, map, NEVER, type Observable, Subject, Subscription, startWith, take, timer } from "rxjs";
 import { TestScheduler } from "rxjs/testing";
 import { describe, expect, it } from "vitest";
 import {
@@ -11,6 +11,8 @@ import {
   headerStamp,
   LogicalClock,
   latest,
+  type MatchOptions,
+  type Sources,
   sampleEvery,
   timeWindow,
   watchdog,
@@ -117,6 +119,29 @@ describe("exactTime", () => {
       expect(drops.count).toBe(3);
     }));
 
+  it("loses what came first where more wait than may, however their stamps are", () =>
+    marbles(({ cold, expectObservable, flush }) => {
+      const drops = new DropCounter("drops");
+      const own = { c: at("c", 30), a: at("a", 10), b: at("b", 20), x: at("x", 10), y: at("y", 20), z: at("z", 30) };
+      const left = cold("cab----|", own);
+      const right = cold("---zxy-|", own);
+      const out = exactTime({ left, right }, { depth: 2, drops }).pipe(map(names));
+      expectObservable(out).toBe("----pq-|", { p: "ax", q: "by" });
+      flush();
+      // c left when b came. z came before its time: it may wait, and does to the end.
+      expect(drops.count).toBe(1);
+    }));
+
+  it("takes the newest of several with one stamp", () =>
+    marbles(({ cold, expectObservable, flush }) => {
+      const drops = new DropCounter("drops");
+      const left = cold("ab--|", { a: at("a", 1), b: at("b", 1) });
+      const right = cold("--x-|", { x: at("x", 1) });
+      expectObservable(exactTime({ left, right }, { drops }).pipe(map(names))).toBe("--p-|", { p: "bx" });
+      flush();
+      expect(drops.count).toBe(1);
+    }));
+
   it("says which messages it cannot match", () =>
     marbles(({ cold, expectObservable }) => {
       const out = exactTime({ left: cold("-a"), right: cold("--") });
@@ -165,7 +190,102 @@ describe("approximateTime", () => {
   });
 });
 
+describe.each([
+  ["exactTime", exactTime],
+  [
+    "approximateTime",
+    (sources: Sources, options: MatchOptions) => approximateTime(sources, { slop: "20ms", ...options }),
+  ],
+] as const)("%s, where stamps jump back", (_name, joined) => {
+  /** Two streams of 20 Hz; the second ends half a second before the first does, and both begin again 100 s before. */
+  function jump(options: MatchOptions) {
+    const [left, right] = [new Subject<object>(), new Subject<object>()];
+    const sets: number[][] = [];
+    joined({ left, right }, options).subscribe((set) =>
+      sets.push(Object.values(set).map((each) => headerStamp(each) / 1e6)),
+    );
+    for (let k = 0; k < 40; k++) {
+      left.next(at("left", 100_000 + k * 50));
+      if (k < 30) right.next(at("right", 100_000 + k * 50));
+    }
+    for (let k = 0; k < 60; k++) {
+      left.next(at("left", k * 50));
+      right.next(at("right", k * 50));
+    }
+    return sets;
+  }
+
+  it("joins from the first set on, and counts what is dropped and that each stream began anew", () => {
+    const [drops, resets] = [new DropCounter("drops"), new DropCounter("resets")];
+    const sets = jump({ drops, resets });
+    expect(sets.slice(0, 30).every(([a, b]) => a === b)).toBe(true);
+    expect(sets.slice(30)).toEqual(Array.from({ length: 60 }, (_, k) => [k * 50, k * 50]));
+    // The left ones of the last half second found no partner.
+    expect([drops.count, resets.count]).toEqual([10, 2]);
+  });
+
+  it("never joins across the jump, though the same stamps come again", () => {
+    const [left, right] = [new Subject<{ round: number }>(), new Subject<{ round: number }>()];
+    const stamped = (round: number, k: number) => ({ ...at("", k * 50), round });
+    const rounds: (readonly number[])[] = [];
+    joined({ left, right }, {}).subscribe((set) =>
+      rounds.push(Object.values(set).map((each) => (each as { round: number }).round)),
+    );
+    for (let round = 0; round < 3; round++) {
+      // The right one of each round's last quarter never comes; in the next round it comes before the left one.
+      for (let k = 0; k < 40; k++) {
+        if (k < 30 || round > 0) right.next(stamped(round, k));
+        left.next(stamped(round, k));
+      }
+    }
+    expect(rounds).toHaveLength(110);
+    expect(rounds.filter(([a, b]) => a !== b)).toEqual([]);
+  });
+
+  it("takes messages that are late by less than the depth for late, not for a new beginning", () => {
+    const orders = fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 40, maxLength: 40 });
+    fc.assert(
+      fc.property(orders, (late) => {
+        const resets = new DropCounter("resets");
+        const [left, right] = [new Subject<object>(), new Subject<object>()];
+        joined({ left, right }, { resets }).subscribe();
+        const order = late.map((places, k) => ({ k, place: k + places })).sort((a, b) => a.place - b.place);
+        for (const { k } of order) {
+          left.next(at("left", k * 50));
+          right.next(at("right", k * 50));
+        }
+        expect(resets.count).toBe(0);
+      }),
+    );
+  });
+});
+
+describe("approximateTime of three streams", () => {
+  it("finds a set within the slop though the nearest of each are not one", () => {
+    const streams = { a: new Subject<object>(), b: new Subject<object>(), c: new Subject<object>() };
+    const sets: string[] = [];
+    approximateTime(streams, { slop: "30ms" }).subscribe((set) => sets.push(names(set)));
+    streams.b.next(at("y", 85));
+    streams.b.next(at("b", 120));
+    streams.c.next(at("c", 120));
+    streams.a.next(at("a", 100));
+    expect(sets).toEqual(["abc"]);
+  });
+});
+
 describe("timeWindow", () => {
+  it("forgets what is ahead of a clock that was set back", () => {
+    let nowMs = 100_000;
+    const clock = { now: () => nowMs, schedule: () => Subscription.EMPTY };
+    const source = new Subject<string>();
+    const windows: string[] = [];
+    source.pipe(timeWindow("3ms", clock)).subscribe((each) => windows.push(each.join("")));
+    source.next("a");
+    nowMs = 50;
+    for (const value of ["b", "c"]) source.next(value);
+    expect(windows).toEqual(["a", "b", "bc"]);
+  });
+
   it("holds as many values in any part of a run, at periods that no sum of milliseconds meets", () => {
     const clock = new LogicalClock();
     const sizes = new Set<number>();

@@ -12,7 +12,8 @@ export function timeWindow<T>(duration: Duration, clock: SchedulerLike): Operato
       return source.subscribe({
         next: (value) => {
           const time = nanosecondsOf(clock);
-          recent = [...recent.filter((each) => each.time > time - durationNs), { time, value }];
+          // A clock that was set back would keep what is ahead of it.
+          recent = [...recent.filter((each) => each.time > time - durationNs && each.time <= time), { time, value }];
           out.next(recent.map((each) => each.value));
         },
         error: (error) => out.error(error),
