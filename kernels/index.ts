@@ -22,5 +22,6 @@ export {
   type NativeHost,
   runnableTargets,
 } from "./native.ts";
+export { beginsWith, type FileKind, place, placeNew, replaces, writeWhole } from "./output-file.ts";
 export { type Choice, drawnSchedules, printSchedule, type Schedules } from "./schedules/index.ts";
 export { addsDotOnly, type Target, type TargetName, target, targetNames } from "./targets.ts";

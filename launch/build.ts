@@ -1,8 +1,16 @@
 // Builds an application: its graphs compiled, its description fixed; and writes and reads it as one file, `.isoapp`.
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { fileError, IsochronError, type TargetName } from "../kernels/index.ts";
-import { changedEntries, compile, hashOf, openArtifact, readArchive, writeArchive } from "../runtime/index.ts";
+import { type FileKind, fileError, IsochronError, type TargetName } from "../kernels/index.ts";
+import {
+  beginsAsArchive,
+  changedEntries,
+  compile,
+  hashOf,
+  openArtifact,
+  readArchive,
+  writeArchive,
+} from "../runtime/index.ts";
 import { type ApplicationDescription, applicationDescription } from "../sim/index.ts";
 import { type Application, layOut } from "./application.ts";
 
@@ -53,6 +61,11 @@ export async function buildApplication(
 
 const descriptionFile = "application.json";
 const bundleFile = "application.mjs";
+/** What `isochron build` writes, and may replace. */
+export const builtFile: FileKind = {
+  name: "a built application",
+  begins: beginsAsArchive(descriptionFile, "isochron-application"),
+};
 const artifactFile = (name: string): string => `artifacts/${name}.iso`;
 
 /** The bytes of an `.isoapp`; `bundle` is the application's JavaScript, which holds its world. */

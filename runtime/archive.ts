@@ -23,6 +23,18 @@ export function writeArchive(entries: readonly (readonly [name: string, data: Ui
   return zipSync(files);
 }
 
+/** Whether a file begins as an archive whose first entry has this name and, as JSON, this `format`. */
+export const beginsAsArchive =
+  (entry: string, format: string) =>
+  (start: Uint8Array): boolean => {
+    const text = Buffer.from(start).toString("latin1");
+    return (
+      text.startsWith("PK\x03\x04") &&
+      text.startsWith(entry, localHeaderBytes) &&
+      new RegExp(`\\{\\s*"format":\\s*"${format}"`).test(text)
+    );
+  };
+
 const endOfDirectory = { signature: 0x06054b50, bytes: 22 };
 const directoryEntry = { signature: 0x02014b50, bytes: 46 };
 

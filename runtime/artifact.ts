@@ -1,9 +1,8 @@
 // The artifact: a graph compiled for some targets, in one self-contained file.
-import { randomUUID } from "node:crypto";
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { dtypes, fileError, IsochronError } from "../kernels/index.ts";
-import { changedEntries, readArchive, writeArchive } from "./archive.ts";
+import { dtypes, type FileKind, fileError, IsochronError, writeWhole } from "../kernels/index.ts";
+import { beginsAsArchive, changedEntries, readArchive, writeArchive } from "./archive.ts";
 import type { Graph, Signature } from "./graph.ts";
 import { parseGraph } from "./graph-file.ts";
 import { hashOf } from "./hash.ts";
@@ -115,20 +114,13 @@ export function acceptWeights(bytes: Uint8Array, place?: string): Uint8Array {
   );
 }
 
-/** Writes a file as a whole or not at all. */
-export function writeWhole(path: string, bytes: Uint8Array | string): void {
-  const temporary = `${path}.${randomUUID()}.tmp`;
-  try {
-    writeFileSync(temporary, bytes);
-    renameSync(temporary, path);
-  } catch (cause) {
-    rmSync(temporary, { force: true });
-    throw fileError("write", path, cause);
-  }
-}
+const artifactFile: FileKind = {
+  name: "an artifact",
+  begins: beginsAsArchive("manifest.json", "isochron-artifact"),
+};
 
-/** Writes an artifact to a file. */
-export const save = (artifact: Artifact, path: string): void => writeWhole(path, artifact.bytes);
+/** Writes an artifact to a file, in the place of another artifact or where nothing stands. Throws `file/exists`, `file/write`. */
+export const save = (artifact: Artifact, path: string): void => writeWhole(path, artifact.bytes, artifactFile);
 
 /** Reads an artifact from a file. Throws `file/read`, `artifact/not-an-artifact` or `artifact/changed`. */
 export function readArtifact(path: string): Artifact {

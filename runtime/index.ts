@@ -1,5 +1,5 @@
 // The runtime's door: tensor types, capture, the graph, compilation, artifacts and programs.
-export { changedEntries, readArchive, writeArchive } from "./archive.ts";
+export { beginsAsArchive, changedEntries, readArchive, writeArchive } from "./archive.ts";
 export {
   type Artifact,
   acceptWeights,
@@ -9,7 +9,6 @@ export {
   openArtifact,
   readArtifact,
   save,
-  writeWhole,
 } from "./artifact.ts";
 export { type CompileOptions, compile, explain, simplified, targetsOf } from "./compile.ts";
 export * from "./functional.ts";

@@ -19,7 +19,7 @@ export {
   type Recovery,
 } from "./logs/index.ts";
 export { type Recording, readRecording } from "./read-recording.ts";
-export { RecordingWriter, type RunSummary } from "./recording.ts";
+export { checkRecordingName, type RecordingOptions, RecordingWriter, type RunSummary } from "./recording.ts";
 export { type ReplayOptions, type ReplayResult, replay } from "./replay.ts";
 export { runLive, runVirtual } from "./run.ts";
 export type { World, WorldIo } from "./world.ts";

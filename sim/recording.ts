@@ -1,14 +1,13 @@
 // Writes a run as MCAP: inputs as received, outputs, decisions and hashes, with all that replaying it takes.
 import { rmSync } from "node:fs";
-import { type FileHandle, open, rename } from "node:fs/promises";
 import { crc32 } from "node:zlib";
-import { McapWriter } from "@mcap/core";
-import { FileHandleWritable } from "@mcap/nodejs";
-import { fileError } from "../kernels/index.ts";
+import { McapRecordBuilder, McapWriter } from "@mcap/core";
+import { fileError, IsochronError, place, replaces } from "../kernels/index.ts";
 import { hashOf } from "../runtime/index.ts";
 import { type ApplicationDescription, definitionsIn } from "./application.ts";
 import type { RunEvent } from "./events.ts";
 import { encodeRecord, recordSchema } from "./record-message.ts";
+import { partialOf, RecordingFile, recordingFile } from "./recording-file.ts";
 
 export const eventsTopic = "/isochron/events";
 export const outputTopic = (task: string): string => `/isochron/outputs/${task}`;
@@ -26,7 +25,27 @@ export interface RunSummary {
   readonly scheduling: string;
   /** What a report takes beside the events (machine, threads, the world's summary), as JSON text. */
   readonly about?: string;
+  /** The error that ended the run, in one line. */
+  readonly failure?: string;
 }
+
+/** Options of a recording. */
+export interface RecordingOptions {
+  /** Another recording that has the name is replaced once this one is finished. */
+  readonly replace?: boolean;
+}
+
+/** What a name can be given instead of one that is taken. */
+const anotherName = "record under another name, or replace a recording: --force";
+
+/** Refuses a name that is taken. Throws `file/exists`, `file/write`. */
+export function checkRecordingName(path: string, { replace }: RecordingOptions = {}): void {
+  replaces(path, replace ? recordingFile : undefined, replace ? "record under another name" : anotherName);
+}
+
+/** Bytes of records after which a chunk is written, and milliseconds: what a run that is killed loses at most. */
+const chunkBytes = 2 ** 20;
+const chunkMs = 500;
 
 const eventSchema = JSON.stringify({
   type: "object",
@@ -40,108 +59,165 @@ const eventSchema = JSON.stringify({
   required: ["kind"],
 });
 
-/** A recording being written; nothing stands under its name until `finish`. */
+/**
+ * A recording being written: under `NAME.partial` until `finish`, and for good where the process ends before, up to what
+ * was written in the last half second.
+ */
 export class RecordingWriter {
   readonly #path: string;
+  readonly #options: RecordingOptions;
   readonly #application: ApplicationDescription;
-  readonly #file: FileHandle;
+  readonly #file: RecordingFile;
   readonly #writer: McapWriter;
   readonly #inputs: ReadonlyMap<number, number>;
   readonly #outputs: readonly number[];
   readonly #tasks: readonly number[];
   readonly #events: number;
-  /** Whatever way the process ends, a recording that was not finished does not stay. */
-  readonly #removePartial = (): void => rmSync(temporary(this.#path), { force: true });
+  readonly #chunk: ChunkLimit;
+  /** Why the file took no more. */
+  #failure: IsochronError | undefined;
   #eventCount = 0;
   #lost = 0;
   #time = 0;
 
   private constructor(
     path: string,
+    options: RecordingOptions,
     application: ApplicationDescription,
-    file: FileHandle,
+    file: RecordingFile,
     writer: McapWriter,
+    chunk: ChunkLimit,
     channels: Channels,
   ) {
     this.#path = path;
+    this.#options = options;
     this.#application = application;
     this.#file = file;
     this.#writer = writer;
+    this.#chunk = chunk;
     this.#inputs = channels.inputs;
     this.#outputs = channels.outputs;
     this.#tasks = channels.tasks;
     this.#events = channels.events;
-    process.once("exit", this.#removePartial);
   }
 
-  /** Begins a recording. Throws `file/write` where the file cannot be made. */
+  /** Begins a recording. Throws `file/exists` where its name is taken, `file/write` where the file cannot be made. */
   static async open(
     path: string,
     application: ApplicationDescription,
     artifacts: readonly Uint8Array[],
+    options: RecordingOptions = {},
   ): Promise<RecordingWriter> {
-    let file: FileHandle;
+    checkRecordingName(path, options);
+    const file = await RecordingFile.create(path);
     try {
-      file = await open(temporary(path), "w");
+      const chunk = new ChunkLimit();
+      const writer = new McapWriter({ writable: file, chunkSize: chunk as unknown as number });
+      await writer.start({ profile: "ros2", library: "isochron" });
+      await writer.addAttachment(
+        attachment(applicationAttachment, "application/json", Buffer.from(JSON.stringify(application))),
+      );
+      for (const [at, { name }] of application.programs.entries()) {
+        await writer.addAttachment(attachment(artifactAttachment(name), "application/zip", artifacts[at]!));
+      }
+      file.keep();
+      const channels = await registerChannels(writer, application);
+      return new RecordingWriter(path, options, application, file, writer, chunk, channels);
     } catch (cause) {
+      await file.abandon();
+      rmSync(partialOf(path), { force: true });
       throw fileError("write", path, cause);
     }
-    const writer = new McapWriter({ writable: new FileHandleWritable(file) });
-    await writer.start({ profile: "ros2", library: "isochron" });
-    await writer.addAttachment(
-      attachment(applicationAttachment, "application/json", Buffer.from(JSON.stringify(application))),
-    );
-    for (const [at, { name }] of application.programs.entries()) {
-      await writer.addAttachment(attachment(artifactAttachment(name), "application/zip", artifacts[at]!));
-    }
-    return new RecordingWriter(path, application, file, writer, await registerChannels(writer, application));
   }
 
-  /** Adds events in their order. */
+  /**
+   * Adds events in their order. Throws `file/write` where the disk does not take them: then `finish` ends the recording
+   * with what it has.
+   */
   async add(events: readonly RunEvent[]): Promise<void> {
-    for (const event of events) await this.#add(event);
-  }
-
-  /** Closes the file and puts it in place. */
-  async finish(summary: RunSummary): Promise<void> {
-    await this.#writer.addMetadata({
-      name: metadataName,
-      metadata: new Map(
-        Object.entries({
-          version: formatVersion,
-          application: this.#application.name,
-          hash: summary.hash,
-          mode: summary.mode,
-          durationNs: String(summary.durationNs),
-          scheduling: summary.scheduling,
-          ...(summary.about === undefined ? {} : { about: summary.about }),
-          lost: String(this.#lost),
-          events: String(this.#eventCount),
-        }),
-      ),
-    });
-    await this.#writer.end();
-    await this.#file.close();
+    if (this.#failure) throw this.#failure;
     try {
-      await rename(temporary(this.#path), this.#path);
+      for (const event of events) await this.#add(event);
     } catch (cause) {
-      throw fileError("write", this.#path, cause);
+      this.#failure = fileError("write", this.#path, cause);
+      throw this.#failure;
     }
-    process.removeListener("exit", this.#removePartial);
   }
 
-  /** Gives the recording up; nothing stays behind. */
+  /**
+   * Ends the file and gives it its name. Throws `file/write` where the disk did not take all of it: the recording stands,
+   * up to what was taken, unless the error says otherwise; `file/exists` where another has taken the name.
+   */
+  async finish(summary: RunSummary): Promise<void> {
+    const failedBefore = this.#failure;
+    if (!failedBefore) {
+      try {
+        await this.#writer.addMetadata({ name: metadataName, metadata: this.#metadata(summary) });
+        await this.#writer.end();
+      } catch (cause) {
+        this.#failure = fileError("write", this.#path, cause);
+      }
+    }
+    const left = `what was recorded stands in ${partialOf(this.#path)}`;
+    if (this.#failure && !(await this.#file.endWith(this.#lastRecords(summary, this.#failure.message)))) {
+      await this.#file.abandon();
+      throw new IsochronError("file/write", this.#failure.message, {
+        details: [left],
+        help: `make room; isochron report ${partialOf(this.#path)} takes what there is`,
+        cause: this.#failure,
+      });
+    }
+    try {
+      await this.#file.close();
+      place(partialOf(this.#path), this.#path, this.#options.replace ? recordingFile : undefined);
+    } catch (cause) {
+      const { code, message, help } = cause instanceof IsochronError ? cause : fileError("write", this.#path, cause);
+      throw new IsochronError(code, message, { details: [left], cause, ...(help === undefined ? {} : { help }) });
+    }
+    if (this.#failure && !failedBefore) throw this.#failure;
+  }
+
+  /** Gives a recording up that has nothing in it. */
   async discard(): Promise<void> {
-    // After a failure at the end the file may be closed already.
-    await this.#file.close().catch(() => undefined);
-    this.#removePartial();
-    process.removeListener("exit", this.#removePartial);
+    await this.#file.abandon();
+    rmSync(partialOf(this.#path), { force: true });
+  }
+
+  /** What a run says at its end; `cut` tells why not all of it is in the file. */
+  #metadata(summary: RunSummary, cut?: string): Map<string, string> {
+    const { hash, mode, durationNs, scheduling, about, failure } = summary;
+    return new Map(
+      Object.entries({
+        version: formatVersion,
+        application: this.#application.name,
+        hash,
+        mode,
+        durationNs: String(durationNs),
+        scheduling,
+        ...(about === undefined ? {} : { about }),
+        ...(failure === undefined ? {} : { failure }),
+        ...(cut === undefined ? {} : { cut }),
+        lost: String(this.#lost),
+        events: String(this.#eventCount),
+      }),
+    );
+  }
+
+  /** The end of a file without an index, as small as one can be. */
+  #lastRecords(summary: RunSummary, cut: string): Uint8Array {
+    const records = new McapRecordBuilder();
+    records.writeMetadata({ name: metadataName, metadata: this.#metadata(summary, cut) });
+    records.writeDataEnd({ dataSectionCrc: 0 });
+    records.writeFooter({ summaryStart: 0n, summaryOffsetStart: 0n, summaryCrc: 0 });
+    records.writeMagic();
+    return records.buffer;
   }
 
   async #message(channelId: number, time: number, sequence: number, data: Uint8Array): Promise<void> {
     this.#time = Math.max(this.#time, time);
     const at = BigInt(Math.max(0, time));
     await this.#writer.addMessage({ channelId, sequence: sequence >>> 0, logTime: at, publishTime: at, data });
+    this.#chunk.added(this.#file.position());
   }
 
   async #event(time: number, fields: Readonly<Record<string, unknown>>): Promise<void> {
@@ -222,7 +298,22 @@ interface Channels {
   readonly events: number;
 }
 
-const temporary = (path: string): string => `${path}.partial`;
+/** The writer's limit for a chunk, which it asks for after each message: none at all once half a second has passed. */
+class ChunkLimit {
+  #position = 0n;
+  #since = performance.now();
+
+  /** A message was added; the file is now so long. */
+  added(position: bigint): void {
+    if (position === this.#position) return;
+    this.#position = position;
+    this.#since = performance.now();
+  }
+
+  valueOf(): number {
+    return performance.now() - this.#since > chunkMs ? 0 : chunkBytes;
+  }
+}
 
 const attachment = (name: string, mediaType: string, data: Uint8Array) => ({
   name,

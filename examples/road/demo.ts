@@ -42,11 +42,13 @@ async function drawFrames(recordingPath: string, count: number): Promise<string[
 mkdirSync(out, { recursive: true });
 const recording = `${out}/road.mcap`;
 const report = `${out}/report.json`;
-await must(isochron("run", application, "--duration", "30s", "--record", recording, "--report", report));
+await must(isochron("run", application, "--duration", "30s", "--force", "--record", recording, "--report", report));
 await must(isochron("replay", recording, "--verify"));
 const live = `${out}/live.mcap`;
 const liveReport = `${out}/live-report.json`;
-await must(isochron("run", application, "--realtime", "--duration", "5s", "--record", live, "--report", liveReport));
+await must(
+  isochron("run", application, "--realtime", "--duration", "5s", "--force", "--record", live, "--report", liveReport),
+);
 await must(isochron("replay", live, "--verify"));
 const pictures = await drawFrames(recording, 6);
 

@@ -1,8 +1,7 @@
 // `isochron build`: one file that runs an application where there is neither compiler nor source.
 import { extname } from "node:path";
-import { IsochronError, type TargetName } from "../../kernels/index.ts";
-import { writeWhole } from "../../runtime/index.ts";
-import { buildApplication, packApplication } from "../build.ts";
+import { IsochronError, type TargetName, writeWhole } from "../../kernels/index.ts";
+import { buildApplication, builtFile, packApplication } from "../build.ts";
 import { bundleApplication } from "../bundle.ts";
 import { cacheDirectory, importApplication } from "../load-application.ts";
 import { prepareOutput } from "../output-file.ts";
@@ -22,7 +21,7 @@ export async function buildCommand(path: string, options: BuildCommandOptions, t
       help: "isochron build APP -o NAME.isoapp",
     });
   }
-  prepareOutput(options.output);
+  prepareOutput(options.output, builtFile);
   const application = await importApplication(path);
   const built = await buildApplication(application, {
     cacheDir: cacheDirectory(),
@@ -31,7 +30,7 @@ export async function buildCommand(path: string, options: BuildCommandOptions, t
     ...(options.target.length === 0 ? {} : { targets: options.target }),
   });
   const bytes = packApplication(built, await bundleApplication(path));
-  writeWhole(options.output, bytes);
+  writeWhole(options.output, bytes, builtFile);
   terminal.progress(undefined);
   const programs = built.description.programs.map((each) => each.name);
   terminal.out(

@@ -1,9 +1,10 @@
 // `isochron messages`: TypeScript types of message definitions.
-import { IsochronError } from "../../kernels/index.ts";
-import { Definitions, messageTypes, readMessageFiles } from "../../nodes/index.ts";
-import { writeWhole } from "../../runtime/index.ts";
+import { beginsWith, type FileKind, IsochronError, writeWhole } from "../../kernels/index.ts";
+import { Definitions, messageTypes, messageTypesTitle, readMessageFiles } from "../../nodes/index.ts";
 import { prepareOutput } from "../output-file.ts";
 import type { Terminal } from "../terminal.ts";
+
+const typesFile: FileKind = { name: "a file of message types", begins: beginsWith(messageTypesTitle) };
 
 /** Options of `isochron messages`. */
 export interface MessagesOptions {
@@ -29,8 +30,8 @@ export function messagesCommand(folders: readonly string[], options: MessagesOpt
       help: "isochron messages FOLDER… -o NAME.ts",
     });
   }
-  prepareOutput(options.output);
-  writeWhole(options.output, Buffer.from(messageTypes(types, definitions)));
+  prepareOutput(options.output, typesFile);
+  writeWhole(options.output, messageTypes(types, definitions), typesFile);
   terminal.out(
     `${options.output}: ${types.length} message type${types.length === 1 ? "" : "s"} and what they are made of`,
   );

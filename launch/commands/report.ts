@@ -1,7 +1,8 @@
 // `isochron report`: the page and the numbers of a recorded run.
 import { extname } from "node:path";
+import { replaces } from "../../kernels/index.ts";
 import { readRecording } from "../../sim/index.ts";
-import { factsOf, Ledger, printReport, type Replayed, reportFormat, summarise } from "../report/index.ts";
+import { factsOf, Ledger, printReport, type Replayed, reportFile, reportFormat, summarise } from "../report/index.ts";
 import type { Terminal } from "../terminal.ts";
 import { describeDifference, replayFile } from "./replay.ts";
 
@@ -15,7 +16,8 @@ export interface ReportCommandOptions {
 
 /** The command: writes what the output's name asks for, or page and numbers beside the recording; --json prints the numbers. */
 export async function reportCommand(path: string, options: ReportCommandOptions, terminal: Terminal): Promise<number> {
-  if (options.output !== undefined) reportFormat(options.output);
+  const written = options.output !== undefined ? [options.output] : options.json ? [] : besides(path);
+  for (const file of written) replaces(file, reportFile(reportFormat(file)));
   const recording = await readRecording(path);
   let replayed: Replayed = "not checked";
   if (options.verify) {
@@ -25,7 +27,6 @@ export async function reportCommand(path: string, options: ReportCommandOptions,
   const ledger = new Ledger(recording.application);
   ledger.add(recording.events);
   const summary = summarise(ledger, factsOf(recording, replayed));
-  const written = options.output !== undefined ? [options.output] : options.json ? [] : besides(path);
   for (const file of written) summary.write(file);
   if (options.json) terminal.out(JSON.stringify(summary.report));
   else terminal.out([printReport(summary.report), ...written.map((file) => `  report             ${file}`)].join("\n"));

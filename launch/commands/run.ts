@@ -3,6 +3,7 @@ import { IsochronError, runnableTargets, type TargetName } from "../../kernels/i
 import { formatDuration, intervalOf, parseDuration } from "../../scheduler/index.ts";
 import {
   type ApplicationDescription,
+  checkRecordingName,
   createExecutive,
   type Fault,
   Federation,
@@ -19,13 +20,14 @@ import {
 import type { Facts } from "../application.ts";
 import { type LoadedApplication, loadApplication, ofApplication } from "../load-application.ts";
 import { describeMachine } from "../machine.ts";
-import { prepareOutput } from "../output-file.ts";
+import { checkDistinct, prepareFolder, prepareOutput } from "../output-file.ts";
 import {
   aboutText,
   Ledger,
   printReport,
   type Report,
   type RunFacts,
+  reportFile,
   reportFormat,
   summarise,
 } from "../report/index.ts";
@@ -34,6 +36,8 @@ import type { Terminal } from "../terminal.ts";
 /** Options of `isochron run`. */
 export interface RunOptions {
   readonly record?: string;
+  /** Replace a recording that has the name. */
+  readonly force?: boolean;
   readonly report?: string;
   /** 30 s, or as long as the log is. */
   readonly duration?: string;
@@ -84,7 +88,7 @@ export interface RunResult {
  */
 export async function run(path: string, options: RunOptions, terminal: Terminal): Promise<RunResult> {
   checkOptions(options);
-  for (const file of [options.record, options.report]) if (file !== undefined) prepareOutput(file);
+  prepareFiles(options);
   const loaded = await loadApplication(path, {
     ...targetsFor(options),
     signal: terminal.signal,
@@ -101,7 +105,9 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
   });
   const ledger = new Ledger(description);
   const recording =
-    options.record === undefined ? undefined : await RecordingWriter.open(options.record, description, artifacts);
+    options.record === undefined
+      ? undefined
+      : await RecordingWriter.open(options.record, description, artifacts, replacing(options));
   const world = feed ? undefined : loaded.createWorld?.();
   const federation = new Federation(description, executive, {
     world,
@@ -160,6 +166,19 @@ function targetsFor({ target, record }: RunOptions): { readonly targets?: readon
   if (target !== undefined) return { targets: [target] };
   const [best] = runnableTargets();
   return best === undefined ? {} : { targets: [best] };
+}
+
+const replacing = ({ force }: RunOptions) => ({ replace: force === true });
+
+/** Refuses names of files to write that are taken, and makes their folders. */
+function prepareFiles(options: RunOptions): void {
+  const { log, record, report } = options;
+  checkDistinct({ "--log": log, "--record": record, "--report": report });
+  if (record !== undefined) {
+    checkRecordingName(record, replacing(options));
+    prepareFolder(record);
+  }
+  if (report !== undefined) prepareOutput(report, reportFile(reportFormat(report)));
 }
 
 function checkOptions({ duration, report, log, rate, realtime }: RunOptions): void {

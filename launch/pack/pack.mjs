@@ -2,6 +2,7 @@
 // Writes the npm tarballs: `npm run pack -- DIR [PACKAGE…]` (the package, its platform binaries, and the compiler).
 import { spawnSync } from "node:child_process";
 import {
+  constants,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -15,6 +16,10 @@ import { isBuiltin } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gunzipSync } from "node:zlib";
+import "../hook/register.mjs";
+
+const { place } = await import("../../kernels/index.ts");
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -133,6 +138,18 @@ function fillCompiler(folder) {
   });
 }
 
+/** Tarballs of a package, which another of it may replace. */
+const tarballOf = (package_, path) => ({
+  name: `a tarball of ${package_}`,
+  begins: () => {
+    try {
+      return gunzipSync(readFileSync(path)).includes(`"name": ${JSON.stringify(package_)},`);
+    } catch {
+      return false;
+    }
+  },
+});
+
 const packages = new Map([
   [name, fillMain],
   ...platforms.map((arch) => [platformPackage(arch), (folder) => fillPlatform(folder, arch)]),
@@ -158,9 +175,18 @@ try {
     mkdirSync(folder);
     copyInto(folder, "LICENSE");
     packages.get(each)(folder);
-    const file = run("npm", ["pack", "--silent", "--pack-destination", directory, folder]);
-    if (!existsSync(join(directory, file))) throw new Error(`npm pack wrote no ${file}`);
-    process.stdout.write(`${join(directory, file)}\n`);
+    const file = run("npm", ["pack", "--silent", "--pack-destination", staging, folder]);
+    if (!existsSync(join(staging, file))) throw new Error(`npm pack wrote no ${file}`);
+    const path = join(directory, file);
+    const temporary = `${path}.${process.pid}.tmp`;
+    // Copied to where it can be renamed: the folder may lie on another file system.
+    copyFileSync(join(staging, file), temporary, constants.COPYFILE_EXCL);
+    try {
+      place(temporary, path, tarballOf(each, path));
+    } finally {
+      rmSync(temporary, { force: true });
+    }
+    process.stdout.write(`${path}\n`);
   }
 } catch (error) {
   process.stderr.write(`pack: ${error.message.trimEnd()}\n`);

@@ -9,4 +9,4 @@ export { printReport } from "./print.ts";
 export type { Report, TaskReport } from "./report.ts";
 export type { TopicReport } from "./topics.ts";
 export type { Verdict } from "./verdicts.ts";
-export { type ReportFormat, type RunReport, reportFormat, summarise } from "./write.ts";
+export { type ReportFormat, type RunReport, reportFile, reportFormat, summarise } from "./write.ts";

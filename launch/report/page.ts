@@ -19,6 +19,9 @@ const contents = [
   ["machine", "Machine"],
 ] as const;
 
+/** The mark of a page that this wrote. */
+export const generator = "isochron report";
+
 /** A policy's source for an inline block, so that no other can run. */
 const hashSource = (text: string): string => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 
@@ -42,6 +45,7 @@ export function renderPage(report: Report, timeline: Timeline): string {
 <html lang="en">
 <head>
 <meta charset="utf-8">
+<meta name="generator" content="${generator}">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">

@@ -1,17 +1,25 @@
 // Writes a report: numbers as .json, the page as .html.
-import { mkdirSync } from "node:fs";
-import { dirname, extname } from "node:path";
-import { IsochronError } from "../../kernels/index.ts";
-import { writeWhole } from "../../runtime/index.ts";
+import { extname } from "node:path";
+import { beginsWith, type FileKind, IsochronError, writeWhole } from "../../kernels/index.ts";
+import { prepareFolder } from "../output-file.ts";
 import { reactions } from "./chains.ts";
 import type { RunFacts } from "./facts.ts";
 import type { Ledger } from "./ledger.ts";
-import { renderPage } from "./page.ts";
+import { generator, renderPage } from "./page.ts";
 import { type Report, reportOf } from "./report.ts";
 import { timelineOf } from "./timeline.ts";
 
 /** What a report can be written as. */
 export type ReportFormat = "json" | "html";
+
+/** What a report may replace: a report of the same format. */
+export const reportFile = (format: ReportFormat): FileKind => ({
+  name: format === "json" ? "the numbers of a report" : "the page of a report",
+  begins:
+    format === "json"
+      ? beginsWith(`{\n  "format": "isochron-report",`)
+      : (start) => new TextDecoder().decode(start).includes(`<meta name="generator" content="${generator}">`),
+});
 
 /** The format that a file's name asks for. Throws `command/report` for any other. */
 export function reportFormat(path: string): ReportFormat {
@@ -27,7 +35,7 @@ export interface RunReport {
   readonly report: Report;
   /** The report as a file's text. */
   text(format: ReportFormat): string;
-  /** Writes it, whole or not at all, in the format of the name. */
+  /** Writes it, whole or not at all, in the format of the name. Throws `file/exists` where something else stands there. */
   write(path: string): void;
 }
 
@@ -44,8 +52,8 @@ export function summarise(ledger: Ledger, facts: RunFacts): RunReport {
     text,
     write: (path) => {
       const format = reportFormat(path);
-      mkdirSync(dirname(path), { recursive: true });
-      writeWhole(path, text(format));
+      prepareFolder(path);
+      writeWhole(path, text(format), reportFile(format));
     },
   };
 }

@@ -32,4 +32,4 @@ export {
   type StampSelection,
   stamp,
 } from "./select.ts";
-export { messageTypes } from "./typescript.ts";
+export { messageTypes, messageTypesTitle } from "./typescript.ts";

@@ -27,6 +27,9 @@ const times: { readonly [type: string]: string } = {
   duration: "builtin_interfaces/Duration",
 };
 
+/** The first line of the module, by which it is known. */
+export const messageTypesTitle = "// Message types, written by `isochron messages`";
+
 /**
  * A module with an interface for each of `types` and all that they are made of, a constant object for each that has
  * constants, and `Messages`, which maps full names to interfaces. The same definitions give the same text.
@@ -46,7 +49,7 @@ export function messageTypes(types: readonly string[], definitions: Definitions)
   const parts = [...names].map(([type, name]) => show(type, name, definitions.of(type).definitions, names));
   const map = [...names].map(([type, name]) => `  readonly "${fullTypeName(type)}": ${name};`);
   return [
-    "// Message types, written by `isochron messages`: change the .msg files, and write it again.",
+    `${messageTypesTitle}: change the .msg files, and write it again.`,
     ...parts,
     `/** The types by their full names. */\nexport interface Messages {\n${map.join("\n")}\n}\n`,
   ].join("\n\n");

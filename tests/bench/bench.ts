@@ -1,10 +1,18 @@
 // The benchmarks' command, `npm run bench -- [SUITE…] [options]`: measures rows one after the other, prints them, and says what they mean.
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { IsochronError, loadCompiler, runnableTargets, type TargetName } from "../../kernels/index.ts";
+import {
+  beginsWith,
+  type FileKind,
+  IsochronError,
+  loadCompiler,
+  runnableTargets,
+  type TargetName,
+  writeWhole,
+} from "../../kernels/index.ts";
 import { prepareOutput } from "../../launch/output-file.ts";
 import type { Terminal } from "../../launch/terminal.ts";
-import { measureLayers, printLayers, targetsOf, writeWhole } from "../../runtime/index.ts";
+import { measureLayers, printLayers, targetsOf } from "../../runtime/index.ts";
 import type { BenchCase, BenchEntry, Suites } from "./case.ts";
 import { compareEmulated } from "./emulated.ts";
 import { type Machine, measureThisMachine } from "./machine.ts";
@@ -12,6 +20,11 @@ import { type Against, artifactOf, type Job, measure, type Row } from "./measure
 import { type BenchOptions, readOptions } from "./options.ts";
 import { peerVersion } from "./peer.ts";
 import { heading, summary, tableRow } from "./table.ts";
+
+const rowsFile: FileKind = {
+  name: "a file of measured rows",
+  begins: beginsWith(`{\n  "format": "isochron-bench",`),
+};
 
 /** A case whose emulated outputs agreed with the peer's. */
 interface Emulated {
@@ -134,7 +147,7 @@ async function bench(options: BenchOptions, suites: Suites, terminal: Terminal):
       },
     );
   }
-  if (options.json !== undefined) prepareOutput(options.json);
+  if (options.json !== undefined) prepareOutput(options.json, rowsFile);
   terminal.progress("measuring the machine");
   const machine = await measureThisMachine(options.targets);
   const limits = options.targets.map((name) => `${name} ${machine.limits[name]!.gflops.toFixed(0)} GFLOP/s`);
@@ -163,7 +176,8 @@ async function bench(options: BenchOptions, suites: Suites, terminal: Terminal):
   }
   if (options.json !== undefined) {
     const { rows, emulated } = run;
-    writeWhole(options.json, `${JSON.stringify({ machine, versions: versions(), rows, emulated }, null, 2)}\n`);
+    const found = { format: "isochron-bench", machine, versions: versions(), rows, emulated };
+    writeWhole(options.json, `${JSON.stringify(found, null, 2)}\n`, rowsFile);
   }
   return run.failed ? 1 : 0;
 }
