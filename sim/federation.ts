@@ -36,6 +36,11 @@ export interface RunHooks {
 const microtaskTurns = 256;
 /** Messages that pipelines may admit at one instant before it is clear that time would never go on. */
 const mostAtOneInstant = 100_000;
+/** The same for turns at one instant: what awaits between two timers takes one for each. */
+const mostTurnsAtOneInstant = 10_000;
+
+/** How long a live run waits at most for a message that is being decoded when all others have been, nanoseconds. */
+const longestDecodingNs = 10e9;
 
 const never = Number.POSITIVE_INFINITY;
 
@@ -53,7 +58,13 @@ export class Federation {
   #peeked: FeedMessage | undefined;
   readonly #followUpNs: number;
   #fed: number[] = [];
+  /** When the newest message of the feed came to stand, or was admitted where that is not known yet. */
   #lastFedNs = 0;
+  /** Messages that were admitted and that the events have told nothing further of, on channels that decode apart. */
+  #decoding = 0;
+  /** Live: the executive's clock. */
+  #now: (() => number) | undefined;
+  #over = false;
   #feedEnded = false;
   #worldNext: number;
   #nowNs = 0;
@@ -92,8 +103,9 @@ export class Federation {
     this.#restoreErrors = config.onUnhandledError;
   }
 
-  /** Joins the run. */
-  begin(): void {
+  /** Joins the run; a live one with its clock. */
+  begin(now?: () => number): void {
+    this.#now = now;
     if (!this.#streams) return;
     config.onUnhandledError = (error) => this.#fail(error);
     this.#granted = true;
@@ -140,9 +152,10 @@ export class Federation {
     return Math.min(this.#worldNext, streams.clock.nextNs ?? never, delivery?.timeNs ?? never);
   }
 
-  /** When the run ends because its feed has ended; never before that is known. */
+  /** When the run ends because its feed has ended and all that follows from it has had its time; never before that is known. */
   get endNs(): number {
-    return this.#feedEnded ? this.#lastFedNs + this.#followUpNs : never;
+    if (!this.#feedEnded) return never;
+    return this.#lastFedNs + this.#followUpNs + (this.#decoding > 0 ? longestDecodingNs : 0);
   }
 
   /** Whether messages of outputs are waited for, so that time may not pass beyond them. */
@@ -159,6 +172,7 @@ export class Federation {
   take(): RunEvent[] {
     const events = parseEvents(callNative(() => this.executive.drain()));
     this.#behind = false;
+    if (this.#now) for (const event of events) this.#follow(event);
     if (!this.#streams) return events;
     for (const event of events) {
       if (event.kind !== "message") continue;
@@ -169,6 +183,15 @@ export class Federation {
     return events;
   }
 
+  /** Keeps count of what is being decoded, which may take longer than it should. */
+  #follow(event: RunEvent): void {
+    if (event.kind !== "admit" && event.kind !== "visible" && event.kind !== "rejected") return;
+    if (this.#application.table.channels[event.channel]?.latencyNs === undefined) return;
+    if (event.kind === "admit") this.#decoding++;
+    else this.#decoding--;
+    if (event.kind === "visible") this.#lastFedNs = Math.max(this.#lastFedNs, event.time);
+  }
+
   /** The earliest tag of a message that an observation beginning now would see. */
   get #observableFromNs(): number {
     return Math.max(this.#messagesFromNs, this.earliestNs);
@@ -176,8 +199,12 @@ export class Federation {
 
   /** Grants time up to `timeNs`: messages due by then are delivered, timers fire, the world steps. */
   async grant(timeNs: number): Promise<void> {
+    let turns = { timeNs: -1, count: 0 };
     while (this.nextNs <= timeNs) {
       const now = this.nextNs;
+      turns = { timeNs: now, count: now === turns.timeNs ? turns.count + 1 : 1 };
+      if (turns.count > mostTurnsAtOneInstant)
+        throw livelock(`pipelines took ${mostTurnsAtOneInstant} turns at ${now} ns`);
       this.#nowNs = Math.max(this.#nowNs, now);
       this.#messagesFromNs = Math.max(this.#messagesFromNs, this.#nowNs);
       this.#granted = true;
@@ -207,6 +234,12 @@ export class Federation {
   async conclude(timeNs: number): Promise<void> {
     this.#worldNext = never;
     await this.grant(timeNs);
+  }
+
+  /** Live, once the executive has stopped: hands out what was still on its way up to `timeNs`; nothing is admitted any more. */
+  async handOutRest(timeNs: number): Promise<void> {
+    this.#over = true;
+    await this.conclude(timeNs);
   }
 
   /** Lets timers fire; what one throws is an error of the pipelines. */
@@ -243,6 +276,8 @@ export class Federation {
       else {
         this.#admit(this.#peeked);
         this.#peeked = undefined;
+        // Late or not, it has all its time from now on.
+        this.#lastFedNs = Math.max(this.#lastFedNs, this.#now?.() ?? 0);
       }
     }
     return never;
@@ -263,6 +298,7 @@ export class Federation {
   }
 
   #publish(topic: string, bytes: Buffer): void {
+    if (this.#over) return;
     const { channel } = this.#codecs.input(topic);
     const timeNs = Math.max(this.#nowNs, this.earliestNs);
     callNative(() => this.executive.admit(channel, timeNs, bytes));
@@ -274,11 +310,7 @@ export class Federation {
     const timeNs = Math.max(this.#nowNs, this.earliestNs);
     this.#published = { timeNs, count: timeNs === this.#published.timeNs ? this.#published.count + 1 : 1 };
     if (this.#published.count <= mostAtOneInstant) return true;
-    this.#fail(
-      new IsochronError("stream/livelock", `pipelines admitted ${mostAtOneInstant} messages at ${timeNs} ns`, {
-        help: "let time pass where a pipeline feeds on what it admits: delay(1, app.clock)",
-      }),
-    );
+    this.#fail(livelock(`pipelines admitted ${mostAtOneInstant} messages at ${timeNs} ns`));
     return false;
   }
 
@@ -311,6 +343,11 @@ export class Federation {
     this.#failure ??= { error };
   }
 }
+
+const livelock = (what: string): IsochronError =>
+  new IsochronError("stream/livelock", what, {
+    help: "let time pass where a pipeline feeds on what it brings about: delay(1, app.clock)",
+  });
 
 /** RxJS reports what observers throw a moment later: by then it has reported all that was thrown before. */
 const reports = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));

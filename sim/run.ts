@@ -69,27 +69,34 @@ export async function runVirtual(federation: Federation, atMostNs: number, hooks
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Runs on the executive's real threads; federates are granted real time as it passes. Returns when the run ended. */
+/**
+ * Runs on the executive's real threads; federates are granted real time as it passes. Returns when the run ended.
+ *
+ * A feed that ends before `atMostNs` ends the run once all that follows from its last message has had its time.
+ */
 export async function runLive(federation: Federation, atMostNs: number, hooks: RunHooks): Promise<number> {
   const { executive } = federation;
   const turn = turns();
   const durationNs = () => Math.min(atMostNs, federation.endNs);
-  const ended = (now: number) => hooks.signal?.aborted === true || now >= durationNs();
+  const aborted = () => hooks.signal?.aborted === true;
+  const ended = (now: number) => aborted() || now >= durationNs();
   let drained = 0;
-  let end = 0;
+  let end: number | undefined;
   try {
-    federation.begin();
+    federation.begin(() => executive.now());
     callNative(() => executive.start());
     for (;;) {
       await turn();
       federation.check();
       const now = executive.now();
-      if (ended(now)) break;
-      if (federation.observing || now >= drained + liveDrainNs) {
+      if (aborted()) break;
+      // First what is due: however late this thread is, a log does not end before its last message.
+      const feedNext = now < 0 ? 0 : await federation.feedUntil(Math.min(now, atMostNs - 1));
+      if (federation.observing || ended(now) || now >= drained + liveDrainNs) {
         drained = now;
         await hooks.onEvents(federation.take(), now);
       }
-      const feedNext = now < 0 ? 0 : await federation.feedUntil(now);
+      if (ended(now)) break;
       // Instant by instant: a federate that is slower than time does not keep the run from ending.
       while (federation.nextNs <= now && !ended(executive.now())) {
         await federation.grant(federation.nextNs);
@@ -103,14 +110,18 @@ export async function runLive(federation: Federation, atMostNs: number, hooks: R
     const last = Math.min(executive.now(), durationNs() - 1);
     await hooks.onEvents(federation.take(), last);
     await federation.conclude(last);
+    end = callNative(() => executive.stop());
+    // What had been published by then may have been on its way to the records.
+    const rest = federation.take();
+    await federation.handOutRest(last);
     await federation.settle();
+    await hooks.onEvents(rest, end);
   } finally {
     try {
-      end = callNative(() => executive.stop());
+      end ??= callNative(() => executive.stop());
     } finally {
       await federation.end();
     }
   }
-  await hooks.onEvents(federation.take(), end);
   return end;
 }

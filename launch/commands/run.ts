@@ -124,7 +124,9 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
       },
       signal: terminal.signal,
     };
-    const endNs = await (live ? runLive : runVirtual)(federation, durationNs, hooks);
+    // A log ends a live run itself, however late its last messages come.
+    const atMostNs = live && feed && options.duration === undefined ? Number.POSITIVE_INFINITY : durationNs;
+    const endNs = await (live ? runLive : runVirtual)(federation, atMostNs, hooks);
     const threads = executive.threads();
     const [said] = await Promise.allSettled([whatRunCameTo(world, loaded)]);
     const facts: RunFacts = {

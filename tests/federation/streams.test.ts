@@ -212,6 +212,17 @@ describe("a pipeline in virtual time", () => {
     await expect(run(declared, 50 * ms)).rejects.toMatchObject({ code: "stream/livelock" });
   });
 
+  it("that awaits between timers of no delay ends the run with an error", async () => {
+    const again = (app: ApplicationBuilder): void => {
+      app.clock.schedule(() => void Promise.resolve().then(() => again(app)));
+    };
+    const declared = doubling((app) => {
+      again(app);
+      return of();
+    });
+    await expect(run(declared, 50 * ms)).rejects.toMatchObject({ code: "stream/livelock" });
+  });
+
   it.each([
     [{ dta: 1 }, 'what is published on "/in" has a field dta, which std_msgs/Float32 has not'],
     [{ data: "1" }, 'what is published on "/in" has in data what is not a float32: "1"'],
