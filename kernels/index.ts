@@ -4,6 +4,7 @@ export { type ErrorParts, IsochronError } from "./error.ts";
 export { fileError } from "./file-error.ts";
 export * as functions from "./functions/index.ts";
 export * as generators from "./generators/index.ts";
+export { convertOf, type Lane, rangeOf, toFloat32 } from "./loop/arithmetic.ts";
 export * as loop from "./loop/build.ts";
 export { countKernel, type Work } from "./loop/count.ts";
 export { declareKernel, emitModule, targetAttributes } from "./loop/emit.ts";

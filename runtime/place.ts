@@ -5,10 +5,19 @@ const folder = new URL(".", import.meta.url);
 const isOurs = (frame: string): boolean =>
   (frame.includes(folder.href) || frame.includes(folder.pathname)) && !frame.includes(".test.");
 
+/** An error that keeps more frames than usual: operators made of others stand between it and the user. */
+function deepError(): Error {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 40;
+  const made = new Error();
+  Error.stackTraceLimit = stackTraceLimit;
+  return made;
+}
+
 /** Where it was made: in the first frame of the stack that is not of this folder's own code. */
 export class Place {
   // The engine keeps the frames of an error, and writes them as text when its stack is first read.
-  readonly #made = new Error();
+  readonly #made = deepError();
 
   /** file:line:column, or undefined where the stack shows none. */
   get text(): string | undefined {

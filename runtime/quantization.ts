@@ -1,10 +1,12 @@
 // Linear quantisation as free functions: numbers to bytes and back, and products of bytes in 32-bit integers.
 import type { Dtype } from "../kernels/index.ts";
+import { holds, rangeText } from "./numbers.ts";
 import { axisIn } from "./operators/axis.ts";
 import { operators } from "./operators/index.ts";
+import { operandError } from "./operators/operand-error.ts";
 import { located } from "./place.ts";
 import { apply, type ConvolutionOptions, constant, Tensor } from "./tensor.ts";
-import { showTensorType } from "./tensor-type.ts";
+import { requireDtype, showTensorType } from "./tensor-type.ts";
 
 /** One parameter for a whole tensor, one per channel, or a tensor that broadcasts. */
 export type Parameter<D extends Dtype> = number | readonly number[] | Tensor<D>;
@@ -14,6 +16,13 @@ interface ChannelOptions {
   readonly axis?: number;
 }
 
+/** Throws `operator/zero-point` for a number that the dtype of what it is subtracted from does not hold. */
+function requireZeroPoint(what: string, zeroPoint: number, dtype: Dtype): void {
+  if (!holds(dtype, zeroPoint))
+    throw operandError("zero-point", `${what} with the zero point ${zeroPoint}`, rangeText(dtype));
+}
+
+/** Scales are f32; what is of another dtype are zero points. */
 function parameter<D extends Dtype>(
   what: string,
   value: Parameter<D>,
@@ -22,6 +31,8 @@ function parameter<D extends Dtype>(
   axis: number,
 ): Tensor<D> {
   if (value instanceof Tensor) return value;
+  requireDtype(dtype);
+  if (dtype !== "f32") for (const zero of [value].flat()) requireZeroPoint(what, zero, dtype);
   if (typeof value === "number") return constant(value, dtype);
   const trailing = rank - 1 - axisIn(what, axis, rank);
   return constant(value, dtype, [value.length, ...new Array<number>(trailing).fill(1)]);
@@ -68,6 +79,7 @@ type Byte = "u8" | "i8";
 
 /** (a − zeroPoint) · b in 32-bit integers that wrap: a[…,m,k] of bytes, b[…,k,n] of signed ones. */
 export function matmulInteger(a: Tensor<Byte>, b: Tensor<"i8">, zeroPoint = 0): Tensor<"i32"> {
+  located(() => requireZeroPoint(`matmulInteger of ${showTensorType(a.type)}`, zeroPoint, a.dtype));
   const product = apply<"i32">(operators.matmulInteger, [a, b]);
   return zeroPoint === 0 ? product : product.sub(b.cast("i32").sum([-2], { keepDims: true }).mul(zeroPoint));
 }
@@ -82,6 +94,7 @@ export function convInteger(
   options: ConvolutionOptions & { readonly zeroPoint?: number } = {},
 ): Tensor<"i32"> {
   const { zeroPoint = 0, padding, stride = 1, dilation = 1, groups = 1 } = options;
+  located(() => requireZeroPoint(`convInteger of ${showTensorType(x.type)}`, zeroPoint, x.dtype));
   const [top, left] = both(padding);
   const padded = top || left ? x.pad([0, 0, top, left], [0, 0, top, left], zeroPoint) : x;
   const attributes = { stride: both(stride), dilation: both(dilation), groups };

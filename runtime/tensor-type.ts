@@ -1,5 +1,5 @@
 // Tensor types: element type and shape, with dimensions that are known, named, or bounded.
-import { bytesOf, type Dtype, IsochronError } from "../kernels/index.ts";
+import { bytesOf, type Dtype, dtypes, IsochronError } from "../kernels/index.ts";
 
 /** A dimension whose size is given when the graph is compiled. */
 export interface SymbolDimension {
@@ -71,7 +71,7 @@ export const arrayOver = (dtype: Dtype, buffer: ArrayBuffer, offset: number, byt
 /** The class of the arrays that hold a dtype. */
 export const arrayName = (dtype: Dtype): string => arrays[dtype].name;
 
-/** An array from numbers, rounded and wrapped as the dtype does. */
+/** An array from numbers that are known to fit, floats rounded; what users give comes through `numbers.ts`. */
 export function arrayFrom<D extends Dtype>(dtype: D, values: readonly (number | bigint | boolean)[]): ArrayOf<D> {
   const array: TypedArray = newArray<Dtype>(dtype, values.length);
   values.forEach((value, at) => {
@@ -82,16 +82,29 @@ export function arrayFrom<D extends Dtype>(dtype: D, values: readonly (number | 
   return array as ArrayOf<D>;
 }
 
-/** The type `dtype[shape]`. */
+/** Throws `tensor/dtype` for a name that is no dtype. */
+export function requireDtype(dtype: Dtype): void {
+  if (dtypes.includes(dtype)) return;
+  throw new IsochronError("tensor/dtype", `"${String(dtype)}" is no dtype`, {
+    help: `dtypes are ${dtypes.join(", ")}`,
+  });
+}
+
+const isDimension = (size: Dimension): boolean =>
+  typeof size === "number"
+    ? Number.isSafeInteger(size) && size >= 0
+    : size !== null && typeof size === "object" && (size.kind === "symbol" || size.kind === "bounded");
+
+/** The type `dtype[shape]`. Throws `tensor/dtype` and `tensor/shape`. */
 export function tensor<D extends Dtype>(dtype: D, shape: Shape): TensorType<D> {
+  requireDtype(dtype);
   for (const size of shape) {
-    if (typeof size === "number" && (!Number.isInteger(size) || size < 0)) {
-      throw new IsochronError("tensor/shape", `${size} is not a dimension`, {
-        help: "dimensions are whole numbers from 0",
-      });
-    }
+    if (isDimension(size)) continue;
+    throw new IsochronError("tensor/shape", `${String(size)} is not a dimension`, {
+      help: "dimensions are whole numbers from 0, sym(name) or bounded(name, most)",
+    });
   }
-  return { dtype, shape };
+  return { dtype, shape: [...shape] };
 }
 
 /** A named dimension, bound by `compile(graph, { symbols })`. */

@@ -1,13 +1,27 @@
 // The functional tensor API that functions under trace are written in.
-import type { Dtype } from "../kernels/index.ts";
+import { type Dtype, IsochronError } from "../kernels/index.ts";
 import type { Value } from "./graph.ts";
+import { boundsNothing, type Comparison, comparable, elementsFrom, holds, rangeText } from "./numbers.ts";
 import { axisIn } from "./operators/axis.ts";
 import { type Operator, operators } from "./operators/index.ts";
+import { operandError } from "./operators/operand-error.ts";
 import { located } from "./place.ts";
 import { currentRecorder } from "./recorder.ts";
-import { type ArrayOf, arrayFrom, countOf, showTensorType, staticShape, type TensorType } from "./tensor-type.ts";
+import {
+  type ArrayOf,
+  countOf,
+  requireDtype,
+  showTensorType,
+  staticShape,
+  type TensorType,
+  tensor,
+} from "./tensor-type.ts";
 
-/** An operand: a tensor, or a number that takes the dtype of the tensor beside it. */
+/**
+ * An operand: a tensor, or a number beside one, which means its value.
+ *
+ * Comparisons are by value, and so are bounds; elsewhere the dtype of the tensor must hold the number, or floats round it.
+ */
 export type Operand<D extends Dtype = Dtype> = Tensor<D> | number;
 
 interface ReduceOptions {
@@ -44,11 +58,19 @@ export class Tensor<D extends Dtype = Dtype> {
     others: readonly Operand[],
     attributes: unknown = {},
   ): Tensor<R> {
-    const operands = [
-      this.value,
-      ...others.map((each) => (typeof each === "number" ? constant(each, this.dtype).value : each.value)),
-    ];
-    return new Tensor<R>(currentRecorder().apply(operators[name], operands, attributes));
+    const recorder = currentRecorder();
+    const besides = others.map((each) => (typeof each === "number" ? beside(name, this.type, each) : each.value));
+    return new Tensor<R>(recorder.apply(operators[name], [this.value, ...besides], attributes));
+  }
+
+  #compare(name: Comparison, other: Operand<D>): Tensor<"bool"> {
+    if (typeof other !== "number") return this.#apply(name, [other]);
+    const same = comparable(name, this.dtype, other);
+    return this.#apply(same.name, [same.value]);
+  }
+
+  #bound(name: "maximum" | "minimum", other: Operand<D>): Tensor<D> {
+    return typeof other === "number" && boundsNothing(name, this.dtype, other) ? this : this.#apply(name, [other]);
   }
 
   add(other: Operand<D>): Tensor<D> {
@@ -65,11 +87,11 @@ export class Tensor<D extends Dtype = Dtype> {
   }
   /** The larger of each pair; NaN wins. */
   maximum(other: Operand<D>): Tensor<D> {
-    return this.#apply("maximum", [other]);
+    return this.#bound("maximum", other);
   }
   /** The smaller of each pair; NaN wins. */
   minimum(other: Operand<D>): Tensor<D> {
-    return this.#apply("minimum", [other]);
+    return this.#bound("minimum", other);
   }
   clamp(low: Operand<D>, high: Operand<D>): Tensor<D> {
     return this.maximum(low).minimum(high);
@@ -128,22 +150,22 @@ export class Tensor<D extends Dtype = Dtype> {
   }
 
   equal(other: Operand<D>): Tensor<"bool"> {
-    return this.#apply("equal", [other]);
+    return this.#compare("equal", other);
   }
   notEqual(other: Operand<D>): Tensor<"bool"> {
-    return this.#apply("notEqual", [other]);
+    return this.#compare("notEqual", other);
   }
   less(other: Operand<D>): Tensor<"bool"> {
-    return this.#apply("less", [other]);
+    return this.#compare("less", other);
   }
   lessEqual(other: Operand<D>): Tensor<"bool"> {
-    return this.#apply("lessEqual", [other]);
+    return this.#compare("lessEqual", other);
   }
   greater(other: Operand<D>): Tensor<"bool"> {
-    return this.#apply("greater", [other]);
+    return this.#compare("greater", other);
   }
   greaterEqual(other: Operand<D>): Tensor<"bool"> {
-    return this.#apply("greaterEqual", [other]);
+    return this.#compare("greaterEqual", other);
   }
   and(other: Tensor<"bool">): Tensor<"bool"> {
     return this.#apply("logicalAnd", [other]);
@@ -156,6 +178,7 @@ export class Tensor<D extends Dtype = Dtype> {
   }
 
   cast<R extends Dtype>(dtype: R): Tensor<R> {
+    located(() => requireDtype(dtype));
     return this.#apply("cast", [], { dtype });
   }
   reshape(shape: readonly number[]): Tensor<D> {
@@ -356,17 +379,41 @@ function poolWindow(size: Pair, given: Pair | PoolOptions): object {
   };
 }
 
-/** A tensor known now: a number, a flat list with a shape, or a typed array. */
+/** A number as an operand beside a tensor of a type. Throws `operator/number` where its dtype does not hold it. */
+function beside(name: string, { dtype, shape }: TensorType, value: number): Value {
+  if (holds(dtype, value)) return constant(value, dtype).value;
+  return located(() => {
+    throw operandError(
+      "number",
+      `${name} of ${showTensorType({ dtype, shape })} and ${value}: ${value} is no ${dtype}`,
+      `${rangeText(dtype)}; convert the tensor with .cast() first, or give another number`,
+    );
+  });
+}
+
+/**
+ * A tensor known now: a number, a flat list with a shape, or a typed array, which is copied.
+ *
+ * Throws `tensor/value` for a number that the dtype does not hold, `tensor/count` where the numbers do not fill the shape.
+ */
 export function constant<D extends Dtype>(
   data: number | readonly number[] | ArrayOf<D>,
   dtype: D,
   shape?: readonly number[],
   name?: string,
 ): Tensor<D> {
-  const values = typeof data === "number" ? [data] : Array.from(data as ArrayLike<number | bigint>);
-  const dimensions = shape ?? (typeof data === "number" ? [] : [values.length]);
   const recorder = currentRecorder();
-  return new Tensor<D>(recorder.constant({ dtype, shape: dimensions }, arrayFrom(dtype, values), name));
+  return located(() => {
+    const values: ArrayLike<number | bigint> = typeof data === "number" ? [data] : data;
+    const type = tensor(dtype, shape ?? (typeof data === "number" ? [] : [values.length]));
+    const count = countOf(staticShape(type.shape));
+    if (count !== values.length) {
+      throw new IsochronError("tensor/count", `a constant of ${showTensorType(type)} got ${values.length} numbers`, {
+        help: `give it ${count}, or another shape`,
+      });
+    }
+    return new Tensor<D>(recorder.constant(type, elementsFrom(name ?? "a constant", dtype, values), name));
+  });
 }
 
 /** A tensor of `shape` with every element the same. */
@@ -395,7 +442,10 @@ export const iota = <D extends Exclude<Dtype, "bool">>(
   dtype: D,
   shape: readonly number[],
   axis = shape.length - 1,
-): Tensor<D> => new Tensor<D>(currentRecorder().apply(operators.iota, [], { dtype, shape, axis }));
+): Tensor<D> => {
+  located(() => requireDtype(dtype));
+  return new Tensor<D>(currentRecorder().apply(operators.iota, [], { dtype, shape, axis }));
+};
 
 /** condition ? a : b, element by element. */
 export const where = <D extends Dtype>(condition: Tensor<"bool">, a: Tensor<D>, b: Operand<D>): Tensor<D> =>
@@ -403,7 +453,7 @@ export const where = <D extends Dtype>(condition: Tensor<"bool">, a: Tensor<D>, 
     currentRecorder().apply(operators.where, [
       condition.value,
       a.value,
-      typeof b === "number" ? constant(b, a.dtype).value : b.value,
+      typeof b === "number" ? beside("where", a.type, b) : b.value,
     ]),
   );
 

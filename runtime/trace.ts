@@ -1,9 +1,11 @@
 // Capture: runs a function once on symbolic tensors and keeps the operators it calls as a graph.
 import { type Dtype, IsochronError } from "../kernels/index.ts";
 import { Graph, type NamedValue, type Signature, type State, type Value } from "./graph.ts";
+import { elementsFrom } from "./numbers.ts";
+import { located } from "./place.ts";
 import { currentRecorder, Recorder, recording } from "./recorder.ts";
 import { Tensor } from "./tensor.ts";
-import { type ArrayOf, arrayFrom, countOf, showTensorType, staticShape, type TensorType } from "./tensor-type.ts";
+import { type ArrayOf, countOf, showTensorType, staticShape, type TensorType, tensor } from "./tensor-type.ts";
 
 type TensorsOf<I extends Signature> = { readonly [K in keyof I]: Tensor<I[K]["dtype"]> };
 type TypesOf<T extends { readonly [name: string]: Tensor }> = {
@@ -23,7 +25,12 @@ export function trace<const I extends Signature, T extends { readonly [name: str
 ): Graph<I, TypesOf<T>> {
   const recorder = new Recorder();
   return recording(recorder, () => {
-    const named: NamedValue[] = Object.entries(inputs).map(([name, type]) => ({ name, value: { type, hint: name } }));
+    const named: NamedValue[] = located(() =>
+      Object.entries(inputs).map(([name, { dtype, shape }]) => ({
+        name,
+        value: { type: tensor(dtype, shape), hint: name },
+      })),
+    );
     const tensors = Object.fromEntries(named.map(({ name, value }) => [name, new Tensor(value)])) as TensorsOf<I>;
     const results = Object.entries(fn(tensors));
     if (results.length === 0)
@@ -47,7 +54,7 @@ export interface StateTensor<D extends Dtype> {
   set(next: Tensor<D>): void;
 }
 
-/** Declares a state with its first value. */
+/** Declares a state with its first value, which is copied. Throws `tensor/value` for numbers that its dtype does not hold. */
 export function state<D extends Dtype>(
   name: string,
   type: TensorType<D>,
@@ -59,20 +66,18 @@ export function state<D extends Dtype>(
       help: "give each state a name of its own",
     });
   }
-  const count = countOf(staticShape(type.shape));
-  const data =
-    typeof initial === "number"
-      ? arrayFrom(type.dtype, new Array<number>(count).fill(initial))
-      : Array.isArray(initial)
-        ? arrayFrom(type.dtype, initial as readonly number[])
-        : (initial as ArrayOf<D>);
-  if (data.length !== count) {
+  const { data, own } = located(() => {
+    const own = tensor(type.dtype, type.shape);
+    const count = countOf(staticShape(own.shape));
+    const values = typeof initial === "number" ? new Array<number>(count).fill(initial) : initial;
+    if (values.length === count) return { own, data: elementsFrom(`state "${name}"`, type.dtype, values) };
     throw new IsochronError(
       "trace/state",
-      `state "${name}" is ${showTensorType(type)}, its initial value has ${data.length} elements`,
+      `state "${name}" is ${showTensorType(type)}, its initial value has ${values.length} elements`,
+      { help: `give it ${count}, or one number for all` },
     );
-  }
-  const value: Value = { type, hint: name };
+  });
+  const value: Value = { type: own, hint: name };
   const entry: State = { name, value, initial: data, next: value };
   recorder.states.push(entry);
   return {

@@ -1,6 +1,15 @@
 // Operators that work element by element: arithmetic, comparison, choice, conversion, elementary functions.
 import { z } from "zod";
-import { type Dtype, dtypes, type Expression, functions, generators, loop } from "../../kernels/index.ts";
+import {
+  convertOf,
+  type Dtype,
+  dtypes,
+  type Expression,
+  functions,
+  generators,
+  type Lane,
+  loop,
+} from "../../kernels/index.ts";
 import { broadcastShapes, type Shape, showShape, showTensorType, type TensorType } from "../tensor-type.ts";
 import { indexer } from "./indexing.ts";
 import { type Nd, type Operator, operandError, operator } from "./operator.ts";
@@ -281,41 +290,15 @@ export const where = operator({
   lowering: { kind: "pointwise", expression: ([condition, a, b]) => loop.select(condition!, a!, b!) },
 });
 
-const limits = (dtype: Dtype): readonly [bigint, bigint] => {
-  const bits = BigInt(Number(dtype.slice(1)));
-  return dtype.startsWith("u") ? [0n, 2n ** bits - 1n] : [-(2n ** (bits - 1n)), 2n ** (bits - 1n) - 1n];
-};
-
-/** A float to an integer: truncated, saturated, NaN to 0. */
-function toInteger(value: number, dtype: Dtype): bigint {
-  if (Number.isNaN(value)) return 0n;
-  const [low, high] = limits(dtype);
-  if (value === Infinity) return high;
-  if (value === -Infinity) return low;
-  const whole = BigInt(Math.trunc(value));
-  return whole < low ? low : whole > high ? high : whole;
-}
-
-/** Another dtype: floats truncate and saturate to integers, integers wrap, bool is 0 or 1. */
+/** Another dtype: floats truncate and saturate to integers, NaN becomes 0; integers wrap, or round once to floats; bool is 0 or 1. */
 export const cast = operator({
   name: "cast",
   attributes: z.strictObject({ dtype: z.enum(dtypes) }),
   errorUlp: 0,
   infer: ([x], { dtype }) => ({ dtype, shape: x!.shape }),
   evaluate([x], { dtype }, { data }) {
-    const from = kindOf(x!.dtype);
-    const to = kindOf(dtype);
-    const big = data instanceof BigInt64Array || data instanceof BigUint64Array;
-    for (let i = 0; i < data.length; i++) {
-      const value = x!.data[i]!;
-      if (to === "bool") data[i] = value ? 1 : 0;
-      else if (to === "float") data[i] = Number(value);
-      else {
-        const whole = from === "float" ? toInteger(Number(value), dtype) : BigInt(value);
-        if (big) data[i] = whole;
-        else data[i] = Number(whole & 0xffffffffn);
-      }
-    }
+    const convert = convertOf(x!.dtype, dtype);
+    for (let i = 0; i < data.length; i++) (data as { [at: number]: Lane })[i] = convert(x!.data[i]!);
   },
   lowering: { kind: "pointwise", expression: ([x], { dtype }) => loop.convert(x!, dtype) },
 });

@@ -1,6 +1,7 @@
 // Operators that rearrange elements without computing: reshape, transpose, broadcast, slice, pad, concatenate, count.
 import { z } from "zod";
 import { dtypes, generators } from "../../kernels/index.ts";
+import { holds, rangeText } from "../numbers.ts";
 import {
   broadcastShapes,
   countOf,
@@ -101,8 +102,10 @@ export const pad = operator({
   name: "pad",
   attributes: z.strictObject({ before: perDimension(0), after: perDimension(0), value: anyNumber }),
   errorUlp: 0,
-  infer([x], { before, after }) {
+  infer([x], { before, after, value }) {
     const shape = staticShape(x!.shape);
+    if (!holds(x!.dtype, value))
+      throw operandError("pad-value", `pad of ${showTensorType(x!)} with ${value}`, rangeText(x!.dtype));
     return { dtype: x!.dtype, shape: shape.map((length, d) => length + before[d]! + after[d]!) };
   },
   evaluate([x], { before, value }, { data, shape }) {
@@ -158,7 +161,11 @@ export const iota = operator({
   name: "iota",
   attributes: z.strictObject({ dtype: z.enum(dtypes).exclude(["bool"]), shape: sizes, axis: axisAttribute("shape") }),
   errorUlp: 0,
-  infer: (_, { dtype, shape }) => ({ dtype, shape }),
+  infer(_, { dtype, shape, axis }) {
+    if (shape[axis]! > 0 && !holds(dtype, shape[axis]! - 1))
+      throw operandError("number", `iota of ${dtype}${showShape(shape)} along ${axis}`, rangeText(dtype));
+    return { dtype, shape };
+  },
   evaluate(_, { axis }, { data, shape }) {
     const big = data instanceof BigInt64Array || data instanceof BigUint64Array;
     for (let i = 0; i < data.length; i++) {
