@@ -54,6 +54,17 @@ function prepare(operator: Operator, each: OperatorCase, at: number): Prepared {
   return { each, inputs, nodes, core, output: { name: `y${at}`, value: last.output } };
 }
 
+/** All the cases as one graph, so that they are compiled together. */
+const graphOf = (name: string, cases: readonly Prepared[]): Graph =>
+  new Graph({
+    name,
+    inputs: cases.flatMap((each) => each.inputs),
+    constants: [],
+    states: [],
+    nodes: cases.flatMap((each) => each.nodes),
+    outputs: cases.map((each) => each.output),
+  });
+
 const ulp = (magnitude: number, dtype: string): number => {
   const [bits, least] = dtype === "f32" ? [23, -149] : [52, -1074];
   if (!Number.isFinite(magnitude)) return 0;
@@ -97,14 +108,7 @@ describe("compiled operators mean what the interpreter says", () => {
     const prepared = fc
       .sample(arbitrary, { numRuns: casesPerOperator, seed: 20_261_124 })
       .map((each, at) => prepare(operator, each, at));
-    const graph = new Graph({
-      name,
-      inputs: prepared.flatMap((each) => each.inputs),
-      constants: [],
-      states: [],
-      nodes: prepared.flatMap((each) => each.nodes),
-      outputs: prepared.map((each) => each.output),
-    });
+    const graph = graphOf(name, prepared);
     graph.verify();
     const targets = targetsFor(name);
     const artifact = await compile(graph, { targets, cacheDir });
@@ -118,7 +122,9 @@ describe("compiled operators mean what the interpreter says", () => {
       return results;
     });
     for (const other of others) expect(other).toEqual(outputs);
-    const parts = await compile(graph, {
+    // Every third case: each kernel of a function takes long to compile, and how it is split does not depend on the case.
+    const some = prepared.filter((_, at) => at % 3 === 0);
+    const parts = await compile(graphOf(name, some), {
       targets: targets.slice(0, 1),
       cacheDir,
       grain: finest,
@@ -128,7 +134,7 @@ describe("compiled operators mean what the interpreter says", () => {
       const program = load(parts, { threads });
       const results = program.newOutputs();
       program.run(arrays, results);
-      expect(results, `${threads} threads`).toEqual(outputs);
+      for (const { output } of some) expect(results[output.name], `${threads} threads`).toEqual(outputs![output.name]);
     }
     const meant = new Interpreter(graph).run(arrays);
     for (const { each, core, inputs, output, nodes } of prepared) {
