@@ -13,6 +13,7 @@ import {
 } from "../runtime/index.ts";
 import { type ApplicationDescription, applicationDescription } from "../sim/index.ts";
 import { type Application, layOut } from "./application.ts";
+import { type Bundle, carriedFolder } from "./carried-files.ts";
 
 /** A built application: what a robot needs, without sources or compiler. */
 export interface BuiltApplication {
@@ -68,12 +69,13 @@ export const builtFile: FileKind = {
 };
 const artifactFile = (name: string): string => `artifacts/${name}.iso`;
 
-/** The bytes of an `.isoapp`; `bundle` is the application's JavaScript, which holds its world. */
-export const packApplication = ({ description, artifacts }: BuiltApplication, bundle: string): Uint8Array =>
+/** The bytes of an `.isoapp`; `bundle` is the application's JavaScript, which holds its world, and the files that it reads. */
+export const packApplication = ({ description, artifacts }: BuiltApplication, { code, files }: Bundle): Uint8Array =>
   writeArchive([
     [descriptionFile, Buffer.from(JSON.stringify(description, null, 2))],
-    [bundleFile, Buffer.from(bundle)],
+    [bundleFile, Buffer.from(code)],
     ...description.programs.map(({ name }, at) => [artifactFile(name), artifacts[at]!] as const),
+    ...[...files].sort(([a], [b]) => (a < b ? -1 : 1)),
   ]);
 
 /** The value of some JSON, or undefined where it is none. */
@@ -86,7 +88,7 @@ function parseJson(text: string): unknown {
 }
 
 /** Reads an `.isoapp`. Throws `file/read`, or `application/file` for anything else and for one that was changed. */
-export function readApplication(path: string): BuiltApplication & { readonly bundle: string } {
+export function readApplication(path: string): BuiltApplication & { readonly bundle: Bundle } {
   const fail = (why: string, cause?: unknown): never => {
     throw new IsochronError("application/file", `${path} is not a built application: ${why}`, {
       help: "name a file that `isochron build` wrote",
@@ -117,5 +119,8 @@ export function readApplication(path: string): BuiltApplication & { readonly bun
     openArtifact(bytes, path);
     return bytes;
   });
-  return { description: parsed.data, artifacts, bundle: text(bundleFile) };
+  const carried = Object.entries(files).filter(([name]) => name.startsWith(carriedFolder) && !name.endsWith("/"));
+  const outside = carried.find(([name]) => name.split("/").some((part) => part === "" || /^\.+$/.test(part)));
+  if (outside) fail(`it holds a file called ${outside[0]}`);
+  return { description: parsed.data, artifacts, bundle: { code: text(bundleFile), files: new Map(carried) } };
 }

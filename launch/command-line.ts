@@ -19,6 +19,7 @@ const load = {
   replay: () => import("./commands/replay.ts"),
   report: () => import("./commands/report.ts"),
   run: () => import("./commands/run.ts"),
+  start: () => import("./commands/start.ts"),
   topic: () => import("./commands/topic.ts"),
 };
 
@@ -132,6 +133,7 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
         .argParser((value, all: readonly TargetName[]) => [...all, target(value)])
         .default([], "all"),
     )
+    .option("--no-start", "do not start it once in an empty folder, which shows whether it has all that it reads")
     .addOption(json)
     .action(async (path: string, options: BuildCommandOptions) => {
       const { buildCommand } = await load.build();
@@ -209,6 +211,11 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
     .action(async (folders: string[], options: MessagesOptions) =>
       done((await load.messages()).messagesCommand(folders, options, terminal)),
     );
+
+  command
+    .command("start", { hidden: true })
+    .argument("<app>")
+    .action(async (path: string) => (await load.start()).startCommand(path));
 
   return command;
 }

@@ -9,6 +9,7 @@ import type { MessageText, StreamHub } from "../nodes/index.ts";
 import type { World } from "../sim/index.ts";
 import type { Application, Facts } from "./application.ts";
 import { type BuildOptions, type BuiltApplication, buildApplication, readApplication } from "./build.ts";
+import type { Bundle } from "./carried-files.ts";
 import { userPlace } from "./user-place.ts";
 
 /** A built application with its world and its streams, ready to run. */
@@ -125,18 +126,26 @@ const runningParts = ({ declarations: { worldFactory, streams, summaries } }: Ap
     ofApplication("the summary", () => Object.assign({}, ...summaries.map((each) => each())) as Facts),
 });
 
-/** Imports bundled JavaScript through a file of its own, to which this very package is installed as `isochron`, and its RxJS. */
-async function importBundle(bundle: string, path: string, carried: readonly MessageText[]): Promise<Application> {
+/**
+ * Imports bundled JavaScript through a folder of its own, which has the files that it reads, this very package as
+ * `isochron`, and its RxJS. The folder stays until the process ends: files may be read at any time.
+ */
+async function importBundle(
+  { code, files }: Bundle,
+  path: string,
+  carried: readonly MessageText[],
+): Promise<Application> {
   const folder = mkdtempSync(join(tmpdir(), "isochron-"));
-  try {
-    const file = join(folder, "application.mjs");
-    writeFileSync(file, bundle);
-    mkdirSync(join(folder, "node_modules"));
-    symlinkSync(fileURLToPath(new URL("..", import.meta.url)), join(folder, "node_modules/isochron"));
-    const rxjs = dirname(createRequire(import.meta.url).resolve("rxjs/package.json"));
-    symlinkSync(rxjs, join(folder, "node_modules/rxjs"));
-    return await importApplication(file, path, carried);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, "application.mjs");
+  writeFileSync(file, code);
+  for (const [name, bytes] of files) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), bytes);
   }
+  mkdirSync(join(folder, "node_modules"));
+  symlinkSync(fileURLToPath(new URL("..", import.meta.url)), join(folder, "node_modules/isochron"));
+  const rxjs = dirname(createRequire(import.meta.url).resolve("rxjs/package.json"));
+  symlinkSync(rxjs, join(folder, "node_modules/rxjs"));
+  return await importApplication(file, path, carried);
 }

@@ -1,4 +1,4 @@
-// The module hook: strips types with oxc-transform, and finds `isochron` and `rxjs` for application files that stand outside a project.
+// The module hook: strips types with oxc-transform, takes imports as tsc and bundlers do, and finds `isochron` and `rxjs` for application files that stand outside a project.
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
@@ -14,18 +14,60 @@ let oxc;
 /** What an application in a bare folder is lent: Isochron, and the RxJS that its topics are observables of. */
 const lent = /^(?:isochron|rxjs)(?:\/|$)/;
 
-/** Resolves as Node does; an application in a bare folder finds the Isochron that runs it. */
+/** What tsc writes of a module, and what it may be made of. */
+const sources = { ".js": [".ts", ".tsx"], ".mjs": [".mts"], ".cjs": [".cts"], ".jsx": [".tsx"] };
+const written = /\.(?:[cm]?js|jsx)$/;
+
+/** Kinds of import that Node 20 does not know: a file's text, and its bytes. */
+const plain = new Set(["text", "bytes"]);
+
+/** The TypeScript files that a file of JavaScript may be made of. */
+const sourcesOf = (specifier) => {
+  const ending = /^(?:\.{0,2}\/|file:)/.test(specifier) ? (written.exec(specifier)?.[0] ?? "") : "";
+  return (sources[ending] ?? []).map((source) => specifier.slice(0, -ending.length) + source);
+};
+
+/**
+ * Resolves as Node does. A file of JavaScript that is not there is the TypeScript that it would be made of, as for tsc; an
+ * application in a bare folder finds the Isochron that runs it.
+ */
 export async function resolve(specifier, context, next) {
+  const type = context.importAttributes?.type;
+  if (plain.has(type)) {
+    // One file may be imported as both: Node keeps modules by their addresses.
+    const { url } = await next(specifier, { ...context, importAttributes: {} });
+    return { url: `${url}#${type}`, format: "module", importAttributes: {}, shortCircuit: true };
+  }
   try {
     return await next(specifier, context);
   } catch (error) {
-    if (!lent.test(specifier) || error.code !== "ERR_MODULE_NOT_FOUND") throw error;
-    return next(specifier, { ...context, parentURL: import.meta.url });
+    if (error.code !== "ERR_MODULE_NOT_FOUND") throw error;
+    if (lent.test(specifier)) return next(specifier, { ...context, parentURL: import.meta.url });
+    for (const source of sourcesOf(specifier)) {
+      try {
+        return await next(source, context);
+      } catch (missing) {
+        if (missing.code !== "ERR_MODULE_NOT_FOUND") throw missing;
+      }
+    }
+    throw error;
   }
+}
+
+/** A module whose value is a file's text or bytes. */
+async function loadPlain(url, type) {
+  const bytes = await readFile(new URL(url.slice(0, url.lastIndexOf("#"))));
+  const value =
+    type === "text"
+      ? JSON.stringify(bytes.toString("utf8"))
+      : `Uint8Array.from(atob("${bytes.toString("base64")}"), (each) => each.charCodeAt(0))`;
+  return { format: "module", shortCircuit: true, source: `export default ${value};\n` };
 }
 
 /** Loads `.ts` and `.mts` modules with their types stripped; lines stay where they are, through an inline source map. */
 export async function load(url, context, next) {
+  const type = /#(text|bytes)$/.exec(url)?.[1];
+  if (type !== undefined) return loadPlain(url, type);
   if (!url.startsWith("file:") || !/\.m?ts$/.test(new URL(url).pathname)) return next(url, context);
   const path = fileURLToPath(url);
   const source = await readFile(path, "utf8");

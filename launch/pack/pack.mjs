@@ -118,8 +118,8 @@ function fillCompiler(folder) {
   copyFileSync(join(root, "kernels/codegen", binary), join(folder, binary));
   writeFileSync(
     join(folder, "index.cjs"),
-    "// Loads LLVM, and the bundler that `isochron build` uses, for the isochron package.\n" +
-      `module.exports = { ...require("./${binary}"), bundler: () => require("esbuild") };\n`,
+    "// LLVM for the isochron package; the bundler and the parser of `isochron build` are found from here.\n" +
+      `module.exports = require("./${binary}");\n`,
   );
   writeFileSync(
     join(folder, "README.md"),
@@ -134,7 +134,7 @@ function fillCompiler(folder) {
     os: ["linux"],
     cpu: [process.arch],
     libc: ["glibc"],
-    dependencies: { esbuild: manifest.devDependencies.esbuild },
+    dependencies: Object.fromEntries(["esbuild", "oxc-parser"].map((each) => [each, manifest.devDependencies[each]])),
   });
 }
 

@@ -179,11 +179,11 @@ describe("the tarballs", () => {
     });
   });
 
-  it("hold of the compiler its binary, with the bundler as its only dependency", () => {
+  it("hold of the compiler its binary, with the bundler and the parser as its only dependencies", () => {
     expect(filesOf("isochron-compiler")).toEqual(
       ["LICENSE", "README.md", "index.cjs", compilerBinary, "package.json"].sort(),
     );
-    expect(Object.keys(manifestOf("isochron-compiler").dependencies)).toEqual(["esbuild"]);
+    expect(Object.keys(manifestOf("isochron-compiler").dependencies)).toEqual(["esbuild", "oxc-parser"]);
   });
 });
 
