@@ -44,6 +44,15 @@ const turningPoints: { readonly [name in UnaryName]: readonly number[] } = {
   sin: [...quarterTurns, 16367173 * 2 ** 72, 6381956970095103 * 2 ** 797, 3.4028234663852886e38],
   cos: [...quarterTurns, 16367173 * 2 ** 72, 6381956970095103 * 2 ** 797, 3.4028234663852886e38],
   atan: [7 / 16, 11 / 16, 19 / 16, 39 / 16, 2 ** -28, 2 ** -12, 2 ** 24, 2 ** 26, 2 ** 53, 2 ** 60],
+  tan: [...quarterTurns, 16367173 * 2 ** 72, 6381956970095103 * 2 ** 797, 3.4028234663852886e38],
+  asin: [Math.SQRT1_2, 0.8660254037844386, 0.975, 2 ** -27, 2 ** -12],
+  acos: [Math.SQRT1_2, 0.8660254037844386, 0.975, 2 ** -27, 2 ** -12],
+  sinh: [22, 44.3614195558365, 89.41598629223294, 709.782712893384, 710.4758600739439, 2 ** -28],
+  cosh: [22, 44.3614195558365, 89.41598629223294, 709.782712893384, 710.4758600739439, 2 ** -28],
+  expm1: [88.72283905206835, 709.782712893384, 17.328679513998633, 37.42994775023705, 2 ** -54],
+  log1p: [Math.SQRT2 - 1, Math.SQRT1_2 - 1, 2 ** -54, 2 ** 53, 1 - 2 ** -53],
+  log2: [Math.SQRT1_2, Math.SQRT2, 2 ** -126, 2 ** -1022, 3.4028234663852886e38],
+  erf: [0.84375, 1.25, 3.8325069, 5.863584748755168, 6, 2 ** -28],
 };
 const everywhere = [1, 0.5, 2, Math.LN2, Math.LN2 / 2, Math.PI / 4, 2 ** -24, 2 ** -53, 2 ** -126, 2 ** -149];
 
@@ -114,6 +123,15 @@ describe("accuracy in float64", () => {
     sin: () => true,
     cos: () => true,
     atan: () => true,
+    tan: () => true,
+    asin: (x) => Math.abs(x) <= 1,
+    acos: (x) => Math.abs(x) < 1,
+    sinh: () => true,
+    cosh: () => true,
+    expm1: () => true,
+    log1p: (x) => x > -1,
+    log2: (x) => x > 0,
+    erf: () => true,
   };
   const range: { readonly [name in UnaryName]: readonly [number, number] } = {
     exp: [-56, 9.6],
@@ -123,6 +141,15 @@ describe("accuracy in float64", () => {
     sin: [-30, 12],
     cos: [-30, 12],
     atan: [-30, 56],
+    tan: [-30, 12],
+    asin: [-30, 0],
+    acos: [-30, 0],
+    sinh: [-30, 9.5],
+    cosh: [-30, 9.5],
+    expm1: [-56, 9.6],
+    log1p: [-56, 10],
+    log2: [-3, 3],
+    erf: [-30, 2.7],
   };
   const worst = async (name: FunctionName, operands: readonly Float64Array[]): Promise<void> => {
     const values = await compiledValues(name, operands);

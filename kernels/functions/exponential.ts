@@ -42,13 +42,17 @@ export const inverseFactorials = Array.from({ length: 13 }, (_, at) => {
   return 1 / product;
 });
 
-/** x = k·ln 2 + r with |r| ≤ ln 2 / 2 (Cody and Waite); e^x = 2^k · (1 + r + tail), the rounding of r counted in the tail. */
-function reduce(x: Expression): { k: Expression; r: Expression; tail: Expression } {
+/**
+ * x = k·ln 2 + r + lost with |r| ≤ ln 2 / 2 (Cody and Waite), `lost` being the rounding of r.
+ *
+ * e^x = 2^k · (1 + r + tail).
+ */
+export function reduceByLn2(x: Expression): { k: Expression; r: Expression; lost: Expression; tail: Expression } {
   const k = roundEven(mul(x, Math.LOG2E));
   const first = fma(k, -ln2High, x);
   const r = fma(k, -ln2Low, first);
   const lost = fma(k, -ln2Low, sub(first, r));
-  return { k: convert(k, "i64"), r, tail: fma(mul(r, r), horner(r, inverseFactorials), lost) };
+  return { k: convert(k, "i64"), r, lost, tail: fma(mul(r, r), horner(r, inverseFactorials), lost) };
 }
 
 /** Limits beyond which exp is 0 or infinite; NaN passes through. */
@@ -120,7 +124,7 @@ const eachWidth =
 
 /** e^x in float64. */
 function exp64(x: Expression): Expression {
-  const { k, r, tail } = reduce(bounded(x, -746, 710));
+  const { k, r, tail } = reduceByLn2(bounded(x, -746, 710));
   const { high, low } = fastTwoSum(constant("f64", 1, x.type.lanes), r);
   return scale(add(high, add(low, tail)), k);
 }
@@ -137,7 +141,7 @@ export const expNonPositive = (x: Expression): Expression => (x.type.scalar === 
 
 /** e^x − 1 for −80 ≤ x ≤ 0. f64. */
 function expm1(x: Expression): Double {
-  const { k, r, tail } = reduce(x);
+  const { k, r, tail } = reduceByLn2(x);
   const power = powerOfTwo(k);
   const whole = fastTwoSum(constant("f64", -1, x.type.lanes), power);
   const { high, low } = fastTwoSum(whole.high, mul(r, power));
@@ -193,7 +197,7 @@ export const sigmoid = eachWidth(singleSigmoid, (x) => {
 });
 
 /** Coefficients of log(1+f) from fdlibm's e_log.c (Sun Microsystems, 1993). */
-const logCoefficients = [
+export const logCoefficients = [
   0.6666666666666735, 0.3999999999940942, 0.2857142874366239, 0.22222198432149784, 0.1818357216161805,
   0.15313837699209373, 0.14798198605116586,
 ];

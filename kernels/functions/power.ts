@@ -40,10 +40,9 @@ const third = { high: 1 / 3, low: 1.850371707708594e-17 };
 /** ⅕, 1/7, … 1/27: the series of artanh behind its first two terms; what follows is below 2⁻⁶⁰ of ⅓. */
 const oddReciprocals = Array.from({ length: 12 }, (_, at) => 1 / (2 * at + 5));
 
-/** ln x of a finite x > 0, to about 2⁻⁶⁸ of itself. */
-function logInTwoParts(x: Expression): Double {
-  const { mantissa, exponent } = decompose(x);
-  const f64 = (value: number) => constant("f64", value, x.type.lanes);
+/** ln of a mantissa in [√½, √2), to about 2⁻⁶⁸ of itself. */
+export function mantissaLogInTwoParts(mantissa: Expression): Double {
+  const f64 = (value: number) => constant("f64", value, mantissa.type.lanes);
   // ln m = 2 artanh s with s = (m − 1) / (m + 1), where |s| ≤ 0.172.
   const s = quotient({ high: sub(mantissa, 1), low: f64(0) }, fastTwoSum(f64(1), mantissa));
   // artanh s = s + s·z·(⅓ + z·(⅕ + …)) with z = s².
@@ -53,10 +52,16 @@ function logInTwoParts(x: Expression): Double {
   const factor = { high: series.high, low: add(series.low, add(behind.low, third.low)) };
   const correction = twoProduct(s, twoProduct(z, factor));
   const half = fastTwoSum(s.high, correction.high);
-  const mantissaLog: Double = {
+  return {
     high: mul(half.high, 2),
     low: mul(add(half.low, add(s.low, correction.low)), 2),
   };
+}
+
+/** ln x of a finite x > 0, to about 2⁻⁶⁸ of itself. */
+function logInTwoParts(x: Expression): Double {
+  const { mantissa, exponent } = decompose(x);
+  const mantissaLog = mantissaLogInTwoParts(mantissa);
   const sum = fastTwoSum(mul(exponent, ln2High), mantissaLog.high);
   return fastTwoSum(sum.high, add(sum.low, fma(exponent, ln2Low, mantissaLog.low)));
 }

@@ -50,6 +50,44 @@ const shared: { readonly [name in Exclude<FunctionName, "atan2" | "pow">]: reado
     [nan, nan],
   ],
   atan: [...odd, [inf, Math.PI / 2], [-inf, -Math.PI / 2]],
+  tan: [...odd, [inf, nan], [-inf, nan]],
+  asin: [...odd, [1, Math.PI / 2], [-1, -Math.PI / 2], [1.5, nan], [-2, nan], [inf, nan], [-inf, nan]],
+  acos: [
+    [1, 0],
+    [-1, Math.PI],
+    [0, Math.PI / 2],
+    [-0, Math.PI / 2],
+    [1.5, nan],
+    [-2, nan],
+    [inf, nan],
+    [-inf, nan],
+    [nan, nan],
+  ],
+  sinh: [...odd, [inf, inf], [-inf, -inf], [1e9, inf], [-1e9, -inf]],
+  cosh: [
+    [0, 1],
+    [-0, 1],
+    [inf, inf],
+    [-inf, inf],
+    [nan, nan],
+    [1e9, inf],
+    [-1e9, inf],
+  ],
+  expm1: [...odd, [inf, inf], [-inf, -1], [1e9, inf], [-1e9, -1]],
+  log1p: [...odd, [-1, -inf], [-2, nan], [inf, inf], [-inf, nan]],
+  log2: [
+    [0, -inf],
+    [-0, -inf],
+    [1, 0],
+    [8, 3],
+    [2 ** -100, -100],
+    [2 ** 127, 127],
+    [inf, inf],
+    [-1, nan],
+    [-inf, nan],
+    [nan, nan],
+  ],
+  erf: [...odd, [inf, 1], [-inf, -1], [1e9, 1], [-1e9, -1]],
 };
 
 const ofDoubles: typeof shared = {
@@ -92,6 +130,53 @@ const ofDoubles: typeof shared = {
     [-min, -min],
     [max, Math.PI / 2],
   ],
+  tan: [
+    [min, min],
+    [-min, -min],
+    [max, -0.004962015874444895],
+  ],
+  asin: [
+    [min, min],
+    [-min, -min],
+    [1 + 2 ** -52, nan],
+  ],
+  acos: [
+    [min, Math.PI / 2],
+    [1 + 2 ** -52, nan],
+  ],
+  sinh: [
+    [min, min],
+    [-min, -min],
+    [710.4758600739439, 1.7976931348621744e308],
+    [710.475860073944, inf],
+  ],
+  cosh: [
+    [min, 1],
+    [710.4758600739439, 1.7976931348621744e308],
+    [710.475860073944, inf],
+  ],
+  expm1: [
+    [min, min],
+    [-min, -min],
+    [709.782712893384, 1.7976931348622732e308],
+    [709.7827128933841, inf],
+  ],
+  log1p: [
+    [min, min],
+    [-min, -min],
+    [max, 709.782712893384],
+  ],
+  log2: [
+    [min, -1074],
+    [-min, nan],
+    [2 ** 1023, 1023],
+    [max, 1024],
+  ],
+  erf: [
+    [min, min],
+    [-min, -min],
+    [max, 1],
+  ],
 };
 
 const leastSingle = 2 ** -149;
@@ -120,6 +205,38 @@ const ofSingles: typeof shared = {
   ],
   cos: [[leastSingle, 1]],
   atan: [
+    [leastSingle, leastSingle],
+    [-leastSingle, -leastSingle],
+  ],
+  tan: [
+    [leastSingle, leastSingle],
+    [-leastSingle, -leastSingle],
+  ],
+  asin: [
+    [leastSingle, leastSingle],
+    [-leastSingle, -leastSingle],
+  ],
+  acos: [[leastSingle, Math.PI / 2]],
+  sinh: [
+    [leastSingle, leastSingle],
+    [-leastSingle, -leastSingle],
+    [89.5, inf],
+  ],
+  cosh: [
+    [leastSingle, 1],
+    [89.5, inf],
+  ],
+  expm1: [
+    [leastSingle, leastSingle],
+    [-leastSingle, -leastSingle],
+    [88.72283935546875, inf],
+  ],
+  log1p: [
+    [leastSingle, leastSingle],
+    [-leastSingle, -leastSingle],
+  ],
+  log2: [[leastSingle, -149]],
+  erf: [
     [leastSingle, leastSingle],
     [-leastSingle, -leastSingle],
   ],

@@ -122,6 +122,40 @@ const limited = (x: bigint, bits: number): bigint => {
   return x > limit ? limit : x < -limit ? -limit : x;
 };
 
+/** ⌊√n⌋ (Newton). */
+function root(n: bigint): bigint {
+  if (n === 0n) return 0n;
+  let x = 1n << BigInt((bitLength(n) + 1) >> 1);
+  for (;;) {
+    const next = (x + n / x) >> 1n;
+    if (next >= x) return x;
+    x = next;
+  }
+}
+
+/** √(1 − x²) of a fixed |x| ≤ 1. */
+const complement = (x: bigint, bits: number): bigint => root((1n << BigInt(2 * bits)) - x * x);
+
+/** e^x and e^−x of a fixed x ≥ 0, with `bits` bits behind the point. */
+function bothExponentials(x: bigint, bits: number): readonly [bigint, bigint] {
+  const grown = fixed(expFixed(x, bits), bits);
+  return [grown, (1n << BigInt(2 * bits)) / grown];
+}
+
+/** 2/√π·e^−x²·Σ 2^n·x^(2n+1) / (1·3·5·…·(2n+1)): terms of one sign. */
+function erfFixed(x: bigint, bits: number): bigint {
+  const one = BigInt(bits);
+  const square = (x * x) >> one;
+  let term = x;
+  let sum = 0n;
+  for (let n = 1n; term !== 0n; n++) {
+    sum += term;
+    term = ((term * 2n * square) >> one) / (2n * n + 1n);
+  }
+  const scaled = (sum * fixed(expFixed(-square, bits), bits)) >> one;
+  return ((2n * scaled) << one) / root(pi(bits) << one);
+}
+
 /** Exact values at finite arguments within the functions' domains; below and above all formats they may be any such number. */
 export const exactFunctions = {
   exp(x: number): Real {
@@ -162,6 +196,57 @@ export const exactFunctions = {
     const exact = absolute(real(x));
     const bits = bitsFor(exact) + 64;
     return withSign(ofFixed(atanFixed(fixed(exact, bits), bits), bits), x);
+  },
+  tan(x: number): Real {
+    const [sine, cosine] = [exactFunctions.sin(x), exactFunctions.cos(x)];
+    const sign = sine.value < 0n === cosine.value < 0n ? 1 : -1;
+    return withSign(quotient(absolute(sine), absolute(cosine)), sign);
+  },
+  asin(x: number): Real {
+    const exact = absolute(real(x));
+    const bits = bitsFor(exact) + 64;
+    const [sine, cosine] = [fixed(exact, bits), complement(fixed(exact, bits), bits)];
+    if (cosine === 0n) return withSign(ofFixed(pi(bits) >> 1n, bits), x);
+    return withSign(ofFixed(atanFixed((sine << BigInt(bits)) / cosine, bits), bits), x);
+  },
+  /** For |x| < 1. */
+  acos(x: number): Real {
+    const bits = bitsFor(absolute(real(x))) + 64;
+    const cosine = fixed(absolute(real(x)), bits);
+    const sine = complement(cosine, bits);
+    const acute = cosine === 0n ? pi(bits) >> 1n : atanFixed((sine << BigInt(bits)) / cosine, bits);
+    return ofFixed(x < 0 ? pi(bits) - acute : acute, bits);
+  },
+  sinh(x: number): Real {
+    const exact = absolute(real(x));
+    const bits = bitsFor(exact) + 64;
+    const [up, down] = bothExponentials(limited(fixed(exact, bits), bits), bits);
+    return withSign(ofFixed((up - down) >> 1n, bits), x);
+  },
+  cosh(x: number): Real {
+    const [up, down] = bothExponentials(limited(fixed(absolute(real(x)), 320), 320), 320);
+    return ofFixed((up + down) >> 1n, 320);
+  },
+  expm1(x: number): Real {
+    const exact = real(x);
+    const bits = bitsFor(absolute(exact)) + 64;
+    return ofFixed(fixed(expFixed(limited(fixed(exact, bits), bits), bits), bits) - (1n << BigInt(bits)), bits);
+  },
+  /** For x > −1. */
+  log1p(x: number): Real {
+    const exact = real(x);
+    const sum: Real = { value: fixed(exact, 1100) + (1n << 1100n), exponent: -1100 };
+    return ofFixed(logFixed(sum, bitsFor(absolute(exact)) + 64), bitsFor(absolute(exact)) + 64);
+  },
+  log2(x: number): Real {
+    const logarithm = logFixed(real(x), 640);
+    return ofFixed((logarithm << 320n) / ln2(320), 640);
+  },
+  erf(x: number): Real {
+    if (Math.abs(x) > 8) return real(Math.sign(x));
+    const exact = absolute(real(x));
+    const bits = bitsFor(exact) + 128;
+    return withSign(ofFixed(erfFixed(fixed(exact, bits), bits), bits), x);
   },
   /** For y ≠ 0. */
   atan2(y: number, x: number): Real {
