@@ -79,14 +79,18 @@ function evaluateElementwise(operands: readonly Nd[], kind: Kind, meaning: Meani
   else for (let i = 0; i < data.length; i++) data[i] = f(a!(i));
 }
 
-interface Elementwise extends Meaning {
+export interface Elementwise extends Meaning {
   readonly arity: number;
   readonly result?: "bool";
   readonly expression: (...operands: Expression[]) => Expression;
   readonly errorUlp?: number;
 }
 
-function elementwise(name: string, { arity, result, expression, errorUlp = 0, ...meaning }: Elementwise): Operator {
+/** An operator that works element by element on operands of one dtype, broadcast to one shape. */
+export function elementwise(
+  name: string,
+  { arity, result, expression, errorUlp = 0, ...meaning }: Elementwise,
+): Operator {
   return operator({
     name,
     attributes: none,
@@ -133,7 +137,8 @@ const comparison = (
     bool: (a, b) => Number(test(a!, b!)),
   });
 
-const floatFunction = (
+/** A function of one float. */
+export const floatFunction = (
   name: string,
   expression: (x: Expression) => Expression,
   float: (x: number) => number,

@@ -1,8 +1,12 @@
 // Every operator, by name: what tracers build, interpreters mean and compilers lower.
+import * as activation from "./activation.ts";
 import * as attending from "./attention.ts";
+import * as bits from "./bits.ts";
 import * as blocked from "./blocked.ts";
 import * as composite from "./composite.ts";
 import * as contraction from "./contraction.ts";
+import * as division from "./division.ts";
+import * as elementary from "./elementary.ts";
 import * as elementwise from "./elementwise.ts";
 import * as gathering from "./gather.ts";
 import * as grouped from "./grouped.ts";
@@ -19,7 +23,7 @@ import * as structure from "./structure.ts";
 import { convTranspose2d } from "./transposed-convolution.ts";
 import { winogradConv2d } from "./winograd.ts";
 
-const { kindOf: _kind, ...elementwiseOperators } = elementwise;
+const { kindOf: _kind, elementwise: _elementwise, floatFunction: _function, ...elementwiseOperators } = elementwise;
 const { blockedConvolutionAttributes: _blocked, depthwiseAttributes: _depthwise, ...blockedOperators } = blocked;
 const { convolutionAttributes: _convolution, ...contractionOperators } = contraction;
 const { requireFloat: _float, ...composites } = composite;
@@ -35,6 +39,10 @@ const { reductionAttributes: _attributes, reducedType: _type, forEachElement: _v
 /** All operators; each is exported under its own name. */
 export const operators = {
   ...elementwiseOperators,
+  ...elementary,
+  ...division,
+  ...bits,
+  ...activation,
   ...structure,
   ...reductions,
   ...contractionOperators,

@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { addsDotOnly, drawnSchedules, runnableTargets, type TargetName } from "../../kernels/index.ts";
+import { addsDotOnly, drawnSchedules, functions, runnableTargets, type TargetName } from "../../kernels/index.ts";
 import { compile } from "../compile.ts";
 import { Graph, type NamedValue, type Node, type Value } from "../graph.ts";
 import { Interpreter } from "../interpreter.ts";
+import { decompose } from "../passes/decompose.ts";
 import { load } from "../program.ts";
 import { countOf, newArray, showTensorType, staticShape, type TypedArray, tensor } from "../tensor-type.ts";
 import { caseArbitraries, type OperatorCase, valuesFor } from "../testing/cases/index.ts";
@@ -15,6 +16,11 @@ import { type Nd, type Operator, operators } from "./index.ts";
 
 const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
 const casesPerOperator = 50;
+/**
+ * So many of operators made of others, whose cases are also interpreted as what these are made of, and of elementary functions,
+ * which are tested over their whole range where they are defined and are long.
+ */
+const fewerCases = 16;
 /** Every kernel in parts that can be, however small. */
 const finest = { mostChunks: 6, leastOperations: 1 };
 /** The targets that this machine runs; their outputs must have equal bits. */
@@ -101,12 +107,35 @@ function disagreement(
 const targetsFor = (name: string): readonly TargetName[] =>
   name.endsWith("Integer") ? allTargets : allTargets.filter((target) => !addsDotOnly(target));
 
+const isComposite = (operator: Operator): boolean => operator.lowering.kind === "composite";
+
+describe("operators made of others mean what these mean", () => {
+  it.each(Object.entries(operators).filter(([, each]) => isComposite(each)))("%s", (name, operator) => {
+    const arbitrary = caseArbitraries[name as keyof typeof operators];
+    fc.sample(arbitrary, { numRuns: casesPerOperator, seed: 20_261_130 }).forEach((each, at) => {
+      const { inputs, nodes, output, core } = prepare(operator, each, 0);
+      const graph = new Graph({ name, inputs, constants: [], states: [], nodes, outputs: [output] });
+      const arrays = Object.fromEntries(
+        inputs.map(({ name: input, value }, o) => [input, valuesFor(name, value.type, 100 * at + o)]),
+      );
+      const operands = inputs.map(({ name: input, value }): Nd => {
+        return { dtype: value.type.dtype, shape: staticShape(value.type.shape), data: arrays[input]! };
+      });
+      const meant = new Interpreter(graph).run(arrays)[output.name]!;
+      const found = new Interpreter(decompose(graph)).run(arrays)[output.name]!;
+      const problem = disagreement(operator, core, operands, meant, found);
+      const text = `${name}(${each.operands.map(showTensorType).join(", ")}, ${JSON.stringify(each.attributes)})`;
+      expect(problem && `${text}: ${problem}`).toBeUndefined();
+    });
+  });
+});
+
 describe("compiled operators mean what the interpreter says", () => {
   it.each(Object.entries(operators))("%s", async (name, operator) => {
     expect(operator.name).toBe(name);
     const arbitrary = caseArbitraries[name as keyof typeof operators];
     const prepared = fc
-      .sample(arbitrary, { numRuns: casesPerOperator, seed: 20_261_124 })
+      .sample(arbitrary, { numRuns: isComposite(operator) || name in functions ? fewerCases : casesPerOperator, seed: 20_261_124 })
       .map((each, at) => prepare(operator, each, at));
     const graph = graphOf(name, prepared);
     graph.verify();

@@ -14,6 +14,7 @@ import {
   transposedConvolution,
   winograd,
 } from "./convolutions.ts";
+import { elementaryCases } from "./elementary.ts";
 import {
   blockedIntegerConvolution,
   groupedIntegerConvolution,
@@ -116,6 +117,7 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
   logicalAnd: binary(bool),
   logicalOr: binary(bool),
   logicalNot: unary(bool),
+  ...elementaryCases,
   sqrt: unary(floats),
   floor: unary(floats),
   ceil: unary(floats),

@@ -26,6 +26,7 @@ const moderate = new Set([
   "tiledAttention",
   "scatter",
   "cumsum",
+  "gelu",
 ]);
 
 /** A generator of numbers in [0, 1) with a seed. */
