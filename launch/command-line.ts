@@ -1,7 +1,7 @@
 // The command line: `isochron run | replay | report | build | inspect | topic`.
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import type { TargetName } from "../kernels/index.ts";
+import { IsochronError, type TargetName } from "../kernels/index.ts";
 import type { BuildCommandOptions } from "./commands/build.ts";
 import type { InspectOptions } from "./commands/inspect.ts";
 import type { MessagesOptions } from "./commands/messages.ts";
@@ -93,6 +93,7 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
         .default([], "none"),
     )
     .addOption(new Option("--target <name>", "run the code of this instruction set").argParser(target))
+    .option("--strict", "exit with 1 where anything was missed, dropped or rejected")
     .addOption(json)
     .action(async (path: string, options: RunOptions) => {
       const { runCommand } = await load.run();
@@ -220,26 +221,61 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
   return command;
 }
 
+/** Whether the result is asked for as JSON, and so are errors; what stands behind `--` is no option. */
+const asksForJson = (arguments_: readonly string[]): boolean => {
+  const end = arguments_.indexOf("--");
+  return (end < 0 ? arguments_ : arguments_.slice(0, end)).includes("--json");
+};
+
+/** Keeps standard output for results: what applications print, with `console.log` or otherwise, goes to standard error. */
+function keepForResults(): { readonly write: (text: string) => void; readonly giveBack: () => void } {
+  const { stdout, stderr } = process;
+  const own = stdout.write;
+  stdout.write = ((...given: Parameters<typeof stderr.write>) => stderr.write(...given)) as typeof stdout.write;
+  return { write: (text) => void own.call(stdout, text), giveBack: () => void (stdout.write = own) };
+}
+
+function silenceErrors(command: Command): void {
+  command.configureOutput({ writeErr: () => undefined }).showHelpAfterError(false);
+  for (const each of command.commands) silenceErrors(each);
+}
+
+/** What commander finds wrong with the command line. */
+const usageError = ({ message }: CommanderError): IsochronError =>
+  new IsochronError("command/usage", message.replace(/^error: /, ""), {
+    help: "isochron COMMAND --help shows what it takes",
+  });
+
 /** Runs the command line; resolves to the exit code. */
 export async function main(arguments_: readonly string[]): Promise<number> {
   const interruption = new Interruption();
-  const terminal = processTerminal(interruption);
+  const asJson = asksForJson(arguments_);
+  const output = asJson ? keepForResults() : undefined;
+  const terminal = processTerminal(interruption, output?.write);
+  const command = program(terminal, (result) => {
+    code = result;
+  });
   let code = 0;
   try {
-    await program(terminal, (result) => {
-      code = result;
-    }).parseAsync(arguments_, { from: "user" });
+    // What is wrong with the command line is printed below, as JSON.
+    if (asJson) silenceErrors(command);
+    await command.parseAsync(arguments_, { from: "user" });
     return interruption.exitCode ?? code;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode;
+    const { errorJson, renderError } = await import("./render-error.ts");
+    if (error instanceof CommanderError) {
+      if (asJson && error.exitCode !== 0) terminal.out(errorJson(usageError(error)));
+      return error.exitCode;
+    }
     const interrupted = error instanceof DOMException && error.name === "AbortError";
-    terminal.error(
-      interrupted
-        ? "interrupted; nothing half-written was left"
-        : (await import("./render-error.ts")).renderError(error),
-    );
+    const shown = interrupted
+      ? new IsochronError("command/interrupted", "interrupted; nothing half-written was left")
+      : error;
+    if (asJson) terminal.out(errorJson(shown));
+    else terminal.error(interrupted ? "interrupted; nothing half-written was left" : renderError(error));
     return interruption.exitCode ?? 1;
   } finally {
+    output?.giveBack();
     interruption.close();
   }
 }

@@ -53,13 +53,16 @@ const bar = (share: number | undefined): string => {
   return `${"█".repeat(cells)}${"░".repeat(20 - cells)} `;
 };
 
-/** The process's own terminal. */
-export function processTerminal(interruption: Interruption): Terminal {
+/** The process's own terminal; `write` takes results, standard output unless given. */
+export function processTerminal(
+  interruption: Interruption,
+  write = (text: string): void => void process.stdout.write(text),
+): Terminal {
   const clear = "\r\u001b[2K";
   const live = process.stderr.isTTY === true;
   let nextLine = performance.now() + plainLineMs;
   return {
-    out: (text) => void process.stdout.write(`${text}\n`),
+    out: (text) => write(`${text}\n`),
     error: (text) => void process.stderr.write(`${live ? clear : ""}${text}\n`),
     progress: (text, share) => {
       if (live) process.stderr.write(clear + (text === undefined ? "" : bar(share) + text));

@@ -1,8 +1,12 @@
 // The tensor API as free functions, for those who write add(a, b) rather than a.add(b).
 import type { Dtype } from "../kernels/index.ts";
+import type { GeluOptions, SoftplusOptions } from "./methods/elementwise.ts";
 import type { Operand, Tensor } from "./tensor.ts";
 
 type Float = "f32" | "f64";
+type Bits = Exclude<Dtype, Float>;
+type Integer = Exclude<Bits, "bool">;
+type Numeric = Exclude<Dtype, "bool">;
 
 export const add = <D extends Dtype>(a: Tensor<D>, b: Operand<D>): Tensor<D> => a.add(b);
 export const sub = <D extends Dtype>(a: Tensor<D>, b: Operand<D>): Tensor<D> => a.sub(b);
@@ -29,6 +33,41 @@ export const atan = <D extends Float>(x: Tensor<D>): Tensor<D> => x.atan();
 /** The angle of (x, y). */
 export const atan2 = <D extends Float>(y: Tensor<D>, x: Operand<D>): Tensor<D> => y.atan2(x);
 export const pow = <D extends Float>(x: Tensor<D>, y: Operand<D>): Tensor<D> => x.pow(y);
+export const erf = <D extends Float>(x: Tensor<D>): Tensor<D> => x.erf();
+export const silu = <D extends Float>(x: Tensor<D>): Tensor<D> => x.silu();
+export const tan = <D extends Float>(x: Tensor<D>): Tensor<D> => x.tan();
+export const asin = <D extends Float>(x: Tensor<D>): Tensor<D> => x.asin();
+export const acos = <D extends Float>(x: Tensor<D>): Tensor<D> => x.acos();
+export const sinh = <D extends Float>(x: Tensor<D>): Tensor<D> => x.sinh();
+export const cosh = <D extends Float>(x: Tensor<D>): Tensor<D> => x.cosh();
+export const log1p = <D extends Float>(x: Tensor<D>): Tensor<D> => x.log1p();
+export const expm1 = <D extends Float>(x: Tensor<D>): Tensor<D> => x.expm1();
+export const log2 = <D extends Float>(x: Tensor<D>): Tensor<D> => x.log2();
+export const rsqrt = <D extends Float>(x: Tensor<D>): Tensor<D> => x.rsqrt();
+export const trunc = <D extends Float>(x: Tensor<D>): Tensor<D> => x.trunc();
+/** x times the normal distribution below it. */
+export const gelu = <D extends Float>(x: Tensor<D>, options?: GeluOptions): Tensor<D> => x.gelu(options);
+/** ln (1 + e^(beta·x)) / beta. */
+export const softplus = <D extends Float>(x: Tensor<D>, options?: SoftplusOptions): Tensor<D> => x.softplus(options);
+/** 1, 0 or −1; 0 of NaN. */
+export const sign = <D extends Numeric>(x: Tensor<D>): Tensor<D> => x.sign();
+/** a − b·⌊a / b⌋, with the sign of b. */
+export const remainder = <D extends Numeric>(a: Tensor<D>, b: Operand<D>): Tensor<D> => a.remainder(b);
+/** ⌊a / b⌋. */
+export const floorDivide = <D extends Numeric>(a: Tensor<D>, b: Operand<D>): Tensor<D> => a.floorDivide(b);
+const isNotANumber = <D extends Numeric>(x: Tensor<D>): Tensor<"bool"> => x.isNaN();
+export const isInf = <D extends Numeric>(x: Tensor<D>): Tensor<"bool"> => x.isInf();
+const isFiniteNumber = <D extends Numeric>(x: Tensor<D>): Tensor<"bool"> => x.isFinite();
+
+export { isFiniteNumber as isFinite, isNotANumber as isNaN };
+export const bitwiseAnd = <D extends Bits>(a: Tensor<D>, b: Operand<D>): Tensor<D> => a.bitwiseAnd(b);
+export const bitwiseOr = <D extends Bits>(a: Tensor<D>, b: Operand<D>): Tensor<D> => a.bitwiseOr(b);
+export const bitwiseXor = <D extends Bits>(a: Tensor<D>, b: Operand<D>): Tensor<D> => a.bitwiseXor(b);
+export const bitwiseNot = <D extends Bits>(x: Tensor<D>): Tensor<D> => x.bitwiseNot();
+export const bitwiseLeftShift = <D extends Integer>(x: Tensor<D>, count: Operand<D>): Tensor<D> =>
+  x.bitwiseLeftShift(count);
+export const bitwiseRightShift = <D extends Integer>(x: Tensor<D>, count: Operand<D>): Tensor<D> =>
+  x.bitwiseRightShift(count);
 export const matmul = <D extends Float>(a: Tensor<D>, b: Tensor<D>): Tensor<D> => a.matmul(b);
 /** x · wᵀ + b, with w: [o,i] and b: [o]. */
 export const linear = <D extends Float>(x: Tensor<D>, w: Tensor<D>, b: Tensor<D>): Tensor<D> => x.linear(w, b);

@@ -17,6 +17,7 @@ export { hashOf } from "./hash.ts";
 export { type ArraysOf, Interpreter } from "./interpreter.ts";
 export { type KernelText, kernelsOf, kernelText, kernelTexts, type ShownKernel } from "./kernels.ts";
 export { type Layer, type LayerOptions, type Layers, measureLayers, printLayers } from "./layers.ts";
+export type { GeluOptions, SoftplusOptions } from "./methods/elementwise.ts";
 export {
   type Builder,
   type Nd,

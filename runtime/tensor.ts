@@ -1,6 +1,7 @@
 // The functional tensor API that functions under trace are written in.
 import { type Dtype, IsochronError } from "../kernels/index.ts";
 import type { Value } from "./graph.ts";
+import { ElementwiseMethods } from "./methods/elementwise.ts";
 import { boundsNothing, type Comparison, comparable, elementsFrom, holds, rangeText } from "./numbers.ts";
 import { axisIn } from "./operators/axis.ts";
 import { type Operator, operators } from "./operators/index.ts";
@@ -33,12 +34,13 @@ interface OrderOptions {
 }
 
 /** A symbolic tensor; each method adds an operator to the trace. Negative axes count from the end. */
-export class Tensor<D extends Dtype = Dtype> {
+export class Tensor<D extends Dtype = Dtype> extends ElementwiseMethods<D> {
   readonly value: Value;
   /** Only for TypeScript: the element type. */
   declare readonly dtypeOf: D;
 
   constructor(value: Value) {
+    super();
     this.value = value;
   }
 
@@ -61,6 +63,14 @@ export class Tensor<D extends Dtype = Dtype> {
     const recorder = currentRecorder();
     const besides = others.map((each) => (typeof each === "number" ? beside(name, this.type, each) : each.value));
     return new Tensor<R>(recorder.apply(operators[name], [this.value, ...besides], attributes));
+  }
+
+  protected override apply<R extends Dtype>(
+    name: keyof typeof operators,
+    others: readonly Operand[],
+    attributes: unknown = {},
+  ): Tensor<R> {
+    return this.#apply(name, others, attributes);
   }
 
   #compare(name: Comparison, other: Operand<D>): Tensor<"bool"> {
@@ -447,15 +457,16 @@ export const iota = <D extends Exclude<Dtype, "bool">>(
   return new Tensor<D>(currentRecorder().apply(operators.iota, [], { dtype, shape, axis }));
 };
 
-/** condition ? a : b, element by element. */
-export const where = <D extends Dtype>(condition: Tensor<"bool">, a: Tensor<D>, b: Operand<D>): Tensor<D> =>
-  new Tensor<D>(
-    currentRecorder().apply(operators.where, [
-      condition.value,
-      a.value,
-      typeof b === "number" ? beside("where", a.type, b) : b.value,
-    ]),
-  );
+/** condition ? a : b, element by element; of two numbers f32. */
+export function where<D extends Dtype>(condition: Tensor<"bool">, a: Tensor<D>, b: Operand<D>): Tensor<D>;
+export function where<D extends Dtype>(condition: Tensor<"bool">, a: Operand<D>, b: Tensor<D>): Tensor<D>;
+export function where(condition: Tensor<"bool">, a: number, b: number): Tensor<"f32">;
+export function where(condition: Tensor<"bool">, a: Operand, b: Operand): Tensor {
+  const recorder = currentRecorder();
+  const type = typeof a !== "number" ? a.type : typeof b !== "number" ? b.type : ({ dtype: "f32", shape: [] } as const);
+  const [yes, no] = [a, b].map((each) => (typeof each === "number" ? beside("where", type, each) : each.value));
+  return new Tensor(recorder.apply(operators.where, [condition.value, yes!, no!]));
+}
 
 /** Tensors one after the other along `axis`. */
 export const concat = <D extends Dtype>(tensors: readonly Tensor<D>[], axis: number): Tensor<D> =>

@@ -52,6 +52,8 @@ export interface RunOptions {
   readonly stall: readonly string[];
   readonly target?: TargetName;
   readonly json?: boolean;
+  /** Exit with 1 where anything was missed, dropped or rejected. */
+  readonly strict?: boolean;
 }
 
 /** Parses TASK:EVERY:DURATION. */
@@ -245,22 +247,38 @@ async function whatRunCameTo(world: World | undefined, loaded: LoadedApplication
   return Object.keys(all).length > 0 ? all : null;
 }
 
+/** What `run --json` prints. What world and application say of the run stands apart, so that it replaces nothing. */
+export const resultJson = ({ interrupted, cycles, deadlineMisses, hash, report }: RunResult, options: RunOptions) => ({
+  application: report.application,
+  mode: report.mode,
+  durationNs: report.durationNs,
+  cycles,
+  deadlineMisses,
+  hash,
+  ...(interrupted ? { interrupted } : {}),
+  ...(options.record === undefined ? {} : { recording: options.record }),
+  ...(options.report === undefined ? {} : { report: options.report }),
+  tasks: report.tasks,
+  chains: report.chains,
+  drops: report.drops,
+  faults: report.faults,
+  verdicts: report.verdicts,
+  world: report.world,
+});
+
+/** 1 where nothing came of all that was sent to an input; under --strict where anything was missed, dropped or rejected. */
+export function exitCodeOf({ drops, misses }: Report, strict: boolean): number {
+  if (drops.some(({ kind, count, of }) => kind === "rejected" && count === of)) return 1;
+  return strict && (misses.total > 0 || drops.length > 0) ? 1 : 0;
+}
+
 /** The command: runs, and prints the result. */
 export async function runCommand(path: string, options: RunOptions, terminal: Terminal): Promise<number> {
   const result = await run(path, options, terminal);
+  const code = exitCodeOf(result.report, options.strict === true);
   if (options.json) {
-    const { interrupted, cycles, deadlineMisses, hash, report } = result;
-    terminal.out(
-      JSON.stringify({
-        cycles,
-        ...report.world,
-        deadlineMisses,
-        hash,
-        ...(interrupted ? { interrupted } : {}),
-        ...(options.record === undefined ? {} : { recording: options.record }),
-      }),
-    );
-    return 0;
+    terminal.out(JSON.stringify(resultJson(result, options)));
+    return code;
   }
   if (result.interrupted)
     terminal.error(`interrupted at ${formatDuration(result.report.durationNs)}: the run ends there`);
@@ -268,5 +286,5 @@ export async function runCommand(path: string, options: RunOptions, terminal: Te
   terminal.out(`  hash               ${result.hash}`);
   if (options.record !== undefined) terminal.out(`  recording          ${options.record}`);
   if (options.report !== undefined) terminal.out(`  report             ${options.report}`);
-  return 0;
+  return code;
 }

@@ -135,7 +135,10 @@ describe("compiled operators mean what the interpreter says", () => {
     expect(operator.name).toBe(name);
     const arbitrary = caseArbitraries[name as keyof typeof operators];
     const prepared = fc
-      .sample(arbitrary, { numRuns: isComposite(operator) || name in functions ? fewerCases : casesPerOperator, seed: 20_261_124 })
+      .sample(arbitrary, {
+        numRuns: isComposite(operator) || name in functions ? fewerCases : casesPerOperator,
+        seed: 20_261_124,
+      })
       .map((each, at) => prepare(operator, each, at));
     const graph = graphOf(name, prepared);
     graph.verify();

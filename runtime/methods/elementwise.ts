@@ -1,0 +1,125 @@
+// Methods of tensors that work element by element, beyond arithmetic, comparison and the commonest functions.
+import type { Dtype } from "../../kernels/index.ts";
+import type { operators } from "../operators/index.ts";
+import type { Operand, Tensor } from "../tensor.ts";
+
+/** Options of gelu, as in PyTorch. */
+export interface GeluOptions {
+  /** "none" is exact, "tanh" the approximation that many networks are trained with. */
+  readonly approximate?: "none" | "tanh";
+}
+
+/** Options of softplus, as in PyTorch. */
+export interface SoftplusOptions {
+  readonly beta?: number;
+  /** Where beta·x is above it, x itself is the result. */
+  readonly threshold?: number;
+}
+
+/** The part of `Tensor` that holds these methods. */
+export abstract class ElementwiseMethods<D extends Dtype> {
+  /** Adds an operator to the trace, this its first operand; numbers mean their value. */
+  protected abstract apply<R extends Dtype>(
+    name: keyof typeof operators,
+    others: readonly Operand[],
+    attributes?: unknown,
+  ): Tensor<R>;
+
+  /** The error function, 2/√π·∫ e^−t² dt from 0 to this. */
+  erf(): Tensor<D> {
+    return this.apply("erf", []);
+  }
+  /** This times the normal distribution below it. */
+  gelu({ approximate = "none" }: GeluOptions = {}): Tensor<D> {
+    return this.apply("gelu", [], { approximate });
+  }
+  /** This times its sigmoid. */
+  silu(): Tensor<D> {
+    return this.apply("silu", []);
+  }
+  /** ln (1 + e^(beta·this)) / beta. */
+  softplus({ beta = 1, threshold = 20 }: SoftplusOptions = {}): Tensor<D> {
+    return this.apply("softplus", [], { beta, threshold });
+  }
+  /** Of radians. */
+  tan(): Tensor<D> {
+    return this.apply("tan", []);
+  }
+  /** In radians; NaN beyond ±1. */
+  asin(): Tensor<D> {
+    return this.apply("asin", []);
+  }
+  /** In radians; NaN beyond ±1. */
+  acos(): Tensor<D> {
+    return this.apply("acos", []);
+  }
+  sinh(): Tensor<D> {
+    return this.apply("sinh", []);
+  }
+  cosh(): Tensor<D> {
+    return this.apply("cosh", []);
+  }
+  /** ln (1 + this), without loss near 0. */
+  log1p(): Tensor<D> {
+    return this.apply("log1p", []);
+  }
+  /** e^this − 1, without loss near 0. */
+  expm1(): Tensor<D> {
+    return this.apply("expm1", []);
+  }
+  log2(): Tensor<D> {
+    return this.apply("log2", []);
+  }
+  /** 1 / √this. */
+  rsqrt(): Tensor<D> {
+    return this.apply("rsqrt", []);
+  }
+  /** 1, 0 or −1; 0 of NaN. */
+  sign(): Tensor<D> {
+    return this.apply("sign", []);
+  }
+  /** To the integer that is nearer to zero. */
+  trunc(): Tensor<D> {
+    return this.apply("trunc", []);
+  }
+  /** this − other·⌊this / other⌋, with the sign of `other`; of integers by zero 0. */
+  remainder(other: Operand<D>): Tensor<D> {
+    return this.apply("remainder", [other]);
+  }
+  /** ⌊this / other⌋; of integers by zero 0. */
+  floorDivide(other: Operand<D>): Tensor<D> {
+    return this.apply("floorDivide", [other]);
+  }
+
+  isNaN(): Tensor<"bool"> {
+    return this.apply("isNaN", []);
+  }
+  isInf(): Tensor<"bool"> {
+    return this.apply("isInf", []);
+  }
+  isFinite(): Tensor<"bool"> {
+    return this.apply("isFinite", []);
+  }
+
+  /** Of integers or bools, like the other operators on bits. */
+  bitwiseAnd(other: Operand<D>): Tensor<D> {
+    return this.apply("bitwiseAnd", [other]);
+  }
+  bitwiseOr(other: Operand<D>): Tensor<D> {
+    return this.apply("bitwiseOr", [other]);
+  }
+  bitwiseXor(other: Operand<D>): Tensor<D> {
+    return this.apply("bitwiseXor", [other]);
+  }
+  bitwiseNot(): Tensor<D> {
+    return this.apply("bitwiseNot", []);
+  }
+  /** Counts of the width or more, and negative ones, leave 0. */
+  bitwiseLeftShift(count: Operand<D>): Tensor<D> {
+    return this.apply("bitwiseLeftShift", [count]);
+  }
+  /** With copies of the sign from above; counts of the width or more, and negative ones, leave nothing else. */
+  bitwiseRightShift(count: Operand<D>): Tensor<D> {
+    return this.apply("bitwiseRightShift", [count]);
+  }
+}
