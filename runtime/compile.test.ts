@@ -16,6 +16,7 @@ import {
   readArchive,
   type Signature,
   state,
+  sym,
   tensor,
   trace,
   where,
@@ -70,6 +71,36 @@ describe("the code of layers alike", () => {
     // The first and the last layer are kernels of their own: they read and write other tensors' shapes.
     const [few, many] = [await codeBytes(4), await codeBytes(12)];
     expect(many - few).toBeLessThan(few / 2);
+  });
+});
+
+describe("what cannot be compiled", () => {
+  const graph = trace(({ x }) => ({ y: x.max([0]) }), { x: tensor("f32", [sym("n"), 2]) }, { name: "g" });
+
+  it.each([
+    [
+      "a target that there is not",
+      { targets: ["foo" as "aarch64"], symbols: { n: 1 } },
+      "compile/target",
+      '"foo" is no target',
+    ],
+    [
+      "a size below zero",
+      { symbols: { n: -1 } },
+      "compile/symbol-size",
+      '-1 is no size for dimension "n" of graph "g"',
+    ],
+    ["a size that is no whole number", { symbols: { n: 1.5 } }, "compile/symbol-size", /^1\.5 is no size/],
+    ["a size that is no number", { symbols: { n: NaN } }, "compile/symbol-size", /^NaN is no size/],
+    ["a symbol that there is not", { symbols: { n: 1, m: 2 } }, "compile/unknown-symbol", /no dimension "m"/],
+    ["a size that an operator refuses", { symbols: { n: 0 } }, "operator/empty", /^max of f32\[0,2\]: dimension 0/],
+  ] as const)("is refused at the user's line: %s", async (_, options, code, message) => {
+    await expect(compile(graph, options)).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(message),
+      place: expect.stringMatching(/compile\.test\.ts:\d+:\d+$/),
+      help: expect.any(String),
+    });
   });
 });
 

@@ -5,6 +5,7 @@ import {
   bytesOf,
   emitModule,
   type Grain,
+  IsochronError,
   loadCompiler,
   printSchedule,
   type Schedules,
@@ -21,6 +22,7 @@ import { lower } from "./lower.ts";
 import { type Lifetime, type Memory, type MemoryPlan, planMemory } from "./memory.ts";
 import { operators } from "./operators/index.ts";
 import { bindSymbols, declutter } from "./passes/index.ts";
+import { located } from "./place.ts";
 import { callSymbol, emitStep } from "./step.ts";
 import { countOf, showTensorType, staticShape, type TensorType } from "./tensor-type.ts";
 import { layoutWeights } from "./weights.ts";
@@ -59,14 +61,25 @@ const version = "0.1.0";
 /** Kernels that share a module: few enough that two threads have work, many enough that LLVM starts rarely. */
 const kernelsPerModule = 8;
 
+/** Throws `compile/target` for a name that is no target. */
+function requireTargets(names: readonly TargetName[]): void {
+  const unknown = names.find((name) => !targetNames.includes(name));
+  if (unknown === undefined) return;
+  throw new IsochronError("compile/target", `"${String(unknown)}" is no target`, {
+    help: `targets are ${targetNames.join(", ")}`,
+  });
+}
+
 /** Compiles a graph. The same graph, options and compiler give the same bytes. */
 export async function compile<I extends Signature, O extends Signature>(
   graph: Graph<I, O>,
   options: CompileOptions = {},
 ): Promise<Artifact<I, O>> {
   const compiler = loadCompiler();
-  const plain = declutter(bindSymbols(graph as unknown as Graph, options.symbols ?? {}));
-  plain.verify();
+  const plain = located(() => {
+    requireTargets(options.targets ?? []);
+    return declutter(bindSymbols(graph as unknown as Graph, options.symbols ?? {}));
+  });
   const weights = layoutWeights(plain);
   const built: { name: TargetName; calls: readonly KernelCall[]; plan: MemoryPlan; object: Uint8Array }[] = [];
   for (const name of options.targets ?? defaultTargets(plain)) {

@@ -461,8 +461,9 @@ class Lowering {
     };
   }
 
-  /** Copies a value to its final home, unless it was computed there. */
+  /** Copies a value to its final home, unless it was computed there or has no elements. */
   #copyUnless(home: Memory["home"], name: string, value: Value): void {
+    if (value.type.shape.includes(0)) return;
     const given = this.#placeOf(value)?.memory.home;
     if (given?.kind === home.kind && "index" in given && "index" in home && given.index === home.index) return;
     const context = new KernelContext();

@@ -1,7 +1,9 @@
 // The one way a pass edits a graph: it visits nodes in order and says what stands in their place.
+import { IsochronError } from "../kernels/index.ts";
 import { type Constant, Graph, type Node, type Value } from "./graph.ts";
 import type { Builder, Operator } from "./operators/index.ts";
-import { sameShape, type TensorType, type TypedArray } from "./tensor-type.ts";
+import { withPlace } from "./place.ts";
+import { sameShape, showTensorType, type TensorType, type TypedArray } from "./tensor-type.ts";
 
 /** What a rule can do: look up, and build what replaces the node it was given. */
 export interface Editor extends Builder {
@@ -66,6 +68,30 @@ class Rewriting implements Editor {
   }
 }
 
+/** The type that a node has on other operands; an error names the node's place. */
+function inferred({ operator, attributes, place }: Node, operands: readonly Value[]): TensorType {
+  try {
+    return operator.infer(
+      operands.map((value) => value.type),
+      attributes,
+    );
+  } catch (error) {
+    throw place ? withPlace(error, place) : error;
+  }
+}
+
+/** What stands for a node must have its type: a broadcast or a dimension that is lost would show far from here, or nowhere. */
+function requireSameType({ operator, place }: Node, { type, hint }: Value, { type: found }: Value): void {
+  if (found.dtype === type.dtype && sameShape(found.shape, type.shape)) return;
+  const name = `${operator.name}${hint === undefined ? "" : ` %${hint}`}`;
+  const at = place?.text;
+  throw new IsochronError(
+    "graph/invalid",
+    `${name} : ${showTensorType(type)} was replaced by ${showTensorType(found)}`,
+    at === undefined ? {} : { place: at },
+  );
+}
+
 /** Applies a rule to every node; `retype` gives inputs other types, which nodes then infer anew. */
 export function rewrite(graph: Graph, rule: Rule, retype: (type: TensorType) => TensorType = (type) => type): Graph {
   const editor = new Rewriting(graph.constants);
@@ -81,15 +107,12 @@ export function rewrite(graph: Graph, rule: Rule, retype: (type: TensorType) => 
   for (const node of graph.nodes) {
     const operands = node.inputs.map(current);
     const changed = operands.some((value, at) => value.type !== node.inputs[at]!.type);
-    const type = changed
-      ? node.operator.infer(
-          operands.map((value) => value.type),
-          node.attributes,
-        )
-      : node.output.type;
+    const type = changed ? inferred(node, operands) : node.output.type;
     const output = sameShape(type.shape, node.output.type.shape) ? node.output : { ...node.output, type };
     const replacement = editor.replacing({ ...node, inputs: operands, output }, rule);
-    if (replacement !== node.output) replaced.set(node.output, replacement);
+    if (replacement === node.output) continue;
+    if (replacement !== output) requireSameType(node, output, replacement);
+    replaced.set(node.output, replacement);
   }
   return new Graph({
     name: graph.name,

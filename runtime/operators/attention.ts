@@ -1,6 +1,7 @@
 // Scaled dot-product attention of every head of a batch, computed in tiles.
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
+import type { Value } from "../graph.ts";
 import {
   broadcastShapes,
   countOf,
@@ -10,8 +11,8 @@ import {
   type TensorType,
 } from "../tensor-type.ts";
 import { indexer } from "./indexing.ts";
-import { type Nd, type Operator, operandError, operator } from "./operator.ts";
-import { transpose } from "./structure.ts";
+import { type Builder, type Nd, type Operator, operandError, operator } from "./operator.ts";
+import { pad, transpose } from "./structure.ts";
 
 const attributes = z.strictObject({ scale: z.number(), causal: z.boolean() });
 type Attributes = z.infer<typeof attributes>;
@@ -36,7 +37,7 @@ function attentionType(name: string, operands: readonly TensorType[], turned: bo
   if (!batch) throw wrong("the batch dimensions do not broadcast");
   if (mask && broadcastShapes(mask.shape.slice(-2), [m!, n!])?.some((size, at) => size !== [m, n][at]) !== false)
     throw wrong("the mask does not broadcast to […,m,n]");
-  if (n === 0 || d === 0) throw wrong("there must be keys, and they must have elements");
+  if (turned && d === 0) throw wrong("queries and keys have elements");
   return { dtype: q.dtype, shape: [...batch, m!, e!] };
 }
 
@@ -75,6 +76,13 @@ function forEachQuery(
       visit(scores, sizes, (key, column) => Number(v!.data[fromV + key * e + column]!), (b * m + i) * e);
     }
   }
+}
+
+/** [m,0] as zeros [m,1]. */
+function withZero(value: Value, builder: Builder): Value {
+  const shape = staticShape(value.type.shape);
+  const none = shape.map(() => 0);
+  return builder.apply(pad, [value], { before: none, after: none.with(-1, 1), value: 0 });
 }
 
 const shares = (scores: readonly number[]): number[] => {
@@ -153,13 +161,18 @@ export const tiledAttention = attentionOperator("tiledAttention", true, {
 /**
  * Σ_j softmax_j(scale · q_i·k_j + mask_ij) v_j: q[…,m,d], k[…,n,d], v[…,n,e] and a mask that broadcasts to […,m,n] → […,m,e].
  *
- * Batch dimensions broadcast. With `causal`, query i sees keys 0 to i. A row that sees no key is NaN. Floats of one dtype. Error:
+ * Batch dimensions broadcast. With `causal`, query i sees keys 0 to i. A row that sees no key is NaN; where there are no keys it is 0. Floats of one dtype. Error:
  * 4 ulp of Σ_j softmax_j·|v_j| times max_j((d + 2)·scale·|q|·|k_j| + |mask_j|) + max_j(top − score_j) + n + 2.
  */
-export const attention = attentionOperator("attention", false, {
+export const attention: Operator = attentionOperator("attention", false, {
   kind: "composite",
   decompose([q, k, v, ...mask], given, builder) {
     const rank = k!.type.shape.length;
+    // Without elements all scores are 0, as they are with an element of 0.
+    if (q!.type.shape.at(-1) === 0) {
+      const [queries, keys] = [q!, k!].map((each) => withZero(each, builder)) as [Value, Value];
+      return builder.apply(attention, [queries, keys, v!, ...mask], given);
+    }
     const axes = Array.from({ length: rank }, (_, d) => (d < rank - 2 ? d : 2 * rank - 3 - d));
     return builder.apply(tiledAttention, [q!, builder.apply(transpose, [k!], { axes }), v!, ...mask], given);
   },

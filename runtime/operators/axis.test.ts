@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { IsochronError } from "../../kernels/index.ts";
 import {
+  concat,
   constant,
   dequantize,
   Interpreter,
@@ -135,6 +136,8 @@ describe("dimensions of tensor methods", () => {
     expect(refused((x) => x.pad([1, 1], [0]))).toBe(
       "operator/ranges: pad of f32[3]: before has 2 numbers for 1 dimension",
     );
+    expect(refused(() => concat([], 0))).toBe("operator/operands: concat of nothing");
+    expect(refused(() => stack([]))).toBe("operator/operands: concat of nothing");
     expect(refused(() => iota("i32", [2, 3], 2))).toBe("operator/axes: iota of [2,3]: there is no dimension 2");
     expect(refused((x) => quantize(x, [1, 2, 3], 0, "u8"))).toBe(
       "operator/axes: quantize of f32[3]: there is no dimension 1",

@@ -63,12 +63,16 @@ export const conv2d: Operator = operator({
 
 const clampTo = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high);
 
-/** Bilinear samples of image[h,w] at grid[…,2] of pixel positions (x, y). f32. Error: 8 ulp of the largest pixel. */
+/**
+ * Bilinear samples of image[h,w] at grid[…,2] of pixel positions (x, y). f32. Error: 8 ulp of the largest pixel.
+ *
+ * An image without pixels has zeros outside, everywhere, and no border.
+ */
 export const gridSample = operator({
   name: "gridSample",
   attributes: z.strictObject({ outside: z.enum(["zeros", "border"]) }),
   errorUlp: 8,
-  infer([image, grid]) {
+  infer([image, grid], { outside }) {
     if (image!.dtype !== "f32" || grid!.dtype !== "f32" || image!.shape.length !== 2 || grid!.shape.at(-1) !== 2) {
       throw operandError(
         "shape",
@@ -76,10 +80,17 @@ export const gridSample = operator({
         "the image is f32[h,w], the grid f32[…,2] of pixel positions (x, y)",
       );
     }
+    if (outside === "border" && image!.shape.includes(0))
+      throw operandError(
+        "empty",
+        `gridSample of ${showTensorType(image!)}: an image without pixels has no border`,
+        'give it one pixel at least, or sample with outside: "zeros"',
+      );
     return { dtype: "f32", shape: grid!.shape.slice(0, -1) };
   },
   evaluate([image, grid], { outside }, result) {
     const [height, width] = image!.shape as [number, number];
+    if (height * width === 0) return;
     const pixel = (r: number, c: number): number => {
       const inside = r >= 0 && r < height && c >= 0 && c < width;
       if (!inside && outside === "zeros") return 0;

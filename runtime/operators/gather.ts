@@ -46,14 +46,15 @@ export const gather = operator({
   errorUlp: 0,
   infer([x, positions], { axis }) {
     const size = x!.shape[axis];
-    if (!arePositions(positions!) || size === undefined || size === 0) {
+    const shape = [...x!.shape.slice(0, axis), ...positions!.shape, ...x!.shape.slice(axis + 1)];
+    if (!arePositions(positions!) || (size === 0 && !shape.includes(0))) {
       throw operandError(
         "shape",
         `gather of ${showTensorType(x!)} at ${showTensorType(positions!)} along dimension ${axis}`,
-        "positions are integers (not u64), and the dimension exists and is not empty",
+        "positions are integers (not u64), and the dimension is not empty",
       );
     }
-    return { dtype: x!.dtype, shape: [...x!.shape.slice(0, axis), ...positions!.shape, ...x!.shape.slice(axis + 1)] };
+    return { dtype: x!.dtype, shape };
   },
   evaluate([x, positions], { axis }, { data }) {
     const size = x!.shape[axis]!;
@@ -100,7 +101,7 @@ export const takeAlong = operator({
   infer([x, positions], { axis }) {
     const [from, to] = [x!.shape, positions!.shape];
     const fits = from.length === to.length && from.every((size, d) => d === axis || sameDimension(size, to[d]!));
-    if (!arePositions(positions!) || !fits || from[axis] === undefined || from[axis] === 0) {
+    if (!arePositions(positions!) || !fits || (from[axis] === 0 && !to.includes(0))) {
       throw operandError(
         "shape",
         `takeAlong of ${showTensorType(x!)} at ${showTensorType(positions!)} along dimension ${axis}`,

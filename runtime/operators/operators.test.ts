@@ -9,8 +9,9 @@ import { Graph, type NamedValue, type Node, type Value } from "../graph.ts";
 import { Interpreter } from "../interpreter.ts";
 import { decompose } from "../passes/decompose.ts";
 import { load } from "../program.ts";
-import { countOf, newArray, showTensorType, staticShape, type TypedArray, tensor } from "../tensor-type.ts";
+import { countOf, newArray, showTensorType, staticShape, tensor } from "../tensor-type.ts";
 import { caseArbitraries, type OperatorCase, valuesFor } from "../testing/cases/index.ts";
+import { disagreement } from "../testing/disagreement.ts";
 import { trace } from "../trace.ts";
 import { type Nd, type Operator, operators } from "./index.ts";
 
@@ -71,38 +72,6 @@ const graphOf = (name: string, cases: readonly Prepared[]): Graph =>
     outputs: cases.map((each) => each.output),
   });
 
-const ulp = (magnitude: number, dtype: string): number => {
-  const [bits, least] = dtype === "f32" ? [23, -149] : [52, -1074];
-  if (!Number.isFinite(magnitude)) return 0;
-  return 2 ** Math.max(least, Math.floor(Math.log2(Math.max(Math.abs(magnitude), 2 ** -1074))) - bits);
-};
-
-/** The first element outside the stated error, in words. */
-function disagreement(
-  operator: Operator,
-  core: Node,
-  operands: readonly Nd[],
-  meant: TypedArray,
-  found: TypedArray,
-): string | undefined {
-  const { dtype } = core.output.type;
-  const result: Nd = { dtype, shape: staticShape(core.output.type.shape), data: meant };
-  const float = dtype === "f32" || dtype === "f64";
-  const magnitude =
-    float && operator.errorUlp > 0 ? operator.magnitude?.(operands, core.attributes, result) : undefined;
-  for (let i = 0; i < meant.length; i++) {
-    const [a, b] = [found[i]!, meant[i]!];
-    if (Object.is(a, b)) continue;
-    // In float64 the reference itself rounds like the compiled code.
-    const units = operator.errorUlp * (dtype === "f64" ? 2 : 1);
-    const difference = Math.abs(Number(a) - Number(b));
-    const scale = Math.max(Math.abs(Number(magnitude?.[i] ?? b)), Math.abs(Number(b)));
-    if (float && units > 0 && difference <= units * ulp(scale, dtype)) continue;
-    return `element ${i} of ${meant.length} is ${a}, meant ${b} (${difference / ulp(scale, dtype)} ulp)`;
-  }
-  return undefined;
-}
-
 /** Targets that only add dot products of bytes compile the rest like their base. */
 const targetsFor = (name: string): readonly TargetName[] =>
   name.endsWith("Integer") ? allTargets : allTargets.filter((target) => !addsDotOnly(target));
@@ -123,7 +92,7 @@ describe("operators made of others mean what these mean", () => {
       });
       const meant = new Interpreter(graph).run(arrays)[output.name]!;
       const found = new Interpreter(decompose(graph)).run(arrays)[output.name]!;
-      const problem = disagreement(operator, core, operands, meant, found);
+      const problem = disagreement(core, operands, meant, found);
       const text = `${name}(${each.operands.map(showTensorType).join(", ")}, ${JSON.stringify(each.attributes)})`;
       expect(problem && `${text}: ${problem}`).toBeUndefined();
     });
@@ -178,7 +147,7 @@ describe("compiled operators mean what the interpreter says", () => {
         involution(value).evaluate([nd], {}, turned);
         return turned;
       });
-      const problem = disagreement(operator, core, operands, meant[output.name]!, outputs![output.name]!);
+      const problem = disagreement(core, operands, meant[output.name]!, outputs![output.name]!);
       const text = `${name}(${each.operands.map(showTensorType).join(", ")}, ${JSON.stringify(each.attributes)})`;
       expect(problem && `${text}: ${problem}`).toBeUndefined();
     }

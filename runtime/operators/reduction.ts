@@ -1,7 +1,7 @@
 // Reductions over dimensions, and the positions of extremes.
 import { z } from "zod";
 import type { generators } from "../../kernels/index.ts";
-import type { TensorType } from "../tensor-type.ts";
+import { showTensorType, type TensorType } from "../tensor-type.ts";
 import { axesAttribute } from "./axis.ts";
 import { kindOf } from "./elementwise.ts";
 import { ravel, unravel } from "./indexing.ts";
@@ -44,6 +44,8 @@ interface Reduction {
   readonly errorUlp: number;
   /** Whether the error grows with |x| summed rather than with the result. */
   readonly cancels?: boolean;
+  /** Whether it has no value without elements. */
+  readonly ofSome?: boolean;
 }
 
 /** Σ|x| · n, or |result| · n: what n roundings of a chain are counted in. */
@@ -61,7 +63,10 @@ function chainMagnitude(x: Nd, axes: readonly number[], result: Nd, cancels: boo
   return magnitude;
 }
 
-function reduction(name: generators.ReducerName, { errorUlp, cancels = false, ...meaning }: Reduction): Operator {
+function reduction(
+  name: generators.ReducerName,
+  { errorUlp, cancels = false, ofSome = false, ...meaning }: Reduction,
+): Operator {
   return operator({
     name,
     attributes: reductionAttributes,
@@ -71,6 +76,13 @@ function reduction(name: generators.ReducerName, { errorUlp, cancels = false, ..
       : { magnitude: ([x], { axes }: ReductionAttributes, result) => chainMagnitude(x!, axes, result, cancels) }),
     infer([x], attributes) {
       if (!meaning[kindOf(x!.dtype)]) throw operandError("dtype", `${name} is not defined on ${x!.dtype}`);
+      const none = attributes.axes.find((axis) => x!.shape[axis] === 0);
+      if (ofSome && none !== undefined)
+        throw operandError(
+          "empty",
+          `${name} of ${showTensorType(x!)}: dimension ${none} has no elements`,
+          "there is no such value; give it one element at least",
+        );
       return reducedType(x!, attributes);
     },
     evaluate([x], { axes }, { data }) {
@@ -122,16 +134,18 @@ export const prod = reduction("prod", {
   integer: { start: 1n, step: (a, v) => a * v },
   errorUlp: 1,
 });
-/** The largest element; NaN wins. Of no elements −∞, or the least integer. */
+/** The largest element, of one at least; NaN wins. */
 export const max = reduction("max", {
   float: { start: -Infinity, step: extreme<number>(larger) },
   integer: { start: undefined, step: extreme<bigint>(larger) },
+  ofSome: true,
   errorUlp: 0,
 });
-/** The smallest element; NaN wins. Of no elements +∞, or the greatest integer. */
+/** The smallest element, of one at least; NaN wins. */
 export const min = reduction("min", {
   float: { start: Infinity, step: extreme<number>(smaller) },
   integer: { start: undefined, step: extreme<bigint>(smaller) },
+  ofSome: true,
   errorUlp: 0,
 });
 export const any = reduction("any", { bool: { start: 0, step: (a, v) => a | v }, errorUlp: 0 });

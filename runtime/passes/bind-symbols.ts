@@ -3,7 +3,7 @@ import { IsochronError } from "../../kernels/index.ts";
 import type { Graph } from "../graph.ts";
 import { rewrite } from "../rewrite.ts";
 
-/** The graph with each symbol replaced by its size. Throws `compile/unknown-symbol` for a name the graph does not have. */
+/** The graph with each symbol replaced by its size. Throws `compile/unknown-symbol` for a name the graph does not have, `compile/symbol-size`. */
 export function bindSymbols(graph: Graph, symbols: { readonly [name: string]: number }): Graph {
   const names = new Set(
     graph.inputs.flatMap(({ value }) =>
@@ -15,6 +15,16 @@ export function bindSymbols(graph: Graph, symbols: { readonly [name: string]: nu
     throw new IsochronError("compile/unknown-symbol", `graph "${graph.name}" has no dimension "${unknown}"`, {
       help: names.size === 0 ? "all its dimensions are known" : `it has ${[...names].join(", ")}`,
     });
+  }
+  for (const [name, size] of Object.entries(symbols)) {
+    if (Number.isSafeInteger(size) && size >= 0) continue;
+    throw new IsochronError(
+      "compile/symbol-size",
+      `${size} is no size for dimension "${name}" of graph "${graph.name}"`,
+      {
+        help: "sizes are whole numbers from 0",
+      },
+    );
   }
   return rewrite(
     graph,

@@ -123,7 +123,8 @@ export class ChannelBlocks {
       const padding = paddingInBlocks(producer.attributes as Padding);
       return { ...inner, value: editor.apply(operators.pad, [inner.value], padding) };
     }
-    if (producer?.operator === operators.quantize && isOneForAll(producer.inputs.slice(1))) {
+    const alike = producer && sameShape(producer.inputs[0]!.type.shape, value.type.shape);
+    if (producer?.operator === operators.quantize && alike && isOneForAll(producer.inputs.slice(1))) {
       // Rounded while it is reordered, not before.
       const [numbers, ...parameters] = producer.inputs as [Value, Value, Value];
       const inner = this.bring(numbers, editor);

@@ -2,7 +2,7 @@
 import type { Graph, Node, Value } from "../graph.ts";
 import { operators } from "../operators/index.ts";
 import { type Editor, rewrite } from "../rewrite.ts";
-import { staticShape } from "../tensor-type.ts";
+import { sameShape, staticShape } from "../tensor-type.ts";
 
 /** Longest row of scores that is kept in cache with others of its tile. */
 const mostColumns = 4096;
@@ -41,9 +41,11 @@ class Match {
     const plain = this.operands(value, operators.matmul, readers);
     if (plain) return { scale: 1, operands: plain };
     const [x, factor] = this.operands(value, operators.mul, readers) ?? [];
-    const constant = factor && this.#editor.constantOf(factor);
+    const scale = factor && this.#editor.constantOf(factor)?.data;
     const operands = this.operands(x, operators.matmul, 1);
-    return constant?.data.length === 1 && operands ? { scale: Number(constant.data[0]), operands } : undefined;
+    // A scale of one element may have dimensions that the product lacks.
+    if (!x || !operands || scale?.length !== 1 || !sameShape(x.type.shape, value.type.shape)) return undefined;
+    return Number.isFinite(scale[0]) ? { scale: Number(scale[0]), operands } : undefined;
   }
 }
 

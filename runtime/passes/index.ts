@@ -1,8 +1,10 @@
 // The portable passes, and the order in which a graph goes through them.
 import type { Graph } from "../graph.ts";
 import { blockChannels } from "./block-channels.ts";
+import { checked } from "./checked.ts";
 import { decompose } from "./decompose.ts";
 import { dropDead } from "./drop-dead.ts";
+import { dropEmpty } from "./drop-empty.ts";
 import { foldConstants } from "./fold-constants.ts";
 import { fuseAttention } from "./fuse-attention.ts";
 import { packFactors } from "./pack-factors.ts";
@@ -14,7 +16,10 @@ export { bindSymbols } from "./bind-symbols.ts";
 
 /** Every pass by name, in order. */
 export const passes = {
+  dropEmpty,
   decompose,
+  /** What decompositions are made of. */
+  dropEmptyParts: dropEmpty,
   useIntegers,
   foldConstants,
   simplifyViews,
@@ -26,11 +31,16 @@ export const passes = {
   dropDead,
 } as const;
 
-/** A graph with the same meaning in primitive operators and fewer nodes; `after` sees the graph that each pass leaves. */
+/**
+ * A graph with the same meaning in primitive operators and fewer nodes; `after` sees the graph that each pass leaves.
+ *
+ * Throws `graph/invalid` for a graph that is none, and `compile/pass` where a pass has changed a type.
+ */
 export function declutter(graph: Graph, after: (pass: string, graph: Graph) => void = () => {}): Graph {
+  graph.verify();
   let current = graph;
   for (const [name, pass] of Object.entries(passes)) {
-    current = pass(current);
+    current = checked(name, pass, current);
     after(name, current);
   }
   return current;

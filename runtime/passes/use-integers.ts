@@ -4,7 +4,7 @@ import type { Graph, Node, Value } from "../graph.ts";
 import { operators } from "../operators/index.ts";
 import { quantizedRange, requantizationAttributes } from "../operators/quantized.ts";
 import { type Editor, rewrite } from "../rewrite.ts";
-import { countOf, newArray, staticShape, type TypedArray } from "../tensor-type.ts";
+import { countOf, newArray, sameShape, staticShape, type TypedArray } from "../tensor-type.ts";
 import { isUniform } from "../weights.ts";
 
 const { dotBytes, dotColumns } = generators;
@@ -41,6 +41,8 @@ interface Sum {
 const moving: readonly unknown[] = [operators.reshape, operators.transpose, operators.slice];
 
 const scalarOf = ({ data }: Known): number | undefined => (isUniform(data) ? Number(data[0]) : undefined);
+/** Whether a factor keeps all its bits in f32: neither infinite nor NaN, nor below its normal numbers. */
+const isOrdinary = (factor: number): boolean => Number.isFinite(factor) && Math.abs(factor) >= 2 ** -126;
 const withoutOnes = (shape: readonly number[]): readonly number[] => {
   const first = shape.findIndex((size) => size !== 1);
   return first < 0 ? [] : shape.slice(first);
@@ -93,7 +95,8 @@ class Integers {
     if (node.operator === operators.dequantize) {
       const [scale, zero] = [this.#known(node.inputs[1]!), this.#known(node.inputs[2]!)];
       const [factor, shift] = [scale && scalarOf(scale), zero && scalarOf(zero)];
-      if (factor === undefined || shift === undefined || (x.type.dtype !== "u8" && x.type.dtype !== "i8"))
+      const byte = x.type.dtype === "u8" || x.type.dtype === "i8";
+      if (factor === undefined || shift === undefined || !byte || !sameShape(x.type.shape, value.type.shape))
         return undefined;
       return this.#unsigned({ bytes: x, scale: factor, zero: shift });
     }
@@ -144,6 +147,7 @@ class Integers {
     if (operator !== operators.dequantize) return undefined;
     const [data, scale, zero] = node.inputs.map((each) => this.#known(each));
     if (!data || !scale || !zero || data.value.type.dtype !== "i8" || scalarOf(zero) !== 0) return undefined;
+    if (!sameShape(data.value.type.shape, value.type.shape)) return undefined;
     const shape = staticShape(data.value.type.shape);
     const along = shape.slice(axis).map((size, d) => (d === 0 ? size : 1));
     const given = staticShape(scale.value.type.shape);
@@ -205,6 +209,7 @@ class Integers {
     if (depth * 255 * 128 >= 2 ** 31) return undefined;
     const offset = Int32Array.from(totals, (total) => -zero * total);
     const factors = Float32Array.from(totals, (_, o) => scale * Number(w.scale[w.scale.length === 1 ? 0 : o]));
+    if (!factors.every(isOrdinary)) return undefined;
     const made: Sum = { sum: product(), offset, scale: factors, channels };
     const numbers = this.#editor.apply(operators.cast, [this.#offset(made)], { dtype: "f32" });
     const value = this.#editor.apply(operators.mul, [numbers, this.#channelwise(factors, "f32", channels, "scale")]);
@@ -234,25 +239,20 @@ class Integers {
       return undefined;
     const clamped = this.#withConstant(x, operators.maximum, (bound) => scalarOf(bound) === 0);
     const shifted = this.#withConstant(clamped?.rest ?? x, operators.add, () => true);
-    const found = this.#sums.get(shifted?.rest ?? clamped?.rest ?? x);
-    if (!found) return undefined;
+    const numbers = shifted?.rest ?? clamped?.rest ?? x;
+    const found = this.#sums.get(numbers);
+    // A bound, a bias or a scale may have dimensions that the sum lacks.
+    if (!found || !sameShape(node.output.type.shape, numbers.type.shape)) return undefined;
     const bias = shifted && this.#biasOf(shifted.constant, found);
     if (shifted && !bias) return undefined;
     const whole = bias && wholeBias(bias, found);
     const factors = found.scale.map((each) => each / step);
+    const shift = bias && !whole ? bias.map((each) => each / step) : undefined;
+    if (!factors.every(isOrdinary) || shift?.every(Number.isFinite) === false) return undefined;
     const operands = [
       this.#offset(whole ? { ...found, offset: whole } : found),
       this.#channelwise(factors, "f32", found.channels, "scale"),
-      ...(bias && !whole
-        ? [
-            this.#channelwise(
-              bias.map((each) => each / step),
-              "f32",
-              found.channels,
-              "bias",
-            ),
-          ]
-        : []),
+      ...(shift ? [this.#channelwise(shift, "f32", found.channels, "bias")] : []),
     ];
     const [least, most] = quantizedRange[dtype];
     const low = clamped ? Math.max(least, zeroPoint) : least;

@@ -1,0 +1,64 @@
+// Sizes of 0: what has no elements is a constant without any, and what is made of nothing is the value that this means.
+import type { Graph, Node, Value } from "../graph.ts";
+import { type Operator, operators } from "../operators/index.ts";
+import { type Editor, rewrite } from "../rewrite.ts";
+import { countOf, newArray, staticShape, type TensorType } from "../tensor-type.ts";
+
+const isEmpty = ({ type }: Value): boolean => type.shape.includes(0);
+
+function filled({ dtype, shape }: TensorType, value: number, editor: Editor): Value {
+  const data = newArray(dtype, 1);
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array) data[0] = BigInt(value);
+  else data[0] = value;
+  const one = editor.constant({ dtype, shape: [] }, data, "fill");
+  return shape.length === 0 ? one : editor.apply(operators.broadcastTo, [one], { shape: staticShape(shape) });
+}
+
+const sums: readonly Operator[] = [
+  operators.sum,
+  operators.matmul,
+  operators.packedMatmul,
+  operators.matmulInteger,
+  operators.packedMatmulInteger,
+  operators.conv2d,
+  operators.blockedConv2d,
+  operators.groupedConv2d,
+  operators.winogradConv2d,
+  operators.convInteger,
+  operators.blockedConvInteger,
+  operators.groupedConvInteger,
+  operators.tiledAttention,
+  operators.gridSample,
+];
+
+/** What an operator gives that sums, multiplies or asks over no elements; the largest of none is refused when it is traced. */
+const ofNothing = new Map<Operator, number>([
+  ...sums.map((each) => [each, 0] as const),
+  [operators.prod, 1],
+  [operators.any, 0],
+  [operators.all, 1],
+]);
+
+/** What stands for a node with an empty result or an empty operand. */
+function withoutElements({ operator, attributes, inputs, output }: Node, editor: Editor): Value | undefined {
+  const { type } = output;
+  if (isEmpty(output)) return editor.constant(type, newArray(type.dtype, countOf(staticShape(type.shape))), "empty");
+  if (!inputs.some(isEmpty)) return undefined;
+  const value = ofNothing.get(operator);
+  if (value !== undefined) return filled(type, value, editor);
+  switch (operator) {
+    case operators.pad:
+      return filled(type, (attributes as { readonly value: number }).value, editor);
+    case operators.concat: {
+      const parts = inputs.filter((each) => !isEmpty(each));
+      return parts.length === 1 ? parts[0] : editor.apply(operators.concat, parts, attributes);
+    }
+    case operators.scatter:
+      return inputs[0];
+    default:
+      return undefined;
+  }
+}
+
+/** The graph without nodes that have no elements or are made of none, so that every kernel has some of everything. */
+export const dropEmpty = (graph: Graph): Graph => rewrite(graph, withoutElements);
