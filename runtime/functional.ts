@@ -1,6 +1,7 @@
 // The tensor API as free functions, for those who write add(a, b) rather than a.add(b).
 import type { Dtype } from "../kernels/index.ts";
 import type { GeluOptions, SoftplusOptions } from "./methods/elementwise.ts";
+import type { RunningExtremes, RunningOptions, VarianceOptions } from "./methods/reduction.ts";
 import type { Operand, Tensor } from "./tensor.ts";
 
 type Float = "f32" | "f64";
@@ -116,11 +117,27 @@ export const topK = <D extends Dtype>(
   axis?: number,
   options?: Parameters<Tensor<D>["topK"]>[2],
 ): ReturnType<Tensor<D>["topK"]> => x.topK(count, axis, options);
-export const cumsum = <D extends Dtype>(
+export const cumsum = <D extends Numeric>(x: Tensor<D>, axis: number, options?: RunningOptions): Tensor<D> =>
+  x.cumsum(axis, options);
+export const cumprod = <D extends Numeric>(x: Tensor<D>, axis: number, options?: RunningOptions): Tensor<D> =>
+  x.cumprod(axis, options);
+export const cummax = <D extends Numeric>(x: Tensor<D>, axis: number): RunningExtremes<D> => x.cummax(axis);
+export const cummin = <D extends Numeric>(x: Tensor<D>, axis: number): RunningExtremes<D> => x.cummin(axis);
+/** Σ (x − mean)² / (n − correction) over dimensions, all unless named. */
+export const variance = <D extends Float>(
   x: Tensor<D>,
-  axis: number,
-  options?: Parameters<Tensor<D>["cumsum"]>[1],
-): Tensor<D> => x.cumsum(axis, options);
+  axes?: readonly number[],
+  options?: VarianceOptions,
+): Tensor<D> => x.variance(axes, options);
+/** The root of the variance. */
+export const std = <D extends Float>(x: Tensor<D>, axes?: readonly number[], options?: VarianceOptions): Tensor<D> =>
+  x.std(axes, options);
+/** ln Σ e^x over dimensions, all unless named. */
+export const logSumExp = <D extends Float>(
+  x: Tensor<D>,
+  axes?: readonly number[],
+  options?: { readonly keepDims?: boolean },
+): Tensor<D> => x.logSumExp(axes, options);
 export const maxPool = <D extends Float>(
   x: Tensor<D>,
   size: Parameters<Tensor<D>["maxPool"]>[0],

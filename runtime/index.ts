@@ -18,6 +18,7 @@ export { type ArraysOf, Interpreter } from "./interpreter.ts";
 export { type KernelText, kernelsOf, kernelText, kernelTexts, type ShownKernel } from "./kernels.ts";
 export { type Layer, type LayerOptions, type Layers, measureLayers, printLayers } from "./layers.ts";
 export type { GeluOptions, SoftplusOptions } from "./methods/elementwise.ts";
+export type { RunningExtremes, RunningOptions, VarianceOptions } from "./methods/reduction.ts";
 export {
   type Builder,
   type Nd,

@@ -1,7 +1,7 @@
 // The functional tensor API that functions under trace are written in.
 import { type Dtype, IsochronError } from "../kernels/index.ts";
 import type { Value } from "./graph.ts";
-import { ElementwiseMethods } from "./methods/elementwise.ts";
+import { ReductionMethods } from "./methods/reduction.ts";
 import { boundsNothing, type Comparison, comparable, elementsFrom, holds, rangeText } from "./numbers.ts";
 import { axisIn } from "./operators/axis.ts";
 import { type Operator, operators } from "./operators/index.ts";
@@ -29,12 +29,17 @@ interface ReduceOptions {
   readonly keepDims?: boolean;
 }
 
+interface InDtype<R extends Dtype = Dtype> {
+  /** What the elements are converted to first. */
+  readonly dtype: R;
+}
+
 interface OrderOptions {
   readonly descending?: boolean;
 }
 
 /** A symbolic tensor; each method adds an operator to the trace. Negative axes count from the end. */
-export class Tensor<D extends Dtype = Dtype> extends ElementwiseMethods<D> {
+export class Tensor<D extends Dtype = Dtype> extends ReductionMethods<D> {
   readonly value: Value;
   /** Only for TypeScript: the element type. */
   declare readonly dtypeOf: D;
@@ -249,14 +254,30 @@ export class Tensor<D extends Dtype = Dtype> extends ElementwiseMethods<D> {
       keepDims,
     });
   }
-  sum(axes?: readonly number[], options: ReduceOptions = {}): Tensor<D> {
-    return this.#reduce("sum", axes, options);
+  /** This in the dtype that a reduction is made in: the one named, i64 of bool, otherwise its own. */
+  #widened(dtype: Dtype | undefined): Tensor {
+    const wanted = dtype ?? (this.dtype === "bool" ? "i64" : this.dtype);
+    return wanted === this.dtype ? this : this.cast(wanted);
   }
-  mean(axes?: readonly number[], options: ReduceOptions = {}): Tensor<D> {
-    return this.#reduce("mean", axes, options);
+  /** Σ over dimensions, all unless named; in `dtype`, which is i64 of bool and otherwise the tensor's own unless named. */
+  sum(this: Tensor<"bool">, axes?: readonly number[], options?: ReduceOptions): Tensor<"i64">;
+  sum<R extends Dtype>(axes: readonly number[] | undefined, options: ReduceOptions & InDtype<R>): Tensor<R>;
+  sum(axes?: readonly number[], options?: ReduceOptions): Tensor<D>;
+  sum(axes?: readonly number[], options: ReduceOptions & Partial<InDtype> = {}): Tensor {
+    return this.#widened(options.dtype).#reduce("sum", axes, options);
   }
-  prod(axes?: readonly number[], options: ReduceOptions = {}): Tensor<D> {
-    return this.#reduce("prod", axes, options);
+  /** The mean over dimensions, all unless named; in `dtype`, which integers need. */
+  mean<R extends Dtype>(axes: readonly number[] | undefined, options: ReduceOptions & InDtype<R>): Tensor<R>;
+  mean(axes?: readonly number[], options?: ReduceOptions): Tensor<D>;
+  mean(axes?: readonly number[], options: ReduceOptions & Partial<InDtype> = {}): Tensor {
+    return (options.dtype ? this.#widened(options.dtype) : this).#reduce("mean", axes, options);
+  }
+  /** Π over dimensions, all unless named; in `dtype` as `sum`. */
+  prod(this: Tensor<"bool">, axes?: readonly number[], options?: ReduceOptions): Tensor<"i64">;
+  prod<R extends Dtype>(axes: readonly number[] | undefined, options: ReduceOptions & InDtype<R>): Tensor<R>;
+  prod(axes?: readonly number[], options?: ReduceOptions): Tensor<D>;
+  prod(axes?: readonly number[], options: ReduceOptions & Partial<InDtype> = {}): Tensor {
+    return this.#widened(options.dtype).#reduce("prod", axes, options);
   }
   max(axes?: readonly number[], options: ReduceOptions = {}): Tensor<D> {
     return this.#reduce("max", axes, options);
@@ -333,13 +354,6 @@ export class Tensor<D extends Dtype = Dtype> extends ElementwiseMethods<D> {
   ): { readonly values: Tensor<D>; readonly positions: Tensor<"i64"> } {
     const positions = this.#apply<"i64">("topK", [], { axis, count, largest });
     return { values: this.takeAlong(positions, axis), positions };
-  }
-  /** Running sums along `axis`. */
-  cumsum(
-    axis: number,
-    { exclusive = false, reverse = false }: { readonly exclusive?: boolean; readonly reverse?: boolean } = {},
-  ): Tensor<D> {
-    return this.#apply("cumsum", [], { axis, exclusive, reverse });
   }
   /** The largest of each window of [n,c,h,w]; the stride is the window's size unless given, alone or among options. */
   maxPool(size: Pair, options: Pair | PoolOptions = {}): Tensor<D> {

@@ -55,7 +55,7 @@ export {
 } from "./reduce.ts";
 export { lineWork, RowKernel } from "./rows.ts";
 export { bilinear, coordinate, counting, type Outside } from "./sample.ts";
-export { type Scan, scanKernel } from "./scan.ts";
+export { type Scan, type ScanName, scanKernel } from "./scan.ts";
 export { type ScatterMode, scatterings, scatterKernel } from "./scatter.ts";
 export { argsortKernel, argsortWork, leadersKernel, mostLeaders } from "./sort.ts";
 export { type WinogradTile, winogradBlock, winogradKernel } from "./winograd.ts";

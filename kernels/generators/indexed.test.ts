@@ -34,7 +34,8 @@ describe("running sums", () => {
       return sum;
     });
     await expectEverySchedule(
-      (target) => scanKernel("scan", [x, y], view(x, shape), { axis, exclusive, reverse }, whole(y, shape), target),
+      (target) =>
+        scanKernel("scan", [x, y], view(x, shape), "sum", { axis, exclusive, reverse }, whole(y, shape), target),
       [xs],
       expected,
     );

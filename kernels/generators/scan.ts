@@ -1,12 +1,13 @@
-// Running sums along one dimension.
+// Running sums, products and extremes along one dimension.
 import { add, constant, KernelBuilder, sub } from "../loop/build.ts";
 import type { Buffer, Expression, Kernel } from "../loop/ir.ts";
 import type { Target } from "../targets.ts";
 import { addressOf, fixed, type LaneIndex, type Source } from "./access.ts";
 import { alongVectors, type Destination, forEachOuter, lanesFor } from "./map.ts";
+import { type ReducerName, reducers } from "./reduce.ts";
 import { store } from "./store.ts";
 
-/** Which elements a running sum holds. */
+/** Which elements a running result holds. */
 export interface Scan {
   readonly axis: number;
   /** Leaves the element itself out. */
@@ -15,19 +16,23 @@ export interface Scan {
   readonly reverse: boolean;
 }
 
-/** Rows that run side by side where the sums go along the innermost dimension: one alone waits for its own additions. */
+/** What runs: the reduction of the elements so far. */
+export type ScanName = Exclude<ReducerName, "any" | "all">;
+
+/** Rows that run side by side where the results go along the innermost dimension: one alone waits for its own additions. */
 const rowsAtOnce = 4;
 
 /**
- * destination[…,i,…] = Σ source[…,j,…] over j ≤ i along `axis`; j < i where exclusive, from the end where reversed.
+ * destination[…,i,…] = source[…,j,…] reduced over j ≤ i along `axis`; j < i where exclusive, from the end where reversed.
  *
- * Plan: from +0, one chain of additions along the axis, in the order in which results appear. Schedule: vectors along the
+ * Plan: from what changes nothing (+0, 1, the least, the greatest), one chain along the axis, in the order in which results appear. Schedule: vectors along the
  * innermost dimension, or rows side by side where that is the axis.
  */
 export function scanKernel(
   name: string,
   buffers: readonly Buffer[],
   source: Source,
+  reducer: ScanName,
   { axis, exclusive, reverse }: Scan,
   destination: Destination,
   target: Target,
@@ -35,11 +40,12 @@ export function scanKernel(
   const k = new KernelBuilder();
   k.buffers.push(...buffers);
   const { shape, scalar } = source;
+  const { identity, combine } = reducers[reducer];
   const length = shape[axis]!;
   const last = shape.length - 1;
   if (shape.includes(0)) return k.finish(name);
   const chains = (lines: readonly ((along: LaneIndex) => readonly LaneIndex[])[], lanes: number) => {
-    const sums = lines.map(() => k.variable(constant(scalar, 0, lanes)));
+    const sums = lines.map(() => k.variable(constant(scalar, identity(scalar), lanes)));
     k.for(0, length, 1, (i) => {
       const along = fixed(reverse ? sub(length - 1, i) : i);
       lines.forEach((line, at) => {
@@ -51,7 +57,7 @@ export function scanKernel(
         };
         const value = k.let(source.at(index, lanes));
         if (exclusive) write();
-        sum.set(add(sum.get(), value));
+        sum.set(combine(sum.get(), value));
         if (!exclusive) write();
       });
     });

@@ -18,7 +18,9 @@ import * as pooling from "./pooling.ts";
 import * as quantized from "./quantized.ts";
 import * as reduction from "./reduction.ts";
 import { resize } from "./resize.ts";
+import * as running from "./running.ts";
 import { scatter } from "./scatter.ts";
+import * as statistics from "./statistics.ts";
 import * as structure from "./structure.ts";
 import { convTranspose2d } from "./transposed-convolution.ts";
 import { winogradConv2d } from "./winograd.ts";
@@ -35,6 +37,8 @@ const {
   ...quantizedOperators
 } = quantized;
 const { reductionAttributes: _attributes, reducedType: _type, forEachElement: _visit, ...reductions } = reduction;
+
+const { requireOrdered: _ordered, ...orderingOperators } = ordering;
 
 /** All operators; each is exported under its own name. */
 export const operators = {
@@ -54,7 +58,9 @@ export const operators = {
   ...composites,
   ...gathering,
   scatter,
-  ...ordering,
+  ...orderingOperators,
+  ...running,
+  ...statistics,
   ...pooling,
   convTranspose2d,
   resize,

@@ -1,14 +1,13 @@
-// Sorting along one dimension, and running sums.
+// Sorting along one dimension.
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
-import { countOf, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import { showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
-import { kindOf } from "./elementwise.ts";
 import { takeAlong } from "./gather.ts";
 import { lines } from "./indexing.ts";
-import { type Builder, type Nd, type Operator, operandError, operator } from "./operator.ts";
+import { type Builder, type Nd, operandError, operator } from "./operator.ts";
 
-function requireOrdered(name: string, x: TensorType): void {
+export function requireOrdered(name: string, x: TensorType): void {
   if (x.dtype === "bool") throw operandError("dtype", `${name} is not defined on bool`, "cast to u8 first");
 }
 
@@ -112,48 +111,5 @@ export const topK = operator({
         ? generators.argsortKernel(name, buffers, x!, axis, largest, work.work, destination, count)
         : generators.leadersKernel(name, buffers, x!, axis, largest, count, destination);
     },
-  },
-});
-
-/**
- * Running sums along `axis`: of the elements up to each, itself left out where `exclusive`, from the end where `reverse`.
- *
- * x: any dtype but bool → the same type. Error of floats: n ulp of the running sum of |x|; integers wrap.
- */
-export const cumsum: Operator = operator({
-  name: "cumsum",
-  attributes: z.strictObject({ axis: axisAttribute(), exclusive: z.boolean(), reverse: z.boolean() }),
-  errorUlp: 1,
-  infer([x]) {
-    requireOrdered("cumsum", x!);
-    return x!;
-  },
-  evaluate([x], { axis, exclusive, reverse }, { data }) {
-    const whole = kindOf(x!.dtype) === "integer";
-    const big = data instanceof BigInt64Array || data instanceof BigUint64Array;
-    for (const line of lines(x!.shape, axis)) {
-      let sum = 0;
-      let total = 0n;
-      for (const at of reverse ? line.reverse() : line) {
-        const before = whole ? total : sum;
-        if (whole) total += BigInt(x!.data[at]!);
-        else sum += Number(x!.data[at]!);
-        const value = exclusive ? before : whole ? total : sum;
-        if (big) data[at] = BigInt.asIntN(64, value as bigint);
-        else data[at] = whole ? Number(BigInt.asUintN(32, value as bigint)) : Number(value);
-      }
-    }
-  },
-  magnitude([x], attributes, result) {
-    const data = new Float64Array(result.data.length);
-    const absolute = { ...x!, data: Float64Array.from(x!.data as ArrayLike<number>, Math.abs) };
-    cumsum.evaluate([absolute], attributes, { ...result, dtype: "f64", data });
-    return data.map((each) => each * countOf([x!.shape[attributes.axis]!]));
-  },
-  lowering: {
-    kind: "kernel",
-    inMemory: [],
-    build: ({ name, buffers, operands: [x], destination, target }, attributes) =>
-      generators.scanKernel(name, buffers, x!, attributes, destination, target),
   },
 });

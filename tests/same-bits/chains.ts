@@ -127,14 +127,14 @@ function placed(random: Random, x: Any): Any {
 function reduced(random: Random, x: Any): Any {
   const axes = x.shape.map((_, d) => d).filter(() => random.chance(0.5));
   const keepDims = axes.length === x.shape.length || random.chance(0.6);
-  const name = random.pick([
-    "sum",
-    "max",
-    "min",
-    "prod",
-    ...(floats.includes(x.dtype) ? (["mean"] as const) : []),
-  ] as const);
-  const y = x[name](axes, { keepDims });
+  const reduce = random.pick<() => Any>([
+    () => x.sum(axes, { keepDims }),
+    () => x.max(axes, { keepDims }),
+    () => x.min(axes, { keepDims }),
+    () => x.prod(axes, { keepDims }),
+    ...(floats.includes(x.dtype) ? [() => x.mean(axes, { keepDims })] : []),
+  ]);
+  const y = reduce();
   // What is reduced meets what it came from, as in a normalisation.
   return keepDims && random.chance(0.6) ? binary(random, x, y) : y;
 }

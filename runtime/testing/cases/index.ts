@@ -14,7 +14,7 @@ import {
   transposedConvolution,
   winograd,
 } from "./convolutions.ts";
-import { elementaryCases } from "./elementary.ts";
+import { elementaryCases, withAttributes } from "./elementary.ts";
 import {
   blockedIntegerConvolution,
   groupedIntegerConvolution,
@@ -97,6 +97,8 @@ const attending = (turned: boolean): fc.Arbitrary<OperatorCase> =>
 const sorted: fc.Arbitrary<OperatorCase> = alongAxis(numbers).chain((each) =>
   fc.boolean().map((descending) => ({ ...each, attributes: { ...(each.attributes as object), descending } })),
 );
+
+const running = withAttributes(alongAxis(numbers), fc.record({ exclusive: fc.boolean(), reverse: fc.boolean() }));
 
 /** How each operator's cases are made: a new operator is missed by the compiler until it has a line here. */
 export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Arbitrary<OperatorCase> } = {
@@ -287,10 +289,13 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
       attributes: { axis, count: 1 + (count % Number(operands[0]!.shape[axis])), largest },
     }));
   }),
-  cumsum: alongAxis(numbers).chain((each) =>
-    fc.tuple(fc.boolean(), fc.boolean()).map(([exclusive, reverse]) => ({
-      ...each,
-      attributes: { ...(each.attributes as object), exclusive, reverse },
-    })),
-  ),
+  cumsum: running,
+  cumprod: running,
+  cummax: running,
+  cummin: running,
+  argcummax: alongAxis(numbers),
+  argcummin: alongAxis(numbers),
+  variance: withAttributes(reduction(floats), fc.record({ correction: fc.constantFrom(0, 1) })),
+  std: withAttributes(reduction(floats), fc.record({ correction: fc.constantFrom(0, 1) })),
+  logSumExp: reduction(floats),
 };

@@ -26,6 +26,10 @@ const moderate = new Set([
   "tiledAttention",
   "scatter",
   "cumsum",
+  "cumprod",
+  "variance",
+  "std",
+  "logSumExp",
   "gelu",
 ]);
 

@@ -1,0 +1,65 @@
+// Methods of tensors that reduce dimensions, or run along one, beyond sums, products and extremes.
+import type { Dtype } from "../../kernels/index.ts";
+import type { Tensor } from "../tensor.ts";
+import type { TensorType } from "../tensor-type.ts";
+import { ElementwiseMethods } from "./elementwise.ts";
+
+/** Options of variance and std. */
+export interface VarianceOptions {
+  readonly keepDims?: boolean;
+  /** What is taken off the number of elements: 1 unless given, as in PyTorch; 0 divides by all. */
+  readonly correction?: number;
+}
+
+/** Options of what runs along a dimension. */
+export interface RunningOptions {
+  /** Leaves the element itself out. */
+  readonly exclusive?: boolean;
+  /** Counts from the end. */
+  readonly reverse?: boolean;
+}
+
+/** Extremes so far, and where they are. */
+export interface RunningExtremes<D extends Dtype> {
+  readonly values: Tensor<D>;
+  readonly positions: Tensor<"i64">;
+}
+
+/** The part of `Tensor` that holds these methods. */
+export abstract class ReductionMethods<D extends Dtype> extends ElementwiseMethods<D> {
+  abstract get type(): TensorType<D>;
+
+  #every(axes: readonly number[] | undefined): readonly number[] {
+    return axes ?? this.type.shape.map((_, d) => d);
+  }
+  /** Σ (this − mean)² / (n − correction) over dimensions, all unless named. */
+  variance(axes?: readonly number[], { keepDims = false, correction = 1 }: VarianceOptions = {}): Tensor<D> {
+    return this.apply("variance", [], { axes: this.#every(axes), keepDims, correction });
+  }
+  /** The root of the variance. */
+  std(axes?: readonly number[], { keepDims = false, correction = 1 }: VarianceOptions = {}): Tensor<D> {
+    return this.apply("std", [], { axes: this.#every(axes), keepDims, correction });
+  }
+  /** ln Σ e^this over dimensions, all unless named, without overflow on the way. */
+  logSumExp(axes?: readonly number[], { keepDims = false }: { readonly keepDims?: boolean } = {}): Tensor<D> {
+    return this.apply("logSumExp", [], { axes: this.#every(axes), keepDims });
+  }
+  /** Running sums along `axis`. */
+  cumsum(axis: number, { exclusive = false, reverse = false }: RunningOptions = {}): Tensor<D> {
+    return this.apply("cumsum", [], { axis, exclusive, reverse });
+  }
+  /** Running products along `axis`. */
+  cumprod(axis: number, { exclusive = false, reverse = false }: RunningOptions = {}): Tensor<D> {
+    return this.apply("cumprod", [], { axis, exclusive, reverse });
+  }
+  /** The largest element so far along `axis`, and the position of the last such; NaN is the largest. */
+  cummax(axis: number): RunningExtremes<D> {
+    const values = this.apply<D>("cummax", [], { axis, exclusive: false, reverse: false });
+    return { values, positions: this.apply("argcummax", [], { axis }) };
+  }
+  /** The smallest element so far along `axis`, and the position of the last such; NaN is the smallest. */
+  cummin(axis: number): RunningExtremes<D> {
+    const values = this.apply<D>("cummin", [], { axis, exclusive: false, reverse: false });
+    return { values, positions: this.apply("argcummin", [], { axis }) };
+  }
+}

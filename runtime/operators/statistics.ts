@@ -1,0 +1,158 @@
+// Statistics over dimensions: variance, standard deviation, and the logarithm of a sum of powers.
+import { z } from "zod";
+import type { Value } from "../graph.ts";
+import { arrayFrom, countOf, staticShape } from "../tensor-type.ts";
+import { axesAttribute } from "./axis.ts";
+import { mean, requireFloat } from "./composite.ts";
+import { isInf } from "./elementary.ts";
+import { add, div, exp, log, mul, sqrt, sub, where } from "./elementwise.ts";
+import { type Builder, type Nd, type Operator, operator } from "./operator.ts";
+import { forEachElement, max, reducedType, reductionAttributes, sum } from "./reduction.ts";
+import { reshape } from "./structure.ts";
+
+const varianceAttributes = z.strictObject({
+  axes: axesAttribute(),
+  keepDims: z.boolean(),
+  /** What is taken off the number of elements: 1 of samples of something larger, 0 of the whole. */
+  correction: z.number().min(0),
+});
+type VarianceAttributes = z.infer<typeof varianceAttributes>;
+
+/** The elements of each result, in float64. */
+function groups(x: Nd, axes: readonly number[], count: number): number[][] {
+  const all = Array.from({ length: count }, (): number[] => []);
+  forEachElement(x, axes, (to, from) => {
+    all[to]!.push(Number(x.data[from]!));
+  });
+  return all;
+}
+
+/** The squared distances from the mean, summed and divided. */
+function varianceOf(elements: readonly number[], correction: number): number {
+  const middle = elements.reduce((a, b) => a + b, 0) / elements.length;
+  return elements.reduce((a, b) => a + (b - middle) ** 2, 0) / Math.max(0, elements.length - correction);
+}
+
+const precision = (dtype: string): number => (dtype === "f32" ? 2 ** -23 : 2 ** -52);
+
+/** In one ulp of which the error of a variance is stated. */
+function varianceMagnitude(elements: readonly number[], correction: number, ulp: number): number {
+  const n = elements.length;
+  const middle = elements.reduce((a, b) => a + b, 0) / n;
+  const size = elements.reduce((a, b) => a + Math.abs(b), 0) / n;
+  const shift = (n + 2) * size;
+  const total = elements.reduce((sum, each) => {
+    const distance = Math.abs(each - middle);
+    return sum + distance * (distance * (n + 6) + 2 * shift) + shift * shift * ulp;
+  }, 0);
+  return total / Math.max(0, n - correction);
+}
+
+function varianceValue(x: Value, { axes, keepDims, correction }: VarianceAttributes, builder: Builder): Value {
+  const { dtype, shape } = x.type;
+  const n = countOf(staticShape(axes.map((axis) => shape[axis]!)));
+  const centred = builder.apply(sub, [x, builder.apply(mean, [x], { axes, keepDims: true })]);
+  const total = builder.apply(sum, [builder.apply(mul, [centred, centred])], { axes, keepDims });
+  const divisor = builder.constant({ dtype, shape: [] }, arrayFrom(dtype, [Math.max(0, n - correction)]));
+  return builder.apply(div, [total, divisor]);
+}
+
+/**
+ * Σ (x − mean)² / (n − correction); NaN where nothing is left to divide by. Floats.
+ *
+ * With d = |x − mean| and s = (n + 2)·mean|x|, the error is one ulp of Σ (d·(d·(n + 6) + 2·s) + s²·ulp) / (n − correction).
+ */
+export const variance: Operator = operator({
+  name: "variance",
+  attributes: varianceAttributes,
+  errorUlp: 1,
+  infer([x], attributes) {
+    requireFloat("variance", x!);
+    return reducedType(x!, attributes);
+  },
+  evaluate([x], { axes, correction }, { data }) {
+    groups(x!, axes, data.length).forEach((each, i) => {
+      data[i] = varianceOf(each, correction);
+    });
+  },
+  magnitude([x], { axes, correction }, { data }) {
+    const ulp = precision(x!.dtype);
+    return groups(x!, axes, data.length).map((each) => varianceMagnitude(each, correction, ulp));
+  },
+  lowering: { kind: "composite", decompose: ([x], attributes, builder) => varianceValue(x!, attributes, builder) },
+});
+
+/** √variance. Floats. Error: what that of the variance makes of the root, and one ulp. */
+export const std: Operator = operator({
+  name: "std",
+  attributes: varianceAttributes,
+  errorUlp: 1,
+  infer([x], attributes) {
+    requireFloat("std", x!);
+    return reducedType(x!, attributes);
+  },
+  evaluate([x], { axes, correction }, { data }) {
+    groups(x!, axes, data.length).forEach((each, i) => {
+      data[i] = Math.sqrt(varianceOf(each, correction));
+    });
+  },
+  magnitude([x], { axes, correction }, { data }) {
+    const ulp = precision(x!.dtype);
+    return groups(x!, axes, data.length).map((each, i) => {
+      const error = varianceMagnitude(each, correction, ulp);
+      const root = Number(data[i]!);
+      return root + (root === 0 ? Math.sqrt(error / ulp) : Math.min(error / root, Math.sqrt(error / ulp)));
+    });
+  },
+  lowering: {
+    kind: "composite",
+    decompose: ([x], attributes, builder) => builder.apply(sqrt, [varianceValue(x!, attributes, builder)]),
+  },
+});
+
+/** The largest of each group where it is finite, else 0: what is taken off before powers are summed. */
+const finiteTop = (elements: readonly number[]): number => {
+  const top = elements.reduce((a, b) => Math.max(a, b), -Infinity);
+  return Math.abs(top) === Infinity ? 0 : top;
+};
+
+/**
+ * ln Σ e^x, without overflow on the way; −∞ of no elements. Floats.
+ *
+ * Error: 4 ulp of |max| + |ln Σ e^(x − max)| + n + 1, n the number of elements.
+ */
+export const logSumExp: Operator = operator({
+  name: "logSumExp",
+  attributes: reductionAttributes,
+  errorUlp: 4,
+  infer([x], attributes) {
+    requireFloat("logSumExp", x!);
+    return reducedType(x!, attributes);
+  },
+  evaluate([x], { axes }, { data }) {
+    groups(x!, axes, data.length).forEach((each, i) => {
+      const top = finiteTop(each);
+      data[i] = Math.log(each.reduce((total, value) => total + Math.exp(value - top), 0)) + top;
+    });
+  },
+  magnitude([x], { axes }, { data }) {
+    return groups(x!, axes, data.length).map((each, i) => {
+      const top = finiteTop(each);
+      return Math.abs(top) + Math.abs(Number(data[i]!) - top) + each.length + 1;
+    });
+  },
+  lowering: {
+    kind: "composite",
+    decompose([x], { axes, keepDims }, builder) {
+      const { dtype, shape } = x!.type;
+      const top = builder.apply(max, [x!], { axes, keepDims: true });
+      const zero = builder.constant({ dtype, shape: [] }, arrayFrom(dtype, [0]));
+      const taken = builder.apply(where, [builder.apply(isInf, [top]), zero, top]);
+      const powers = builder.apply(exp, [builder.apply(sub, [x!, taken])]);
+      const total = builder.apply(log, [builder.apply(sum, [powers], { axes, keepDims: true })]);
+      const result = builder.apply(add, [total, taken]);
+      if (keepDims) return result;
+      return builder.apply(reshape, [result], { shape: staticShape(shape.filter((_, d) => !axes.includes(d))) });
+    },
+  },
+});
