@@ -145,6 +145,10 @@ export const logSumExp: Operator = operator({
     kind: "composite",
     decompose([x], { axes, keepDims }, builder) {
       const { dtype, shape } = x!.type;
+      // No elements have no largest one; the logarithm of their sum is −∞.
+      if (axes.some((axis) => shape[axis] === 0)) {
+        return builder.apply(log, [builder.apply(sum, [x!], { axes, keepDims })]);
+      }
       const top = builder.apply(max, [x!], { axes, keepDims: true });
       const zero = builder.constant({ dtype, shape: [] }, arrayFrom(dtype, [0]));
       const taken = builder.apply(where, [builder.apply(isInf, [top]), zero, top]);
