@@ -1,5 +1,6 @@
 // The numeric plan of quantised graphs: products of dequantised bytes are summed as integers, and rounded back in one step.
 import { generators } from "../../kernels/index.ts";
+import { constantValue } from "../constant-value.ts";
 import type { Graph, Node, Value } from "../graph.ts";
 import { operators } from "../operators/index.ts";
 import { quantizedRange, requantizationAttributes } from "../operators/quantized.ts";
@@ -68,23 +69,20 @@ class Integers {
     const constant = this.#editor.constantOf(value);
     if (constant) return { value, data: constant.data };
     const node = this.#editor.producerOf(value);
-    if (!node || node.operator.lowering.kind === "interpreted") return undefined;
+    if (!node) return undefined;
     const operands: Known[] = [];
     for (const input of node.inputs) {
       const operand = this.#known(input);
       if (!operand) return undefined;
       operands.push(operand);
     }
-    const shape = staticShape(value.type.shape);
-    const { dtype } = value.type;
-    const data = newArray(dtype, countOf(shape));
     const nds = operands.map((each) => ({
       dtype: each.value.type.dtype,
       shape: staticShape(each.value.type.shape),
       data: each.data,
     }));
-    node.operator.evaluate(nds, node.attributes, { dtype, shape, data });
-    return { value, data };
+    const data = constantValue(node, nds);
+    return data && { value, data };
   }
 
   /** A value as bytes with one scale and one zero point, what moves it moved behind them. */

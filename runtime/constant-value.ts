@@ -1,0 +1,67 @@
+// What an operator gives on constants, bit for bit what its kernel would give in a step.
+import { target } from "../kernels/index.ts";
+import { Graph, type Node } from "./graph.ts";
+import { KernelInterpreter } from "./kernel-interpreter.ts";
+import type { Nd } from "./operators/index.ts";
+import { arrayOver, countOf, newArray, staticShape, type TypedArray } from "./tensor-type.ts";
+
+/** Operations of a kernel, a vector's counting once, that are worth interpreting when a graph is compiled. */
+const mostInterpreted = 1 << 20;
+
+/** Kinds whose numeric plan depends on which of their operands are constants: they are left to the plan. */
+const planned: ReadonlySet<Node["operator"]["lowering"]["kind"]> = new Set([
+  "conv2d",
+  "blockedConv2d",
+  "depthwiseConv2d",
+  "winogradConv2d",
+]);
+
+const isFloat = (dtype: Nd["dtype"]): boolean => dtype === "f32" || dtype === "f64";
+
+/** Every NaN with the bits that programs give it. */
+function withOneNaN(data: TypedArray): TypedArray {
+  if (data instanceof Float32Array || data instanceof Float64Array)
+    for (let at = 0; at < data.length; at++) if (Number.isNaN(data[at])) data[at] = Number.NaN;
+  return data;
+}
+
+/**
+ * The elements that a node of a primitive operator has, from those of its operands.
+ *
+ * What is exact is computed by the operator's meaning; what rounds on the way, by its kernel, interpreted. Undefined where that
+ * is left to the step: where it would take long, and where the plan of a graph decides how it is rounded.
+ */
+export function constantValue(
+  { operator, attributes, inputs, output }: Node,
+  operands: readonly Nd[],
+): TypedArray | undefined {
+  const { lowering, errorUlp } = operator;
+  const { dtype } = output.type;
+  if (lowering.kind === "interpreted" || lowering.kind === "composite") return undefined;
+  if (errorUlp === 0 || !isFloat(dtype)) {
+    const shape = staticShape(output.type.shape);
+    const data = newArray(dtype, countOf(shape));
+    operator.evaluate(operands, attributes, { dtype, shape, data });
+    return withOneNaN(data);
+  }
+  if (planned.has(lowering.kind)) return undefined;
+  const values = new Map([...new Set(inputs)].map((value) => [value, { type: value.type }]));
+  const node: Node = {
+    operator,
+    attributes,
+    inputs: inputs.map((value) => values.get(value)!),
+    output: { type: output.type },
+  };
+  const graph = new Graph({
+    name: operator.name,
+    inputs: [...values.values()].map((value, at) => ({ name: `x${at}`, value })),
+    constants: [],
+    states: [],
+    nodes: [node],
+    outputs: [{ name: "y", value: node.output }],
+  });
+  const kernels = new KernelInterpreter(graph, target("x86-64-v3"));
+  if (kernels.operations > mostInterpreted) return undefined;
+  const [bytes] = kernels.step([...values.keys()].map((value) => operands[inputs.indexOf(value)]!.data)).outputs;
+  return withOneNaN(arrayOver(dtype, bytes!.buffer as ArrayBuffer, bytes!.byteOffset, bytes!.byteLength));
+}
