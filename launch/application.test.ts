@@ -135,7 +135,43 @@ describe("an application laid out", () => {
       ["second", "task"],
     ]);
     expect(chains).toMatchObject([{ name: "through", from: 0, tasks: [0, 1], budgetNs: 18e6 }]);
-    expect(analysis.chains).toEqual([{ chain: "through", boundNs: 18e6, budgetNs: 18e6 }]);
+    expect(analysis.chains).toMatchObject([{ chain: "through", boundNs: 18e6, budgetNs: 18e6 }]);
+  });
+
+  it("carries a tolerance of early arrivals, and the deadline has to end before what it leaves of the interval", () => {
+    const tolerant = (tolerance: "1ms" | "2ms") =>
+      application("tolerant", (app) => {
+        const value = app.input("/value", float);
+        const on = { on: value, minInterval: "4ms", tolerance, budget: "1ms", deadline: "3ms" } as const;
+        app.task("first", halve, { inputs: { x: value }, ...on });
+      });
+    expect(layOut(tolerant("1ms")).table.tasks[0]!.trigger).toEqual({
+      kind: "arrival",
+      channel: 0,
+      minIntervalNs: 4e6,
+      toleranceNs: 1e6,
+      early: "drop",
+    });
+    expect(() => layOut(tolerant("2ms"))).toThrow(
+      'task "first": its deadline, 3 ms, is longer than the 2 ms between releases, the tolerance counted',
+    );
+  });
+
+  it("carries how old a chain's data may be, and refuses what cannot hold", () => {
+    const aged = (maxAge: "30ms" | "8ms") =>
+      application("aged", (app) => {
+        const value = app.input("/value", float);
+        const on = { on: value, minInterval: "4ms", budget: "1ms", deadline: "3ms" } as const;
+        const first = app.task("first", halve, { inputs: { x: value }, ...on });
+        const second = app.task("second", halve, { inputs: { x: first.outputs.half }, ...limits });
+        app.chain("through", [value, first, second], { budget: "18ms", maxAge });
+      });
+    const { chains, analysis } = layOut(aged("30ms"));
+    expect(chains).toMatchObject([{ budgetNs: 18e6, maxAgeNs: 30e6 }]);
+    expect(analysis.chains[0]!.age).toMatchObject({ leastNs: 8e6, boundNs: null, longestGapNs: 22e6 });
+    expect(() => layOut(aged("8ms"))).toThrow(
+      'chain "through" can act on what is 8 ms old and more, its maxAge is 8 ms',
+    );
   });
 
   it("is the same table each time", () => {

@@ -24,11 +24,11 @@ import {
   type Chain,
   type Duration,
   formatDuration,
-  intervalOf,
   layoutSlot,
   parseDuration,
   type ScheduleTable,
   scheduleTable,
+  shortestIntervalOf,
 } from "../scheduler/index.ts";
 import type { World } from "../sim/index.ts";
 import { callerPlace } from "./user-place.ts";
@@ -88,6 +88,14 @@ interface Periodic {
 interface OnArrival {
   readonly on: Input<Signature> | Task;
   readonly minInterval: Duration;
+  /**
+   * How much earlier than the interval asks an arrival may come; 0 unless given.
+   *
+   * In the long run the interval holds: a sender's jitter is taken, a faster sender is not. At most ⌈(t + tolerance) /
+   * minInterval⌉ releases fall within any time t, which the analysis counts, and the deadline has to end before
+   * minInterval − tolerance.
+   */
+  readonly tolerance?: Duration;
   /** Arrivals before the interval has passed: dropped (and counted), or released when it has. */
   readonly early?: "drop" | "defer";
 }
@@ -148,6 +156,12 @@ export interface InputOptions {
   readonly latency?: Duration;
 }
 
+/** The limits of a chain. */
+export interface ChainLimits {
+  readonly budget: Duration;
+  readonly maxAge?: Duration;
+}
+
 /** What a run came to, by name. */
 export type Facts = ReturnType<World["summary"]>;
 
@@ -172,6 +186,7 @@ export class ApplicationBuilder {
     readonly name: string;
     readonly path: readonly (Input<Signature> | Task)[];
     readonly budgetNs: number;
+    readonly maxAgeNs: number | undefined;
     readonly place: string | undefined;
   }[] = [];
   worldFactory: (() => World) | undefined;
@@ -241,9 +256,15 @@ export class ApplicationBuilder {
     this.outputs.push({ topic, type, channel: channel!, ports, mapping, place });
   }
 
-  /** An end-to-end latency budget along a path. */
-  chain(name: string, path: readonly [Input<Signature>, ...Task[]], limits: { readonly budget: Duration }): void {
-    this.chains.push({ name, path, budgetNs: parseDuration(limits.budget), place: callerPlace() });
+  /**
+   * An end-to-end latency budget along a path: from a sample's arrival to the first publication that used it.
+   *
+   * `maxAge` limits how old a sample may be whenever the last task publishes what derives from it, held values included, so
+   * that a gap of the input is seen. It is refused where it cannot hold however the input comes, and measured in every run.
+   */
+  chain(name: string, path: readonly [Input<Signature>, ...Task[]], limits: ChainLimits): void {
+    const maxAgeNs = limits.maxAge === undefined ? undefined : parseDuration(limits.maxAge);
+    this.chains.push({ name, path, budgetNs: parseDuration(limits.budget), maxAgeNs, place: callerPlace() });
   }
 
   /** The world that the application drives in simulation. */
@@ -437,15 +458,22 @@ export function layOut({ name, declarations }: Application): LaidOut {
               kind: "arrival" as const,
               channel: channelId(options.on.channel, `task "${task.name}"`, place),
               minIntervalNs: parseDuration(options.minInterval),
+              ...(parseDuration(options.tolerance ?? 0) > 0
+                ? { toleranceNs: parseDuration(options.tolerance ?? 0) }
+                : {}),
               early: options.early ?? ("drop" as const),
             },
     }));
-    if (deadlineNs > intervalOf(trigger)) {
+    const shortest = shortestIntervalOf(trigger);
+    if (deadlineNs > shortest) {
+      const tolerated = trigger.kind === "arrival" && trigger.toleranceNs !== undefined;
       fail(
         "deadline",
-        `task "${task.name}": its deadline, ${formatDuration(deadlineNs)}, is longer than the ${formatDuration(intervalOf(trigger))} between releases`,
+        `task "${task.name}": its deadline, ${formatDuration(deadlineNs)}, is longer than the ${formatDuration(Math.max(0, shortest))} between releases${tolerated ? ", the tolerance counted" : ""}`,
         place,
-        "shorten the deadline or lengthen the period",
+        tolerated
+          ? "shorten the deadline or the tolerance, or lengthen the interval"
+          : "shorten the deadline or lengthen the period",
       );
     }
     return {
@@ -477,7 +505,7 @@ export function layOut({ name, declarations }: Application): LaidOut {
         name: channel.name,
         source: producer < 0 ? { kind: "external" } : { kind: "task", task: producer },
         ...(inputs[id]?.latencyNs ? { latencyNs: inputs[id].latencyNs } : {}),
-        depth: depthOf(interval && intervalOf(interval.trigger), readers),
+        depth: depthOf(interval && shortestIntervalOf(interval.trigger), readers),
         ...layoutSlot(fieldsOf(channel)),
       };
     }),
@@ -485,10 +513,17 @@ export function layOut({ name, declarations }: Application): LaidOut {
   });
   if (!laid.success) throw outOfRange(name, laid.error, tasks);
   const table = laid.data;
-  const laidChains = chains.map(({ name: chainName, path, budgetNs, place }): Chain => {
+  const laidChains = chains.map(({ name: chainName, path, budgetNs, maxAgeNs, place }): Chain => {
     const [from, ...rest] = path.map((each) => channelId(each.channel, `chain "${chainName}"`, place));
     const passed = rest.map((channel) => rows.findIndex((row) => row.output === channel));
-    return { name: chainName, from: from!, tasks: passed, budgetNs, place };
+    return {
+      name: chainName,
+      from: from!,
+      tasks: passed,
+      budgetNs,
+      ...(maxAgeNs === undefined ? {} : { maxAgeNs }),
+      place,
+    };
   });
   return {
     table,

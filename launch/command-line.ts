@@ -8,7 +8,8 @@ import type { MessagesOptions } from "./commands/messages.ts";
 import type { ReplayCommandOptions } from "./commands/replay.ts";
 import type { ReportCommandOptions } from "./commands/report.ts";
 import type { RunOptions } from "./commands/run.ts";
-import type { TopicEchoOptions, TopicHzOptions, TopicListOptions } from "./commands/topic.ts";
+import type { TopicHzOptions, TopicListOptions } from "./commands/topic.ts";
+import type { TopicEchoOptions } from "./commands/topic-echo.ts";
 import { Interruption, processTerminal, type Terminal } from "./terminal.ts";
 
 /** What a command needs is loaded when it is called: of one that only replays, no compiler. */
@@ -21,6 +22,7 @@ const load = {
   run: () => import("./commands/run.ts"),
   start: () => import("./commands/start.ts"),
   topic: () => import("./commands/topic.ts"),
+  topicEcho: () => import("./commands/topic-echo.ts"),
 };
 
 const applicationFile = /\.[cm]?[jt]s$/;
@@ -184,13 +186,19 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
     .description("print the messages of one topic")
     .argument("<log>", "an .mcap file")
     .argument("<topic>", "the topic")
-    .addOption(new Option("--json", "print one JSON object a line"))
+    .addOption(new Option("--json", "print one JSON object a line, with the times"))
+    .option("--csv", "print a line of column names, then one a message")
+    .addOption(
+      new Option("-f, --field <path>", "show this field, such as header.stamp or position[2]; may be given again")
+        .argParser(collect)
+        .default([], "all"),
+    )
     .option("-n, --count <number>", "print at most so many", whole)
     .option("--from <time>", "begin so long after the log's first message, such as 1.5s")
     .option("--to <time>", "end so long after the log's first message")
     .option("--header", "order by the stamps in the messages' headers, not by log time")
     .action(async (path: string, name: string, options: TopicEchoOptions) =>
-      done(await (await load.topic()).topicEchoCommand(path, name, options, terminal)),
+      done(await (await load.topicEcho()).topicEchoCommand(path, name, options, terminal)),
     );
   topic
     .command("hz")
@@ -232,7 +240,12 @@ function keepForResults(): { readonly write: (text: string) => void; readonly gi
   const { stdout, stderr } = process;
   const own = stdout.write;
   stdout.write = ((...given: Parameters<typeof stderr.write>) => stderr.write(...given)) as typeof stdout.write;
-  return { write: (text) => void own.call(stdout, text), giveBack: () => void (stdout.write = own) };
+  return {
+    write: (text) => void own.call(stdout, text),
+    giveBack: () => {
+      stdout.write = own;
+    },
+  };
 }
 
 function silenceErrors(command: Command): void {
@@ -252,10 +265,10 @@ export async function main(arguments_: readonly string[]): Promise<number> {
   const asJson = asksForJson(arguments_);
   const output = asJson ? keepForResults() : undefined;
   const terminal = processTerminal(interruption, output?.write);
+  let code = 0;
   const command = program(terminal, (result) => {
     code = result;
   });
-  let code = 0;
   try {
     // What is wrong with the command line is printed below, as JSON.
     if (asJson) silenceErrors(command);

@@ -36,6 +36,7 @@ export {
   type Application,
   ApplicationBuilder,
   application,
+  type ChainLimits,
   type Facts,
   type Input,
   type InputOptions,

@@ -70,13 +70,48 @@ describe("analysis", () => {
         { task: "lane", responseNs: 5 * ms, deadlineNs: 15 * ms },
         { task: "steer", responseNs: 1 * ms, deadlineNs: 5 * ms },
       ],
-      chains: [{ chain: "camera to steering", boundNs: 40 * ms, budgetNs: 60 * ms }],
+      chains: [
+        {
+          chain: "camera to steering",
+          boundNs: 40 * ms,
+          budgetNs: 60 * ms,
+          age: { leastNs: 20 * ms, withoutGapsNs: 20 * ms, samplings: 1, boundNs: null, longestGapNs: null },
+        },
+      ],
     });
+  });
+
+  it("promises no latency where a task is released by what comes at a pace that nobody knows", () => {
+    const released = (channel: number): Partial<TaskRow> => ({
+      trigger: { kind: "arrival", channel, minIntervalNs: 20 * ms, early: "drop" },
+    });
+    // On arrival of the camera, not of what it reads; then on arrival of its own like, every 20 ms.
+    expect(analyse(road({ steer: released(0) }), [chain(60 * ms)]).chains[0]!.boundNs).toBeNull();
+    expect(analyse(road({ lane: { ...released(2) } }), [chain(60 * ms)]).chains[0]!.boundNs).toBe(60 * ms);
   });
 
   it("counts every preemption by a higher priority", () => {
     const table = road({ lane: { budgetNs: 25 * ms, deadlineNs: 30 * ms, letNs: 30 * ms } });
     expect(analyse(table, []).tasks[0]?.responseNs).toBe(27 * ms);
+  });
+
+  it("counts the release that a tolerance may bring forward as one preemption more", () => {
+    const arriving = (toleranceNs: number): Partial<TaskRow> => ({
+      trigger: {
+        kind: "arrival",
+        channel: 1,
+        minIntervalNs: 20 * ms,
+        ...(toleranceNs > 0 ? { toleranceNs } : {}),
+        early: "drop",
+      },
+    });
+    const lane = { budgetNs: 18 * ms, deadlineNs: 30 * ms, letNs: 30 * ms };
+    const response = (toleranceNs: number) =>
+      analyse(road({ lane, steer: arriving(toleranceNs) }), []).tasks[0]?.responseNs;
+    // 18 ms and a preemption of 1 ms in each 20 ms; one that may come 2 ms early falls twice within 19 ms.
+    expect([0, 1, 2].map((tolerance) => response(tolerance * ms))).toEqual([19 * ms, 19 * ms, 20 * ms]);
+    // In the long run the interval holds: no more of the core's time is asked for.
+    expect(analyse(road({ lane, steer: arriving(2 * ms) }), []).cores[0]?.utilisation).toBe(18 / 30 + 1 / 20);
   });
 
   it("counts each task of the same priority once, since it is not preempted and released first", () => {
@@ -132,6 +167,16 @@ describe("analysis", () => {
         "  task steer  every 20 ms  budget 1 ms, deadline 5 ms, LET 5 ms, priority 60, core 0, overrun hold",
         "    (lane.x) → steer",
       ].join("\n"),
+    );
+    const tolerant = {
+      kind: "arrival",
+      channel: 0,
+      minIntervalNs: 30 * ms,
+      toleranceNs: 5 * ms,
+      early: "drop",
+    } as const;
+    expect(printScheduleTable(road({ lane: { trigger: tolerant } }))).toContain(
+      "task lane  on /camera/image, at least 30 ms apart, 5 ms early tolerated (drop)  budget",
     );
   });
 });

@@ -1,7 +1,9 @@
 // Schedulability before the run: utilisation per core, response times under fixed priorities, latency bounds of chains.
 import { IsochronError } from "../kernels/index.ts";
+import { type AgeBound, ageBound } from "./age.ts";
 import { formatDuration } from "./duration.ts";
-import { intervalOf, type ScheduleTable, type TaskRow } from "./schedule-table.ts";
+import { paceOf } from "./pace.ts";
+import { intervalOf, type ScheduleTable, type TaskRow, toleranceOf } from "./schedule-table.ts";
 
 /** A path from a channel through tasks, with its end-to-end budget. */
 export interface Chain {
@@ -11,6 +13,8 @@ export interface Chain {
   /** Indices of the tasks it passes, in order. */
   readonly tasks: readonly number[];
   readonly budgetNs: number;
+  /** How old what the last task publishes may be; absent where that does not matter. */
+  readonly maxAgeNs?: number | undefined;
   /** Where the user declared it. */
   readonly place?: string | undefined;
 }
@@ -19,7 +23,13 @@ export interface Chain {
 export interface Analysis {
   readonly cores: readonly { readonly core: number; readonly utilisation: number }[];
   readonly tasks: readonly { readonly task: string; readonly responseNs: number; readonly deadlineNs: number }[];
-  readonly chains: readonly { readonly chain: string; readonly boundNs: number; readonly budgetNs: number }[];
+  readonly chains: readonly {
+    readonly chain: string;
+    /** Null where a task is released by what comes at a pace that is not known: then the budget is only measured. */
+    readonly boundNs: number | null;
+    readonly budgetNs: number;
+    readonly age: AgeBound;
+  }[];
 }
 
 /** Where the user declared each task, for errors; by task index. */
@@ -28,9 +38,10 @@ export type Places = readonly (string | undefined)[];
 /**
  * Analyses a schedule and refuses what cannot be met.
  *
- * Response times are the classic fixed point R = C + Σ C of the same priority + Σ ⌈R/T⌉·C of higher priorities on the core
- * (Joseph and Pandya 1986); jobs of the same priority share a thread, first released first, so each goes before at most once.
- * Throws `schedule/utilisation`, `schedule/response-time`, `schedule/chain` or `schedule/chain-budget`.
+ * Response times are the classic fixed point R = C + Σ C of the same priority + Σ ⌈(R + J)/T⌉·C of higher priorities on the
+ * core (Joseph and Pandya 1986; J, the tolerance of an arrival, as release jitter by Audsley et al. 1993); jobs of the same
+ * priority share a thread, first released first, so each goes before at most once: its deadline is no longer than T − J.
+ * Throws `schedule/utilisation`, `schedule/response-time`, `schedule/chain`, `schedule/chain-budget` or `schedule/chain-age`.
  */
 export function analyse(table: ScheduleTable, chains: readonly Chain[], places: Places = []): Analysis {
   return {
@@ -39,9 +50,18 @@ export function analyse(table: ScheduleTable, chains: readonly Chain[], places: 
       const responseNs = responseTime(table, task, places[id]);
       return { task: task.name, responseNs, deadlineNs: task.deadlineNs };
     }),
-    chains: chains.map((chain) => ({ chain: chain.name, boundNs: chainBound(table, chain), budgetNs: chain.budgetNs })),
+    chains: chains.map((chain) => ({
+      chain: chain.name,
+      boundNs: chainBound(table, chain),
+      budgetNs: chain.budgetNs,
+      age: ageBound(table, chain),
+    })),
   };
 }
+
+/** Each task's response time, by task index. Throws `schedule/response-time`. */
+export const responseTimes = (table: ScheduleTable): number[] =>
+  table.tasks.map((task) => responseTime(table, task, undefined));
 
 const load = (task: TaskRow): number => task.budgetNs / intervalOf(task.trigger);
 
@@ -77,7 +97,8 @@ function responseTime(table: ScheduleTable, task: TaskRow, place: string | undef
   while (response <= task.deadlineNs) {
     const current = response;
     const next = higher.reduce(
-      (sum, other) => sum + Math.ceil(current / intervalOf(other.trigger)) * other.budgetNs,
+      (sum, other) =>
+        sum + Math.ceil((current + toleranceOf(other.trigger)) / intervalOf(other.trigger)) * other.budgetNs,
       own,
     );
     if (next === current) return current;
@@ -95,7 +116,7 @@ function responseTime(table: ScheduleTable, task: TaskRow, place: string | undef
 }
 
 /** One hop of a chain: how long a sample can wait for the task, and how long until the task's output is visible. */
-function hop(table: ScheduleTable, chain: Chain, position: number): { ns: number; text: string } {
+function hop(table: ScheduleTable, chain: Chain, position: number): { ns: number | null; text: string } {
   const task = table.tasks[chain.tasks[position]!]!;
   const previous = position === 0 ? chain.from : table.tasks[chain.tasks[position - 1]!]!.output;
   if (!task.inputs.some((port) => port.channel === previous)) {
@@ -118,18 +139,19 @@ function hop(table: ScheduleTable, chain: Chain, position: number): { ns: number
       text: `${name} deferral ${formatDuration(trigger.minIntervalNs)} + ${deadline}`,
     };
   }
-  const sampling = intervalOf(trigger);
+  const sampling = trigger.kind === "periodic" ? trigger.periodNs : paceOf(table, trigger.channel);
+  if (typeof sampling !== "number") return { ns: null, text: `${name} as long as until it is released + ${deadline}` };
   return { ns: sampling + task.letNs, text: `${name} sampling ${formatDuration(sampling)} + ${deadline}` };
 }
 
-/** The longest time from a sample's tag to the visibility of the output that used it, while no job overruns. */
-function chainBound(table: ScheduleTable, chain: Chain): number {
+/** The longest time from a sample's tag to the visibility of the output that used it, while no job overruns; null where nothing bounds it. */
+function chainBound(table: ScheduleTable, chain: Chain): number | null {
   const { name = "?", latencyNs = 0 } = table.channels[chain.from] ?? {};
   const decoding =
     latencyNs > 0 ? [{ ns: latencyNs, text: `${name.padEnd(8)} decoding ${formatDuration(latencyNs)}` }] : [];
   const hops = [...decoding, ...chain.tasks.map((_, position) => hop(table, chain, position))];
-  const bound = hops.reduce((sum, each) => sum + each.ns, 0);
-  if (bound <= chain.budgetNs) return bound;
+  const bound = hops.reduce((sum, each) => sum + (each.ns ?? 0), 0);
+  if (bound <= chain.budgetNs) return hops.some(({ ns }) => ns === null) ? null : bound;
   const last = table.tasks[chain.tasks.at(-1)!]!;
   const byArrival =
     last.trigger.kind === "periodic" && chain.tasks.length > 1

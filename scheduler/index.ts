@@ -1,8 +1,10 @@
 // The scheduler's door: durations, the schedule table and its analysis.
-export { type Analysis, analyse, type Chain, type Places } from "./analysis.ts";
+export type { AgeBound } from "./age.ts";
+export { type Analysis, analyse, type Chain, type Places, responseTimes } from "./analysis.ts";
 export { type Duration, formatDuration, parseDuration } from "./duration.ts";
 export {
   type ChannelRow,
+  describeTrigger,
   type FieldRow,
   intervalOf,
   layoutSlot,
@@ -10,6 +12,8 @@ export {
   printScheduleTable,
   type ScheduleTable,
   scheduleTable,
+  shortestIntervalOf,
   type TaskRow,
   type Trigger,
+  toleranceOf,
 } from "./schedule-table.ts";

@@ -35,6 +35,8 @@ const trigger = z.discriminatedUnion("kind", [
     kind: z.literal("arrival"),
     channel: index,
     minIntervalNs: z.int().min(1),
+    /** How much earlier than the interval asks a sample may come; 0 where absent. */
+    toleranceNs: ns.optional(),
     early: z.enum(["drop", "defer"]),
   }),
 ]);
@@ -69,9 +71,22 @@ export type TaskRow = z.infer<typeof task>;
 export type Trigger = z.infer<typeof trigger>;
 export type OverrunPolicy = TaskRow["onOverrun"];
 
-/** The shortest time between two releases of a task. */
+/** How much earlier than its interval asks a task may be released; in the long run the interval holds. */
+export const toleranceOf = (trigger: Trigger): number => (trigger.kind === "periodic" ? 0 : (trigger.toleranceNs ?? 0));
+
+/** The time between two releases of a task that holds in the long run: no more than (t + tolerance) / interval, rounded up, fall within t. */
 export const intervalOf = (trigger: Trigger): number =>
   trigger.kind === "periodic" ? trigger.periodNs : trigger.minIntervalNs;
+
+/** The shortest time between two releases of a task. */
+export const shortestIntervalOf = (trigger: Trigger): number => intervalOf(trigger) - toleranceOf(trigger);
+
+/** When a task is released, in words; `channel` is the name of what releases it on arrival. */
+export function describeTrigger(trigger: Trigger, channel: string): string {
+  if (trigger.kind === "periodic") return `every ${formatDuration(trigger.periodNs)}`;
+  const tolerated = toleranceOf(trigger) > 0 ? `, ${formatDuration(toleranceOf(trigger))} early tolerated` : "";
+  return `on ${channel}, at least ${formatDuration(trigger.minIntervalNs)} apart${tolerated}`;
+}
 
 /** Lays fields out in a slot, each at a multiple of 64 bytes. */
 export function layoutSlot(fields: readonly Omit<FieldRow, "offset">[]): {
@@ -101,10 +116,11 @@ export function printScheduleTable(table: ScheduleTable): string {
     );
   }
   for (const each of table.tasks) {
+    const { trigger } = each;
     const when =
-      each.trigger.kind === "periodic"
-        ? `every ${time(each.trigger.periodNs)}${each.trigger.phaseNs ? ` + ${time(each.trigger.phaseNs)}` : ""}`
-        : `on ${channelName(each.trigger.channel)}, at least ${time(each.trigger.minIntervalNs)} apart (${each.trigger.early})`;
+      trigger.kind === "periodic"
+        ? `${describeTrigger(trigger, "")}${trigger.phaseNs ? ` + ${time(trigger.phaseNs)}` : ""}`
+        : `${describeTrigger(trigger, channelName(trigger.channel))} (${trigger.early})`;
     lines.push(
       `  task ${each.name}  ${when}  budget ${time(each.budgetNs)}, deadline ${time(each.deadlineNs)}, LET ${time(each.letNs)}, ` +
         `priority ${each.priority}, core ${each.core}, overrun ${each.onOverrun}`,

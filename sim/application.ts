@@ -13,7 +13,15 @@ export const applicationDescription = z.strictObject({
   table: scheduleTable,
   inputs: z.array(z.strictObject({ topic: z.string(), type: z.string(), channel: index, plan: decodePlan })),
   outputs: z.array(z.strictObject({ topic: z.string(), type: z.string(), channel: index, plan: encodePlan })),
-  chains: z.array(z.strictObject({ name: z.string(), from: index, tasks: z.array(index).min(1), budgetNs: index })),
+  chains: z.array(
+    z.strictObject({
+      name: z.string(),
+      from: index,
+      tasks: z.array(index).min(1),
+      budgetNs: index,
+      maxAgeNs: index.optional(),
+    }),
+  ),
   /** Definitions that the topics' types need besides the common ones, as their .msg files have them. */
   messages: z.array(z.strictObject({ type: z.string(), text: z.string() })).default([]),
   /** One per program index: the artifact's name and hash. */

@@ -2,6 +2,8 @@
 import type { ApplicationDescription } from "./application.ts";
 import { hexByte } from "./damage.ts";
 import type { RunEvent } from "./events.ts";
+import { messageDifference } from "./message-difference.ts";
+import { differenceIn, differencesIn, isLarger, type NumberDifference } from "./number-difference.ts";
 
 /** Where two runs part. */
 export interface Difference {
@@ -16,6 +18,18 @@ export interface Difference {
   readonly byte: number | null;
   readonly recorded: string | null;
   readonly recomputed: string | null;
+  /** The number that the byte belongs to, where it belongs to one. */
+  readonly number?: NumberDifference;
+}
+
+/** How much of a run differs. */
+export interface Extent {
+  /** Jobs whose decisions, outputs or messages differ. */
+  readonly jobs: number;
+  /** The largest difference of a number in an output; null where no number differs. */
+  readonly largest:
+    | (NumberDifference & { readonly task: string; readonly cycle: number; readonly port: string })
+    | null;
 }
 
 type Keyed = Extract<
@@ -74,19 +88,24 @@ export interface TimedDifference {
   readonly difference: Difference;
 }
 
-/** The first difference between two runs of an application, or undefined where every decision and every byte agree. */
-export function firstDifference(
+/** How two runs of an application differ: first, and in all. */
+export interface Comparison {
+  /** Undefined where every decision and every byte agree. */
+  readonly first: TimedDifference | undefined;
+  readonly extent: Extent;
+}
+
+/** Compares two runs of an application. */
+export function compareRuns(
   application: ApplicationDescription,
   recorded: readonly RunEvent[],
   recomputed: readonly RunEvent[],
-): TimedDifference | undefined {
-  const [first] = [
-    firstJobDifference(application, recorded, recomputed),
-    firstIntakeDifference(application, recorded, recomputed),
-  ]
+): Comparison {
+  const jobs = jobDifferences(application, recorded, recomputed);
+  const [first] = [jobs.first, firstIntakeDifference(application, recorded, recomputed)]
     .filter((each) => each !== undefined)
     .sort((a, b) => a.time - b.time);
-  return first;
+  return { first, extent: jobs.extent };
 }
 
 /** The first message that was decoded to something else, or at another time, or was rejected in one run only. */
@@ -133,11 +152,11 @@ export function readerOf(
   return { cycle: sequence, task: "(read by no task)" };
 }
 
-function firstJobDifference(
+function jobDifferences(
   application: ApplicationDescription,
   recorded: readonly RunEvent[],
   recomputed: readonly RunEvent[],
-): TimedDifference | undefined {
+): Comparison {
   const before = new Map(recorded.filter(isKeyed).map((event) => [keyOf(event), event]));
   const after = new Map(recomputed.filter(isKeyed).map((event) => [keyOf(event), event]));
   const releaseTimes = new Map<string, number>();
@@ -145,18 +164,55 @@ function firstJobDifference(
     if (event.kind === "release" || event.kind === "skipped")
       releaseTimes.set(`${event.task} ${event.job}`, event.time);
   }
-  let first: { readonly order: readonly number[]; readonly found: TimedDifference } | undefined;
+  let first: { readonly order: readonly number[]; readonly key: string; readonly found: TimedDifference } | undefined;
+  const differing = new Set<string>();
+  let largest: Extent["largest"] = null;
   for (const key of new Set([...before.keys(), ...after.keys()])) {
     const [a, b] = [before.get(key), after.get(key)];
     const difference = differenceOf(application, a, b);
     if (!difference) continue;
     const event = (a ?? b)!;
+    // Once a job differs, so do the hash chains of all that follow: they say nothing of those jobs.
+    if (difference.kind !== "chain") differing.add(`${event.task} ${event.job}`);
+    const most = largestIn(application, a, b);
+    if (most && (!largest || isLarger(most, largest))) largest = most;
     const time = releaseTimes.get(`${event.task} ${event.job}`) ?? 0;
     const order = [time, event.task, event.job, rank[event.kind]];
-    if (!first || isBefore(order, first.order)) first = { order, found: { time, difference } };
+    if (!first || isBefore(order, first.order)) first = { order, key, found: { time, difference } };
   }
-  return first?.found;
+  const extent = { jobs: differing.size, largest };
+  if (!first) return { first: undefined, extent };
+  const { time, difference } = first.found;
+  const number = messageNumber(application, before.get(first.key), after.get(first.key));
+  return { first: { time, difference: number ? { ...difference, number } : difference }, extent };
 }
+
+/** The number by which two messages differ first: decoded for the first difference only. */
+const messageNumber = (
+  application: ApplicationDescription,
+  a: Keyed | undefined,
+  b: Keyed | undefined,
+): NumberDifference | undefined =>
+  a?.kind === "message" && b?.kind === "message"
+    ? messageDifference(application, application.outputs[a.output]!.topic, a.bytes, b.bytes)
+    : undefined;
+
+/** The largest difference of a number in a job's output. */
+function largestIn(application: ApplicationDescription, a: Keyed | undefined, b: Keyed | undefined): Extent["largest"] {
+  if (!isComputed(a) || !isComputed(b)) return null;
+  const row = application.table.tasks[a.task]!;
+  let largest: Extent["largest"] = null;
+  for (const field of application.table.channels[row.output]!.fields) {
+    for (const each of differencesIn(field, a.bytes, b.bytes)) {
+      if (!largest || isLarger(each, largest)) largest = { ...each, task: row.name, cycle: a.job, port: field.name };
+    }
+  }
+  return largest;
+}
+
+type Computed = Extract<RunEvent, { readonly kind: "output" | "discarded" }>;
+const isComputed = (event: Keyed | undefined): event is Computed =>
+  event?.kind === "output" || event?.kind === "discarded";
 
 const isBefore = (a: readonly number[], b: readonly number[]): boolean => {
   const at = a.findIndex((each, i) => each !== b[i]);
@@ -186,7 +242,7 @@ function differenceOf(
   const event = (a ?? b)!;
   const row = application.table.tasks[event.task]!;
   const at = { cycle: event.job, task: row.name };
-  if (a && b && (a.kind === "output" || a.kind === "discarded") && (b.kind === "output" || b.kind === "discarded")) {
+  if (isComputed(a) && isComputed(b)) {
     const byte = firstByte(a.bytes, b.bytes);
     if (byte >= 0) {
       const { fields } = application.table.channels[row.output]!;
@@ -198,6 +254,7 @@ function differenceOf(
         byte: byte - field.offset,
         recorded: hexByte(a.bytes[byte]),
         recomputed: hexByte(b.bytes[byte]),
+        ...(byte < field.offset + field.bytes ? { number: differenceIn(field, byte, a.bytes, b.bytes) } : {}),
       };
     }
     if (a.kind !== b.kind)

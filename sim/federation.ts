@@ -5,6 +5,7 @@ import type { StreamHub } from "../nodes/index.ts";
 import type { ApplicationDescription } from "./application.ts";
 import { parseEvents, type RunEvent } from "./events.ts";
 import type { Executive } from "./executive.ts";
+import { type Lateness, Punctuality } from "./punctuality.ts";
 import { TopicCodecs } from "./topic-codecs.ts";
 import type { World, WorldIo } from "./world.ts";
 
@@ -82,6 +83,8 @@ export class Federation {
   earliestNs = 0;
   /** Messages of the log that were admitted. */
   messagesFed = 0;
+  /** Live: how late messages came. */
+  #punctuality: Punctuality | undefined;
 
   constructor(application: ApplicationDescription, executive: Executive, federates: Federates) {
     this.executive = executive;
@@ -106,6 +109,7 @@ export class Federation {
   /** Joins the run; a live one with its clock. */
   begin(now?: () => number): void {
     this.#now = now;
+    if (now) this.#punctuality = new Punctuality(this.#application.table, now);
     if (!this.#streams) return;
     config.onUnhandledError = (error) => this.#fail(error);
     this.#granted = true;
@@ -114,7 +118,7 @@ export class Federation {
       publish: (topic, message) => {
         if (!this.#granted) this.outOfTurn++;
         const bytes = this.#codecs.encode(topic, message);
-        if (this.#mayPublish()) this.#publish(topic, bytes);
+        if (this.#mayPublish()) this.#publish(topic, bytes, this.#granted);
       },
       observe: (topic, on) => this.#observe(topic, on),
       fail: (error) => this.#fail(error),
@@ -127,6 +131,11 @@ export class Federation {
   async settle(): Promise<void> {
     if (this.#streams) await reports();
     this.check();
+  }
+
+  /** How late messages came; null in virtual time, where none can. */
+  get lateness(): Lateness | null {
+    return this.#punctuality?.lateness ?? null;
   }
 
   /** Leaves the run, and closes the log that fed it. */
@@ -232,6 +241,8 @@ export class Federation {
 
   /** Grants what is left of a live run up to `timeNs`: messages and timers; the world has made its last step. */
   async conclude(timeNs: number): Promise<void> {
+    if (this.#world && this.#worldNext <= timeNs)
+      this.#punctuality?.missSteps(Math.floor((timeNs - this.#worldNext) / this.#world.periodNs) + 1);
     this.#worldNext = never;
     await this.grant(timeNs);
   }
@@ -291,17 +302,22 @@ export class Federation {
   #admit(message: FeedMessage): void {
     const { channel } = this.#codecs.input(message.topic);
     const { buffer, byteOffset, byteLength } = message.bytes;
-    callNative(() => this.executive.admit(channel, message.timeNs, Buffer.from(buffer, byteOffset, byteLength)));
+    const timeNs = this.#punctuality?.admitted(channel, message.timeNs) ?? message.timeNs;
+    callNative(() => this.executive.admit(channel, timeNs, Buffer.from(buffer, byteOffset, byteLength)));
     this.#lastFedNs = message.timeNs;
     this.messagesFed++;
     if (this.#streams) this.#deliver(message);
   }
 
-  #publish(topic: string, bytes: Buffer): void {
+  /** Admits a message at the present instant; live, one that comes of I/O and of no grant as it comes. */
+  #publish(topic: string, bytes: Buffer, granted = true): void {
     if (this.#over) return;
     const { channel } = this.#codecs.input(topic);
     const timeNs = Math.max(this.#nowNs, this.earliestNs);
-    callNative(() => this.executive.admit(channel, timeNs, bytes));
+    const tag = granted
+      ? (this.#punctuality?.admitted(channel, timeNs) ?? timeNs)
+      : (this.#punctuality?.now() ?? timeNs);
+    callNative(() => this.executive.admit(channel, tag, bytes));
     if (this.#streams) this.#deliver({ topic, timeNs, bytes });
   }
 

@@ -2,7 +2,7 @@
 
 export { definitionsOf } from "../nodes/index.ts";
 export { type ApplicationDescription, applicationDescription } from "./application.ts";
-export { type Difference, firstDifference, type TimedDifference } from "./compare.ts";
+export { type Comparison, compareRuns, type Difference, type Extent, type TimedDifference } from "./compare.ts";
 export type { Damage } from "./damage.ts";
 export { type Pin, parseEvents, type RunEvent, type SkipReason } from "./events.ts";
 export { createExecutive, type Executive, type ExecutiveOptions, type Fault, type ThreadInfo } from "./executive.ts";
@@ -18,6 +18,8 @@ export {
   openLog,
   type Recovery,
 } from "./logs/index.ts";
+export type { NumberDifference } from "./number-difference.ts";
+export type { Lateness } from "./punctuality.ts";
 export { type Recording, readRecording } from "./read-recording.ts";
 export { checkRecordingName, type RecordingOptions, RecordingWriter, type RunSummary } from "./recording.ts";
 export { type ReplayOptions, type ReplayResult, replay } from "./replay.ts";

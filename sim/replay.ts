@@ -2,10 +2,11 @@
 import { callNative } from "../kernels/index.ts";
 import { acceptWeights } from "../runtime/index.ts";
 import type { ApplicationDescription } from "./application.ts";
-import { type Difference, firstDifference, readerOf, type TimedDifference } from "./compare.ts";
+import { compareRuns, type Difference, type Extent, readerOf, type TimedDifference } from "./compare.ts";
 import type { Damage } from "./damage.ts";
 import { decisionRecords, parseEvents, type RunEvent } from "./events.ts";
 import { createExecutive } from "./executive.ts";
+import { messageDifference } from "./message-difference.ts";
 import type { Recording } from "./read-recording.ts";
 import { eventsTopic } from "./recording.ts";
 
@@ -18,6 +19,8 @@ export interface ReplayResult {
   readonly hash: string;
   readonly recordedHash: string;
   readonly firstDifference?: Difference;
+  /** How much differs between what was recorded and what was recomputed; absent where nothing does. */
+  readonly differing?: Extent;
 }
 
 /** Options of a replay. */
@@ -53,10 +56,8 @@ export function replay(recording: Recording, options: ReplayOptions = {}): Repla
   callNative(() => executive.advance(durationNs - 1));
   recomputed.push(...parseEvents(executive.drain()));
   const hash = executive.hash();
-  const differences = [
-    ...differencesOf(recording, options.artifacts === undefined),
-    ...[firstDifference(application, recording.events, recomputed) ?? []].flat(),
-  ];
+  const { first: unlike, extent } = compareRuns(application, recording.events, recomputed);
+  const differences = [...differencesOf(recording, options.artifacts === undefined), ...(unlike ? [unlike] : [])];
   const [first] = differences.sort((a, b) => a.time - b.time);
   return {
     bitExact: first === undefined && hash === recording.hash,
@@ -64,7 +65,7 @@ export function replay(recording: Recording, options: ReplayOptions = {}): Repla
     kernelCalls: executive.kernelCalls(),
     hash,
     recordedHash: recording.hash,
-    ...(first === undefined ? {} : { firstDifference: first.difference }),
+    ...(first === undefined ? {} : { firstDifference: first.difference, differing: extent }),
   };
 }
 
@@ -116,15 +117,21 @@ function damageDifference({ application, events }: Recording, damage: Damage): T
 const last = Number.MAX_SAFE_INTEGER;
 
 /** An input that is not what was admitted, named by the first job that read it. */
-const inputDifference = (
+function inputDifference(
   application: ApplicationDescription,
   events: readonly RunEvent[],
   { channel, sequence, byte, recorded, admitted }: Extract<Damage, { readonly kind: "input" }>,
-): Difference => ({
-  kind: "input",
-  ...readerOf(application, events, channel, sequence),
-  port: application.table.channels[channel]!.name,
-  byte,
-  recorded,
-  recomputed: admitted,
-});
+): Difference {
+  const port = application.table.channels[channel]!.name;
+  const message = events.find(
+    (event) => event.kind === "admit" && event.channel === channel && event.sequence === sequence,
+  );
+  let number: Difference["number"];
+  if (byte !== null && admitted !== null && message?.kind === "admit") {
+    const before = message.bytes.slice();
+    before[byte] = Number.parseInt(admitted, 16);
+    number = messageDifference(application, port, message.bytes, before);
+  }
+  const at = { ...readerOf(application, events, channel, sequence), port, byte };
+  return { kind: "input", ...at, recorded, recomputed: admitted, ...(number ? { number } : {}) };
+}

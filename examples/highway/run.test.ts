@@ -13,21 +13,22 @@ const place = new Workplace();
 const camera = "/camera/image/compressed";
 
 const result = z.object({
-  frames: z.number(),
-  lanesFound: z.number(),
-  published: z.number(),
+  world: z.object({ frames: z.number(), lanesFound: z.number(), published: z.number() }),
   deadlineMisses: z.number().nullable(),
   hash: z.string(),
 });
 
+interface Ran extends z.infer<typeof result>, Readonly<z.infer<typeof result>["world"]> {}
+
 /** Runs the example; what it printed. */
-async function run(...options: string[]): Promise<z.infer<typeof result>> {
+async function run(...options: string[]): Promise<Ran> {
   const { code, out, error } = await place.isochron("run", application, ...options, "--json");
   expect({ code, error: error.replace(/^([\d.]+ s of [\d.]+ s|compiling .*)\n/gm, "") }).toEqual({
     code: 0,
     error: "",
   });
-  return result.parse(JSON.parse(out));
+  const ran = result.parse(JSON.parse(out));
+  return { ...ran, ...ran.world };
 }
 
 async function verify(recording: string): Promise<unknown> {
@@ -47,7 +48,7 @@ async function besideAHog<T>(body: () => Promise<T>): Promise<T> {
 
 describe.skipIf(!existsSync(log))("the highway example on the real drive (needs ../shared)", () => {
   const whole = place.path("highway.mcap");
-  let first: z.infer<typeof result>;
+  let first: Ran;
   beforeAll(async () => {
     first = await run("--log", log, "--record", whole);
   });
@@ -81,7 +82,7 @@ describe.skipIf(!existsSync(log))("the highway example on the real drive (needs 
             offset: z.number(),
             heading: z.number(),
           })
-          .parse(JSON.parse(text)),
+          .parse(JSON.parse(text).message),
       );
     expect(lanes.map((each) => each.frame)).toEqual(Array.from({ length: 221 }, (_, frame) => frame));
     expect(lanes.filter((each) => each.found)).toHaveLength(first.lanesFound);

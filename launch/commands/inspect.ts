@@ -3,7 +3,7 @@ import { extname } from "node:path";
 import { IsochronError, type TargetName } from "../../kernels/index.ts";
 import { printPlan } from "../../nodes/index.ts";
 import { explain, type KernelText, openArtifact, readArtifact } from "../../runtime/index.ts";
-import { formatDuration, printScheduleTable } from "../../scheduler/index.ts";
+import { type Analysis, formatDuration, printScheduleTable } from "../../scheduler/index.ts";
 import { type ApplicationDescription, readRecording } from "../../sim/index.ts";
 import { layOut } from "../application.ts";
 import { readApplication } from "../build.ts";
@@ -41,6 +41,15 @@ const showArtifact = (bytes: Uint8Array): string => {
     `  weights ${manifest.weights.bytes} bytes, ${manifest.states.length} states`,
     ...targets,
   ].join("\n");
+};
+
+const showChain = ({ chain, boundNs, budgetNs, age }: Analysis["chains"][number]): string => {
+  const { leastNs, withoutGapsNs, samplings, longestGapNs } = age;
+  const often = `${samplings > 1 ? `${samplings} times ` : ""}the time between two samples`;
+  const most = `≤ ${formatDuration(withoutGapsNs)}${samplings === 0 ? "" : ` + ${often}`}`;
+  const gap = longestGapNs === null ? "" : `; maxAge holds with a sample every ${formatDuration(longestGapNs)}`;
+  const bound = boundNs === null ? "not bounded" : `≤ ${formatDuration(boundNs)}`;
+  return `chain ${chain}: ${bound}, budget ${formatDuration(budgetNs)}; age ≥ ${formatDuration(leastNs)}, ${most}${gap}`;
 };
 
 /** A recording of Isochron; or any log, and what is left of one that was cut. */
@@ -107,10 +116,7 @@ export async function inspectCommand(
             ({ task, responseNs, deadlineNs }) =>
               `task ${task}: response ≤ ${formatDuration(responseNs)}, deadline ${formatDuration(deadlineNs)}`,
           ),
-          ...analysis.chains.map(
-            ({ chain, boundNs, budgetNs }) =>
-              `chain ${chain}: ≤ ${formatDuration(boundNs)}, budget ${formatDuration(budgetNs)}`,
-          ),
+          ...analysis.chains.map(showChain),
           ...laidOut.graphs.map((graph) => `\n${explain(graph, options.target ?? "x86-64-v3")}`),
         ].join("\n"),
       );

@@ -1,6 +1,13 @@
 // `isochron replay`: recomputes a recording and says whether every bit agrees.
 import type { TargetName } from "../../kernels/index.ts";
-import { type Difference, type ReplayResult, readRecording, replay } from "../../sim/index.ts";
+import {
+  type Difference,
+  type Extent,
+  type NumberDifference,
+  type ReplayResult,
+  readRecording,
+  replay,
+} from "../../sim/index.ts";
 import { readApplication } from "../build.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -29,30 +36,57 @@ export async function replayFile(
   return recording.lost > 0 ? { ...result, bitExact: false } : result;
 }
 
-/** The difference in words. */
-export function describeDifference({ kind, cycle, task, port, byte, recorded, recomputed }: Difference): string {
+/** The difference in words, with the numbers that the byte belongs to. */
+export function describeDifference({
+  kind,
+  cycle,
+  task,
+  port,
+  byte,
+  recorded,
+  recomputed,
+  number,
+}: Difference): string {
   const place = byte === null ? "" : `, byte ${byte}`;
+  const where = number && number.at !== "" ? `, ${number.at}` : "";
+  const value = (bytes: string | null, of: NumberDifference["recorded"] | undefined): string =>
+    of === undefined ? (bytes ?? "(nothing)") : `${of}${bytes === null ? "" : `  (byte ${bytes})`}`;
   return [
-    `first difference: ${kind} of task "${task}", cycle ${cycle}, port "${port}"${place}`,
-    `  recorded    ${recorded ?? "(nothing)"}`,
-    `  recomputed  ${recomputed ?? "(nothing)"}`,
+    `first difference: ${kind} of task "${task}", cycle ${cycle}, port "${port}"${where}${place}`,
+    `  recorded    ${value(recorded, number?.recorded)}`,
+    `  recomputed  ${value(recomputed, number?.recomputed)}`,
+    ...(number ? [`  apart       ${howFar(number)}`] : []),
   ].join("\n");
 }
+
+/** `1.2e-7 (1 ulp of f32)`. */
+const howFar = ({ absolute, ulps, dtype }: NumberDifference): string => {
+  if (absolute === null) return `one is not a number (${dtype})`;
+  return `${absolute} (${ulps === null ? "" : `${ulps} ulp of `}${dtype})`;
+};
+
+/** How much differs in all. */
+export const describeExtent = ({ jobs, largest }: Extent, cycles: number): string => {
+  const most =
+    largest === null
+      ? ""
+      : `; the largest difference is ${howFar(largest)}, in ${largest.port}${largest.at} of task "${largest.task}", cycle ${largest.cycle}: ${largest.recorded} and ${largest.recomputed}`;
+  return `  ${jobs} of ${cycles} jobs differ${most}`;
+};
 
 /** The command: exits 1 under --verify where anything differs. */
 export async function replayCommand(path: string, options: ReplayCommandOptions, terminal: Terminal): Promise<number> {
   const result = await replayFile(path, options, terminal);
-  const { bitExact, cycles, kernelCalls, hash, firstDifference } = result;
-  if (options.json)
-    terminal.out(
-      JSON.stringify({ bitExact, cycles, kernelCalls, hash, ...(firstDifference ? { firstDifference } : {}) }),
-    );
+  const { bitExact, cycles, kernelCalls, hash, firstDifference, differing } = result;
+  const found = { ...(firstDifference ? { firstDifference } : {}), ...(differing ? { differing } : {}) };
+  if (options.json) terminal.out(JSON.stringify({ bitExact, cycles, kernelCalls, hash, ...found }));
   else {
     terminal.out(
       `${bitExact ? "bit-exact" : "NOT bit-exact"}: ${cycles} jobs recomputed, ${kernelCalls} kernel calls, hash ${hash}`,
     );
     if (firstDifference) terminal.out(describeDifference(firstDifference));
-    else if (!bitExact)
+    if (differing) terminal.out(describeExtent(differing, cycles));
+    if (!firstDifference && !bitExact)
       terminal.out(`  the recorded hash is ${result.recordedHash}, or records were lost while recording`);
   }
   return options.verify && !bitExact ? 1 : 0;

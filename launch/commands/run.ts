@@ -140,6 +140,7 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
       machine: describeMachine(),
       world: said.status === "fulfilled" ? said.value : null,
       streamDrops: streams.drops(),
+      lateness: federation.lateness,
       outOfTurn: live ? 0 : federation.outOfTurn,
       damage: 0,
       replayed: "not checked",

@@ -1,24 +1,11 @@
-// `isochron topic list | echo | hz`: what is in an MCAP log or a recording.
-import { IsochronError } from "../../kernels/index.ts";
-import { formatDuration, parseDuration } from "../../scheduler/index.ts";
-import { type Log, type LogMessage, type LogTopic, messageDecoder, openLog } from "../../sim/index.ts";
+// `isochron topic list | hz`: what is in an MCAP log or a recording, and how often it comes.
+import { formatDuration } from "../../scheduler/index.ts";
+import { type Log, openLog } from "../../sim/index.ts";
 import type { Terminal } from "../terminal.ts";
-import { jsonValue, showValue } from "./show-message.ts";
 
 /** Options of `isochron topic list`. */
 export interface TopicListOptions {
   readonly json?: boolean;
-}
-
-/** Options of `isochron topic echo`. */
-export interface TopicEchoOptions {
-  readonly json?: boolean;
-  readonly count?: number;
-  /** Durations since the log's first message. */
-  readonly from?: string;
-  readonly to?: string;
-  /** Order and limits by the messages' own stamps. */
-  readonly header?: boolean;
 }
 
 /** Options of `isochron topic hz`. */
@@ -27,7 +14,7 @@ export interface TopicHzOptions {
 }
 
 /** Opens a log, and says on standard error what is missing from it. */
-async function openedLog(path: string, terminal: Terminal): Promise<Log> {
+export async function openedLog(path: string, terminal: Terminal): Promise<Log> {
   const log = await openLog(path);
   if (log.recovered) {
     const { at, why, messages } = log.recovered;
@@ -47,8 +34,6 @@ const table = (rows: readonly (readonly string[])[]): string => {
     )
     .join("\n");
 };
-
-const seconds = (ns: bigint): number => Number(ns) / 1e9;
 
 /** A log in JSON. */
 export const logFacts = (log: Log) => ({
@@ -85,48 +70,6 @@ export function showLog(log: Log): string {
 export async function topicListCommand(path: string, options: TopicListOptions, terminal: Terminal): Promise<number> {
   const log = await openedLog(path, terminal);
   terminal.out(options.json ? JSON.stringify(logFacts(log)) : showLog(log));
-  return 0;
-}
-
-/** What is shown of messages that cannot be decoded: their bytes. */
-function decoderOf(topic: LogTopic): (message: LogMessage) => unknown {
-  try {
-    return messageDecoder(topic);
-  } catch (error) {
-    if (error instanceof IsochronError && error.code === "log/schema") return (message) => ({ bytes: message.bytes });
-    throw error;
-  }
-}
-
-/** The command `topic echo`: one message after the other, with --json one line for each. */
-export async function topicEchoCommand(
-  path: string,
-  topicName: string,
-  options: TopicEchoOptions,
-  terminal: Terminal,
-): Promise<number> {
-  const log = await openedLog(path, terminal);
-  const decode = decoderOf(log.topic(topicName));
-  const time = (text: string | undefined) =>
-    text === undefined ? undefined : log.startNs + BigInt(parseDuration(text));
-  const [from, to] = [time(options.from), time(options.to)];
-  const messages = log.messages({
-    topics: [topicName],
-    by: options.header ? "header" : "log",
-    ...(from === undefined ? {} : { from }),
-    ...(to === undefined ? {} : { to }),
-  });
-  let left = options.count ?? Number.POSITIVE_INFINITY;
-  for await (const message of messages) {
-    if (left-- <= 0 || terminal.signal.aborted) break;
-    const value = decode(message);
-    if (options.json) {
-      terminal.out(JSON.stringify(jsonValue(value)));
-    } else {
-      const at = seconds(message.timeNs - log.startNs).toFixed(6);
-      terminal.out(`── ${at} s, sequence ${message.sequence}, ${message.bytes.length} bytes\n${showValue(value)}`);
-    }
-  }
   return 0;
 }
 

@@ -86,7 +86,7 @@ ${table(
 )}</section>`;
 
 /** Rates and drops. */
-export const topicSection = ({ topics, clock, streamDrops }: Report): Markup => {
+export const topicSection = ({ topics, clock, streamDrops, drops }: Report): Markup => {
   const nothing = html`<span class="quiet">–</span>`;
   const rejections = topics.flatMap(({ topic, rejections: all }) => all.map((each) => ({ topic, ...each })));
   const interval = (ns: number | undefined): Markup => (ns === undefined ? notMeasured : html`${duration(ns)}`);
@@ -128,6 +128,21 @@ ${
         "Rejected messages by reason",
         [text("Topic"), { title: "Reason", wide: true }, number("Count")],
         rejections.map(({ topic, reason, count }) => [topic, reason, counted(count, true)]),
+      )
+}${
+  drops.length === 0
+    ? ""
+    : table(
+        "What came and was not used, with the first time and its reason",
+        [text("Where"), text("What"), number("Count"), number("Of"), number("First at"), { title: "Why", wide: true }],
+        drops.map(({ where, kind, count, of, first: { timeNs, reason } }) => [
+          where,
+          kind,
+          counted(count, true),
+          of === null ? nothing : whole(of),
+          timeNs === null ? nothing : instant(timeNs),
+          reason,
+        ]),
       )
 }${
   Object.keys(streamDrops).length === 0

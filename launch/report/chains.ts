@@ -12,6 +12,20 @@ export interface ChainReport {
   /** From the arrival of a message to the publication of the first command that used it. */
   readonly latency: Measured;
   readonly overBudget: number | "not measured";
+  /** Null where none is declared. */
+  readonly maxAgeNs: number | null;
+  /**
+   * How old the sample is that stands behind what the last task publishes, at each of its publication instants at which
+   * something stands: values that are held, or stand on since nothing was published, are as old as their sample.
+   */
+  readonly age: Measured;
+  /** The oldest that any value became before the next was published or the run ended; null where none stood. */
+  readonly oldest: { readonly ageNs: number; readonly timeNs: number } | null;
+  /**
+   * Instants at which the age was over `maxAge`; where the last task has none of its own, being released on arrival, values
+   * that became older than that.
+   */
+  readonly overAge: number | "not measured" | null;
 }
 
 /** One command: when it was published, and how long after its sample. */
@@ -56,17 +70,66 @@ function sampleBehind(ledger: Ledger, from: number, tasks: readonly number[], se
   return Number.isNaN(time) ? undefined : { sequence: behind, time };
 }
 
+interface Ages {
+  /** At each publication instant of the last task at which something stands. */
+  readonly at: readonly number[];
+  /** Of each value, just before the next or at the end. */
+  readonly last: readonly { readonly ageNs: number; readonly timeNs: number }[];
+}
+
+/** How old what stands behind a chain's commands became; a publication from the run's end on never came to stand. */
+function agesOf(ledger: Ledger, from: number, tasks: readonly number[], endNs: number): Ages {
+  const last = tasks[tasks.length - 1]!;
+  const { letNs } = ledger.application.table.tasks[last]!;
+  const task = ledger.tasks[last]!;
+  const at: number[] = [];
+  const oldest: { ageNs: number; timeNs: number }[] = [];
+  let sampleNs: number | undefined;
+  for (let job = 0; job < task.released; job++) {
+    const timeNs = task.release.at(job) + letNs;
+    if (Number.isNaN(timeNs) || timeNs >= endNs || task.outcome(job) === "open") continue;
+    if (task.outcome(job) === "done") {
+      if (sampleNs !== undefined) oldest.push({ ageNs: timeNs - sampleNs, timeNs });
+      // Job n publishes number n + 1.
+      sampleNs = sampleBehind(ledger, from, tasks, job + 1)?.time;
+    }
+    if (sampleNs !== undefined) at.push(timeNs - sampleNs);
+  }
+  if (sampleNs !== undefined) oldest.push({ ageNs: endNs - sampleNs, timeNs: endNs });
+  return { at, last: oldest };
+}
+
 /** The chains' reports. */
-export function chainReports(ledger: Ledger, found: readonly (readonly Reaction[])[]): ChainReport[] {
+export function chainReports(
+  ledger: Ledger,
+  found: readonly (readonly Reaction[])[],
+  durationNs: number,
+): ChainReport[] {
   const { chains, table } = ledger.application;
-  return chains.map(({ name, from, tasks, budgetNs }, id) => {
+  return chains.map(({ name, from, tasks, budgetNs, maxAgeNs = null }, id) => {
     const latencies = found[id]!.map(({ latencyNs }) => latencyNs);
+    const ages = agesOf(ledger, from, tasks, durationNs);
+    const oldest = ages.last.reduce<Ages["last"][number] | null>(
+      (most, each) => (most === null || each.ageNs > most.ageNs ? each : most),
+      null,
+    );
+    const onArrival = table.tasks[tasks.at(-1)!]!.trigger.kind === "arrival";
+    const judged = onArrival ? ages.last.map(({ ageNs }) => ageNs) : ages.at;
     return {
       name,
       path: [table.channels[from]!.name, ...tasks.map((task) => table.tasks[task]!.name)],
       budgetNs,
       latency: percentiles(latencies),
       overBudget: latencies.length === 0 ? "not measured" : latencies.filter((each) => each > budgetNs).length,
+      maxAgeNs,
+      age: percentiles(ages.at),
+      oldest,
+      overAge:
+        maxAgeNs === null
+          ? null
+          : judged.length === 0
+            ? "not measured"
+            : judged.filter((each) => each > maxAgeNs).length,
     };
   });
 }

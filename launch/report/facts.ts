@@ -1,7 +1,7 @@
 // What a report says of a run beside its events, and how a recording carries it.
 import { z } from "zod";
 import { IsochronError } from "../../kernels/index.ts";
-import type { Recording, ThreadInfo } from "../../sim/index.ts";
+import type { Lateness, Recording, ThreadInfo } from "../../sim/index.ts";
 import type { Machine } from "../machine.ts";
 
 /** What recomputing the recording came to. */
@@ -22,6 +22,8 @@ export interface RunFacts {
   readonly world: Readonly<Record<string, number | string | boolean | null>> | null;
   /** What the application's stream pipelines dropped, by the name of their counter. */
   readonly streamDrops: Readonly<Record<string, number>>;
+  /** Live: how late the messages of world, log and pipelines came; null where that is not known. */
+  readonly lateness: Lateness | null;
   /** Virtual time: messages that pipelines admitted outside of a grant, so that another run may differ. */
   readonly outOfTurn: number;
   /** Places where a recording does not agree with itself; 0 where none was read. */
@@ -44,11 +46,21 @@ const about = z.object({
   world: z.record(z.string(), z.union([z.number(), z.string(), z.boolean(), z.null()])).nullable(),
   streamDrops: z.record(z.string(), z.int()).default({}),
   outOfTurn: z.int().default(0),
+  lateness: z
+    .object({
+      messages: z.int(),
+      late: z.int(),
+      worstNs: z.number(),
+      firstNs: z.number().nullable(),
+      missedSteps: z.int(),
+    })
+    .nullable()
+    .default(null),
 });
 
 /** The text that a recording keeps of a run. */
-export const aboutText = ({ threads, machine, world, streamDrops, outOfTurn }: RunFacts): string =>
-  JSON.stringify({ threads, machine, world, streamDrops, outOfTurn });
+export const aboutText = ({ threads, machine, world, streamDrops, outOfTurn, lateness }: RunFacts): string =>
+  JSON.stringify({ threads, machine, world, streamDrops, outOfTurn, lateness });
 
 /** A recorded run's facts. Throws `recording/damaged` where the recording says something that no version wrote. */
 export function factsOf(recording: Recording, replayed: Replayed = "not checked"): RunFacts {
@@ -62,7 +74,15 @@ export function factsOf(recording: Recording, replayed: Replayed = "not checked"
     replayed,
   };
   if (recording.about === undefined)
-    return { ...common, threads: [], machine: "not recorded", world: null, streamDrops: {}, outOfTurn: 0 };
+    return {
+      ...common,
+      threads: [],
+      machine: "not recorded",
+      world: null,
+      streamDrops: {},
+      outOfTurn: 0,
+      lateness: null,
+    };
   try {
     return { ...common, ...about.parse(JSON.parse(recording.about)) };
   } catch (cause) {

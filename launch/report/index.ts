@@ -2,6 +2,7 @@
 export type { ChainReport } from "./chains.ts";
 export type { ConsumerReport } from "./conservation.ts";
 export { aboutText, factsOf, type Replayed, type RunFacts } from "./facts.ts";
+export type { Drop, Fault } from "./findings.ts";
 export { Ledger } from "./ledger.ts";
 export type { Miss, Misses } from "./misses.ts";
 export type { Measured, Percentiles } from "./percentiles.ts";

@@ -1,10 +1,30 @@
 // What a run's events tell, kept by job and by sequence number, so that no figure depends on the order in which threads were drained.
 import type { ApplicationDescription, RunEvent, SkipReason } from "../../sim/index.ts";
 import { Column } from "./column.ts";
+import { firstNonFinite } from "./non-finite.ts";
 
 /** How a release ended; `open` while no verdict is known. */
 export type Outcome = "open" | "done" | "overrun" | SkipReason;
 const outcomes: readonly Outcome[] = ["open", "done", "overrun", "busy", "late", "stopped", "early"];
+
+/** Outputs of one field that were NaN or infinite somewhere. */
+export interface NonFinite {
+  readonly count: number;
+  /** The first of them, by job. */
+  readonly job: number;
+  readonly time: number;
+  readonly element: number;
+  readonly value: number;
+}
+
+/** Messages of one channel that became no sample for one reason. */
+export interface Rejections {
+  readonly reason: string;
+  readonly count: number;
+  /** The first of them. */
+  readonly firstSequence: number;
+  readonly firstNs: number;
+}
 
 /** A task's jobs, by their number. */
 export class TaskLedger {
@@ -18,6 +38,8 @@ export class TaskLedger {
   readonly stalls = new Map<number, number>();
   /** Times of arrivals that came before the minimum interval had passed, and released nothing. */
   readonly early = new Column();
+  /** Per field of the output: jobs whose published value was NaN or infinite somewhere, and the first of them. */
+  readonly nonFinite = new Map<number, NonFinite>();
   /** Records counted as they came. */
   readonly records = { onTime: 0, overrun: 0, skipped: 0 };
   #released = 0;
@@ -49,6 +71,13 @@ export class TaskLedger {
     this.release.put(job, time);
   }
 
+  /** Counts a published value that is not finite. */
+  notFinite(field: number, first: Omit<NonFinite, "count">): void {
+    const known = this.nonFinite.get(field);
+    const earliest = known && known.job < first.job ? known : first;
+    this.nonFinite.set(field, { ...earliest, count: (known?.count ?? 0) + 1 });
+  }
+
   settled(job: number, outcome: Outcome): void {
     this.#released = Math.max(this.#released, job + 1);
     this.#outcome.put(job, outcomes.indexOf(outcome));
@@ -63,7 +92,7 @@ export class ChannelLedger {
   readonly decoded = new Column();
   /** When each that became no sample was given up. */
   readonly rejected = new Column();
-  readonly reasons = new Map<string, number>();
+  readonly #reasons = new Map<string, Rejections>();
   bytes = 0;
   readonly #decodes: boolean;
 
@@ -84,7 +113,17 @@ export class ChannelLedger {
 
   reject(sequence: number, time: number, reason: string): void {
     this.rejected.put(sequence, time);
-    this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1);
+    const known = this.#reasons.get(reason);
+    const first =
+      known && known.firstSequence < sequence
+        ? { firstSequence: known.firstSequence, firstNs: known.firstNs }
+        : { firstSequence: sequence, firstNs: time };
+    this.#reasons.set(reason, { reason, count: (known?.count ?? 0) + 1, ...first });
+  }
+
+  /** Why messages became no sample, the most frequent reason first. */
+  get rejections(): Rejections[] {
+    return [...this.#reasons.values()].sort((a, b) => b.count - a.count || a.firstSequence - b.firstSequence);
   }
 }
 
@@ -137,8 +176,14 @@ export class Ledger {
   #add(event: RunEvent): void {
     switch (event.kind) {
       case "admit":
+        this.channels[event.channel]!.arrive(event.sequence, event.time, event.bytes.length);
+        return;
       case "output":
         this.channels[event.channel]!.arrive(event.sequence, event.time, event.bytes.length);
+        for (const [field, row] of this.application.table.channels[event.channel]!.fields.entries()) {
+          const found = firstNonFinite(event.bytes, row);
+          if (found) this.tasks[event.task]!.notFinite(field, { job: event.job, time: event.time, ...found });
+        }
         return;
       case "release": {
         const task = this.tasks[event.task]!;

@@ -10,6 +10,7 @@ export interface Bin {
 /** What was measured, in nanoseconds; percentiles are values that occurred (nearest rank). */
 export interface Percentiles {
   readonly count: number;
+  readonly min: number;
   readonly p50: number;
   readonly p90: number;
   readonly p99: number;
@@ -47,6 +48,7 @@ export function percentiles(durations: ArrayLike<number>): Measured {
   for (const each of sorted) counts.set(binOf(each), (counts.get(binOf(each)) ?? 0) + 1);
   return {
     count: sorted.length,
+    min: sorted[0]!,
     p50: rank(0.5),
     p90: rank(0.9),
     p99: rank(0.99),

@@ -38,20 +38,31 @@ export function printReport(report: Report): string {
       ]),
     ),
     ...tabulate(
-      ["chain", "budget", "p50", "p99", "max", "over budget"],
-      report.chains.map(({ name, budgetNs, latency, overBudget }) => [
+      ["chain", "budget", "p50", "p99", "max", "over budget", "age min", "age p50", "age p99", "age max", "max age"],
+      report.chains.map(({ name, budgetNs, latency, overBudget, age, maxAgeNs }) => [
         name,
         formatDuration(budgetNs),
         cell(latency, "p50"),
         cell(latency, "p99"),
         cell(latency, "max"),
         String(overBudget),
+        cell(age, "min"),
+        cell(age, "p50"),
+        cell(age, "p99"),
+        cell(age, "max"),
+        maxAgeNs === null ? "-" : formatDuration(maxAgeNs),
       ]),
     ),
-    ...Object.entries(report.world ?? {}).map(
-      ([key, value]) => `  ${key.padEnd(18)} ${typeof value === "number" ? Number(value.toFixed(4)) : String(value)}`,
-    ),
+    ...worldLines(report.world),
   ].join("\n");
 }
+
+/** What world and application say of the run, under a heading of its own: no name of theirs stands for one of the summary's. */
+const worldLines = (world: Report["world"]): string[] => {
+  const rows = Object.entries(world ?? {}).map(
+    ([key, value]) => `    ${key.padEnd(16)} ${typeof value === "number" ? Number(value.toFixed(4)) : String(value)}`,
+  );
+  return rows.length === 0 ? [] : ["  world", ...rows];
+};
 
 const marks = { good: "+", bad: "!", unknown: "?" } as const;

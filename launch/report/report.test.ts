@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { RunEvent } from "../../sim/index.ts";
+import { neededTolerance } from "./findings.ts";
 import { reportOf } from "./report.ts";
 import {
   admit,
@@ -8,6 +9,7 @@ import {
   job,
   ledgerOf,
   ms,
+  skip,
   smallApplication,
   smallRun,
   virtualFacts,
@@ -119,6 +121,39 @@ describe("a report", () => {
     expect(slow.verdicts[0]).toMatchObject({ about: "chain", status: "bad" });
   });
 
+  it("says how old what stands is at each publication, held values too, so that a gap of the input shows", () => {
+    const [chain] = report().chains;
+    // Samples of 0 and 40 ms; from 85 ms on the command that answers the second is held, or computed anew from it.
+    expect(chain!.age).toMatchObject({ count: 9, min: 25 * ms, p50: 65 * ms, p99: 145 * ms, max: 145 * ms });
+    expect(chain).toMatchObject({ oldest: { ageNs: 160 * ms, timeNs: 200 * ms }, maxAgeNs: null, overAge: null });
+    const aged = (maxAgeNs: number, tasks = [0, 1]) => {
+      const application = smallApplication();
+      application.chains = [{ ...application.chains[0]!, tasks, maxAgeNs }];
+      const { chains, verdicts } = reportOf(ledgerOf(smallRun(), application), facts);
+      return { overAge: chains[0]!.overAge, verdicts: verdicts.filter(({ text }) => text.includes("maxAge")) };
+    };
+    expect(aged(100 * ms)).toEqual({
+      overAge: 3,
+      verdicts: [
+        {
+          about: "chain",
+          status: "bad",
+          text: "camera to steering: 3 times over its maxAge of 100 ms, oldest 145 ms when published, 160 ms before it was replaced at 200 ms",
+        },
+      ],
+    });
+    expect(aged(145 * ms).verdicts).toEqual([
+      {
+        about: "chain",
+        status: "good",
+        text: "camera to steering: within its maxAge of 145 ms, oldest 145 ms when published",
+      },
+    ]);
+    // One that publishes on arrival has no instants in a gap: what it left standing since 55 ms, of 40 ms, ages to the end.
+    expect(aged(159 * ms, [0])).toMatchObject({ overAge: 1, verdicts: [{ status: "bad" }] });
+    expect(aged(160 * ms, [0])).toMatchObject({ overAge: 0, verdicts: [{ status: "good" }] });
+  });
+
   it("names the cause of every miss, and what stood instead", () => {
     const { misses } = report();
     expect(misses.total).toBe(6);
@@ -170,7 +205,7 @@ describe("a report", () => {
     expect(decoding.verdicts).toContainEqual({
       about: "messages",
       status: "bad",
-      text: "1 message of /camera rejected",
+      text: "1 of 4 messages of /camera rejected, first at 47 ms: error[picture/cut]: the picture is cut off",
     });
     expect(reportOf(ledgerOf(events, application), virtualFacts).topics[0]!.decoding).toBe("not measured");
   });
@@ -192,6 +227,10 @@ describe("a report", () => {
     ]);
   });
 
+  const early =
+    "1 of 6 messages /camera → find dropped by minInterval, first at 50 ms: 10 ms after the one before, minInterval is " +
+    "30 ms; to take all it needs a tolerance of 20 ms, and the deadline leaves 15 ms";
+
   it("gives its verdicts with the bad ones first", () => {
     const refused = report(smallRun(), { ...facts, scheduling: "not real-time (SCHED_OTHER)", damage: 2 });
     expect(refused.verdicts.map(({ text }) => text)).toEqual([
@@ -202,6 +241,7 @@ describe("a report", () => {
       "1 job of steer over the budget of 1 ms",
       "not real-time (SCHED_OTHER)",
       "the recording was changed in 2 places",
+      early,
       "bit-exact: not checked",
       "camera to steering: within its budget of 60 ms, worst 25 ms",
       "conservation holds for every task and channel",
@@ -223,6 +263,7 @@ describe("a report", () => {
     const { streamDrops, verdicts } = report(smallRun(), { ...facts, streamDrops: { "frames kept back": 3, idle: 0 } });
     expect(streamDrops).toEqual({ "frames kept back": 3, idle: 0 });
     expect(verdicts.filter(({ about }) => about === "messages").map(({ text }) => text)).toEqual([
+      early,
       "3 values dropped by the stream frames kept back",
     ]);
   });
@@ -234,5 +275,160 @@ describe("a report", () => {
       "1 decision lost; the run cannot be replayed in full",
       "3 trace records lost; the latencies are incomplete",
     ]);
+  });
+
+  it("says of messages that a minimum interval dropped which was the first, why, and the tolerance that would have taken all", () => {
+    // Due every 30 ms; the third comes 4 ms late, so that the fourth comes 26 ms after it.
+    const jittery = [0, 30, 64, 90, 120].map((at, index) => admit(index + 1, at));
+    const released = [0, 30, 64, 120].flatMap((at, number) => job(0, number, at, [1, 2, 3, 5][number]!, 0.1, 1));
+    const { drops, verdicts } = report([...jittery, ...released, skip(0, 3, 90, "early")]);
+    const reason = '26 ms after the one before, minInterval is 30 ms; tolerance: "4000us" would take all';
+    expect(drops).toEqual([
+      { kind: "early", where: "/camera → find", count: 1, of: 5, first: { timeNs: 90 * ms, reason } },
+    ]);
+    expect(verdicts).toContainEqual({
+      about: "messages",
+      status: "bad",
+      text: `1 of 5 messages /camera → find dropped by minInterval, first at 90 ms: ${reason}`,
+    });
+    const tolerant = smallApplication();
+    Object.assign(tolerant.table.tasks[0]!.trigger, { toleranceNs: 4 * ms });
+    expect(reportOf(ledgerOf(smallRun(), tolerant), facts).drops[0]!.first.reason).toContain(
+      "minInterval is 30 ms with 4 ms tolerated;",
+    );
+    expect(reportOf(ledgerOf(smallRun(), tolerant), facts).tasks[0]!.trigger).toBe(
+      "on /camera, at least 30 ms apart, 4 ms early tolerated",
+    );
+  });
+
+  it("finds the least tolerance with which the executive's rule drops nothing", () => {
+    const rule = (times: readonly number[], interval: number, tolerance: number): boolean => {
+      let [newest, nominal] = [Number.NaN, Number.NaN];
+      return times.every((time) => {
+        if (!Number.isNaN(newest) && time < nominal - tolerance) return false;
+        [newest, nominal] = [time, Math.max(Number.isNaN(nominal) ? time : nominal, time) + interval];
+        return true;
+      });
+    };
+    const jitter = fc.array(fc.nat(50), { minLength: 1, maxLength: 60 });
+    fc.assert(
+      fc.property(jitter, fc.integer({ min: 1, max: 40 }), (gaps, interval) => {
+        let now = 0;
+        const times = gaps.map((gap) => (now += gap));
+        const needed = neededTolerance(times, interval);
+        expect(rule(times, interval, needed)).toBe(true);
+        if (needed > 0) expect(rule(times, interval, needed - 1)).toBe(false);
+      }),
+    );
+  });
+
+  it("tells messages that could not be decoded from those that found the decoder behind, each with its first", () => {
+    const behind = "error[input/backlog]: the decoder is behind; messages that wait already were too many";
+    const rejected = (sequence: number, at: number, reason: string): RunEvent => ({
+      kind: "rejected",
+      channel: 0,
+      sequence,
+      time: at * ms,
+      reason,
+    });
+    const wrong = "error[codec/short]: the message ends at byte 4\nhelp: none";
+    const events = [
+      ...[0, 40, 80, 120].map((at, index) => admit(index + 1, at)),
+      rejected(4, 125, wrong),
+      rejected(1, 1, "error[codec/kind]: another"),
+      rejected(2, 41, wrong),
+      rejected(3, 80, behind),
+    ];
+    const { drops, verdicts, topics } = report(events);
+    expect(drops).toEqual([
+      {
+        kind: "rejected",
+        where: "/camera",
+        count: 3,
+        of: 4,
+        first: { timeNs: ms, reason: "error[codec/kind]: another" },
+      },
+      { kind: "behind", where: "/camera", count: 1, of: 4, first: { timeNs: 80 * ms, reason: behind } },
+    ]);
+    expect(topics[0]!.rejections[0]).toEqual({ reason: wrong, count: 2, firstNs: 41 * ms });
+    expect(verdicts.map(({ text }) => text)).toContain(
+      `1 of 4 messages of /camera dropped before decoding, first at 80 ms: ${behind}`,
+    );
+    const all = report([admit(1, 0), admit(2, 40), rejected(1, 0, wrong), rejected(2, 40, wrong)]);
+    expect(all.verdicts.map(({ text }) => text)).toContain(
+      "all 2 messages of /camera rejected, first at 0 ns: error[codec/short]: the message ends at byte 4",
+    );
+  });
+
+  it("says which inputs nothing fed, and what their readers made of it", () => {
+    const { faults, verdicts } = report([]);
+    expect(faults).toEqual([
+      {
+        kind: "unfed",
+        where: "/camera",
+        count: 1,
+        of: null,
+        first: { timeNs: null, reason: '"find" was never released' },
+      },
+    ]);
+    expect(verdicts).toContainEqual({
+      about: "messages",
+      status: "bad",
+      text: 'nothing came on /camera: "find" was never released',
+    });
+  });
+
+  it("says which outputs were NaN or infinite, in how many jobs, and where first", () => {
+    const application = smallApplication();
+    const at = { shape: [2], offset: 0, bytes: 8 };
+    application.table.channels[1]!.fields = [
+      { name: "offset", dtype: "f32", ...at },
+      { name: "count", dtype: "i32", ...at, offset: 64 },
+    ];
+    const slot = (...values: number[]): Uint8Array => {
+      const bytes = new Uint8Array(128).fill(0xff, 64);
+      bytes.set(new Uint8Array(Float32Array.from(values).buffer));
+      return bytes;
+    };
+    const values = [
+      [1, 2],
+      [1, Number.NaN],
+      [Number.NEGATIVE_INFINITY, 0],
+      [0, 0],
+    ];
+    const events = [
+      admit(1, 0),
+      ...values.flatMap((pair, number) =>
+        job(0, number, number * 40, 1, 0.1, 1).map((event) =>
+          event.kind === "output" ? { ...event, bytes: slot(...pair) } : event,
+        ),
+      ),
+    ];
+    for (const order of [events, [...events].reverse()]) {
+      const { faults, verdicts } = reportOf(ledgerOf(order, application), facts);
+      const first = { timeNs: 55 * ms, reason: "job 1, element 1 is NaN" };
+      expect(faults).toEqual([{ kind: "non-finite", where: "offset of find", count: 2, of: 4, first }]);
+      expect(verdicts).toContainEqual({
+        about: "values",
+        status: "bad",
+        text: "offset of find NaN or infinite in 2 of 4 outputs, first at 55 ms: job 1, element 1 is NaN",
+      });
+    }
+  });
+
+  it("says which cores were not there, and what came late of a live world", () => {
+    const threads = [
+      { name: "iso:7:60", core: 7, bound: false, priority: 60, policy: "SCHED_FIFO" },
+      { name: "iso:1:50", core: 1, bound: false, priority: 50, policy: "SCHED_FIFO" },
+    ];
+    const lateness = { messages: 125, late: 12, worstNs: 23 * ms, firstNs: 1200 * ms, missedSteps: 3 };
+    const { verdicts } = report(smallRun(), { ...facts, threads, lateness });
+    const texts = verdicts.map(({ text }) => text);
+    expect(texts).toContain("thread iso:7:60 not on its core: core 7 is not there, the machine has 2: it ran on any");
+    expect(texts).toContain("thread iso:1:50 not on its core: core 1 is not free to this process: it ran on any other");
+    expect(texts).toContain(
+      "12 of 125 messages of world, log and pipelines late, first at 1.2 s: they came up to 23 ms after their own time, and got a later one",
+    );
+    expect(texts.filter((text) => text.startsWith("3 steps of the world not made"))).toHaveLength(1);
   });
 });

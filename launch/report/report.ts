@@ -1,8 +1,9 @@
 // The report of a run: counts, conservation, latencies, misses, topics, machine; the terminal and the page show these same numbers.
-import { formatDuration, type TaskRow } from "../../scheduler/index.ts";
+import { describeTrigger, type TaskRow } from "../../scheduler/index.ts";
 import { type ChainReport, chainReports, type Reaction, reactions } from "./chains.ts";
 import { type ConsumerReport, consumerBalances, type ReleaseBalance, releaseBalance } from "./conservation.ts";
 import type { RunFacts } from "./facts.ts";
+import { type Drop, dropsOf, type Fault, faultsOf } from "./findings.ts";
 import type { Ledger, Lost, TaskLedger } from "./ledger.ts";
 import { type Misses, missesOf, summariseMisses } from "./misses.ts";
 import { type Measured, percentiles } from "./percentiles.ts";
@@ -43,6 +44,10 @@ export interface Report extends RunFacts {
   readonly chains: readonly ChainReport[];
   readonly topics: readonly TopicReport[];
   readonly misses: Misses;
+  /** What came in and was not used. */
+  readonly drops: readonly Drop[];
+  /** What was wrong otherwise. */
+  readonly faults: readonly Fault[];
   /** Records that the recorder had to give up. */
   readonly lost: Lost;
 }
@@ -50,16 +55,31 @@ export interface Report extends RunFacts {
 /** Sums a run up. */
 export function reportOf(ledger: Ledger, facts: RunFacts, found: readonly Reaction[][] = reactions(ledger)): Report {
   const { name, table } = ledger.application;
-  const { mode, durationNs, scheduling, hash, threads, machine, world, streamDrops, outOfTurn, damage, replayed } =
-    facts;
+  const { mode, durationNs, scheduling, hash, threads, machine, world, streamDrops, lateness, outOfTurn } = facts;
+  const { damage, replayed } = facts;
   const body = {
-    ...{ mode, durationNs, scheduling, hash, threads, machine, world, streamDrops, outOfTurn, damage, replayed },
+    ...{
+      mode,
+      durationNs,
+      scheduling,
+      hash,
+      threads,
+      machine,
+      world,
+      streamDrops,
+      lateness,
+      outOfTurn,
+      damage,
+      replayed,
+    },
     clock: facts.mode === "live" ? ("real" as const) : ("logical" as const),
     tasks: table.tasks.map((row, id) => taskReport(row, ledger.tasks[id]!, channelName(ledger, row))),
     channels: consumerBalances(ledger),
-    chains: chainReports(ledger, found),
+    chains: chainReports(ledger, found, durationNs),
     topics: topicReports(ledger, facts.mode === "live" ? "real" : "logical"),
     misses: summariseMisses(missesOf(ledger)),
+    drops: dropsOf(ledger, facts),
+    faults: faultsOf(ledger, facts),
     lost: ledger.lost,
   };
   return { format: "isochron-report", version: 1, application: name, verdicts: verdictsOf(body), ...body };
@@ -77,10 +97,7 @@ function taskReport(row: TaskRow, task: TaskLedger, triggeredBy: string): TaskRe
   const execution = differences("start", "end");
   return {
     name,
-    trigger:
-      trigger.kind === "periodic"
-        ? `every ${formatDuration(trigger.periodNs)}`
-        : `on ${triggeredBy}, at least ${formatDuration(trigger.minIntervalNs)} apart`,
+    trigger: describeTrigger(trigger, triggeredBy),
     budgetNs,
     deadlineNs,
     priority,

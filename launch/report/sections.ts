@@ -18,6 +18,7 @@ const subjects: Readonly<Record<Verdict["about"], string>> = {
   conservation: "Conservation",
   records: "Records",
   messages: "Messages",
+  values: "Values",
   replay: "Replay",
 };
 const spoken: Readonly<Record<Verdict["status"], string>> = { good: "good: ", bad: "bad: ", unknown: "open: " };
@@ -71,6 +72,7 @@ ${legend('<path d="M9 3l8 8m0-8l-8 8" stroke="var(--bad)" stroke-width="1.75"/>'
 
 const percentileTable = (caption: string, measured: Percentiles, count: string): Markup => {
   const cells = [
+    ["min", measured.min],
     ["p50", measured.p50],
     ["p90", measured.p90],
     ["p99", measured.p99],
@@ -149,11 +151,17 @@ export function chainSection({ chains, clock }: Report, timeline: Timeline): Mar
       : "From the arrival of a message to the publication of the first command that used it.";
   return html`<section id="chains" aria-labelledby="chains-title"><h2 id="chains-title">Chains, sensor to command</h2><p class="quiet">${note}</p>
 ${chains.length === 0 ? html`<p>No chain is declared.</p>` : ""}
-${chains.map(({ name, path, budgetNs, latency, overBudget }) => {
+${chains.map(({ name, path, budgetNs, latency, overBudget, age, maxAgeNs, overAge, oldest }) => {
   const chart = timeline.chains.findIndex((each) => each.name === name);
   return html`<article aria-label="Chain ${name}"><h3>${name}</h3>
 <p class="quiet">${path.join(" → ")}; budget ${duration(budgetNs)}, over budget: ${overBudget === "not measured" ? overBudget : whole(overBudget)}</p>
-<div class="three">${distribution("Latency", "One for each sample that reached a command.", latency, "commands", { name: "budget", ns: budgetNs })}</div>
+<p class="quiet">${
+    maxAgeNs === null
+      ? "No maxAge declared"
+      : html`maxAge ${duration(maxAgeNs)}, over it: ${overAge === null || overAge === "not measured" ? "not measured" : whole(overAge)}`
+  }${oldest === null ? "" : html`; the oldest value became ${duration(oldest.ageNs)} old, at ${instant(oldest.timeNs)}`}</p>
+<div class="three">${distribution("Latency", "One for each sample that reached a command.", latency, "commands", { name: "budget", ns: budgetNs })}
+${distribution("Age", "Of the sample behind what stands, at each publication instant; held values age.", age, "instants", maxAgeNs === null ? undefined : { name: "maxAge", ns: maxAgeNs })}</div>
 ${chart < 0 ? "" : html`<h4>Latency over the run</h4><div class="chart" id="chain-${chart}"></div>`}</article>`;
 })}</section>`;
 }

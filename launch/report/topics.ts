@@ -19,7 +19,7 @@ export interface TopicReport {
   readonly dropped: number | null;
   /** Messages that became no sample, with the reasons; null where nothing is decoded. */
   readonly rejected: number | null;
-  readonly rejections: readonly { readonly reason: string; readonly count: number }[];
+  readonly rejections: readonly { readonly reason: string; readonly count: number; readonly firstNs: number }[];
   /** From arrival to the sample, where a thread of its own decodes; null where none does. */
   readonly decoding: Measured | null;
 }
@@ -42,14 +42,11 @@ export function topicReports(ledger: Ledger, clock: "real" | "logical"): TopicRe
     return { ...rateOf(arrivals), bytes, dropped: droppedOn(channel) };
   };
   const intakeOf = (channel: number): Pick<TopicReport, "rejected" | "rejections" | "decoding"> => {
-    const { arrivals, decoded, rejected, reasons } = ledger.channels[channel]!;
+    const { arrivals, decoded, rejected, rejections } = ledger.channels[channel]!;
     const times = Array.from({ length: decoded.length }, (_, at) => decoded.at(at) - arrivals.at(at));
     return {
       rejected: rejected.values().length,
-      rejections: [...reasons]
-        .map(([reason, count]) => ({ reason, count }))
-        .sort((a, b) => b.count - a.count)
-        .slice(0, reasonsAtMost),
+      rejections: rejections.slice(0, reasonsAtMost).map(({ reason, count, firstNs }) => ({ reason, count, firstNs })),
       decoding:
         table.channels[channel]!.latencyNs === undefined
           ? null

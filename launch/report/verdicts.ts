@@ -1,6 +1,7 @@
 // What a run came to, in sentences: the first thing that a reader of a report sees.
 import { formatDuration } from "../../scheduler/index.ts";
 import type { ChainReport } from "./chains.ts";
+import type { Drop, Fault } from "./findings.ts";
 import type { Misses } from "./misses.ts";
 import type { Report, TaskReport } from "./report.ts";
 
@@ -15,6 +16,7 @@ export interface Verdict {
     | "conservation"
     | "records"
     | "messages"
+    | "values"
     | "replay";
   readonly status: "good" | "bad" | "unknown";
   readonly text: string;
@@ -30,24 +32,61 @@ export const counted = (count: number, noun: string): string => `${count} ${noun
 export function verdictsOf(report: Body): Verdict[] {
   const all = [
     ...deadlines(report),
-    ...report.chains.map((chain) => chainVerdict(chain, report.clock)),
+    ...report.chains.flatMap((chain) => [chainVerdict(chain, report.clock), ...ageVerdict(chain, report.clock)]),
     scheduling(report),
     conservation(report),
     ...records(report),
-    ...report.topics.flatMap(({ topic, rejected }): Verdict[] =>
-      rejected === null || rejected === 0
-        ? []
-        : [{ about: "messages", status: "bad", text: `${counted(rejected, "message")} of ${topic} rejected` }],
-    ),
-    ...Object.entries(report.streamDrops).flatMap(([name, count]): Verdict[] =>
-      count === 0
-        ? []
-        : [{ about: "messages", status: "bad", text: `${counted(count, "value")} dropped by the stream ${name}` }],
-    ),
+    ...report.drops.map((drop): Verdict => ({ about: "messages", status: "bad", text: describeDrop(drop) })),
+    ...report.faults.flatMap(faultVerdict),
     ...(report.outOfTurn === 0 ? [] : [outOfTurn(report.outOfTurn)]),
     replayed(report),
   ];
   return order.flatMap((status) => all.filter((each) => each.status === status));
+}
+
+/** `3 of 8 messages`, `all 8 messages`, `1 message`. */
+const share = (count: number, of: number | null, noun: string): string => {
+  if (of === null) return counted(count, noun);
+  return count === of ? `all ${counted(of, noun)}` : `${count} of ${counted(of, noun)}`;
+};
+
+/** When and why it was so first; a reason's first line. */
+const firstOf = ({ first: { timeNs, reason } }: Drop | Fault): string =>
+  `${timeNs === null ? "" : `, first at ${formatDuration(timeNs)}`}: ${reason.split("\n")[0]}`;
+
+function describeDrop(drop: Drop): string {
+  const { kind, where, count, of } = drop;
+  switch (kind) {
+    case "rejected":
+      return `${share(count, of, "message")} of ${where} rejected${firstOf(drop)}`;
+    case "behind":
+      return `${share(count, of, "message")} of ${where} dropped before decoding${firstOf(drop)}`;
+    case "early":
+      return `${share(count, of, "message")} ${where} dropped by minInterval${firstOf(drop)}`;
+    case "stream":
+      return `${counted(count, "value")} dropped by the stream ${where}`;
+    case "steps":
+      return `${counted(count, "step")} of ${where} not made${firstOf(drop)}`;
+  }
+}
+
+function faultVerdict(fault: Fault): Verdict[] {
+  const { kind, where, count, of } = fault;
+  const bad = (about: Verdict["about"], text: string): Verdict[] => [{ about, status: "bad", text }];
+  switch (kind) {
+    case "unfed":
+      return bad("messages", `nothing came on ${where}${firstOf(fault)}`);
+    case "non-finite":
+      return bad("values", `${where} NaN or infinite in ${share(count, of, "output")}${firstOf(fault)}`);
+    case "unbound":
+      return bad("scheduling", `thread ${where} not on its core${firstOf(fault)}`);
+    case "late":
+      return bad("messages", `${share(count, of, "message")} of ${where} late${firstOf(fault)}`);
+    // Misses name the stalls among their causes; lost records have verdicts of their own.
+    case "stall":
+    case "lost":
+      return [];
+  }
 }
 
 const outOfTurn = (count: number): Verdict => ({
@@ -107,6 +146,20 @@ function chainVerdict({ name, budgetNs, latency, overBudget }: ChainReport, cloc
         text: `${name}: ${overBudget} of ${latency.count} over ${budget}, ${worst}`,
       }
     : { about: "chain", status: "good", text: `${name}: within ${budget}, ${worst}` };
+}
+
+/** Whether what a chain acted on was ever older than allowed. */
+function ageVerdict({ name, maxAgeNs, age, oldest, overAge }: ChainReport, clock: Report["clock"]): Verdict[] {
+  if (maxAgeNs === null || overAge === null) return [];
+  if (overAge === "not measured" || oldest === null) {
+    return [{ about: "chain", status: "unknown", text: `${name}: age not measured, nothing came of a sample` }];
+  }
+  const allowed = `its maxAge of ${formatDuration(maxAgeNs)}${clock === "logical" ? " in logical time" : ""}`;
+  const most = age === "not measured" ? "" : `, oldest ${formatDuration(age.max)} when published`;
+  const stood = `, ${formatDuration(oldest.ageNs)} before it was replaced at ${formatDuration(oldest.timeNs)}`;
+  return overAge > 0
+    ? [{ about: "chain", status: "bad", text: `${name}: ${counted(overAge, "time")} over ${allowed}${most}${stood}` }]
+    : [{ about: "chain", status: "good", text: `${name}: within ${allowed}${most}` }];
 }
 
 function scheduling({ mode, scheduling: policy }: Body): Verdict {

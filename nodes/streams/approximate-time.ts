@@ -19,7 +19,8 @@ export function approximateTime<const S extends Sources>(
   const { stamp = headerStamp } = options;
   const slopNs = parseDuration(options.slop);
   return join<S, Joined<S>>(sources, (names, out) => {
-    const waiting = new Map(names.map((name) => [name, new WaitingMessages(options)]));
+    const operator = `approximateTime(${names.join(", ")})`;
+    const waiting = new Map(names.map((name) => [name, new WaitingMessages(operator, options)]));
     return (name, value) => {
       const arrived = { time: stamp(value), value };
       const own = waiting.get(name)!;

@@ -1,7 +1,7 @@
 // `bufferBounded`: a bounded queue before a consumer that takes time.
 import { from, Observable, type ObservableInput, type OperatorFunction } from "rxjs";
 import { IsochronError } from "../../kernels/index.ts";
-import type { DropCounter } from "./counter.ts";
+import { type DropCounter, ownCounter } from "./counter.ts";
 
 /** What happens to a value that finds the queue full: the oldest waiting value gives way, it is dropped itself, or the stream fails. */
 export type FullPolicy = "dropOldest" | "dropNewest" | "fail";
@@ -9,13 +9,13 @@ export type FullPolicy = "dropOldest" | "dropNewest" | "fail";
 /**
  * Hands values one after the other to `consume`, the next when what it returned has completed; at most `size` wait.
  *
- * Drops are counted. Throws into the stream `stream/full` under the policy `fail`.
+ * Drops are counted, under the operator's own name where no counter is given. Throws into the stream `stream/full` under the policy `fail`.
  */
 export function bufferBounded<T, R>(
   size: number,
   policy: FullPolicy,
   consume: (value: T) => ObservableInput<R>,
-  drops?: DropCounter,
+  drops: Pick<DropCounter, "add"> = ownCounter(`bufferBounded(${size}, "${policy}")`),
 ): OperatorFunction<T, R> {
   if (!Number.isInteger(size) || size < 0)
     throw new IsochronError("stream/size", `a queue cannot hold ${size} values`, {
@@ -55,9 +55,9 @@ export function bufferBounded<T, R>(
               case "dropOldest":
                 waiting.push(value);
                 waiting.shift();
-                return drops?.add();
+                return drops.add();
               case "dropNewest":
-                return drops?.add();
+                return drops.add();
               case "fail":
                 return out.error(
                   new IsochronError("stream/full", `${size} values wait already and one more has come`, {

@@ -13,7 +13,8 @@ import { type MatchOptions, type Waiting, WaitingMessages } from "./waiting.ts";
 export function exactTime<const S extends Sources>(sources: S, options: MatchOptions = {}): Observable<Joined<S>> {
   const { stamp = headerStamp } = options;
   return join<S, Joined<S>>(sources, (names, out) => {
-    const waiting = new Map(names.map((name) => [name, new WaitingMessages(options)]));
+    const operator = `exactTime(${names.join(", ")})`;
+    const waiting = new Map(names.map((name) => [name, new WaitingMessages(operator, options)]));
     return (name, value) => {
       const time = stamp(value);
       const own = waiting.get(name)!;

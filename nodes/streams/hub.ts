@@ -2,7 +2,7 @@
 import { Observable, type Subscription } from "rxjs";
 import { IsochronError } from "../../kernels/index.ts";
 import { LogicalClock } from "./clock.ts";
-import { DropCounter } from "./counter.ts";
+import { countInto, DropCounter } from "./counter.ts";
 
 /** What a run offers to the pipelines while it lasts. */
 export interface StreamRun {
@@ -88,6 +88,7 @@ export class StreamHub {
     }
     this.#used = true;
     this.#run = run;
+    countInto((name) => this.#named(name));
     for (const topic of this.#observers.keys()) run.observe(topic, true);
     for (const { topic, messages } of this.#sources) {
       const next = (message: object) => run.publish(topic, message);
@@ -104,14 +105,13 @@ export class StreamHub {
       message = this.#run.decode(topic, bytes);
     } catch {
       // What is received may be anything; the executive has recorded it as rejected.
-      this.#undecodable(topic).add();
+      this.#named(`${topic}: not a whole message`).add();
       return;
     }
     for (const take of [...observers]) take(message);
   }
 
-  #undecodable(topic: string): DropCounter {
-    const name = `${topic}: not a whole message`;
+  #named(name: string): DropCounter {
     return this.#counters.find((each) => each.name === name) ?? this.counter(name);
   }
 
@@ -120,6 +120,7 @@ export class StreamHub {
     for (const each of this.#feeding.splice(0)) each.unsubscribe();
     for (const topic of this.#observers.keys()) this.#run?.observe(topic, false);
     this.#run = undefined;
+    countInto(undefined);
   }
 
   /** What was dropped, by counter. */

@@ -1,5 +1,5 @@
 // Messages that wait for partners of other streams, in the order in which they came.
-import type { DropCounter } from "./counter.ts";
+import { type DropCounter, ownCounter } from "./counter.ts";
 
 /** A message and its time. */
 export interface Waiting {
@@ -11,7 +11,10 @@ export interface Waiting {
 export interface MatchOptions {
   /** A message's time in nanoseconds; from its header unless given. */
   readonly stamp?: (message: unknown) => number;
-  /** Messages that may wait, per stream; 10 unless given. What came first is dropped beyond. */
+  /**
+   * Messages that may wait, per stream; 10 unless given. What came first is dropped beyond, and counted under the
+   * operator's own name where no counter is given.
+   */
   readonly depth?: number;
   /** Counts messages that found no match. */
   readonly drops?: DropCounter;
@@ -28,14 +31,17 @@ export interface MatchOptions {
 export class WaitingMessages {
   readonly #depth: number;
   readonly #drops: DropCounter | undefined;
+  /** Counts what waited and was given up, unlike what was passed over for a better match. */
+  readonly #bounds: Pick<DropCounter, "add">;
   readonly #resets: DropCounter | undefined;
   /** Times of the last messages that came, whether they wait or not. */
   #recent: number[] = [];
   #messages: Waiting[] = [];
 
-  constructor({ depth = 10, drops, resets }: MatchOptions) {
+  constructor(operator: string, { depth = 10, drops, resets }: MatchOptions) {
     this.#depth = depth;
     this.#drops = drops;
+    this.#bounds = drops ?? ownCounter(`${operator}, ${depth} may wait`);
     this.#resets = resets;
   }
 
@@ -50,7 +56,7 @@ export class WaitingMessages {
     const full = this.#recent.length >= Math.max(1, this.#depth);
     if (full && this.#recent.every((each) => each > time)) {
       this.#resets?.add();
-      this.#drops?.add(this.#messages.length);
+      this.#bounds.add(this.#messages.length);
       this.#messages = [];
       this.#recent = [];
     } else if (full) this.#recent.shift();
@@ -60,7 +66,9 @@ export class WaitingMessages {
 
   /** Drops what came first, where more wait than may. */
   settle(): void {
-    if (this.#messages.length > this.#depth) this.#drop(this.#messages[0]!);
+    if (this.#messages.length <= this.#depth) return;
+    this.#messages.shift();
+    this.#bounds.add();
   }
 
   /** Takes out a message that was matched, and drops those before its time, which can match nothing any more. */

@@ -19,6 +19,8 @@ export interface LogMessage {
   /** The time that was chosen: the log's, or the stamp in the message's header. */
   readonly timeNs: bigint;
   readonly logNs: bigint;
+  /** When it was published, as its publisher or recorder says. */
+  readonly publishNs: bigint;
   readonly sequence: number;
   readonly bytes: Uint8Array;
 }
@@ -378,6 +380,7 @@ const messageOf = (topic: string, message: McapTypes.TypedMcapRecords["Message"]
   topic,
   timeNs,
   logNs: message.logTime,
+  publishNs: message.publishTime,
   sequence: message.sequence,
   bytes: message.data,
 });

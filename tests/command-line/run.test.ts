@@ -43,13 +43,28 @@ export default application("relay", (app) => {
 });
 `;
 
+const finding = z.strictObject({
+  kind: z.string(),
+  where: z.string(),
+  count: z.int(),
+  of: z.int().nullable(),
+  first: z.strictObject({ timeNs: z.number().nullable(), reason: z.string() }),
+});
 const result = z.strictObject({
+  application: z.string(),
+  mode: z.enum(["virtual", "live"]),
+  durationNs: z.number(),
   cycles: z.int(),
-  maxTrackingError: z.number(),
-  rmsTrackingError: z.number(),
+  world: z.record(z.string(), z.unknown()).nullable(),
+  tasks: z.array(z.looseObject({ name: z.string(), released: z.int(), onTime: z.int() })),
+  chains: z.array(z.looseObject({ name: z.string(), overBudget: z.union([z.int(), z.literal("not measured")]) })),
+  drops: z.array(finding),
+  faults: z.array(finding),
+  verdicts: z.array(z.object({ about: z.string(), status: z.string(), text: z.string() })),
   deadlineMisses: z.int().nullable(),
   hash: z.string().regex(/^[0-9a-f]{64}$/),
   recording: z.string().optional(),
+  report: z.string().optional(),
   interrupted: z.literal(true).optional(),
 });
 const replayed = z.object({ bitExact: z.boolean(), cycles: z.int(), kernelCalls: z.int(), hash: z.string() });
@@ -86,13 +101,22 @@ describe("isochron run in virtual time", () => {
     ]);
   });
 
-  it("--json prints one object: cycles, the world's numbers, no misses where nothing is measured, the hash", () => {
-    const { cycles, deadlineMisses, recording } = parse(result, first!);
-    expect({ cycles, deadlineMisses, recording }).toEqual({
+  it("--json prints one object: cycles, tasks, chains, what was dropped, verdicts, the world's numbers, the hash", () => {
+    const { cycles, deadlineMisses, recording, world, tasks, chains, drops, faults, verdicts } = parse(result, first!);
+    expect({ cycles, deadlineMisses, recording, drops, faults }).toEqual({
       cycles: 400,
       deadlineMisses: null,
       recording: "out/a.mcap",
+      drops: [],
+      faults: [],
     });
+    expect(world).toEqual({ maxTrackingError: expect.any(Number), rmsTrackingError: expect.any(Number) });
+    expect(tasks.map(({ name, released, onTime }) => [name, released, onTime])).toEqual([
+      ["near", 200, 200],
+      ["far", 200, 200],
+    ]);
+    expect(chains).toMatchObject([{ name: "through", overBudget: 0, age: { count: expect.any(Number) } }]);
+    expect(verdicts.map(({ about }) => about)).toContain("chain");
     expect(first!.out.trimEnd()).not.toContain("\n");
   });
 

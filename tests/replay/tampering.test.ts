@@ -10,6 +10,14 @@ import { type Changes, rewrite } from "./rewrite.ts";
 const place = new Workplace();
 const roadApplication = fileURLToPath(new URL("../../examples/road/app.ts", import.meta.url));
 const recording = place.path("road.mcap");
+const number = z.strictObject({
+  at: z.string(),
+  dtype: z.string(),
+  recorded: z.union([z.number(), z.string()]),
+  recomputed: z.union([z.number(), z.string()]),
+  absolute: z.union([z.number(), z.string()]).nullable(),
+  ulps: z.union([z.number(), z.string()]).nullable(),
+});
 const verdict = z.object({
   bitExact: z.boolean(),
   cycles: z.number(),
@@ -24,6 +32,13 @@ const verdict = z.object({
       byte: z.number().nullable(),
       recorded: z.string().nullable(),
       recomputed: z.string().nullable(),
+      number: number.optional(),
+    })
+    .optional(),
+  differing: z
+    .object({
+      jobs: z.number(),
+      largest: number.extend({ task: z.string(), cycle: z.number(), port: z.string() }).nullable(),
     })
     .optional(),
 });
@@ -103,11 +118,28 @@ describe("verification", () => {
   it("names the byte of a recorded output that was changed", async () => {
     const heading = 4 + 8 + 8 + 32 + 4;
     const changed = flip("/isochron/outputs/lane", heading + 2, (job) => job === 17);
-    expect(await verifyChanged(changed)).toMatchObject({
-      code: 1,
-      bitExact: false,
-      firstDifference: { kind: "output", cycle: 17, task: "lane", port: "heading", byte: 2 },
+    const { firstDifference, differing, ...found } = await verifyChanged(changed);
+    expect(found).toMatchObject({ code: 1, bitExact: false });
+    expect(firstDifference).toMatchObject({ kind: "output", cycle: 17, task: "lane", port: "heading", byte: 2 });
+    // The lowest bit of the third byte of a float32 is worth 2¹⁶ steps; both values are read back as such.
+    const { recorded, recomputed, ...apart } = firstDifference!.number!;
+    const bits = (value: number | string): number => new Uint32Array(Float32Array.of(Number(value)).buffer)[0]!;
+    expect(bits(recorded) ^ bits(recomputed)).toBe(1 << 16);
+    const absolute = Math.abs(Math.fround(Number(recorded)) - Math.fround(Number(recomputed)));
+    expect(apart).toEqual({ at: "", dtype: "f32", ulps: 65536, absolute });
+    expect(differing).toEqual({
+      jobs: 1,
+      largest: { recorded, recomputed, ...apart, task: "lane", cycle: 17, port: "heading" },
     });
+    const { out } = await place.isochron("replay", place.path("changed.mcap"), "--verify");
+    expect(out.split("\n").slice(0, 6)).toEqual([
+      expect.stringMatching(/^NOT bit-exact: 150 jobs recomputed, /),
+      'first difference: output of task "lane", cycle 17, port "heading", byte 2',
+      expect.stringMatching(`^  recorded    ${recorded}  \\(byte [0-9a-f]{2}\\)$`),
+      expect.stringMatching(`^  recomputed  ${recomputed}  \\(byte [0-9a-f]{2}\\)$`),
+      `  apart       ${absolute} (65536 ulp of f32)`,
+      `  1 of 150 jobs differ; the largest difference is ${absolute} (65536 ulp of f32), in heading of task "lane", cycle 17: ${recorded} and ${recomputed}`,
+    ]);
   });
 
   it("names the byte of an output message that was changed", async () => {
@@ -119,6 +151,7 @@ describe("verification", () => {
       task: "steer",
       port: "/cmd/steering",
       byte: 30,
+      number: { dtype: "f32", at: expect.stringMatching(/^drive\.\w+$/), ulps: expect.any(Number) },
     });
   });
 
@@ -133,6 +166,8 @@ describe("verification", () => {
       port: "/camera/image",
       byte: pixel,
     });
+    expect(firstDifference?.number).toMatchObject({ dtype: "u8", absolute: 1, ulps: null });
+    expect(firstDifference?.number?.at).toMatch(/^data\[\d+\]$/);
     const [recorded, admitted] = [firstDifference?.recorded, firstDifference?.recomputed];
     expect(Number.parseInt(recorded ?? "", 16) ^ Number.parseInt(admitted ?? "", 16)).toBe(1);
   });

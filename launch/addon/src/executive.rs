@@ -211,15 +211,16 @@ impl Executive {
         Ok(Self { inner, outputs })
     }
 
-    /// Admits a message, as received, to a channel; live runs tag it with their own time. Returns its number.
+    /// Admits a message, as received, to a channel. Returns its number.
     ///
+    /// Live runs tag it with its time, or with now where that is earlier, but later than all that a release has read.
     /// A message that cannot be decoded is recorded as rejected; that is no error.
     #[napi]
     pub fn admit(&mut self, channel: u32, time_ns: i64, bytes: Buffer) -> napi::Result<i64> {
         let id = channel as usize;
         let sequence = match &mut self.inner {
             Inner::Virtual(inner) => inner.receive(id, time_ns, &bytes).map_err(failure)?,
-            Inner::Live(inner) => inner.receive(id, &bytes).map_err(failure)?,
+            Inner::Live(inner) => inner.receive(id, time_ns, &bytes).map_err(failure)?,
         };
         Ok(sequence as i64)
     }
@@ -307,7 +308,7 @@ impl Executive {
                 (sample.sequence, sample.time, sample.held, sample.bytes)
             }
             Inner::Live(inner) => {
-                let sample = inner.latest(output.channel);
+                let sample = inner.latest(output.channel, time_ns);
                 (sample.sequence, sample.time, false, sample.bytes)
             }
         };

@@ -154,6 +154,7 @@ export const facts: RunFacts = {
   world: { distance: 12.34567, leftRoad: false },
   streamDrops: {},
   outOfTurn: 0,
+  lateness: null,
   damage: 0,
   replayed: "not checked",
 };

@@ -44,8 +44,18 @@ pub enum Early {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
 pub enum Trigger {
-    Periodic { period_ns: i64, phase_ns: i64 },
-    Arrival { channel: usize, min_interval_ns: i64, early: Early },
+    Periodic {
+        period_ns: i64,
+        phase_ns: i64,
+    },
+    Arrival {
+        channel: usize,
+        min_interval_ns: i64,
+        /// How much earlier than the interval asks a sample may come; 0 in tables from before there was one.
+        #[serde(default)]
+        tolerance_ns: i64,
+        early: Early,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -92,7 +102,7 @@ impl TaskRow {
     pub fn interval_ns(&self) -> i64 {
         match self.trigger {
             Trigger::Periodic { period_ns, .. } => period_ns,
-            Trigger::Arrival { min_interval_ns, .. } => min_interval_ns,
+            Trigger::Arrival { min_interval_ns, tolerance_ns, .. } => min_interval_ns.saturating_sub(tolerance_ns),
         }
     }
 
@@ -190,6 +200,11 @@ impl Table {
         {
             return wrong(format!("the phase of task \"{name}\" is before the run"));
         }
+        if let Trigger::Arrival { tolerance_ns, .. } = task.trigger
+            && tolerance_ns < 0
+        {
+            return wrong(format!("the tolerance of task \"{name}\" is below 0"));
+        }
         if task.let_ns <= 0 || task.interval_ns() <= 0 || task.let_ns > task.interval_ns() {
             let (let_ns, interval_ns) = (task.let_ns, task.interval_ns());
             return wrong(format!(
@@ -236,6 +251,17 @@ mod tests {
         let foreign = "{ \"kind\": \"external\" }, \"depth\": 2, \"slotBytes\": 4,\n          \"fields\": [ { \"name\": \"v\", \"dtype\": \"f32\", \"shape\": [], \"offset\": 0, \"bytes\": 4 } ] } ],";
         let own = foreign.replace("\"external\"", "\"task\", \"task\": 0");
         assert!(refusal(&own, foreign).contains("the output of task \"f\" is a channel that is not its own"));
+        let periodic = "\"periodic\", \"periodNs\": 10, \"phaseNs\": 0";
+        let arrival = |tolerance: i64| {
+            format!(
+                "\"arrival\", \"channel\": 0, \"minIntervalNs\": 10, \"early\": \"drop\", \"toleranceNs\": {tolerance}"
+            )
+        };
+        assert!(Table::parse(&TABLE.replace(periodic, &arrival(5))).is_ok());
+        assert!(
+            refusal(periodic, &arrival(6)).contains("publishes 5 ns after its release, but is released every 4 ns")
+        );
+        assert!(refusal(periodic, &arrival(-1)).contains("the tolerance of task \"f\" is below 0"));
         assert!(refusal("\"version\": 1", "\"version\": 2").contains("its version is 2"));
         assert!(refusal("\"name\": \"t\"", "\"name\": \"t\", \"extra\": 1").contains("extra"));
     }

@@ -213,7 +213,7 @@ fn live_then_replayed(latency_ns: i64, pace: Pace) -> (Vec<(u8, u64, i64)>, usiz
     }
     for value in 0..60_u64 {
         let bytes = if value % 5 == 3 { [0xff; 8] } else { value.to_le_bytes() };
-        live.receive(0, &bytes).expect("it is received");
+        live.receive(0, i64::MAX, &bytes).expect("it is received");
         while pace == Pace::OneByOne && eight.decoded.load(Ordering::Acquire) <= value as usize {
             std::thread::sleep(Duration::from_micros(200));
         }

@@ -81,7 +81,9 @@ fn chained(policy: &str) -> String {
         )
     };
     let on = |channel: usize, interval: u64, early: &str| {
-        format!(r#""kind": "arrival", "channel": {channel}, "minIntervalNs": {interval}, "early": "{early}""#)
+        format!(
+            r#""kind": "arrival", "channel": {channel}, "minIntervalNs": {interval}, "toleranceNs": 500000, "early": "{early}""#
+        )
     };
     let channels: Vec<String> = [channel("in", r#""kind": "external""#)]
         .into_iter()
@@ -140,18 +142,23 @@ fn run_and_replay(json: &str, stalls: &[Stall]) -> Vec<u8> {
     let mut live =
         LiveExecutive::new(parsed(), jobs(&parsed()), stalls, false, ThreadHooks::default()).expect("it is laid out");
     live.start().expect("threads start");
-    let mut log = Vec::new();
+    let (mut log, mut own_times) = (Vec::new(), 0);
     for value in 0..300_u64 {
         std::thread::sleep(Duration::from_millis(if value % 7 == 0 { 1 } else { 5 }));
         if live.now() >= 0 {
-            live.admit(0, &value.to_le_bytes(), &value.to_le_bytes()).expect("it is admitted");
+            // As of now; a little late, so that it can still be on time; or so late that its publication instant has passed.
+            let (now, bytes) = (live.now(), value.to_le_bytes());
+            let at = [i64::MAX, now - 800_000, now - 20_000_000][value as usize % 3];
+            let (_, tag) = live.admit(0, at, &bytes, &bytes).expect("it is admitted");
+            own_times += u64::from(tag == at);
         }
-        let sample = live.latest(2);
+        let sample = live.latest(2, live.now());
         assert!(sample.time <= live.now());
         log.extend(live.drain());
     }
     let end = live.stop();
     log.extend(live.drain());
+    assert!(own_times > 0, "no message was tagged with its own time");
 
     let authority = Authority::parse(&log).expect("the log is whole");
     let mut replay = VirtualExecutive::new(parsed(), jobs(&parsed()), &[], Some(authority), 0).expect("it is laid out");
@@ -239,6 +246,6 @@ fn threads_are_named_by_core_and_priority_and_say_what_they_were_granted() {
     let mut names: Vec<String> = live.threads().iter().map(|thread| thread.name.clone()).collect();
     names.sort();
     assert_eq!(names, ["iso:0:20", "iso:0:30"]);
-    let refused = live.admit(0, &[0; 8], &[0; 8]).expect_err("the run is over").to_string();
+    let refused = live.admit(0, i64::MAX, &[0; 8], &[0; 8]).expect_err("the run is over").to_string();
     assert!(refused.contains("\"in\": the run has been stopped"), "{refused}");
 }

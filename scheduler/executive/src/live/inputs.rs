@@ -27,9 +27,9 @@ struct Admission {
 
 impl Admission {
     /// Numbers a message that arrives.
-    fn number(&mut self, now: i64) -> (u64, i64) {
+    fn number(&mut self, time: i64) -> (u64, i64) {
         self.arrived += 1;
-        self.newest = now.max(self.newest + 1);
+        self.newest = time.max(self.newest + 1);
         (self.arrived, self.newest)
     }
 }
@@ -85,19 +85,20 @@ impl Inputs {
         DecodeThread::start(&row.name, decoder, row.slot_bytes, DECODE_WAITING, done).map(Decoding::Apart)
     }
 
-    /// Receives a message; returns its number. What cannot be decoded, or waits behind too many, is recorded as rejected.
-    pub fn receive(&self, channel: usize, raw: &[u8], decoding: &Decoding) -> Result<u64, ExecutiveError> {
+    /// Receives a message of time `at`; returns its number. What cannot be decoded, or waits behind too many, is recorded as
+    /// rejected.
+    pub fn receive(&self, channel: usize, at: i64, raw: &[u8], decoding: &Decoding) -> Result<u64, ExecutiveError> {
         match decoding {
             Decoding::Arriving(decoder) => {
                 let slot_bytes = self.shared.table.channels[channel].slot_bytes;
                 match intake::decode(decoder.as_ref(), raw, slot_bytes) {
-                    Ok(slot) => self.admit(channel, raw, &slot).map(|(number, _)| number),
-                    Err(reason) => self.arrive(channel, raw, |writer, number, time| {
+                    Ok(slot) => self.admit(channel, at, raw, &slot).map(|(number, _)| number),
+                    Err(reason) => self.arrive(channel, at, raw, |writer, number, time| {
                         writer.rejected(channel as u32, number, time, &reason);
                     }),
                 }
             }
-            Decoding::Apart(thread) => self.arrive(channel, raw, |writer, number, time| {
+            Decoding::Apart(thread) => self.arrive(channel, at, raw, |writer, number, time| {
                 if !thread.try_send(number, raw.to_vec()) {
                     writer.rejected(channel as u32, number, time, BACKLOG);
                 }
@@ -105,13 +106,14 @@ impl Inputs {
         }
     }
 
-    /// Admits a sample, tagged now but never below what a release has read; returns its number and tag.
-    pub fn admit(&self, channel: usize, raw: &[u8], slot: &[u8]) -> Result<(u64, i64), ExecutiveError> {
+    /// Admits a sample; returns its number and tag, which is `at`, or now where that is earlier, but never below what a
+    /// release has read.
+    pub fn admit(&self, channel: usize, at: i64, raw: &[u8], slot: &[u8]) -> Result<(u64, i64), ExecutiveError> {
         self.with(channel, |admission| {
             // Held while the sample comes to stand: no record of a release that reads it is written before its own.
             let mut writer = lock(&self.writer);
             let number = admission.arrived + 1;
-            let time = self.stand(channel, admission, number, slot, &mut writer, |writer, time| {
+            let time = self.stand(channel, at, admission, number, slot, &mut writer, |writer, time| {
                 writer.admit(channel as u32, number, time, raw);
             })?;
             (admission.arrived, admission.newest) = (number, time);
@@ -123,12 +125,13 @@ impl Inputs {
     fn arrive(
         &self,
         channel: usize,
+        at: i64,
         raw: &[u8],
         then: impl FnOnce(&mut Writer, u64, i64),
     ) -> Result<u64, ExecutiveError> {
         self.with(channel, |admission| {
             let mut writer = lock(&self.writer);
-            let (number, time) = admission.number(self.shared.now().max(0));
+            let (number, time) = admission.number(self.tag(at));
             writer.admit(channel as u32, number, time, raw);
             then(&mut writer, number, time);
             Ok(number)
@@ -144,7 +147,7 @@ impl Inputs {
             match decoded {
                 Ok(Decoded { slot, hash }) => {
                     let visible = |writer: &mut Writer, time| writer.visible(id, number, time, &hash);
-                    if self.stand(channel, admission, number, &slot, &mut writer, visible).is_err() {
+                    if self.stand(channel, i64::MAX, admission, number, &slot, &mut writer, visible).is_err() {
                         writer.rejected(id, number, now, BACKLOG);
                     }
                 }
@@ -175,10 +178,18 @@ impl Inputs {
         body(admission)
     }
 
-    /// Makes a slot stand under a number; `record` writes it down before the releases that it causes.
+    /// The time that a message of time `at` would have: none comes before it is there.
+    fn tag(&self, at: i64) -> i64 {
+        at.min(self.shared.now()).max(0)
+    }
+
+    /// Makes a slot stand under a number, from `at` on where it may; `record` writes it down before the releases that it
+    /// causes.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one admission, each used once")]
     fn stand(
         &self,
         channel: usize,
+        at: i64,
         admission: &mut Admission,
         number: u64,
         slot: &[u8],
@@ -195,7 +206,7 @@ impl Inputs {
         };
         // SAFETY: the slot is claimed by this side, the channel's one producer; its length was checked.
         unsafe { std::ptr::copy_nonoverlapping(slot.as_ptr(), live.address(claimed), slot.len()) };
-        let time = live.index.admit(&mut admission.producer, claimed, number, || self.shared.now().max(0));
+        let time = live.index.admit(&mut admission.producer, claimed, number, || self.tag(at));
         record(writer, time);
         for (task, arrivals) in &mut admission.arrivals {
             match arrivals.arrive(time) {

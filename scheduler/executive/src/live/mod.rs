@@ -179,23 +179,25 @@ impl LiveExecutive {
         Ok(())
     }
 
-    /// Receives a message on an external channel; returns its number. What cannot be decoded is recorded as rejected.
-    pub fn receive(&self, channel: usize, raw: &[u8]) -> Result<u64, ExecutiveError> {
+    /// Receives a message of time `at` on an external channel; returns its number. What cannot be decoded is recorded as
+    /// rejected. See `admit` for its tag.
+    pub fn receive(&self, channel: usize, at: i64, raw: &[u8]) -> Result<u64, ExecutiveError> {
         match self.decoding.get(channel).and_then(Option::as_ref) {
-            Some(decoding) => self.inputs.receive(channel, raw, decoding),
+            Some(decoding) => self.inputs.receive(channel, at, raw, decoding),
             None => Err(ExecutiveError::Admission(format!("nothing decodes messages of channel {channel}"))),
         }
     }
 
-    /// Admits a sample, tagged now but never below what a release has read; returns its number and tag.
-    pub fn admit(&self, channel: usize, raw: &[u8], slot: &[u8]) -> Result<(u64, i64), ExecutiveError> {
-        self.inputs.admit(channel, raw, slot)
+    /// Admits a sample; returns its number and tag, which is `at`, or now where that is earlier, but later than the last
+    /// sample's and than all that a release has read. The releases that it causes have that time, too.
+    pub fn admit(&self, channel: usize, at: i64, raw: &[u8], slot: &[u8]) -> Result<(u64, i64), ExecutiveError> {
+        self.inputs.admit(channel, at, raw, slot)
     }
 
-    /// The newest sample of a channel that is due.
-    pub fn latest(&self, channel: usize) -> LiveSample {
+    /// The newest sample of a channel with a tag not after `time` nor now; the oldest left where that one is gone.
+    pub fn latest(&self, channel: usize, time: i64) -> LiveSample {
         let live = &self.shared.channels[channel];
-        let pinned = self.shared.observe(channel, self.shared.now());
+        let pinned = self.shared.observe(channel, time.min(self.shared.now()));
         // SAFETY: the slot is pinned.
         let bytes = unsafe { live.bytes(pinned.slot) }.to_vec();
         live.index.unpin(pinned.slot);

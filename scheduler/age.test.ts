@@ -1,0 +1,160 @@
+// The age of what a chain acts on: bounds against schedules that are walked through by hand, and what is refused.
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { IsochronError } from "../kernels/index.ts";
+import { ageBound } from "./age.ts";
+import type { Chain } from "./analysis.ts";
+import { paceOf } from "./pace.ts";
+import { type ScheduleTable, scheduleTable, type TaskRow } from "./schedule-table.ts";
+
+const ms = 1_000_000;
+
+interface Step {
+  /** Undefined for one on arrival of what it reads. */
+  readonly every?: { readonly period: number; readonly phase: number };
+  readonly deadline: number;
+}
+
+/** Tasks in a row, each reading the one before, the first an external channel; `triggers` replaces triggers by name of task. */
+function rowOf(steps: readonly Step[], triggers: Readonly<Record<number, TaskRow["trigger"]>> = {}): ScheduleTable {
+  const fields = [{ name: "x", dtype: "f32", shape: [], offset: 0, bytes: 4 }];
+  const channel = { depth: 2, slotBytes: 4, fields };
+  return scheduleTable.parse({
+    version: 1,
+    name: "row",
+    channels: [
+      { ...channel, name: "/in", source: { kind: "external" } },
+      ...steps.map((_, task) => ({ ...channel, name: `t${task}`, source: { kind: "task", task } })),
+      { ...channel, name: "/other", source: { kind: "external" } },
+    ],
+    tasks: steps.map(({ every, deadline }, at) => ({
+      ...{ name: `t${at}`, program: 0, budgetNs: 1, deadlineNs: deadline, letNs: deadline },
+      ...{ priority: 50, core: 0, onOverrun: "hold", inputs: [{ channel: at, field: 0 }], output: at + 1 },
+      trigger:
+        triggers[at] ??
+        (every
+          ? { kind: "periodic", periodNs: every.period, phaseNs: every.phase }
+          : { kind: "arrival", channel: at, minIntervalNs: deadline, early: "drop" }),
+    })),
+  });
+}
+
+const chainOf = (steps: readonly Step[], maxAgeNs?: number): Chain => ({
+  name: "row",
+  from: 0,
+  tasks: steps.map((_, at) => at),
+  budgetNs: 1e12,
+  maxAgeNs,
+  place: "app.ts:3:1",
+});
+
+/** When the last task publishes, and of what time the sample is that stands behind it: by the rules of releases alone. */
+function published(steps: readonly Step[], samples: readonly number[], end: number): { at: number; sample: number }[] {
+  let seen = samples.map((time) => ({ at: time, sample: time }));
+  for (const { every, deadline } of steps) {
+    const releases = every
+      ? Array.from({ length: Math.ceil((end - every.phase) / every.period) }, (_, n) => every.phase + n * every.period)
+      : seen.map(({ at }) => at);
+    seen = releases.flatMap((release) => {
+      const newest = seen.findLast(({ at }) => at <= release);
+      return newest ? [{ at: release + deadline, sample: newest.sample }] : [];
+    });
+  }
+  return seen;
+}
+
+describe("the age of what a chain acts on", () => {
+  it("is at least all deadlines, and at most those and the pace of what is read again and again", () => {
+    const steps = [{ deadline: 15 * ms }, { every: { period: 20 * ms, phase: 0 }, deadline: 5 * ms }];
+    expect(ageBound(rowOf(steps), chainOf(steps, 60 * ms))).toEqual({
+      leastNs: 20 * ms,
+      withoutGapsNs: 20 * ms,
+      samplings: 1,
+      boundNs: null,
+      longestGapNs: 40 * ms,
+    });
+    const arriving = [{ deadline: 15 * ms }, { deadline: 5 * ms }];
+    expect(ageBound(rowOf(arriving), chainOf(arriving))).toMatchObject({
+      leastNs: 20 * ms,
+      boundNs: 20 * ms,
+      samplings: 0,
+    });
+    const slow = [
+      { every: { period: 10 * ms, phase: 0 }, deadline: 3 * ms },
+      { every: { period: 4 * ms, phase: 0 }, deadline: ms },
+    ];
+    expect(ageBound(rowOf(slow), chainOf(slow))).toMatchObject({
+      leastNs: 4 * ms,
+      withoutGapsNs: 14 * ms,
+      samplings: 1,
+    });
+  });
+
+  it("lies within its bounds in drawn schedules with drawn samples", () => {
+    const step = fc.record({
+      every: fc.option(fc.record({ period: fc.integer({ min: 2, max: 30 }), phase: fc.nat(20) }), { nil: undefined }),
+      deadline: fc.integer({ min: 1, max: 12 }),
+    });
+    const given = fc.record({
+      steps: fc.array(step, { minLength: 1, maxLength: 4 }),
+      gaps: fc.array(fc.integer({ min: 1, max: 25 }), { minLength: 20, maxLength: 40 }),
+    });
+    fc.assert(
+      fc.property(given, ({ steps, gaps }) => {
+        let now = 0;
+        const samples = gaps.map((gap) => (now += gap));
+        const { leastNs, withoutGapsNs, samplings } = ageBound(rowOf(steps as Step[]), chainOf(steps as Step[]));
+        const most = withoutGapsNs + samplings * Math.max(...gaps);
+        for (const { at, sample } of published(steps as Step[], samples, now)) {
+          expect(at - sample).toBeGreaterThanOrEqual(leastNs);
+          // Beyond the last sample there is a gap of which the bound does not speak.
+          if (at <= now) expect(at - sample).toBeLessThanOrEqual(most);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("reaches its bound", () => {
+    const steps = [{ deadline: 3 }, { every: { period: 7, phase: 0 }, deadline: 2 }];
+    const samples = Array.from({ length: 200 }, (_, n) => 11 * n);
+    const { withoutGapsNs, samplings } = ageBound(rowOf(steps), chainOf(steps));
+    const oldest = Math.max(...published(steps, samples, 2000).map(({ at, sample }) => at - sample));
+    // A release at the instant of a publication sees it, so that the bound of whole nanoseconds is missed by one.
+    expect(oldest).toBe(withoutGapsNs + samplings * 11 - 1);
+  });
+
+  it("is refused where maxAge cannot hold, however often samples come", () => {
+    const steps = [{ deadline: 15 * ms }, { every: { period: 20 * ms, phase: 0 }, deadline: 5 * ms }];
+    const refused = (maxAge: number): string => {
+      try {
+        ageBound(rowOf(steps), chainOf(steps, maxAge));
+      } catch (error) {
+        if (error instanceof IsochronError) return error.render();
+        throw error;
+      }
+      return "accepted";
+    };
+    expect(refused(20 * ms + 1)).toBe("accepted");
+    expect(refused(20 * ms)).toBe(
+      [
+        'error[schedule/chain-age]: chain "row" can act on what is 20 ms old and more, its maxAge is 20 ms',
+        "  t0       deadline 15 ms",
+        "  t1       the time between two samples of /in + deadline 5 ms",
+        "  --> app.ts:3:1",
+        "  help: allow more than that, shorten deadlines and periods, or release tasks on arrival of what they read",
+      ].join("\n"),
+    );
+    const arriving = [{ deadline: 15 * ms }];
+    expect(() => ageBound(rowOf(arriving), chainOf(arriving, 15 * ms))).not.toThrow();
+    expect(() => ageBound(rowOf(arriving), chainOf(arriving, 15 * ms - 1))).toThrow("can act on what is 15 ms old,");
+  });
+
+  it("is not promised where a task goes by the pace of another input", () => {
+    const other = { kind: "arrival", channel: 3, minIntervalNs: 9, early: "drop" } as const;
+    const steps = [{ deadline: 5 }, { every: { period: 9, phase: 0 }, deadline: 2 }];
+    const table = rowOf(steps, { 0: other });
+    expect(paceOf(table, 1)).toEqual({ external: 3 });
+    expect(ageBound(table, chainOf(steps, 100))).toMatchObject({ samplings: 2, boundNs: null, longestGapNs: null });
+  });
+});
