@@ -3,6 +3,8 @@ export { IsochronError } from "../kernels/index.ts";
 // `constant` of a graph and `constant` of a message share their name: the message's is had from "isochron/messages".
 export {
   approximateTime,
+  type BayerPattern,
+  bayerPlanes,
   bufferBounded,
   compressedImage,
   count,

@@ -1,5 +1,7 @@
 // Pictures: PNG against another decoder, JPEG's shape, and what damaged ones become.
-import { readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -77,6 +79,51 @@ describe("a JPEG", () => {
   });
 });
 
+const cases = fileURLToPath(new URL("../../shared/cases/logs", import.meta.url));
+
+/** What OpenCV 5.0 and Pillow 13.0, both by libjpeg-turbo, give for these: the mean of all numbers, and some pixels. */
+const known = {
+  L13: {
+    names: ["ff-padding", "leftover", "vendor-tail", "zeros"],
+    colour: 137.339,
+    grey: 125.862,
+    at: [127, 122, 163],
+  },
+  L15: { names: ["ffmpeg-yuvj420p"], colour: 136.91, grey: 125.875, at: [128, 120, 167] },
+  "L15, taller": { names: ["ffmpeg-yuvj422p"], colour: 137.022, grey: 125.875, at: [128, 120, 167] },
+  "L15, whole": { names: ["ffmpeg-yuvj444p"], colour: 137.027, grey: 125.875, at: [127, 121, 165] },
+};
+
+describe.skipIf(!existsSync(cases))("a picture like that of a public report (needs ../shared)", () => {
+  const read = (path: string): Uint8Array => readFileSync(join(cases, path));
+  const mean = (data: ArrayLike<number>): number => Array.from(data).reduce((a, b) => a + b, 0) / data.length;
+
+  it.each(
+    Object.entries(known).flatMap(([id, { names, ...right }]) =>
+      names.map((name) => [`${id.slice(0, 3)}/${name}.jpg`, right] as const),
+    ),
+  )("%s is what OpenCV and Pillow make of it", (path, right) => {
+    const { data } = decodePicture(read(path), "rgb8");
+    const middle = (24 * 64 + 32) * 3;
+    const differences = right.at.map((level, at) => Math.abs(data[middle + at]! - level));
+    expect(Math.max(...differences)).toBeLessThanOrEqual(4);
+    expect(Math.abs(mean(data) - right.colour)).toBeLessThan(0.3);
+    expect(Math.abs(mean(decodePicture(read(path), "mono8").data) - right.grey)).toBeLessThan(0.3);
+  });
+
+  it.each(["L17/depth16.png", "L17/compressed-depth.bin"])(
+    "%s is the depth that OpenCV and Pillow read, to the bit",
+    (path) => {
+      for (const encoding of ["mono16", "16UC1"] as const) {
+        const { height, width, data } = decodePicture(read(path), encoding);
+        expect([height, width, data[24 * 64 + 32], mean(data)]).toEqual([48, 64, 1892, 1865.5]);
+        const hash = createHash("sha256").update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+        expect(hash.digest("hex")).toBe("d97d90331a4dc125cc5ff91ae5769742296f51627ce112b5f49de8342f560dbe");
+      }
+    },
+  );
+});
+
 describe("bytes that are no picture", () => {
   it("are an error that shows how they begin", () => {
     const error = errorOf(() => decodePicture(Uint8Array.of(1, 2, 3), "rgb8"));
@@ -93,7 +140,7 @@ describe("bytes that are no picture", () => {
 
   it("are not decoded to an encoding that there is not", () => {
     // @ts-expect-error: another name is a mistake in the types already.
-    expect(errorOf(() => decodePicture(sample("420.jpg"), "bgr8")).code).toBe("picture/encoding");
+    expect(errorOf(() => decodePicture(sample("420.jpg"), "yuv8")).code).toBe("message/encoding");
   });
 });
 

@@ -16,6 +16,8 @@ class Wanted {
   readonly counts: Place[] = [];
   expect: number | string | undefined;
   keep: number | undefined;
+  /** How a text may not begin. */
+  never: string | undefined;
   /** Reads a sequence of bytes in a way of its own. */
   reads: ((path: string) => DecodeStep) | undefined;
   least = 0;
@@ -34,6 +36,7 @@ class Wanted {
     this.counts.push(...other.counts);
     this.expect ??= other.expect;
     this.keep ??= other.keep;
+    this.never ??= other.never;
     this.reads ??= other.reads;
     this.least = Math.max(this.least, other.least);
     this.most ??= other.most;
@@ -158,6 +161,13 @@ export class DecodePlanner {
     wanted.expect = value;
   }
 
+  /** Refuses messages in which a text begins so. */
+  never(path: string, start: string): void {
+    const { wanted, layout } = this.#find(path);
+    if (layout.kind !== "string") throw this.#unsupported(path, layout.type);
+    wanted.never = start;
+  }
+
   /** Keeps a number for later steps; returns the register. */
   keep(path: string): number {
     const { wanted } = this.#find(path);
@@ -254,13 +264,14 @@ export class DecodePlanner {
       }
       case "string": {
         const { most } = layout;
-        const { expect } = wanted ?? {};
+        const { expect, never } = wanted ?? {};
         return [
           {
             op: "string",
             ...(layout.wide ? { wide: true } : {}),
             ...(most === undefined ? {} : { most }),
             ...(expect === undefined ? {} : { expect: String(expect) }),
+            ...(never === undefined ? {} : { never }),
             path,
           },
         ];
@@ -352,7 +363,7 @@ function isNeeded(step: DecodeStep): boolean {
     case "skip":
       return false;
     case "string":
-      return step.expect !== undefined;
+      return step.expect !== undefined || step.never !== undefined;
     case "array":
       return step.picks !== undefined || step.counts !== undefined;
     case "list":

@@ -1,10 +1,10 @@
 // Messages: their definitions, what applications say about them, and the plans that this becomes.
 export { Definitions, definitionsOf, schemaText } from "./definitions.ts";
 export type { PlacedField } from "./encode.ts";
+export type { ImageEncoding, PictureEncoding } from "./encodings.ts";
 export { type MessageFileOptions, readMessageFiles } from "./files.ts";
 export {
   compressedImage,
-  type ImageEncoding,
   type InputMessage,
   image,
   type MessageOptions,

@@ -2,12 +2,13 @@
 import { MessageReader, MessageWriter } from "@foxglove/rosmsg2-serialization";
 import fc from "fast-check";
 import { PNG } from "pngjs";
-import { describe, expect, it } from "vitest";
+import { describe, expect, expectTypeOf, it } from "vitest";
 import { z } from "zod";
 import { bytesOf, callNative, type Dtype, loadRuntime } from "../../kernels/index.ts";
-import { newArray, staticShape, type TypedArray } from "../../runtime/index.ts";
+import { newArray, staticShape, type TensorType, type TypedArray } from "../../runtime/index.ts";
 import { layoutSlot } from "../../scheduler/index.ts";
 import { Definitions } from "./definitions.ts";
+import { imageEncodings } from "./encodings.ts";
 import {
   compressedImage,
   field,
@@ -202,22 +203,23 @@ describe("the codec and @foxglove/rosmsg2-serialization", () => {
   });
 
   it("agree on images of every encoding, rows padded or not", () => {
-    const encodings = ["mono8", "rgb8", "bgr8", "rgba8", "bgra8", "mono16", "16UC1", "32FC1"] as const;
     fc.assert(
       fc.property(
-        fc.constantFrom(...encodings),
-        fc.integer({ min: 1, max: 5 }),
-        fc.integer({ min: 1, max: 5 }),
+        fc.constantFrom(...imageEncodings),
+        // Even, as planes of half the size ask for.
+        fc.integer({ min: 1, max: 3 }).map((half) => 2 * half),
+        fc.integer({ min: 1, max: 3 }).map((half) => 2 * half),
         fc.integer({ min: 0, max: 3 }),
         fc.boolean(),
         (encoding, height, width, padding, bigEndian) => {
           const { plan, fields: types } = image(encoding, [height, width]).resolve();
           const { dtype } = types.data;
-          const row = plan.slotBytes / height;
+          const rows = encoding.startsWith("nv") ? height * 1.5 : height;
+          const row = plan.slotBytes / rows;
           const step = row + padding;
-          const pixels = Uint8Array.from({ length: row * height }, (_, at) => (at * 7 + 1) % 256);
-          const data = new Uint8Array(step * height);
-          for (let y = 0; y < height; y++) {
+          const pixels = Uint8Array.from({ length: row * rows }, (_, at) => (at * 7 + 1) % 256);
+          const data = new Uint8Array(step * rows);
+          for (let y = 0; y < rows; y++) {
             const bytes = pixels.slice(y * row, (y + 1) * row);
             for (let at = 0; bigEndian && at < row; at += bytesOf(dtype))
               bytes.subarray(at, at + bytesOf(dtype)).reverse();
@@ -260,6 +262,48 @@ describe("the codec and @foxglove/rosmsg2-serialization", () => {
     expect(() => decode(compressedImage("rgb8", [3, 2]).resolve(), write(data))).toThrow(
       expect.objectContaining({ code: "picture/size", details: ["in sensor_msgs/msg/CompressedImage.data"] }),
     );
+  });
+
+  it("agree on pictures of 16 bits and on compressed depth, and tell depth that was quantised from depth that was not", () => {
+    const picture = new PNG({
+      width: 3,
+      height: 2,
+      bitDepth: 16,
+      colorType: 0,
+      inputHasAlpha: false,
+      inputColorType: 0,
+    });
+    const levels = Uint16Array.of(0, 1, 255, 256, 1892, 65535);
+    const data = PNG.sync.write(Object.assign(picture, { data: Buffer.from(levels.buffer) }), {
+      bitDepth: 16,
+      colorType: 0,
+      inputColorType: 0,
+      inputHasAlpha: false,
+    });
+    const write = (format: string, ...parts: readonly Uint8Array[]) =>
+      new MessageWriter(common.closure("sensor_msgs/msg/CompressedImage")).writeMessage({
+        header: { stamp: { sec: 2, nanosec: 5 }, frame_id: "camera" },
+        format,
+        data: Buffer.concat(parts),
+      });
+    for (const encoding of ["mono16", "16UC1"] as const) {
+      const frame = compressedImage(encoding, [2, 3]).resolve();
+      expectTypeOf(frame.fields.data).toEqualTypeOf<TensorType<"u16">>();
+      expect(decode(frame, write(`${encoding}; png compressed `, data)).data).toEqual(levels);
+      expect(decode(frame, write("16UC1; compressedDepth png", new Uint8Array(12), data)).data).toEqual(levels);
+      expect(() => decode(frame, write("32FC1; compressedDepth png", new Uint8Array(12), data))).toThrow(
+        'sensor_msgs/msg/CompressedImage.format is "32FC1; compressedDepth png", the application is built for anything but 32FC1',
+      );
+    }
+    const header = Buffer.alloc(12);
+    header.writeFloatLE(10_100, 4);
+    header.writeFloatLE(-1009, 8);
+    const frame = compressedImage("32FC1", [2, 3]).resolve();
+    const distances = [1, 255, 256, 1892, 65535].map((level) => Math.fround(10_100 / (level + 1009)));
+    expect(decode(frame, write("32FC1; compressedDepth png", header, data)).data).toEqual(
+      Float32Array.of(Number.NaN, ...distances),
+    );
+    expect(() => decode(frame, write("16UC1; compressedDepth png", header, data))).toThrow("anything but 16UC1");
   });
 
   it("refuse a message that has another number of elements, naming the field", () => {

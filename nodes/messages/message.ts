@@ -5,6 +5,13 @@ import { layoutSlot } from "../../scheduler/index.ts";
 import { DecodePlanner } from "./decode.ts";
 import { Definitions } from "./definitions.ts";
 import { EncodePlanner, type PlacedField } from "./encode.ts";
+import {
+  expectPictureEncoding,
+  type ImageDtype,
+  type ImageEncoding,
+  type PictureEncoding,
+  pixelForm,
+} from "./encodings.ts";
 import { fullTypeName } from "./names.ts";
 import type { DecodePlan, EncodePlan } from "./plan.ts";
 import {
@@ -70,43 +77,32 @@ export function numbers<const S extends { readonly [name: string]: { readonly fi
   return message(type, selections) as unknown as InputMessage<{ readonly [K in keyof S]: TensorType<S[K]["dtype"]> }>;
 }
 
-interface PixelForm {
-  readonly dtype: Dtype;
-  readonly channels: number;
-}
-
-const pixelForms = {
-  mono8: { dtype: "u8", channels: 1 },
-  rgb8: { dtype: "u8", channels: 3 },
-  bgr8: { dtype: "u8", channels: 3 },
-  rgba8: { dtype: "u8", channels: 4 },
-  bgra8: { dtype: "u8", channels: 4 },
-  mono16: { dtype: "u16", channels: 1 },
-  "16UC1": { dtype: "u16", channels: 1 },
-  "32FC1": { dtype: "f32", channels: 1 },
-} as const satisfies { readonly [encoding: string]: PixelForm };
-
-/** The encodings that `image` takes. */
-export type ImageEncoding = keyof typeof pixelForms;
-type ImageTensor<E extends ImageEncoding> = TensorType<(typeof pixelForms)[E]["dtype"]>;
 type Size = readonly [height: number, width: number];
 
 const pixels = (encoding: ImageEncoding, [height, width]: Size): TensorType => {
-  const { dtype, channels } = pixelForms[encoding];
-  return tensor(dtype, channels === 1 ? [height, width] : [height, width, channels]);
+  const { dtype, channels, rows = 1 } = pixelForm(encoding);
+  return tensor(dtype, channels === 1 ? [height * rows, width] : [height, width, channels]);
 };
 
 /**
  * A sensor_msgs/msg/Image of fixed size and encoding as one tensor `data`, [height, width] or [height, width, channels];
- * `more` selects further fields. Rows may be padded; pixels of 16 and 32 bits may be big-endian.
+ * `more` selects further fields. Rows may be padded; numbers of more than a byte may be big-endian.
+ *
+ * A Bayer mosaic is [height, width] as the sensor has it (`bayerPlanes` takes it apart), nv12 and nv21 are
+ * [1.5 · height, width]: luma, and below it the rows of colour. Throws `message/encoding`, `message/size`.
  */
 export function image<E extends ImageEncoding, const S extends Selections = Record<never, never>>(
   encoding: E,
   size: Size,
   more: S = {} as S,
-): InputMessage<{ readonly data: ImageTensor<E> } & TensorsOf<S>> {
+): InputMessage<{ readonly data: TensorType<ImageDtype<E>> } & TensorsOf<S>> {
   const [height, width] = size;
-  const { dtype, channels } = pixelForms[encoding];
+  const { dtype, channels, rows = 1 } = pixelForm(encoding);
+  if (rows !== 1 && (height % 2 !== 0 || width % 2 !== 0)) {
+    throw new IsochronError("message/size", `an image of ${width}×${height} has no half as many rows of colour`, {
+      help: `${encoding} takes an even height and width`,
+    });
+  }
   const word = bytesOf(dtype);
   const row = width * channels * word;
   return describe(
@@ -118,27 +114,37 @@ export function image<E extends ImageEncoding, const S extends Selections = Reco
       planner.expect("encoding", encoding);
       const bigEndian = planner.keep("is_bigendian");
       const step = planner.keep("step");
-      planner.bytes("data", (path) => ({ op: "rows", height, row, word, step, bigEndian, offset, path }));
+      const all = height * rows;
+      planner.bytes("data", (path) => ({ op: "rows", height: all, row, word, step, bigEndian, offset, path }));
     },
     pixels(encoding, size),
-  ) as InputMessage<{ readonly data: ImageTensor<E> } & TensorsOf<S>>;
+  ) as InputMessage<{ readonly data: TensorType<ImageDtype<E>> } & TensorsOf<S>>;
 }
 
-/** A sensor_msgs/msg/CompressedImage, JPEG or PNG of fixed size, as one tensor `data`; `more` selects further fields. */
-export function compressedImage<const S extends Selections = Record<never, never>>(
-  encoding: "rgb8" | "mono8",
+/**
+ * A sensor_msgs/msg/CompressedImage of fixed size as one tensor `data`; `more` selects further fields.
+ *
+ * It is a JPEG or a PNG; for `mono16` and `16UC1` a PNG of 16 bits or `compressedDepth`, for `32FC1` the distances of
+ * `compressedDepth` in metres, NaN where there is none. Throws `message/encoding`.
+ */
+export function compressedImage<E extends PictureEncoding, const S extends Selections = Record<never, never>>(
+  encoding: E,
   size: Size,
   more: S = {} as S,
-): InputMessage<{ readonly data: TensorType<"u8"> } & TensorsOf<S>> {
+): InputMessage<{ readonly data: TensorType<ImageDtype<E>> } & TensorsOf<S>> {
+  expectPictureEncoding(encoding);
   const [height, width] = size;
   return describe(
     "sensor_msgs/msg/CompressedImage",
     more,
     (planner, offset) => {
+      // Depth that was quantised looks like depth that was not; its format tells.
+      if (encoding === "mono16" || encoding === "16UC1") planner.never("format", "32FC1");
+      if (encoding === "32FC1") planner.never("format", "16UC1");
       planner.bytes("data", (path) => ({ op: "picture", encoding, height, width, offset, path }));
     },
     pixels(encoding, size),
-  ) as InputMessage<{ readonly data: TensorType<"u8"> } & TensorsOf<S>>;
+  ) as InputMessage<{ readonly data: TensorType<ImageDtype<E>> } & TensorsOf<S>>;
 }
 
 /** A message of selections, and of a tensor `data` before them if there is one, which `own` fills at its offset. */

@@ -1,6 +1,7 @@
 // The form of codec plans: lists of steps that carry CDR into a slot's tensors, and tensors into CDR.
 import { z } from "zod";
 import { dtypes } from "../../kernels/index.ts";
+import { type PictureEncoding, pictureEncodings } from "./encodings.ts";
 
 const primitive = z.enum(dtypes);
 const size = z.int().min(0);
@@ -30,7 +31,15 @@ export type DecodeStep =
       places?: Place[] | undefined;
       path: string;
     }
-  | { op: "string"; wide?: boolean | undefined; most?: number | undefined; expect?: string | undefined; path: string }
+  | {
+      op: "string";
+      wide?: boolean | undefined;
+      most?: number | undefined;
+      expect?: string | undefined;
+      /** How it may not begin. */
+      never?: string | undefined;
+      path: string;
+    }
   | { op: "time"; places: Place[]; path: string }
   | {
       op: "array";
@@ -60,7 +69,7 @@ export type DecodeStep =
     }
   | {
       op: "picture";
-      encoding: "rgb8" | "mono8";
+      encoding: PictureEncoding;
       height: number;
       width: number;
       offset: number;
@@ -84,6 +93,7 @@ const decodeStep: z.ZodType<DecodeStep> = z.lazy(() =>
       wide: z.boolean().optional(),
       most: size.optional(),
       expect: z.string().optional(),
+      never: z.string().optional(),
       path,
     }),
     z.strictObject({ op: z.literal("time"), places: z.array(place), path }),
@@ -115,7 +125,7 @@ const decodeStep: z.ZodType<DecodeStep> = z.lazy(() =>
     }),
     z.strictObject({
       op: z.literal("picture"),
-      encoding: z.enum(["rgb8", "mono8"]),
+      encoding: z.enum(pictureEncodings),
       height: size,
       width: size,
       offset: size,

@@ -5,6 +5,7 @@ import { describe, expect, expectTypeOf, it } from "vitest";
 import type { TensorType } from "../../runtime/index.ts";
 import { Definitions } from "./definitions.ts";
 import {
+  compressedImage,
   constant,
   count,
   decodePlan,
@@ -312,6 +313,26 @@ describe("codec plans", () => {
     expectTypeOf(depth.data).toEqualTypeOf<TensorType<"f32">>();
     expectTypeOf(depth.time).toEqualTypeOf<TensorType<"i64">>();
     expect(image("bgra8", [2, 3]).resolve().fields).toEqual({ data: { dtype: "u8", shape: [2, 3, 4] } });
+    expectTypeOf(image("16SC2", [2, 3]).resolve().fields.data).toEqualTypeOf<TensorType<"i16">>();
+    expect(image("8UC1", [2, 3]).resolve().fields).toEqual({ data: { dtype: "u8", shape: [2, 3] } });
+    expect(image("bayer_grbg16", [2, 4]).resolve().fields).toEqual({ data: { dtype: "u16", shape: [2, 4] } });
+    expect(image("yuv422_yuy2", [2, 4]).resolve().fields).toEqual({ data: { dtype: "u8", shape: [2, 4, 2] } });
+    expect(image("nv12", [2, 4]).resolve().fields).toEqual({ data: { dtype: "u8", shape: [3, 4] } });
+    expect(image("64FC4", [1, 2]).resolve().fields).toEqual({ data: { dtype: "f64", shape: [1, 2, 4] } });
+  });
+
+  it("name the encodings that there are when an image is asked for in another", () => {
+    for (const encoding of ["rgb", "8UC5", "toString", "", undefined]) {
+      // @ts-expect-error: another name is a mistake in the types already.
+      expect(() => image(encoding, [2, 2]), String(encoding)).toThrow(
+        expect.objectContaining({ code: "message/encoding", help: expect.stringContaining("bayer_rggb8") }),
+      );
+      // @ts-expect-error: the same for compressed pictures.
+      expect(() => compressedImage(encoding, [2, 2]), String(encoding)).toThrow(
+        expect.objectContaining({ code: "message/encoding", help: expect.stringContaining("mono16, 16UC1") }),
+      );
+    }
+    expect(() => image("nv21", [3, 2])).toThrow(expect.objectContaining({ code: "message/size" }));
   });
 
   it("keep their meaning through JSON, and refuse what they do not know", () => {

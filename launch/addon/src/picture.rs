@@ -6,7 +6,7 @@ use napi_derive::napi;
 
 use crate::{failure, guarded};
 
-/// A decoded picture, rows from the top without padding.
+/// A decoded picture, rows from the top without padding; numbers of more than a byte are little-endian.
 #[napi(object)]
 pub struct Picture {
     pub height: u32,
@@ -14,14 +14,14 @@ pub struct Picture {
     pub data: Uint8Array,
 }
 
-/// Decodes a JPEG or PNG to `rgb8` or `mono8`.
+/// Decodes a JPEG, a PNG or compressed depth to numbers of an encoding.
 #[napi]
 pub fn decode_picture(bytes: Uint8Array, encoding: String) -> napi::Result<Picture> {
     guarded(|| {
         let encoding = Encoding::named(&encoding).map_err(failure)?;
-        let size = picture_size(&bytes).map_err(failure)?;
+        let size = picture_size(&bytes, encoding).map_err(failure)?;
         let (height, width) = (size.height, size.width);
-        let mut data = vec![0; height as usize * width as usize * encoding.channels()];
+        let mut data = vec![0; height as usize * width as usize * encoding.pixel_bytes()];
         decode(&bytes, encoding, height, width, &mut data).map_err(failure)?;
         Ok(Picture { height, width, data: data.into() })
     })

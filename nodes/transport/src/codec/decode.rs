@@ -59,7 +59,9 @@ impl Decoder<'_, '_> {
                 }
                 self.store(number, places)?;
             }
-            DecodeStep::String { wide, most, expect, path } => self.string(*wide, *most, expect.as_deref(), path)?,
+            DecodeStep::String { wide, most, expect, never, path } => {
+                self.string(*wide, *most, expect.as_deref(), never.as_deref(), path)?;
+            }
             DecodeStep::Time { places, path } => {
                 let seconds = self.reader.number(Primitive::I32, path)?;
                 let nanoseconds = self.reader.number(Primitive::U32, path)?;
@@ -101,8 +103,11 @@ impl Decoder<'_, '_> {
                 let size = encoding.bytes(*height, *width).ok_or_else(unsound)?;
                 let message = self.reader.message().to_owned();
                 let out = self.part(*offset, size)?;
-                decode_picture(bytes, encoding.encoding(), *height, *width, out)
-                    .map_err(|error| CodecError::Picture { message, path: path.clone(), error })?;
+                decode_picture(bytes, encoding.0, *height, *width, out).map_err(|error| CodecError::Picture {
+                    message,
+                    path: path.clone(),
+                    error,
+                })?;
             }
         }
         Ok(())
@@ -158,7 +163,14 @@ impl Decoder<'_, '_> {
         Ok(())
     }
 
-    fn string(&mut self, wide: bool, most: Option<usize>, expect: Option<&str>, path: &str) -> Result<(), CodecError> {
+    fn string(
+        &mut self,
+        wide: bool,
+        most: Option<usize>,
+        expect: Option<&str>,
+        never: Option<&str>,
+        path: &str,
+    ) -> Result<(), CodecError> {
         let (length, unit) = if wide {
             let length = self.reader.length(path)?;
             let bytes = self.reader.take(length.saturating_mul(4), path)?;
@@ -173,6 +185,12 @@ impl Decoder<'_, '_> {
             {
                 let found = format!("\"{}\"", shortened(&String::from_utf8_lossy(bytes)));
                 return Err(self.reader.value(path, found, format!("\"{expected}\"")));
+            }
+            if let Some(start) = never
+                && bytes.starts_with(start.as_bytes())
+            {
+                let found = format!("\"{}\"", shortened(&String::from_utf8_lossy(bytes)));
+                return Err(self.reader.value(path, found, format!("anything but {start}")));
             }
             (bytes.len(), "bytes")
         };

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::check::{check_decode, check_encode};
 use super::error::CodecError;
 use super::number::Primitive;
-use crate::picture::Encoding;
+use crate::picture::{Encoding, PictureError};
 
 /// Lists within lists, at most.
 pub const MAX_DEPTH: usize = 8;
@@ -77,12 +77,14 @@ pub enum DecodeStep {
         places: Vec<Place>,
         path: String,
     },
-    /// A string of at most `most` bytes (or, wide, characters of four bytes), checked against `expect`.
+    /// A string of at most `most` bytes (or, wide, characters of four bytes), checked against `expect`; or against how it may
+    /// not begin.
     String {
         #[serde(default)]
         wide: bool,
         most: Option<usize>,
         expect: Option<String>,
+        never: Option<String>,
         path: String,
     },
     /// Seconds and nanoseconds, as nanoseconds.
@@ -113,28 +115,26 @@ pub enum DecodeStep {
     /// `word` bytes come to be little-endian, register `big_endian` telling how they are.
     Rows { height: usize, row: usize, word: usize, step: usize, big_endian: usize, offset: usize, path: String },
     /// A sequence of bytes that holds a compressed picture.
-    Picture { encoding: PixelEncoding, height: u32, width: u32, offset: usize, path: String },
+    Picture { encoding: PictureEncoding, height: u32, width: u32, offset: usize, path: String },
 }
 
-/// What a compressed picture becomes.
+/// What a compressed picture becomes, by its name in ROS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PixelEncoding {
-    Rgb8,
-    Mono8,
+#[serde(try_from = "String")]
+pub struct PictureEncoding(pub Encoding);
+
+impl TryFrom<String> for PictureEncoding {
+    type Error = PictureError;
+
+    fn try_from(name: String) -> Result<Self, PictureError> {
+        Encoding::named(&name).map(Self)
+    }
 }
 
-impl PixelEncoding {
-    pub const fn encoding(self) -> Encoding {
-        match self {
-            Self::Rgb8 => Encoding::Rgb8,
-            Self::Mono8 => Encoding::Mono8,
-        }
-    }
-
+impl PictureEncoding {
     /// Bytes of a picture, or none where there are too many.
     pub fn bytes(self, height: u32, width: u32) -> Option<usize> {
-        (height as usize).checked_mul(width as usize)?.checked_mul(self.encoding().channels())
+        (height as usize).checked_mul(width as usize)?.checked_mul(self.0.pixel_bytes())
     }
 }
 

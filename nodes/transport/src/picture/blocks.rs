@@ -52,6 +52,16 @@ impl Kind {
         }
     }
 
+    /// Whether it is coded by a table of first coefficients, and by one of others.
+    pub const fn tables(self) -> [bool; 2] {
+        match self {
+            Self::Sequential => [true, true],
+            Self::FirstDc { .. } => [true, false],
+            Self::LaterDc { .. } => [false, false],
+            Self::FirstAc { .. } | Self::LaterAc { .. } => [false, true],
+        }
+    }
+
     /// Whether several components may share it.
     pub fn may_interleave(self) -> bool {
         !matches!(self, Self::FirstAc { .. } | Self::LaterAc { .. })

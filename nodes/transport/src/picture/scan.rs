@@ -3,8 +3,12 @@
 //! What a decoder would paper over is an error here: blocks that are missing, data left over, coefficients out of range.
 
 use super::blocks::{Coder, History, Kind};
+use super::standard::standard;
 use super::tables::{Bits, Huffman};
 use super::{PictureError, Size};
+
+/// Blocks that may be coded together, one minimum coded unit (T.81, B.2.3).
+const MOST_BLOCKS: usize = 10;
 
 /// More scans than any encoder makes: each costs a pass over the picture.
 pub const MOST_SCANS: usize = 64;
@@ -35,6 +39,8 @@ struct Frame {
     size: Size,
     components: Vec<Component>,
     units: [usize; 2],
+    /// Sampled, and so far coded, as cameras mostly do it.
+    usual: bool,
 }
 
 /// Reads marker segments one after the other.
@@ -115,18 +121,18 @@ fn frame(code: u8, body: &[u8]) -> Result<Frame, PictureError> {
     if factors.iter().flatten().any(|factor| !(1..=4).contains(factor)) {
         return Err(corrupt("a sampling factor is not from 1 to 4"));
     }
-    // Those that cameras use, and that our decoder is held to libjpeg for.
-    let known = match factors.as_slice() {
-        [[1, 1] | [2, 2]] => true,
-        [luma, [1, 1], [1, 1]] => matches!(luma, [1 | 2 | 4, 1] | [1 | 2, 2]),
-        _ => false,
-    };
-    if !known {
+    let most = [0, 1].map(|axis| factors.iter().map(|pair| pair[axis]).max().unwrap_or(1));
+    // No decoder makes one sample and a half of one: libjpeg refuses these too.
+    if factors.iter().any(|own| (0..2).any(|axis| most[axis] % own[axis] != 0)) {
         let shown: Vec<String> =
             factors.iter().map(|[horizontal, vertical]| format!("{horizontal}x{vertical}")).collect();
         return Err(unsupported(format!("it is a JPEG with sampling factors {}", shown.join(" "))));
     }
-    let most = [0, 1].map(|axis| factors.iter().map(|pair| pair[axis]).max().unwrap_or(1));
+    let usual = match factors.as_slice() {
+        [[1, 1] | [2, 2]] => true,
+        [luma, [1, 1], [1, 1]] => matches!(luma, [1 | 2 | 4, 1] | [1 | 2, 2]),
+        _ => false,
+    };
     let pixels = [size.width as usize, size.height as usize];
     let units = [0, 1].map(|axis| pixels[axis].div_ceil(8 * most[axis]));
     let components = rows
@@ -139,7 +145,7 @@ fn frame(code: u8, body: &[u8]) -> Result<Frame, PictureError> {
             Component { id, inner: own, blocks, padded, quantisation, history: History::new() }
         })
         .collect();
-    Ok(Frame { progressive, size, components, units })
+    Ok(Frame { progressive, size, components, units, usual })
 }
 
 /// The size in the frame header.
@@ -161,16 +167,25 @@ pub fn size(bytes: &[u8]) -> Result<Size, PictureError> {
 }
 
 /// All that stands between two scans.
-#[derive(Default)]
 struct Tables {
     dc: [Option<Huffman>; 4],
     ac: [Option<Huffman>; 4],
     /// Quantisation steps of each coefficient, in the order of the data.
     steps: [Option<[i32; 64]>; 4],
     restart: usize,
+    /// Which of its Huffman tables the picture brings itself, first coefficients' and others'.
+    own: [[bool; 4]; 2],
+    /// A scan is coded by a standard table that the picture left out.
+    left_out: bool,
 }
 
 impl Tables {
+    /// What stands before the first segment: the standard Huffman tables, which cameras leave out (motion JPEG).
+    fn new() -> Result<Self, PictureError> {
+        let [dc, ac] = standard()?;
+        Ok(Self { dc, ac, steps: [None; 4], restart: 0, own: [[false; 4]; 2], left_out: false })
+    }
+
     fn huffman(&mut self, mut body: &[u8]) -> Result<(), PictureError> {
         while let [head, rest @ ..] = body {
             let short = || corrupt("a Huffman table is too short");
@@ -178,13 +193,14 @@ impl Tables {
             let total = counts.iter().map(|&count| usize::from(count)).sum::<usize>();
             let symbols = rest.get(16..16 + total).ok_or_else(short)?;
             let table = Huffman::new(counts, symbols)?;
-            let place = match head >> 4 {
+            let (class, number) = (usize::from(head >> 4), usize::from(head & 15));
+            let place = match class {
                 0 => &mut self.dc,
                 1 => &mut self.ac,
                 _ => return Err(corrupt("a Huffman table is of no known class")),
             };
-            *place.get_mut(usize::from(head & 15)).ok_or_else(|| corrupt("a Huffman table has a number above 3"))? =
-                Some(table);
+            *place.get_mut(number).ok_or_else(|| corrupt("a Huffman table has a number above 3"))? = Some(table);
+            self.own[class][number] = true;
             body = &rest[16 + total..];
         }
         Ok(())
@@ -213,6 +229,12 @@ pub struct Checked {
     pub end: usize,
     /// The components are red, green and blue, not luma and two differences of colour.
     pub rgb: bool,
+    /// There is one component.
+    pub grey: bool,
+    /// Sampled and coded as cameras mostly do it.
+    pub usual: bool,
+    /// Standard Huffman tables were left out.
+    pub tables_left_out: bool,
 }
 
 /// The transform in an Adobe segment.
@@ -237,7 +259,7 @@ fn is_rgb(frame: &Frame, jfif: bool, adobe: Option<u8>) -> Result<bool, PictureE
 /// Checks everything up to the end-of-image marker.
 pub fn check(bytes: &[u8]) -> Result<Checked, PictureError> {
     let mut segments = Segments { bytes, at: 2 };
-    let mut tables = Tables::default();
+    let mut tables = Tables::new()?;
     let mut found: Option<Frame> = None;
     let (mut scans, mut jfif, mut transform) = (0, false, None);
     loop {
@@ -258,7 +280,7 @@ pub fn check(bytes: &[u8]) -> Result<Checked, PictureError> {
                 }
                 let frame = found.as_mut().ok_or_else(|| corrupt("its data come before its frame header"))?;
                 let header = segments.body()?;
-                segments.at = scan(bytes, segments.at, header, frame, &tables)?;
+                segments.at = scan(bytes, segments.at, header, frame, &mut tables)?;
             }
             0xe0 => jfif |= segments.body()?.starts_with(b"JFIF\0"),
             0xee => transform = adobe(segments.body()?).or(transform),
@@ -283,13 +305,14 @@ pub fn check(bytes: &[u8]) -> Result<Checked, PictureError> {
         return Err(corrupt("its last scans are missing"));
     }
     let rgb = is_rgb(&frame, jfif, transform)?;
-    let end = segments.at;
-    // Zeros pad the buffers of some cameras; a second picture may follow, as in a stereo pair. Anything else is left over.
-    match &bytes[end..] {
-        [] | [0xff, 0xd8, ..] => Ok(Checked { end, rgb }),
-        rest if rest.iter().all(|&byte| byte == 0) => Ok(Checked { end, rgb }),
-        rest => Err(corrupt(format!("{} bytes follow its end", rest.len()))),
-    }
+    // What follows is no part of the picture: padding, a second one, a maker's notes, or what a buffer held before.
+    Ok(Checked {
+        end: segments.at,
+        rgb,
+        grey: frame.components.len() == 1,
+        usual: frame.usual,
+        tables_left_out: tables.left_out,
+    })
 }
 
 /// A component in a scan, with what its blocks are coded by.
@@ -299,7 +322,7 @@ struct Member<'t> {
 }
 
 /// Checks one scan; the offset of the marker after it.
-fn scan(bytes: &[u8], at: usize, header: &[u8], frame: &mut Frame, tables: &Tables) -> Result<usize, PictureError> {
+fn scan(bytes: &[u8], at: usize, header: &[u8], frame: &mut Frame, tables: &mut Tables) -> Result<usize, PictureError> {
     let wrong = || corrupt("a scan header is wrong");
     let (&count, rest) = header.split_first().ok_or_else(wrong)?;
     let (rows, rest) = rest.split_at_checked(2 * usize::from(count)).ok_or_else(wrong)?;
@@ -320,6 +343,9 @@ fn scan(bytes: &[u8], at: usize, header: &[u8], frame: &mut Frame, tables: &Tabl
         if frame.progressive {
             component.history.known.resize(component.padded[0] * component.padded[1], 0);
         }
+        let numbers = [row[1] >> 4, row[1] & 15].map(usize::from);
+        let used = kind.tables().into_iter().zip(numbers).zip(&tables.own);
+        tables.left_out |= used.into_iter().any(|((used, number), own)| used && own.get(number) == Some(&false));
         let dc = tables.dc.get(usize::from(row[1] >> 4)).and_then(Option::as_ref);
         let ac = tables.ac.get(usize::from(row[1] & 15)).and_then(Option::as_ref);
         let steps = tables.steps.get(component.quantisation).and_then(Option::as_ref);
@@ -329,12 +355,18 @@ fn scan(bytes: &[u8], at: usize, header: &[u8], frame: &mut Frame, tables: &Tabl
     if members.is_empty() || (members.len() > 1 && !kind.may_interleave()) {
         return Err(wrong());
     }
+    let blocks: usize =
+        members.iter().map(|member| frame.components[member.component].inner.iter().product::<usize>()).sum();
+    if members.len() > 1 && blocks > MOST_BLOCKS {
+        return Err(corrupt(format!("{blocks} blocks are coded together")));
+    }
     // zune-jpeg 0.5.15 puts the blocks of such pictures in wrong places.
     let subsampled = frame.components.iter().any(|component| component.inner != [1, 1]);
     if !frame.progressive && members.len() < frame.components.len() && (subsampled || members.len() > 1) {
-        return Err(unsupported("it is a sequential JPEG whose subsampled components are apart"));
+        frame.usual = false;
     }
-    walk(Bits::new(bytes, at), frame, &members, tables.restart)
+    let restart = tables.restart;
+    walk(Bits::new(bytes, at), frame, &members, restart)
 }
 
 /// Every block of a scan, in order; the offset of the marker after it.
