@@ -28,7 +28,7 @@ const everything = () =>
       }),
   );
 
-const run = ["run", "app.ts", "-d", "50ms", "--json"];
+const run = ["run", "app.ts", "-d", "50ms"];
 const isRefused = ({ code, out, error }: Ended, text: string | RegExp) => {
   expect(error).toMatch(text);
   expect({ code, out }).toEqual({ code: 1, out: "" });
@@ -146,7 +146,8 @@ describe("files of its own", () => {
     const one = ["run", "app.ts", "-d", "3s", "--json", "--record", "race.mcap"] as const;
     const both = await Promise.all([workplace.isochron(...one), workplace.isochron(...one)]);
     expect(both.map(({ code }) => code).sort()).toEqual([0, 1]);
-    expect(both.find(({ code }) => code === 1)!.error).toMatch(/^error\[file\/exists\]: race\.mcap/);
+    const { error } = JSON.parse(both.find(({ code }) => code === 1)!.out);
+    expect([error.code, error.message]).toEqual(["file/exists", expect.stringMatching(/^race\.mcap/)]);
     const replayed = await workplace.isochron("replay", "race.mcap", "--verify", "--json");
     expect(JSON.parse(replayed.out)).toMatchObject({ bitExact: true, cycles: 300 });
     expect(readdirSync(workplace.folder).filter((name) => name.startsWith("race"))).toEqual(["race.mcap"]);
