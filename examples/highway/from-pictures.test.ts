@@ -44,8 +44,10 @@ describe("a log made of pictures of one's own", () => {
     expect(made).toMatchObject({ status: 0, stderr: "", stdout: `${log}: 5 pictures at 25 a second\n` });
     const { code, out } = await place.isochron("run", application, "--log", log, "--json");
     expect(code).toBe(0);
-    const result = z.object({ frames: z.number(), lanesFound: z.number() }).parse(JSON.parse(out));
-    expect(result).toEqual({ frames: 5, lanesFound: 5 });
+    const { world } = z
+      .object({ world: z.object({ frames: z.number(), lanesFound: z.number() }) })
+      .parse(JSON.parse(out));
+    expect(world).toEqual({ frames: 5, lanesFound: 5 });
   });
 
   it("leaves nothing behind where a picture has another size, or is none", async () => {
