@@ -48,18 +48,16 @@ const planned = (name: string): boolean => /conv2d|convTranspose2d/i.test(name);
 describe("what is folded has the bits of what runs", () => {
   it.each(Object.entries(operators).filter(([name]) => !planned(name)))("%s", (name, operator) => {
     let folded = 0;
-    fc.sample(caseArbitraries[name as keyof typeof operators], { numRuns: 8, seed: 20_261_201 }).forEach(
-      (each, at) => {
-        const arrays = each.operands.map((type, o) => valuesFor(name, type, 31 * at + o));
-        const { running, folding } = graphs(name, operator, each, arrays);
-        const simple = declutter(folding);
-        if (simple.nodes.every(({ operator: { name: left } }) => left === "broadcastTo")) folded++;
-        const [wanted] = new LoopInterpreter(running, "x86-64-v3").step(arrays).outputs;
-        const [found] = new LoopInterpreter(folding, "x86-64-v4").step([]).outputs;
-        const text = `${name}(${each.operands.map(showTensorType).join(", ")}, ${JSON.stringify(each.attributes)})`;
-        if (!bytesOf(found!).equals(bytesOf(wanted!))) expect.unreachable(`${text} differs`);
-      },
-    );
+    fc.sample(caseArbitraries[name as keyof typeof operators], { numRuns: 8, seed: 20_261_201 }).forEach((each, at) => {
+      const arrays = each.operands.map((type, o) => valuesFor(name, type, 31 * at + o));
+      const { running, folding } = graphs(name, operator, each, arrays);
+      const simple = declutter(folding);
+      if (simple.nodes.every(({ operator: { name: left } }) => left === "broadcastTo")) folded++;
+      const [wanted] = new LoopInterpreter(running, "x86-64-v3").step(arrays).outputs;
+      const [found] = new LoopInterpreter(folding, "x86-64-v4").step([]).outputs;
+      const text = `${name}(${each.operands.map(showTensorType).join(", ")}, ${JSON.stringify(each.attributes)})`;
+      if (!bytesOf(found!).equals(bytesOf(wanted!))) expect.unreachable(`${text} differs`);
+    });
     // Most cases are small enough to be folded.
     expect(folded).toBeGreaterThan(4);
   });

@@ -4,6 +4,7 @@ import type { Graph, Signature, Value } from "./graph.ts";
 import type { Nd } from "./operators/index.ts";
 import {
   type ArrayOf,
+  arrayName,
   countOf,
   newArray,
   showTensorType,
@@ -26,16 +27,18 @@ export class Interpreter<I extends Signature, O extends Signature> {
     this.#states = graph.states.map((each) => each.initial.slice());
   }
 
-  /** One step. Throws `interpreter/input` for an array that does not fit its input. */
+  /** One step; what it gives shares no memory with what it was given. Throws `interpreter/input` for an array that does not fit its input. */
   run(inputs: ArraysOf<I>): ArraysOf<O> {
     const { graph } = this;
     const values = new Map<Value, Nd>();
     for (const { name, value } of graph.inputs) {
       const given = inputs[name];
-      if (given?.length !== countOf(staticShape(value.type.shape))) {
+      const wanted = arrayName(value.type.dtype);
+      if (given?.length !== countOf(staticShape(value.type.shape)) || given.constructor.name !== wanted) {
         throw new IsochronError(
           "interpreter/input",
-          `input "${name}" is ${showTensorType(value.type)}, and got ${given?.length ?? "no"} elements`,
+          `input "${name}" is ${showTensorType(value.type)}, and got ${given ? `${given.constructor.name} of ${given.length}` : "no"} elements`,
+          { help: `give it a ${wanted} of ${countOf(staticShape(value.type.shape))}` },
         );
       }
       values.set(value, nd(value.type, given));
@@ -56,7 +59,7 @@ export class Interpreter<I extends Signature, O extends Signature> {
     }
     this.#states = graph.states.map(({ next }) => values.get(next)!.data.slice());
     return Object.fromEntries(
-      graph.outputs.map(({ name, value }) => [name, values.get(value)!.data]),
+      graph.outputs.map(({ name, value }) => [name, values.get(value)!.data.slice()]),
     ) as unknown as ArraysOf<O>;
   }
 

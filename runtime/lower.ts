@@ -39,6 +39,8 @@ class Lowering {
   readonly #choices = new Map<string, Choice>();
   readonly #weights: Weights;
   readonly #grain: Grain | undefined;
+  /** The label of the kernel that is being made, for errors. */
+  making = "";
 
   constructor(graph: Graph, target: Target, weights: Weights, grain?: Grain) {
     this.#grain = grain;
@@ -185,6 +187,7 @@ class Lowering {
   }
 
   #emit(label: string, context: KernelContext, build: (name: string) => Kernel): void {
+    this.making = label;
     const name = `k${this.#calls.length}_${label.replace(/\W+/g, "_")}`;
     const kernel = { ...build(name), buffers: context.buffers };
     const split = splitKernel(kernel, this.#grain);
@@ -528,5 +531,19 @@ function blockedView({ buffer, shape, strides, offset }: generators.View): gener
 }
 
 /** The kernels of a graph of primitive operators for a target, in the order in which a step calls them. */
-export const lower = (graph: Graph, target: Target, weights: Weights, grain?: Grain): readonly KernelCall[] =>
-  new Lowering(graph, target, weights, grain).run();
+export function lower(graph: Graph, target: Target, weights: Weights, grain?: Grain): readonly KernelCall[] {
+  const lowering = new Lowering(graph, target, weights, grain);
+  try {
+    return lowering.run();
+  } catch (error) {
+    if (error instanceof IsochronError && !error.code.startsWith("loop/")) throw error;
+    throw new IsochronError(
+      "compile/internal",
+      `kernel "${lowering.making}" of graph "${graph.name}" could not be made: ${error instanceof Error ? error.message : String(error)}`,
+      {
+        help: "this is an error of Isochron's own; please report it with the graph, which the Interpreter still runs",
+        cause: error,
+      },
+    );
+  }
+}

@@ -210,6 +210,18 @@ describe("a number that a dtype does not hold", () => {
   });
 });
 
+describe("a state", () => {
+  it("takes no next value of another type", () => {
+    const message = 'trace/state: state "s" is f32[2], its next value f32[1]';
+    const body = ({ f }: { f: Tensor<"f32"> }) => {
+      const s = state("s", tensor("f32", [2]));
+      s.set(f.slice([0, 1]));
+      return s.get();
+    };
+    expect(refusal(body)).toBe(message);
+  });
+});
+
 describe("data given to constants and states", () => {
   it("is copied, and of any kind of array", () => {
     const data = Float32Array.of(1, 2);
@@ -230,6 +242,39 @@ describe("data given to constants and states", () => {
     shape[0] = 7;
     expect(new Interpreter(graph).run({ x: Float32Array.of(1, 1) })).toEqual({ sum: Float32Array.of(3, 5) });
     expect(constantOf([1n, 2n ** 40n + 2n ** 16n + 1n])).toEqual(Float32Array.of(1, 2 ** 40 + 2 ** 17));
+  });
+});
+
+describe("the results of an interpreter", () => {
+  it("are the caller's alone: an input, a constant, a state and another output keep their numbers", () => {
+    const graph = trace(
+      ({ x }) => {
+        const memory = state("memory", tensor("f32", [2]), [5, 6]);
+        const kept = memory.get();
+        return { x, again: x, fixed: constant([3, 4], "f32"), kept };
+      },
+      { x: tensor("f32", [2]) },
+      { name: "shared" },
+    );
+    const interpreter = new Interpreter(graph);
+    const given = Float32Array.of(1, 2);
+    const first = interpreter.run({ x: given });
+    for (const each of [first.x, first.fixed, first.kept]) each.fill(99);
+    expect(first.again).toEqual(Float32Array.of(1, 2));
+    expect(given).toEqual(Float32Array.of(1, 2));
+    const { fixed, kept } = interpreter.run({ x: given });
+    expect([...fixed, ...kept]).toEqual([3, 4, 5, 6]);
+  });
+
+  it("need arrays of the inputs' dtypes", () => {
+    const graph = trace(({ x }) => ({ y: x.neg() }), { x: tensor("f32", [2]) }, { name: "g" });
+    const wrong = Float64Array.of(1, 2) as unknown as Float32Array;
+    expect(() => new Interpreter(graph).run({ x: wrong })).toThrow(
+      expect.objectContaining({
+        code: "interpreter/input",
+        message: 'input "x" is f32[2], and got Float64Array of 2 elements',
+      }),
+    );
   });
 });
 

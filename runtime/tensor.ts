@@ -577,7 +577,7 @@ export function scaledDotProductAttention<D extends Dtype>(
   q: Tensor<D>,
   k: Tensor<D>,
   v: Tensor<D>,
-  { mask, causal = false, scale = 1 / Math.sqrt(q.shape.at(-1) ?? 1) }: AttentionOptions<D> = {},
+  { mask, causal = false, scale = 1 / Math.sqrt(Math.max(1, q.shape.at(-1) ?? 1)) }: AttentionOptions<D> = {},
 ): Tensor<D> {
   const isBool = (given: Tensor<D> | Tensor<"bool">): given is Tensor<"bool"> => given.dtype === "bool";
   const added =

@@ -5,7 +5,15 @@ import { elementsFrom } from "./numbers.ts";
 import { located } from "./place.ts";
 import { currentRecorder, Recorder, recording } from "./recorder.ts";
 import { Tensor } from "./tensor.ts";
-import { type ArrayOf, countOf, showTensorType, staticShape, type TensorType, tensor } from "./tensor-type.ts";
+import {
+  type ArrayOf,
+  countOf,
+  sameShape,
+  showTensorType,
+  staticShape,
+  type TensorType,
+  tensor,
+} from "./tensor-type.ts";
 
 type TensorsOf<I extends Signature> = { readonly [K in keyof I]: Tensor<I[K]["dtype"]> };
 type TypesOf<T extends { readonly [name: string]: Tensor }> = {
@@ -82,8 +90,16 @@ export function state<D extends Dtype>(
   recorder.states.push(entry);
   return {
     get: () => new Tensor<D>(entry.next),
-    set: (next) => {
-      entry.next = next.value;
-    },
+    set: (next) =>
+      located(() => {
+        const found = next.type;
+        if (found.dtype === own.dtype && sameShape(found.shape, own.shape)) entry.next = next.value;
+        else
+          throw new IsochronError(
+            "trace/state",
+            `state "${name}" is ${showTensorType(own)}, its next value ${showTensorType(found)}`,
+            { help: "a state keeps its type from step to step" },
+          );
+      }),
   };
 }

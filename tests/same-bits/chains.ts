@@ -13,6 +13,7 @@ import {
   tensor,
   trace,
   where,
+  zeros,
 } from "../../runtime/index.ts";
 import type { Random } from "./random.ts";
 import { integers, weights } from "./values.ts";
@@ -21,6 +22,7 @@ type Number = Exclude<Dtype, "bool">;
 type Any = Tensor<Number>;
 const floats: readonly Dtype[] = ["f32", "f64"];
 const mostElements = 3000;
+const mostDimensions = 7;
 
 const shapeText = (x: Any): string => String(x.shape);
 const axisOf = (random: Random, x: Any): number => random.whole(0, x.shape.length - 1);
@@ -67,7 +69,7 @@ function moved(random: Random, x: Any): Any {
   const axis = axisOf(random, x);
   const size = shape[axis]!;
   const each = <T>(value: (length: number, d: number) => T): T[] => shape.map(value);
-  switch (random.whole(0, 6)) {
+  switch (random.whole(0, 7)) {
     case 0: {
       const axes = each((_, d) => d);
       for (let d = axes.length - 1; d > 0; d--) {
@@ -92,7 +94,17 @@ function moved(random: Random, x: Any): Any {
       return x.reshape(random.chance(0.5) ? [shape.reduce((a, b) => a * b, 1)] : [...shape, 1].reverse());
     case 4:
       return concat([x, random.chance(0.5) ? x : unary(random, x)], axis);
-    case 5:
+    case 5: {
+      // Parts of which some are empty, because they start at or behind their end, and what is summed over nothing.
+      const cut = random.whole(0, size);
+      const part = (start: number, end: number) =>
+        x.slice(...each((length, d) => (d === axis ? ([start, end] as const) : ([0, length] as const))));
+      const none = part(random.whole(cut, size), cut);
+      const parts = [part(0, cut), ...(random.chance(0.5) ? [none] : []), part(cut, size)];
+      const whole = concat(random.chance(0.8) ? parts : [none, ...parts.toReversed()], axis);
+      return random.chance(0.3) ? whole.add(none.sum([axis], { keepDims: true })) : whole;
+    }
+    case 6:
       return x.cumsum(axis, { exclusive: random.chance(0.5), reverse: random.chance(0.5) });
     default:
       return random.chance(0.5)
@@ -124,6 +136,18 @@ function placed(random: Random, x: Any): Any {
   }
 }
 
+/** Numbers that broadcast to a tensor's shape: along some dimensions, of fewer dimensions, or with some more of size 1. */
+function spread(random: Random, x: Any): Any {
+  const whole = x.shape.map((size) => (random.chance(0.5) ? 1 : size));
+  const shape = random.chance(0.2) ? [1, ...whole] : whole.slice(random.whole(0, whole.length));
+  const numbers = iota("i32", [shape.reduce((a, b) => a * b, 1)])
+    .sub(1)
+    .cast(x.dtype)
+    .reshape(shape);
+  const y = random.pick([() => x.add(numbers), () => x.mul(numbers), () => x.maximum(numbers), () => numbers.sub(x)])();
+  return y.reshape(x.shape);
+}
+
 function reduced(random: Random, x: Any): Any {
   const axes = x.shape.map((_, d) => d).filter(() => random.chance(0.5));
   const keepDims = axes.length === x.shape.length || random.chance(0.6);
@@ -142,7 +166,8 @@ function reduced(random: Random, x: Any): Any {
 /** Five to twelve operators, each over what came before, in one dtype or some. */
 export function chain(random: Random): Graph<Signature, Signature> {
   const dtype = random.pick<Number>(["f32", "f32", "f32", "f64", "i32", "u8", "i16", "i64"]);
-  const shape = Array.from({ length: random.whole(1, 4) }, () => random.pick([1, 2, 3, 7, 16, 17]));
+  const rank = random.chance(0.75) ? random.whole(1, 4) : random.whole(5, 6);
+  const shape = Array.from({ length: rank }, () => random.pick(rank > 4 ? [1, 2, 3] : [1, 2, 3, 7, 16, 17]));
   return trace(
     ({ x, z }) => {
       const seen: Any[] = [x, z];
@@ -163,9 +188,11 @@ export function chain(random: Random): Graph<Signature, Signature> {
           );
         else if (kind < 0.8) next = last.shape.length > 0 ? moved(random, last) : last;
         else if (kind < 0.87) next = last.shape.length > 0 ? placed(random, last) : last;
-        else if (kind < 0.95) next = reduced(random, last);
+        else if (kind < 0.93) next = reduced(random, last);
+        else if (kind < 0.96) next = spread(random, last);
         else next = last.cast(random.pick<Number>(["f32", "f64", "i32", dtype]));
-        if (next.shape.length <= 5 && next.shape.reduce((a, b) => a * b, 1) <= mostElements) seen.push(next);
+        if (next.shape.length <= mostDimensions && next.shape.reduce((a, b) => a * b, 1) <= mostElements)
+          seen.push(next);
       }
       const fitting = seen.filter((each) => shapeText(each) === String(shape) && each.dtype === dtype);
       // States may change places.
@@ -205,11 +232,17 @@ export function quantised(random: Random): Graph<Signature, Signature> {
         const scales = Array.from({ length: outputs }, () => scaleOf(random) / 10);
         const perChannel = random.chance(0.6);
         const w = dequantize(integers(random, "i8", filter), perChannel ? scales : scales[0]!, 0, { axis: 0 });
-        const offset = weights(random, "f32", planar ? [outputs, 1, 1] : [outputs]);
-        const product = planar
-          ? conv2d(y, w, { padding: (kernel - 1) / 2, stride: random.pick([1, 1, 2]) }).add(offset)
-          : y.linear(w, offset);
-        y = byte(random.chance(0.5) ? product.relu() : product);
+        const sum = planar
+          ? conv2d(y, w, { padding: (kernel - 1) / 2, stride: random.pick([1, 1, 2]) })
+          : y.matmul(w.transpose());
+        const { shape: of } = sum;
+        const channel = planar ? [outputs, 1, 1] : [outputs];
+        // A bias for each channel, for all, for each column, or with dimensions that the sum lacks; a bound too.
+        const bias = random.pick([channel, channel, channel, [], [1, 1, 1, 1, 1], [1, ...channel], of.slice(-1)]);
+        const product = sum.add(weights(random, "f32", bias));
+        const bound = random.pick([[], [], [1, 1, 1, 1, 1], channel]);
+        const bounded = random.chance(0.5) ? product.maximum(zeros("f32", bound)) : product;
+        y = byte(bounded).reshape(of);
       }
       return { y };
     },

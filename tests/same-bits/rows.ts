@@ -1,5 +1,6 @@
 // Random networks over rows: products, norms, attention, recurrent cells with states.
 import {
+  constant,
   type Graph,
   gruCell,
   lstmCell,
@@ -87,12 +88,9 @@ export function attention(random: Random): Graph<Signature, Signature> {
     ({ q, k, v, bias, sees }) => {
       if (written) {
         const scores = q.matmul(k.transpose(lastTwoSwapped(k.shape.length)));
-        return {
-          y: scores
-            .mul(1 / Math.sqrt(d))
-            .softmax(-1)
-            .matmul(v),
-        };
+        // A scale of one element, which may have dimensions that the scores lack.
+        const scale = constant([1 / Math.sqrt(d)], dtype, random.pick([[], [], [1], [1, 1, 1], [1, 1, 1, 1, 1]]));
+        return { y: scores.mul(scale).softmax(-1).matmul(v) };
       }
       const given = mask === "added" ? { mask: bias } : mask === "bool" ? { mask: sees } : {};
       return { y: scaledDotProductAttention<Float>(q, k, v, { ...given, causal: mask === "causal" }) };
