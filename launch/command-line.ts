@@ -83,7 +83,10 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
     .option("-f, --force", "replace a recording that has the name")
     .option("--report <file>", "write the report: a page (.html) or its numbers (.json)")
     .option("-d, --duration <time>", "how long, such as 30s (default: 30s, or as long as the log)")
-    .option("-l, --log <file>", "feed the inputs from an MCAP log instead of the application's world")
+    .option(
+      "-l, --log <file>",
+      "feed the inputs from a log (.mcap, .db3, a bag's folder) instead of the application's world",
+    )
     .addOption(new Option("--stamp <which>", "the time of the log's messages that counts").choices(["log", "header"]))
     .option("--realtime", "run live: real clock, real threads, real-time scheduling where it is granted")
     .addOption(
@@ -172,11 +175,11 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
       done(await inspectCommand(path, kernel, options, terminal));
     });
 
-  const topic = command.command("topic").description("look at the topics of an MCAP log or a recording");
+  const topic = command.command("topic").description("look at the topics of a log or a recording");
   topic
     .command("list")
     .description("list topics, types and numbers of messages")
-    .argument("<log>", "an .mcap file")
+    .argument("<log>", "an .mcap or .db3 file, or a bag's folder")
     .addOption(json)
     .action(async (path: string, options: TopicListOptions) =>
       done(await (await load.topic()).topicListCommand(path, options, terminal)),
@@ -184,7 +187,7 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
   topic
     .command("echo")
     .description("print the messages of one topic")
-    .argument("<log>", "an .mcap file")
+    .argument("<log>", "an .mcap or .db3 file, or a bag's folder")
     .argument("<topic>", "the topic")
     .addOption(new Option("--json", "print one JSON object a line, with the times"))
     .option("--csv", "print a line of column names, then one a message")
@@ -203,7 +206,7 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
   topic
     .command("hz")
     .description("show how often messages come")
-    .argument("<log>", "an .mcap file")
+    .argument("<log>", "an .mcap or .db3 file, or a bag's folder")
     .argument("[topic]", "one topic; all unless given")
     .addOption(json)
     .action(async (path: string, name: string | undefined, options: TopicHzOptions) =>
@@ -212,10 +215,10 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
 
   command
     .command("messages")
-    .description("write TypeScript types for message definitions (.msg)")
-    .argument("[folder...]", "folders with PACKAGE/msg/NAME.msg below them, or .msg files")
+    .description("write TypeScript types for message definitions (.msg, .srv, .action)")
+    .argument("[folder...]", "folders with PACKAGE/msg/NAME.msg below them, or files")
     .requiredOption("-o, --output <file>", "the .ts file to write")
-    .option("-p, --package <name>", "the package of files that do not lie in PACKAGE/msg")
+    .option("-p, --package <name>", "the package of files that do not lie in PACKAGE/msg, srv or action")
     .option("--common", "the common types of ROS 2 too")
     .action(async (folders: string[], options: MessagesOptions) =>
       done((await load.messages()).messagesCommand(folders, options, terminal)),

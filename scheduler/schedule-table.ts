@@ -26,7 +26,8 @@ const channel = z.strictObject({
   /** Samples that stay readable. */
   depth: z.int().min(1).max(4096),
   slotBytes: z.int().min(0),
-  fields: z.array(field).min(1),
+  /** None where no task reads anything of the messages: they are observed. */
+  fields: z.array(field),
 });
 
 const trigger = z.discriminatedUnion("kind", [

@@ -31,8 +31,15 @@ export const applicationDescription = z.strictObject({
 export type ApplicationDescription = z.infer<typeof applicationDescription>;
 
 /** The message types that an application knows. */
-export const definitionsIn = (application: ApplicationDescription): Definitions =>
-  Definitions.common.with(application.messages);
+export function definitionsIn({ messages }: ApplicationDescription): Definitions {
+  const known = new Set(messages.map(({ type }) => type));
+  // Version 0.1 took `Header` for that of std_msgs wherever it stood, and carried texts that say no more than that.
+  const texts = messages.map(({ type, text }) => {
+    const hasOwn = known.has(`${type.split("/")[0]}/msg/Header`);
+    return { type, text: hasOwn ? text : text.replace(/^(\s*)Header(?=[\s[])/gm, "$1std_msgs/Header") };
+  });
+  return Definitions.common.with(texts);
+}
 
 /** The codecs in the form that the runtime module takes. */
 export const codecsOf = (application: ApplicationDescription): string =>

@@ -36,6 +36,8 @@ export interface Executive {
    * A message that cannot be decoded is recorded as rejected; that is no error.
    */
   admit(channel: number, timeNs: number, bytes: Buffer): number;
+  /** Whether a received message is a sample, or will be (waits for its decoding); live: null while it is being decoded. */
+  isSample(channel: number, number: number): boolean | null;
   /**
    * Virtual time: processes every event up to and including `untilNs`; returns the time up to which all are processed.
    *

@@ -16,6 +16,12 @@ export interface FeedMessage {
   readonly bytes: Uint8Array;
 }
 
+/** A message on its way to observers. */
+interface Delivery extends FeedMessage {
+  /** Set where it was received: whether the executive takes it for a sample is asked when it is handed out. */
+  readonly received?: { readonly channel: number; readonly number: number };
+}
+
 /** What a run may be joined by. */
 export interface Federates {
   readonly world?: World | undefined;
@@ -55,7 +61,9 @@ export class Federation {
   readonly #feed: AsyncIterator<FeedMessage> | undefined;
   readonly #io: WorldIo;
   readonly #restoreErrors: typeof config.onUnhandledError;
-  #deliveries: FeedMessage[] = [];
+  #deliveries: Delivery[] = [];
+  /** Live: messages whose time has come while they are still being decoded. */
+  #undecided: Delivery[] = [];
   #peeked: FeedMessage | undefined;
   readonly #followUpNs: number;
   #fed: number[] = [];
@@ -208,6 +216,7 @@ export class Federation {
 
   /** Grants time up to `timeNs`: messages due by then are delivered, timers fire, the world steps. */
   async grant(timeNs: number): Promise<void> {
+    this.#resume(timeNs);
     let turns = { timeNs: -1, count: 0 };
     while (this.nextNs <= timeNs) {
       const now = this.nextNs;
@@ -219,8 +228,7 @@ export class Federation {
       this.#granted = true;
       this.#fire((clock) => clock.arriveAt(now));
       while ((this.#deliveries[0]?.timeNs ?? never) <= now) {
-        const { topic, bytes } = this.#deliveries.shift()!;
-        this.#streams?.deliver(topic, bytes);
+        this.#handOut(this.#deliveries.shift()!);
       }
       this.#messagesFromNs = this.#nowNs + 1;
       this.#fire((clock) => clock.advanceTo(now));
@@ -303,10 +311,11 @@ export class Federation {
     const { channel } = this.#codecs.input(message.topic);
     const { buffer, byteOffset, byteLength } = message.bytes;
     const timeNs = this.#punctuality?.admitted(channel, message.timeNs) ?? message.timeNs;
-    callNative(() => this.executive.admit(channel, timeNs, Buffer.from(buffer, byteOffset, byteLength)));
+    const bytes = Buffer.from(buffer, byteOffset, byteLength);
+    const number = callNative(() => this.executive.admit(channel, timeNs, bytes));
     this.#lastFedNs = message.timeNs;
     this.messagesFed++;
-    if (this.#streams) this.#deliver(message);
+    if (this.#streams) this.#deliver({ ...message, received: { channel, number } });
   }
 
   /** Admits a message at the present instant; live, one that comes of I/O and of no grant as it comes. */
@@ -317,8 +326,8 @@ export class Federation {
     const tag = granted
       ? (this.#punctuality?.admitted(channel, timeNs) ?? timeNs)
       : (this.#punctuality?.now() ?? timeNs);
-    callNative(() => this.executive.admit(channel, tag, bytes));
-    if (this.#streams) this.#deliver({ topic, timeNs, bytes });
+    const number = callNative(() => this.executive.admit(channel, tag, bytes));
+    if (this.#streams) this.#deliver({ topic, timeNs, bytes, received: { channel, number } });
   }
 
   /** False, and the run's end, where pipelines would go on for ever at one instant. */
@@ -330,8 +339,30 @@ export class Federation {
     return false;
   }
 
+  /** Hands a message to its observers; what the executive rejects reaches none, and what is still being decoded waits. */
+  #handOut(delivery: Delivery): void {
+    const { topic, bytes, received } = delivery;
+    if (!this.#streams?.observes(topic)) return;
+    const isSample = received ? this.#isSample(received) : true;
+    if (isSample === null) this.#undecided.push(delivery);
+    else if (isSample) this.#streams.deliver(topic, bytes);
+  }
+
+  #isSample({ channel, number }: { readonly channel: number; readonly number: number }): boolean | null {
+    return callNative(() => this.executive.isSample(channel, number));
+  }
+
+  /** Puts what has been decoded meanwhile on its way again. */
+  #resume(timeNs: number): void {
+    const undecided = this.#undecided.splice(0);
+    for (const delivery of undecided) {
+      if (this.#isSample(delivery.received!) === null) this.#undecided.push(delivery);
+      else this.#deliver({ ...delivery, timeNs });
+    }
+  }
+
   /** Puts a message behind those of its own time and before later ones. */
-  #deliver(message: FeedMessage): void {
+  #deliver(message: Delivery): void {
     const at = this.#deliveries.findLastIndex((each) => each.timeNs <= message.timeNs);
     this.#deliveries.splice(at + 1, 0, message);
   }

@@ -29,7 +29,7 @@ export async function feedFrom(
   const topics = application.inputs.filter(({ topic }) => !isFed(topic));
   const rows = topics.map(({ topic, type }) => {
     const row = log.topic(topic);
-    expectType(row, type, definitions.closure(type));
+    expectType(row, type, definitions);
     return row;
   });
   const names = topics.map(({ topic }) => topic);

@@ -1,7 +1,13 @@
 // The messages of an application's topics as JavaScript objects: encoded and decoded as on the wire.
-import { MessageReader, MessageWriter } from "@foxglove/rosmsg2-serialization";
 import { IsochronError } from "../kernels/index.ts";
-import type { Definitions } from "../nodes/index.ts";
+import {
+  type Definitions,
+  layoutOf,
+  type MessageReader,
+  type MessageWriter,
+  messageReader,
+  messageWriter,
+} from "../nodes/index.ts";
 import { type ApplicationDescription, definitionsIn } from "./application.ts";
 import { MessageFields } from "./message-fields.ts";
 
@@ -21,21 +27,22 @@ export class TopicCodecs {
   encode(topic: string, message: object): Buffer {
     const { fields, writer } = this.#writers.get(topic) ?? this.#writerOf(topic);
     fields.check(topic, message);
-    return Buffer.from(writer.writeMessage(message));
+    return Buffer.from(writer(message).buffer);
   }
 
   #writerOf(topic: string): { readonly fields: MessageFields; readonly writer: MessageWriter } {
-    const definitions = this.#definitions.closure(this.input(topic).type);
-    const made = { fields: new MessageFields(definitions), writer: new MessageWriter(definitions) };
+    const { type } = this.input(topic);
+    const writer = messageWriter(layoutOf(type, this.#definitions));
+    const made = { fields: new MessageFields(this.#definitions.closure(type)), writer };
     this.#writers.set(topic, made);
     return made;
   }
 
-  /** The message of an input or output topic. */
+  /** The message of an input or output topic. Throws `codec/header`, `codec/truncated`, `codec/length`. */
   decode(topic: string, bytes: Uint8Array): unknown {
-    const reader = this.#readers.get(topic) ?? new MessageReader(this.#definitions.closure(this.#typeOf(topic)));
-    this.#readers.set(topic, reader);
-    return reader.readMessage(bytes);
+    const read = this.#readers.get(topic) ?? messageReader(layoutOf(this.#typeOf(topic), this.#definitions));
+    this.#readers.set(topic, read);
+    return read(bytes);
   }
 
   /** An input topic of the application. Throws `world/topic`. */

@@ -1,4 +1,5 @@
 // `isochron inspect`: shows what is in an application, a built application, an artifact or a recording.
+import { statSync } from "node:fs";
 import { extname } from "node:path";
 import { IsochronError, type TargetName } from "../../kernels/index.ts";
 import { printPlan } from "../../nodes/index.ts";
@@ -101,7 +102,14 @@ export async function inspectCommand(
     }
     case ".mcap":
       return await inspectMcap(path, options, terminal);
+    case ".db3":
+    case ".zst":
+    case ".zstd":
+    case ".yaml":
+      return await topicListCommand(path, options, terminal);
     default: {
+      if (statSync(path, { throwIfNoEntry: false })?.isDirectory())
+        return await topicListCommand(path, options, terminal);
       const laidOut = layOut(await importApplication(path));
       if (options.json) {
         terminal.out(JSON.stringify({ table: laidOut.table, analysis: laidOut.analysis }));

@@ -41,7 +41,7 @@ export interface RunOptions {
   readonly report?: string;
   /** 30 s, or as long as the log is. */
   readonly duration?: string;
-  /** An MCAP log that takes the world's place. */
+  /** A log that takes the world's place. */
   readonly log?: string;
   /** Which time of the log's messages counts. */
   readonly stamp?: "log" | "header";

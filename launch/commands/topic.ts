@@ -1,4 +1,4 @@
-// `isochron topic list | hz`: what is in an MCAP log or a recording, and how often it comes.
+// `isochron topic list | hz`: what is in a log or a recording, and how often it comes.
 import { formatDuration } from "../../scheduler/index.ts";
 import { type Log, openLog } from "../../sim/index.ts";
 import type { Terminal } from "../terminal.ts";

@@ -184,11 +184,9 @@ export class DecodePlanner {
     wanted.reads = step;
   }
 
-  /** The plan; its steps end with the last field that is needed. */
+  /** The plan; it goes to the message's end, so that what is taken is whole for whoever reads more of it. */
   plan(slotBytes: number): DecodePlan {
-    const steps = this.#compile(this.#root, this.#wanted, "");
-    const last = steps.findLastIndex(isNeeded);
-    return { message: this.#type, slotBytes, steps: [...this.#clears, ...steps.slice(0, last + 1)] };
+    return { message: this.#type, slotBytes, steps: [...this.#clears, ...this.#compile(this.#root, this.#wanted, "")] };
   }
 
   /** A place that is one, not each of a list's. */
@@ -356,19 +354,3 @@ const showPath = (segments: readonly Segment[]): string =>
     .map((segment) => (segment === "*" ? "[*]" : "name" in segment ? `.${segment.name}` : `[${segment.index}]`))
     .join("")
     .replace(/^\./, "");
-
-/** Whether a step does more than pass over bytes. */
-function isNeeded(step: DecodeStep): boolean {
-  switch (step.op) {
-    case "skip":
-      return false;
-    case "string":
-      return step.expect !== undefined || step.never !== undefined;
-    case "array":
-      return step.picks !== undefined || step.counts !== undefined;
-    case "list":
-      return step.counts !== undefined || step.at !== undefined || step.steps.some(isNeeded);
-    default:
-      return true;
-  }
-}

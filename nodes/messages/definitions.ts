@@ -14,6 +14,17 @@ const ackermann: readonly MessageText[] = [
   { type: "ackermann_msgs/msg/AckermannDriveStamped", text: "std_msgs/Header header\nAckermannDrive drive" },
 ];
 
+/** service_msgs of ROS 2 Iron and later (Apache-2.0): what a recorder of services puts before each call. */
+const serviceEvents: readonly MessageText[] = [
+  {
+    type: "service_msgs/msg/ServiceEventInfo",
+    text: [
+      "uint8 REQUEST_SENT=0\nuint8 REQUEST_RECEIVED=1\nuint8 RESPONSE_SENT=2\nuint8 RESPONSE_RECEIVED=3",
+      "uint8 event_type\nbuiltin_interfaces/Time stamp\nchar[16] client_gid\nint64 sequence_number",
+    ].join("\n"),
+  },
+];
+
 /** Types that the parser has names of its own for. */
 const wireName: { readonly [type: string]: string } = {
   time: "builtin_interfaces/Time",
@@ -30,11 +41,11 @@ export class Definitions {
     this.#own = own;
   }
 
-  /** Those of ROS 2 Humble's common interfaces, and `ackermann_msgs`. */
+  /** Those of ROS 2 Humble's common interfaces, `ackermann_msgs`, and the information about calls in service events. */
   static readonly common: Definitions = new Definitions(
     new Map([
       ...Object.entries(ros2humble as Record<string, MessageDefinition>),
-      ...ackermann.map((each) => {
+      ...[...ackermann, ...serviceEvents].map((each) => {
         const name = shortTypeName(each.type);
         return [name, { name, definitions: parseMessage(each).map(({ field }) => field) }] as const;
       }),
@@ -64,8 +75,26 @@ export class Definitions {
       }
     }
     const result = new Definitions(known, own);
-    for (const { text } of parsed) result.#refuseRecursion(text.type, []);
+    for (const { text } of parsed) result.#refuseRecursion(text.type);
     return result;
+  }
+
+  /**
+   * These and more, parsed already: the definitions of a log, whose type is `type`.
+   *
+   * Throws `message/missing-type` and `message/recursive-type`.
+   */
+  withParsed(definitions: readonly MessageDefinition[], type: string): Definitions {
+    const known = new Map(this.#known);
+    for (const each of definitions) known.set(each.name ?? "", each);
+    const result = new Definitions(known, this.#own);
+    result.#refuseRecursion(type);
+    return result;
+  }
+
+  /** Whether a type is known, by either of its names. */
+  has(type: string): boolean {
+    return this.#known.has(shortTypeName(type));
   }
 
   /** The definition of one message type. Throws `message/unknown-type`. */
@@ -122,7 +151,7 @@ export class Definitions {
     return [...this.#own].flatMap(([name, { type, text }]) => (needed.has(name) ? [{ type, text }] : []));
   }
 
-  #refuseRecursion(type: string, above: readonly string[]): void {
+  #refuseRecursion(type: string, above: readonly string[] = [], done: Set<string> = new Set()): void {
     const name = shortTypeName(type);
     if (above.includes(name)) {
       throw new IsochronError("message/recursive-type", `${fullTypeName(name)} contains itself`, {
@@ -130,9 +159,11 @@ export class Definitions {
         help: "a message has a finite size; refer to other messages by an index or a name",
       });
     }
+    if (done.has(name)) return;
     for (const field of this.of(name).definitions) {
-      if (field.isComplex === true) this.#refuseRecursion(field.type, [...above, name]);
+      if (field.isComplex === true) this.#refuseRecursion(field.type, [...above, name], done);
     }
+    done.add(name);
   }
 }
 
@@ -146,7 +177,12 @@ const missing = (text: MessageText, type: string, place: string): IsochronError 
   new IsochronError(
     "message/missing-type",
     `${fullTypeName(text.type)} needs ${fullTypeName(type)}, which is not defined`,
-    { place, help: `give the folder of ${type.split("/")[0]}'s definitions too` },
+    {
+      place,
+      help: type.endsWith("/Header")
+        ? "ROS 2 knows no Header but by its package: write std_msgs/Header"
+        : `give the folder of ${type.split("/")[0]}'s definitions too`,
+    },
   );
 
 /** A definition in the language of .msg files. */

@@ -3,6 +3,7 @@ export { Definitions, definitionsOf, schemaText } from "./definitions.ts";
 export type { PlacedField } from "./encode.ts";
 export type { ImageEncoding, PictureEncoding } from "./encodings.ts";
 export { type MessageFileOptions, readMessageFiles } from "./files.ts";
+export { type Layout, layoutOf } from "./layout.ts";
 export {
   compressedImage,
   type InputMessage,
@@ -15,9 +16,11 @@ export {
   outputPlan,
   type ResolvedMessage,
 } from "./message.ts";
-export { fullTypeName } from "./names.ts";
+export { fullTypeName, sameTypeName, shortTypeName } from "./names.ts";
 export type { MessageText } from "./parse.ts";
 export { type DecodePlan, decodePlan, type EncodePlan, encodePlan, printPlan } from "./plan.ts";
+export { type MessageReader, messageReader } from "./read.ts";
+export { type SchemaEncoding, schemaDefinitions, schemaEncodings } from "./schema-text.ts";
 export {
   type ConstantSelection,
   type ConstantValue,
@@ -33,3 +36,4 @@ export {
   stamp,
 } from "./select.ts";
 export { messageTypes, messageTypesTitle } from "./typescript.ts";
+export { type MessageWriter, messageWriter } from "./write.ts";

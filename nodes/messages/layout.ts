@@ -1,14 +1,13 @@
 // Message types as trees in the order of the wire: numbers, strings, times, lists and what holds them.
 import type { MessageDefinitionField } from "@foxglove/message-definition";
-import type { Dtype } from "../../kernels/index.ts";
+import { type Dtype, IsochronError } from "../../kernels/index.ts";
 import type { Definitions } from "./definitions.ts";
-import { shortTypeName } from "./names.ts";
-
-type Value = string | number | bigint | boolean;
+import type { Literal } from "./literal.ts";
+import { fullTypeName, shortTypeName } from "./names.ts";
 
 /** A type's form on the wire, with the values that its fields have where nothing is said. */
 export type Layout =
-  | { readonly kind: "number"; readonly type: string; readonly dtype: Dtype; readonly initial: Value }
+  | { readonly kind: "number"; readonly type: string; readonly dtype: Dtype; readonly initial: Literal }
   | {
       readonly kind: "string";
       readonly type: string;
@@ -25,7 +24,7 @@ export type Layout =
       readonly length: number | undefined;
       /** The bound of a bounded sequence. */
       readonly most: number | undefined;
-      readonly initial: readonly Value[] | undefined;
+      readonly initial: readonly Literal[] | undefined;
     }
   | { readonly kind: "struct"; readonly type: string; readonly fields: readonly LayoutField[] };
 
@@ -53,48 +52,83 @@ const primitives: { readonly [type: string]: Dtype } = {
 
 const times = ["time", "duration", "builtin_interfaces/Time", "builtin_interfaces/Duration"];
 
-/** What ROS 2 puts into messages without fields. */
-const placeholder: LayoutField = {
+/** What ROS 2 puts into messages without fields; no reader shows it. */
+export const placeholder: LayoutField = {
   name: "structure_needs_at_least_one_member",
   layout: { kind: "number", type: "uint8", dtype: "u8", initial: 0 },
 };
 
-/** The layout of a message type. */
-export function layoutOf(type: string, definitions: Definitions): Layout {
-  if (times.includes(shortTypeName(type))) return { kind: "time", type: shortTypeName(type) };
-  const fields = definitions
-    .of(type)
-    .definitions.filter((field) => field.isConstant !== true)
-    .map((field) => ({ name: field.name, layout: fieldLayout(field, definitions) }));
-  return { kind: "struct", type: shortTypeName(type), fields: fields.length === 0 ? [placeholder] : fields };
-}
+/** The layout of a message type. Throws `message/unknown-type`, `message/too-many-fields`. */
+export const layoutOf = (type: string, definitions: Definitions): Layout => new Layouts(definitions).of(type);
 
-function fieldLayout(field: MessageDefinitionField, definitions: Definitions): Layout {
-  const initial = field.defaultValue;
-  if (field.isArray !== true) return single(field, Array.isArray(initial) ? undefined : initial, definitions);
-  const element = single(field, undefined, definitions);
-  const bound = field.arrayLength ?? (field.arrayUpperBound === undefined ? "" : `<=${field.arrayUpperBound}`);
-  return {
-    kind: "list",
-    type: `${element.type}[${bound}]`,
-    element,
-    length: field.arrayLength,
-    most: field.arrayUpperBound,
-    initial: Array.isArray(initial) ? initial : undefined,
-  };
-}
+/** More fields than any message has; types within types could make up more than there is room for. */
+const mostFields = 65_536;
 
-function single(field: MessageDefinitionField, initial: Value | undefined, definitions: Definitions): Layout {
-  const { type } = field;
-  if (field.isComplex === true || times.includes(type)) return layoutOf(type, definitions);
-  if (type === "string" || type === "wstring") {
-    const text = initial === undefined ? "" : String(initial);
-    return { kind: "string", type, wide: type === "wstring", most: field.upperBound, initial: text };
+/** Makes layouts, each type's once: a type may be part of another many times over. */
+class Layouts {
+  readonly #definitions: Definitions;
+  readonly #made = new Map<string, Layout>();
+  readonly #fields = new Map<string, number>();
+
+  constructor(definitions: Definitions) {
+    this.#definitions = definitions;
   }
-  const dtype = primitives[type];
-  return dtype === undefined
-    ? layoutOf(type, definitions)
-    : { kind: "number", type, dtype, initial: initial ?? (dtype === "bool" ? false : 0) };
+
+  of(type: string): Layout {
+    const name = shortTypeName(type);
+    const layout = this.#made.get(name) ?? this.#make(name);
+    this.#made.set(name, layout);
+    return layout;
+  }
+
+  #make(type: string): Layout {
+    if (times.includes(type)) return { kind: "time", type };
+    const fields = this.#definitions
+      .of(type)
+      .definitions.filter((field) => field.isConstant !== true)
+      .map((field) => ({ name: field.name, layout: this.#field(field) }));
+    const count = fields.reduce((sum, { layout }) => sum + this.#fieldsOf(layout), 0);
+    if (count > mostFields) {
+      throw new IsochronError("message/too-many-fields", `${fullTypeName(type)} has more than ${mostFields} fields`, {
+        help: "those of the types that it is made of count too",
+      });
+    }
+    this.#fields.set(type, count);
+    return { kind: "struct", type, fields: fields.length === 0 ? [placeholder] : fields };
+  }
+
+  #fieldsOf(layout: Layout): number {
+    if (layout.kind === "list") return this.#fieldsOf(layout.element);
+    return layout.kind === "struct" ? (this.#fields.get(layout.type) ?? 1) : 1;
+  }
+
+  #field(field: MessageDefinitionField): Layout {
+    const initial = field.defaultValue;
+    if (field.isArray !== true) return this.#single(field, Array.isArray(initial) ? undefined : initial);
+    const element = this.#single(field, undefined);
+    const bound = field.arrayLength ?? (field.arrayUpperBound === undefined ? "" : `<=${field.arrayUpperBound}`);
+    return {
+      kind: "list",
+      type: `${element.type}[${bound}]`,
+      element,
+      length: field.arrayLength,
+      most: field.arrayUpperBound,
+      initial: Array.isArray(initial) ? initial : undefined,
+    };
+  }
+
+  #single(field: MessageDefinitionField, initial: Literal | undefined): Layout {
+    const { type } = field;
+    if (field.isComplex === true || times.includes(type)) return this.of(type);
+    if (type === "string" || type === "wstring") {
+      const text = initial === undefined ? "" : String(initial);
+      return { kind: "string", type, wide: type === "wstring", most: field.upperBound, initial: text };
+    }
+    const dtype = primitives[type];
+    return dtype === undefined
+      ? this.of(type)
+      : { kind: "number", type, dtype, initial: initial ?? (dtype === "bool" ? false : 0) };
+  }
 }
 
 /** Every field that a path can name, in the order of the wire. */

@@ -49,7 +49,7 @@ export function messageTypes(types: readonly string[], definitions: Definitions)
   const parts = [...names].map(([type, name]) => show(type, name, definitions.of(type).definitions, names));
   const map = [...names].map(([type, name]) => `  readonly "${fullTypeName(type)}": ${name};`);
   return [
-    `${messageTypesTitle}: change the .msg files, and write it again.`,
+    `${messageTypesTitle}: change the .msg, .srv or .action files, and write it again.`,
     ...parts,
     `/** The types by their full names. */\nexport interface Messages {\n${map.join("\n")}\n}\n`,
   ].join("\n\n");
@@ -57,7 +57,7 @@ export function messageTypes(types: readonly string[], definitions: Definitions)
 
 /** The types' own names; where packages share one, the package's name before it. */
 function interfaceNames(types: readonly string[]): Map<string, string> {
-  const own = (type: string): string => type.slice(type.indexOf("/") + 1);
+  const own = (type: string): string => type.slice(type.lastIndexOf("/") + 1);
   return new Map(
     types.map((type) => {
       const shared = own(type) === "Messages" || types.some((each) => each !== type && own(each) === own(type));

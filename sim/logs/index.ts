@@ -1,13 +1,8 @@
 // Logs made by others: opened, checked against what an application declares, and read.
 export { openIndexed } from "./decompress.ts";
-export {
-  type Log,
-  type LogMessage,
-  type LogTopic,
-  type MessageQuery,
-  mostSortedBytes,
-  openLog,
-  type Recovery,
-} from "./log.ts";
+export type { Log, LogMessage, MessageQuery, Recovery } from "./log.ts";
 export { messageDecoder } from "./message.ts";
-export { expectType, parseSchema, type SchemaDifference, schemaDifference } from "./schema.ts";
+export { openLog } from "./open.ts";
+export { mostSortedBytes } from "./order.ts";
+export { expectType, type SchemaDifference, schemaDifference, topicDefinitions } from "./schema.ts";
+export type { LogTopic } from "./topics.ts";

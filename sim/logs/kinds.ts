@@ -1,4 +1,4 @@
-// What a file that is not MCAP is, told by its first bytes, so that the error says what to do with it.
+// What a file is, told by its first bytes; of one that is no log, the error says what to do with it.
 import { IsochronError } from "../../kernels/index.ts";
 
 /** The bytes that an MCAP file begins and ends with. */
@@ -14,11 +14,6 @@ const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
 const kinds: readonly Kind[] = [
   {
-    begins: text("SQLite format 3\0"),
-    name: "a SQLite database, such as rosbag2's .db3 bags",
-    help: "Isochron does not read .db3 bags yet; convert it: ros2 bag convert, with storage_id: mcap",
-  },
-  {
     begins: text("#ROSBAG V"),
     name: "a ROS 1 bag",
     help: "convert it: mcap convert FILE.bag FILE.mcap",
@@ -28,19 +23,25 @@ const kinds: readonly Kind[] = [
     name: "a PX4 log (ULog)",
     help: "Isochron does not read ULog yet; convert it to MCAP",
   },
-  { begins: text("PK\x03\x04"), name: "a ZIP archive", help: "unpack it, or name an .mcap file" },
-  { begins: text("bag_file"), name: "a rosbag2 metadata file", help: "name the .mcap file beside it" },
-  { begins: text("rosbag2_bagfile"), name: "a rosbag2 metadata file", help: "name the .mcap file beside it" },
+  { begins: text("PK\x03\x04"), name: "a ZIP archive", help: "unpack it, or name a log" },
   { begins: Uint8Array.of(0x1f, 0x8b), name: "a gzip archive", help: "unpack it first" },
-  { begins: Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd), name: "a zstd archive", help: "unpack it first: unzstd FILE" },
 ];
 
 const startsWith = (bytes: Uint8Array, begins: Uint8Array): boolean =>
   bytes.length >= begins.length && begins.every((byte, at) => bytes[at] === byte);
 
-/** Throws `log/empty`, `log/truncated` or `log/foreign` unless these first bytes are an MCAP file's. */
-export function checkKind(path: string, first: Uint8Array): void {
-  if (startsWith(first, magic)) return;
+/** The kinds of files that are read. */
+export type FileKind = "mcap" | "sqlite" | "zstd";
+
+const read: { readonly [kind in FileKind]: Uint8Array } = {
+  mcap: magic,
+  sqlite: text("SQLite format 3\0"),
+  zstd: Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd),
+};
+
+/** The kind of a file with these first bytes. Throws `log/empty`, `log/truncated` or `log/foreign` where it is none that is read. */
+export function kindOfFile(path: string, first: Uint8Array): FileKind {
+  for (const kind of ["mcap", "sqlite", "zstd"] as const) if (startsWith(first, read[kind])) return kind;
   if (first.length === 0) {
     throw new IsochronError("log/empty", `${path} is empty`, { help: "the recorder was stopped before it wrote" });
   }
@@ -51,8 +52,8 @@ export function checkKind(path: string, first: Uint8Array): void {
   }
   const kind = kinds.find(({ begins }) => startsWith(first, begins));
   const start = [...first.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
-  throw new IsochronError("log/foreign", `${path} is not an MCAP log: it is ${kind?.name ?? "another kind of file"}`, {
+  throw new IsochronError("log/foreign", `${path} is not a log: it is ${kind?.name ?? "another kind of file"}`, {
     details: kind ? [] : [`it begins ${start}`],
-    help: kind?.help ?? "name an .mcap file",
+    help: kind?.help ?? "name an .mcap or .db3 file, or a bag's folder",
   });
 }

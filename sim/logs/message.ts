@@ -1,8 +1,8 @@
 // Messages of a log as values, by the log's own definitions.
-import { MessageReader } from "@foxglove/rosmsg2-serialization";
 import { IsochronError } from "../../kernels/index.ts";
+import { layoutOf, messageReader } from "../../nodes/index.ts";
 import type { LogMessage } from "./log.ts";
-import { parseSchema, type TopicSchema } from "./schema.ts";
+import { commonType, hasDefinition, type TopicSchema, topicDefinitions } from "./schema.ts";
 
 const undecodable = (topic: TopicSchema, { sequence }: LogMessage, cause: unknown): IsochronError =>
   new IsochronError("log/message", `message ${sequence} on ${topic.topic} is not a whole ${topic.type}`, {
@@ -10,9 +10,12 @@ const undecodable = (topic: TopicSchema, { sequence }: LogMessage, cause: unknow
     cause,
   });
 
+/** The encapsulation, the byte of a type without fields, and what makes it whole words. */
+const mostOfEmpty = 8;
+
 /**
- * Makes the decoder of a topic's messages: CDR with a `ros2msg` schema, or JSON. Throws `log/schema` for others; the
- * decoder throws `log/message`.
+ * Makes the decoder of a topic's messages: CDR as the executive takes it, by a `ros2msg` or `ros2idl` schema or a common
+ * definition where the log has none, or JSON. Throws `log/schema` for others; the decoder throws `log/message`.
  */
 export function messageDecoder(topic: TopicSchema): (message: LogMessage) => unknown {
   if (topic.encoding === "json") {
@@ -24,10 +27,13 @@ export function messageDecoder(topic: TopicSchema): (message: LogMessage) => unk
       }
     };
   }
-  const reader = new MessageReader(parseSchema(topic));
+  const read = messageReader(layoutOf(topic.type, topicDefinitions(topic)));
+  const isGuess = !hasDefinition(topic) && commonType(topic.type) === undefined;
   return (message) => {
+    if (isGuess && message.bytes.length > mostOfEmpty)
+      throw undecodable(topic, message, "the log's definition of it is empty, the message is not");
     try {
-      return reader.readMessage(message.bytes);
+      return read(message.bytes);
     } catch (cause) {
       throw undecodable(topic, message, cause);
     }

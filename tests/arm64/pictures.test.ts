@@ -2,12 +2,11 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { MessageReader } from "@foxglove/rosmsg2-serialization";
 import { PNG } from "pngjs";
 import { afterAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { decodePicture, type PictureEncoding } from "../../nodes/index.ts";
-import { openLog, parseSchema } from "../../sim/logs/index.ts";
+import { messageDecoder, openLog } from "../../sim/logs/index.ts";
 import { arm64Addon, hasArm64, runOnArm64 } from "../robot/arm64.ts";
 import { root, succeed } from "../robot/robot.ts";
 
@@ -62,10 +61,10 @@ const here = async (pictures: readonly Uint8Array[], encoding: PictureEncoding):
 async function frames(): Promise<Uint8Array[]> {
   const opened = await openLog(log);
   const topic = opened.topic("/camera/image/compressed");
-  const reader = new MessageReader<{ data: Uint8Array }>(parseSchema(topic));
+  const decode = messageDecoder(topic);
   const pictures: Uint8Array[] = [];
-  for await (const { bytes } of opened.messages({ topics: [topic.topic], by: "log" })) {
-    pictures.push(reader.readMessage(bytes).data);
+  for await (const message of opened.messages({ topics: [topic.topic], by: "log" })) {
+    pictures.push((decode(message) as { readonly data: Uint8Array }).data);
   }
   return pictures;
 }

@@ -107,6 +107,7 @@ describe("a live run on a machine that is late", { timeout: 60_000 }, () => {
       let stopped = false;
       return {
         admit: (...message) => real.admit(...message),
+        isSample: (...message) => real.isSample(...message),
         advance: (until) => real.advance(until),
         observe: (output, on) => real.observe(output, on),
         start: () => real.start(),

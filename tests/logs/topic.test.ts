@@ -1,16 +1,15 @@
 // `isochron topic` and `inspect` from the command line: logs of others, cut ones, and Isochron's own recordings.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { definitionsOf } from "../../nodes/index.ts";
+import { Definitions } from "../../nodes/index.ts";
 import { expectType, openLog } from "../../sim/index.ts";
 import { forms, madeLog, saved, stamped } from "../../sim/logs/testing/made-logs.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const data = (name: string): string => join(root, "../shared/data", name);
 const cases = (name: string): string => join(root, "../shared/cases/logs", name);
 const folder = mkdtempSync(join(tmpdir(), "isochron-topic-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -223,13 +222,6 @@ describe("isochron inspect", () => {
     expect(status).toBe(0);
     expect(lines[0]).toContain("10 messages");
   });
-
-  it.skipIf(!existsSync(data("rosbag2")))("says what to do with a .db3 bag (needs ../shared)", () => {
-    const { status, err } = isochron("topic", "list", data("rosbag2/talker.db3"));
-    expect(status).toBe(1);
-    expect(err).toContain("error[log/foreign]");
-    expect(err).toContain("ros2 bag convert");
-  });
 });
 
 describe("a recording of Isochron", () => {
@@ -242,7 +234,7 @@ describe("a recording of Isochron", () => {
     const opened = await openLog(recording);
     expect(opened.recovered).toBeUndefined();
     const image = opened.topics.find(({ type }) => type === "sensor_msgs/msg/Image")!;
-    expectType(image, "sensor_msgs/msg/Image", definitionsOf("sensor_msgs/msg/Image"));
+    expectType(image, "sensor_msgs/msg/Image", Definitions.common);
     let before = -1n;
     let count = 0;
     for await (const { timeNs, bytes } of opened.messages({ topics: [image.topic], by: "log" })) {

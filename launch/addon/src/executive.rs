@@ -225,6 +225,16 @@ impl Executive {
         Ok(sequence as i64)
     }
 
+    /// Whether a received message is a sample, or will be; null in live runs while it is being decoded.
+    #[napi]
+    pub fn is_sample(&mut self, channel: u32, number: i64) -> napi::Result<Option<bool>> {
+        let (channel, number) = (channel as usize, number.unsigned_abs());
+        match &mut self.inner {
+            Inner::Virtual(inner) => inner.is_sample(channel, number).map(Some).map_err(failure),
+            Inner::Live(inner) => Ok(inner.is_sample(channel, number)),
+        }
+    }
+
     /// Virtual time: processes every event with a time up to and including `until`; returns the time up to which all are.
     ///
     /// That is earlier where a message that will stand by `until` on an observed output has become known.

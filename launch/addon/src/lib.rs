@@ -2,11 +2,13 @@
 // Under test napi-derive registers nothing, so what only JavaScript calls looks unused.
 #![cfg_attr(test, allow(dead_code))]
 
+mod bag;
 mod codec;
 mod executive;
 mod kernel;
 mod picture;
 mod program;
+mod zstd;
 
 use napi_derive::napi;
 

@@ -1,5 +1,6 @@
 //! What comes from outside: received messages become samples, at once or on a thread of their own.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
@@ -25,6 +26,43 @@ pub fn decode(decoder: &dyn Decode, raw: &[u8], slot_bytes: usize) -> Result<Vec
 pub struct Decoded {
     pub slot: Vec<u8>,
     pub hash: [u8; 32],
+}
+
+/// What became of the messages of one channel, for those who observe it.
+#[derive(Default)]
+pub struct Outcomes {
+    /// Messages that a thread is at, or that wait for it.
+    undecided: VecDeque<u64>,
+    rejected: VecDeque<u64>,
+}
+
+/// Rejected messages that are remembered: more than an observer is behind.
+const MOST_REMEMBERED: usize = 4096;
+
+impl Outcomes {
+    /// A message was handed to the channel's thread.
+    pub fn wait(&mut self, number: u64) {
+        self.undecided.push_back(number);
+    }
+
+    /// A message is a sample.
+    pub fn stand(&mut self, number: u64) {
+        self.undecided.retain(|each| *each != number);
+    }
+
+    /// A message is none.
+    pub fn reject(&mut self, number: u64) {
+        self.stand(number);
+        if self.rejected.len() == MOST_REMEMBERED {
+            self.rejected.pop_front();
+        }
+        self.rejected.push_back(number);
+    }
+
+    /// Whether a message is a sample; none while that is not known.
+    pub fn of(&self, number: u64) -> Option<bool> {
+        (!self.undecided.contains(&number)).then(|| !self.rejected.contains(&number))
+    }
 }
 
 /// Why a message was not even decoded: too many waited before it.

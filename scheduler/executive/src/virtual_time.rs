@@ -9,7 +9,7 @@ use crate::arrival::Arrivals;
 use crate::authority::{Authority, Intake};
 use crate::channel::{Channel, Pinned};
 use crate::error::ExecutiveError;
-use crate::intake::{self, BACKLOG, Decode, DecodeThread, Decoded, Decoders};
+use crate::intake::{self, BACKLOG, Decode, DecodeThread, Decoded, Decoders, Outcomes};
 use crate::job::Job;
 use crate::records::{HELD, Pin, Skip, Writer};
 use crate::table::{ChannelRow, OnOverrun, Source, Table, Trigger};
@@ -54,7 +54,9 @@ struct Worker {
 struct Decoding {
     workers: Vec<Worker>,
     sent: usize,
-    taken: usize,
+    received: usize,
+    /// Decoded, and asked for before their time.
+    ready: VecDeque<Result<Decoded, String>>,
 }
 
 impl Decoding {
@@ -71,7 +73,7 @@ impl Decoding {
                     .map(|thread| Worker { thread, decoded })
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { workers, sent: 0, taken: 0 })
+        Ok(Self { workers, sent: 0, received: 0, ready: VecDeque::new() })
     }
 
     fn send(&mut self, raw: Vec<u8>) {
@@ -81,8 +83,24 @@ impl Decoding {
 
     /// The oldest message that was not taken yet; waits for it.
     fn take(&mut self) -> Result<Result<Decoded, String>, ExecutiveError> {
-        let Worker { decoded, .. } = &self.workers[self.taken % self.workers.len()];
-        self.taken += 1;
+        match self.ready.pop_front() {
+            Some(decoded) => Ok(decoded),
+            None => self.receive(),
+        }
+    }
+
+    /// Whether the message `at` places behind the oldest can be decoded; waits for it.
+    fn is_sample(&mut self, at: usize) -> Result<bool, ExecutiveError> {
+        while self.ready.len() <= at {
+            let decoded = self.receive()?;
+            self.ready.push_back(decoded);
+        }
+        Ok(self.ready[at].is_ok())
+    }
+
+    fn receive(&mut self) -> Result<Result<Decoded, String>, ExecutiveError> {
+        let Worker { decoded, .. } = &self.workers[self.received % self.workers.len()];
+        self.received += 1;
         decoded.recv().map_err(|_| ExecutiveError::Threads("a decode thread has ended".to_owned()))
     }
 }
@@ -112,6 +130,7 @@ pub struct VirtualExecutive {
     waiting: Vec<VecDeque<(u64, Waiting)>>,
     decoders: Decoders,
     decoding: Vec<Option<Decoding>>,
+    outcomes: Vec<Outcomes>,
     /// Per channel: how many observe what is published on it.
     observers: Vec<u32>,
     now: i64,
@@ -168,6 +187,7 @@ impl VirtualExecutive {
             waiting: channels.iter().map(|_| VecDeque::new()).collect(),
             decoders: vec![None; channels.len()],
             decoding: channels.iter().map(|_| None).collect(),
+            outcomes: channels.iter().map(|_| Outcomes::default()).collect(),
             observers: vec![0; channels.len()],
             channels,
             tasks,
@@ -206,7 +226,7 @@ impl VirtualExecutive {
         let Some(decoding) = &mut self.decoding[channel] else {
             match intake::decode(decoder.as_ref(), raw, row.slot_bytes) {
                 Ok(slot) => self.wait(channel, sequence, time, Waiting::Ready(slot)),
-                Err(reason) => self.writer.rejected(id, sequence, time, &reason),
+                Err(reason) => self.reject(channel, sequence, time, &reason),
             }
             return Ok(sequence);
         };
@@ -214,7 +234,7 @@ impl VirtualExecutive {
             None => time.saturating_add(row.latency_ns),
             Some(Some(Intake::At(visible))) => visible,
             Some(Some(Intake::Backlog(at))) => {
-                self.writer.rejected(id, sequence, at, BACKLOG);
+                self.reject(channel, sequence, at, BACKLOG);
                 return Ok(sequence);
             }
             // The run ended before it was decoded.
@@ -223,6 +243,23 @@ impl VirtualExecutive {
         decoding.send(raw.to_vec());
         self.wait(channel, sequence, visible, Waiting::Decoding);
         Ok(sequence)
+    }
+
+    /// Whether a received message is a sample, or will be; waits where its decoding has not ended.
+    pub fn is_sample(&mut self, channel: usize, number: u64) -> Result<bool, ExecutiveError> {
+        let Some(outcomes) = self.outcomes.get(channel) else {
+            return Err(ExecutiveError::Admission(format!("there is no channel {channel}")));
+        };
+        let at = self.waiting[channel].iter().position(|(sequence, _)| *sequence == number);
+        match (at, &mut self.decoding[channel]) {
+            (Some(at), Some(decoding)) => decoding.is_sample(at),
+            _ => Ok(outcomes.of(number) == Some(true)),
+        }
+    }
+
+    fn reject(&mut self, channel: usize, number: u64, time: i64, reason: &str) {
+        self.outcomes[channel].reject(number);
+        self.writer.rejected(channel as u32, number, time, reason);
     }
 
     /// Admits a sample to an external channel at `time`; `raw` is what was received, `slot` what it means.
@@ -339,7 +376,7 @@ impl VirtualExecutive {
                     slot
                 }
                 Err(reason) => {
-                    self.writer.rejected(channel as u32, sequence, time, &reason);
+                    self.reject(channel, sequence, time, &reason);
                     return Ok(());
                 }
             },

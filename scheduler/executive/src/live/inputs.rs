@@ -8,7 +8,7 @@ use super::lock;
 use super::shared::Shared;
 use crate::arrival::Arrivals;
 use crate::error::ExecutiveError;
-use crate::intake::{self, BACKLOG, Decode, DecodeThread, Decoded};
+use crate::intake::{self, BACKLOG, Decode, DecodeThread, Decoded, Outcomes};
 use crate::records::{Skip, Writer};
 use crate::table::{Source, Trigger};
 
@@ -39,6 +39,7 @@ pub struct Inputs {
     shared: Arc<Shared>,
     writer: Arc<Mutex<Writer>>,
     admissions: Vec<Mutex<Option<Admission>>>,
+    outcomes: Vec<Mutex<Outcomes>>,
 }
 
 /// What decodes a channel's messages.
@@ -53,7 +54,7 @@ fn wrong<T>(reason: String) -> Result<T, ExecutiveError> {
 
 impl Inputs {
     pub fn new(shared: Arc<Shared>, writer: Arc<Mutex<Writer>>) -> Self {
-        let admissions = shared
+        let admissions: Vec<_> = shared
             .table
             .channels
             .iter()
@@ -71,7 +72,8 @@ impl Inputs {
                 }))
             })
             .collect();
-        Self { shared, writer, admissions }
+        let outcomes = admissions.iter().map(|_| Mutex::default()).collect();
+        Self { shared, writer, admissions, outcomes }
     }
 
     /// What a channel's messages are decoded by; a thread of their own where the channel has a latency.
@@ -94,16 +96,28 @@ impl Inputs {
                 match intake::decode(decoder.as_ref(), raw, slot_bytes) {
                     Ok(slot) => self.admit(channel, at, raw, &slot).map(|(number, _)| number),
                     Err(reason) => self.arrive(channel, at, raw, |writer, number, time| {
-                        writer.rejected(channel as u32, number, time, &reason);
+                        self.reject(writer, channel, number, time, &reason);
                     }),
                 }
             }
             Decoding::Apart(thread) => self.arrive(channel, at, raw, |writer, number, time| {
+                // Before the thread can have settled it.
+                lock(&self.outcomes[channel]).wait(number);
                 if !thread.try_send(number, raw.to_vec()) {
-                    writer.rejected(channel as u32, number, time, BACKLOG);
+                    self.reject(writer, channel, number, time, BACKLOG);
                 }
             }),
         }
+    }
+
+    /// Whether a received message is a sample; none while its decoding has not ended.
+    pub fn is_sample(&self, channel: usize, number: u64) -> Option<bool> {
+        self.outcomes.get(channel).map_or(Some(false), |outcomes| lock(outcomes).of(number))
+    }
+
+    fn reject(&self, writer: &mut Writer, channel: usize, number: u64, time: i64, reason: &str) {
+        lock(&self.outcomes[channel]).reject(number);
+        writer.rejected(channel as u32, number, time, reason);
     }
 
     /// Admits a sample; returns its number and tag, which is `at`, or now where that is earlier, but never below what a
@@ -147,11 +161,12 @@ impl Inputs {
             match decoded {
                 Ok(Decoded { slot, hash }) => {
                     let visible = |writer: &mut Writer, time| writer.visible(id, number, time, &hash);
-                    if self.stand(channel, i64::MAX, admission, number, &slot, &mut writer, visible).is_err() {
-                        writer.rejected(id, number, now, BACKLOG);
+                    match self.stand(channel, i64::MAX, admission, number, &slot, &mut writer, visible) {
+                        Ok(_) => lock(&self.outcomes[channel]).stand(number),
+                        Err(_) => self.reject(&mut writer, channel, number, now, BACKLOG),
                     }
                 }
-                Err(reason) => writer.rejected(id, number, now, &reason),
+                Err(reason) => self.reject(&mut writer, channel, number, now, &reason),
             }
             Ok(())
         });

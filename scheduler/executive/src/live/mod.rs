@@ -188,6 +188,11 @@ impl LiveExecutive {
         }
     }
 
+    /// Whether a received message is a sample; none while its decoding has not ended.
+    pub fn is_sample(&self, channel: usize, number: u64) -> Option<bool> {
+        self.inputs.is_sample(channel, number)
+    }
+
     /// Admits a sample; returns its number and tag, which is `at`, or now where that is earlier, but later than the last
     /// sample's and than all that a release has read. The releases that it causes have that time, too.
     pub fn admit(&self, channel: usize, at: i64, raw: &[u8], slot: &[u8]) -> Result<(u64, i64), ExecutiveError> {

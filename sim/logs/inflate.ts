@@ -1,0 +1,72 @@
+// What recorders compressed by zstd, message by message or file by file, as it was before.
+import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { z } from "zod";
+import { callNative, IsochronError, loadRuntime } from "../../kernels/index.ts";
+
+const isFunction = <F>() => z.custom<F>((value) => typeof value === "function");
+const shape = z.object({
+  inflateMessage: isFunction<(bytes: Uint8Array, most: number) => Buffer>(),
+  inflateFile: isFunction<(from: string, to: string) => Promise<void>>(),
+});
+let native: z.infer<typeof shape> | undefined;
+
+/** What one message may inflate to: a claim beyond it is damage, not data. */
+const mostMessageBytes = 2 ** 30;
+
+const magic = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd);
+const isCompressed = (bytes: Uint8Array): boolean => magic.every((byte, at) => bytes[at] === byte);
+
+/**
+ * A message's bytes. Recorders that compress messages do not say so in the file, but no message in CDR begins as a zstd frame
+ * does. One that cannot be inflated stays as it is: it is no message in CDR then, and whoever reads it says so.
+ */
+export function inflateMessage(encoding: string, bytes: Uint8Array): Uint8Array {
+  if (encoding !== "cdr" || !isCompressed(bytes)) return bytes;
+  native ??= shape.parse(loadRuntime());
+  try {
+    return native.inflateMessage(bytes, mostMessageBytes);
+  } catch {
+    return bytes;
+  }
+}
+
+/** A file that lives as long as the process, without a name. */
+export interface Unnamed<T> {
+  /** The path under which it can be opened. */
+  readonly path: string;
+  readonly opened: T;
+}
+
+/**
+ * Writes what a compressed file holds to a file that is gone from its folder when it has been opened, and ends with the process.
+ *
+ * `open` opens what cannot be opened by the path of an open file. Throws `log/damaged`, `file/write`.
+ */
+export async function inflateFile<T>(path: string, open: (path: string) => T): Promise<Unnamed<T>> {
+  native ??= shape.parse(loadRuntime());
+  const folder = mkdtempSync(join(tmpdir(), "isochron-log-"));
+  try {
+    const file = join(folder, basename(path).replace(/\.zstd?$/, ""));
+    try {
+      await native.inflateFile(path, file);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message.replace(/^error\[[^\]]*\]: /, "") : String(cause);
+      throw new IsochronError("log/damaged", `${path} cannot be decompressed: ${why}`, {
+        details: [`it was being written to ${folder}`],
+        help: "unzstd FILE says more; TMPDIR=FOLDER names a place with more room",
+        cause,
+      });
+    }
+    const handle = openSync(file, "r");
+    try {
+      return { path: `/proc/self/fd/${handle}`, opened: callNative(() => open(file)) };
+    } catch (cause) {
+      closeSync(handle);
+      throw cause;
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
