@@ -1,6 +1,6 @@
 // `isochron topic` and `inspect` from the command line: logs of others, cut ones, and Isochron's own recordings.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
