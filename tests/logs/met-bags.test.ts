@@ -72,12 +72,19 @@ describe.skipIf(!hasCases)("a log with definitions or files like those of a publ
   const said = (name: Name | "feedback"): unknown => {
     const { code, out, error } = done.get(name)!;
     expect({ code, error }).toEqual({ code: 0, error: "" });
-    return JSON.parse(out);
+    const { world, cycles } = JSON.parse(out) as { readonly world: object; readonly cycles: number };
+    return { ...world, cycles };
   };
 
   beforeAll(async () => {
     place.write({ "feedback.ts": feedback });
-    const commands = Object.values(runs).map(([app, log]) => ["run", file(app), "--log", file(log), "--json"]);
+    const commands = Object.entries(runs).map(([name, [app, log]]) => {
+      const text = readFileSync(file(app), "utf8");
+      // The streams of an application last for one run: what has no definitions beside it is copied.
+      const own = text.includes("app.messages(") ? file(app) : place.path(`${name}.ts`);
+      if (own !== file(app)) place.write({ [`${name}.ts`]: text });
+      return ["run", own, "--log", file(log), "--json"];
+    });
     const results = await place.each([
       ...commands,
       ["run", place.path("feedback.ts"), "--log", file("L29/feedback.mcap"), "--json"],
@@ -212,10 +219,14 @@ describe.skipIf(!hasCases)("a log with definitions or files like those of a publ
   it("has one topic where definitions differ in words, and says where they differ in fields (L22)", async () => {
     expect(said("comment")).toMatchObject({ seen: floats(10) });
     expect((await openLog(file("L22/comment-differs.mcap"))).topics).toHaveLength(1);
-    const { code, error } = done.get("field")!;
+    const { code, out } = done.get("field")!;
     expect(code).toBe(1);
-    expect(error).toContain("error[log/ambiguous-topic]: /speed carries messages of several kinds");
-    expect(error).toContain("their definitions differ first at value: float32 value, float64 value");
+    expect(JSON.parse(out)).toMatchObject({
+      error: {
+        code: "log/ambiguous-topic",
+        details: expect.arrayContaining(["their definitions differ first at value: float32 value, float64 value"]),
+      },
+    });
   });
 
   it("has the feedback of an action, whose types an application declares (L29)", async () => {
