@@ -199,7 +199,7 @@ function checkOptions({ duration, report, log, rate, realtime }: RunOptions): vo
 }
 
 const progressLine = (timeNs: number, durationNs: number): string =>
-  `${(timeNs / 1e9).toFixed(1)} s of ${(durationNs / 1e9).toFixed(1)} s`;
+  `${(Math.max(0, timeNs) / 1e9).toFixed(1)} s of ${(durationNs / 1e9).toFixed(1)} s`;
 
 /** What time a run goes on after the last message of a log: long enough for all that follows from it. */
 function settlingNs({ table, inputs }: ApplicationDescription): number {
