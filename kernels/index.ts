@@ -13,6 +13,7 @@ export type { Buffer as LoopBuffer, Expression, Kernel, Scalar } from "./loop/ir
 export { printKernel } from "./loop/print.ts";
 export { type Grain, type Split, type SplitStep, splitKernel } from "./loop/split.ts";
 export { verifyKernel } from "./loop/verify.ts";
+export { depthOf } from "./loop/walk.ts";
 export {
   awaitNative,
   type CompilerBinding,

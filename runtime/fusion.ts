@@ -1,5 +1,7 @@
 // Decides which values of a graph get memory of their own, and which are computed inside the kernel of another.
+import { type Expression, depthOf as levelsOf } from "../kernels/index.ts";
 import type { Graph, Node, Value } from "./graph.ts";
+import type { Operator } from "./operators/index.ts";
 import { countOf, sameShape, staticShape } from "./tensor-type.ts";
 
 /** A kernel to be: the node whose value it stores, and the contraction or reduction that it starts with, if another. */
@@ -45,37 +47,35 @@ export function isPart({ operator, attributes }: Node): boolean {
 
 /** The values that some node reads through addresses rather than element by element. */
 export function valuesReadFromMemory(graph: Graph): Set<Value> {
-  const producers = new Map(graph.nodes.map((node) => [node.output, node]));
   const constants = new Set(graph.constants.map(({ value }) => value));
   const readers = new Map<Value, number>();
   for (const node of graph.nodes)
     for (const value of new Set(node.inputs)) readers.set(value, (readers.get(value) ?? 0) + 1);
-  /** Whether a value lies in memory anyway, so that its parts need not be copied. */
-  const lies = (value: Value): boolean => {
-    const node = producers.get(value);
-    if (!node) return !constants.has(value);
-    const { kind } = node.operator.lowering;
-    if (kind === "reshape") return lies(node.inputs[0]!);
-    return kind === "pointwise" ? readers.get(value)! > 1 || isBehindRoot(node) : kind !== "source";
-  };
-  /** Whether a pointwise node may be the end of a kernel that starts with another. */
-  const isBehindRoot = ({ inputs, output }: Node): boolean =>
-    inputs.some((value) => {
-      const node = sameShape(value.type.shape, output.type.shape) ? producers.get(value) : undefined;
-      return node && (isRoot(node) || (node.operator.lowering.kind === "pointwise" && isBehindRoot(node)));
-    });
-  const base = (value: Value): Value => {
-    const node = producers.get(value);
-    return node && isPart(node) && lies(base(node.inputs[0]!)) ? base(node.inputs[0]!) : value;
-  };
-  return new Set(
-    graph.nodes.flatMap((node) =>
-      memoryOperands(node).map((at) => {
-        const value = node.inputs[at]!;
-        return node.operator.lowering.kind === "reshape" ? value : base(value);
-      }),
-    ),
-  );
+  /** Values that lie in memory anyway, so that their parts need not be copied; what no node computes does unless constant. */
+  const computed = new Map<Value, boolean>();
+  const lies = (value: Value): boolean => computed.get(value) ?? !constants.has(value);
+  /** Pointwise values that may be the end of a kernel that starts with another. */
+  const ends = new Set<Value>();
+  /** Of a part of what lies in memory, that; of others, themselves. */
+  const bases = new Map<Value, Value>();
+  const base = (value: Value): Value => bases.get(value) ?? value;
+  const rootOutputs = new Set<Value>();
+  const read = new Set<Value>();
+  for (const node of graph.nodes) {
+    const { inputs, output, operator } = node;
+    const { kind } = operator.lowering;
+    if (isRoot(node)) rootOutputs.add(output);
+    const behindRoot = () =>
+      inputs.some(
+        (value) => sameShape(value.type.shape, output.type.shape) && (rootOutputs.has(value) || ends.has(value)),
+      );
+    if (kind === "pointwise" && behindRoot()) ends.add(output);
+    if (kind === "reshape") computed.set(output, lies(inputs[0]!));
+    else computed.set(output, kind === "pointwise" ? readers.get(output)! > 1 || ends.has(output) : kind !== "source");
+    if (isPart(node) && lies(base(inputs[0]!))) bases.set(output, base(inputs[0]!));
+    for (const at of memoryOperands(node)) read.add(kind === "reshape" ? inputs[at]! : base(inputs[at]!));
+  }
+  return read;
 }
 
 /** Kinds of kernels that can go on with what follows them element by element. */
@@ -98,6 +98,30 @@ const isRoot = ({ operator: { lowering } }: Node): boolean =>
 /** Nodes that are looked at for one in which all readers of a value come together. */
 const mostTogether = 16;
 
+/** Levels of the expressions of one kernel, at most: those who walk over them call themselves for each. */
+const deepest = 400;
+/** Levels that a source adds, by its index arithmetic. */
+const sourceDepth = 4;
+const depthsOfOperators = new WeakMap<Operator, Map<string, number>>();
+
+/** How many levels a node's own expression has above its operands. */
+function depthOf({ operator, attributes, inputs, output }: Node): number {
+  const { lowering } = operator;
+  if (lowering.kind !== "pointwise") return sourceDepth;
+  const known = depthsOfOperators.get(operator) ?? new Map<string, number>();
+  depthsOfOperators.set(operator, known);
+  const key = inputs.map(({ type }) => type.dtype).join();
+  const depth = known.get(key) ?? levelsOf(lowering.expression(inputs.map(operandLike), attributes, output.type)) - 1;
+  known.set(key, depth);
+  return depth;
+}
+
+/** Stands for an element of a value. */
+const operandLike = ({ type: { dtype } }: Value): Expression => {
+  const type = { scalar: dtype, lanes: 2 } as const;
+  return { kind: "local", type, local: { name: "operand", type, kind: "let" } };
+};
+
 const sizeOf = (value: Value): number => countOf(staticShape(value.type.shape));
 
 class Fusion {
@@ -106,6 +130,10 @@ class Fusion {
   readonly #consumers = new Map<Value, Node[]>();
   readonly #inMemory: Set<Value>;
   readonly #order: ReadonlyMap<Node, number>;
+  /** Values that only move an index of others, which costs nothing to repeat. */
+  readonly #views = new Set<Value>();
+  /** What reshaped values are reshapes of. */
+  readonly #reshaped = new Map<Value, Value>();
 
   constructor(graph: Graph, stored: Iterable<Value>) {
     this.#graph = graph;
@@ -114,9 +142,20 @@ class Fusion {
     this.#inMemory = valuesReadFromMemory(graph);
     for (const value of stored) this.#inMemory.add(value);
     for (const node of graph.nodes) {
-      for (const value of new Set(node.inputs)) this.#consumers.set(value, [...this.#consumersOf(value), node]);
+      for (const value of new Set(node.inputs)) {
+        const readers = this.#consumers.get(value);
+        if (readers) readers.push(node);
+        else this.#consumers.set(value, [node]);
+      }
     }
-    for (const node of graph.nodes) this.#keepRepeated(node);
+    for (const node of graph.nodes) {
+      const { inputs, output } = node;
+      if (node.operator.lowering.kind === "reshape")
+        this.#reshaped.set(output, this.#reshaped.get(inputs[0]!) ?? inputs[0]!);
+      this.#keepRepeated(node);
+      if (this.#moves(node)) this.#views.add(output);
+    }
+    this.#cutDeep();
   }
 
   plan(): FusedKernel[] {
@@ -152,10 +191,12 @@ class Fusion {
     }
   }
 
-  /** What only moves an index costs nothing to repeat. */
   #isView(value: Value): boolean {
-    const node = this.#producers.get(value);
-    if (!node) return true;
+    return !this.#producers.has(value) || this.#views.has(value);
+  }
+
+  /** Whether a node's value is a view, those of its operands known. */
+  #moves(node: Node): boolean {
     const { lowering } = node.operator;
     if (lowering.kind === "pad") return true;
     if (isPart(node) && this.#lies(node.inputs[0]!)) return true;
@@ -166,9 +207,26 @@ class Fusion {
 
   /** Whether a value is in memory, so that parts of it are read there. */
   #lies(value: Value): boolean {
-    const node = this.#producers.get(value);
-    if (!node) return true;
-    return node.operator.lowering.kind === "reshape" ? this.#lies(node.inputs[0]!) : this.#isKept(node);
+    const node = this.#producers.get(this.#reshaped.get(value) ?? value);
+    return !node || this.#isKept(node);
+  }
+
+  /** Keeps values in memory wherever the expressions of a kernel would get too deep for those that walk over them. */
+  #cutDeep(): void {
+    const depths = new Map<Value, number>();
+    for (const node of this.#graph.nodes) {
+      const own = depthOf(node);
+      const most = Math.max(0, deepest - own);
+      let below = 0;
+      for (const value of node.inputs) {
+        const depth = depths.get(value) ?? 0;
+        if (depth > most) {
+          this.#inMemory.add(value);
+          depths.delete(value);
+        } else if (depth > below) below = depth;
+      }
+      if (!this.#isKept(node) && node.operator.lowering.kind !== "reshape") depths.set(node.output, own + below);
+    }
   }
 
   #isKept(node: Node): boolean {
@@ -182,9 +240,12 @@ class Fusion {
   #chainFrom(root: Node, claimed: Set<Node>): Node | undefined {
     if (!isRoot(root)) return undefined;
     let last: Node | undefined;
+    let depth = 0;
     for (let node = root; ; ) {
       const following = this.#meeting(node.output, claimed);
       if (!following) return last;
+      depth += following.reduce((sum, each) => sum + depthOf(each), 0);
+      if (depth > deepest) return last;
       for (const each of following) claimed.add(each);
       node = following.at(-1)!;
       last = node;

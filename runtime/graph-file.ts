@@ -112,10 +112,11 @@ export function parseGraph(text: string, weights: Uint8Array): Graph {
     bytesOfArray(data).set(weights.subarray(offset, offset + bytes));
     return data;
   };
+  const known = new Map<string, Operator>(Object.entries(operators));
   const operatorOf = (wanted: string): Operator => {
-    const found = Object.entries(operators).find(([each]) => each === wanted);
+    const found = known.get(wanted);
     if (!found) throw broken(`it has an operator "${wanted}" that this version does not know`);
-    return found[1];
+    return found;
   };
   const typeOf = ({ dtype, shape }: TensorType): TensorType => ({ dtype, shape });
 

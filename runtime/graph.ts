@@ -62,6 +62,9 @@ const showAttribute = (value: unknown): string =>
       ? showNumber(value)
       : String(value);
 
+/** Longest operation behind which the types of all stand in one column. */
+const widest = 160;
+
 /** A graph, typed by its signature. */
 export class Graph<I extends Signature = Signature, O extends Signature = Signature> {
   readonly name: string;
@@ -86,9 +89,13 @@ export class Graph<I extends Signature = Signature, O extends Signature = Signat
   toString(): string {
     const names = new Map<Value, string>();
     const used = new Set<string>();
+    /** How many have wanted a name. */
+    const wants = new Map<string, number>();
     const name = (value: Value, wanted: string): string => {
-      let unique = wanted;
-      for (let n = 1; used.has(unique); n++) unique = `${wanted}${n}`;
+      let n = wants.get(wanted) ?? 0;
+      let unique = n === 0 ? wanted : `${wanted}${n}`;
+      while (used.has(unique)) unique = `${wanted}${++n}`;
+      wants.set(wanted, n + 1);
       used.add(unique);
       names.set(value, unique);
       return unique;
@@ -114,7 +121,8 @@ export class Graph<I extends Signature = Signature, O extends Signature = Signat
         `: ${showTensorType(node.output.type)}`,
       ] as const;
     });
-    const width = Math.max(0, ...lines.map(([left]) => left.length)) + 1;
+    // A line of very many operands does not push the types of all others to its right.
+    const width = lines.reduce((most, [left]) => Math.max(most, left.length <= widest ? left.length : 0), 0) + 1;
     return [
       `graph ${this.name}(${list(this.inputs)}) -> (${list(this.outputs)})`,
       ...this.constants

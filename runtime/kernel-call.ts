@@ -43,8 +43,8 @@ export class KernelContext {
   readonly buffers: LoopBuffer[] = [];
   readonly operands: Operand[] = [];
   readonly #known = { read: new Map<Memory, LoopBuffer>(), write: new Map<Memory, LoopBuffer>() };
-  /** For each operand, the sizes of the places asked for. */
-  readonly #reached = new Map<number, Map<string, number>>();
+  /** For each buffer, its number, the places asked for and their bytes. */
+  readonly #reached = new Map<LoopBuffer, { readonly number: number; readonly places: Set<string>; bytes: number }>();
   /** A value that the kernel has just computed, for what follows it in the same kernel. */
   root: { readonly value: Value; computed: Expression | undefined } | undefined;
   /** Values that earlier steps of the same kernel have computed. */
@@ -75,11 +75,19 @@ export class KernelContext {
   at(place: Place, access: LoopBuffer["access"]): LoopBuffer {
     const { memory, shape, strides, offset } = place;
     const buffer = this.buffer(memory, access);
-    const number = this.buffers.indexOf(buffer);
-    const known = this.#reached.get(number) ?? new Map<string, number>();
-    this.#reached.set(number, known.set(`${offset}:${shape}:${strides}`, countOf(shape) * bytesOf(memory.dtype)));
-    const reached = [...known.values()].reduce((sum, each) => sum + each, 0);
-    this.operands[number] = { ...this.operands[number]!, bytes: Math.min(memory.bytes, reached) };
+    const reached = this.#reached.get(buffer) ?? {
+      number: this.buffers.lastIndexOf(buffer),
+      places: new Set(),
+      bytes: 0,
+    };
+    this.#reached.set(buffer, reached);
+    const { number, places } = reached;
+    const text = `${offset}:${shape}:${strides}`;
+    if (!places.has(text)) {
+      places.add(text);
+      reached.bytes += countOf(shape) * bytesOf(memory.dtype);
+      this.operands[number] = { ...this.operands[number]!, bytes: Math.min(memory.bytes, reached.bytes) };
+    }
     return buffer;
   }
 }

@@ -33,7 +33,13 @@ class Lowering {
   readonly #producers: Map<Value, Node>;
   /** Where inputs, states and constants lie, and what kernels have stored so far. */
   readonly #places = new Map<Value, Place>();
+  /** Where views of them lie, as far as it has been asked for. */
+  readonly #derived = new Map<Value, Place>();
   readonly #uniform = new Map<Value, number | bigint>();
+  /** What the nodes before the element being written have given for it. */
+  #evaluated:
+    | Map<Node, { readonly index: readonly LaneIndex[]; readonly lanes: number; readonly value: Expression }>
+    | undefined;
   readonly #calls: KernelCall[] = [];
   /** What was chosen since the last kernel, by the problems' names. */
   readonly #choices = new Map<string, Choice>();
@@ -103,22 +109,31 @@ class Lowering {
 
   /** Where a value that is kept lies; a reshaped value and a part of another lie where their operand does. */
   #placeOf(value: Value): Place | undefined {
-    const known = this.#places.get(value);
-    if (known) return known;
-    const node = this.#producers.get(value);
-    const shape = staticShape(value.type.shape);
-    if (node?.operator.lowering.kind === "reshape") {
-      const place = this.#placeOf(node.inputs[0]!);
-      return place && reshapedPlace(place, shape);
+    const behind: Node[] = [];
+    let place = this.#places.get(value) ?? this.#derived.get(value);
+    for (let node = this.#producers.get(value); !place && node; node = this.#producers.get(node.inputs[0]!)) {
+      if (node.operator.lowering.kind !== "reshape" && !isPart(node)) return undefined;
+      behind.push(node);
+      place = this.#places.get(node.inputs[0]!) ?? this.#derived.get(node.inputs[0]!);
     }
-    if (!node || !isPart(node)) return undefined;
-    const place = this.#placeOf(node.inputs[0]!);
-    const { starts, steps } = node.attributes as { readonly [name in "starts" | "steps"]: readonly number[] };
-    return place && partOf(place, starts, shape, steps);
+    for (const node of behind.reverse()) {
+      place = place && derivedPlace(node, place);
+      if (!place) return undefined;
+      this.#derived.set(node.output, place);
+    }
+    return place;
   }
 
-  /** A value as a source within one kernel. */
-  #source(value: Value, context: KernelContext): Source {
+  /** A value as a source within one kernel; `made` holds what has been made for it so far. */
+  #source(value: Value, context: KernelContext, made = new Map<Value, Source>()): Source {
+    const known = made.get(value);
+    if (known) return known;
+    const source = this.#newSource(value, context, made);
+    made.set(value, source);
+    return source;
+  }
+
+  #newSource(value: Value, context: KernelContext, made: Map<Value, Source>): Source {
     const shape = staticShape(value.type.shape);
     const { root } = context;
     if (root?.value === value) {
@@ -144,10 +159,10 @@ class Lowering {
     const { lowering } = node.operator;
     switch (lowering.kind) {
       case "pointwise":
-        return this.#pointwise(node, shape, context);
+        return this.#pointwise(node, shape, context, made);
       case "source": {
         const operands = node.inputs.map((each, at) =>
-          lowering.inMemory.includes(at) ? this.#view(each, context) : this.#source(each, context),
+          lowering.inMemory.includes(at) ? this.#view(each, context) : this.#source(each, context, made),
         );
         return lowering.source(operands, node.attributes, shape);
       }
@@ -163,27 +178,43 @@ class Lowering {
     return viewOf(place, context);
   }
 
-  #pointwise(node: Node, shape: readonly number[], context: KernelContext): Source {
+  #pointwise(node: Node, shape: readonly number[], context: KernelContext, made: Map<Value, Source>): Source {
     const { lowering } = node.operator;
     if (lowering.kind !== "pointwise")
       throw new IsochronError("compile/internal", `${node.operator.name} is not pointwise`);
     // One source per distinct operand: x·x reads and computes x once.
     const sources = new Map<Value, Source>();
     for (const value of node.inputs) {
-      if (!sources.has(value)) sources.set(value, generators.broadcasted(this.#source(value, context), shape));
+      if (!sources.has(value)) sources.set(value, generators.broadcasted(this.#source(value, context, made), shape));
     }
     return {
       scalar: node.output.type.dtype,
       shape,
-      at(index, lanes) {
-        const elements = new Map([...sources].map(([value, source]) => [value, source.at(index, lanes)]));
-        return lowering.expression(
-          node.inputs.map((value) => elements.get(value)!),
-          node.attributes,
-          node.output.type,
-        );
-      },
+      at: (index, lanes) =>
+        this.#once(node, index, lanes, () => {
+          const elements = new Map([...sources].map(([value, source]) => [value, source.at(index, lanes)]));
+          return lowering.expression(
+            node.inputs.map((value) => elements.get(value)!),
+            node.attributes,
+            node.output.type,
+          );
+        }),
     };
+  }
+
+  /** What a node computes at an index, once while one element is written, however many of the nodes behind it read it. */
+  #once(node: Node, index: readonly LaneIndex[], lanes: number, compute: () => Expression): Expression {
+    const outermost = this.#evaluated === undefined;
+    this.#evaluated ??= new Map();
+    try {
+      const known = this.#evaluated.get(node);
+      if (known?.index === index && known.lanes === lanes) return known.value;
+      const value = compute();
+      this.#evaluated.set(node, { index, lanes, value });
+      return value;
+    } finally {
+      if (outermost) this.#evaluated = undefined;
+    }
   }
 
   #emit(label: string, context: KernelContext, build: (name: string) => Kernel): void {
@@ -375,14 +406,20 @@ class Lowering {
           const there = this.#placeOf(value);
           return !there || !samePlace(there, part);
         });
-        const parts = missing.map(({ value, part }) => ({
-          source: this.#source(value, context),
-          destination: destinationOf(part, destination.buffer),
-        }));
-        if (border.length + parts.length > 0)
-          this.#emit(this.#joining(node, missing) + hint, context, (name) =>
-            generators.mapKernel(name, buffers, [...border, ...parts], this.#target),
+        // Some operands a kernel: what compiles it takes longer than in proportion over very many loops.
+        for (let from = 0; from < missing.length || (from === 0 && border.length > 0); from += mostJoined) {
+          const some = missing.slice(from, from + mostJoined);
+          const own = from === 0 ? context : new KernelContext();
+          const whole = from === 0 ? destination : destinationOf(place, own.at(place, "write"));
+          const parts = some.map(({ value, part }) => ({
+            source: this.#source(value, own),
+            destination: destinationOf(part, whole.buffer),
+          }));
+          const all = from === 0 ? [...border, ...parts] : parts;
+          this.#emit(this.#joining(node, some) + hint, own, (name) =>
+            generators.mapKernel(name, own.buffers, all, this.#target),
           );
+        }
         break;
       }
       case "reshape":
@@ -477,6 +514,17 @@ class Lowering {
       generators.mapKernel(kernelName, context.buffers, [{ source, destination }], this.#target),
     );
   }
+}
+
+/** Operands of a concatenation that one kernel copies or computes. */
+const mostJoined = 16;
+
+/** Where a reshaping or a part of what lies somewhere lies. */
+function derivedPlace({ operator, attributes, output }: Node, place: Place): Place | undefined {
+  const shape = staticShape(output.type.shape);
+  if (operator.lowering.kind === "reshape") return reshapedPlace(place, shape);
+  const { starts, steps } = attributes as { readonly [name in "starts" | "steps"]: readonly number[] };
+  return partOf(place, starts, shape, steps);
 }
 
 /** Memory of one kernel, for its own use while it runs. */

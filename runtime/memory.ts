@@ -47,17 +47,25 @@ const roundUp = (bytes: number): number => Math.ceil(bytes / align) * align;
 /** Places each tensor at the lowest offset where nothing lives at the same time, largest first. */
 export function planMemory(lifetimes: readonly Lifetime[]): MemoryPlan {
   const placed: (Lifetime & { offset: number })[] = [];
+  /** What has been placed, by the kernels that it lives through. */
+  const living: (Lifetime & { offset: number })[][] = [];
   const order = [...lifetimes].sort((a, b) => b.memory.bytes - a.memory.bytes || a.first - b.first);
   for (const each of order) {
-    const rivals = placed
-      .filter((other) => other.first <= each.last && each.first <= other.last)
-      .sort((a, b) => a.offset - b.offset);
+    const others = new Set<Lifetime & { offset: number }>();
+    for (let at = each.first; at <= each.last; at++) for (const other of living[at] ?? []) others.add(other);
+    const rivals = [...others].sort((a, b) => a.offset - b.offset);
     let offset = 0;
     for (const rival of rivals) {
       if (offset + each.memory.bytes <= rival.offset) break;
       offset = Math.max(offset, roundUp(rival.offset + rival.memory.bytes));
     }
-    placed.push({ ...each, offset });
+    const own = { ...each, offset };
+    placed.push(own);
+    for (let at = each.first; at <= each.last; at++) {
+      const there = living[at];
+      if (there) there.push(own);
+      else living[at] = [own];
+    }
   }
   placed.sort((a, b) => a.offset - b.offset || a.first - b.first);
   return {

@@ -100,7 +100,9 @@ class Placement {
     for (const { operator, inputs, output } of graph.nodes) {
       if (operator.lowering.kind !== "reshape") continue;
       const [x] = inputs as [Value];
-      this.#reshaped.set(x, [...(this.#reshaped.get(x) ?? []), output]);
+      const known = this.#reshaped.get(x);
+      if (known) known.push(output);
+      else this.#reshaped.set(x, [output]);
     }
     // Backwards, so that a place is known before its parts are given away: to the last that asks for each value.
     for (const { node } of kernels.toReversed()) {

@@ -18,6 +18,9 @@ export interface RowGroup {
 /** Longest row that stays in cache with the others of a tile. */
 const longest = 8192;
 
+/** Steps of one kernel: what compiles it should not see all of a deep graph at once. */
+const mostMembers = 32;
+
 const rootOf = ({ node, root }: FusedKernel): Node => root ?? node;
 
 /** The shape of the rows that a kernel reduces or computes. */
@@ -44,32 +47,62 @@ class Grouping {
   readonly #producers: ReadonlyMap<Value, Node>;
   readonly #kept: ReadonlySet<Value>;
   readonly #kernels: readonly FusedKernel[];
-  readonly #leaving: readonly Value[];
+  /** Values that are computed from turned ones where they are read. */
+  readonly #turned = new Set<Value>();
+  /** The kernels that read a value. */
+  readonly #readers = new Map<Value, FusedKernel[]>();
+  /** Values that outputs and next states are, or are computed from when they are copied. */
+  readonly #leaving = new Set<Value>();
 
   constructor(graph: Graph, kernels: readonly FusedKernel[]) {
     this.#producers = new Map(graph.nodes.map((node) => [node.output, node]));
     this.#kept = new Set(kernels.map(({ node }) => node.output));
     this.#kernels = kernels;
-    this.#leaving = [...graph.outputs.map(({ value }) => value), ...graph.states.map(({ next }) => next)];
+    for (const { operator, inputs, output } of graph.nodes) {
+      const turns = operator === operators.transpose || inputs.some((value) => this.#turned.has(value));
+      if (turns && !this.#kept.has(output)) this.#turned.add(output);
+    }
+    for (const kernel of kernels) {
+      for (const value of this.#readBy(kernel)) {
+        const known = this.#readers.get(value);
+        if (known) known.push(kernel);
+        else this.#readers.set(value, [kernel]);
+      }
+    }
+    for (const { value } of graph.outputs) this.#leaving.add(value);
+    for (const { next } of graph.states) this.#leaving.add(next);
+    for (const { inputs, output } of graph.nodes.toReversed())
+      if (this.#leaving.has(output) && !this.#kept.has(output)) for (const value of inputs) this.#leaving.add(value);
   }
 
   run(): (FusedKernel | RowGroup)[] {
     const result: (FusedKernel | RowGroup)[] = [];
     let [shape, members]: [readonly number[] | undefined, FusedKernel[]] = [undefined, []];
+    const inside = new Set<Value>();
     const close = () => {
       if (shape && members.length > 1)
         result.push({ shape, members, visible: this.#visible(members), shared: this.#read(members) });
       else result.push(...members);
       members = [];
+      inside.clear();
     };
     for (const kernel of this.#kernels) {
       const rows = this.#turns(kernel) ? undefined : rowsOf(kernel);
-      if (!(rows && shape && members.length > 0 && sameShape(rows, shape) && this.#follows(kernel, members, shape))) {
+      const joins =
+        rows &&
+        shape &&
+        members.length > 0 &&
+        members.length < mostMembers &&
+        sameShape(rows, shape) &&
+        this.#follows(kernel, inside, shape);
+      if (!joins) {
         close();
         shape = rows;
       }
-      if (rows) members.push(kernel);
-      else result.push(kernel);
+      if (rows) {
+        members.push(kernel);
+        inside.add(kernel.node.output);
+      } else result.push(kernel);
     }
     close();
     return result;
@@ -77,55 +110,51 @@ class Grouping {
 
   /** Whether a kernel computes elements from turned ones, which it reads in squares if it does nothing else. */
   #turns({ node, root }: FusedKernel): boolean {
-    const visit = (value: Value): boolean => {
-      const producer = this.#kept.has(value) ? undefined : this.#producers.get(value);
-      return producer !== undefined && (producer.operator === operators.transpose || producer.inputs.some(visit));
-    };
-    return !root && node.inputs.some(visit);
+    return !root && node.inputs.some((value) => this.#turned.has(value));
   }
 
   /** Whether a kernel reads what others of a group compute, and all of that by the row. */
-  #follows(kernel: FusedKernel, members: readonly FusedKernel[], shape: readonly number[]): boolean {
-    const inside = new Set(members.map(({ node }) => node.output));
+  #follows(kernel: FusedKernel, inside: ReadonlySet<Value>, shape: readonly number[]): boolean {
     const reads = this.#readsOf(kernel, shape).filter(({ value }) => inside.has(value));
     return reads.length > 0 && reads.every(({ byRow }) => byRow);
   }
 
   #readsOf({ node, root }: FusedKernel, shape: readonly number[]): Read[] {
     const reads: Read[] = [];
-    const seen = new Set<string>();
-    const ids = new Map<Value, number>();
-    const visit = (value: Value, byRow: boolean): void => {
-      if (value === root?.output) return;
-      if (!ids.has(value)) ids.set(value, ids.size);
-      const key = `${ids.get(value)} ${byRow}`;
-      if (seen.has(key)) return;
-      seen.add(key);
+    const seen = { true: new Set<Value>(), false: new Set<Value>() };
+    const open = (root ? [node, root] : [node]).flatMap(({ inputs }) =>
+      inputs.map((value) => ({ value, byRow: true })),
+    );
+    for (let next = open.pop(); next; next = open.pop()) {
+      const { value, byRow } = next;
+      const known = seen[`${byRow}`];
+      if (value === root?.output || known.has(value)) continue;
+      known.add(value);
       const whole = byRow && isOfRows(value, shape);
       if (this.#kept.has(value)) reads.push({ value, byRow: whole });
       else {
         const producer = this.#producers.get(value);
         const through = whole && producer?.operator.lowering.kind === "pointwise";
-        for (const input of producer?.inputs ?? []) visit(input, through);
+        for (const input of producer?.inputs ?? []) open.push({ value: input, byRow: through });
       }
-    };
-    for (const each of root ? [node, root] : [node]) for (const input of each.inputs) visit(input, true);
+    }
     return reads;
   }
 
-  #read(kernels: readonly FusedKernel[]): Set<Value> {
-    return new Set(kernels.flatMap((each) => this.#readsOf(each, []).map(({ value }) => value)));
+  #readBy(kernel: FusedKernel): Set<Value> {
+    return new Set(this.#readsOf(kernel, []).map(({ value }) => value));
   }
 
+  #read(kernels: readonly FusedKernel[]): Set<Value> {
+    return new Set(kernels.flatMap((each) => [...this.#readBy(each)]));
+  }
+
+  /** What others than the members read of what they compute. */
   #visible(members: readonly FusedKernel[]): Set<Value> {
-    const read = this.#read(this.#kernels.filter((each) => !members.includes(each)));
-    const leave = (value: Value): void => {
-      if (read.has(value)) return;
-      read.add(value);
-      if (!this.#kept.has(value)) for (const input of this.#producers.get(value)?.inputs ?? []) leave(input);
-    };
-    this.#leaving.forEach(leave);
-    return new Set(members.map(({ node }) => node.output).filter((value) => read.has(value)));
+    const inside = new Set(members);
+    const leaves = (value: Value) =>
+      this.#leaving.has(value) || this.#readers.get(value)?.some((reader) => !inside.has(reader));
+    return new Set(members.map(({ node }) => node.output).filter(leaves));
   }
 }
 

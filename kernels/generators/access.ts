@@ -113,6 +113,7 @@ export const sliced = (
 /** `source` repeated along new leading dimensions and dimensions of size 1 (NumPy's rule). */
 export const broadcasted = (source: Source, shape: readonly number[]): Source => {
   const leading = shape.length - source.shape.length;
+  if (leading === 0 && source.shape.every((size, d) => size === shape[d])) return source;
   return {
     scalar: source.scalar,
     shape,

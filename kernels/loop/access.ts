@@ -37,6 +37,7 @@ interface Range {
 export class Scope {
   readonly #values = new Map<Local, Affine | undefined>();
   readonly #ranges = new Map<Local, Range>();
+  readonly #sums = new Map<Expression, Affine | undefined>();
 
   declare({ local, value }: Extract<Statement, { kind: "let" }>): void {
     const known = this.affine(value);
@@ -74,6 +75,13 @@ export class Scope {
 
   affine(e: Expression): Affine | undefined {
     if (e.type.scalar !== "i64" || e.type.lanes !== 1) return undefined;
+    if (e.kind !== "binary") return this.#affine(e);
+    // What is shared is looked at once: y + y of y + y, and so on, would else take twice as long with each.
+    if (!this.#sums.has(e)) this.#sums.set(e, this.#affine(e));
+    return this.#sums.get(e);
+  }
+
+  #affine(e: Expression): Affine | undefined {
     switch (e.kind) {
       case "constant":
         return { constant: Number(e.value), terms: new Map() };

@@ -206,10 +206,12 @@ class Splitter {
   }
 
   /** Whether a value depends on what the kernel writes, so that computing it again elsewhere may give another one. */
-  #readsWritten(e: Expression): boolean {
+  #readsWritten(e: Expression, seen = new Set<Expression>()): boolean {
+    if (seen.has(e)) return false;
+    seen.add(e);
     if (e.kind === "load" && this.#written.has(e.buffer)) return true;
     if (e.kind === "local" && e.local.kind === "var") return true;
-    return operandsOf(e).some((each) => this.#readsWritten(each));
+    return operandsOf(e).some((each) => this.#readsWritten(each, seen));
   }
 }
 

@@ -30,6 +30,17 @@ export function operandsOf(e: Expression): readonly Expression[] {
   }
 }
 
+/** The levels of an expression: 1 for a local or a constant. */
+export function depthOf(root: Expression): number {
+  const known = new Map<Expression, number>();
+  const visit = (e: Expression): number => {
+    const depth = known.get(e) ?? 1 + operandsOf(e).reduce((most, each) => Math.max(most, visit(each)), 0);
+    known.set(e, depth);
+    return depth;
+  };
+  return visit(root);
+}
+
 /** Whether some expression of these statements, nested ones included, is a dot product of bytes. */
 export function usesDot(body: readonly Statement[]): boolean {
   const seen = new Set<Expression>();
