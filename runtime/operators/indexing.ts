@@ -1,4 +1,6 @@
-// Index arithmetic of the interpreter: row-major positions of broadcast and permuted tensors.
+// Index arithmetic of the interpreter: row-major positions of broadcast and permuted tensors, and copies of boxes of elements.
+import { generators } from "../../kernels/index.ts";
+import type { TypedArray } from "../tensor-type.ts";
 
 /** The multi-index of a row-major position. */
 export function unravel(position: number, shape: readonly number[]): number[] {
@@ -38,4 +40,50 @@ export function lines(shape: readonly number[], axis: number): number[][] {
     const first = Math.floor(at / stride) * length * stride + (at % stride);
     return Array.from({ length }, (_, j) => first + j * stride);
   });
+}
+
+/** Elements of an array from an offset on, a stride apart along each dimension. */
+export interface Strided {
+  readonly data: TypedArray;
+  readonly offset?: number;
+  /** Row-major order of the box unless given. */
+  readonly strides?: readonly number[];
+}
+
+/** Fewest neighbours that are worth copying as a piece. */
+const leastPiece = 8;
+
+/** Copies a box of elements between arrays of one dtype: constants of any size are laid out by it. */
+export function copyBox(shape: readonly number[], from: Strided, to: Strided): void {
+  if (shape.includes(0)) return;
+  const [source, target] = [from.data as Float64Array, to.data as Float64Array];
+  const [reads, writes] = [from.strides, to.strides].map((strides) => strides ?? generators.rowMajor(shape)) as [
+    readonly number[],
+    readonly number[],
+  ];
+  const size = (d: number) => shape[d] ?? 1;
+  // Along the longest dimension, or one of neighbours in both: what is done once a line weighs little then.
+  let along = 0;
+  for (let d = 1; d < shape.length; d++) if (size(d) > size(along)) along = d;
+  const pieces = shape.findLastIndex((each, d) => reads[d] === 1 && writes[d] === 1 && each >= leastPiece);
+  if (pieces >= 0) along = pieces;
+  const outer = shape.map((_, d) => d).filter((d) => d !== along && size(d) > 1);
+  const [length, read, write] = [size(along), reads[along] ?? 0, writes[along] ?? 0];
+  const index = outer.map(() => 0);
+  let [a, b] = [from.offset ?? 0, to.offset ?? 0];
+  for (;;) {
+    if (pieces >= 0) target.set(source.subarray(a, a + length), b);
+    else for (let i = 0; i < length; i++) target[b + i * write] = source[a + i * read]!;
+    let place = outer.length - 1;
+    for (; place >= 0; place--) {
+      const d = outer[place]!;
+      a += reads[d]!;
+      b += writes[d]!;
+      if (++index[place]! < shape[d]!) break;
+      a -= reads[d]! * shape[d]!;
+      b -= writes[d]! * shape[d]!;
+      index[place] = 0;
+    }
+    if (place < 0) return;
+  }
 }

@@ -13,16 +13,12 @@ import {
   type TensorType,
 } from "../tensor-type.ts";
 import { axisAttribute, orderAttribute, perDimension, rangeEnds, rangeStarts } from "./axis.ts";
-import { indexer, ravel, unravel } from "./indexing.ts";
+import { copyBox, ravel } from "./indexing.ts";
 import { anyNumber, type Nd, operandError, operator } from "./operator.ts";
 
+const { rowMajor } = generators;
 const size = z.int().min(0);
 const sizes = z.array(size).readonly();
-
-/** Fills `result` by asking for the operand's position of each of its own. */
-function rearrange(operand: Nd, result: Nd, from: (position: number) => number): void {
-  for (let i = 0; i < result.data.length; i++) result.data[i] = operand.data[from(i)]!;
-}
 
 /** The same elements in row-major order under another shape. */
 export const reshape = operator({
@@ -39,7 +35,7 @@ export const reshape = operator({
     }
     return { dtype: x!.dtype, shape };
   },
-  evaluate: ([x], _, result) => rearrange(x!, result, (i) => i),
+  evaluate: ([x], _, { data }) => copyBox([data.length], { data: x!.data }, { data }),
   lowering: { kind: "reshape" },
 });
 
@@ -49,14 +45,10 @@ export const transpose = operator({
   attributes: z.strictObject({ axes: orderAttribute() }),
   errorUlp: 0,
   infer: ([x], { axes }) => ({ dtype: x!.dtype, shape: axes.map((d) => x!.shape[d]!) }),
-  evaluate: ([x], { axes }, result) =>
-    rearrange(x!, result, (i) => {
-      const inner: number[] = [];
-      unravel(i, result.shape).forEach((each, d) => {
-        inner[axes[d]!] = each;
-      });
-      return ravel(inner, x!.shape);
-    }),
+  evaluate([x], { axes }, { shape, data }) {
+    const strides = rowMajor(x!.shape);
+    copyBox(shape, { data: x!.data, strides: axes.map((axis) => strides[axis]!) }, { data });
+  },
   lowering: { kind: "source", inMemory: [], source: ([x], { axes }) => generators.permuted(x!, axes) },
 });
 
@@ -71,7 +63,11 @@ export const broadcastTo = operator({
       throw operandError("shape", `${showTensorType(x!)} does not broadcast to ${showShape(shape)}`);
     return { dtype: x!.dtype, shape };
   },
-  evaluate: ([x], _, result) => rearrange(x!, result, indexer(x!.shape, result.shape)),
+  evaluate([x], _, { shape, data }) {
+    const [inner, leading] = [rowMajor(x!.shape), shape.length - x!.shape.length];
+    const strides = shape.map((_, d) => ((x!.shape[d - leading] ?? 1) === 1 ? 0 : inner[d - leading]!));
+    copyBox(shape, { data: x!.data, strides }, { data });
+  },
   lowering: { kind: "source", inMemory: [], source: ([x], _, shape) => generators.broadcasted(x!, shape) },
 });
 
@@ -83,13 +79,10 @@ export const slice = operator({
   infer([x], { starts, ends, steps }) {
     return { dtype: x!.dtype, shape: starts.map((start, d) => Math.ceil((ends[d]! - start) / steps[d]!)) };
   },
-  evaluate: ([x], { starts, steps }, result) =>
-    rearrange(x!, result, (i) =>
-      ravel(
-        unravel(i, result.shape).map((each, d) => starts[d]! + each * steps[d]!),
-        x!.shape,
-      ),
-    ),
+  evaluate([x], { starts, steps }, { shape, data }) {
+    const strides = rowMajor(x!.shape).map((stride, d) => stride * steps[d]!);
+    copyBox(shape, { data: x!.data, offset: ravel(starts, x!.shape), strides }, { data });
+  },
   lowering: {
     kind: "source",
     inMemory: [],
@@ -109,13 +102,9 @@ export const pad = operator({
     return { dtype: x!.dtype, shape: shape.map((length, d) => length + before[d]! + after[d]!) };
   },
   evaluate([x], { before, value }, { data, shape }) {
-    const big = data instanceof BigInt64Array || data instanceof BigUint64Array;
-    for (let i = 0; i < data.length; i++) {
-      const inner = unravel(i, shape).map((each, d) => each - before[d]!);
-      if (inner.every((each, d) => each >= 0 && each < x!.shape[d]!)) data[i] = x!.data[ravel(inner, x!.shape)]!;
-      else if (big) data[i] = BigInt(value);
-      else data[i] = value;
-    }
+    if (data instanceof BigInt64Array || data instanceof BigUint64Array) data.fill(BigInt(value));
+    else data.fill(value);
+    copyBox(x!.shape, { data: x!.data }, { data, offset: ravel(before, shape), strides: rowMajor(shape) });
   },
   lowering: { kind: "pad" },
 });
@@ -145,11 +134,8 @@ export const concat = operator({
   evaluate(operands, { axis }, result) {
     let start = 0;
     for (const each of operands) {
-      for (let i = 0; i < each.data.length; i++) {
-        const index = unravel(i, each.shape);
-        index[axis]! += start;
-        result.data[ravel(index, result.shape)] = each.data[i]!;
-      }
+      const strides = rowMajor(result.shape);
+      copyBox(each.shape, { data: each.data }, { data: result.data, offset: start * strides[axis]!, strides });
       start += each.shape[axis]!;
     }
   },
@@ -168,8 +154,9 @@ export const iota = operator({
   },
   evaluate(_, { axis }, { data, shape }) {
     const big = data instanceof BigInt64Array || data instanceof BigUint64Array;
+    const [length, inner] = [shape[axis] ?? 1, rowMajor(shape)[axis] ?? 1];
     for (let i = 0; i < data.length; i++) {
-      const value = unravel(i, shape)[axis] ?? 0;
+      const value = Math.floor(i / inner) % length;
       if (big) data[i] = BigInt(value);
       else data[i] = value;
     }

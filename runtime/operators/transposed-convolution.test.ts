@@ -53,4 +53,65 @@ describe("transposed convolution", () => {
       expect(Math.abs(value - meant[i]!)).toBeLessThan(1e-6 * largest);
     });
   });
+
+  /** Of a stride so large that phases share convolutions: channels, outputs, kernel, stride, and the rest. */
+  const large = [
+    {
+      name: "21 channels by 16×16 at stride 8",
+      shape: [21, 21, 16, 16],
+      size: [4, 5],
+      options: { stride: 8, padding: 4 },
+    },
+    { name: "groups", shape: [8, 3, 8, 8], size: [3, 4], options: { stride: 4, padding: 2, groups: 2 } },
+    { name: "one channel a group", shape: [6, 1, 8, 8], size: [3, 3], options: { stride: 4, padding: 2, groups: 6 } },
+    {
+      name: "taps that miss phases",
+      shape: [3, 2, 2, 3],
+      size: [3, 2],
+      options: { stride: [7, 4], outputPadding: [3, 1] },
+    },
+    {
+      name: "dilated taps",
+      shape: [2, 3, 3, 4],
+      size: [4, 3],
+      options: { stride: [4, 6], dilation: [3, 4], padding: 1 },
+    },
+    { name: "one dimension only", shape: [4, 4, 1, 20], size: [2, 6], options: { stride: [1, 10], padding: [0, 5] } },
+  ] as const;
+
+  it.each(large)("at a large stride gives what is meant: $name", async ({ shape, size, options }) => {
+    const count = (shape as readonly number[]).reduce((a, b) => a * b, 1);
+    const weight = Float32Array.from({ length: count }, (_, i) => Math.sin(i * i));
+    const graph = trace(
+      ({ x }) => ({ y: convTranspose2d(x, constant(weight, "f32", shape, "w"), options) }),
+      { x: tensor("f32", [2, shape[0], ...size]) },
+      { name: "up" },
+    );
+    const program = load(await compile(graph));
+    const x = Float32Array.from({ length: 2 * shape[0] * size[0] * size[1] }, (_, i) => Math.cos(i * 3.7));
+    const outputs = program.newOutputs();
+    program.run({ x }, outputs);
+    const meant = new Interpreter(graph).run({ x }).y;
+    const largest = meant.reduce((most, each) => Math.max(most, Math.abs(each)), 0);
+    expect(largest).toBeGreaterThan(0.5);
+    expect(outputs.y.length).toBe(meant.length);
+    outputs.y.forEach((value, i) => {
+      if (Math.abs(value - meant[i]!) > 2e-6 * largest) expect(value, `element ${i}`).toBe(meant[i]);
+    });
+  });
+
+  it("of 64×64 taps at stride 32 is four convolutions", () => {
+    const graph = trace(
+      ({ x }) => ({
+        y: convTranspose2d(x, constant(new Float32Array(64 * 64).fill(1), "f32", [1, 1, 64, 64]), {
+          stride: 32,
+          padding: 16,
+        }),
+      }),
+      { x: tensor("f32", [1, 1, 3, 3]) },
+      { name: "up" },
+    );
+    const text = explain(graph as never, "x86-64-v3").split("kernels for")[0]!;
+    expect(text.match(/onv2d\(/g)).toHaveLength(4);
+  });
 });

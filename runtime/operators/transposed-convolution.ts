@@ -1,4 +1,4 @@
-// Transposed convolution, made of one convolution per phase of the stride.
+// Transposed convolution, made of one convolution per phase of a small stride, or per group of phases that read the same inputs.
 import { z } from "zod";
 import type { Value } from "../graph.ts";
 import { arrayFrom, countOf, showTensorType, staticShape } from "../tensor-type.ts";
@@ -133,40 +133,152 @@ export const convTranspose2d: Operator = operator({
   lowering: {
     kind: "composite",
     decompose([x, w], given, builder) {
-      const { shape } = convTranspose2d.infer([x!.type, w!.type], given);
-      const [n, outputs, ...out] = staticShape(shape) as [number, number, number, number];
+      const { shape: result } = convTranspose2d.infer([x!.type, w!.type], given);
+      const [n, outputs, ...out] = staticShape(result) as [number, number, number, number];
       const { stride, dilation, padding } = given;
       const kernel = staticShape(w!.type.shape).slice(2);
       const along = (d: Axis): PhaseAxis => ({
         count: Math.ceil(out[d]! / stride[d]),
         phases: phasesOf(kernel[d]!, stride[d], dilation[d], padding[d]),
       });
-      const [rows, columns] = [along(0), along(1)];
+      const axes = [along(0), along(1)] as const;
       const weight = groupedWeight(w!, given, builder);
-      // Rows and columns of the phases are woven into each other by joining them along dimensions behind their own.
-      const woven = (parts: readonly Value[], axis: number): Value =>
-        parts.length === 1 ? parts[0]! : builder.apply(concat, parts, { axis });
-      const lines = rows.phases.map((row) =>
-        woven(
-          columns.phases.map((column) => {
-            const plane = phasePlane(x!, weight, [row, column], [rows, columns], given.groups, builder);
-            return builder.apply(reshape, [plane], { shape: [n, outputs, rows.count, 1, columns.count, 1] });
-          }),
-          5,
-        ),
-      );
-      const whole = builder.apply(reshape, [woven(lines, 3)], {
-        shape: [n, outputs, rows.count * stride[0], columns.count * stride[1]],
-      });
+      const apart = stride[0] * stride[1] <= mostPlanes;
+      const woven = (apart ? wovenPlanes : wovenGroups)(x!, weight, axes, given.groups, builder);
+      const shape = [n, outputs, axes[0].count * stride[0], axes[1].count * stride[1]];
+      const whole = builder.apply(reshape, [woven], { shape });
       return cut(cut(whole, 2, 0, out[0], builder), 3, 0, out[1], builder);
     },
   },
 });
 
+/** Phases of both dimensions that are a convolution each, which writes its outputs where they belong. */
+const mostPlanes = 9;
+
 interface PhaseAxis {
   readonly count: number;
   readonly phases: readonly Phase[];
 }
+
+/** Rows and columns of parts woven into each other, by joining them along a dimension behind their own. */
+const joined = (parts: readonly Value[], axis: number, builder: Builder): Value =>
+  parts.length === 1 ? parts[0]! : builder.apply(concat, parts, { axis });
+
+/** [n,o,rows,phases of rows,columns,phases of columns] of a convolution for each pair of phases. */
+function wovenPlanes(
+  x: Value,
+  weight: Value,
+  axes: readonly [PhaseAxis, PhaseAxis],
+  groups: number,
+  builder: Builder,
+): Value {
+  const [rows, columns] = axes;
+  const lines = rows.phases.map((row) => {
+    const planes = columns.phases.map((column) => {
+      const plane = phasePlane(x, weight, [row, column], axes, groups, builder);
+      const [n, outputs] = staticShape(plane.type.shape) as [number, number];
+      return builder.apply(reshape, [plane], { shape: [n, outputs, rows.count, 1, columns.count, 1] });
+    });
+    return joined(planes, 5, builder);
+  });
+  return joined(lines, 3, builder);
+}
+
+/** Phases whose taps read the same inputs, each with as many taps. */
+interface PhaseGroup {
+  readonly numbers: readonly number[];
+  readonly phases: readonly Phase[];
+}
+
+function groupsOf(phases: readonly Phase[]): PhaseGroup[] {
+  const groups = new Map<string, { numbers: number[]; phases: Phase[] }>();
+  for (const [at, phase] of phases.entries()) {
+    const key = `${phase.taps.length} from ${phase.first}`;
+    const group = groups.get(key) ?? { numbers: [], phases: [] };
+    group.numbers.push(at);
+    group.phases.push(phase);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}
+
+/**
+ * The same, all pairs of phases that read the same inputs computed by one convolution, as so many more outputs: their number
+ * depends on how far taps reach in inputs, and not on the stride.
+ */
+function wovenGroups(
+  x: Value,
+  weight: Value,
+  axes: readonly [PhaseAxis, PhaseAxis],
+  groups: number,
+  builder: Builder,
+): Value {
+  const [rows, columns] = axes.map(({ phases }) => groupsOf(phases)) as [PhaseGroup[], PhaseGroup[]];
+  const lines = rows.map((row) => {
+    const planes = columns.map((column) => groupPlanes(x, weight, [row, column], axes, groups, builder));
+    return inOrder(joined(planes, 5, builder), 5, columns, builder);
+  });
+  return inOrder(joined(lines, 3, builder), 3, rows, builder);
+}
+
+/** Phases that were joined group by group, in their own order. */
+function inOrder(value: Value, axis: number, groups: readonly PhaseGroup[], builder: Builder): Value {
+  const numbers = groups.flatMap((each) => each.numbers);
+  if (numbers.every((each, at) => each === at)) return value;
+  const places = numbers.map((_, phase) => numbers.indexOf(phase));
+  const positions = builder.constant({ dtype: "i64", shape: [places.length] }, arrayFrom("i64", places), "phases");
+  return builder.apply(gather, [value, positions], { axis });
+}
+
+/** The outputs at the phases of a group of rows and one of columns, [n,o,rows,phases of rows,columns,phases of columns]. */
+function groupPlanes(
+  x: Value,
+  weight: Value,
+  pair: readonly [PhaseGroup, PhaseGroup],
+  axes: readonly [PhaseAxis, PhaseAxis],
+  groups: number,
+  builder: Builder,
+): Value {
+  const { dtype } = x.type;
+  const [n] = staticShape(x.type.shape) as [number];
+  const [outputs, inputs] = staticShape(weight.type.shape) as [number, number];
+  const [r, c] = pair.map(({ phases }) => phases.length) as [number, number];
+  const [h, w] = pair.map(({ phases }) => phases[0]!.taps.length) as [number, number];
+  const shape = [n, outputs, axes[0].count, r, axes[1].count, c];
+  if (h === 0 || w === 0)
+    return builder.apply(broadcastTo, [builder.constant({ dtype, shape: [] }, arrayFrom(dtype, [0]))], { shape });
+  const picked = ([0, 1] as const).reduce((of, d) => {
+    const taps = pair[d].phases.flatMap((phase) => phase.taps);
+    const positions = builder.constant({ dtype: "i64", shape: [taps.length] }, arrayFrom("i64", taps), "taps");
+    return builder.apply(gather, [of, positions], { axis: d + 2 });
+  }, weight);
+  const perGroup = outputs / groups;
+  const split = builder.apply(reshape, [picked], { shape: [groups, perGroup, inputs, r, h, c, w] });
+  const turned = builder.apply(transpose, [split], { axes: [0, 3, 5, 1, 2, 4, 6] });
+  const kernel = builder.apply(reshape, [turned], { shape: [outputs * r * c, inputs, h, w] });
+  const window = pair.map(({ phases }) => phases[0]!) as [Phase, Phase];
+  const planes = builder.apply(conv2d, [neededBy(window, x, axes, builder), kernel], {
+    stride: [1, 1],
+    dilation: window.map(({ dilation }) => dilation),
+    groups,
+  });
+  const apart = builder.apply(reshape, [planes], {
+    shape: [n, groups, r, c, perGroup, axes[0].count, axes[1].count],
+  });
+  return builder.apply(reshape, [builder.apply(transpose, [apart], { axes: [0, 1, 4, 5, 2, 6, 3] })], { shape });
+}
+
+/** The inputs that the taps of a phase of each dimension read. */
+const neededBy = (
+  phases: readonly [Phase, Phase],
+  x: Value,
+  axes: readonly [PhaseAxis, PhaseAxis],
+  builder: Builder,
+): Value =>
+  ([0, 1] as const).reduce((of, d) => {
+    const { taps, first, dilation } = phases[d];
+    return cut(of, d + 2, first, axes[d].count + (taps.length - 1) * dilation, builder);
+  }, x);
 
 /** w[c,o/groups,kh,kw] as the weight of a convolution, [o,c/groups,kh,kw]. */
 function groupedWeight(w: Value, { groups }: Attributes, builder: Builder): Value {
@@ -197,11 +309,7 @@ function phasePlane(
     const positions = builder.constant({ dtype: "i64", shape: [taps.length] }, arrayFrom("i64", [...taps]), "taps");
     return builder.apply(gather, [of, positions], { axis: d + 2 });
   }, weight);
-  const needed = ([0, 1] as const).reduce((of, d) => {
-    const { taps, first, dilation } = phases[d];
-    return cut(of, d + 2, first, axes[d].count + (taps.length - 1) * dilation, builder);
-  }, x);
-  return builder.apply(conv2d, [needed, picked], {
+  return builder.apply(conv2d, [neededBy(phases, x, axes, builder), picked], {
     stride: [1, 1],
     dilation: phases.map(({ dilation }) => dilation),
     groups,

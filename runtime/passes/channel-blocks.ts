@@ -108,28 +108,29 @@ export class ChannelBlocks {
 
   /** A value [n,c,…] in blocks, reordered unless it is known so; what moves elements around is moved behind the reordering. */
   bring(value: Value, editor: Editor): Blocked {
-    const known = this.#known.get(value);
-    if (known) return known;
-    const blocked = this.#brought(value, editor);
-    this.#known.set(value, blocked);
+    const behind: Node[] = [];
+    let first = value;
+    for (let node = editor.producerOf(first); node && !this.#known.has(first); node = editor.producerOf(first)) {
+      if (!isMovedBehind(node)) break;
+      behind.push(node);
+      first = node.inputs[0]!;
+    }
+    let blocked = this.#known.get(first) ?? this.#brought(first, editor);
+    this.#known.set(first, blocked);
+    for (const { operator, attributes, inputs, output } of behind.reverse()) {
+      const moved =
+        operator === operators.pad
+          ? editor.apply(operator, [blocked.value], paddingInBlocks(attributes as Padding))
+          : editor.apply(operator, [blocked.value, ...inputs.slice(1)]);
+      blocked = { ...blocked, value: moved };
+      this.#known.set(output, blocked);
+    }
     return blocked;
   }
 
   #brought(value: Value, editor: Editor): Blocked {
     const [n, c, ...rest] = staticShape(value.type.shape) as [number, number, ...number[]];
     const producer = editor.producerOf(value);
-    if (producer?.operator === operators.pad && leavesChannels(producer)) {
-      const inner = this.bring(producer.inputs[0]!, editor);
-      const padding = paddingInBlocks(producer.attributes as Padding);
-      return { ...inner, value: editor.apply(operators.pad, [inner.value], padding) };
-    }
-    const alike = producer && sameShape(producer.inputs[0]!.type.shape, value.type.shape);
-    if (producer?.operator === operators.quantize && alike && isOneForAll(producer.inputs.slice(1))) {
-      // Rounded while it is reordered, not before.
-      const [numbers, ...parameters] = producer.inputs as [Value, Value, Value];
-      const inner = this.bring(numbers, editor);
-      return { ...inner, value: editor.apply(operators.quantize, [inner.value, ...parameters]) };
-    }
     const whole = blocksOf(c) * channelBlock;
     const plane = rest.map((_, d) => d);
     if (producer?.operator === operators.transpose && channelsWereLast(producer)) {
@@ -169,6 +170,14 @@ export class ChannelBlocks {
     return { value: concatenated(values, 1, editor), channels };
   }
 }
+
+/** Whether a node pads the plane only, or rounds to bytes, which is better done while it is reordered. */
+const isMovedBehind = (node: Node): boolean =>
+  node.operator === operators.pad
+    ? leavesChannels(node)
+    : node.operator === operators.quantize &&
+      sameShape(node.inputs[0]!.type.shape, node.output.type.shape) &&
+      isOneForAll(node.inputs.slice(1));
 
 const concatenated = (values: readonly Value[], axis: number, editor: Editor): Value =>
   values.length === 1 ? values[0]! : editor.apply(operators.concat, values, { axis });

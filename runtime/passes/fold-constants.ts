@@ -1,13 +1,22 @@
 // Computes at compile time what depends on constants only.
 import { constantValue } from "../constant-value.ts";
-import type { Graph } from "../graph.ts";
-import { type Nd, operators } from "../operators/index.ts";
+import type { Graph, Node } from "../graph.ts";
+import type { Nd } from "../operators/index.ts";
 import { rewrite } from "../rewrite.ts";
 import { countOf, staticShape } from "../tensor-type.ts";
 
-/** Largest constant, in elements, that folding may make; larger where it only rearranges, as a layer's transposed weight. */
+/** Largest constant, in elements, that folding may make of next to nothing, or by reading operands many times. */
 const foldLimit = 1 << 20;
-const transposeLimit = 1 << 24;
+/** How much more a constant made element by element may hold than those that it is made of: weights are laid out whatever their size. */
+const mostGrowth = 2;
+/** Kinds of operators that read each element of their operands about once. */
+const elementwise: ReadonlySet<Node["operator"]["lowering"]["kind"]> = new Set([
+  "pointwise",
+  "source",
+  "reshape",
+  "concat",
+  "pad",
+]);
 
 /** The graph with every node over constants replaced by its value, with the bits that computing it in a step would give. */
 export const foldConstants = (graph: Graph): Graph =>
@@ -20,7 +29,9 @@ export const foldConstants = (graph: Graph): Graph =>
       operands.push({ dtype: value.type.dtype, shape: staticShape(value.type.shape), data: found.data });
     }
     const shape = staticShape(output.type.shape);
-    if (countOf(shape) > (operator === operators.transpose ? transposeLimit : foldLimit)) return undefined;
+    const given = operands.reduce((sum, { data }) => sum + data.length, 0);
+    const most = elementwise.has(operator.lowering.kind) ? Math.max(foldLimit, mostGrowth * given) : foldLimit;
+    if (countOf(shape) > most) return undefined;
     const data = constantValue(node, operands);
     return data && editor.constant(output.type, data, output.hint ?? operator.name);
   });

@@ -1,5 +1,6 @@
 // Common subexpressions: equal constants and equal nodes are computed once.
 import { Graph, type Value } from "../graph.ts";
+import { hashOf } from "../hash.ts";
 import { rewrite } from "../rewrite.ts";
 import { showTensorType } from "../tensor-type.ts";
 
@@ -16,8 +17,8 @@ export function shareCommon(graph: Graph): Graph {
   const first = new Map<string, Value>();
   const same = new Map<Value, Value>();
   for (const { value, data } of graph.constants) {
-    const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64");
-    const key = `${showTensorType(value.type)} ${bytes}`;
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const key = `${showTensorType(value.type)} ${hashOf(bytes)}`;
     const twin = first.get(key);
     if (twin) same.set(value, twin);
     else first.set(key, value);

@@ -41,6 +41,11 @@ interface Sum {
 /** Operators that move elements and commute with dequantising by one scale. */
 const moving: readonly unknown[] = [operators.reshape, operators.transpose, operators.slice];
 
+/** Whether a node moves elements, and what it adds are zeros. */
+const movesZeros = ({ operator, attributes }: Node): boolean =>
+  moving.includes(operator) ||
+  (operator === operators.pad && (attributes as { readonly value: number }).value === 0);
+
 const scalarOf = ({ data }: Known): number | undefined => (isUniform(data) ? Number(data[0]) : undefined);
 /** Whether a factor keeps all its bits in f32: neither infinite nor NaN, nor below its normal numbers. */
 const isOrdinary = (factor: number): boolean => Number.isFinite(factor) && Math.abs(factor) >= 2 ** -126;
@@ -52,10 +57,13 @@ const withoutOnes = (shape: readonly number[]): readonly number[] => {
 class Integers {
   readonly #editor: Editor;
   readonly #sums: Map<Value, Sum>;
+  /** Numbers of values that have been asked for; undefined where they depend on more than constants. */
+  readonly #numbers: Map<Value, Known | undefined>;
 
-  constructor(editor: Editor, sums: Map<Value, Sum>) {
+  constructor(editor: Editor, sums: Map<Value, Sum>, numbers: Map<Value, Known | undefined>) {
     this.#editor = editor;
     this.#sums = sums;
+    this.#numbers = numbers;
   }
 
   rule(node: Node): Value | undefined {
@@ -66,20 +74,31 @@ class Integers {
 
   /** The numbers of a value that depends on constants only. */
   #known(value: Value): Known | undefined {
+    // Operands first, each once; a stack of our own, since graphs may be deep.
+    const open = [value];
+    for (let next = open.at(-1); next; next = open.at(-1)) {
+      const { inputs = [] } = this.#editor.producerOf(next) ?? {};
+      const missing = inputs.find((each) => !this.#numbers.has(each));
+      const failed = inputs.some((each) => this.#numbers.has(each) && !this.#numbers.get(each));
+      if (missing && !failed && !this.#numbers.has(next)) open.push(missing);
+      else {
+        if (!this.#numbers.has(next)) this.#numbers.set(next, failed ? undefined : this.#evaluated(next));
+        open.pop();
+      }
+    }
+    return this.#numbers.get(value);
+  }
+
+  /** A value's numbers, those of its operands being known. */
+  #evaluated(value: Value): Known | undefined {
     const constant = this.#editor.constantOf(value);
     if (constant) return { value, data: constant.data };
     const node = this.#editor.producerOf(value);
     if (!node) return undefined;
-    const operands: Known[] = [];
-    for (const input of node.inputs) {
-      const operand = this.#known(input);
-      if (!operand) return undefined;
-      operands.push(operand);
-    }
-    const nds = operands.map((each) => ({
-      dtype: each.value.type.dtype,
-      shape: staticShape(each.value.type.shape),
-      data: each.data,
+    const nds = node.inputs.map((each) => ({
+      dtype: each.type.dtype,
+      shape: staticShape(each.type.shape),
+      data: this.#numbers.get(each)!.data,
     }));
     const data = constantValue(node, nds);
     return data && { value, data };
@@ -87,23 +106,31 @@ class Integers {
 
   /** A value as bytes with one scale and one zero point, what moves it moved behind them. */
   #bytes(value: Value): Bytes | undefined {
-    const node = this.#editor.producerOf(value);
-    if (!node) return undefined;
-    const [x] = node.inputs as [Value];
-    if (node.operator === operators.dequantize) {
-      const [scale, zero] = [this.#known(node.inputs[1]!), this.#known(node.inputs[2]!)];
-      const [factor, shift] = [scale && scalarOf(scale), zero && scalarOf(zero)];
-      const byte = x.type.dtype === "u8" || x.type.dtype === "i8";
-      if (factor === undefined || shift === undefined || !byte || !sameShape(x.type.shape, value.type.shape))
-        return undefined;
-      return this.#unsigned({ bytes: x, scale: factor, zero: shift });
+    const behind: Node[] = [];
+    let node = this.#editor.producerOf(value);
+    while (node && movesZeros(node)) {
+      behind.push(node);
+      node = this.#editor.producerOf(node.inputs[0]!);
     }
-    const moves = moving.includes(node.operator);
-    const pads = node.operator === operators.pad && (node.attributes as { readonly value: number }).value === 0;
-    const inner = moves || pads ? this.#bytes(x) : undefined;
-    if (!inner) return undefined;
-    const attributes = pads ? { ...(node.attributes as object), value: inner.zero } : node.attributes;
-    return { ...inner, bytes: this.#editor.apply(node.operator, [inner.bytes], attributes) };
+    let found = node && this.#dequantized(node);
+    for (const { operator, attributes: given } of behind.reverse()) {
+      if (!found) return undefined;
+      const attributes = operator === operators.pad ? { ...(given as object), value: found.zero } : given;
+      found = { ...found, bytes: this.#editor.apply(operator, [found.bytes], attributes) };
+    }
+    return found;
+  }
+
+  /** The bytes that a node makes numbers of. */
+  #dequantized({ operator, inputs, output }: Node): Bytes | undefined {
+    if (operator !== operators.dequantize) return undefined;
+    const [x, scaleOf, zeroOf] = inputs as [Value, Value, Value];
+    const [scale, zero] = [this.#known(scaleOf), this.#known(zeroOf)];
+    const [factor, shift] = [scale && scalarOf(scale), zero && scalarOf(zero)];
+    const byte = x.type.dtype === "u8" || x.type.dtype === "i8";
+    if (factor === undefined || shift === undefined || !byte || !sameShape(x.type.shape, output.type.shape))
+      return undefined;
+    return this.#unsigned({ bytes: x, scale: factor, zero: shift });
   }
 
   /** Signed bytes that this graph makes are made unsigned instead, 128 higher: the product of x86-64 wants them so. */
@@ -132,20 +159,28 @@ class Integers {
 
   /** A value as constant signed bytes around zero, scaled as a whole or along the dimension `axis`. */
   #weights(value: Value, axis: number): Weights | undefined {
-    const node = this.#editor.producerOf(value);
-    if (!node) return undefined;
-    const { operator } = node;
-    if (operator === operators.transpose) {
-      const { axes } = node.attributes as { readonly axes: readonly number[] };
-      const inner = this.#weights(node.inputs[0]!, axes[axis]!);
-      if (!inner) return undefined;
-      const moved = this.#known(this.#editor.apply(operator, [inner.value], node.attributes));
-      return moved && { ...inner, ...this.#named(moved) };
+    const behind: Node[] = [];
+    let node = this.#editor.producerOf(value);
+    let along = axis;
+    while (node?.operator === operators.transpose) {
+      behind.push(node);
+      along = (node.attributes as { readonly axes: readonly number[] }).axes[along]!;
+      node = this.#editor.producerOf(node.inputs[0]!);
     }
+    let found = node && this.#dequantizedWeights(node, along);
+    for (const { operator, attributes } of behind.reverse()) {
+      const moved = found && this.#known(this.#editor.apply(operator, [found.value], attributes));
+      if (!found || !moved) return undefined;
+      found = { ...found, ...this.#named(moved) };
+    }
+    return found;
+  }
+
+  #dequantizedWeights({ operator, inputs, output }: Node, axis: number): Weights | undefined {
     if (operator !== operators.dequantize) return undefined;
-    const [data, scale, zero] = node.inputs.map((each) => this.#known(each));
+    const [data, scale, zero] = inputs.map((each) => this.#known(each));
     if (!data || !scale || !zero || data.value.type.dtype !== "i8" || scalarOf(zero) !== 0) return undefined;
-    if (!sameShape(data.value.type.shape, value.type.shape)) return undefined;
+    if (!sameShape(data.value.type.shape, output.type.shape)) return undefined;
     const shape = staticShape(data.value.type.shape);
     const along = shape.slice(axis).map((size, d) => (d === 0 ? size : 1));
     const given = staticShape(scale.value.type.shape);
@@ -303,7 +338,8 @@ function wholeBias(bias: Float32Array, { offset, scale }: Sum): Int32Array | und
 export function useIntegers(graph: Graph): Graph {
   if (!graph.nodes.some(({ operator }) => operator === operators.dequantize)) return graph;
   const sums = new Map<Value, Sum>();
-  return rewrite(graph, (node, editor) => new Integers(editor, sums).rule(node));
+  const numbers = new Map<Value, Known | undefined>();
+  return rewrite(graph, (node, editor) => new Integers(editor, sums, numbers).rule(node));
 }
 
 /** The graph with integer products by constant matrices packed for dot products of four. */
