@@ -119,6 +119,7 @@ export function attentionKernel(
       {
         scalar,
         identity: -Infinity,
+        rounds: false,
         step: (most, [row, at], count) => larger(most, scoreIn(row!.base, at!.base, count)),
         merge: larger,
       },

@@ -218,6 +218,7 @@ function vectorProduct(
   const accumulation: Accumulation = {
     scalar: a.scalar,
     identity: 0,
+    rounds: true,
     step: (sum, at, lanes) => fma(a.at(at, lanes), b.at([...at.slice(0, -2), at[dimension]!, fixed(0)], lanes), sum),
     merge: (x, y) => add(x, y),
   };

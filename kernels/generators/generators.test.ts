@@ -14,11 +14,12 @@ import {
   values,
   workArea,
 } from "../testing/generator-reference.ts";
+import { runNative } from "../testing/native-kernel.ts";
 import { broadcasted, elementsOf, permuted, type Source, sliced, view } from "./access.ts";
 import { blockedConvolutionKernel, depthwiseKernel } from "./blocked.ts";
 import { convolutionKernel, matmulKernel } from "./contract.ts";
 import { mapKernel, whole } from "./map.ts";
-import { multiplying, reduceKernel, reducers, reducing } from "./reduce.ts";
+import { cutsOf, multiplying, reduceKernel, reducers, reducing } from "./reduce.ts";
 import { bilinear, coordinate } from "./sample.ts";
 import { winogradBlock, winogradKernel } from "./winograd.ts";
 
@@ -125,6 +126,34 @@ const reductions: [readonly number[], readonly number[]][] = [
     [2, 5, 1],
     [1, 2],
   ],
+  // Across rows: chains of wide and narrow rows, with and without rounds left over.
+  [[9, 40], [0]],
+  [[37, 70], [0]],
+  [[67, 3], [0]],
+  [[2, 33, 1], [1]],
+  [[2, 40, 5], [1]],
+  [
+    [3, 40, 2],
+    [0, 1],
+  ],
+  // Chains that are cut: once, twice, at the end of a dimension and within one.
+  [[1100], [0]],
+  [[2, 1541], [1]],
+  [
+    [70, 21],
+    [0, 1],
+  ],
+  [
+    [9, 3, 300],
+    [0, 1, 2],
+  ],
+  [[300, 17], [0]],
+  [[1090, 3], [0]],
+  [
+    [5, 35, 20],
+    [0, 1],
+  ],
+  [[16_900, 2], [0]],
 ];
 
 describe("reduce", () => {
@@ -175,6 +204,58 @@ describe("reduce", () => {
       merge: (a, b) => Math.fround(a + b),
     });
     await check(shape, axes, plain, (source) => multiplying(source, source), 0);
+  });
+
+  it("cuts chains into pieces of at most 64 steps, and chains of pieces too", () => {
+    expect(cutsOf([64])).toEqual([{ dimension: 0, step: 1, piece: false }]);
+    expect(cutsOf([65])).toEqual([
+      { dimension: 0, step: 64, piece: true },
+      { dimension: 0, step: 1, piece: false },
+    ]);
+    expect(cutsOf([1_000_000])).toEqual([
+      { dimension: 0, step: 262_144, piece: true },
+      { dimension: 0, step: 4096, piece: true },
+      { dimension: 0, step: 64, piece: true },
+      { dimension: 0, step: 1, piece: false },
+    ]);
+    // Three rows of twenty rounds are a piece; rows of fifty rounds are a piece each.
+    expect(cutsOf([100, 20])).toEqual([
+      { dimension: 0, step: 3, piece: true },
+      { dimension: 0, step: 1, piece: false },
+      { dimension: 1, step: 1, piece: false },
+    ]);
+    expect(cutsOf([10, 50])).toEqual([
+      { dimension: 0, step: 1, piece: true },
+      { dimension: 1, step: 1, piece: false },
+    ]);
+  });
+
+  it.each([
+    [[2 ** 15, 3], [0]],
+    [[2 ** 15, 16], [0]],
+    [[2, 2 ** 15], [1]],
+  ])("over a long dimension of [%s] has an error that does not grow with its length", async (shape, axes) => {
+    const kept = shape.filter((_, d) => !axes.includes(d));
+    const [x, y] = [parameter("x", "f32", elementsOf(shape), "read"), parameter("y", "f32", elementsOf(kept), "write")];
+    const xs = values(x.length, 11).map((each) => Math.abs(each));
+    const accumulation = reducing(view(x, shape), reducers.sum);
+    const ys = new Float32Array(y.length);
+    const kernel = reduceKernel(
+      "sum",
+      [x, y],
+      shape,
+      axes,
+      accumulation,
+      whole(y, kept),
+      (v) => v,
+      target("x86-64-v3"),
+    );
+    await runNative(kernel, [xs, ys]);
+    indices(kept).forEach((index, at) => {
+      let exact = 0;
+      for (let i = 0; i < 2 ** 15; i++) exact += element(xs, shape, axes[0] === 0 ? [i, ...index] : [...index, i]);
+      expect(Math.abs(ys[at]! - exact) / exact).toBeLessThan(4e-7);
+    });
   });
 
   it("wraps integer sums", async () => {

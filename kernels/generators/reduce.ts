@@ -7,7 +7,9 @@ import {
   extract,
   fma,
   gt,
+  index,
   KernelBuilder,
+  load,
   lt,
   mul,
   ne,
@@ -20,7 +22,7 @@ import {
 import type { Buffer, Expression, Kernel, Scalar } from "../loop/ir.ts";
 import { type Problem, problemOf } from "../schedules/index.ts";
 import type { Target } from "../targets.ts";
-import { addressOf, fixed, type LaneIndex, type Source } from "./access.ts";
+import { addressOf, fixed, type LaneIndex, type Source, type View } from "./access.ts";
 import { alongVectors, type Destination, forEachOuter, lanesFor } from "./map.ts";
 import { store } from "./store.ts";
 
@@ -67,6 +69,9 @@ export type ReducerName = keyof typeof reducers;
 /** Lanes of the numeric plan along a reduced innermost dimension. */
 export const planLanes = 16;
 
+/** Steps after which a chain of rounded sums or products is put away and begun anew. */
+const longestChain = 64;
+
 /**
  * What one output element accumulates: `step` folds the elements at an index into the accumulator. A plain reduction
  * combines the source; a dot product multiplies and adds with one rounding.
@@ -74,14 +79,22 @@ export const planLanes = 16;
 export interface Accumulation {
   readonly scalar: Scalar;
   readonly identity: number | bigint | boolean;
+  /** Whether each step rounds, so that long chains are cut. */
+  readonly rounds: boolean;
+  /** What a plain reduction reads, where that is memory. */
+  readonly view?: View;
   step(accumulator: Expression, at: readonly LaneIndex[], lanes: number): Expression;
   merge(a: Expression, b: Expression): Expression;
 }
+
+const isView = (source: Source): source is View => "buffer" in source;
 
 /** The accumulation of a plain reduction. */
 export const reducing = (source: Source, reducer: Reducer): Accumulation => ({
   scalar: source.scalar,
   identity: reducer.identity(source.scalar),
+  rounds: isFloat(source.scalar) && (reducer === reducers.sum || reducer === reducers.prod),
+  ...(isView(source) ? { view: source } : {}),
   step: (accumulator, at, lanes) => reducer.combine(accumulator, source.at(at, lanes)),
   merge: reducer.combine,
 });
@@ -90,18 +103,34 @@ export const reducing = (source: Source, reducer: Reducer): Accumulation => ({
 export const multiplying = (a: Source, b: Source): Accumulation => ({
   scalar: a.scalar,
   identity: 0,
+  rounds: true,
   step: (accumulator, at, lanes) => fma(a.at(at, lanes), b.at(at, lanes), accumulator),
   merge: (x, y) => add(x, y),
 });
 
 /**
+ * Chains per output where the innermost dimension, of `width` elements, is kept, and the innermost of those reduced has
+ * `length`: more for longer ones, and so many for narrow rows that they fill vectors together.
+ */
+export const chainsAcross = (length: number, width: number): number => {
+  if (width < planLanes) return length >= 2 * planLanes ? planLanes : 1;
+  return length >= 8 ? 4 : 1;
+};
+
+/**
  * Reduces `shape` over `axes`; `destination` has one stride per kept dimension.
  *
- * Plan: where the innermost dimension is kept, one chain per output element over the reduced dimensions in row-major
- * order. Where it is reduced, of n elements, n' = n − n mod 16 go to 16 chains per output element, chain l taking the indices
- * ≡ l (mod 16) in row-major order; each of the n mod 16 last indices has a chain of its own, merged into chain l; then the
- * chains merge as a tree, l with l+8, l+4, l+2, l+1. `finish` is applied to the result, with its index among
- * the kept dimensions.
+ * Plan: chains per output element, each over the reduced dimensions in row-major order. Where the innermost dimension is reduced,
+ * of n elements, n' = n − n mod 16 go to 16 chains, chain l taking the indices ≡ l (mod 16); each of the n mod 16 last
+ * indices has a chain of its own, merged into chain l. Where it is kept, chain l of C = {@link chainsAcross} takes the indices ≡ l
+ * (mod C) of the innermost reduced dimension. Chains merge as a tree, l with l + C/2, l + C/4, …, 1.
+ *
+ * Sums and products of floats are cut after 64 steps, by {@link cutsOf}: a piece starts from the identity, and is a step of
+ * the chain of pieces, which is cut the same way; an error so grows with the logarithm of the length. What is left over by
+ * rounds of C or 16 comes behind the pieces of the innermost dimension.
+ *
+ * `finish` is applied to the result, with its index among the kept dimensions. Schedule: vectors along kept neighbours, or along
+ * chains; several outputs side by side.
  */
 export function reduceKernel(
   name: string,
@@ -119,7 +148,6 @@ export function reduceKernel(
   const kept = shape.map((_, d) => d).filter((d) => !axes.includes(d));
   const spread = (outer: readonly LaneIndex[], reduced: readonly LaneIndex[]): LaneIndex[] =>
     shape.map((_, d) => (axes.includes(d) ? reduced[axes.indexOf(d)]! : outer[kept.indexOf(d)]!));
-  const identity = (lanes: number) => constant(accumulation.scalar, accumulation.identity, lanes);
   const reducedShape = axes.map((d) => shape[d]!);
   const write = (at: readonly LaneIndex[], value: Expression) => {
     const { base, step } = addressOf(destination, at);
@@ -128,17 +156,24 @@ export function reduceKernel(
 
   if (!axes.includes(rank - 1) && rank > 0) {
     const inner = shape[rank - 1]!;
-    const chain = (outer: readonly LaneIndex[], width: number) => {
-      const accumulator = k.variable(identity(width));
-      forEachOuter(k, reducedShape, (reduced) => {
-        accumulator.set(accumulation.step(accumulator.get(), spread(outer, reduced), width));
-      });
-      write(outer, accumulator.get());
-    };
+    if (inner === 0) return k.finish(name);
     const outerShape = kept.slice(0, -1).map((d) => shape[d]!);
+    const flat =
+      chainsAcross(reducedShape.at(-1)!, inner) === planLanes &&
+      axes.at(-1) === rank - 2 &&
+      flatView(accumulation, inner);
     forEachOuter(k, outerShape, (outer) => {
-      if (inner > 0)
-        alongVectors(k, inner, lanesFor(target, accumulation.scalar), (at, width) => chain([...outer, at], width));
+      if (flat)
+        acrossNarrow(k, inner, reducedShape, accumulation, flat, target, (reduced) =>
+          spread([...outer, fixed(0)], reduced),
+        ).forEach((value, column) => write([...outer, fixed(column)], value));
+      else
+        alongPanels(k, inner, lanesFor(target, accumulation.scalar), (places, width) => {
+          const columns = places.map((place) => (reduced: readonly LaneIndex[]) => spread([...outer, place], reduced));
+          acrossRows(k, inner, reducedShape, accumulation, width, columns).forEach((value, at) =>
+            write([...outer, places[at]!], value),
+          );
+        });
     });
     return k.finish(name);
   }
@@ -156,6 +191,226 @@ export function reduceKernel(
   const { rows } = target.schedules(rowsAtOnce(problem, count));
   forEachRows(k, keptShape, rows, results);
   return k.finish(name);
+}
+
+/** What is read, where rows of `inner` elements follow each other without gaps. */
+function flatView({ view }: Accumulation, inner: number): View | undefined {
+  const strides = view?.strides.slice(-2);
+  return strides && strides[0] === inner && (strides[1] === 1 || inner === 1) ? view : undefined;
+}
+
+/** Vectors of kept neighbours that are reduced side by side: rows are read in pieces of as many bytes. */
+const panelVectors = 4;
+
+/** Runs `body` for the vectors along a dimension, some at once; the last reaches back over the one before where it must. */
+function alongPanels(
+  k: KernelBuilder,
+  size: number,
+  lanes: number,
+  body: (places: readonly LaneIndex[], width: number) => void,
+): void {
+  if (size < 2 * lanes) {
+    alongVectors(k, size, lanes, (place, width) => body([place], width));
+    return;
+  }
+  const place = (from: Expression | number): LaneIndex => ({ base: index(from), step: 1 });
+  const panel = panelVectors * lanes;
+  const main = size - (size % panel);
+  if (main > 0)
+    k.for(0, main, panel, (from) =>
+      body(
+        Array.from({ length: panelVectors }, (_, v) => place(add(from, v * lanes))),
+        lanes,
+      ),
+    );
+  const rest = Math.ceil((size - main) / lanes);
+  if (rest > 0)
+    body(
+      Array.from({ length: rest }, (_, v) => place(Math.min(main + v * lanes, size - lanes))),
+      lanes,
+    );
+}
+
+/** Results of vectors of kept neighbours, chain after chain of rows. */
+function acrossRows(
+  k: KernelBuilder,
+  inner: number,
+  reducedShape: readonly number[],
+  accumulation: Accumulation,
+  width: number,
+  columns: readonly ((reduced: readonly LaneIndex[]) => readonly LaneIndex[])[],
+): Expression[] {
+  const length = reducedShape.at(-1)!;
+  const count = chainsAcross(length, inner);
+  const identity = constant(accumulation.scalar, accumulation.identity, width);
+  const take = (chains: readonly Variable[], outer: readonly LaneIndex[], from: Expression | number, most: number) => {
+    for (let l = 0; l < most; l++)
+      columns.forEach((column, v) => {
+        const sum = chains[v * count + l]!;
+        sum.set(accumulation.step(sum.get(), column([...outer, fixed(add(from, l))]), width));
+      });
+  };
+  const chains = inPieces(
+    k,
+    reducedShape,
+    count,
+    accumulation,
+    columns.map(() => identity).flatMap((each) => new Array<Expression>(count).fill(each)),
+    {
+      round: (sums, outer, from) => take(sums, outer, from, count),
+      rest: (sums, outer, from) => take(sums, outer, from, length % count),
+    },
+  );
+  return columns.map((_, v) => {
+    let sums = chains.slice(v * count, (v + 1) * count).map((each) => each.get());
+    while (sums.length > 1) {
+      const half = sums.length / 2;
+      sums = Array.from({ length: half }, (_, l) => k.let(accumulation.merge(sums[l]!, sums[l + half]!)));
+    }
+    return sums[0]!;
+  });
+}
+
+/** Results of rows of fewer than sixteen neighbours without gaps: sixteen rows are so many whole vectors. */
+function acrossNarrow(
+  k: KernelBuilder,
+  inner: number,
+  reducedShape: readonly number[],
+  { view: _, ...accumulation }: Accumulation,
+  { buffer, offset, strides }: View,
+  target: Target,
+  at: (reduced: readonly LaneIndex[]) => readonly LaneIndex[],
+): Expression[] {
+  const length = reducedShape.at(-1)!;
+  const width = Math.min(planLanes, lanesFor(target, accumulation.scalar));
+  const identity = constant(accumulation.scalar, accumulation.identity, width);
+  const vectors = (inner * planLanes) / width;
+  const last = (length % planLanes) * inner;
+  const { merge } = accumulation;
+  const take = (sums: readonly Variable[], outer: readonly LaneIndex[], from: Expression | number, count: number) => {
+    const { base } = addressOf({ offset, strides }, at([...outer, fixed(from)]));
+    const first = k.let(base);
+    for (let v = 0; v * width < count; v++) {
+      const sum = sums[v]!;
+      const place = add(first, v * width);
+      if ((v + 1) * width <= count) sum.set(merge(sum.get(), load(buffer, place, width)));
+      else {
+        const present = lt(ramp(0, 1, width), count - v * width);
+        sum.set(select(present, merge(sum.get(), load(buffer, place, width, present)), sum.get()));
+      }
+    }
+  };
+  const chains = inPieces(k, reducedShape, planLanes, accumulation, new Array<Expression>(vectors).fill(identity), {
+    round: (sums, outer, from) => take(sums, outer, from, planLanes * inner),
+    rest: (sums, outer, from) => take(sums, outer, from, last),
+  });
+  let elements = chains.flatMap((chain) => {
+    const vector = k.let(chain.get());
+    return Array.from({ length: width }, (_, lane) => k.let(extract(vector, lane)));
+  });
+  while (elements.length > inner) {
+    const half = elements.length / 2;
+    elements = Array.from({ length: half }, (_, e) => k.let(merge(elements[e]!, elements[e + half]!)));
+  }
+  return elements;
+}
+
+/** One of the loops over a reduced dimension. */
+interface Cut {
+  readonly dimension: number;
+  /** Indices, or rounds of the innermost dimension, from one iteration to the next. */
+  readonly step: number;
+  /** Whether each iteration is a piece, which begins anew and is then merged. */
+  readonly piece: boolean;
+}
+
+/**
+ * The loops over reduced dimensions, outermost first, of `sizes` indices each, the last in rounds.
+ *
+ * From the innermost dimension on, dimensions join the piece inside them while it has at most 64 steps; of one that does not fit, as
+ * many indices join as do, and the piece is a step of the next chain.
+ */
+export function cutsOf(sizes: readonly number[], longest = longestChain): readonly Cut[] {
+  const cuts: Cut[] = [];
+  let steps = 1;
+  let piece = false;
+  const around = (dimension: number, step: number): void => {
+    cuts.unshift({ dimension, step, piece });
+    piece = false;
+  };
+  for (let dimension = sizes.length - 1; dimension >= 0; dimension--) {
+    let [step, left] = [1, Math.max(1, sizes[dimension]!)];
+    while (steps * left > longest) {
+      const fit = Math.floor(longest / steps);
+      if (fit > 1) {
+        around(dimension, step);
+        step *= fit;
+        left = Math.ceil(left / fit);
+      }
+      [steps, piece] = [1, true];
+    }
+    around(dimension, step);
+    steps *= left;
+  }
+  return cuts;
+}
+
+/** What chains take: whole rounds of the innermost reduced dimension, and what is left of it. */
+interface Rounds {
+  round(sums: readonly Variable[], outer: readonly LaneIndex[], from: Expression | number): void;
+  rest(sums: readonly Variable[], outer: readonly LaneIndex[], from: number): void;
+  /** How many of the sums rounds add to; all unless given. */
+  readonly taken?: number;
+}
+
+/** Runs rounds of so many indices over reduced dimensions, long chains of them in pieces; the chains, which begin as `initial`. */
+function inPieces(
+  k: KernelBuilder,
+  reducedShape: readonly number[],
+  indices: number,
+  { rounds, merge }: Pick<Accumulation, "rounds" | "merge">,
+  initial: readonly Expression[],
+  { round, rest, taken = initial.length }: Rounds,
+): readonly Variable[] {
+  const last = reducedShape.length - 1;
+  const whole = Math.floor(reducedShape[last]! / indices);
+  const cuts = cutsOf([...reducedShape.slice(0, -1), whole], rounds ? longestChain : Number.POSITIVE_INFINITY);
+  const begun = (count: number) => initial.slice(0, count).map((each) => k.variable(each));
+  const along = (d: number, outer: readonly LaneIndex[], sums: readonly Variable[]): void => {
+    const loops = cuts.filter(({ dimension }) => dimension === d);
+    const unit = d === last ? indices : 1;
+    const size = d === last ? whole : reducedShape[d]!;
+    const renewed = d === last ? taken : initial.length;
+    /** So many iterations' worth of the innermost loop, from an index on. */
+    const run = (at: number, from: Expression | number, count: number, into: readonly Variable[]): void => {
+      const loop = loops[at];
+      if (!loop) {
+        if (d === last) round(into, outer, from);
+        else along(d + 1, [...outer, fixed(from)], into);
+        return;
+      }
+      const each = (start: Expression | number, part: number) => {
+        if (!loop.piece) {
+          run(at + 1, start, part, into);
+          return;
+        }
+        const own = begun(renewed);
+        run(at + 1, start, part, [...own, ...into.slice(renewed)]);
+        own.forEach((sum, s) => into[s]!.set(merge(into[s]!.get(), sum.get())));
+      };
+      const pieces = Math.floor(count / loop.step);
+      const left = count % loop.step;
+      const span = loop.step * unit;
+      if (pieces === 1) each(from, loop.step);
+      else if (pieces > 1) k.for(0, pieces * span, span, (i) => each(add(from, i), loop.step));
+      if (left > 0) each(add(from, pieces * span), left);
+    };
+    if (size > 0) run(0, 0, size, sums);
+    if (d === last) rest(sums, outer, whole * indices);
+  };
+  const sums = begun(initial.length);
+  along(0, [], sums);
+  return sums;
 }
 
 /** How many outputs along their last dimension may be reduced side by side. */
@@ -206,33 +461,45 @@ export function alongInnermost(
   const width = Math.min(planLanes, lanesFor(target, scalar));
   const tail = inner % planLanes;
   const main = inner - tail;
-  const chains = (count: number, lanes: number): Variable[] =>
-    Array.from({ length: count }, () => k.variable(constant(scalar, identity, lanes)));
-  const parts = outputs.map(() => chains(planLanes / width, width));
   // A tail is read as the end of sixteen elements, of which the first ones go unused, where there are so many.
   const wide = main > 0 && tail > 0;
-  const tails = outputs.map(() => (wide ? chains(planLanes / width, width) : chains(tail, 1)));
-  forEachOuter(k, reducedShape.slice(0, -1), (outer) => {
-    const take = (all: readonly (readonly Variable[])[], from: Expression | number) => {
-      all.forEach((sums, o) => {
-        sums.forEach((sum, p) => {
-          sum.set(step(sum.get(), outputs[o]!([...outer, { base: add(from, p * width), step: 1 }]), width));
-        });
-      });
-    };
-    if (main > 0) k.for(0, main, planLanes, (i) => take(parts, i));
-    if (wide) take(tails, inner - planLanes);
-    else {
-      tails.forEach((sums, o) => {
-        sums.forEach((sum, lane) => {
-          sum.set(step(sum.get(), outputs[o]!([...outer, fixed(main + lane)]), 1));
-        });
-      });
-    }
+  const vectors = planLanes / width;
+  const begins = (lanes: number) => constant(scalar, identity, lanes);
+  const perTail = wide ? vectors : tail;
+  const taken = outputs.length * vectors;
+  const take = (
+    sums: readonly Variable[],
+    count: number,
+    lanes: number,
+    at: (part: number) => readonly LaneIndex[],
+  ): void => {
+    outputs.forEach((spread, o) => {
+      for (let part = 0; part < count; part++) {
+        const sum = sums[o * count + part]!;
+        sum.set(step(sum.get(), spread(at(part)), lanes));
+      }
+    });
+  };
+  const neighbours = (outer: readonly LaneIndex[], from: Expression | number) => (part: number) => [
+    ...outer,
+    { base: index(add(from, part * width)), step: 1 },
+  ];
+  const initial = [
+    ...new Array<Expression>(taken).fill(begins(width)),
+    ...new Array<Expression>(outputs.length * perTail).fill(begins(wide ? width : 1)),
+  ];
+  const chains = inPieces(k, reducedShape, planLanes, accumulation, initial, {
+    taken,
+    round: (sums, outer, from) => take(sums, vectors, width, neighbours(outer, from)),
+    rest(sums, outer) {
+      const tails = sums.slice(taken);
+      if (wide) take(tails, vectors, width, neighbours(outer, inner - planLanes));
+      else take(tails, tail, 1, (lane) => [...outer, fixed(main + lane)]);
+    },
   });
-  return parts.map((sums, o) => {
-    const whole = sums.map((sum) => k.let(sum.get()));
-    const ends = tails[o]!;
+  return outputs.map((_, o) => {
+    const whole = chains.slice(o * vectors, (o + 1) * vectors).map((sum) => k.let(sum.get()));
+    const ends = chains.slice(taken + o * perTail, taken + (o + 1) * perTail);
     const merged = wide
       ? withTail(k, whole, ends, tail, merge)
       : whole.map((part, p) => withScalarTails(k, part, ends.slice(p * width, (p + 1) * width), merge));

@@ -1,5 +1,6 @@
 // What the generators' tests compute for themselves: numeric plans in plain TypeScript, and kernels run under every schedule.
 import { expect } from "vitest";
+import { chainsAcross, cutsOf } from "../generators/reduce.ts";
 import type { Buffer, Kernel, Scalar } from "../loop/ir.ts";
 import { printKernel } from "../loop/print.ts";
 import { verifyKernel } from "../loop/verify.ts";
@@ -139,22 +140,73 @@ export function reducedByPlan(
   const keptAxes = shape.map((_, d) => d).filter((d) => !axes.includes(d));
   const spread = (reduced: readonly number[]) =>
     shape.map((_, d) => (axes.includes(d) ? reduced[axes.indexOf(d)]! : kept[keptAxes.indexOf(d)]!));
-  const reduced = indices(axes.map((d) => shape[d]!));
   const last = shape.length - 1;
-  if (!axes.includes(last)) return reduced.reduce((sum, index) => step(sum, spread(index)), identity);
-  const inner = shape[last]!;
-  const main = inner - (inner % 16);
-  const parts = new Array<number>(16).fill(identity);
-  const tails = new Array<number>(inner % 16).fill(identity);
-  for (const index of reduced) {
-    const i = index.at(-1)!;
-    const chains = i < main ? parts : tails;
-    chains[i % 16] = step(chains[i % 16]!, spread(index));
-  }
+  const across = !axes.includes(last);
+  const sizes = axes.map((d) => shape[d]!);
+  const length = sizes.at(-1)!;
+  const chains = across ? chainsAcross(length, shape[last]!) : 16;
+  const rounds = Math.floor(length / chains);
+  const counts = [...sizes.slice(0, -1), rounds];
+  // What is left over by rounds: of the chains themselves, or of chains of its own along the innermost dimension.
+  const tails = new Array<number>(across ? 0 : length % 16).fill(identity);
+  const begun = (): number[] => new Array<number>(chains).fill(identity);
+  const merged = (a: number[], b: readonly number[]): void => {
+    b.forEach((each, l) => {
+      a[l] = merge(a[l]!, each);
+    });
+  };
+  const cuts = cutsOf(counts);
+
+  /** Adds what a dimension has from an index on, so many of its indices or rounds, to chains and those of the tail. */
+  const run = (
+    at: number,
+    start: readonly number[],
+    spans: readonly number[],
+    sums: number[],
+    ends: number[],
+  ): void => {
+    const cut = cuts[at];
+    const d = cut?.dimension ?? counts.length;
+    // Behind the loops of the innermost dimension comes what is left of it.
+    if (!cut) {
+      for (let l = 0; l < chains; l++)
+        sums[l] = step(sums[l]!, spread([...start.slice(0, -1), start.at(-1)! * chains + l]));
+      return;
+    }
+    for (let from = 0; from < spans[d]!; from += cut.step) {
+      const inner = spans.map((span, e) => (e === d ? Math.min(cut.step, span - from) : span));
+      const place = start.map((each, e) => (e === d ? each + from : each));
+      const own = cut.piece ? begun() : sums;
+      const ownEnds = cut.piece && d < counts.length - 1 ? tails.map(() => identity) : ends;
+      const before = cuts[at + 1]?.dimension !== d && d === counts.length - 2;
+      run(at + 1, place, inner, own, ownEnds);
+      if (before) rest(place, own, ownEnds);
+      if (cut.piece) {
+        merged(sums, own);
+        if (ownEnds !== ends) merged(ends, ownEnds);
+      }
+    }
+  };
+  const rest = (start: readonly number[], sums: number[], ends: number[]): void => {
+    for (let l = 0; l < length % chains; l++) {
+      const at = spread([...start.slice(0, -1), rounds * chains + l]);
+      if (across) sums[l] = step(sums[l]!, at);
+      else ends[l] = step(ends[l]!, at);
+    }
+  };
+  const sums = begun();
+  run(
+    0,
+    counts.map(() => 0),
+    counts,
+    sums,
+    tails,
+  );
+  if (counts.length === 1) rest([0], sums, tails);
   tails.forEach((tail, lane) => {
-    parts[lane] = merge(parts[lane]!, tail);
+    sums[lane] = merge(sums[lane]!, tail);
   });
-  for (let half = 8; half >= 1; half /= 2)
-    for (let lane = 0; lane < half; lane++) parts[lane] = merge(parts[lane]!, parts[lane + half]!);
-  return parts[0]!;
+  for (let half = chains / 2; half >= 1; half /= 2)
+    for (let lane = 0; lane < half; lane++) sums[lane] = merge(sums[lane]!, sums[lane + half]!);
+  return sums[0]!;
 }
