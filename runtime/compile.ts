@@ -21,7 +21,7 @@ import { codeOf, type KernelCall } from "./kernel-call.ts";
 import { lower } from "./lower.ts";
 import { type Lifetime, type Memory, type MemoryPlan, planMemory } from "./memory.ts";
 import { operators } from "./operators/index.ts";
-import { bindSymbols, declutter } from "./passes/index.ts";
+import { bindSymbols, declutter, directConvolutions } from "./passes/index.ts";
 import { located } from "./place.ts";
 import { callSymbol, emitStep } from "./step.ts";
 import { countOf, showTensorType, staticShape, type TensorType } from "./tensor-type.ts";
@@ -39,6 +39,14 @@ export interface CompileOptions {
   /** Where compiled modules are kept; none unless given. */
   readonly cacheDir?: string;
   readonly signal?: AbortSignal;
+  /**
+   * "direct": every convolution is the sum of its window's own products, up to 2.5 times as slow for 3×3.
+   *
+   * Unless given, 3×3 convolutions at stride 1 of 32 channels or more go by Winograd's algorithm, which adds and subtracts neighbours
+   * first: one NaN, infinity or number near the end of float32 makes all outputs of its tiles (4×4 or 2×2 pixels) NaN, where
+   * direct convolution keeps it to the windows that hold it. A layer's own option of the same name asks for one layer.
+   */
+  readonly convolution?: "direct";
   /** How finely kernels are split among threads: for tests, whose shapes are small. */
   readonly grain?: Grain;
   /** Who chooses schedules, instead of each target's table: for tests and for measuring; the bits are the same. */
@@ -78,7 +86,8 @@ export async function compile<I extends Signature, O extends Signature>(
   const compiler = loadCompiler();
   const plain = located(() => {
     requireTargets(options.targets ?? []);
-    return declutter(bindSymbols(graph as unknown as Graph, options.symbols ?? {}));
+    const bound = bindSymbols(graph as unknown as Graph, options.symbols ?? {});
+    return declutter(options.convolution === "direct" ? directConvolutions(bound) : bound);
   });
   const weights = layoutWeights(plain);
   const built: { name: TargetName; calls: readonly KernelCall[]; plan: MemoryPlan; object: Uint8Array }[] = [];

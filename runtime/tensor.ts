@@ -505,6 +505,11 @@ export interface ConvolutionOptions {
   readonly padding?: number | readonly [number, number];
   readonly dilation?: number | readonly [number, number];
   readonly groups?: number;
+  /**
+   * "direct" where inputs may be NaN or infinite: only outputs whose window holds such a number are then not finite. Unless given,
+   * 3×3 layers may go by Winograd's algorithm, which spreads it over the tiles around.
+   */
+  readonly convolution?: "direct";
 }
 
 const both = (value: number | readonly [number, number]): readonly [number, number] =>
@@ -518,6 +523,7 @@ export function conv2d<D extends Dtype>(x: Tensor<D>, w: Tensor<D>, options: Con
     stride: both(options.stride ?? 1),
     dilation: both(options.dilation ?? 1),
     groups: options.groups ?? 1,
+    ...(options.convolution ? { convolution: options.convolution } : {}),
   };
   return new Tensor<D>(currentRecorder().apply(operators.conv2d, [padded.value, w.value], attributes));
 }
@@ -531,7 +537,14 @@ export interface TransposedConvolutionOptions extends ConvolutionOptions {
 export function convTranspose2d<D extends Dtype>(
   x: Tensor<D>,
   w: Tensor<D>,
-  { stride = 1, padding = 0, dilation = 1, outputPadding = 0, groups = 1 }: TransposedConvolutionOptions = {},
+  {
+    stride = 1,
+    padding = 0,
+    dilation = 1,
+    outputPadding = 0,
+    groups = 1,
+    convolution,
+  }: TransposedConvolutionOptions = {},
 ): Tensor<D> {
   const attributes = {
     stride: both(stride),
@@ -539,6 +552,7 @@ export function convTranspose2d<D extends Dtype>(
     dilation: both(dilation),
     outputPadding: both(outputPadding),
     groups,
+    ...(convolution ? { convolution } : {}),
   };
   return new Tensor<D>(currentRecorder().apply(operators.convTranspose2d, [x.value, w.value], attributes));
 }

@@ -61,31 +61,11 @@ export const bounded = (x: Expression, low: number, high: number): Expression =>
   return select(gt(raised, high), high, raised);
 };
 
-/** Adding it rounds an f64 below 2⁵¹ to an integer, which then stands in the low bits of the sum. */
-const rounder = 1.5 * 2 ** 52;
-
-/**
- * For float32 results: e^x − 1 = 2^k·q + (2^k − 1), for an f64 x in [−150, 150] or NaN, and 2^k.
- *
- * q = e^r − 1 to a relative 2⁻³⁵: the Taylor series to r⁹ on |r| ≤ ln 2 / 2.
- */
-function single(x: Expression): { q: Expression; power: Expression } {
-  const shifted = fma(x, Math.LOG2E, rounder);
-  const r = fma(sub(shifted, rounder), -Math.LN2, x);
-  const q = fma(mul(r, r), horner(r, inverseFactorials.slice(0, 8)), r);
-  return { q, power: bitcast(shl(add(bitcast(shifted, "i64"), 1023), 52), "f64") };
-}
-
-/** e^x to 2⁻³³ for float32 results, x: f64. */
-function singleExp(x: Expression): Expression {
-  const { q, power } = single(x);
-  return fma(q, power, power);
-}
-
 /** ln 2 in two float32 parts; the first has 9 bits to spare, so that its product with an exponent is exact. */
 const singleLn2High = 0.693145751953125;
 const singleLn2Low = 1.428606765330187e-6;
 
+/** Adding it rounds a float32 below 2²² to an integer, which then stands in the low bits of the sum. */
 const rounder32 = 1.5 * 2 ** 23;
 const rounder32Bits = 0x4b400000;
 
@@ -115,12 +95,6 @@ function expNonPositive32(x: Expression): Expression {
   const power = bitcast(add(shl(shifted, 23), (64 + 127) << 23), "f32");
   return mul(fma(p, power, power), 2 ** -64);
 }
-
-/** A function with a way of its own for float32: computed in float64 there, and rounded once. */
-const eachWidth =
-  (forSingle: (x: Expression) => Expression, forDouble: (x: Expression) => Expression) =>
-  (x: Expression): Expression =>
-    x.type.scalar === "f32" ? convert(forSingle(convert(x, "f64")), "f32") : forDouble(x);
 
 /** e^x in float64. */
 function exp64(x: Expression): Expression {
@@ -154,21 +128,25 @@ const plus = (addend: number, { high, low }: Double): Double => {
   return { high: sum.high, low: add(sum.low, low) };
 };
 
-/** −e / (2 + e) with e = expm1(−2|x|), to 2⁻³³; x: f64. */
-function singleTanh(x: Expression): Expression {
+/**
+ * tanh x in float32, with t = e^(−2|x|) = 2^k·(1 + p): 1 − 2t / (1 + t) where that is above a half, else (1 − t) / (1 + t), 1 − t
+ * being −(2^k·p + (2^k − 1)).
+ */
+function tanh32(x: Expression): Expression {
   const magnitude = abs(x);
-  const { q, power } = single(bounded(mul(magnitude, -2), -44, 0));
-  const e = fma(q, power, sub(power, 1));
-  const value = div(e, add(e, 2));
-  return select(lt(magnitude, 2 ** -28), x, select(lt(x, 0), value, neg(value)));
+  // Beyond 10 the result is 1.
+  const { p, shifted } = reduced32(bounded(mul(magnitude, -2), -20, 0));
+  const power = bitcast(add(shl(shifted, 23), 127 << 23), "f32");
+  const t = fma(p, power, power);
+  const near = gt(t, 1 / 3);
+  const quotient32 = div(select(near, neg(fma(p, power, sub(power, 1))), mul(t, 2)), add(t, 1));
+  const value = select(near, quotient32, sub(1, quotient32));
+  // Below 2⁻¹² the function is its argument, which keeps −0 and subnormals.
+  return select(lt(magnitude, 2 ** -12), x, select(lt(x, 0), neg(value), value));
 }
 
-/**
- * tanh x. f32, f64.
- * Error: ≤ 1 ulp (f64), ≤ 0.51 ulp (f32).
- * Method: −e / (2 + e) with e = expm1(−2|x|) in two parts.
- */
-export const tanh = eachWidth(singleTanh, (x) => {
+/** tanh x in float64. */
+function tanh64(x: Expression): Expression {
   const magnitude = abs(x);
   const e = expm1(bounded(mul(magnitude, -2), -44, 0));
   const { high, low } = quotient(e, plus(2, e));
@@ -176,25 +154,35 @@ export const tanh = eachWidth(singleTanh, (x) => {
   const signed = select(lt(x, 0), value, neg(value));
   // Below 2⁻²⁸ the function is its argument, which keeps −0 and subnormals.
   return select(lt(magnitude, 2 ** -28), x, signed);
-});
-
-/** 1 or e over 1 + e with e = e^−|x|, to 2⁻³²; x: f64. */
-function singleSigmoid(x: Expression): Expression {
-  const e = singleExp(bounded(neg(abs(x)), -110, 0));
-  return div(select(lt(x, 0), e, 1), add(e, 1));
 }
 
 /**
- * 1 / (1 + e^−x). f32, f64.
- * Error: ≤ 2 ulp (f64), ≤ 0.51 ulp (f32).
- * Method: through exp(−|x|), so that neither side overflows; the sum and the quotient are in two parts.
+ * tanh x. f32, f64.
+ * Error: ≤ 1 ulp (f64), ≤ 2.5 ulp (f32).
+ * Method: through e^(−2|x|); in float64 −e / (2 + e) with e = expm1(−2|x|) in two parts.
  */
-export const sigmoid = eachWidth(singleSigmoid, (x) => {
+export const tanh = (x: Expression): Expression => (x.type.scalar === "f32" ? tanh32(x) : tanh64(x));
+
+/** 1 or e over 1 + e with e = e^−|x|, in float32. */
+function sigmoid32(x: Expression): Expression {
+  const e = expNonPositive32(neg(abs(x)));
+  return div(select(lt(x, 0), e, 1), add(e, 1));
+}
+
+/** The same in float64, the sum and the quotient in two parts. */
+function sigmoid64(x: Expression): Expression {
   const f64 = (value: number) => constant("f64", value, x.type.lanes);
   const e = exp64(neg(abs(x)));
   const { high, low } = quotient({ high: select(lt(x, 0), e, f64(1)), low: f64(0) }, plus(1, { high: e, low: f64(0) }));
   return add(high, low);
-});
+}
+
+/**
+ * 1 / (1 + e^−x). f32, f64.
+ * Error: ≤ 2 ulp (f64), ≤ 2.5 ulp (f32).
+ * Method: through exp(−|x|), so that neither side overflows, in x's own width.
+ */
+export const sigmoid = (x: Expression): Expression => (x.type.scalar === "f32" ? sigmoid32(x) : sigmoid64(x));
 
 /** Coefficients of log(1+f) from fdlibm's e_log.c (Sun Microsystems, 1993). */
 export const logCoefficients = [

@@ -166,13 +166,15 @@ export function reduceKernel(
       if (flat)
         acrossNarrow(k, inner, reducedShape, accumulation, flat, target, (reduced) =>
           spread([...outer, fixed(0)], reduced),
-        ).forEach((value, column) => write([...outer, fixed(column)], value));
+        ).forEach((value, column) => {
+          write([...outer, fixed(column)], value);
+        });
       else
         alongPanels(k, inner, lanesFor(target, accumulation.scalar), (places, width) => {
           const columns = places.map((place) => (reduced: readonly LaneIndex[]) => spread([...outer, place], reduced));
-          acrossRows(k, inner, reducedShape, accumulation, width, columns).forEach((value, at) =>
-            write([...outer, places[at]!], value),
-          );
+          acrossRows(k, inner, reducedShape, accumulation, width, columns).forEach((value, at) => {
+            write([...outer, places[at]!], value);
+          });
         });
     });
     return k.finish(name);
@@ -396,7 +398,9 @@ function inPieces(
         }
         const own = begun(renewed);
         run(at + 1, start, part, [...own, ...into.slice(renewed)]);
-        own.forEach((sum, s) => into[s]!.set(merge(into[s]!.get(), sum.get())));
+        own.forEach((sum, s) => {
+          into[s]!.set(merge(into[s]!.get(), sum.get()));
+        });
       };
       const pieces = Math.floor(count / loop.step);
       const left = count % loop.step;

@@ -1,5 +1,5 @@
 // Running sums, products and extremes along one dimension.
-import { add, constant, KernelBuilder, sub } from "../loop/build.ts";
+import { add, constant, convert, KernelBuilder, sub } from "../loop/build.ts";
 import type { Buffer, Expression, Kernel } from "../loop/ir.ts";
 import type { Target } from "../targets.ts";
 import { addressOf, fixed, type LaneIndex, type Source } from "./access.ts";
@@ -25,8 +25,9 @@ const rowsAtOnce = 4;
 /**
  * destination[…,i,…] = source[…,j,…] reduced over j ≤ i along `axis`; j < i where exclusive, from the end where reversed.
  *
- * Plan: from what changes nothing (+0, 1, the least, the greatest), one chain along the axis, in the order in which results appear. Schedule: vectors along the
- * innermost dimension, or rows side by side where that is the axis.
+ * Plan: from what changes nothing (+0, 1, the least, the greatest), one chain along the axis, in the order in which results appear;
+ * sums and products of f32 run in f64, and each result is rounded once. Schedule: vectors along the innermost dimension, or rows
+ * side by side where that is the axis.
  */
 export function scanKernel(
   name: string,
@@ -39,8 +40,9 @@ export function scanKernel(
 ): Kernel {
   const k = new KernelBuilder();
   k.buffers.push(...buffers);
-  const { shape, scalar } = source;
+  const { shape, scalar: given } = source;
   const { identity, combine } = reducers[reducer];
+  const scalar = given === "f32" && (reducer === "sum" || reducer === "prod") ? "f64" : given;
   const length = shape[axis]!;
   const last = shape.length - 1;
   if (shape.includes(0)) return k.finish(name);
@@ -53,9 +55,9 @@ export function scanKernel(
         const sum = sums[at]!;
         const write = () => {
           const { base, step } = addressOf(destination, index);
-          store(k, destination.buffer, base, step, sum.get());
+          store(k, destination.buffer, base, step, convert(sum.get(), given));
         };
-        const value = k.let(source.at(index, lanes));
+        const value = k.let(convert(source.at(index, lanes), scalar));
         if (exclusive) write();
         sum.set(combine(sum.get(), value));
         if (!exclusive) write();

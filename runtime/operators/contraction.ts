@@ -32,7 +32,13 @@ export const matmul: Operator = operator({
 });
 
 /** Attributes of conv2d; the input holds its padding already. */
-export const convolutionAttributes = z.strictObject({ stride: pair, dilation: pair, groups: z.int().min(1) });
+export const convolutionAttributes = z.strictObject({
+  stride: pair,
+  dilation: pair,
+  groups: z.int().min(1),
+  /** Asks for the sum of each window's own products, where Winograd's algorithm would be faster. */
+  convolution: z.literal("direct").optional(),
+});
 
 /** x[n,c,h,w] * w[o,c/groups,kh,kw] → [n,o,h',w'] without padding. Floats of one dtype. Error: one ulp of |x|*|w| per tap. */
 export const conv2d: Operator = operator({

@@ -11,6 +11,7 @@ import {
   type TensorType,
 } from "../tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
+import { centred, centredError } from "./centred.ts";
 import { requireFloat } from "./composite.ts";
 import { add, div, exp, log, mul, sqrt, sub } from "./elementwise.ts";
 import { lines } from "./indexing.ts";
@@ -114,7 +115,8 @@ const meanSquare = (row: Float64Array): number => row.reduce((a, b) => a + b * b
 /**
  * (x − mean) / √(variance + epsilon) · scale + shift over the last dimensions; scale and shift have their shape. Floats.
  *
- * With d = x − mean, s the root and e = (n + 2)·mean|x| + |d|, n the length of a row, the error is one ulp of
+ * The mean is taken away twice ({@link centred}), so that a row of one value gives the shift. With d = x − mean, s the root, n the
+ * length of a row and f = (n + 2)·mean|x|·ulp(1), let e = (n + 2)·(mean|d| + f) + 2·(|d| + f): the error is one ulp of
  * |scale|·(e/s·(1 + |d|/s) + |d|/s·(n + 6)) + |shift|.
  */
 export const layerNorm: Operator = operator({
@@ -125,23 +127,24 @@ export const layerNorm: Operator = operator({
   evaluate([x, scale, shift], { dimensions, epsilon }, { data }) {
     forEachRow(x!, dimensions, (row, from) => {
       const mean = meanOf(row);
-      const centred = row.map((each) => each - mean);
-      const root = Math.sqrt(meanSquare(centred) + epsilon);
-      centred.forEach((each, i) => {
+      const distances = row.map((each) => each - mean);
+      const root = Math.sqrt(meanSquare(distances) + epsilon);
+      distances.forEach((each, i) => {
         data[from + i] = (each / root) * Number(scale!.data[i]!) + Number(shift!.data[i]!);
       });
     });
   },
   magnitude([x, scale, shift], { dimensions, epsilon }, { data }) {
     const magnitude = new Float64Array(data.length);
+    const precision = x!.dtype === "f32" ? 2 ** -23 : 2 ** -52;
     forEachRow(x!, dimensions, (row, from) => {
       const mean = meanOf(row);
-      const centred = row.map((each) => each - mean);
-      const root = Math.sqrt(meanSquare(centred) + epsilon);
-      const size = meanOf(row.map(Math.abs));
-      centred.forEach((each, i) => {
+      const distances = row.map((each) => each - mean);
+      const root = Math.sqrt(meanSquare(distances) + epsilon);
+      const [size, spread] = [meanOf(row.map(Math.abs)), meanOf(distances.map(Math.abs))];
+      distances.forEach((each, i) => {
         const ratio = Math.abs(each) / root;
-        const error = (row.length + 2) * size + Math.abs(each);
+        const error = centredError(Math.abs(each), spread, size, row.length, precision);
         const unscaled = (error / root) * (1 + ratio) + ratio * (row.length + 6);
         magnitude[from + i] = Math.abs(Number(scale!.data[i]!)) * unscaled + Math.abs(Number(shift!.data[i]!));
       });
@@ -151,8 +154,8 @@ export const layerNorm: Operator = operator({
   lowering: {
     kind: "composite",
     decompose([x, scale, shift], given, builder) {
-      const centred = builder.apply(sub, [x!, rowMean(x!, given.dimensions, builder)]);
-      const unscaled = byRootMeanSquare(centred, given, builder);
+      const axes = x!.type.shape.map((_, d) => d).slice(-given.dimensions);
+      const unscaled = byRootMeanSquare(centred(x!, axes, builder), given, builder);
       return builder.apply(add, [builder.apply(mul, [unscaled, scale!]), shift!]);
     },
   },

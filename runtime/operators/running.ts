@@ -94,7 +94,7 @@ const smaller = extreme((v, a) => v < a);
 /**
  * Running sums along `axis`: of the elements up to each, itself left out where `exclusive`, from the end where `reverse`.
  *
- * x: any dtype but bool → the same type. Error of floats: n ulp of the running sum of |x|; integers wrap.
+ * x: any dtype but bool → the same type. Error: n ulp of f64 of the running sum of |x|, and for f32 one rounding; integers wrap.
  */
 export const cumsum = running("cumsum", {
   reducer: "sum",
@@ -104,7 +104,7 @@ export const cumsum = running("cumsum", {
   cancels: true,
 });
 
-/** Running products along `axis`, else as `cumsum`. Error of floats: n ulp; integers wrap. */
+/** Running products along `axis`, else as `cumsum`. Error: n ulp of f64, and for f32 one rounding; integers wrap. */
 export const cumprod = running("cumprod", {
   reducer: "prod",
   float: { start: 1, step: (a, v) => a * v },

@@ -3,7 +3,8 @@ import { z } from "zod";
 import type { Value } from "../graph.ts";
 import { arrayFrom, countOf, staticShape } from "../tensor-type.ts";
 import { axesAttribute } from "./axis.ts";
-import { mean, requireFloat } from "./composite.ts";
+import { centred } from "./centred.ts";
+import { requireFloat } from "./composite.ts";
 import { isInf } from "./elementary.ts";
 import { add, div, exp, log, mul, sqrt, sub, where } from "./elementwise.ts";
 import { type Builder, type Nd, type Operator, operator } from "./operator.ts";
@@ -51,8 +52,8 @@ function varianceMagnitude(elements: readonly number[], correction: number, ulp:
 function varianceValue(x: Value, { axes, keepDims, correction }: VarianceAttributes, builder: Builder): Value {
   const { dtype, shape } = x.type;
   const n = countOf(staticShape(axes.map((axis) => shape[axis]!)));
-  const centred = builder.apply(sub, [x, builder.apply(mean, [x], { axes, keepDims: true })]);
-  const total = builder.apply(sum, [builder.apply(mul, [centred, centred])], { axes, keepDims });
+  const distances = centred(x, axes, builder);
+  const total = builder.apply(sum, [builder.apply(mul, [distances, distances])], { axes, keepDims });
   const divisor = builder.constant({ dtype, shape: [] }, arrayFrom(dtype, [Math.max(0, n - correction)]));
   return builder.apply(div, [total, divisor]);
 }

@@ -14,7 +14,7 @@ import {
 } from "../tensor-type.ts";
 import { axisAttribute, orderAttribute, perDimension, rangeEnds, rangeStarts } from "./axis.ts";
 import { copyBox, ravel } from "./indexing.ts";
-import { anyNumber, type Nd, operandError, operator } from "./operator.ts";
+import { anyNumber, operandError, operator } from "./operator.ts";
 
 const { rowMajor } = generators;
 const size = z.int().min(0);

@@ -17,6 +17,8 @@ const attributes = z.strictObject({
   /** Rows and columns added at its end. */
   outputPadding: widths,
   groups: z.int().min(1),
+  /** As of conv2d. */
+  convolution: z.literal("direct").optional(),
 });
 type Attributes = z.infer<typeof attributes>;
 type Axis = 0 | 1;
@@ -144,7 +146,7 @@ export const convTranspose2d: Operator = operator({
       const axes = [along(0), along(1)] as const;
       const weight = groupedWeight(w!, given, builder);
       const apart = stride[0] * stride[1] <= mostPlanes;
-      const woven = (apart ? wovenPlanes : wovenGroups)(x!, weight, axes, given.groups, builder);
+      const woven = (apart ? wovenPlanes : wovenGroups)(x!, weight, axes, given, builder);
       const shape = [n, outputs, axes[0].count * stride[0], axes[1].count * stride[1]];
       const whole = builder.apply(reshape, [woven], { shape });
       return cut(cut(whole, 2, 0, out[0], builder), 3, 0, out[1], builder);
@@ -169,13 +171,13 @@ function wovenPlanes(
   x: Value,
   weight: Value,
   axes: readonly [PhaseAxis, PhaseAxis],
-  groups: number,
+  given: Attributes,
   builder: Builder,
 ): Value {
   const [rows, columns] = axes;
   const lines = rows.phases.map((row) => {
     const planes = columns.phases.map((column) => {
-      const plane = phasePlane(x, weight, [row, column], axes, groups, builder);
+      const plane = phasePlane(x, weight, [row, column], axes, given, builder);
       const [n, outputs] = staticShape(plane.type.shape) as [number, number];
       return builder.apply(reshape, [plane], { shape: [n, outputs, rows.count, 1, columns.count, 1] });
     });
@@ -210,12 +212,12 @@ function wovenGroups(
   x: Value,
   weight: Value,
   axes: readonly [PhaseAxis, PhaseAxis],
-  groups: number,
+  given: Attributes,
   builder: Builder,
 ): Value {
   const [rows, columns] = axes.map(({ phases }) => groupsOf(phases)) as [PhaseGroup[], PhaseGroup[]];
   const lines = rows.map((row) => {
-    const planes = columns.map((column) => groupPlanes(x, weight, [row, column], axes, groups, builder));
+    const planes = columns.map((column) => groupPlanes(x, weight, [row, column], axes, given, builder));
     return inOrder(joined(planes, 5, builder), 5, columns, builder);
   });
   return inOrder(joined(lines, 3, builder), 3, rows, builder);
@@ -236,10 +238,11 @@ function groupPlanes(
   weight: Value,
   pair: readonly [PhaseGroup, PhaseGroup],
   axes: readonly [PhaseAxis, PhaseAxis],
-  groups: number,
+  given: Attributes,
   builder: Builder,
 ): Value {
   const { dtype } = x.type;
+  const { groups } = given;
   const [n] = staticShape(x.type.shape) as [number];
   const [outputs, inputs] = staticShape(weight.type.shape) as [number, number];
   const [r, c] = pair.map(({ phases }) => phases.length) as [number, number];
@@ -260,7 +263,7 @@ function groupPlanes(
   const planes = builder.apply(conv2d, [neededBy(window, x, axes, builder), kernel], {
     stride: [1, 1],
     dilation: window.map(({ dilation }) => dilation),
-    groups,
+    ...kindOf(given),
   });
   const apart = builder.apply(reshape, [planes], {
     shape: [n, groups, r, c, perGroup, axes[0].count, axes[1].count],
@@ -280,6 +283,9 @@ const neededBy = (
     return cut(of, d + 2, first, axes[d].count + (taps.length - 1) * dilation, builder);
   }, x);
 
+/** What the convolutions of all phases have of the whole's attributes. */
+const kindOf = ({ groups, convolution }: Attributes) => ({ groups, ...(convolution ? { convolution } : {}) });
+
 /** w[c,o/groups,kh,kw] as the weight of a convolution, [o,c/groups,kh,kw]. */
 function groupedWeight(w: Value, { groups }: Attributes, builder: Builder): Value {
   const [c, o, kh, kw] = staticShape(w.type.shape) as [number, number, number, number];
@@ -294,7 +300,7 @@ function phasePlane(
   weight: Value,
   phases: readonly [Phase, Phase],
   axes: readonly [PhaseAxis, PhaseAxis],
-  groups: number,
+  given: Attributes,
   builder: Builder,
 ): Value {
   const { dtype } = x.type;
@@ -312,6 +318,6 @@ function phasePlane(
   return builder.apply(conv2d, [neededBy(phases, x, axes, builder), picked], {
     stride: [1, 1],
     dilation: phases.map(({ dilation }) => dilation),
-    groups,
+    ...kindOf(given),
   });
 }

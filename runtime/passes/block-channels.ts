@@ -99,7 +99,7 @@ class Blocking {
   #convolution(node: Node, editor: Editor): Value | undefined {
     const [x, w] = node.inputs as [Value, Value];
     const weight = editor.constantOf(w);
-    const { stride, dilation, groups } = convolutionAttributes.parse(node.attributes);
+    const { stride, dilation, groups, convolution } = convolutionAttributes.parse(node.attributes);
     const shape = staticShape(w.type.shape) as unknown as WeightShape;
     const [outputs, inner, kh, kw] = shape;
     const channels = inner * groups;
@@ -108,7 +108,7 @@ class Blocking {
     if (groups > 1) return this.#grouped(x, weight, { stride, dilation, groups }, editor);
     const [, , oh, ow] = staticShape(node.output.type.shape) as [number, number, number, number];
     const plain = kh === 3 && kw === 3 && [...stride, ...dilation].every((each) => each === 1);
-    const tile = plain ? winogradTile(channels, outputs, oh, ow) : undefined;
+    const tile = plain && convolution !== "direct" ? winogradTile(channels, outputs, oh, ow) : undefined;
     if (tile) return this.#winograd(x, weight, outputs, channels, [oh, ow], tile, editor);
     const kernel = constantOf(weight, packWeight(weight.data, shape), editor);
     const plan = { stride, dilation, channels };

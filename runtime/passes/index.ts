@@ -13,6 +13,7 @@ import { simplifyViews } from "./simplify-views.ts";
 import { packProducts, useIntegers } from "./use-integers.ts";
 
 export { bindSymbols } from "./bind-symbols.ts";
+export { directConvolutions } from "./direct-convolutions.ts";
 
 /** Every pass by name, in order. */
 export const passes = {

@@ -43,8 +43,7 @@ const moving: readonly unknown[] = [operators.reshape, operators.transpose, oper
 
 /** Whether a node moves elements, and what it adds are zeros. */
 const movesZeros = ({ operator, attributes }: Node): boolean =>
-  moving.includes(operator) ||
-  (operator === operators.pad && (attributes as { readonly value: number }).value === 0);
+  moving.includes(operator) || (operator === operators.pad && (attributes as { readonly value: number }).value === 0);
 
 const scalarOf = ({ data }: Known): number | undefined => (isUniform(data) ? Number(data[0]) : undefined);
 /** Whether a factor keeps all its bits in f32: neither infinite nor NaN, nor below its normal numbers. */
