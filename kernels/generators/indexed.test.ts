@@ -128,4 +128,47 @@ describe("the first in order", () => {
       expectChunks(kernel, [xs, ...between, new BigInt64Array(y.length)]);
     }
   });
+
+  it.each([
+    { scalar: "f32", shape: [2, 300], axis: 1 },
+    { scalar: "f32", shape: [128, 3], axis: 0 },
+    { scalar: "i32", shape: [1000], axis: 0 },
+    { scalar: "u32", shape: [200], axis: 0 },
+    { scalar: "i16", shape: [2, 200], axis: 1 },
+    { scalar: "u8", shape: [300], axis: 0 },
+    { scalar: "i8", shape: [300], axis: 0 },
+  ] as const)("all of long lines of $scalar of $shape along $axis, byte by byte", async ({ scalar, shape, axis }) => {
+    const arrays = {
+      f32: Float32Array,
+      i32: Int32Array,
+      u32: Uint32Array,
+      i16: Int16Array,
+      u8: Uint8Array,
+      i8: Int8Array,
+    };
+    const size = [...shape] as number[];
+    const x = parameter("x", scalar, elementsOf(size), "read");
+    const y = parameter("y", "i64", x.length, "write");
+    const work = { ...parameter("work", "i64", argsortWork(size[axis]!), "write"), access: "readwrite" as const };
+    // Spread over the whole of the type, many equal, with the ends, zeros of both signs and NaN among them.
+    const odd = [0, -0, NaN, Infinity, -Infinity, -1, 1, 2 ** 31 - 1, -(2 ** 31), 255, 127, -128];
+    const given = values(x.length, 35, 0);
+    const xs = new arrays[scalar](x.length);
+    for (let at = 0; at < xs.length; at++)
+      xs[at] =
+        at % 5 === 0
+          ? odd[(at / 5) % odd.length]!
+          : Math.round(given[at]! * 2 ** (at % 31)) / (scalar === "f32" ? 8 : 1);
+    for (const descending of [false, true]) {
+      const expected = BigInt64Array.from(indices(size), (index) => {
+        const line = Array.from({ length: size[axis]! }, (_, i) => Number(xs[ravel(index.with(axis, i), size)]!));
+        return BigInt(sorted(line, descending)[index[axis]!]!);
+      });
+      const kernel = argsortKernel("sorted", [x, work, y], view(x, size), axis, descending, work, whole(y, size));
+      verifyKernel(kernel);
+      const found = new BigInt64Array(y.length).fill(-1n);
+      await runNative(kernel, [xs.slice(), new BigInt64Array(work.length), found]);
+      expect(found).toEqual(expected);
+    }
+  });
 });

@@ -1,7 +1,10 @@
-// Positions in sorted order along one dimension, by merging runs.
+// Positions in sorted order along one dimension, by counting bytes or by merging runs.
+import { bytesOf } from "../dtype.ts";
 import {
   add,
   and,
+  bitcast,
+  constant,
   convert,
   div,
   eq,
@@ -15,7 +18,10 @@ import {
   ne,
   or,
   select,
+  shl,
+  shr,
   sub,
+  xor,
 } from "../loop/build.ts";
 import type { Buffer, Expression, Kernel, Scalar } from "../loop/ir.ts";
 import { addressOf, fixed, type Source } from "./access.ts";
@@ -27,8 +33,13 @@ function overtakes(b: Expression, a: Expression, scalar: Scalar, descending: boo
   return scalar === "f32" || scalar === "f64" ? or(ahead, and(ne(a, a), eq(b, b))) : ahead;
 }
 
+/** Shortest line that is sorted byte by byte: counts cost as much whatever the length. */
+const leastCounted = 128;
+/** Values of a byte. */
+const values = 256;
+
 /** Elements of i64 that `argsortKernel` needs beside its result to sort lines of a length. */
-export const argsortWork = (length: number): number => 2 * length;
+export const argsortWork = (length: number): number => 2 * length + (length < leastCounted ? 0 : 4 * values);
 
 /** Most elements that are kept in order while a line passes; more are found by sorting it. */
 export const mostLeaders = 8;
@@ -93,8 +104,9 @@ export function leadersKernel(
 /**
  * destination[…,r,…] = the position along `axis` of the element of rank r, for the first `count` ranks: i64.
  *
- * Plan: exact. Equal elements keep their order, zeros of both signs are equal, NaN comes last either way. Schedule: a merge
- * sort of positions from runs of one, without branches in the merge.
+ * Plan: exact. Equal elements keep their order, zeros of both signs are equal, NaN comes last either way. Schedule: of
+ * elements of at most 32 bits, counts of each byte, from the last on; else a merge sort of positions from runs of one, without
+ * branches in the merge.
  */
 export function argsortKernel(
   name: string,
@@ -111,6 +123,23 @@ export function argsortKernel(
   const { shape, scalar } = source;
   const length = shape[axis]!;
   if (shape.includes(0)) return k.finish(name);
+  const bytes = bytesOf(scalar);
+  if (length >= leastCounted && bytes <= 4) {
+    forEachOuter(
+      k,
+      shape.filter((_, d) => d !== axis),
+      (outer) => {
+        const at = (along: Expression) => [...outer.slice(0, axis), fixed(along), ...outer.slice(axis)];
+        const elements = { length, bytes, key: (i: Expression) => keyOf(k, k.let(source.at(at(i), 1)), descending) };
+        const sorted = countedOrder(k, work, elements);
+        k.for(0, count, 1, (rank) => {
+          const position = and(load(work, add(rank, sorted)), constant("i64", 0xffffffffn));
+          k.store(destination.buffer, addressOf(destination, at(rank)).base, position);
+        });
+      },
+    );
+    return k.finish(name);
+  }
   const rounds = Math.ceil(Math.log2(length));
   forEachOuter(
     k,
@@ -158,4 +187,67 @@ export function argsortKernel(
     },
   );
   return k.finish(name);
+}
+
+/** A number of at most 32 bits that orders elements as they are to be ordered: i64, from 0. */
+function keyOf(k: KernelBuilder, value: Expression, descending: boolean): Expression {
+  const { scalar } = value.type;
+  const bits = 8 * bytesOf(scalar);
+  const largest = constant("i64", 2n ** BigInt(bits) - 1n);
+  const turned = (key: Expression) => (descending ? sub(largest, key) : key);
+  if (scalar !== "f32") {
+    const wide = convert(value, "i64");
+    return k.let(turned(scalar.startsWith("u") || scalar === "bool" ? wide : add(wide, 2 ** (bits - 1))));
+  }
+  // Zeros of both signs are equal; the bits of negative numbers are turned round, those of others lie above them.
+  const plain = bitcast(select(eq(value, 0), constant("f32", 0), value), "i32");
+  const raised = xor(plain, or(shr(plain, 31), constant("i32", -(2 ** 31))));
+  const key = convert(bitcast(raised, "u32"), "i64");
+  return k.let(select(ne(value, value), largest, turned(key)));
+}
+
+/** Elements to be ordered by a number of so many bytes. */
+interface Keyed {
+  readonly length: number;
+  readonly bytes: number;
+  key(position: Expression): Expression;
+}
+
+/**
+ * Orders the positions of a line in `work`, whose halves hold key and position of each element, and counts behind them; where the
+ * sorted half begins. Stable.
+ */
+function countedOrder(k: KernelBuilder, work: Buffer, { length, bytes, key }: Keyed): number {
+  const counts = 2 * length;
+  const byteOf = (element: Expression, byte: number) => and(shr(element, 32 + 8 * byte), 255);
+  const place = (element: Expression, byte: number) => k.let(add(byteOf(element, byte), counts + byte * values));
+  k.for(0, bytes * values, 1, (i) => k.store(work, add(i, counts), constant("i64", 0)));
+  k.for(0, length, 1, (i) => {
+    const element = k.let(or(shl(key(i), 32), i));
+    k.store(work, i, element);
+    for (let byte = 0; byte < bytes; byte++) {
+      const at = place(element, byte);
+      k.store(work, at, add(load(work, at), 1));
+    }
+  });
+  const running = Array.from({ length: bytes }, () => k.variable(index(0), "before"));
+  k.for(0, values, 1, (value) => {
+    running.forEach((before, byte) => {
+      const at = k.let(add(value, counts + byte * values));
+      const here = k.let(load(work, at));
+      k.store(work, at, before.get());
+      before.set(add(before.get(), here));
+    });
+  });
+  for (let byte = 0; byte < bytes; byte++) {
+    const [from, to] = [(byte % 2) * length, ((byte + 1) % 2) * length];
+    k.for(0, length, 1, (i) => {
+      const element = k.let(load(work, add(i, from)));
+      const at = place(element, byte);
+      const rank = k.let(load(work, at));
+      k.store(work, at, add(rank, 1));
+      k.store(work, add(rank, to), element);
+    });
+  }
+  return (bytes % 2) * length;
 }
