@@ -1,5 +1,5 @@
 // Bags as recorders leave them: SQLite files and folders, whole or not, compressed by message or by file.
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -346,6 +346,61 @@ describe("a log that its recorder compressed by zstd", () => {
         },
       ),
       { numRuns: 100 },
+    );
+  });
+});
+
+const data = (name: string): string => fileURLToPath(new URL(`../../../shared/data/rosbag2/${name}`, import.meta.url));
+
+describe.skipIf(!existsSync(data("")))("bags that rosbag2 recorded (needs ../shared)", () => {
+  it("have in SQLite what they have in MCAP", async () => {
+    for (const [sqlite, mcap, topics] of [
+      ["talker.db3", "talker.mcap", ["/topic"]],
+      ["cdr_test_0.db3", "cdr_test_0.mcap", ["/test_topic", "/array_topic"]],
+    ] as const) {
+      for (const topic of topics) {
+        const [one, other] = await Promise.all(
+          [sqlite, mcap].map(async (name) => {
+            const log = await openLog(data(name));
+            const found = await collect(log, { by: "log", topics: [topic] });
+            const decode = messageDecoder(log.topic(topic));
+            return found.map((message) => ({ timeNs: message.timeNs, value: decode(message) }));
+          }),
+        );
+        expect(one, topic).toEqual(other);
+        expect(one!.length, topic).toBeGreaterThan(2);
+      }
+    }
+  });
+
+  it("have the messages that they are named for", async () => {
+    const talker = await openLog(data("talker.db3"));
+    expect(talker.topics.map(({ topic, count }) => [topic, count])).toEqual([
+      ["/parameter_events", 0],
+      ["/rosout", 10],
+      ["/topic", 10],
+    ]);
+    const texts = (await collect(talker, { by: "log", topics: ["/topic"] })).map(
+      messageDecoder(talker.topic("/topic")),
+    );
+    expect(texts).toEqual(upTo(0, 10).map((n) => ({ data: `Hello, world! ${n}` })));
+    const arrays = await openLog(data("cdr_test_0.db3"));
+    const topic = arrays.topic("/array_topic");
+    const [first] = (await collect(arrays, { by: "log", topics: ["/array_topic"] })).map(messageDecoder(topic));
+    expect(first).toMatchObject({
+      string_values: ["Complex Hello1", "Complex Hello2", "Complex Hello3"],
+      basic_types_values: [{}, {}, {}].map(() => expect.objectContaining({ float64_value: 0 })),
+      int64_values_default: BigInt64Array.of(0n, 9223372036854775807n, -9223372036854775808n),
+      alignment_check: 0,
+    });
+    const services = await openLog(data("topics_and_services.mcap"));
+    const calls = await collect(services, { by: "log", topics: ["/add_two_ints/_service_event"] });
+    const decode = messageDecoder(services.topic("/add_two_ints/_service_event"));
+    expect(calls.map(decode)).toMatchObject(
+      [1n, 2n, 3n].flatMap((first) => [
+        { info: { event_type: 1, sequence_number: first }, request: [{ a: first, b: 3n }], response: [] },
+        { info: { event_type: 2, sequence_number: first }, request: [], response: [{ sum: first + 3n }] },
+      ]),
     );
   });
 });
