@@ -23,7 +23,7 @@ import { LoopInterpreter } from "../testing/loop-interpreter.ts";
 import { type Nd, type Operator, operators } from "./index.ts";
 
 const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
-const casesOfEach = 12;
+const casesOfEach = 8;
 
 interface Prepared {
   readonly graph: Graph;
