@@ -1,8 +1,9 @@
-// The command line: `isochron run | replay | report | build | inspect | topic`.
+// The command line: `isochron init | run | replay | report | build | inspect | topic | messages`.
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { IsochronError, type TargetName } from "../kernels/index.ts";
 import type { BuildCommandOptions } from "./commands/build.ts";
+import type { InitOptions } from "./commands/init.ts";
 import type { InspectOptions } from "./commands/inspect.ts";
 import type { MessagesOptions } from "./commands/messages.ts";
 import type { ReplayCommandOptions } from "./commands/replay.ts";
@@ -15,6 +16,7 @@ import { Interruption, processTerminal, type Terminal } from "./terminal.ts";
 /** What a command needs is loaded when it is called: of one that only replays, no compiler. */
 const load = {
   build: () => import("./commands/build.ts"),
+  init: () => import("./commands/init.ts"),
   inspect: () => import("./commands/inspect.ts"),
   messages: () => import("./commands/messages.ts"),
   replay: () => import("./commands/replay.ts"),
@@ -222,6 +224,15 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
     .option("--common", "the common types of ROS 2 too")
     .action(async (folders: string[], options: MessagesOptions) =>
       done((await load.messages()).messagesCommand(folders, options, terminal)),
+    );
+
+  command
+    .command("init")
+    .description("write a project that runs: an application with a small world, a test, package.json and tsconfig.json")
+    .argument("[folder]", "where; files that are there are never replaced", ".")
+    .addOption(json)
+    .action(async (folder: string, options: InitOptions) =>
+      done((await load.init()).initCommand(folder, options, terminal)),
     );
 
   command
