@@ -99,6 +99,7 @@ interface OnArrival {
   /** Arrivals before the interval has passed: dropped (and counted), or released when it has. */
   readonly early?: "drop" | "defer";
 }
+/** How a task is wired, when it is released, and its limits. */
 export type TaskOptions<I extends Signature> = Limits & { readonly inputs: Wiring<I> } & (Periodic | OnArrival);
 
 interface DeclaredTask {

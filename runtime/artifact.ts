@@ -29,6 +29,7 @@ export const manifestSchema = z.strictObject({
   ),
 });
 
+/** What `manifest.json` of an artifact says: names, types, memory, code and hashes. */
 export type Manifest = z.infer<typeof manifestSchema>;
 
 /** An artifact in memory, typed by the signature of the graph it came from. */

@@ -13,6 +13,7 @@ import {
   type TypedArray,
 } from "./tensor-type.ts";
 
+/** A typed array for each tensor of a signature, by its name. */
 export type ArraysOf<S extends Signature> = { readonly [K in keyof S]: ArrayOf<S[K]["dtype"]> };
 
 const nd = (type: TensorType, data: TypedArray): Nd => ({ dtype: type.dtype, shape: staticShape(type.shape), data });

@@ -25,6 +25,7 @@ export interface ShownKernel {
 
 /** The stages of a kernel's way to code that can be shown. */
 export const kernelTexts = ["loops", "llvm", "asm"] as const;
+/** One of `kernelTexts`. */
 export type KernelText = (typeof kernelTexts)[number];
 
 /** The kernels of a graph of primitive operators, such as an artifact holds, for a target. */

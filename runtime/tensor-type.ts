@@ -14,6 +14,7 @@ export interface BoundedDimension {
   readonly max: number;
 }
 
+/** A size, a named one that is bound when the graph is compiled, or one that is known at run time, up to a bound. */
 export type Dimension = number | SymbolDimension | BoundedDimension;
 export type Shape = readonly Dimension[];
 
@@ -44,6 +45,7 @@ export type ArrayOf<D extends Dtype> = D extends "f32"
                   ? Int8Array
                   : Uint8Array;
 
+/** The typed array of any element type. */
 export type TypedArray = ArrayOf<Dtype>;
 
 const arrays = {

@@ -28,6 +28,7 @@ export const applicationDescription = z.strictObject({
   programs: z.array(z.strictObject({ name: z.string(), blake3: z.string() })),
 });
 
+/** What `application.json` says: schedule, plans of messages, chains, programs. */
 export type ApplicationDescription = z.infer<typeof applicationDescription>;
 
 /** The message types that an application knows. */

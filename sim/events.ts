@@ -8,6 +8,7 @@ export interface Pin {
   readonly held: boolean;
 }
 
+/** Why a release had no job: the one before ran on, it came too early, the run ended, or it was not started in time. */
 export type SkipReason = "busy" | "early" | "stopped" | "late";
 const skipReasons: readonly SkipReason[] = ["busy", "early", "stopped", "late"];
 

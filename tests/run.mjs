@@ -46,6 +46,7 @@ const checks = [
     ["--config", ".dependency-cruiser.cjs", "kernels", "runtime", "scheduler", "nodes", "sim", "launch", "examples"],
   ],
   ["folder rule of crates", process.execPath, ["tests/crates.mjs"]],
+  ["API reference", bin("typedoc"), ["--emit", "none"]],
   ["rustfmt", "cargo", ["fmt", "--all", "--check"]],
   ["clippy", "cargo", ["clippy", "--locked", "--quiet", "--all-targets", ...crates, "--", "-D", "warnings"]],
 ];

@@ -134,7 +134,7 @@ export function initCommand(given: string, options: InitOptions, terminal: Termi
     : ["npm install"];
   const path = relative(process.cwd(), folder);
   const steps = [
-    ...(path === "" ? [] : [`cd ${path}`]),
+    ...(path === "" ? [] : [`cd ${/\s/.test(path) ? `"${path}"` : path}`]),
     ...install,
     "npx isochron run app.ts --record out/cart.mcap --report out/cart.html",
     "npx isochron replay out/cart.mcap --verify",

@@ -10,6 +10,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { isBuiltin } from "node:module";
@@ -60,17 +61,30 @@ function usedDependencies(folder) {
   return Object.fromEntries(Object.entries(manifest.dependencies).filter(([each]) => named(each)));
 }
 
-/** `isochron`: compiled JavaScript with its types, and the command. */
+/** The pages that users read; the others are for those who build Isochron. */
+const papers = ["first-application", "library", "worlds"].map((page) => `docs/${page}.md`);
+
+/** Examples go without their tests, which need the repository; the test of a new project is part of it. */
+const isOurTest = (file) => file.startsWith("examples/") && file.endsWith(".test.ts");
+
+const filesBelow = (folder) =>
+  readdirSync(join(root, folder), { recursive: true })
+    .map((file) => join(folder, file))
+    .filter((file) => statSync(join(root, file)).isFile());
+
+/** `isochron`: compiled JavaScript with its types, the command, pages, examples, and what `isochron init` writes. */
 function fillMain(folder) {
   run(join(root, "node_modules/.bin/tsc"), ["-p", "tsconfig.build.json", "--outDir", folder]);
   for (const file of [
     "launch/bin/isochron.mjs",
     "launch/hook/register.mjs",
     "launch/hook/typescript.mjs",
-    "README.md",
     "CHANGELOG.md",
+    ...papers,
+    ...["launch/init", "examples"].flatMap(filesBelow).filter((file) => !isOurTest(file)),
   ])
     copyInto(folder, file);
+  copyFileSync(join(root, "launch/pack/README.md"), join(folder, "README.md"));
   const exports = Object.fromEntries(
     Object.entries(manifest.exports).map(([key, path]) =>
       path.endsWith(".ts")

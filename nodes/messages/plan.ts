@@ -195,10 +195,14 @@ const encodeStep: z.ZodType<EncodeStep> = z.lazy(() =>
   ]),
 );
 
+/** How a message is turned into a slot: its schema. */
 export const decodePlan = z.strictObject({ message: z.string(), slotBytes: size, steps: z.array(decodeStep) });
+/** How a slot is turned into a message: its schema. */
 export const encodePlan = z.strictObject({ message: z.string(), slotBytes: size, steps: z.array(encodeStep) });
 
+/** How a message is turned into a slot. */
 export type DecodePlan = z.infer<typeof decodePlan>;
+/** How a slot is turned into a message. */
 export type EncodePlan = z.infer<typeof encodePlan>;
 
 /** A plan in readable, stable text; the steps of a list stand below it, further in. */

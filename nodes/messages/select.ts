@@ -42,6 +42,7 @@ export interface ConstantSelection {
   readonly value: ConstantValue;
 }
 
+/** A value that a field of an output message always has. */
 export type ConstantValue = number | bigint | boolean | string | readonly (number | bigint | boolean | string)[];
 
 /** What a tensor of an input message can be made of. */

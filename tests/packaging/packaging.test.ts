@@ -114,21 +114,44 @@ describe("the tarballs", () => {
       (file) => !/^(kernels|runtime|scheduler|nodes|sim|launch)\/.*\.js$/.test(file),
     );
     const withoutTypes = rest.filter((file) => !file.endsWith(".d.ts"));
-    expect(withoutTypes).toEqual([
+    expect(withoutTypes.filter((file) => !file.startsWith("examples/"))).toEqual([
       "CHANGELOG.md",
       "LICENSE",
       "README.md",
+      "docs/first-application.md",
+      "docs/library.md",
+      "docs/worlds.md",
       "launch/bin/isochron.mjs",
       "launch/hook/register.mjs",
       "launch/hook/typescript.mjs",
+      "launch/init/template/app.ts",
+      "launch/init/template/cart.ts",
+      "launch/init/template/controller.test.ts",
+      "launch/init/template/controller.ts",
+      "launch/init/template/gitignore",
+      "launch/init/tsconfig.json",
       "package.json",
     ]);
+    expect(withoutTypes).toEqual(expect.arrayContaining(["examples/road/app.ts", "examples/highway/README.md"]));
     const modules = filesOf("isochron").filter((file) => file.endsWith(".js"));
     const types = rest.filter((file) => file.endsWith(".d.ts"));
     expect(types.map(stem)).toEqual(modules.map(stem));
-    expect(
-      filesOf("isochron").filter((file) => /(^|\/)(tests?|testing|bench|setup|pack)\/|\.(test|long)\./.test(file)),
-    ).toEqual([]);
+    const ours = /(^|\/)(tests?|testing|bench|setup|pack)\/|\.(test|long)\./;
+    expect(filesOf("isochron").filter((file) => ours.test(file) && !file.startsWith("launch/init/"))).toEqual([]);
+  });
+
+  it("say to their users where they come from and how to begin, with links that lead somewhere in the package", () => {
+    const pages = filesOf("isochron").filter((file) => /^(README\.md|docs\/.*\.md|examples\/.*\.md)$/.test(file));
+    expect(pages).toHaveLength(5);
+    for (const page of pages) {
+      const links = [...textOf("isochron", page).matchAll(/\]\(([^)#:]+)\)/g)].map(([, to = ""]) => to);
+      const files = links.map((to) => normalize(join(dirname(page), to)));
+      expect({ page, lost: files.filter((file) => !filesOf("isochron").includes(file)) }).toEqual({ page, lost: [] });
+    }
+    const text = textOf("isochron", "README.md");
+    for (const said of ["npm run pack", "isochron-compiler", "npx isochron init", "isochron/tsconfig.json"])
+      expect(text).toContain(said);
+    expect(text).not.toMatch(/npm test --|FEATURES\.md|CONTRIBUTING\.md/);
   });
 
   it("hold no module that neither the exports nor the command lead to", () => {
@@ -225,7 +248,8 @@ describe("a robot with the package and its runtime alone", () => {
     const unwanted = ["isochron-compiler", ...development.filter((name) => !wanted.has(name))];
     expect(names.filter((name) => unwanted.includes(name))).toEqual([]);
     const own = readdirSync(join(robot, "node_modules/isochron"), { recursive: true, encoding: "utf8" });
-    expect(own.filter((file) => /(?<!\.d)\.m?ts$|\.(rs|ll|o|node)$/.test(file))).toEqual([]);
+    const shown = /^(examples|launch\/init)\//;
+    expect(own.filter((file) => /(?<!\.d)\.m?ts$|\.(rs|ll|o|node)$/.test(file) && !shown.test(file))).toEqual([]);
   });
 
   it("runs a built application with the repository's hash, records it, and replays it bit for bit", () => {
@@ -281,11 +305,7 @@ describe("a desk with the compiler package too", () => {
   it("checks an application against the package's types", () => {
     const wrong = readFileSync(join(desk, "road/app.ts"), "utf8").replace("inputs: lane.outputs", "inputs: frame");
     writeFileSync(join(desk, "road/wrong.ts"), wrong);
-    const options = { module: "nodenext", lib: ["es2023", "esnext.disposable"], types: ["node"], skipLibCheck: true };
-    const config = {
-      compilerOptions: { ...options, strict: true, noEmit: true, allowImportingTsExtensions: true },
-      files: ["road/app.ts", "road/wrong.ts"],
-    };
+    const config = { extends: "isochron/tsconfig.json", files: ["road/app.ts", "road/wrong.ts"] };
     writeFileSync(join(desk, "tsconfig.json"), JSON.stringify(config));
     const { status, stdout } = runOutside(desk, join(root, "node_modules/.bin/tsc"), ["--pretty", "false"]);
     expect(stdout).toMatch(/^road\/wrong\.ts\(\d+,\d+\): error TS2739: .* missing .*: offset, heading/);
@@ -297,5 +317,31 @@ describe("a desk with the compiler package too", () => {
     succeed(isochron("build", "road/app.ts", "-o", "road.isoapp"));
     expect(existsSync(join(desk, "road.isoapp"))).toBe(true);
     expect(readFileSync(join(desk, "road.isoapp")).equals(readFileSync(built))).toBe(true);
+  });
+
+  it("runs an example of the package where it lies, with the repository's hash", () => {
+    const flags = ["--duration", "1s", "--json"];
+    const here = ranAs(isochronHere(["run", built, ...flags]));
+    expect(ranAs(isochron("run", "node_modules/isochron/examples/road/app.ts", ...flags))).toEqual(here);
+  });
+
+  it("makes a project by init that installs from the same tarballs, runs, passes its test and its types", () => {
+    const said = succeed(isochron("init", "my-robot"));
+    expect(said).toContain("next:\n  cd my-robot\n  npm install\n  npx isochron run app.ts");
+    const project = join(desk, "my-robot");
+    expect(readManifest(join(project, "package.json")).optionalDependencies).toEqual({
+      [`isochron-linux-${process.arch}-gnu`]: expect.stringMatching(/^file:.*\.tgz$/),
+    });
+    const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"];
+    succeed(runOutside(project, "npm", ["install", ...flags]));
+    const there = (...args: string[]) => runOutside(project, "npx", ["--no", ...args]);
+    const ran = z
+      .object({ cycles: z.literal(500) })
+      .parse(JSON.parse(succeed(there("isochron", "run", "app.ts", "--duration", "10s", "--json"))));
+    expect(ran.cycles).toBe(500);
+    expect(succeed(runOutside(project, "npm", ["test"]))).toMatch(/1 passed/);
+    expect(succeed(there("tsc", "--noEmit"))).toBe("");
+    succeed(runOutside(project, "npm", ["run", "build"]));
+    expect(existsSync(join(project, "out/my-robot.isoapp"))).toBe(true);
   });
 });
