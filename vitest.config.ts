@@ -4,8 +4,8 @@ export default defineConfig({
   test: {
     include: ["{kernels,runtime,scheduler,nodes,sim,launch,examples,tests}/**/*.test.ts"],
     // Limits are for what hangs: a busy machine may be ten times as slow as a quiet one.
-    testTimeout: 600_000,
-    hookTimeout: 600_000,
+    testTimeout: 1_800_000,
+    hookTimeout: 1_800_000,
     pool: "forks",
     maxWorkers: 2,
   },
