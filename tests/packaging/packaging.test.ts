@@ -334,7 +334,7 @@ describe("a desk with the compiler package too", () => {
     });
     const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"];
     succeed(runOutside(project, "npm", ["install", ...flags]));
-    const there = (...args: string[]) => runOutside(project, "npx", ["--no", ...args]);
+    const there = (...args: string[]) => runOutside(project, "npx", ["--no", "--", ...args]);
     const ran = z
       .object({ cycles: z.literal(500) })
       .parse(JSON.parse(succeed(there("isochron", "run", "app.ts", "--duration", "10s", "--json"))));
