@@ -62,7 +62,7 @@ export function elementsFrom<D extends Dtype>(what: string, dtype: D, values: Ar
   return array as ArrayOf<D>;
 }
 
-/** The comparisons that a tensor and a number may have, and the two names that each has. */
+/** The comparisons of a tensor with a number. */
 export type Comparison = "equal" | "notEqual" | "less" | "lessEqual" | "greater" | "greaterEqual";
 
 /** A comparison with a number that the tensor's dtype holds. */
