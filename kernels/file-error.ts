@@ -10,6 +10,7 @@ const reasons: { readonly [code: string]: string } = {
   EPERM: "this user may not",
   EROFS: "the file system is read-only",
   ENOSPC: "the disk is full",
+  EFBIG: "it would become larger than files may be here",
   EDQUOT: "the disk quota is used up",
   EMFILE: "too many files are open",
 };

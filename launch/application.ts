@@ -31,6 +31,7 @@ import {
   shortestIntervalOf,
 } from "../scheduler/index.ts";
 import type { World } from "../sim/index.ts";
+import { Closers } from "./closers.ts";
 import { callerPlace } from "./user-place.ts";
 
 /** One tensor of a channel, as tasks read it. */
@@ -197,10 +198,12 @@ export class ApplicationBuilder {
   /** The message types that the application knows. */
   definitions: Definitions;
   readonly #carried: readonly MessageText[] | undefined;
+  readonly #closers: Closers;
 
   /** `carried` are the definitions that a built application brings, where its `.msg` files are not. */
-  constructor(carried?: readonly MessageText[]) {
+  constructor(carried?: readonly MessageText[], closers: Closers = new Closers()) {
     this.#carried = carried;
+    this.#closers = closers;
     this.definitions = Definitions.common.with(carried ?? []);
   }
 
@@ -300,6 +303,14 @@ export class ApplicationBuilder {
     return this.streams.counter(name);
   }
 
+  /**
+   * Says how to close what the application opened (sockets, timers, files): called once, what was said last first, at the
+   * end of a run, of the start that `isochron build` tries, and by `application.close()` in tests. It may be async.
+   */
+  closing(close: () => void | Promise<void>): void {
+    this.#closers.add(close, callerPlace());
+  }
+
   /** What a run came to, asked for at its end: printed, and put into the report. */
   summary(facts: () => Facts): void {
     this.summaries.push(facts);
@@ -329,12 +340,20 @@ export interface Application {
   readonly declarations: ApplicationBuilder;
   /** The same application with the message definitions that a built one carries, instead of its `.msg` files. */
   carrying(messages: readonly MessageText[]): Application;
+  /**
+   * Closes what the application opened, by what `app.closing` was given; `onSlow` hears of what takes more than a second.
+   *
+   * Throws `application/closing` where something fails, or takes more than five seconds.
+   */
+  close(onSlow?: (what: string) => void): Promise<void>;
 }
 
 /** Declares an application. */
 export function application(name: string, define: (app: ApplicationBuilder) => void): Application {
+  // Declared twice, it may have opened something twice.
+  const closers = new Closers();
   const declare = (carried?: readonly MessageText[]): Application => {
-    const builder = new ApplicationBuilder(carried);
+    const builder = new ApplicationBuilder(carried, closers);
     let missing: IsochronError | undefined;
     try {
       define(builder);
@@ -343,15 +362,18 @@ export function application(name: string, define: (app: ApplicationBuilder) => v
       if (!(error instanceof IsochronError) || error.code !== "message/files") throw error;
       missing = error;
     }
-    return {
+    const declared: Application = {
       kind: "application",
       name,
       get declarations() {
         if (missing) throw missing;
         return builder;
       },
-      carrying: declare,
+      // Where its own files told it everything, it is not declared, and nothing opened, a second time.
+      carrying: (messages) => (missing ? declare(messages) : declared),
+      close: (onSlow) => closers.close(onSlow),
     };
+    return declared;
   };
   return declare();
 }

@@ -11,7 +11,10 @@ import type { ReportCommandOptions } from "./commands/report.ts";
 import type { RunOptions } from "./commands/run.ts";
 import type { TopicHzOptions, TopicListOptions } from "./commands/topic.ts";
 import type { TopicEchoOptions } from "./commands/topic-echo.ts";
+import { withStrayErrors } from "./stray-errors.ts";
 import { Interruption, processTerminal, type Terminal } from "./terminal.ts";
+
+export { leftOpen } from "./left-open.ts";
 
 /** What a command needs is loaded when it is called: of one that only replays, no compiler. */
 const load = {
@@ -146,7 +149,7 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
     .action(async (path: string, options: BuildCommandOptions) => {
       const { buildCommand } = await load.build();
       await takeSource(path);
-      done(await buildCommand(path, options, terminal));
+      done(await withStrayErrors(() => buildCommand(path, options, terminal)));
     });
 
   command
@@ -174,7 +177,7 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
     .action(async (path: string, kernel: string | undefined, options: InspectOptions) => {
       const { inspectCommand } = await load.inspect();
       await takeSource(path);
-      done(await inspectCommand(path, kernel, options, terminal));
+      done(await withStrayErrors(() => inspectCommand(path, kernel, options, terminal)));
     });
 
   const topic = command.command("topic").description("look at the topics of a log or a recording");

@@ -6,11 +6,13 @@ import { dirname, extname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type ErrorParts, IsochronError, type TargetName } from "../kernels/index.ts";
 import type { MessageText, StreamHub } from "../nodes/index.ts";
-import type { World } from "../sim/index.ts";
+import { checkWorld, type World } from "../sim/index.ts";
 import type { Application, Facts } from "./application.ts";
 import { type BuildOptions, type BuiltApplication, buildApplication, readApplication } from "./build.ts";
 import type { Bundle } from "./carried-files.ts";
+import { settled } from "./settled.ts";
 import { userPlace } from "./user-place.ts";
+import { watch } from "./watchdog.ts";
 
 /** A built application with its world and its streams, ready to run. */
 export interface LoadedApplication extends BuiltApplication {
@@ -18,6 +20,8 @@ export interface LoadedApplication extends BuiltApplication {
   readonly streams: StreamHub;
   /** What the application says of a run at its end. */
   readonly facts: () => Facts;
+  /** Closes what the application opened. */
+  readonly close: Application["close"];
 }
 
 const isApplication = (value: unknown): value is Application =>
@@ -29,14 +33,21 @@ const takes = "name an application file (.ts, .js) or a built one (.isoapp)";
 const refusal = (message: string, parts: ErrorParts = {}): IsochronError =>
   new IsochronError("application/load", message, parts);
 
+/** Options of an import. */
+export interface ImportOptions {
+  /** The message definitions of a built application. */
+  readonly carried?: readonly MessageText[];
+  readonly signal?: AbortSignal;
+}
+
 /**
- * Imports an application file's default export, called `shown` in errors; `carried` are the message definitions of a built
- * one. Throws `application/load`.
+ * Imports an application file's default export, called `shown` in errors. Throws `application/load`, also where its
+ * top-level `await` can never end; where it may, it says that it waits.
  */
 export async function importApplication(
   path: string,
   shown = path,
-  carried?: readonly MessageText[],
+  { carried, signal }: ImportOptions = {},
 ): Promise<Application> {
   const full = resolve(path);
   const found = statSync(full, { throwIfNoEntry: false });
@@ -45,7 +56,18 @@ export async function importApplication(
   if (!applicationFiles.includes(extname(path))) throw refusal(`${shown} is not an application file`, { help: takes });
   let module: { readonly default?: unknown };
   try {
-    module = (await import(pathToFileURL(full).href)) as { readonly default?: unknown };
+    // Only what keeps the event loop from turning counts: modules may take their time, above all on a busy machine.
+    let ended = watch(`the loading of ${shown}`);
+    const turning = setInterval(() => {
+      ended();
+      ended = watch(`the loading of ${shown}`);
+    }, 100).unref();
+    try {
+      module = (await settled(import(pathToFileURL(full).href), shown, signal)) as { readonly default?: unknown };
+    } finally {
+      clearInterval(turning);
+      ended();
+    }
     if (isApplication(module.default)) {
       const application = carried ? module.default.carrying(carried) : module.default;
       // Declared now, so that an error of the application's own is one of loading it.
@@ -53,7 +75,7 @@ export async function importApplication(
       return application;
     }
   } catch (cause) {
-    throw cause instanceof IsochronError ? cause : explain(cause, shown);
+    throw cause instanceof IsochronError || signal?.aborted === true ? cause : explain(cause, shown);
   }
   throw refusal(`${shown} does not export an application`, {
     help: "export default application(NAME, (app) => { … })",
@@ -99,28 +121,43 @@ export async function loadApplication(
 ): Promise<LoadedApplication> {
   if (extname(path) === ".isoapp") {
     const { bundle, ...built } = readApplication(path);
-    const application = await importBundle(bundle, path, built.description.messages);
+    const { signal } = options;
+    const application = await importBundle(bundle, path, {
+      carried: built.description.messages,
+      ...(signal === undefined ? {} : { signal }),
+    });
     return { ...built, ...runningParts(application) };
   }
-  const application = await importApplication(path);
-  const built = await buildApplication(application, { cacheDir: cacheDirectory(), ...options });
-  return { ...built, ...runningParts(application) };
+  const { signal } = options;
+  const application = await importApplication(path, path, signal === undefined ? {} : { signal });
+  try {
+    const built = await buildApplication(application, { cacheDir: cacheDirectory(), ...options });
+    return { ...built, ...runningParts(application) };
+  } catch (error) {
+    // What is wrong is the error; closing is only tried.
+    await application.close().catch(() => undefined);
+    throw error;
+  }
 }
 
 /** Runs code of the application's own; what it throws is an error of the application. Throws `application/failed`. */
 export function ofApplication<T>(what: string, body: () => T): T {
+  const ended = watch(what);
   try {
     return body();
   } catch (cause) {
     if (cause instanceof IsochronError) throw cause;
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new IsochronError("application/failed", `${what} failed: ${why}`, { cause });
+  } finally {
+    ended();
   }
 }
 
 /** What stays JavaScript in a run. */
-const runningParts = ({ declarations: { worldFactory, streams, summaries } }: Application) => ({
-  createWorld: worldFactory && (() => ofApplication("making the world", worldFactory)),
+const runningParts = ({ close, declarations: { worldFactory, streams, summaries } }: Application) => ({
+  close,
+  createWorld: worldFactory && (() => checkWorld(ofApplication("making the world", worldFactory))),
   streams,
   facts: (): Facts =>
     ofApplication("the summary", () => Object.assign({}, ...summaries.map((each) => each())) as Facts),
@@ -130,11 +167,7 @@ const runningParts = ({ declarations: { worldFactory, streams, summaries } }: Ap
  * Imports bundled JavaScript through a folder of its own, which has the files that it reads, this very package as
  * `isochron`, and its RxJS. The folder stays until the process ends: files may be read at any time.
  */
-async function importBundle(
-  { code, files }: Bundle,
-  path: string,
-  carried: readonly MessageText[],
-): Promise<Application> {
+async function importBundle({ code, files }: Bundle, path: string, options: ImportOptions): Promise<Application> {
   const folder = mkdtempSync(join(tmpdir(), "isochron-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, "application.mjs");
@@ -147,5 +180,5 @@ async function importBundle(
   symlinkSync(fileURLToPath(new URL("..", import.meta.url)), join(folder, "node_modules/isochron"));
   const rxjs = dirname(createRequire(import.meta.url).resolve("rxjs/package.json"));
   symlinkSync(rxjs, join(folder, "node_modules/rxjs"));
-  return await importApplication(file, path, carried);
+  return await importApplication(file, path, options);
 }

@@ -1,5 +1,6 @@
 // What commands write to: results on standard output, progress on standard error, interruption as a signal.
 import { constants } from "node:os";
+import { watchSignals } from "./watchdog.ts";
 
 /** A command's terminal. */
 export interface Terminal {
@@ -25,7 +26,10 @@ export class Interruption {
   exitCode: number | undefined;
 
   get signal(): AbortSignal {
-    if (!this.#listening) for (const name of listened) process.on(name, this.#hear);
+    if (!this.#listening) {
+      for (const name of listened) process.on(name, this.#hear);
+      watchSignals(listened);
+    }
     this.#listening = true;
     return this.#controller.signal;
   }
@@ -36,7 +40,7 @@ export class Interruption {
   }
 
   readonly #hear = (name: NodeJS.Signals): void => {
-    // Files that are not finished are removed as the process exits.
+    // What has been recorded stays; the watchdog ends the process where this is not heard.
     if (this.exitCode !== undefined) process.exit(this.exitCode);
     this.exitCode = 128 + constants.signals[name];
     this.#controller.abort();

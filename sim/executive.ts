@@ -52,6 +52,10 @@ export interface Executive {
   now(): number;
   /** Live: ends the run after running jobs; returns the logical time at which it ended. */
   stop(): number;
+  /** Live: throws `schedule/job` where a job has ended with a fault. */
+  checkJobs(): void;
+  /** Live: when the first job that ended with a fault was released; null where none did. */
+  faultedNs(): number | null;
   /** Live: the threads that were started. */
   threads(): readonly ThreadInfo[];
   /** Live: whether the memory that the threads use was locked, as the system answered. */

@@ -7,7 +7,7 @@ import { parseEvents, type RunEvent } from "./events.ts";
 import type { Executive } from "./executive.ts";
 import { type Lateness, Punctuality } from "./punctuality.ts";
 import { TopicCodecs } from "./topic-codecs.ts";
-import type { World, WorldIo } from "./world.ts";
+import { checkWorld, type World, type WorldIo } from "./world.ts";
 
 /** A message of a log, at its logical time. */
 export interface FeedMessage {
@@ -30,13 +30,20 @@ export interface Federates {
   readonly feed?: AsyncIterator<FeedMessage> | undefined;
   /** How long the run goes on after the last message of the feed; as long as it was asked to where absent. */
   readonly followUpNs?: number | undefined;
+  /** Told, once, of what an observer throws: it only looks on, so that the run goes on. */
+  readonly onObserverError?: ((error: IsochronError) => void) | undefined;
+  readonly watch?: Watch | undefined;
 }
+
+/** Told that code of the application's own begins; what it returns is called when that has ended. */
+export type Watch = (what: string) => () => void;
 
 /** Hooks of a run. */
 export interface RunHooks {
   /** Given every event of the run, in order, with the logical time that has been reached. */
   readonly onEvents: (events: readonly RunEvent[], timeNs: number) => void | Promise<void>;
   readonly signal?: AbortSignal;
+  readonly watch?: Watch;
 }
 
 /** Turns of the microtask queue that a grant waits for: what a pipeline awaits takes a few. */
@@ -60,6 +67,8 @@ export class Federation {
   readonly #streams: StreamHub | undefined;
   readonly #feed: AsyncIterator<FeedMessage> | undefined;
   readonly #io: WorldIo;
+  readonly #onObserverError: Federates["onObserverError"];
+  readonly #watch: Watch;
   readonly #restoreErrors: typeof config.onUnhandledError;
   #deliveries: Delivery[] = [];
   /** Live: messages whose time has come while they are still being decoded. */
@@ -87,6 +96,8 @@ export class Federation {
   #failure: { readonly error: unknown } | undefined;
   /** Messages that pipelines admitted outside of a grant: in virtual time another run may differ. */
   outOfTurn = 0;
+  /** Errors that observers threw. */
+  observerErrors = 0;
   /** Virtual time: the first instant that the executive has not processed. */
   earliestNs = 0;
   /** Messages of the log that were admitted. */
@@ -98,7 +109,9 @@ export class Federation {
     this.executive = executive;
     this.#application = application;
     this.#codecs = new TopicCodecs(application);
-    this.#world = federates.world;
+    this.#world = federates.world && checkWorld(federates.world);
+    this.#onObserverError = federates.onObserverError;
+    this.#watch = federates.watch ?? (() => () => undefined);
     this.#streams = federates.streams?.active === true ? federates.streams : undefined;
     this.#feed = federates.feed;
     this.#feedEnded = federates.feed === undefined;
@@ -119,7 +132,7 @@ export class Federation {
     this.#now = now;
     if (now) this.#punctuality = new Punctuality(this.#application.table, now);
     if (!this.#streams) return;
-    config.onUnhandledError = (error) => this.#fail(error);
+    config.onUnhandledError = (error) => this.#observerFailed(error);
     this.#granted = true;
     this.#streams.begin({
       decode: (topic, bytes) => this.#codecs.decode(topic, bytes),
@@ -129,7 +142,7 @@ export class Federation {
         if (this.#mayPublish()) this.#publish(topic, bytes, this.#granted);
       },
       observe: (topic, on) => this.#observe(topic, on),
-      fail: (error) => this.#fail(error),
+      fail: (error) => this.fail(error),
     });
     this.#granted = false;
     this.#behind = false;
@@ -228,15 +241,21 @@ export class Federation {
       this.#granted = true;
       this.#fire((clock) => clock.arriveAt(now));
       while ((this.#deliveries[0]?.timeNs ?? never) <= now) {
-        this.#handOut(this.#deliveries.shift()!);
+        const delivery = this.#deliveries.shift()!;
+        this.#watched(`an observer of ${delivery.topic}`, () => this.#handOut(delivery));
       }
       this.#messagesFromNs = this.#nowNs + 1;
       this.#fire((clock) => clock.advanceTo(now));
       if (this.#world && this.#worldNext <= now) {
-        stepWorld(this.#world, this.#worldNext, this.#io);
+        const world = this.#world;
+        this.#watched(`a step of the world "${world.name}"`, () => stepWorld(world, this.#worldNext, this.#io));
         this.#worldNext += this.#world.periodNs;
       }
-      if (this.#streams) for (let turn = 0; turn < microtaskTurns; turn++) await null;
+      if (this.#streams) {
+        const ended = this.#watch("a promise of a pipeline");
+        for (let turn = 0; turn < microtaskTurns; turn++) await null;
+        ended();
+      }
       this.#granted = false;
       this.check();
     }
@@ -265,9 +284,10 @@ export class Federation {
   #fire(timers: (clock: StreamHub["clock"]) => void): void {
     if (!this.#streams) return;
     try {
-      timers(this.#streams.clock);
+      const { clock } = this.#streams;
+      this.#watched("a timer of a pipeline", () => timers(clock));
     } catch (error) {
-      this.#fail(error);
+      this.fail(error);
     }
   }
 
@@ -335,7 +355,7 @@ export class Federation {
     const timeNs = Math.max(this.#nowNs, this.earliestNs);
     this.#published = { timeNs, count: timeNs === this.#published.timeNs ? this.#published.count + 1 : 1 };
     if (this.#published.count <= mostAtOneInstant) return true;
-    this.#fail(livelock(`pipelines admitted ${mostAtOneInstant} messages at ${timeNs} ns`));
+    this.fail(livelock(`pipelines admitted ${mostAtOneInstant} messages at ${timeNs} ns`));
     return false;
   }
 
@@ -378,7 +398,34 @@ export class Federation {
     this.#behind ||= on;
   }
 
-  #fail(cause: unknown): void {
+  /** What an observer throws; our own errors are about what it asked of the run. */
+  #observerFailed(cause: unknown): void {
+    if (cause instanceof IsochronError) {
+      this.fail(cause);
+      return;
+    }
+    if (this.observerErrors++ > 0) return;
+    const text = cause instanceof Error ? cause.message : String(cause);
+    const at = Math.max(this.#nowNs, 0) / 1e9;
+    this.#onObserverError?.(
+      new IsochronError("stream/observer", `an observer failed at ${at} s: ${text}`, {
+        help: "the run goes on without it; mend its cause, or handle the error (catchError)",
+        cause,
+      }),
+    );
+  }
+
+  #watched(what: string, body: () => void): void {
+    const ended = this.#watch(what);
+    try {
+      body();
+    } finally {
+      ended();
+    }
+  }
+
+  /** Ends the run with an error of the application's. */
+  fail(cause: unknown): void {
     const text = cause instanceof Error ? cause.message : String(cause);
     const error =
       cause instanceof IsochronError

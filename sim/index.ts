@@ -6,7 +6,7 @@ export { type Comparison, compareRuns, type Difference, type Extent, type TimedD
 export type { Damage } from "./damage.ts";
 export { type Pin, parseEvents, type RunEvent, type SkipReason } from "./events.ts";
 export { createExecutive, type Executive, type ExecutiveOptions, type Fault, type ThreadInfo } from "./executive.ts";
-export { type Federates, Federation, type FeedMessage, type RunHooks } from "./federation.ts";
+export { type Federates, Federation, type FeedMessage, type RunHooks, type Watch } from "./federation.ts";
 export { feedFrom, type LogFeed } from "./log-feed.ts";
 export {
   expectType,
@@ -23,5 +23,5 @@ export type { Lateness } from "./punctuality.ts";
 export { type Recording, readRecording } from "./read-recording.ts";
 export { checkRecordingName, type RecordingOptions, RecordingWriter, type RunSummary } from "./recording.ts";
 export { type ReplayOptions, type ReplayResult, replay } from "./replay.ts";
-export { runLive, runVirtual } from "./run.ts";
-export type { World, WorldIo } from "./world.ts";
+export { type RunEnd, runLive, runVirtual } from "./run.ts";
+export { checkWorld, type World, type WorldIo } from "./world.ts";

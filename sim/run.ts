@@ -1,6 +1,7 @@
 // Runs an application with its federates, in virtual time or live.
 import { callNative } from "../kernels/index.ts";
-import type { Federation, RunHooks } from "./federation.ts";
+import type { RunEvent } from "./events.ts";
+import type { Federation, RunHooks, Watch } from "./federation.ts";
 
 /** Messages of a log that are admitted, and may be decoded, before their time has come. */
 const messagesAhead = 8;
@@ -16,27 +17,59 @@ const livePollNs = 5e6;
 const turnMs = 10;
 
 /** Lets the event loop turn, where it has not for a while, however little time the run leaves. */
-function turns(): () => Promise<void> | undefined {
+function turns(watch: Watch | undefined): () => Promise<void> | undefined {
   let last = performance.now();
   return () => {
     if (performance.now() - last < turnMs) return undefined;
+    const ended = watch?.("a promise or a callback of the application");
     return new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+      ended?.();
       last = performance.now();
     });
   };
 }
 
-/** Runs in virtual time, as fast as the machine can: time is granted up to the next thing that a federate waits for. Returns when the run ended. */
-export async function runVirtual(federation: Federation, atMostNs: number, hooks: RunHooks): Promise<number> {
+/** How a run ended. */
+export interface RunEnd {
+  /** Logical time before which everything is in the events. */
+  readonly endNs: number;
+  /** The error that ended it. */
+  readonly failure?: { readonly error: unknown };
+}
+
+/** Keeps the first error of several steps, each of which is taken whatever became of those before. */
+class Steps {
+  failure: { readonly error: unknown } | undefined;
+
+  async take(step: () => void | Promise<void>): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      this.failure ??= { error };
+    }
+  }
+
+  end(endNs: number): RunEnd {
+    return { endNs, ...(this.failure === undefined ? {} : { failure: this.failure }) };
+  }
+}
+
+/**
+ * Runs in virtual time, as fast as the machine can: time is granted up to the next thing that a federate waits for.
+ *
+ * Returns when the run ended. What fails ends it, and every event up to there has been handed on all the same.
+ */
+export async function runVirtual(federation: Federation, atMostNs: number, hooks: RunHooks): Promise<RunEnd> {
   const { executive } = federation;
-  const turn = turns();
+  const turn = turns(hooks.watch);
   let processed = -1;
   let drained = 0;
   const drain = async (time: number) => {
     drained = time;
     await hooks.onEvents(federation.take(), time);
   };
-  try {
+  const steps = new Steps();
+  await steps.take(async () => {
     federation.begin();
     for (;;) {
       await turn();
@@ -59,35 +92,51 @@ export async function runVirtual(federation: Federation, atMostNs: number, hooks
       await federation.grant(target);
     }
     await federation.settle();
-  } finally {
-    await federation.end();
-  }
-  const end = Math.min(atMostNs, processed + 1);
-  await drain(end);
-  return end;
+  });
+  await steps.take(() => federation.end());
+  let end = Math.min(atMostNs, processed + 1);
+  await steps.take(async () => {
+    const last = federation.take();
+    // A job that faulted ends the run at its release, later than what was known to be processed.
+    if (steps.failure) end = Math.max(end, lastReleaseNs(last));
+    await hooks.onEvents(last, end);
+  });
+  return steps.end(end);
 }
+
+const lastReleaseNs = (events: readonly RunEvent[]): number =>
+  events.reduce((last, event) => (event.kind === "release" ? Math.max(last, event.time) : last), 0);
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
- * Runs on the executive's real threads; federates are granted real time as it passes. Returns when the run ended.
+ * Runs on the executive's real threads; federates are granted real time as it passes.
  *
- * A feed that ends before `atMostNs` ends the run once all that follows from its last message has had its time.
+ * A feed that ends before `atMostNs` ends the run once all that follows from its last message has had its time. Returns
+ * when the run ended. What fails ends it, and every event up to there has been handed on all the same.
  */
-export async function runLive(federation: Federation, atMostNs: number, hooks: RunHooks): Promise<number> {
+export async function runLive(federation: Federation, atMostNs: number, hooks: RunHooks): Promise<RunEnd> {
   const { executive } = federation;
-  const turn = turns();
+  const turn = turns(hooks.watch);
   const durationNs = () => Math.min(atMostNs, federation.endNs);
   const aborted = () => hooks.signal?.aborted === true;
   const ended = (now: number) => aborted() || now >= durationNs();
   let drained = 0;
   let end: number | undefined;
-  try {
+  let started = false;
+  const stop = () => {
+    end ??= started ? callNative(() => executive.stop()) : 0;
+    return end;
+  };
+  const steps = new Steps();
+  await steps.take(async () => {
     federation.begin(() => executive.now());
     callNative(() => executive.start());
+    started = true;
     for (;;) {
       await turn();
       federation.check();
+      callNative(() => executive.checkJobs());
       const now = executive.now();
       if (aborted()) break;
       // First what is due: however late this thread is, a log does not end before its last message.
@@ -110,18 +159,17 @@ export async function runLive(federation: Federation, atMostNs: number, hooks: R
     const last = Math.min(executive.now(), durationNs() - 1);
     await hooks.onEvents(federation.take(), last);
     await federation.conclude(last);
-    end = callNative(() => executive.stop());
+    stop();
     // What had been published by then may have been on its way to the records.
     const rest = federation.take();
+    await hooks.onEvents(rest, end!);
     await federation.handOutRest(last);
     await federation.settle();
-    await hooks.onEvents(rest, end);
-  } finally {
-    try {
-      end ??= callNative(() => executive.stop());
-    } finally {
-      await federation.end();
-    }
-  }
-  return end;
+  });
+  await steps.take(() => void stop());
+  if (started) await steps.take(() => callNative(() => executive.checkJobs()));
+  await steps.take(() => federation.end());
+  await steps.take(() => hooks.onEvents(federation.take(), end ?? 0));
+  // What a job that faulted computed, and all that follows from it, is no part of the run.
+  return steps.end(Math.min(end ?? 0, executive.faultedNs() ?? Number.POSITIVE_INFINITY));
 }

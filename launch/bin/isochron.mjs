@@ -12,5 +12,12 @@ process.stdout.on("error", (error) => {
 const source = new URL("../command-line.ts", import.meta.url);
 const fromSources = existsSync(source);
 if (fromSources) await import("../hook/register.mjs");
-const { main } = await import(fromSources ? source.href : new URL("../command-line.js", import.meta.url).href);
+const { leftOpen, main } = await import(
+  fromSources ? source.href : new URL("../command-line.js", import.meta.url).href
+);
 process.exitCode = await main(process.argv.slice(2));
+// What is still open is the application's: it gets a second to end by itself.
+setTimeout(() => {
+  process.stderr.write(leftOpen(process.getActiveResourcesInfo()));
+  process.exit();
+}, 1000).unref();

@@ -32,6 +32,7 @@ export async function buildCommand(path: string, options: BuildCommandOptions, t
     onProgram: (name, index, count) => terminal.progress(`compiling ${name} (${index + 1} of ${count})`),
     ...(options.target.length === 0 ? {} : { targets: options.target }),
   });
+  await application.close(terminal.error);
   const bundle = await bundleApplication(path);
   const bytes = packApplication(built, bundle);
   if (options.start) {

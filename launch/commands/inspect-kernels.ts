@@ -36,6 +36,7 @@ function artifactsIn(path: string): Artifact[] | undefined {
     case ".isoapp":
       return readApplication(path).artifacts.map((bytes) => openArtifact(bytes, path));
     case ".mcap":
+    case ".partial":
       throw new IsochronError("command/kernels", `${path} is a log, which has no kernels to show`, {
         help: "name an application, an .isoapp or an artifact (.iso)",
       });

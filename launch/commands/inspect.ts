@@ -11,6 +11,7 @@ import { readApplication } from "../build.ts";
 import { importApplication } from "../load-application.ts";
 import type { Terminal } from "../terminal.ts";
 import { inspectKernel, inspectLayers } from "./inspect-kernels.ts";
+import { tellEnd } from "./replay.ts";
 import { topicListCommand } from "./topic.ts";
 
 /** Options of `isochron inspect`. */
@@ -61,6 +62,7 @@ async function inspectMcap(path: string, options: InspectOptions, terminal: Term
     throw error;
   });
   if (!recording) return await topicListCommand(path, options, terminal);
+  tellEnd(path, recording, terminal);
   const { application, hash, mode, durationNs, events, lost } = recording;
   const facts = { application: application.name, mode, durationNs, hash, events: events.length, lost };
   terminal.out(
@@ -101,6 +103,7 @@ export async function inspectCommand(
       return 0;
     }
     case ".mcap":
+    case ".partial":
       return await inspectMcap(path, options, terminal);
     case ".db3":
     case ".zst":

@@ -1,9 +1,11 @@
 // `isochron replay`: recomputes a recording and says whether every bit agrees.
 import type { TargetName } from "../../kernels/index.ts";
+import { formatDuration } from "../../scheduler/index.ts";
 import {
   type Difference,
   type Extent,
   type NumberDifference,
+  type Recording,
   type ReplayResult,
   readRecording,
   replay,
@@ -20,12 +22,7 @@ export interface ReplayCommandOptions {
 }
 
 /** Replays a recording, with its own programs or those of a built application. */
-export async function replayFile(
-  path: string,
-  options: ReplayCommandOptions,
-  terminal: Terminal,
-): Promise<ReplayResult> {
-  const recording = await readRecording(path);
+export function replayed(recording: Recording, options: ReplayCommandOptions, terminal: Terminal): ReplayResult {
   const artifacts = options.app === undefined ? undefined : readApplication(options.app).artifacts;
   const result = replay(recording, {
     onProgress: (share) => terminal.progress(`replaying ${Math.floor(share * 100)} %`),
@@ -34,6 +31,15 @@ export async function replayFile(
   });
   terminal.progress(undefined);
   return recording.lost > 0 ? { ...result, bitExact: false } : result;
+}
+
+/** Says on standard error where a recording ends that is not whole, or whose run failed. */
+export function tellEnd(path: string, { cut, failure, durationNs }: Recording, terminal: Terminal): void {
+  const at = formatDuration(durationNs);
+  if (failure !== undefined) terminal.error(`${path}: the run ended at ${at} by an error: ${failure}`);
+  if (!cut) return;
+  const where = cut.at === undefined ? "" : `, byte ${cut.at}`;
+  terminal.error(`${path} ends at ${at}${where}, before its run (${cut.why}): what is there is taken up to then`);
 }
 
 /** The difference in words, with the numbers that the byte belongs to. */
@@ -76,13 +82,19 @@ export const describeExtent = ({ jobs, largest }: Extent, cycles: number): strin
 
 /** The command: exits 1 under --verify where anything differs. */
 export async function replayCommand(path: string, options: ReplayCommandOptions, terminal: Terminal): Promise<number> {
-  const result = await replayFile(path, options, terminal);
+  const recording = await readRecording(path);
+  tellEnd(path, recording, terminal);
+  const result = replayed(recording, options, terminal);
+  const { durationNs, cut } = recording;
   const { bitExact, cycles, kernelCalls, hash, firstDifference, differing } = result;
   const found = { ...(firstDifference ? { firstDifference } : {}), ...(differing ? { differing } : {}) };
-  if (options.json) terminal.out(JSON.stringify({ bitExact, cycles, kernelCalls, hash, ...found }));
+  if (options.json)
+    terminal.out(
+      JSON.stringify({ bitExact, cycles, kernelCalls, hash, durationNs, ...(cut ? { cut } : {}), ...found }),
+    );
   else {
     terminal.out(
-      `${bitExact ? "bit-exact" : "NOT bit-exact"}: ${cycles} jobs recomputed, ${kernelCalls} kernel calls, hash ${hash}`,
+      `${bitExact ? "bit-exact" : "NOT bit-exact"}${cut ? ` up to ${formatDuration(durationNs)}` : ""}: ${cycles} jobs recomputed, ${kernelCalls} kernel calls, hash ${hash}`,
     );
     if (firstDifference) terminal.out(describeDifference(firstDifference));
     if (differing) terminal.out(describeExtent(differing, cycles));

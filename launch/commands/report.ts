@@ -4,7 +4,7 @@ import { replaces } from "../../kernels/index.ts";
 import { readRecording } from "../../sim/index.ts";
 import { factsOf, Ledger, printReport, type Replayed, reportFile, reportFormat, summarise } from "../report/index.ts";
 import type { Terminal } from "../terminal.ts";
-import { describeDifference, replayFile } from "./replay.ts";
+import { describeDifference, replayed as replayRecording, tellEnd } from "./replay.ts";
 
 /** Options of `isochron report`. */
 export interface ReportCommandOptions {
@@ -19,9 +19,10 @@ export async function reportCommand(path: string, options: ReportCommandOptions,
   const written = options.output !== undefined ? [options.output] : options.json ? [] : besides(path);
   for (const file of written) replaces(file, reportFile(reportFormat(file)));
   const recording = await readRecording(path);
+  tellEnd(path, recording, terminal);
   let replayed: Replayed = "not checked";
   if (options.verify) {
-    const { bitExact, kernelCalls, firstDifference } = await replayFile(path, {}, terminal);
+    const { bitExact, kernelCalls, firstDifference } = replayRecording(recording, {}, terminal);
     replayed = { bitExact, kernelCalls, difference: firstDifference ? describeDifference(firstDifference) : null };
   }
   const ledger = new Ledger(recording.application);
@@ -33,8 +34,9 @@ export async function reportCommand(path: string, options: ReportCommandOptions,
   return replayed !== "not checked" && !replayed.bitExact ? 1 : 0;
 }
 
-/** Where the report of `out/road.mcap` goes: `out/road.report.html` and `out/road.report.json`. */
+/** Where the report of `out/road.mcap`, or of what is left of it, goes: `out/road.report.html` and `out/road.report.json`. */
 function besides(path: string): string[] {
-  const stem = path.slice(0, path.length - extname(path).length);
+  const finished = path.replace(/\.partial$/, "");
+  const stem = finished.slice(0, finished.length - extname(finished).length);
   return [`${stem}.report.html`, `${stem}.report.json`];
 }

@@ -21,6 +21,7 @@ import type { Facts } from "../application.ts";
 import { type LoadedApplication, loadApplication, ofApplication } from "../load-application.ts";
 import { describeMachine } from "../machine.ts";
 import { checkDistinct, prepareFolder, prepareOutput } from "../output-file.ts";
+import { renderError } from "../render-error.ts";
 import {
   aboutText,
   Ledger,
@@ -31,7 +32,9 @@ import {
   reportFormat,
   summarise,
 } from "../report/index.ts";
+import { StrayErrors } from "../stray-errors.ts";
 import type { Terminal } from "../terminal.ts";
+import { watch } from "../watchdog.ts";
 
 /** Options of `isochron run`. */
 export interface RunOptions {
@@ -82,20 +85,48 @@ export interface RunResult {
   readonly deadlineMisses: number | null;
   readonly hash: string;
   readonly report: Report;
+  /** Errors that observers threw; the first was told when it happened. */
+  readonly observerErrors: number;
 }
 
 /**
- * Runs an application; the recording and report are written whole or not at all. Ctrl-C ends the run at its present
- * logical time, as if it had been asked to last only so long.
+ * Runs an application; the recording and report are written whole. Ctrl-C ends the run at its present logical time, as if it
+ * had been asked to last only so long. An error of the application, of a job or of the disk ends it there too: it is thrown
+ * once recording and report stand, up to there.
  */
 export async function run(path: string, options: RunOptions, terminal: Terminal): Promise<RunResult> {
   checkOptions(options);
   prepareFiles(options);
-  const loaded = await loadApplication(path, {
-    ...targetsFor(options),
-    signal: terminal.signal,
-    onProgram: (name, index, count) => terminal.progress(`compiling ${name} (${index + 1} of ${count})`),
-  });
+  const strays = new StrayErrors();
+  try {
+    const loading = loadApplication(path, {
+      ...targetsFor(options),
+      signal: terminal.signal,
+      onProgram: (name, index, count) => terminal.progress(`compiling ${name} (${index + 1} of ${count})`),
+    });
+    const loaded = await strays.during(loading);
+    let result: RunResult;
+    try {
+      result = await runLoaded(loaded, options, strays, terminal);
+    } catch (error) {
+      // What is wrong is the error; closing is only tried.
+      await loaded.close(terminal.error).catch(() => undefined);
+      throw error;
+    }
+    await loaded.close(terminal.error);
+    return result;
+  } finally {
+    strays.close();
+  }
+}
+
+/** Runs what was loaded. */
+async function runLoaded(
+  loaded: LoadedApplication,
+  options: RunOptions,
+  strays: StrayErrors,
+  terminal: Terminal,
+): Promise<RunResult> {
   const { description, artifacts, streams } = loaded;
   const live = options.realtime === true;
   const feed = options.log === undefined ? undefined : await openFeed(options.log, options, loaded, terminal);
@@ -106,17 +137,20 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
     ...(options.target === undefined ? {} : { target: options.target }),
   });
   const ledger = new Ledger(description);
-  const recording =
-    options.record === undefined
-      ? undefined
-      : await RecordingWriter.open(options.record, description, artifacts, replacing(options));
   const world = feed ? undefined : loaded.createWorld?.();
   const federation = new Federation(description, executive, {
     world,
     streams,
     feed: feed?.messages,
     followUpNs: options.duration === undefined ? feed?.followUpNs : undefined,
+    onObserverError: (error) => terminal.error(renderError(error)),
+    watch,
   });
+  const recording =
+    options.record === undefined
+      ? undefined
+      : await RecordingWriter.open(options.record, description, artifacts, replacing(options));
+  let begun = false;
   try {
     const hooks = {
       onEvents: async (events: readonly RunEvent[], time: number) => {
@@ -125,10 +159,17 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
         terminal.progress(progressLine(time, durationNs), time / durationNs);
       },
       signal: terminal.signal,
+      watch,
     };
+    strays.handOver((error) => federation.fail(error));
     // A log ends a live run itself, however late its last messages come.
     const atMostNs = live && feed && options.duration === undefined ? Number.POSITIVE_INFINITY : durationNs;
-    const endNs = await (live ? runLive : runVirtual)(federation, atMostNs, hooks);
+    const end = await (live ? runLive : runVirtual)(federation, atMostNs, hooks);
+    // What was rejected at the very end is told a moment later.
+    await new Promise((resolve) => setImmediate(resolve));
+    const { endNs, failure = strays.first } = end;
+    begun = failure === undefined || endNs > 0;
+    if (!begun) throw failure?.error;
     const threads = executive.threads();
     const [said] = await Promise.allSettled([whatRunCameTo(world, loaded)]);
     const facts: RunFacts = {
@@ -143,25 +184,46 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
       lateness: federation.lateness,
       outOfTurn: live ? 0 : federation.outOfTurn,
       damage: 0,
+      failure: failure ? inOneLine(failure.error) : null,
+      cut: null,
       replayed: "not checked",
     };
-    await recording?.finish({ ...facts, about: aboutText(facts) });
-    // The recording stands whatever the application failed to say of it.
-    if (said.status === "rejected") throw said.reason;
     const summary = summarise(ledger, facts);
-    if (options.report !== undefined) summary.write(options.report);
+    const { failure: because, ...ended } = facts;
+    // Each is written whatever became of the other, and whatever the application failed to say of the run.
+    const written = await Promise.allSettled([
+      recording?.finish({ ...ended, about: aboutText(facts), ...(because === null ? {} : { failure: because }) }),
+      (async () => options.report !== undefined && summary.write(options.report))(),
+    ]);
     terminal.progress(undefined);
+    const errors = [
+      ...(failure ? [failure.error] : []),
+      ...[...written, said].flatMap((each) => (each.status === "rejected" ? [each.reason] : [])),
+    ];
+    if (failure) terminal.error(whatStands(endNs, options, written));
+    for (const error of errors.slice(1)) if (error !== errors[0]) terminal.error(renderError(error));
+    if (errors.length > 0) throw errors[0];
     return {
       interrupted: endNs < durationNs && terminal.signal.aborted,
       cycles: ledger.cycles,
       deadlineMisses: live ? ledger.misses : null,
       hash: facts.hash,
       report: summary.report,
+      observerErrors: federation.observerErrors,
     };
   } catch (error) {
-    await recording?.discard();
+    if (!begun) await recording?.discard();
     throw error;
   }
+}
+
+const inOneLine = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split("\n")[0]!;
+
+/** What is left of a run that an error has ended. */
+function whatStands(endNs: number, { record, report }: RunOptions, written: readonly PromiseSettledResult<unknown>[]) {
+  const files = [record, report].filter((file, at) => file !== undefined && written[at]?.status === "fulfilled");
+  const what = files.length === 0 ? "" : `; ${files.join(" and ")} hold${files.length === 1 ? "s" : ""} it up to there`;
+  return `the run has ended at ${formatDuration(endNs)}, by an error${what}`;
 }
 
 /** What a run from sources is compiled for: what runs here, and everything where its recording takes the programs along. */
@@ -276,7 +338,7 @@ export function exitCodeOf({ drops, misses }: Report, strict: boolean): number {
 /** The command: runs, and prints the result. */
 export async function runCommand(path: string, options: RunOptions, terminal: Terminal): Promise<number> {
   const result = await run(path, options, terminal);
-  const code = exitCodeOf(result.report, options.strict === true);
+  const code = result.observerErrors > 0 ? 1 : exitCodeOf(result.report, options.strict === true);
   if (options.json) {
     terminal.out(JSON.stringify(resultJson(result, options)));
     return code;
@@ -287,5 +349,9 @@ export async function runCommand(path: string, options: RunOptions, terminal: Te
   terminal.out(`  hash               ${result.hash}`);
   if (options.record !== undefined) terminal.out(`  recording          ${options.record}`);
   if (options.report !== undefined) terminal.out(`  report             ${options.report}`);
+  if (result.observerErrors > 0)
+    terminal.error(
+      `${result.observerErrors} error${result.observerErrors === 1 ? "" : "s"} of observers; the first is above`,
+    );
   return code;
 }

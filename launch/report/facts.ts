@@ -29,6 +29,10 @@ export interface RunFacts {
   /** Places where a recording does not agree with itself; 0 where none was read. */
   readonly damage: number;
   readonly replayed: Replayed;
+  /** The error that ended the run, in one line. */
+  readonly failure: string | null;
+  /** Why the recording ends before the run did. */
+  readonly cut: string | null;
 }
 
 const about = z.object({
@@ -72,6 +76,8 @@ export function factsOf(recording: Recording, replayed: Replayed = "not checked"
     hash,
     damage: recording.damage.length,
     replayed,
+    failure: recording.failure ?? null,
+    cut: recording.cut?.why ?? null,
   };
   if (recording.about === undefined)
     return {

@@ -56,7 +56,7 @@ export interface Report extends RunFacts {
 export function reportOf(ledger: Ledger, facts: RunFacts, found: readonly Reaction[][] = reactions(ledger)): Report {
   const { name, table } = ledger.application;
   const { mode, durationNs, scheduling, hash, threads, machine, world, streamDrops, lateness, outOfTurn } = facts;
-  const { damage, replayed } = facts;
+  const { damage, replayed, failure, cut } = facts;
   const body = {
     ...{
       mode,
@@ -71,6 +71,8 @@ export function reportOf(ledger: Ledger, facts: RunFacts, found: readonly Reacti
       outOfTurn,
       damage,
       replayed,
+      failure,
+      cut,
     },
     clock: facts.mode === "live" ? ("real" as const) : ("logical" as const),
     tasks: table.tasks.map((row, id) => taskReport(row, ledger.tasks[id]!, channelName(ledger, row))),

@@ -10,6 +10,7 @@ import type { Verdict } from "./verdicts.ts";
 
 const signs: Readonly<Record<Verdict["status"], string>> = { good: "✓", bad: "✗", unknown: "?" };
 const subjects: Readonly<Record<Verdict["about"], string>> = {
+  run: "Run",
   determinism: "Determinism",
   deadlines: "Deadlines",
   chain: "Chain",

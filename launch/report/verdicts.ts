@@ -8,6 +8,7 @@ import type { Report, TaskReport } from "./report.ts";
 /** One sentence; `unknown` where nothing was measured or checked. */
 export interface Verdict {
   readonly about:
+    | "run"
     | "determinism"
     | "deadlines"
     | "chain"
@@ -31,6 +32,7 @@ export const counted = (count: number, noun: string): string => `${count} ${noun
 /** All verdicts, the bad ones first. */
 export function verdictsOf(report: Body): Verdict[] {
   const all = [
+    ...endings(report),
     ...deadlines(report),
     ...report.chains.flatMap((chain) => [chainVerdict(chain, report.clock), ...ageVerdict(chain, report.clock)]),
     scheduling(report),
@@ -87,6 +89,15 @@ function faultVerdict(fault: Fault): Verdict[] {
     case "lost":
       return [];
   }
+}
+
+/** That the run, or what is recorded of it, ended before its end. */
+function endings({ failure, cut, durationNs }: Body): Verdict[] {
+  const at = formatDuration(durationNs);
+  return [
+    ...(failure === null ? [] : [`the run ended at ${at} by an error: ${failure}`]),
+    ...(cut === null ? [] : [`the recording ends at ${at}, before its run: ${cut}`]),
+  ].map((text) => ({ about: "run", status: "bad", text }));
 }
 
 const outOfTurn = (count: number): Verdict => ({

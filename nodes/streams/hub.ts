@@ -91,7 +91,14 @@ export class StreamHub {
     countInto((name) => this.#named(name));
     for (const topic of this.#observers.keys()) run.observe(topic, true);
     for (const { topic, messages } of this.#sources) {
-      const next = (message: object) => run.publish(topic, message);
+      // RxJS takes what `next` throws for a matter of the observer's own.
+      const next = (message: object) => {
+        try {
+          run.publish(topic, message);
+        } catch (error) {
+          run.fail(pipelineError(topic, error));
+        }
+      };
       this.#feeding.push(messages.subscribe({ next, error: (error) => run.fail(pipelineError(topic, error)) }));
     }
   }

@@ -11,6 +11,9 @@ export type ScannedRecord =
   | McapTypes.TypedMcapRecords["Channel"]
   | McapTypes.TypedMcapRecords["Message"];
 
+/** What else a recording of ours holds. */
+export type CarriedRecord = McapTypes.TypedMcapRecords["Attachment"] | McapTypes.TypedMcapRecords["Metadata"];
+
 /** Where and why the readable part of a file ends before the file says so. */
 export interface Cut {
   /** Bytes of the file that are whole. */
@@ -18,9 +21,21 @@ export interface Cut {
   readonly why: string;
   /** The file is whole, but not what its recorder wrote: nothing of it can be relied on. */
   readonly damaged?: true;
+  /** All data are there: only what comes after them is not. */
+  readonly allData?: true;
 }
 
-const opcode = { header: 1, footer: 2, schema: 3, channel: 4, message: 5, chunk: 6, dataEnd: 15 } as const;
+const opcode = {
+  header: 1,
+  footer: 2,
+  schema: 3,
+  channel: 4,
+  message: 5,
+  chunk: 6,
+  attachment: 9,
+  metadata: 12,
+  dataEnd: 15,
+} as const;
 const names: { readonly [code: number]: string } = {
   1: "header",
   2: "footer",
@@ -119,9 +134,22 @@ const message = (error: unknown): string => (error instanceof Error ? error.mess
  * Memory: the largest record, a chunk with what it inflates to.
  */
 export async function* scan(file: FileHandle): AsyncGenerator<ScannedRecord, Cut | undefined> {
+  const records = scanAll(file, false);
+  for (;;) {
+    const { done, value } = await records.next();
+    if (done) return value;
+    if (value.type !== "Attachment" && value.type !== "Metadata") yield value;
+  }
+}
+
+/** The same with attachments and metadata, which count as little as what is not known where they are not `carried`. */
+export async function* scanAll(
+  file: FileHandle,
+  carried: boolean,
+): AsyncGenerator<ScannedRecord | CarriedRecord, Cut | undefined> {
   const window = new Window(file, (await file.stat()).size);
   const seen = { unchecked: false };
-  const cut = yield* walk(window, seen);
+  const cut = yield* walk(window, seen, carried);
   // A file that ends as its recorder ends it was not cut, but changed: what no checksum covers cannot be relied on.
   return cut && seen.unchecked && (await isFinished(window)) ? { ...cut, damaged: true } : cut;
 }
@@ -134,7 +162,11 @@ async function isFinished(window: Window): Promise<boolean> {
 }
 
 /** The walk itself; `seen.unchecked` tells that messages lay outside of chunks, where nothing checks their bytes. */
-async function* walk(window: Window, seen: { unchecked: boolean }): AsyncGenerator<ScannedRecord, Cut | undefined> {
+async function* walk(
+  window: Window,
+  seen: { unchecked: boolean },
+  carried: boolean,
+): AsyncGenerator<ScannedRecord | CarriedRecord, Cut | undefined> {
   const decompressHandlers: McapTypes.DecompressHandlers = {};
   const reader = new McapStreamReader({ decompressHandlers, noMagicPrefix: true });
   let at = magic.length;
@@ -187,13 +219,16 @@ async function* walk(window: Window, seen: { unchecked: boolean }): AsyncGenerat
           return finished ? { at, why, damaged: true } : { at, why };
         }
         if (finished) return undefined;
-        return { at: end, why: "all data are there, but the index after them is not whole" };
+        return { at: end, why: "all data are there, but the index after them is not whole", allData: true };
       }
       case opcode.header:
       case opcode.schema:
       case opcode.channel:
       case opcode.message:
       case opcode.chunk:
+      case opcode.attachment:
+      case opcode.metadata:
+        if (!carried && (code === opcode.attachment || code === opcode.metadata)) break;
         try {
           if (code === opcode.chunk) {
             const size = length < 24 ? 0n : view(await window.bytes(at + headBytes + 16, 8)).getBigUint64(0, true);
@@ -204,7 +239,9 @@ async function* walk(window: Window, seen: { unchecked: boolean }): AsyncGenerat
           }
           reader.append(await window.bytes(at, headBytes + length));
           for (let record = reader.nextRecord(); record; record = reader.nextRecord()) {
-            if (record.type !== "Schema" && record.type !== "Channel" && record.type !== "Message") continue;
+            const { type } = record;
+            if (type === "Attachment" || type === "Metadata") yield record;
+            if (type !== "Schema" && type !== "Channel" && type !== "Message") continue;
             if (code === opcode.message) {
               seen.unchecked = true;
               held = record;

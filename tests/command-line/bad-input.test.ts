@@ -189,8 +189,12 @@ const refusals: { readonly [name: string]: readonly [arguments_: string, message
     /^error\[message\/[\w-]+\]: .*nav_msgs\/msg\/Balloon.*\n( {2}.*\n)* {2}--> message\.ts:6:7\n {2}help: .+$/,
   ],
   "a world that throws": [
-    "run world.ts --record world.mcap",
-    lines('error[world/failed]: the world "hill" failed at 0.51 s: fell off', "  --> world.ts:6:86"),
+    "run world.ts",
+    lines(
+      "the run has ended at 510 ms, by an error",
+      'error[world/failed]: the world "hill" failed at 0.51 s: fell off',
+      "  --> world.ts:6:86",
+    ),
   ],
   "a world that cannot be made": [
     "run no-world.ts --record world.mcap",
@@ -361,19 +365,8 @@ describe("a damaged file is refused:", () => {
     built = readFileSync(workplace.path("small.isoapp"));
   });
 
-  it("a recording cut off anywhere", async () => {
-    const cuts = [
-      1,
-      7,
-      8,
-      9,
-      60,
-      1000,
-      recording.length >> 1,
-      recording.length - 30,
-      recording.length - 8,
-      recording.length - 1,
-    ];
+  it("a recording cut off before anything of its run", async () => {
+    const cuts = [1, 7, 8, 9, 60, 1000];
     for (const cut of cuts) workplace.write({ [`cut-${cut}.mcap`]: recording.subarray(0, cut) });
     const ended = await workplace.each(cuts.map((cut) => ["replay", `cut-${cut}.mcap`, "--verify"]));
     cuts.forEach((cut, at) => {

@@ -124,7 +124,7 @@ describe("files of its own", () => {
     workplace.write({ "app.ts": doubling() });
     const commands = [
       [...run, "--force", "--record", "again.mcap", "--report", "again.html"],
-      ["run", "app.ts", "-d", "80ms", "--json", "--force", "--record", "again.mcap", "--report", "again.html"],
+      ["run", "app.ts", "-d", "80ms", "--force", "--record", "again.mcap", "--report", "again.html"],
       ["report", "again.mcap"],
       ["report", "again.mcap", "-o", "again.html"],
       ["build", "app.ts", "-o", "again.isoapp", "--target", "x86-64-v3"],
@@ -143,7 +143,7 @@ describe("files of its own", () => {
 
   it("are written by one of two runs that record under one name at the same time, and it is whole", async () => {
     workplace.write({ "app.ts": doubling() });
-    const one = ["run", "app.ts", "-d", "3s", "--json", "--record", "race.mcap"] as const;
+    const one = ["run", "app.ts", "-d", "3s", "--record", "race.mcap"] as const;
     const both = await Promise.all([workplace.isochron(...one), workplace.isochron(...one)]);
     expect(both.map(({ code }) => code).sort()).toEqual([0, 1]);
     const { error } = JSON.parse(both.find(({ code }) => code === 1)!.out);

@@ -63,12 +63,13 @@ async function run(declared: ReturnType<typeof application>, late: Late): Promis
   const { streams } = declared.declarations;
   const federation = new Federation(description, executive, { streams, feed: late.feed, followUpNs: 450 * ms });
   const events: RunEvent[] = [];
-  await runLive(federation, late.atMostNs ?? Number.POSITIVE_INFINITY, {
+  const { failure } = await runLive(federation, late.atMostNs ?? Number.POSITIVE_INFINITY, {
     onEvents: (some, timeNs) => {
       events.push(...some);
       late.onEvents?.(timeNs);
     },
   });
+  if (failure) throw failure.error;
   return events;
 }
 
@@ -116,6 +117,8 @@ describe("a live run on a machine that is late", { timeout: 60_000 }, () => {
           stopped = true;
           return real.stop();
         },
+        checkJobs: () => real.checkJobs(),
+        faultedNs: () => real.faultedNs(),
         threads: () => real.threads(),
         memoryLocked: () => real.memoryLocked(),
         latestMessage: (output, time) => real.latestMessage(output, time),

@@ -49,6 +49,7 @@ interface Ran {
   readonly events: readonly RunEvent[];
   readonly hash: string;
   readonly outOfTurn: number;
+  readonly observerErrors: number;
 }
 
 /** Builds and runs an application, recording it where a path is given. */
@@ -65,9 +66,9 @@ async function run(
   const { description, artifacts } = await buildApplication(declared, { cacheDir: ".cache/kernels" });
   const live = options.live === true;
   const executive = createExecutive(description, artifacts, live ? { live } : {});
-  const { world, feed, followUpNs } = options;
+  const { world, feed, followUpNs, onObserverError } = options;
   const { streams } = declared.declarations;
-  const federation = new Federation(description, executive, { world, feed, followUpNs, streams });
+  const federation = new Federation(description, executive, { world, feed, followUpNs, streams, onObserverError });
   const writer = options.record ? await RecordingWriter.open(options.record, description, artifacts) : undefined;
   const events: RunEvent[] = [];
   const hooks = {
@@ -79,10 +80,11 @@ async function run(
     ...(options.signal ? { signal: options.signal } : {}),
   };
   try {
-    const endNs = await (live ? runLive : runVirtual)(federation, durationNs, hooks);
+    const { endNs, failure } = await (live ? runLive : runVirtual)(federation, durationNs, hooks);
+    if (failure) throw failure.error;
     const hash = executive.hash();
     await writer?.finish({ hash, mode: live ? "live" : "virtual", durationNs: endNs, scheduling: "" });
-    return { events, hash, outOfTurn: federation.outOfTurn };
+    return { events, hash, outOfTurn: federation.outOfTurn, observerErrors: federation.observerErrors };
   } catch (error) {
     await writer?.discard();
     throw error;
@@ -252,14 +254,20 @@ describe("a pipeline in virtual time", () => {
     });
   });
 
-  it("ends the run with an error where an observer throws", async () => {
+  it("goes on where only an observer throws, which is told once and counted", async () => {
+    const told: unknown[] = [];
     const declared = doubling((app) => {
       app.on("/out").subscribe(() => {
         throw new Error("cannot plot");
       });
       return interval(10, app.clock).pipe(map((n) => ({ data: n })));
     });
-    await expect(run(declared, 500 * ms)).rejects.toMatchObject({ code: "stream/failed" });
+    const { events, observerErrors } = await run(declared, 105 * ms, { onObserverError: (error) => told.push(error) });
+    expect(admissions(events)).toEqual([10, 20, 30, 40, 50, 60, 70, 80, 90, 100]);
+    expect(observerErrors).toBe(10);
+    expect(told).toMatchObject([
+      { code: "stream/observer", message: expect.stringMatching(/^an observer failed at 0\.0[12]\d* s: cannot plot$/) },
+    ]);
   });
 
   it("refuses a topic that the application does not have", async () => {

@@ -278,11 +278,25 @@ impl Executive {
     #[napi]
     pub fn stop(&mut self) -> napi::Result<i64> {
         let Inner::Live(inner) = &mut self.inner else { return Err(failure(NOT_LIVE)) };
-        let end = inner.stop();
-        if inner.failed() {
-            return Err(failure("error[schedule/job]: a job ended with a fault during the run"));
+        Ok(inner.stop())
+    }
+
+    /// Live: throws where a job has ended with a fault, or a thread has broken off.
+    #[napi]
+    pub fn check_jobs(&self) -> napi::Result<()> {
+        match &self.inner {
+            Inner::Live(inner) => inner.check().map_err(failure),
+            Inner::Virtual(_) => Err(failure(NOT_LIVE)),
         }
-        Ok(end)
+    }
+
+    /// Live: when the first job that ended with a fault was released.
+    #[napi]
+    pub fn faulted_ns(&self) -> Option<i64> {
+        match &self.inner {
+            Inner::Live(inner) => inner.fault().map(|fault| fault.release),
+            Inner::Virtual(_) => None,
+        }
     }
 
     /// Live: the threads with the policy in force.

@@ -8,6 +8,7 @@ mod executive;
 mod kernel;
 mod picture;
 mod program;
+mod watchdog;
 mod zstd;
 
 use napi_derive::napi;

@@ -157,6 +157,8 @@ export const facts: RunFacts = {
   lateness: null,
   damage: 0,
   replayed: "not checked",
+  failure: null,
+  cut: null,
 };
 
 /** The facts of a run in virtual time. */

@@ -14,6 +14,10 @@ pub enum ExecutiveError {
         "error[schedule/job]: task \"{task}\" job {job} ended with fault {fault}\nhelp: the program reported it; see its operators"
     )]
     Fault { task: String, job: u64, fault: i32 },
+    #[error(
+        "error[schedule/broken]: a real-time thread has broken off\nhelp: this is a fault in Isochron; please report it"
+    )]
+    Broken,
     #[error("error[schedule/threads]: a thread could not be started: {0}")]
     Threads(String),
     #[error(transparent)]

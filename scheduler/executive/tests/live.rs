@@ -249,3 +249,52 @@ fn threads_are_named_by_core_and_priority_and_say_what_they_were_granted() {
     let refused = live.admit(0, i64::MAX, &[0; 8], &[0; 8]).expect_err("the run is over").to_string();
     assert!(refused.contains("\"in\": the run has been stopped"), "{refused}");
 }
+
+/// Ends its third job with fault 7.
+struct Faulty(u64);
+
+impl Job for Faulty {
+    unsafe fn step(&mut self, _: &[*const u8], _: &[*mut u8]) -> Result<(), i32> {
+        if self.0 == 2 { Err(7) } else { Ok(()) }
+    }
+    fn commit(&mut self) {
+        self.0 += 1;
+    }
+    fn states_bytes(&self) -> usize {
+        0
+    }
+    fn copy_states(&self, _: &mut [u8]) {}
+    fn kernel_calls(&self) -> u64 {
+        self.0
+    }
+    fn sizes(&self) -> (Vec<usize>, Vec<usize>) {
+        (vec![], vec![8])
+    }
+}
+
+#[test]
+fn a_fault_of_a_job_is_told_by_task_job_and_release_while_the_run_goes_on() {
+    let json = r#"{ "version": 1, "name": "t", "channels": [
+        { "name": "f", "source": { "kind": "task", "task": 0 }, "depth": 2, "slotBytes": 8,
+          "fields": [ { "name": "v", "dtype": "u64", "shape": [], "offset": 0, "bytes": 8 } ] } ],
+      "tasks": [ { "name": "f", "program": 0, "trigger": { "kind": "periodic", "periodNs": 5000000, "phaseNs": 0 },
+          "budgetNs": 1000, "deadlineNs": 5000000, "letNs": 5000000, "priority": 1, "core": 0, "onOverrun": "skip",
+          "inputs": [], "output": 0 } ] }"#;
+    let parsed = Table::parse(json).expect("the table is sound");
+    let mut live = LiveExecutive::new(parsed, vec![Box::new(Faulty(0))], &[], false, ThreadHooks::default())
+        .expect("it is laid out");
+    live.start().expect("threads start");
+    live.check().expect("nothing has failed yet");
+    while live.fault().is_none() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let fault = live.fault().expect("there is one");
+    // Releases that found the job before still running have a number too.
+    assert!(fault.job >= 2 && fault.code == 7 && fault.release == fault.job as i64 * 5_000_000, "{fault:?}");
+    live.stop();
+    let said = live.check().expect_err("a job has failed").to_string();
+    assert!(
+        said.starts_with(&format!("error[schedule/job]: task \"f\" job {} ended with fault 7", fault.job)),
+        "{said}"
+    );
+}

@@ -2,6 +2,7 @@
 
 mod channel;
 mod collector;
+mod fault;
 mod inputs;
 mod releases;
 mod ring;
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
 use collector::Collector;
+pub use fault::Fault;
 use inputs::{Decoding, Inputs};
 use shared::Shared;
 use upstream::Upstream;
@@ -266,9 +268,21 @@ impl LiveExecutive {
         self.memory_locked && self.threads().iter().all(|thread| thread.stack_locked)
     }
 
-    /// Whether a job has ended with a fault.
-    pub fn failed(&self) -> bool {
-        self.shared.failed.load(Ordering::Acquire)
+    /// The first job that ended with a fault. A run with one goes on, as if the job were late, until it is stopped.
+    pub fn fault(&self) -> Option<Fault> {
+        self.shared.fault.get()
+    }
+
+    /// Fails where a job has ended with a fault, or a thread has broken off.
+    pub fn check(&self) -> Result<(), ExecutiveError> {
+        if let Some(Fault { task, job, code, .. }) = self.fault() {
+            let name = self.shared.table.tasks.get(task as usize).map_or_else(String::new, |row| row.name.clone());
+            return Err(ExecutiveError::Fault { task: name, job, fault: code });
+        }
+        if self.shared.broken.load(Ordering::Acquire) {
+            return Err(ExecutiveError::Broken);
+        }
+        Ok(())
     }
 }
 
@@ -324,7 +338,6 @@ struct Leaving<'a>(&'a Shared);
 impl Drop for Leaving<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.failed.store(true, Ordering::Release);
             self.0.broken.store(true, Ordering::Release);
             self.0.groups.iter().for_each(shared::Group::wake);
         }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use isochron_engine::arena::{Arena, aligned};
 
 use super::channel::{Channel, Pinned};
+use super::fault::FaultNote;
 use super::releases::Releases;
 use super::ring::Ring;
 use super::sys;
@@ -178,7 +179,8 @@ pub struct Shared {
     pub lost: Lost,
     /// Threads that have left their loop.
     pub finished: AtomicU32,
-    pub failed: AtomicBool,
+    /// The first job that ended with a fault.
+    pub fault: FaultNote,
     /// A thread broke off: the others do not wait for it.
     pub broken: AtomicBool,
 }
@@ -236,7 +238,7 @@ impl Shared {
             end: AtomicI64::new(i64::MAX),
             lost: Lost::default(),
             finished: AtomicU32::new(0),
-            failed: AtomicBool::new(false),
+            fault: FaultNote::default(),
             broken: AtomicBool::new(false),
         })
     }

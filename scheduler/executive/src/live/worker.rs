@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::channel::{Pinned, Producer};
+use super::fault::Fault;
 use super::shared::{Decision, MAX_PINS, PinEntry, Shared, Trace};
 use super::sys;
 use super::upstream::Upstream;
@@ -125,10 +126,10 @@ fn job(shared: &Shared, group: usize, worker: &mut Worker, time: i64) {
         *address = shared.channels[*id].address(sample.slot).cast_const();
     }
     // SAFETY: the inputs are pinned, and the output slot is claimed by this thread, the channel's one producer.
-    let failed = unsafe { worker.task.run(|at| inputs[at], channel.address(slot)) }.is_err();
+    let ran = unsafe { worker.task.run(|at| inputs[at], channel.address(slot)) };
     unpin(worker);
-    if failed {
-        shared.failed.store(true, Ordering::Release);
+    if let Err(code) = ran {
+        shared.fault.note(Fault { task, job: number, release: time, code });
     }
     if let Some(duration) = worker.task.stall_of(number) {
         shared.decide(group, Decision::Fault { task, job: number, duration });
@@ -144,7 +145,7 @@ fn job(shared: &Shared, group: usize, worker: &mut Worker, time: i64) {
     }
     channel.index.prepare(&worker.producer, slot, publication, number + 1, number + 1);
     let end = shared.now();
-    let done = !failed && end <= publication && channel.index.verdict.finish(number);
+    let done = ran.is_ok() && end <= publication && channel.index.verdict.finish(number);
     if done {
         channel.index.retain(&mut worker.producer, slot);
     }

@@ -1,0 +1,142 @@
+// Where a recording without its end has everything: up to which instant, and what of its events lies before.
+import { hashOf } from "../runtime/index.ts";
+import type { TaskRow } from "../scheduler/index.ts";
+import type { ApplicationDescription } from "./application.ts";
+import type { RunEvent } from "./events.ts";
+
+interface Job {
+  readonly releaseNs: number;
+  ended: boolean;
+}
+
+/** What the events tell of each task's jobs, by task and number. */
+function jobsOf(application: ApplicationDescription, events: readonly RunEvent[]): Map<number, Job>[] {
+  const jobs = application.table.tasks.map(() => new Map<number, Job>());
+  const verdicts = new Set<string>();
+  const end = (task: number, job: number) => {
+    const found = jobs[task]!.get(job);
+    if (found && verdicts.has(`${task} ${job}`)) found.ended = true;
+  };
+  for (const event of events) {
+    if (event.kind === "release") jobs[event.task]!.set(event.job, { releaseNs: event.time, ended: false });
+    else if (event.kind === "skipped" && event.reason !== "early")
+      jobs[event.task]!.set(event.job, { releaseNs: event.time, ended: true });
+    else if (event.kind === "verdict") verdicts.add(`${event.task} ${event.job}`);
+    else if (event.kind === "output" || event.kind === "discarded") end(event.task, event.job);
+  }
+  return jobs;
+}
+
+/** Instants at which samples come to stand on a channel, as far as they are known. */
+function samplesOn(
+  application: ApplicationDescription,
+  events: readonly RunEvent[],
+  jobs: readonly ReadonlyMap<number, Job>[],
+  channel: number,
+): number[] {
+  const { channels, tasks } = application.table;
+  const { source, latencyNs } = channels[channel]!;
+  if (source.kind === "task") {
+    const { letNs, onOverrun } = tasks[source.task]!;
+    if (onOverrun === "hold") return [...jobs[source.task]!.values()].map(({ releaseNs }) => releaseNs + letNs);
+    return events.flatMap((event) => (event.kind === "output" && event.task === source.task ? [event.time] : []));
+  }
+  if (latencyNs !== undefined)
+    return events.flatMap((event) => (event.kind === "visible" && event.channel === channel ? [event.time] : []));
+  const rejected = new Set(
+    events.flatMap((event) => (event.kind === "rejected" && event.channel === channel ? [event.sequence] : [])),
+  );
+  return events.flatMap((event) =>
+    event.kind === "admit" && event.channel === channel && !rejected.has(event.sequence) ? [event.time] : [],
+  );
+}
+
+const never = Number.POSITIVE_INFINITY;
+
+/** The first instant at which a task may have been released without the events having all of that job. */
+function firstMissing(
+  { trigger }: TaskRow,
+  jobs: ReadonlyMap<number, Job>,
+  early: readonly number[],
+  samples: (channel: number) => readonly number[],
+): number {
+  const numbers = [...jobs.keys()].sort((a, b) => a - b);
+  const open = numbers.find((job) => !jobs.get(job)!.ended);
+  if (open !== undefined) return jobs.get(open)!.releaseNs;
+  const last = numbers.at(-1);
+  if (trigger.kind === "periodic") return trigger.phaseNs + ((last ?? -1) + 1) * trigger.periodNs;
+  // Releases of a task follow each other; an early arrival is told of at once, before a release that it came after.
+  const answered = last === undefined ? -1 : jobs.get(last)!.releaseNs;
+  const told = new Set(early);
+  return samples(trigger.channel).reduce(
+    (first, time) => (time > answered && !told.has(time) ? Math.min(first, time) : first),
+    never,
+  );
+}
+
+/**
+ * The instant up to which events that were cut off somewhere are all that happened.
+ *
+ * Records of one job follow each other, but not those of different jobs: each task's first job that is not there in whole
+ * is looked for, and the last job in the log, whose message may be missing, is not counted.
+ */
+export function wholeUntil(application: ApplicationDescription, events: readonly RunEvent[]): number {
+  const { tasks } = application.table;
+  const jobs = jobsOf(application, events);
+  const lastRecord = events.findLast((event) => "task" in event && event.kind !== "trace" && event.kind !== "keyframe");
+  if (!lastRecord || !("task" in lastRecord)) return 0;
+  const lastJob = jobs[lastRecord.task]!.get(lastRecord.job)?.releaseNs;
+  const until = lastJob ?? ("time" in lastRecord ? lastRecord.time : 0);
+  const early = tasks.map((): number[] => []);
+  for (const event of events)
+    if (event.kind === "skipped" && event.reason === "early") early[event.task]!.push(event.time);
+  const samples = (channel: number) => samplesOn(application, events, jobs, channel);
+  return tasks.reduce(
+    (first, row, task) => Math.min(first, firstMissing(row, jobs[task]!, early[task]!, samples)),
+    until,
+  );
+}
+
+/** The events before an instant: messages that came, jobs that were released, with all that became of them. */
+export function eventsBefore(
+  application: ApplicationDescription,
+  events: readonly RunEvent[],
+  untilNs: number,
+): RunEvent[] {
+  const jobs = jobsOf(application, events);
+  const isBefore = (task: number, job: number, otherwise: number) =>
+    (jobs[task]!.get(job)?.releaseNs ?? otherwise) < untilNs;
+  const isKept = (event: RunEvent): boolean => {
+    switch (event.kind) {
+      case "admit":
+      case "visible":
+      case "rejected":
+      case "keyframe":
+      case "skipped":
+      case "release":
+        return event.time < untilNs;
+      case "trace":
+        return event.release < untilNs;
+      case "verdict":
+      case "message":
+      case "output":
+        return isBefore(event.task, event.job, event.time);
+      case "fault":
+      case "discarded":
+        return isBefore(event.task, event.job, never);
+      case "lost":
+        return true;
+    }
+  };
+  return events.filter(isKept);
+}
+
+/** A run's hash by the hash chains that its records hold: BLAKE3 over each task's last. */
+export function hashOfChains(application: ApplicationDescription, events: readonly RunEvent[]): string {
+  const chains = application.table.tasks.map(() => ({ job: -1, chain: "00".repeat(32) }));
+  for (const event of events) {
+    if (event.kind !== "output" && event.kind !== "discarded") continue;
+    if (event.job > chains[event.task]!.job) chains[event.task] = { job: event.job, chain: event.chain };
+  }
+  return hashOf(Buffer.from(chains.map(({ chain }) => chain).join(""), "hex"));
+}
