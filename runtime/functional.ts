@@ -1,5 +1,7 @@
 // The tensor API as free functions, for those who write add(a, b) rather than a.add(b).
 import type { Dtype } from "../kernels/index.ts";
+import type { PadOptions } from "./methods/arrangement.ts";
+import type { NormOptions } from "./methods/channels.ts";
 import type { GeluOptions, SoftplusOptions } from "./methods/elementwise.ts";
 import type { RunningExtremes, RunningOptions, VarianceOptions } from "./methods/reduction.ts";
 import type { Operand, Tensor } from "./tensor.ts";
@@ -101,6 +103,33 @@ export const scatterAdd = <D extends Dtype>(
   updates: Tensor<D>,
   axis?: number,
 ): Tensor<D> => x.scatterAdd(positions, updates, axis);
+export const gatherND = <D extends Dtype>(x: Tensor<D>, positions: Tensor): Tensor<D> => x.gatherND(positions);
+export const scatterND = <D extends Dtype>(
+  x: Tensor<D>,
+  positions: Tensor,
+  updates: Tensor<D>,
+  mode?: Parameters<Tensor<D>["scatterND"]>[2],
+): Tensor<D> => x.scatterND(positions, updates, mode);
+export const flip = <D extends Dtype>(x: Tensor<D>, axes?: readonly number[]): Tensor<D> => x.flip(axes);
+export const roll = <D extends Dtype>(
+  x: Tensor<D>,
+  shifts: number | readonly number[],
+  axes: number | readonly number[],
+): Tensor<D> => x.roll(shifts, axes);
+export const tile = <D extends Dtype>(x: Tensor<D>, repeats: readonly number[]): Tensor<D> => x.tile(repeats);
+export const split = <D extends Dtype>(x: Tensor<D>, size: number | readonly number[], axis?: number): Tensor<D>[] =>
+  x.split(size, axis);
+export const pad = <D extends Dtype>(
+  x: Tensor<D>,
+  before: readonly number[],
+  after: readonly number[],
+  options?: number | PadOptions,
+): Tensor<D> => x.pad(before, after, options);
+export const oneHot = <D extends Integer, R extends Dtype = "i64">(
+  x: Tensor<D>,
+  count: number,
+  options?: { readonly dtype?: R },
+): Tensor<R> => x.oneHot(count, options);
 export const sort = <D extends Dtype>(
   x: Tensor<D>,
   axis?: number,
@@ -138,15 +167,36 @@ export const logSumExp = <D extends Float>(
   axes?: readonly number[],
   options?: { readonly keepDims?: boolean },
 ): Tensor<D> => x.logSumExp(axes, options);
-export const maxPool = <D extends Float>(
+export const maxPool = <D extends Numeric>(
   x: Tensor<D>,
   size: Parameters<Tensor<D>["maxPool"]>[0],
   options?: Parameters<Tensor<D>["maxPool"]>[1],
 ): Tensor<D> => x.maxPool(size, options);
-export const avgPool = <D extends Float>(
+export const avgPool = <D extends Numeric>(
   x: Tensor<D>,
   size: Parameters<Tensor<D>["avgPool"]>[0],
   options?: Parameters<Tensor<D>["avgPool"]>[1],
 ): Tensor<D> => x.avgPool(size, options);
+export const adaptiveMaxPool = <D extends Numeric>(
+  x: Tensor<D>,
+  size: Parameters<Tensor<D>["adaptiveMaxPool"]>[0],
+): Tensor<D> => x.adaptiveMaxPool(size);
+export const adaptiveAvgPool = <D extends Numeric>(
+  x: Tensor<D>,
+  size: Parameters<Tensor<D>["adaptiveAvgPool"]>[0],
+): Tensor<D> => x.adaptiveAvgPool(size);
+/** (x − mean) / √(variance + epsilon) · scale + shift by channel of [n,c,…]. */
+export const batchNorm = <D extends Float>(
+  x: Tensor<D>,
+  mean: Tensor<D>,
+  variance: Tensor<D>,
+  options?: NormOptions<D>,
+): Tensor<D> => x.batchNorm(mean, variance, options);
+/** The same, with the mean and the variance of each group of channels of each image. */
+export const groupNorm = <D extends Float>(x: Tensor<D>, groups: number, options?: NormOptions<D>): Tensor<D> =>
+  x.groupNorm(groups, options);
+/** The same, each channel by itself. */
+export const instanceNorm = <D extends Float>(x: Tensor<D>, options?: NormOptions<D>): Tensor<D> =>
+  x.instanceNorm(options);
 export const globalMaxPool = <D extends Float>(x: Tensor<D>): Tensor<D> => x.globalMaxPool();
 export const globalAvgPool = <D extends Float>(x: Tensor<D>): Tensor<D> => x.globalAvgPool();

@@ -14,9 +14,12 @@ export { type CompileOptions, compile, explain, simplified, targetsOf } from "./
 export * from "./functional.ts";
 export { Graph, type Signature } from "./graph.ts";
 export { hashOf } from "./hash.ts";
+export { type GridSampleOptions, gridSample, type ResizeOptions, resize } from "./images.ts";
 export { type ArraysOf, Interpreter } from "./interpreter.ts";
 export { type KernelText, kernelsOf, kernelText, kernelTexts, type ShownKernel } from "./kernels.ts";
 export { type Layer, type LayerOptions, type Layers, measureLayers, printLayers } from "./layers.ts";
+export type { PadOptions, Range } from "./methods/arrangement.ts";
+export type { NormOptions, PoolOptions } from "./methods/channels.ts";
 export type { GeluOptions, SoftplusOptions } from "./methods/elementwise.ts";
 export type { RunningExtremes, RunningOptions, VarianceOptions } from "./methods/reduction.ts";
 export {
@@ -46,13 +49,9 @@ export {
   conv2d,
   convTranspose2d,
   full,
-  gridSample,
   iota,
   type Operand,
   ones,
-  type PoolOptions,
-  type ResizeOptions,
-  resize,
   scaledDotProductAttention,
   stack,
   Tensor,

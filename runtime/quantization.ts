@@ -4,8 +4,9 @@ import { holds, rangeText } from "./numbers.ts";
 import { axisIn } from "./operators/axis.ts";
 import { operators } from "./operators/index.ts";
 import { operandError } from "./operators/operand-error.ts";
+import { both } from "./pair.ts";
 import { located } from "./place.ts";
-import { apply, type ConvolutionOptions, constant, Tensor } from "./tensor.ts";
+import { apply, type ConvolutionOptions, constant, planePadding, Tensor } from "./tensor.ts";
 import { requireDtype, showTensorType } from "./tensor-type.ts";
 
 /** One parameter for a whole tensor, one per channel, or a tensor that broadcasts. */
@@ -84,19 +85,17 @@ export function matmulInteger(a: Tensor<Byte>, b: Tensor<"i8">, zeroPoint = 0): 
   return zeroPoint === 0 ? product : product.sub(b.cast("i32").sum([-2], { keepDims: true }).mul(zeroPoint));
 }
 
-const both = (value: number | readonly [number, number] = 0): readonly [number, number] =>
-  typeof value === "number" ? [value, value] : value;
-
 /** (x − zeroPoint)[n,c,h,w] convolved with w[o,c/groups,kh,kw] in 32-bit integers that wrap; padding is the zero point. */
 export function convInteger(
   x: Tensor<Byte>,
   w: Tensor<"i8">,
-  options: ConvolutionOptions & { readonly zeroPoint?: number } = {},
+  options: Omit<ConvolutionOptions, "bias"> & { readonly zeroPoint?: number } = {},
 ): Tensor<"i32"> {
-  const { zeroPoint = 0, padding, stride = 1, dilation = 1, groups = 1 } = options;
+  const { zeroPoint = 0, stride = 1, dilation = 1, groups = 1 } = options;
   located(() => requireZeroPoint(`convInteger of ${showTensorType(x.type)}`, zeroPoint, x.dtype));
-  const [top, left] = both(padding);
-  const padded = top || left ? x.pad([0, 0, top, left], [0, 0, top, left], zeroPoint) : x;
+  const [[top, left], [bottom, right]] = planePadding(w, options);
+  const isPadded = top || left || bottom || right;
+  const padded = isPadded ? x.pad([0, 0, top, left], [0, 0, bottom, right], zeroPoint) : x;
   const attributes = { stride: both(stride), dilation: both(dilation), groups };
   const sum = apply<"i32">(operators.convInteger, [padded, w], attributes);
   if (zeroPoint === 0) return sum;

@@ -1,11 +1,12 @@
 // The functional tensor API that functions under trace are written in.
 import { type Dtype, IsochronError } from "../kernels/index.ts";
 import type { Value } from "./graph.ts";
-import { ReductionMethods } from "./methods/reduction.ts";
+import { ChannelMethods } from "./methods/channels.ts";
 import { boundsNothing, type Comparison, comparable, elementsFrom, holds, rangeText } from "./numbers.ts";
 import { axisIn } from "./operators/axis.ts";
 import { type Operator, operators } from "./operators/index.ts";
 import { operandError } from "./operators/operand-error.ts";
+import { both, type Pair } from "./pair.ts";
 import { located } from "./place.ts";
 import { currentRecorder } from "./recorder.ts";
 import {
@@ -39,7 +40,7 @@ interface OrderOptions {
 }
 
 /** A symbolic tensor; each method adds an operator to the trace. Negative axes count from the end. */
-export class Tensor<D extends Dtype = Dtype> extends ReductionMethods<D> {
+export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
   readonly value: Value;
   /** Only for TypeScript: the element type. */
   declare readonly dtypeOf: D;
@@ -196,9 +197,6 @@ export class Tensor<D extends Dtype = Dtype> extends ReductionMethods<D> {
     located(() => requireDtype(dtype));
     return this.#apply("cast", [], { dtype });
   }
-  reshape(shape: readonly number[]): Tensor<D> {
-    return this.#apply("reshape", [], { shape });
-  }
   transpose(axes: readonly number[] = this.type.shape.map((_, d) => this.type.shape.length - 1 - d)): Tensor<D> {
     return this.#apply("transpose", [], { axes });
   }
@@ -226,24 +224,6 @@ export class Tensor<D extends Dtype = Dtype> extends ReductionMethods<D> {
   broadcastTo(shape: readonly number[]): Tensor<D> {
     return this.#apply("broadcastTo", [], { shape });
   }
-  /**
-   * A box of the tensor: per dimension [start, end] or [start, end, step]; missing dimensions are kept whole.
-   *
-   * Starts and ends count from the end where they are negative, and are cut to the dimension.
-   */
-  slice(...ranges: readonly (readonly [number, number] | readonly [number, number, number])[]): Tensor<D> {
-    const whole = this.shape.slice(ranges.length).map((size): readonly [number, number] => [0, size]);
-    const all = [...ranges, ...whole];
-    return this.#apply("slice", [], {
-      starts: all.map(([start]) => start),
-      ends: all.map(([, end]) => end),
-      steps: all.map(([, , step = 1]) => step),
-    });
-  }
-  pad(before: readonly number[], after: readonly number[], value = 0): Tensor<D> {
-    return this.#apply("pad", [], { before, after, value });
-  }
-
   #reduce(
     name: keyof typeof operators,
     axes: readonly number[] | undefined,
@@ -355,52 +335,9 @@ export class Tensor<D extends Dtype = Dtype> extends ReductionMethods<D> {
     const positions = this.#apply<"i64">("topK", [], { axis, count, largest });
     return { values: this.takeAlong(positions, axis), positions };
   }
-  /** The largest of each window of [n,c,h,w]; the stride is the window's size unless given, alone or among options. */
-  maxPool(size: Pair, options: Pair | PoolOptions = {}): Tensor<D> {
-    return this.#apply("maxPool", [], poolWindow(size, options));
+  protected override channels(value: number): Tensor<D> {
+    return full(this.dtype, [this.shape[1] ?? 0], value);
   }
-  /** The mean of each window of [n,c,h,w]; padding counts as zeros unless `countPadding` is false. */
-  avgPool(size: Pair, options: Pair | (PoolOptions & { readonly countPadding?: boolean }) = {}): Tensor<D> {
-    const countPadding = (isPair(options) ? undefined : options.countPadding) ?? true;
-    return this.#apply("avgPool", [], { ...poolWindow(size, options), countPadding });
-  }
-  /** The largest of each channel of [n,c,h,w], as [n,c,1,1]. */
-  globalMaxPool(): Tensor<D> {
-    return this.max([2, 3], { keepDims: true });
-  }
-  /** The mean of each channel of [n,c,h,w], as [n,c,1,1]. */
-  globalAvgPool(): Tensor<D> {
-    return this.mean([2, 3], { keepDims: true });
-  }
-}
-
-/** A number for rows and one for columns; one alone stands for both. */
-type Pair = number | readonly [number, number];
-
-/** Options of pooling, as in PyTorch; `padding` may differ at the end of each dimension. */
-export interface PoolOptions {
-  readonly stride?: Pair;
-  readonly padding?: Pair;
-  /** Padding below and to the right, where it differs. */
-  readonly paddingAfter?: Pair;
-  readonly dilation?: Pair;
-  /** Whether a last window may reach beyond the padding. */
-  readonly ceil?: boolean;
-}
-
-const isPair = (value: Pair | object): value is Pair => typeof value === "number" || Array.isArray(value);
-
-function poolWindow(size: Pair, given: Pair | PoolOptions): object {
-  const options: PoolOptions = isPair(given) ? { stride: given } : given;
-  const { stride = size, padding = 0, paddingAfter = padding, dilation = 1, ceil = false } = options;
-  return {
-    size: both(size),
-    stride: both(stride),
-    dilation: both(dilation),
-    before: both(padding),
-    after: both(paddingAfter),
-    ceil,
-  };
 }
 
 /** A number as an operand beside a tensor of a type. Throws `operator/number` where its dtype does not hold it. */
@@ -501,80 +438,95 @@ export const stack = <D extends Dtype>(tensors: readonly Tensor<D>[], axis = 0):
 
 /** Options of conv2d, as in PyTorch; one number stands for both dimensions. */
 export interface ConvolutionOptions {
-  readonly stride?: number | readonly [number, number];
-  readonly padding?: number | readonly [number, number];
-  readonly dilation?: number | readonly [number, number];
+  readonly stride?: Pair;
+  /** Zeros around the plane; "same" keeps its size, with the one more of an odd number below and to the right. */
+  readonly padding?: Pair | "same" | "valid";
+  /** Zeros below and to the right, where they differ. */
+  readonly paddingAfter?: Pair;
+  readonly dilation?: Pair;
   readonly groups?: number;
   /**
    * "direct" where inputs may be NaN or infinite: only outputs whose window holds such a number are then not finite. Unless given,
    * 3×3 layers may go by Winograd's algorithm, which spreads it over the tiles around.
    */
   readonly convolution?: "direct";
+  /** Added to every element of its channel, [o], of the result's dtype. */
+  readonly bias?: Tensor;
 }
 
-const both = (value: number | readonly [number, number]): readonly [number, number] =>
-  typeof value === "number" ? [value, value] : value;
+/** How wide the padding is before and after each dimension of a plane. */
+export function planePadding(
+  w: Tensor,
+  { stride = 1, padding = 0, paddingAfter, dilation = 1 }: ConvolutionOptions,
+): readonly [before: readonly [number, number], after: readonly [number, number]] {
+  if (padding === "valid") return [[0, 0], both(paddingAfter ?? 0)];
+  if (padding !== "same") return [both(padding), both(paddingAfter ?? padding)];
+  const refuse = (message: string, help: string) =>
+    located(() => {
+      throw operandError("attributes", `conv2d with ${showTensorType(w.type)}: ${message}`, help);
+    });
+  if (both(stride).some((each) => each !== 1))
+    refuse(`padding "same" and a stride of ${both(stride)}`, "give the padding in numbers");
+  if (paddingAfter !== undefined) refuse('padding "same" and paddingAfter', "give one of them");
+  const total = w.shape.slice(2).map((size, d) => both(dilation)[d]! * (size - 1)) as [number, number];
+  const before: readonly [number, number] = [Math.floor(total[0] / 2), Math.floor(total[1] / 2)];
+  return [before, [total[0] - before[0], total[1] - before[1]]];
+}
 
-/** x[n,c,h,w] convolved with w[o,c/groups,kh,kw]; padding is zeros, and padded taps are multiplied like any other. */
+/** y[n,o,h,w] with a bias of each channel. */
+const biased = <D extends Dtype>(y: Tensor<D>, bias: Tensor | undefined): Tensor<D> =>
+  bias ? y.add(bias.reshape([-1, 1, 1]) as Tensor<D>) : y;
+
+/**
+ * x[n,c,h,w] convolved with w[o,c/groups,kh,kw], and a bias [o] added; padding is zeros, and padded taps are multiplied like
+ * any other.
+ */
 export function conv2d<D extends Dtype>(x: Tensor<D>, w: Tensor<D>, options: ConvolutionOptions = {}): Tensor<D> {
-  const [top, left] = both(options.padding ?? 0);
-  const padded = top || left ? x.pad([0, 0, top, left], [0, 0, top, left]) : x;
+  const [[top, left], [bottom, right]] = planePadding(w, options);
+  const padded = top || left || bottom || right ? x.pad([0, 0, top, left], [0, 0, bottom, right]) : x;
   const attributes = {
     stride: both(options.stride ?? 1),
     dilation: both(options.dilation ?? 1),
     groups: options.groups ?? 1,
     ...(options.convolution ? { convolution: options.convolution } : {}),
   };
-  return new Tensor<D>(currentRecorder().apply(operators.conv2d, [padded.value, w.value], attributes));
+  const y = new Tensor<D>(currentRecorder().apply(operators.conv2d, [padded.value, w.value], attributes));
+  return biased(y, options.bias);
 }
 
 /** Options of convTranspose2d, as in PyTorch. */
-export interface TransposedConvolutionOptions extends ConvolutionOptions {
+export interface TransposedConvolutionOptions extends Omit<ConvolutionOptions, "padding"> {
+  readonly padding?: Pair;
   readonly outputPadding?: Pair;
 }
 
-/** x[n,c,h,w] spread over w[c,o/groups,kh,kw], each input to all outputs that its taps reach. */
+/** x[n,c,h,w] spread over w[c,o/groups,kh,kw], each input to all outputs that its taps reach, and a bias [o] added. */
 export function convTranspose2d<D extends Dtype>(
   x: Tensor<D>,
   w: Tensor<D>,
-  {
-    stride = 1,
-    padding = 0,
-    dilation = 1,
-    outputPadding = 0,
-    groups = 1,
-    convolution,
-  }: TransposedConvolutionOptions = {},
+  options: TransposedConvolutionOptions = {},
 ): Tensor<D> {
+  const { stride = 1, padding = 0, paddingAfter = padding, dilation = 1, outputPadding = 0, groups = 1 } = options;
+  const { convolution } = options;
+  const [before, after] = [both(padding), both(paddingAfter)];
+  // Where the two ends differ, the smaller is cut off by the operator and the rest of the larger behind it.
+  const common = before.map((width, d) => Math.min(width, after[d]!));
   const attributes = {
     stride: both(stride),
-    padding: both(padding),
+    padding: common,
     dilation: both(dilation),
     outputPadding: both(outputPadding),
     groups,
     ...(convolution ? { convolution } : {}),
   };
-  return new Tensor<D>(currentRecorder().apply(operators.convTranspose2d, [x.value, w.value], attributes));
+  const whole = new Tensor<D>(currentRecorder().apply(operators.convTranspose2d, [x.value, w.value], attributes));
+  const cut = whole.shape.slice(2).map((size, d) => [before[d]! - common[d]!, size - (after[d]! - common[d]!)]) as [
+    [number, number],
+    [number, number],
+  ];
+  const even = before.every((each, d) => each === after[d]);
+  return biased(even ? whole : whole.slice([], [], ...cut), options.bias);
 }
-
-/** Options of resize. */
-export interface ResizeOptions {
-  readonly mode?: "nearest" | "linear" | "cubic";
-  /** Pixel centres at halves (the default), corners on corners, or pixel 0 on pixel 0. */
-  readonly coordinates?: "halfPixel" | "alignCorners" | "asymmetric";
-  /** How "nearest" chooses between two pixels; the lower of two as near unless given. */
-  readonly rounding?: "floor" | "ceil" | "preferFloor" | "preferCeil";
-  /** The slope of the cubic kernel: −0.75 unless given, −0.5 is Catmull–Rom's. */
-  readonly cubic?: number;
-}
-
-/** x[n,c,h,w] at another size, [rows, columns]; bilinear unless another mode is named. */
-export const resize = <D extends Dtype>(
-  x: Tensor<D>,
-  size: readonly [number, number],
-  { mode = "linear", coordinates = "halfPixel", ...rest }: ResizeOptions = {},
-): Tensor<D> =>
-  new Tensor<D>(currentRecorder().apply(operators.resize, [x.value], { size, mode, coordinates, ...rest }));
 
 /** Options of attention, as in PyTorch. */
 export interface AttentionOptions<D extends Dtype> {
@@ -599,13 +551,3 @@ export function scaledDotProductAttention<D extends Dtype>(
   const operands = [q.value, k.value, v.value, ...(added ? [added] : [])];
   return new Tensor<D>(currentRecorder().apply(operators.attention, operands, { scale, causal }));
 }
-
-/** Bilinear samples of image[h,w] at pixel positions (x, y) of grid[…,2]. */
-export const gridSample = (
-  image: Tensor<"f32">,
-  grid: Tensor<"f32">,
-  options: { readonly outside?: "zeros" | "border" } = {},
-): Tensor<"f32"> =>
-  new Tensor<"f32">(
-    currentRecorder().apply(operators.gridSample, [image.value, grid.value], { outside: options.outside ?? "zeros" }),
-  );

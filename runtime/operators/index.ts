@@ -1,20 +1,25 @@
 // Every operator, by name: what tracers build, interpreters mean and compilers lower.
 import * as activation from "./activation.ts";
+import { adaptiveAvgPool, adaptiveMaxPool } from "./adaptive-pooling.ts";
+import * as arrangement from "./arrangement.ts";
 import * as attending from "./attention.ts";
 import * as bits from "./bits.ts";
 import * as blocked from "./blocked.ts";
+import * as channelNorms from "./channel-norms.ts";
 import * as composite from "./composite.ts";
 import * as contraction from "./contraction.ts";
 import * as division from "./division.ts";
 import * as elementary from "./elementary.ts";
 import * as elementwise from "./elementwise.ts";
 import * as gathering from "./gather.ts";
+import { gridSampler2d } from "./grid-sample.ts";
 import * as grouped from "./grouped.ts";
+import * as multiIndex from "./multi-index.ts";
 import * as normalization from "./normalization.ts";
 import type { Operator } from "./operator.ts";
 import * as ordering from "./ordering.ts";
 import { packedMatmul } from "./packed-matmul.ts";
-import * as pooling from "./pooling.ts";
+import { avgPool, maxPool } from "./pooling.ts";
 import * as quantized from "./quantized.ts";
 import * as reduction from "./reduction.ts";
 import { resize } from "./resize.ts";
@@ -38,6 +43,7 @@ const {
 } = quantized;
 const { reductionAttributes: _attributes, reducedType: _type, forEachElement: _visit, ...reductions } = reduction;
 
+const { standardized: _standardized, ...normalizations } = normalization;
 const { requireOrdered: _ordered, ...orderingOperators } = ordering;
 
 /** All operators; each is exported under its own name. */
@@ -48,6 +54,8 @@ export const operators = {
   ...bits,
   ...activation,
   ...structure,
+  ...arrangement,
+  ...multiIndex,
   ...reductions,
   ...contractionOperators,
   packedMatmul,
@@ -61,11 +69,16 @@ export const operators = {
   ...orderingOperators,
   ...running,
   ...statistics,
-  ...pooling,
+  maxPool,
+  avgPool,
+  adaptiveMaxPool,
+  adaptiveAvgPool,
   convTranspose2d,
   resize,
+  gridSampler2d,
   ...attending,
-  ...normalization,
+  ...normalizations,
+  ...channelNorms,
 } as const satisfies { readonly [name: string]: Operator };
 
 export { type Builder, type Nd, type Operator, type OperatorDefinition, operator } from "./operator.ts";

@@ -102,6 +102,12 @@ function byRootMeanSquare(x: Value, { dimensions, epsilon }: z.infer<typeof attr
   return builder.apply(div, [x, builder.apply(sqrt, [builder.apply(add, [square, small])])]);
 }
 
+/** (x − mean) / √(variance + epsilon) along rows. */
+export function standardized(x: Value, given: z.infer<typeof attributes>, builder: Builder): Value {
+  const axes = x.type.shape.map((_, d) => d).slice(-given.dimensions);
+  return byRootMeanSquare(centred(x, axes, builder), given, builder);
+}
+
 /** Visits the rows of x: their elements, and where the first of them lies. */
 function forEachRow(x: Nd, dimensions: number, visit: (row: Float64Array, from: number) => void): void {
   const length = countOf(x.shape.slice(-dimensions));
@@ -154,8 +160,7 @@ export const layerNorm: Operator = operator({
   lowering: {
     kind: "composite",
     decompose([x, scale, shift], given, builder) {
-      const axes = x!.type.shape.map((_, d) => d).slice(-given.dimensions);
-      const unscaled = byRootMeanSquare(centred(x!, axes, builder), given, builder);
+      const unscaled = standardized(x!, given, builder);
       return builder.apply(add, [builder.apply(mul, [unscaled, scale!]), shift!]);
     },
   },

@@ -1,8 +1,9 @@
 // Pooling: the largest or the mean of each window of an image.
 import { z } from "zod";
 import type { Value } from "../graph.ts";
+import { limitsOf } from "../numbers.ts";
 import { arrayFrom, countOf, showShape, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
-import { add, div, maximum } from "./elementwise.ts";
+import { add, cast, div, kindOf, maximum } from "./elementwise.ts";
 import { ravel, unravel } from "./indexing.ts";
 import { type Builder, type Nd, type Operator, operandError, operator, pair } from "./operator.ts";
 import { max, sum } from "./reduction.ts";
@@ -40,10 +41,14 @@ function outputSize(length: number, window: Window, d: 0 | 1): number {
   return (count - 1) * stride[d] >= length + before[d] ? count - 1 : count;
 }
 
+/** Images are numbers in [n,c,h,w]. */
+export function requireImages(name: string, x: TensorType): void {
+  if (x.dtype !== "bool" && x.shape.length === 4) return;
+  throw operandError("shape", `${name} of ${showTensorType(x)}`, "the input is [n,c,h,w] of any dtype but bool");
+}
+
 function poolType(name: string, x: TensorType, window: Window): TensorType {
-  if ((x.dtype !== "f32" && x.dtype !== "f64") || x.shape.length !== 4) {
-    throw operandError("shape", `${name} of ${showTensorType(x)}`, "the input is f32[n,c,h,w] or f64[n,c,h,w]");
-  }
+  requireImages(name, x);
   const [n, c, h, w] = staticShape(x.shape) as [number, number, number, number];
   for (const d of [0, 1] as const) {
     if (Math.max(window.before[d], window.after[d]) > reach(window, d))
@@ -118,24 +123,38 @@ const isGlobal = (x: Value, { size, dilation, before, after }: Window): boolean 
 const overPlane = { axes: [2, 3], keepDims: true };
 
 /** The elements of each window that lie in the image, one after the other. */
-function windows(x: Nd, window: Window, result: Nd, visit: (to: number, values: number[]) => void): void {
+function windows(x: Nd, window: Window, result: Nd, visit: (to: number, values: (number | bigint)[]) => void): void {
   const { size, stride, dilation, before } = window;
   const [, , height, width] = x.shape as [number, number, number, number];
   for (let i = 0; i < result.data.length; i++) {
     const [n, c, y, left] = unravel(i, result.shape) as [number, number, number, number];
-    const values: number[] = [];
+    const values: (number | bigint)[] = [];
     for (let ky = 0; ky < size[0]; ky++)
       for (let kx = 0; kx < size[1]; kx++) {
         const row = y * stride[0] + ky * dilation[0] - before[0];
         const column = left * stride[1] + kx * dilation[1] - before[1];
         if (row < 0 || row >= height || column < 0 || column >= width) continue;
-        values.push(Number(x.data[ravel([n, c, row, column], x.shape)]!));
+        values.push(x.data[ravel([n, c, row, column], x.shape)]!);
       }
     visit(i, values);
   }
 }
 
-/** The largest of each window of x[n,c,h,w]; NaN wins, padding never does, −∞ where a window is all padding. Floats. Exact. */
+/** The largest of some elements; NaN wins, and of none −∞ or the least integer. */
+export const largestOf = (values: readonly (number | bigint)[], dtype: TensorType["dtype"]): number | bigint =>
+  values.reduce((a, b) => (Number.isNaN(b) || a < b ? b : a), isFloat(dtype) ? -Infinity : leastOf(dtype));
+
+const isFloat = (dtype: TensorType["dtype"]): boolean => kindOf(dtype) === "float";
+/** The least integer of a dtype, as its arrays hold it. */
+const leastOf = (dtype: TensorType["dtype"]): number | bigint => {
+  const [least] = limitsOf(dtype);
+  return dtype === "i64" || dtype === "u64" ? least : Number(least);
+};
+
+/**
+ * The largest of each window of x[n,c,h,w]; NaN wins, padding never does, −∞ or the least integer where a window is all
+ * padding. Numbers. Exact.
+ */
 export const maxPool = operator({
   name: "maxPool",
   attributes: maxAttributes,
@@ -143,7 +162,7 @@ export const maxPool = operator({
   infer: ([x], attributes) => poolType("maxPool", x!, attributes),
   evaluate([x], attributes, result) {
     windows(x!, attributes, result, (to, values) => {
-      result.data[to] = values.reduce((a, b) => (Number.isNaN(b) || a < b ? b : a), -Infinity);
+      result.data[to] = largestOf(values, x!.dtype);
     });
   },
   lowering: {
@@ -151,7 +170,13 @@ export const maxPool = operator({
     decompose: ([x], attributes, builder) =>
       isGlobal(x!, attributes)
         ? builder.apply(max, [x!], overPlane)
-        : combineWindows(x!, attributes, -Infinity, builder, (a, b) => builder.apply(maximum, [a, b])),
+        : combineWindows(
+            x!,
+            attributes,
+            isFloat(x!.type.dtype) ? -Infinity : Number(leastOf(x!.type.dtype)),
+            builder,
+            (a, b) => builder.apply(maximum, [a, b]),
+          ),
   },
 });
 
@@ -170,8 +195,23 @@ function divisors(plane: readonly number[], out: readonly number[], window: Aver
   return counts[0]!.flatMap((rows) => counts[1]!.map((columns) => Math.max(1, rows * columns)));
 }
 
+/** The mean of some elements over a count: of floats in float64, of integers by a sum in i64, which wraps, towards zero. */
+export function meanOf(
+  values: readonly (number | bigint)[],
+  count: number,
+  dtype: TensorType["dtype"],
+): number | bigint {
+  if (isFloat(dtype)) return values.reduce<number>((a, b) => a + Number(b), 0) / count;
+  const sum = values.reduce<bigint>((a, b) => a + BigInt(b), 0n);
+  const mean = BigInt.asIntN(64, sum) / BigInt(count);
+  return dtype === "i64" || dtype === "u64" ? mean : Number(mean);
+}
+
+/** The dtype that sums of a dtype are made in: of integers i64, which wraps. */
+export const sumType = (dtype: TensorType["dtype"]): TensorType["dtype"] => (isFloat(dtype) ? dtype : "i64");
+
 /**
- * The mean of each window of x[n,c,h,w]. Floats.
+ * The mean of each window of x[n,c,h,w]. Numbers; integers are summed in i64, which wraps, and divided towards zero.
  *
  * Padding counts as zeros with `countPadding`; what lies beyond it, which only `ceil` reaches, never counts. Error: n + 1 ulp
  * of the mean of |x|, n the window's size.
@@ -184,7 +224,7 @@ export const avgPool: Operator = operator({
   evaluate([x], attributes, result) {
     const by = divisors(x!.shape.slice(2), result.shape.slice(2), attributes);
     windows(x!, attributes, result, (to, values) => {
-      result.data[to] = values.reduce((a, b) => a + b, 0) / by[to % by.length]!;
+      result.data[to] = meanOf(values, by[to % by.length]!, x!.dtype);
     });
   },
   magnitude([x], attributes, result) {
@@ -195,8 +235,9 @@ export const avgPool: Operator = operator({
   },
   lowering: {
     kind: "composite",
-    decompose([x], attributes, builder) {
-      const { dtype } = x!.type;
+    decompose([given], attributes, builder) {
+      const dtype = sumType(given!.type.dtype);
+      const x = dtype === given!.type.dtype ? given : builder.apply(cast, [given!], { dtype });
       const { countPadding: _, ...window } = attributes;
       const out = staticShape(poolType("avgPool", x!.type, window).shape).slice(2);
       const by = divisors(staticShape(x!.type.shape).slice(2), out, attributes);
@@ -207,7 +248,8 @@ export const avgPool: Operator = operator({
       const total = isGlobal(x!, window)
         ? builder.apply(sum, [x!], overPlane)
         : combineWindows(x!, window, 0, builder, (a, b) => builder.apply(add, [a, b]));
-      return builder.apply(div, [total, divisor]);
+      const quotient = builder.apply(div, [total, divisor]);
+      return x === given ? quotient : builder.apply(cast, [quotient], { dtype: given!.type.dtype });
     },
   },
 });

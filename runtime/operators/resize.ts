@@ -1,8 +1,9 @@
-// Resizing of images: nearest pixel, bilinear, bicubic, in the three usual systems of coordinates.
+// Resizing of images: nearest pixel, bilinear, bicubic, antialiased, in the three usual systems of coordinates.
 import { z } from "zod";
 import type { Value } from "../graph.ts";
+import { limitsOf } from "../numbers.ts";
 import { arrayFrom, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
-import { add, mul } from "./elementwise.ts";
+import { add, cast, floor, kindOf, mul } from "./elementwise.ts";
 import { gather } from "./gather.ts";
 import { type Builder, type Nd, type Operator, operandError, operator, pair } from "./operator.ts";
 
@@ -19,6 +20,8 @@ const attributes = z.strictObject({
   rounding: z.enum(roundings).default("preferFloor"),
   /** The slope that gives the cubic kernel its shape. */
   cubic: z.number().default(-0.75),
+  /** Whether the kernel of a smaller image is as much wider, so that every pixel counts. Of "linear" and "cubic" at halves. */
+  antialias: z.boolean().default(false),
 });
 type Attributes = z.infer<typeof attributes>;
 
@@ -54,9 +57,45 @@ interface Tap {
   readonly weights: readonly number[];
 }
 
+/** The kernel of a mode around its middle: a triangle, or Keys' with slope a. */
+function kernelAt(distance: number, mode: Attributes["mode"], a: number): number {
+  const d = Math.abs(distance);
+  if (mode === "linear") return Math.max(0, 1 - d);
+  if (d < 1) return ((a + 2) * d - (a + 3)) * d * d + 1;
+  return d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0;
+}
+
+/**
+ * The taps along a dimension by a kernel that is as wide as an output pixel, its weights summing to 1, as PyTorch has them;
+ * where an output has fewer than others, it takes its last pixel times 0.
+ */
+function antialiasedTaps(from: number, to: number, mode: Attributes["mode"], a: number): Tap[] {
+  const scale = from / to;
+  const width = Math.max(scale, 1);
+  const reach = (mode === "linear" ? 1 : 2) * width;
+  const outputs = Array.from({ length: to }, (_, i) => {
+    const centre = scale * (i + 0.5);
+    const first = Math.max(Math.trunc(centre - reach + 0.5), 0);
+    const count = Math.min(Math.trunc(centre + reach + 0.5), from) - first;
+    const raw = Array.from({ length: count }, (_, j) => kernelAt((j + first - centre + 0.5) / width, mode, a));
+    const total = raw.reduce((x, y) => x + y, 0);
+    return { first, weights: raw.map((each) => each / total) };
+  });
+  const longest = Math.max(...outputs.map(({ weights }) => weights.length));
+  return Array.from({ length: longest }, (_, tap) => ({
+    positions: outputs.map(({ first, weights }) => first + Math.min(tap, weights.length - 1)),
+    weights: outputs.map(({ weights }) => weights[tap] ?? 0),
+  }));
+}
+
 /** The taps along dimension `d` of the plane; pixels beyond the edge are those of the edge. */
-function tapsOf(from: number, d: 0 | 1, { size, mode, coordinates: system, rounding, cubic }: Attributes): Tap[] {
+function tapsOf(
+  from: number,
+  d: 0 | 1,
+  { size, mode, coordinates: system, rounding, cubic, antialias }: Attributes,
+): Tap[] {
   const to = size[d];
+  if (antialias) return antialiasedTaps(from, to, mode, cubic);
   const outputs = Array.from({ length: to }, (_, i) => {
     const place = placeOf(i, from, to, system);
     if (mode === "nearest") return { first: rounded[rounding](place), weights: [1] };
@@ -72,39 +111,79 @@ function tapsOf(from: number, d: 0 | 1, { size, mode, coordinates: system, round
   }));
 }
 
-function resizedType(x: TensorType, { size }: Attributes): TensorType {
-  const known = (x.dtype === "f32" || x.dtype === "f64") && x.shape.length === 4;
-  if (!known || staticShape(x.shape).slice(2).includes(0)) {
+function resizedType(x: TensorType, { size, mode, coordinates: system, antialias }: Attributes): TensorType {
+  const refuse = (help: string) => operandError("shape", `resize of ${showTensorType(x)}`, help);
+  if (x.shape.length !== 4 || x.dtype === "bool" || staticShape(x.shape).slice(2).includes(0))
+    throw refuse("the input is [n,c,h,w] of numbers, and not empty");
+  if (antialias && (mode === "nearest" || system !== "halfPixel"))
     throw operandError(
-      "shape",
-      `resize of ${showTensorType(x)}`,
-      "the input is f32[n,c,h,w] or f64[n,c,h,w], and not empty",
+      "attributes",
+      `resize of ${showTensorType(x)}: no antialiasing of mode "${mode}" with coordinates "${system}"`,
+      'antialias "linear" or "cubic" with coordinates "halfPixel"',
     );
-  }
   return { dtype: x.dtype, shape: [...x.shape.slice(0, 2), ...size] };
 }
 
-/** The sums along rows and then along columns, in float64; weights made absolute where a bound is wanted. */
-function evaluateWith(x: Nd, given: Attributes, result: Nd, weighted: (weight: number) => number): void {
+/** What integers are resized in: f32 of bytes, else f64; nearest pixels as they are. */
+function computedIn(dtype: TensorType["dtype"], mode: Attributes["mode"]): TensorType["dtype"] {
+  if (kindOf(dtype) === "float" || mode === "nearest") return dtype;
+  return Number(dtype.slice(1)) <= 8 ? "f32" : "f64";
+}
+
+/** Each output's pixel, for a mode that only chooses one. */
+function evaluateNearest(x: Nd, given: Attributes, result: Nd): void {
   const [, , height, width] = x.shape as [number, number, number, number];
-  const [n, c, oh, ow] = result.shape as [number, number, number, number];
+  const [, , oh, ow] = result.shape as [number, number, number, number];
+  const [rows, columns] = [tapsOf(height, 0, given)[0]!.positions, tapsOf(width, 1, given)[0]!.positions];
+  for (let i = 0; i < result.data.length; i++) {
+    const plane = Math.floor(i / (oh * ow));
+    result.data[i] = x.data[(plane * height + rows[Math.floor(i / ow) % oh]!) * width + columns[i % ow]!]!;
+  }
+}
+
+/** The sums along rows and then along columns; each step is rounded by `step`, weights are made by `weighted`. */
+function evaluateWith(
+  x: Nd,
+  given: Attributes,
+  shape: readonly number[],
+  step: (value: number) => number = (value) => value,
+  weighted: (weight: number) => number = step,
+): Float64Array {
+  const [, , height, width] = x.shape as [number, number, number, number];
+  const [n, c, oh, ow] = shape as [number, number, number, number];
   const [rows, columns] = [tapsOf(height, 0, given), tapsOf(width, 1, given)];
-  /** A single tap has the weight 1 and is not multiplied: nearest pixels keep their bits. */
   const total = (taps: readonly Tap[], i: number, value: (position: number) => number): number =>
-    taps.length === 1
-      ? value(taps[0]!.positions[i]!)
-      : taps.reduce((sum, tap) => sum + weighted(tap.weights[i]!) * value(tap.positions[i]!), 0);
+    taps
+      .map((tap) => step(weighted(tap.weights[i]!) * value(tap.positions[i]!)))
+      .reduce((sum, term) => step(sum + term));
+  /** A dimension with a single tap, of weight 1, keeps its pixels. */
+  const along = (taps: readonly Tap[], i: number, value: (position: number) => number): number =>
+    taps.length === 1 && taps[0]!.weights[i] === 1 ? value(taps[0]!.positions[i]!) : total(taps, i, value);
   const lines = new Float64Array(oh * width);
+  const data = new Float64Array(n * c * oh * ow);
   for (let plane = 0; plane < n * c; plane++) {
     for (let i = 0; i < lines.length; i++) {
       const column = i % width;
-      lines[i] = total(rows, Math.floor(i / width), (row) => Number(x.data[(plane * height + row) * width + column]!));
+      lines[i] = along(rows, Math.floor(i / width), (row) =>
+        step(Number(x.data[(plane * height + row) * width + column]!)),
+      );
     }
     for (let i = 0; i < oh * ow; i++) {
       const row = Math.floor(i / ow);
-      result.data[plane * oh * ow + i] = total(columns, i % ow, (column) => lines[row * width + column]!);
+      data[plane * oh * ow + i] = along(columns, i % ow, (column) => lines[row * width + column]!);
     }
   }
+  return data;
+}
+
+/** A half, and more than rounding on the way to it loses: so that what is a half exactly goes up. */
+const upFrom = { f32: 0.5 + 2 ** -10, f64: 0.5 + 2 ** -16 } as const;
+
+/** The largest integer of a dtype that is not above a number, saturated. */
+function toInteger(value: number, dtype: TensorType["dtype"]): bigint {
+  const [low, high] = limitsOf(dtype);
+  const whole = BigInt(Math.floor(value));
+  return whole < low ? low : whole > high ? high : whole;
 }
 
 /** One dimension resized: a sum of gathered slices times their weights. */
@@ -117,7 +196,7 @@ function along(x: Value, d: 0 | 1, given: Attributes, builder: Builder): Value {
   const terms = taps.map(({ positions, weights }) => {
     const places = builder.constant({ dtype: "i64", shape: [positions.length] }, arrayFrom("i64", [...positions]));
     const read = builder.apply(gather, [x, places], { axis: d + 2 });
-    if (taps.length === 1) return read;
+    if (taps.length === 1 && weights.every((each) => each === 1)) return read;
     const shape = d === 0 ? [weights.length, 1] : [weights.length];
     return builder.apply(mul, [read, builder.constant({ dtype, shape }, arrayFrom(dtype, [...weights]), "weights")]);
   });
@@ -125,26 +204,51 @@ function along(x: Value, d: 0 | 1, given: Attributes, builder: Builder): Value {
 }
 
 /**
- * x[n,c,h,w] at another size: rows first, then columns. Floats.
+ * x[n,c,h,w] at another size: rows first, then columns. Numbers.
  *
  * Places and weights are computed in float64 when the graph is compiled. "nearest" is exact; the others sum 2 or 4 pixels per
- * dimension, taps of weight 0 included. Error: taps + 2 ulp per dimension of the same sums over absolute values.
+ * dimension, or as many as an antialiasing kernel covers, taps of weight 0 included. Bytes are resized in f32, other integers in
+ * f64, and rounded to the nearest, halves up, with them what is less than 2⁻¹⁰ or 2⁻¹⁶ below. Error of floats: taps + 2 ulp per dimension of the same sums
+ * over absolute values.
  */
 export const resize: Operator = operator({
   name: "resize",
   attributes,
   errorUlp: 1,
   infer: ([x], given) => resizedType(x!, given),
-  evaluate: ([x], given, result) => evaluateWith(x!, given, result, (weight) => weight),
-  magnitude([x], given, result) {
-    const taps = { nearest: 0, linear: 4, cubic: 6 }[given.mode];
-    const data = new Float64Array(result.data.length);
+  evaluate([x], given, result) {
+    if (given.mode === "nearest") return evaluateNearest(x!, given, result);
+    const { data, dtype } = result;
+    if (kindOf(dtype) === "float") {
+      data.set(evaluateWith(x!, given, result.shape) as never);
+      return;
+    }
+    const wide = computedIn(dtype, given.mode) as "f32" | "f64";
+    const step = wide === "f32" ? Math.fround : (value: number) => value;
+    const values = evaluateWith(x!, given, result.shape, step);
+    for (let i = 0; i < data.length; i++) {
+      const whole = toInteger(step(values[i]! + upFrom[wide]), dtype);
+      if (data instanceof BigInt64Array || data instanceof BigUint64Array) data[i] = whole;
+      else data[i] = Number(whole);
+    }
+  },
+  magnitude([x], given, { shape, data }) {
+    if (given.mode === "nearest") return new Float64Array(data.length);
+    const taps = ([0, 1] as const).map((d) => tapsOf(x!.shape[d + 2]!, d, given).length + 2);
     const absolute = { ...x!, data: Float64Array.from(x!.data as ArrayLike<number>, Math.abs) };
-    evaluateWith(absolute, given, { ...result, dtype: "f64", data }, Math.abs);
-    return data.map((each) => each * 2 * taps);
+    return evaluateWith(absolute, given, shape, (value) => value, Math.abs).map((each) => each * (taps[0]! + taps[1]!));
   },
   lowering: {
     kind: "composite",
-    decompose: ([x], given, builder) => along(along(x!, 0, given, builder), 1, given, builder),
+    decompose([x], given, builder) {
+      const { dtype } = x!.type;
+      const wide = computedIn(dtype, given.mode);
+      const operand = wide === dtype ? x! : builder.apply(cast, [x!], { dtype: wide });
+      const resized = along(along(operand, 0, given, builder), 1, given, builder);
+      if (wide === dtype) return resized;
+      const half = builder.constant({ dtype: wide, shape: [] }, arrayFrom(wide, [upFrom[wide as "f32" | "f64"]]));
+      const rounded = builder.apply(floor, [builder.apply(add, [resized, half])]);
+      return builder.apply(cast, [rounded], { dtype });
+    },
   },
 });

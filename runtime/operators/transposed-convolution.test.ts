@@ -1,10 +1,19 @@
 // Transposed convolutions small enough to be spread by hand, and one whose constant weights go through the blocked kernels.
 import { describe, expect, it } from "vitest";
 import { compile } from "../compile.ts";
-import { constant, convTranspose2d, explain, Interpreter, load, tensor, trace } from "../index.ts";
+import {
+  constant,
+  convTranspose2d,
+  explain,
+  Interpreter,
+  load,
+  type TransposedConvolutionOptions,
+  tensor,
+  trace,
+} from "../index.ts";
 
 /** x[1,1,2,2] = 1, 2, 3, 4 spread over the weight 1, 10, 100, 1000. */
-function spread(options: Parameters<typeof convTranspose2d>[2]): { readonly shape: number[]; readonly y: number[] } {
+function spread(options: TransposedConvolutionOptions): { readonly shape: number[]; readonly y: number[] } {
   const graph = trace(
     ({ x }) => ({ y: convTranspose2d(x, constant([1, 10, 100, 1000], "f32", [1, 1, 2, 2]), options) }),
     { x: tensor("f32", [1, 1, 2, 2]) },

@@ -1,6 +1,7 @@
 // Networks of convolutions as people draw them, small: what layouts, placement and tolerances are tested on.
 import type { Graph, Signature } from "../graph.ts";
-import { concat, constant, conv2d, convTranspose2d, resize, type Tensor } from "../tensor.ts";
+import { resize } from "../images.ts";
+import { concat, constant, conv2d, convTranspose2d, type Tensor } from "../tensor.ts";
 import { tensor } from "../tensor-type.ts";
 import { trace } from "../trace.ts";
 

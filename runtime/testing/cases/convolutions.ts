@@ -1,10 +1,13 @@
 // Generated cases of what runs windows over planes: convolutions, pooling, resizing; and of products.
 import fc from "fast-check";
-import { floats, type OperatorCase, size, small } from "./shapes.ts";
+import { floats, integers, type OperatorCase, size, small } from "./shapes.ts";
+
+/** Images are mostly floats. */
+const pixels = fc.oneof(floats, floats, integers);
 
 export const pool: fc.Arbitrary<OperatorCase> = fc
   .record({
-    dtype: floats,
+    dtype: pixels,
     c: small,
     h: fc.constantFrom(7, 15),
     w: fc.constantFrom(7, 16, 33),
@@ -30,6 +33,35 @@ export const pool: fc.Arbitrary<OperatorCase> = fc
       },
     };
   });
+
+export const adaptivePool: fc.Arbitrary<OperatorCase> = fc
+  .record({
+    dtype: pixels,
+    c: small,
+    plane: fc.tuple(fc.constantFrom(1, 5, 8), fc.constantFrom(3, 7, 16)),
+    size: fc.tuple(fc.constantFrom(1, 2, 3, 4, 7), fc.constantFrom(1, 2, 3, 5, 8)),
+  })
+  .map(({ dtype, c, plane, size }) => ({ operands: [{ dtype, shape: [2, c, ...plane] }], attributes: { size } }));
+
+/** Images, sequences or rows of channels, with some operands of one element per channel. */
+export const channelNorm = (least: number, most: number, attributes: (channels: number) => object) =>
+  fc
+    .record({
+      dtype: floats,
+      n: small,
+      c: fc.constantFrom(1, 4, 6),
+      rest: fc.constantFrom<number[]>([], [17], [3, 5], [2, 3, 4]),
+      parameters: fc.integer({ min: least, max: most }),
+    })
+    .map(
+      ({ dtype, n, c, rest, parameters }): OperatorCase => ({
+        operands: [
+          { dtype, shape: [n, c, ...rest] },
+          ...Array.from({ length: parameters }, () => ({ dtype, shape: [c] })),
+        ],
+        attributes: attributes(c),
+      }),
+    );
 
 export const contraction: fc.Arbitrary<OperatorCase> = fc
   .record({ dtype: floats, batch: fc.constantFrom([], [2], [3, 1]), m: size, k: size, n: size, shared: fc.boolean() })
@@ -159,16 +191,45 @@ export const winograd: fc.Arbitrary<OperatorCase> = fc
       attributes,
     };
   });
-export const resizing: fc.Arbitrary<OperatorCase> = fc
+/** Images and grids of every mode; as many pixels as keep chains of positions short. */
+export const sampling: fc.Arbitrary<OperatorCase> = fc
   .record({
     dtype: floats,
+    n: fc.constantFrom(1, 2),
+    c: fc.constantFrom(1, 3),
+    plane: fc.tuple(small, fc.constantFrom(1, 4, 7)),
+    out: fc.tuple(small, fc.constantFrom(3, 16)),
+    mode: fc.constantFrom("bilinear", "nearest", "bicubic"),
+    outside: fc.constantFrom("zeros", "border", "reflection"),
+    coordinates: fc.constantFrom("pixels", "normalized"),
+    alignCorners: fc.boolean(),
+  })
+  .map(({ dtype, n, c, plane, out, ...attributes }) => ({
+    operands: [
+      { dtype, shape: [n, c, ...plane] },
+      { dtype, shape: [n, ...out, 2] },
+    ],
+    attributes,
+  }));
+
+export const resizing: fc.Arbitrary<OperatorCase> = fc
+  .record({
+    dtype: pixels,
     from: fc.tuple(fc.constantFrom(1, 3, 8), fc.constantFrom(2, 7, 16)),
     size: fc.tuple(fc.constantFrom(1, 3, 5, 16), fc.constantFrom(1, 7, 16, 33)),
     mode: fc.constantFrom("nearest", "linear", "cubic"),
     coordinates: fc.constantFrom("halfPixel", "alignCorners", "asymmetric"),
     rounding: fc.constantFrom("floor", "ceil", "preferFloor", "preferCeil"),
+    antialias: fc.boolean(),
   })
-  .map(({ dtype, from, ...attributes }) => ({ operands: [{ dtype, shape: [1, 2, ...from] }], attributes }));
+  .map(({ dtype, from, antialias, ...attributes }) => ({
+    operands: [{ dtype, shape: [1, 2, ...from] }],
+    attributes: {
+      ...attributes,
+      antialias: antialias && attributes.mode !== "nearest" && attributes.coordinates === "halfPixel",
+    },
+  }));
+
 /** Groups of a few channels: whose outputs divide a block, and inputs outputs. */
 export const groupedConvolution: fc.Arbitrary<OperatorCase> = fc
   .record({

@@ -3,14 +3,18 @@ import fc from "fast-check";
 import type { Dtype } from "../../../kernels/index.ts";
 import type { operators } from "../../operators/index.ts";
 import { countOf } from "../../tensor-type.ts";
+import { arrangementCases } from "./arrangement.ts";
 import {
+  adaptivePool,
   blockedConvolution,
+  channelNorm,
   contraction,
   convolution,
   depthwise,
   groupedConvolution,
   pool,
   resizing,
+  sampling,
   transposedConvolution,
   winograd,
 } from "./convolutions.ts";
@@ -120,6 +124,7 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
   logicalOr: binary(bool),
   logicalNot: unary(bool),
   ...elementaryCases,
+  ...arrangementCases,
   sqrt: unary(floats),
   floor: unary(floats),
   ceil: unary(floats),
@@ -236,6 +241,11 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
   argmax: alongAxis(numbers),
   argmin: alongAxis(numbers),
   maxPool: pool,
+  adaptiveMaxPool: adaptivePool,
+  adaptiveAvgPool: adaptivePool,
+  batchNorm: channelNorm(2, 4, () => ({ epsilon: 0.1 })),
+  groupNorm: channelNorm(0, 2, (c) => ({ groups: c % 2 === 0 ? 2 : 1, epsilon: 1e-3 })),
+  instanceNorm: channelNorm(0, 2, () => ({ epsilon: 1e-3 })),
   avgPool: pool.chain((each) =>
     fc.boolean().map((countPadding) => ({
       ...each,
@@ -263,6 +273,7 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
     })),
   ),
   resize: resizing,
+  gridSampler2d: sampling,
   attention: attending(false),
   tiledAttention: attending(true),
   logSoftmax: alongAxis(floats),

@@ -1,0 +1,81 @@
+// Functions of images: resizing, and sampling at computed positions.
+import type { Dtype } from "../kernels/index.ts";
+import { operators } from "./operators/index.ts";
+import { operandError } from "./operators/operand-error.ts";
+import { located } from "./place.ts";
+import { currentRecorder } from "./recorder.ts";
+import { Tensor } from "./tensor.ts";
+import { countOf, showTensorType } from "./tensor-type.ts";
+
+/** Options of resize. */
+export interface ResizeOptions {
+  readonly mode?: "nearest" | "linear" | "cubic";
+  /** Pixel centres at halves (the default), corners on corners, or pixel 0 on pixel 0. */
+  readonly coordinates?: "halfPixel" | "alignCorners" | "asymmetric";
+  /** How "nearest" chooses between two pixels; the lower of two as near unless given. */
+  readonly rounding?: "floor" | "ceil" | "preferFloor" | "preferCeil";
+  /** The slope of the cubic kernel: −0.75 unless given, or −0.5, Catmull–Rom's, where antialiased; as in PyTorch. */
+  readonly cubic?: number;
+  /** Whether a smaller image takes all pixels into account, by a kernel as much wider; of "linear" and "cubic" at halves. */
+  readonly antialias?: boolean;
+}
+
+/** x[n,c,h,w] at another size, [rows, columns]; bilinear unless another mode is named. Integers are rounded to the nearest. */
+export const resize = <D extends Dtype>(
+  x: Tensor<D>,
+  size: readonly [number, number],
+  { mode = "linear", coordinates = "halfPixel", antialias = false, ...rest }: ResizeOptions = {},
+): Tensor<D> => {
+  const cubic = rest.cubic ?? (antialias ? -0.5 : -0.75);
+  const attributes = { ...rest, size, mode, coordinates, cubic, antialias };
+  return new Tensor<D>(currentRecorder().apply(operators.resize, [x.value], attributes));
+};
+
+/** Options of gridSample; modes and what lies outside as in PyTorch. */
+export interface GridSampleOptions {
+  readonly mode?: "bilinear" | "nearest" | "bicubic";
+  /** What lies outside the image: zeros, its nearest border, or its reflection. */
+  readonly outside?: "zeros" | "border" | "reflection";
+  /** Whether positions count pixels (the default) or go from −1 to 1 over the image, as PyTorch's do. */
+  readonly coordinates?: "pixels" | "normalized";
+  /** Whether −1 and 1, and the reflection's ends, are the centres of the corner pixels, or the corners of the image. */
+  readonly alignCorners?: boolean;
+}
+
+/**
+ * Samples of an image[h,w] at positions (x, y) of grid[…,2], or of images[n,c,h,w] at those of grid[n,h,w,2] as in PyTorch.
+ *
+ * Bilinear with zeros outside, positions in pixels, unless said otherwise.
+ */
+export function gridSample<D extends "f32" | "f64">(
+  image: Tensor<D>,
+  grid: Tensor<D>,
+  options: GridSampleOptions = {},
+): Tensor<D> {
+  const { mode = "bilinear", outside = "zeros", coordinates = "pixels", alignCorners = false } = options;
+  const sampled = (images: Tensor<D>, positions: Tensor<D>) =>
+    new Tensor<D>(
+      currentRecorder().apply(operators.gridSampler2d, [images.value, positions.value], {
+        mode,
+        outside,
+        coordinates,
+        alignCorners,
+      }),
+    );
+  const rank = image.type.shape.length;
+  if (rank === 4) return sampled(image, grid);
+  const plain = mode === "bilinear" && outside !== "reflection" && coordinates === "pixels" && image.dtype === "f32";
+  if (plain)
+    return new Tensor<D>(currentRecorder().apply(operators.gridSample, [image.value, grid.value], { outside }));
+  return located(() => {
+    const result = grid.shape.slice(0, -1);
+    if (rank !== 2 || grid.shape.at(-1) !== 2)
+      throw operandError(
+        "shape",
+        `gridSample of ${showTensorType(image.type)} at ${showTensorType(grid.type)}`,
+        "the image is [h,w] and the grid […,2], or the images are [n,c,h,w] and the grid [n,h,w,2]",
+      );
+    const flat = grid.reshape([1, countOf(result), 1, 2]);
+    return sampled(image.reshape([1, 1, ...image.shape]), flat).reshape(result);
+  });
+}

@@ -1,0 +1,68 @@
+// Generated cases of what rearranges elements, and of positions over several dimensions.
+import fc from "fast-check";
+import {
+  anyDtype,
+  filledShape,
+  integers,
+  type OperatorCase,
+  perDimension,
+  positions,
+  rearranged,
+  shape,
+  small,
+} from "./shapes.ts";
+
+const someAxes = (of: readonly number[]) => fc.subarray(of.map((_, d) => d));
+
+/** Positions in the first dimensions of a tensor, and how many of them. */
+const multiIndex = fc
+  .tuple(anyDtype, filledShape, positions, shape)
+  .chain(([dtype, of, at, outer]) =>
+    fc.integer({ min: 1, max: of.length }).map((depth) => ({ dtype, of, at, outer, depth })),
+  );
+
+export const arrangementCases = {
+  flip: rearranged((of) => someAxes(of).map((axes) => ({ axes }))),
+  roll: rearranged((of) =>
+    someAxes(of).chain((axes) =>
+      fc
+        .array(fc.integer({ min: -20, max: 20 }), { minLength: axes.length, maxLength: axes.length })
+        .map((shifts) => ({ shifts, axes })),
+    ),
+  ),
+  tile: rearranged((of) => perDimension(of, () => fc.constantFrom(1, 1, 2, 3)).map((repeats) => ({ repeats }))),
+  padCopies: rearranged((of) =>
+    fc
+      .tuple(
+        perDimension(of, () => fc.nat(3)),
+        perDimension(of, () => fc.nat(3)),
+        fc.constantFrom("reflect", "replicate", "circular"),
+      )
+      .map(([before, after, mode]) => ({ before, after, mode })),
+  ),
+  oneHot: fc.tuple(integers, shape, fc.constantFrom(1, 3, 16), anyDtype).map(
+    ([dtype, of, count, result]): OperatorCase => ({
+      operands: [{ dtype, shape: of }],
+      attributes: { count, dtype: result },
+    }),
+  ),
+  gatherND: multiIndex.map(
+    ({ dtype, of, at, outer, depth }): OperatorCase => ({
+      operands: [
+        { dtype, shape: of },
+        { dtype: at, shape: [...outer, depth] },
+      ],
+      attributes: {},
+    }),
+  ),
+  scatterND: fc.tuple(multiIndex, small, fc.constantFrom("set", "add", "max", "min")).map(
+    ([{ dtype, of, at, depth }, rows, mode]): OperatorCase => ({
+      operands: [
+        { dtype, shape: of },
+        { dtype: at, shape: [rows, 2, depth] },
+        { dtype, shape: [rows, 2, ...of.slice(depth)] },
+      ],
+      attributes: { mode: dtype === "bool" ? "set" : mode },
+    }),
+  ),
+};
