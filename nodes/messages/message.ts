@@ -89,7 +89,7 @@ const pixels = (encoding: ImageEncoding, [height, width]: Size): TensorType => {
  * `more` selects further fields. Rows may be padded; numbers of more than a byte may be big-endian.
  *
  * A Bayer mosaic is [height, width] as the sensor has it (`bayerPlanes` takes it apart), nv12 and nv21 are
- * [1.5 · height, width]: luma, and below it the rows of colour. Throws `message/encoding`, `message/size`.
+ * `[1.5 · height, width]`: luma, and below it the rows of colour. Throws `message/encoding`, `message/size`.
  */
 export function image<E extends ImageEncoding, const S extends Selections = Record<never, never>>(
   encoding: E,
