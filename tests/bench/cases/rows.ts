@@ -1,5 +1,15 @@
 // Softmax and norms along rows, windows and resizing of images, ordering, and steps of recurrent cells.
-import { constant, gruCell, lstmCell, resize, state, type Tensor, tensor, trace } from "../../../runtime/index.ts";
+import {
+  constant,
+  convTranspose2d,
+  gruCell,
+  lstmCell,
+  resize,
+  state,
+  type Tensor,
+  tensor,
+  trace,
+} from "../../../runtime/index.ts";
 import { type BenchCase, numbers, plainGraph } from "../case.ts";
 import type { Initializer, OnnxModel, OnnxNode } from "../onnx.ts";
 
@@ -174,6 +184,51 @@ function cell(name: string, kind: "lstm" | "gru", inputs: number, hidden: number
   };
 }
 
+/** A linear layer as PyTorch keeps it, of one row. */
+function linear(name: string, inputs: number, outputs: number): BenchCase {
+  const [w, b] = [numbers(inputs * outputs, 51, 0.05), numbers(outputs, 52)];
+  return unary(name, {
+    shape: [1, inputs],
+    result: [1, outputs],
+    flops: 2 * inputs * outputs,
+    ours: (x) => x.linear(constant(w, "f32", [outputs, inputs], "w"), constant(b, "f32", undefined, "b")),
+    node: { op: "Gemm", inputs: ["x", "w", "b"], attributes: { transB: 1 } },
+    initializers: [
+      { name: "w", shape: [outputs, inputs], data: w },
+      { name: "b", shape: [outputs], data: b },
+    ],
+  });
+}
+
+/** A transposed convolution of square kernels, padded by half of what the kernel has beyond the stride. */
+function transposed(
+  name: string,
+  [inputs, outputs]: readonly [number, number],
+  kernel: number,
+  stride: number,
+  size: number,
+): BenchCase {
+  const w = numbers(inputs * outputs * kernel * kernel, 53, 0.05);
+  const shape = [inputs, outputs, kernel, kernel];
+  const padding = (kernel - stride) / 2;
+  return unary(name, {
+    shape: [1, inputs, size, size],
+    result: [1, outputs, size * stride, size * stride],
+    flops: 2 * w.length * size * size,
+    ours: (x) => convTranspose2d(x, constant(w, "f32", shape, "w"), { stride, padding }),
+    node: {
+      op: "ConvTranspose",
+      inputs: ["x", "w"],
+      attributes: {
+        kernel_shape: [kernel, kernel],
+        strides: [stride, stride],
+        pads: [padding, padding, padding, padding],
+      },
+    },
+    initializers: [{ name: "w", shape, data: w }],
+  });
+}
+
 /** The rows, made when asked for. */
 export const rows: readonly { readonly name: string; make(name: string): BenchCase }[] = [
   { name: "softmax 1x1000", make: (name) => softmax(name, [1, 1000]) },
@@ -182,6 +237,21 @@ export const rows: readonly { readonly name: string; make(name: string): BenchCa
   { name: "layer norm 197x768", make: (name) => norm(name, "layerNorm", [197, 768]) },
   { name: "RMS norm 197x768", make: (name) => norm(name, "rmsNorm", [197, 768]) },
   { name: "lstm step 47-64", make: (name) => cell(name, "lstm", 47, 64, 8) },
+  {
+    name: "mean of 1000000x3 over rows",
+    make: (name) =>
+      unary(name, {
+        shape: [1_000_000, 3],
+        result: [3],
+        flops: 3_000_000,
+        ours: (x) => x.mean([0]),
+        node: { op: "ReduceMean", inputs: ["x"], attributes: { axes: [0], keepdims: 0 } },
+      }),
+  },
+  { name: "linear 4096-4097", make: (name) => linear(name, 4096, 4097) },
+  { name: "transposed conv 2x2 by 2, 1024-512 at 14", make: (name) => transposed(name, [1024, 512], 2, 2, 14) },
+  { name: "transposed conv 16x16 by 8, 21-21 at 28", make: (name) => transposed(name, [21, 21], 16, 8, 28) },
+  { name: "lstm step 364-364", make: (name) => cell(name, "lstm", 364, 364, 1) },
   { name: "lstm step 256-256", make: (name) => cell(name, "lstm", 256, 256, 1) },
   { name: "gru step 47-64", make: (name) => cell(name, "gru", 47, 64, 8) },
   {
