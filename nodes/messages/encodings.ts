@@ -73,6 +73,7 @@ export const pictureEncodings = [
   ...["mono8", "8UC1", "rgb8", "bgr8"],
   ...["mono16", "16UC1", "rgb16", "bgr16", "32FC1"],
 ] as readonly PictureEncoding[];
+/** How the pixels of a compressed picture are wanted. */
 export type PictureEncoding = "mono8" | "8UC1" | "rgb8" | "bgr8" | "mono16" | "16UC1" | "rgb16" | "bgr16" | "32FC1";
 
 /** The pixels of an encoding. Throws `message/encoding`. */

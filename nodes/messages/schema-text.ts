@@ -8,6 +8,7 @@ import { parseMessage } from "./parse.ts";
 
 /** The languages of schemas that are read. */
 export const schemaEncodings = ["ros2msg", "ros2idl"] as const;
+/** The languages in which logs define their messages. */
 export type SchemaEncoding = (typeof schemaEncodings)[number];
 
 interface Section {

@@ -13,7 +13,7 @@ export function centred(x: Value, axes: readonly number[], builder: Builder): Va
   return once(once(x));
 }
 
-/** The error of an element of {@link centred}, in ulp of 1: of its distance from the mean, where distances and elements have such means. */
+/** The error of an element of `centred`, in ulp of 1: of its distance from the mean, where distances and elements have such means. */
 export function centredError(
   distance: number,
   distances: number,

@@ -121,7 +121,7 @@ const meanSquare = (row: Float64Array): number => row.reduce((a, b) => a + b * b
 /**
  * (x − mean) / √(variance + epsilon) · scale + shift over the last dimensions; scale and shift have their shape. Floats.
  *
- * The mean is taken away twice ({@link centred}), so that a row of one value gives the shift. With d = x − mean, s the root, n the
+ * The mean is taken away twice (`centred`), so that a row of one value gives the shift. With d = x − mean, s the root, n the
  * length of a row and f = (n + 2)·mean|x|·ulp(1), let e = (n + 2)·(mean|d| + f) + 2·(|d| + f): the error is one ulp of
  * |scale|·(e/s·(1 + |d|/s) + |d|/s·(n + 6)) + |shift|.
  */
