@@ -1,9 +1,9 @@
 // Compares a recorded run with its recomputation, and names the first thing that differs.
 import type { ApplicationDescription } from "./application.ts";
 import { hexByte } from "./damage.ts";
-import type { RunEvent } from "./events.ts";
 import { messageDifference } from "./message-difference.ts";
 import { differenceIn, differencesIn, isLarger, type NumberDifference } from "./number-difference.ts";
+import type { RunEvent } from "./records/index.ts";
 
 /** Where two runs part. */
 export interface Difference {

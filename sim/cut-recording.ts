@@ -2,7 +2,7 @@
 import { hashOf } from "../runtime/index.ts";
 import type { TaskRow } from "../scheduler/index.ts";
 import type { ApplicationDescription } from "./application.ts";
-import type { RunEvent } from "./events.ts";
+import type { RunEvent } from "./records/index.ts";
 
 interface Job {
   readonly releaseNs: number;

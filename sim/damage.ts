@@ -4,6 +4,7 @@ import { hashOf } from "../runtime/index.ts";
 import type { FieldRow } from "../scheduler/index.ts";
 import { locateChangedByte } from "./locate-byte.ts";
 import { encodeRecord, type OutputRecord, portAt } from "./record-message.ts";
+import type { LoggedAdmission } from "./records/index.ts";
 
 /** Something that was changed, added or taken away after the run. */
 export type Damage =
@@ -37,15 +38,6 @@ export type Damage =
   | { readonly kind: "program"; readonly program: number }
   /** A checksum of the file does not hold. */
   | { readonly kind: "file"; readonly why: string };
-
-/** An admission as the log has it. */
-export interface LoggedAdmission {
-  readonly channel: number;
-  readonly sequence: number;
-  readonly time: number;
-  readonly blake3: string;
-  readonly crc32: number;
-}
 
 /** An input message as the recording has it. */
 export interface RecordedInput {

@@ -3,9 +3,9 @@ import { config } from "rxjs";
 import { callNative, IsochronError } from "../kernels/index.ts";
 import type { StreamHub } from "../nodes/index.ts";
 import type { ApplicationDescription } from "./application.ts";
-import { parseEvents, type RunEvent } from "./events.ts";
 import type { Executive } from "./executive.ts";
 import { type Lateness, Punctuality } from "./punctuality.ts";
+import { parseEvents, type RunEvent } from "./records/index.ts";
 import { TopicCodecs } from "./topic-codecs.ts";
 import { checkWorld, type World, type WorldIo } from "./world.ts";
 

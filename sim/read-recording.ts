@@ -6,26 +6,18 @@ import { fileError, IsochronError } from "../kernels/index.ts";
 import { hashOf } from "../runtime/index.ts";
 import { type ApplicationDescription, applicationDescription } from "./application.ts";
 import { eventsBefore, hashOfChains, wholeUntil } from "./cut-recording.ts";
-import {
-  type Damage,
-  inputDamage,
-  type LogEntry,
-  type LoggedAdmission,
-  logDamage,
-  type RecordedInput,
-  recordDamage,
-} from "./damage.ts";
-import type { RunEvent } from "./events.ts";
+import { type Damage, inputDamage, type LogEntry, logDamage, type RecordedInput, recordDamage } from "./damage.ts";
 import { type Cut, openIndexed, scanAll } from "./logs/index.ts";
 import { decodeRecord } from "./record-message.ts";
 import {
   applicationAttachment,
   artifactAttachment,
   eventsTopic,
-  formatVersion,
+  formatVersions,
   metadataName,
   outputTopic,
 } from "./recording.ts";
+import { type LoggedAdmission, loggedEvents, type RunEvent } from "./records/index.ts";
 
 /** A recording in memory. */
 export interface Recording {
@@ -57,7 +49,7 @@ export interface RecordingCut {
 }
 
 const metadata = z.object({
-  version: z.literal(formatVersion),
+  version: z.enum(formatVersions),
   hash: z.string(),
   mode: z.string(),
   durationNs: z.coerce.number(),
@@ -68,45 +60,6 @@ const metadata = z.object({
   lost: z.coerce.number(),
   events: z.coerce.number(),
 });
-const integer = z.int();
-const job = { task: z.string(), job: integer };
-const eventJson = z.discriminatedUnion("kind", [
-  z.object({
-    kind: z.literal("admit"),
-    channel: z.string(),
-    sequence: integer,
-    time: integer,
-    blake3: z.string(),
-    crc32: integer,
-  }),
-  z.object({
-    kind: z.literal("release"),
-    ...job,
-    time: integer,
-    pins: z.array(z.object({ channel: z.string(), sequence: integer, held: z.boolean() })),
-  }),
-  z.object({ kind: z.literal("verdict"), ...job, time: integer, overrun: z.boolean() }),
-  z.object({ kind: z.literal("skipped"), ...job, time: integer, reason: z.enum(["busy", "early", "stopped", "late"]) }),
-  z.object({ kind: z.literal("trace"), ...job, release: integer, start: integer, end: integer }),
-  z.object({ kind: z.literal("fault"), ...job, duration: integer }),
-  z.object({ kind: z.literal("keyframe"), ...job, time: integer, states: z.string() }),
-  z.object({
-    kind: z.literal("visible"),
-    channel: z.string(),
-    sequence: integer,
-    time: integer,
-    blake3: z.string(),
-  }),
-  z.object({
-    kind: z.literal("rejected"),
-    channel: z.string(),
-    sequence: integer,
-    time: integer,
-    reason: z.string(),
-  }),
-  z.object({ kind: z.literal("lost"), what: integer, count: integer }),
-]);
-
 const magic = Buffer.from([0x89, 0x4d, 0x43, 0x41, 0x50, 0x30, 0x0d, 0x0a]);
 
 const foreign = (path: string, why: string): IsochronError =>
@@ -254,6 +207,10 @@ async function readAll(path: string, contents: Contents): Promise<Recording> {
     return id;
   };
 
+  const parseEvent = loggedEvents({
+    task: (name) => idOf(taskIds, name),
+    channel: (name) => idOf(channelIds, name),
+  });
   for await (const message of contents.messages) {
     const { topic } = message;
     const time = Number(message.logTime);
@@ -291,22 +248,14 @@ async function readAll(path: string, contents: Contents): Promise<Recording> {
           : { kind: "output", task: record, job: number, channel, sequence, time, bytes: slot, chain },
       );
     } else if (topic === eventsTopic) {
-      const event = eventJson.parse(JSON.parse(new TextDecoder().decode(message.data)));
+      const event = parseEvent(JSON.parse(new TextDecoder().decode(message.data)));
       log.push({
         index: message.sequence,
-        task: "task" in event ? event.task : "(none)",
+        task: "task" in event ? tasks[event.task]!.name : "(none)",
         job: "job" in event ? event.job : 0,
       });
-      if (event.kind === "admit") admissions.push({ ...event, channel: idOf(channelIds, event.channel) });
-      else if (event.kind === "lost") events.push(event);
-      else if (event.kind === "visible" || event.kind === "rejected")
-        events.push({ ...event, channel: idOf(channelIds, event.channel) });
-      else if (event.kind === "release") {
-        const pins = event.pins.map(({ channel, ...pin }) => ({ channel: idOf(channelIds, channel), ...pin }));
-        events.push({ ...event, task: idOf(taskIds, event.task), pins });
-      } else if (event.kind === "keyframe") {
-        events.push({ ...event, task: idOf(taskIds, event.task), states: Buffer.from(event.states, "base64") });
-      } else events.push({ ...event, task: idOf(taskIds, event.task) });
+      if (event.kind === "admit") admissions.push(event);
+      else events.push(event);
     }
   }
   application.programs.forEach(({ blake3 }, program) => {

@@ -1,20 +1,20 @@
 // Writes a run as MCAP: inputs as received, outputs, decisions and hashes, with all that replaying it takes.
 import { rmSync } from "node:fs";
-import { crc32 } from "node:zlib";
 import { McapRecordBuilder, McapWriter } from "@mcap/core";
 import { fileError, IsochronError, place, replaces } from "../kernels/index.ts";
-import { hashOf } from "../runtime/index.ts";
 import { type ApplicationDescription, definitionsIn } from "./application.ts";
-import type { RunEvent } from "./events.ts";
 import { encodeRecord, recordSchema } from "./record-message.ts";
 import { partialOf, RecordingFile, recordingFile } from "./recording-file.ts";
+import { eventJsonSchema, eventToJson, type RecordNames, type RunEvent } from "./records/index.ts";
 
 export const eventsTopic = "/isochron/events";
 export const outputTopic = (task: string): string => `/isochron/outputs/${task}`;
 export const metadataName = "isochron";
 export const applicationAttachment = "application.json";
 export const artifactAttachment = (program: string): string => `artifacts/${program}.iso`;
-export const formatVersion = "1";
+/** Version 2 says when a job ended and when a skip was decided. */
+export const formatVersion = "2";
+export const formatVersions = ["1", formatVersion] as const;
 
 /** What the end of a run adds to its recording. */
 export interface RunSummary {
@@ -47,18 +47,6 @@ export function checkRecordingName(path: string, { replace }: RecordingOptions =
 const chunkBytes = 2 ** 20;
 const chunkMs = 500;
 
-const eventSchema = JSON.stringify({
-  type: "object",
-  title: "isochron.Event",
-  properties: {
-    kind: { type: "string" },
-    task: { type: "string" },
-    job: { type: "integer" },
-    time: { type: "integer" },
-  },
-  required: ["kind"],
-});
-
 /**
  * A recording being written: under `NAME.partial` until `finish`, and for good where the process ends before, up to what
  * was written in the last half second.
@@ -76,6 +64,7 @@ export class RecordingWriter {
   readonly #chunk: ChunkLimit;
   /** Why the file took no more. */
   #failure: IsochronError | undefined;
+  readonly #names: RecordNames;
   #eventCount = 0;
   #lost = 0;
   #time = 0;
@@ -99,6 +88,8 @@ export class RecordingWriter {
     this.#outputs = channels.outputs;
     this.#tasks = channels.tasks;
     this.#events = channels.events;
+    const { table } = application;
+    this.#names = { tasks: table.tasks.map((row) => row.name), channels: table.channels.map((row) => row.name) };
   }
 
   /** Begins a recording. Throws `file/exists` where its name is taken, `file/write` where the file cannot be made. */
@@ -220,26 +211,19 @@ export class RecordingWriter {
     this.#chunk.added(this.#file.position());
   }
 
-  async #event(time: number, fields: Readonly<Record<string, unknown>>): Promise<void> {
-    await this.#message(this.#events, time, this.#eventCount++, Buffer.from(JSON.stringify(fields)));
+  /** Adds a record to the log of decisions. */
+  async #log(time: number, event: RunEvent): Promise<void> {
+    const text = JSON.stringify(eventToJson(event, this.#names));
+    await this.#message(this.#events, time, this.#eventCount++, Buffer.from(text));
   }
 
   async #add(event: RunEvent): Promise<void> {
     const { tasks, channels } = this.#application.table;
-    const taskName = "task" in event ? tasks[event.task]?.name : undefined;
     switch (event.kind) {
-      case "admit": {
-        const { bytes, channel, ...rest } = event;
-        await this.#message(this.#inputs.get(channel)!, event.time, event.sequence, bytes);
-        await this.#event(event.time, {
-          ...rest,
-          channel: channels[channel]?.name,
-          bytes: bytes.length,
-          blake3: hashOf(bytes),
-          crc32: crc32(bytes),
-        });
+      case "admit":
+        await this.#message(this.#inputs.get(event.channel)!, event.time, event.sequence, event.bytes);
+        await this.#log(event.time, event);
         return;
-      }
       case "output":
       case "discarded": {
         const row = channels[tasks[event.task]!.output]!;
@@ -256,36 +240,24 @@ export class RecordingWriter {
       case "message":
         await this.#message(this.#outputs[event.output]!, event.time, event.job, event.bytes);
         return;
-      case "release": {
-        const pins = event.pins.map(({ channel, ...pin }) => ({ channel: channels[channel]?.name, ...pin }));
-        await this.#event(event.time, { ...event, task: taskName, pins });
-        return;
-      }
-      case "keyframe":
-        await this.#event(event.time, {
-          ...event,
-          task: taskName,
-          states: Buffer.from(event.states).toString("base64"),
-        });
+      case "lost":
+        // Traces only measure: without them the run is verified all the same.
+        if (event.what !== "traces") this.#lost += event.count;
+        await this.#log(this.#time, event);
         return;
       case "trace":
-        await this.#event(event.release, { ...event, task: taskName });
-        return;
-      case "visible":
-      case "rejected":
-        await this.#event(event.time, { ...event, channel: channels[event.channel]?.name });
-        return;
-      case "lost":
-        // Traces (1) only measure: without them the run is verified all the same.
-        if (event.what !== 1) this.#lost += event.count;
-        await this.#event(this.#time, { ...event });
+        await this.#log(event.release, event);
         return;
       case "fault":
-        await this.#event(this.#time, { ...event, task: taskName });
+        await this.#log(this.#time, event);
         return;
+      case "release":
       case "verdict":
       case "skipped":
-        await this.#event(event.time, { ...event, task: taskName });
+      case "keyframe":
+      case "visible":
+      case "rejected":
+        await this.#log(event.time, event);
         return;
     }
   }
@@ -356,6 +328,6 @@ async function registerChannels(writer: McapWriter, application: ApplicationDesc
       ),
     );
   }
-  const events = await channel(eventsTopic, "isochron.Event", "jsonschema", eventSchema, "json");
+  const events = await channel(eventsTopic, "isochron.Event", "jsonschema", eventJsonSchema(), "json");
   return { inputs, outputs, tasks, events };
 }

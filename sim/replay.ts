@@ -4,11 +4,11 @@ import { acceptWeights } from "../runtime/index.ts";
 import type { ApplicationDescription } from "./application.ts";
 import { compareRuns, type Difference, type Extent, readerOf, type TimedDifference } from "./compare.ts";
 import type { Damage } from "./damage.ts";
-import { decisionRecords, parseEvents, type RunEvent } from "./events.ts";
 import { createExecutive } from "./executive.ts";
 import { messageDifference } from "./message-difference.ts";
 import type { Recording } from "./read-recording.ts";
 import { eventsTopic } from "./recording.ts";
+import { decisionRecords, parseEvents, type RunEvent } from "./records/index.ts";
 
 /** What a replay found. */
 export interface ReplayResult {

@@ -1,7 +1,7 @@
 // Runs an application with its federates, in virtual time or live.
 import { callNative } from "../kernels/index.ts";
-import type { RunEvent } from "./events.ts";
 import type { Federation, RunHooks, Watch } from "./federation.ts";
+import type { RunEvent } from "./records/index.ts";
 
 /** Messages of a log that are admitted, and may be decoded, before their time has come. */
 const messagesAhead = 8;

@@ -5,7 +5,7 @@ import { firstNonFinite } from "./non-finite.ts";
 
 /** How a release ended; `open` while no verdict is known. */
 export type Outcome = "open" | "done" | "overrun" | SkipReason;
-const outcomes: readonly Outcome[] = ["open", "done", "overrun", "busy", "late", "stopped", "early"];
+const outcomes: readonly Outcome[] = ["open", "done", "overrun", "busy", "late", "gone", "stopped", "early"];
 
 /** Outputs of one field that were NaN or infinite somewhere. */
 export interface NonFinite {
@@ -146,7 +146,7 @@ export class Ledger {
   readonly tasks: readonly TaskLedger[];
   readonly channels: readonly ChannelLedger[];
   readonly messages: readonly MessageLedger[];
-  readonly #lost = [0, 0, 0];
+  readonly #lost = { decisions: 0, traces: 0, outputs: 0 };
 
   constructor(application: ApplicationDescription) {
     const { tasks, channels } = application.table;
@@ -157,8 +157,7 @@ export class Ledger {
   }
 
   get lost(): Lost {
-    const [decisions, traces, outputs] = this.#lost as [number, number, number];
-    return { decisions, traces, outputs };
+    return { ...this.#lost };
   }
   /** Releases whose output did not stand in time, so far: late jobs and skipped releases. */
   get misses(): number {
@@ -231,7 +230,7 @@ export class Ledger {
         this.channels[event.channel]!.reject(event.sequence, event.time, event.reason);
         return;
       case "lost":
-        this.#lost[event.what] = (this.#lost[event.what] ?? 0) + event.count;
+        this.#lost[event.what] += event.count;
         return;
       case "keyframe":
       case "discarded":

@@ -9,6 +9,7 @@ export type MissCause =
   | "slow in sum"
   | "earlier job still running"
   | "not started in time"
+  | "input gone"
   | "run stopped"
   | "not measured";
 
@@ -86,6 +87,14 @@ function missesOfTask(row: TaskRow, task: TaskLedger): Miss[] {
           kind: "skipped",
           cause: "not started in time",
           why: `not started within ${formatDuration(row.letNs)} of its release`,
+        });
+        break;
+      case "gone":
+        misses.push({
+          ...miss,
+          kind: "skipped",
+          cause: "input gone",
+          why: "an input had published more than it keeps before the job could read it",
         });
         break;
       case "stopped":

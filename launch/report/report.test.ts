@@ -269,7 +269,11 @@ describe("a report", () => {
   });
 
   it("counts records that the recorder lost, by what they were", () => {
-    const lossy = report([...smallRun(), { kind: "lost", what: 0, count: 1 }, { kind: "lost", what: 1, count: 3 }]);
+    const lossy = report([
+      ...smallRun(),
+      { kind: "lost", what: "decisions", count: 1 },
+      { kind: "lost", what: "traces", count: 3 },
+    ]);
     expect(lossy.lost).toEqual({ decisions: 1, traces: 3, outputs: 0 });
     expect(lossy.verdicts.filter(({ about }) => about === "records").map(({ text }) => text)).toEqual([
       "1 decision lost; the run cannot be replayed in full",

@@ -122,6 +122,7 @@ const letters: Readonly<Record<Outcome, string>> = {
   overrun: "o",
   busy: "b",
   late: "l",
+  gone: "l",
   stopped: "s",
   early: "f",
   open: "f",

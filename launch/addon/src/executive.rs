@@ -15,7 +15,7 @@ use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 use serde::Deserialize;
 
-use crate::failure;
+use crate::{failure, guarded};
 
 /// A stall to inject into every `every`-th job of a task.
 #[napi(object)]
@@ -124,8 +124,6 @@ impl Codecs {
     }
 }
 
-const MESSAGE: u8 = 8;
-
 /// One executive, in virtual time or on real threads.
 enum Inner {
     Virtual(Box<VirtualExecutive>),
@@ -169,46 +167,52 @@ pub struct Executive {
 impl Executive {
     #[napi(constructor)]
     pub fn new(options: ExecutiveOptions) -> napi::Result<Self> {
-        let table = Table::parse(&options.table).map_err(failure)?;
-        let programs = options
-            .artifacts
-            .iter()
-            .map(|bytes| Program::load(&Artifact::open(bytes)?, options.target.as_deref()))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(failure)?;
-        let jobs = table
-            .tasks
-            .iter()
-            .map(|task| {
-                let program = programs.get(task.program).ok_or_else(|| {
-                    failure(format!("error[schedule/table]: task \"{}\" names a program that is not there", task.name))
-                })?;
-                Ok(Box::new(Instance::new(program.clone()).map_err(failure)?) as Box<dyn Job>)
-            })
-            .collect::<napi::Result<Vec<_>>>()?;
-        let stalls: Vec<Stall> = options
-            .faults
-            .iter()
-            .map(|fault| Stall {
-                task: fault.task as usize,
-                every: fault.every.unsigned_abs(),
-                duration_ns: fault.duration_ns,
-            })
-            .collect();
-        let Codecs { decoders, outputs } = Codecs::parse(&options.codecs)?;
-        let inner = if options.live == Some(true) {
-            let realtime = options.realtime == Some(true);
-            let mut live = LiveExecutive::new(table, jobs, &stalls, realtime, thread_hooks()).map_err(failure)?;
-            live.decode_with(decoders).map_err(failure)?;
-            Inner::Live(Box::new(live))
-        } else {
-            let authority = options.replay.map(|bytes| Authority::parse(&bytes)).transpose().map_err(failure)?;
-            let keyframes = options.keyframe_every_ns.unwrap_or(0);
-            let mut executive = VirtualExecutive::new(table, jobs, &stalls, authority, keyframes).map_err(failure)?;
-            executive.decode_with(decoders).map_err(failure)?;
-            Inner::Virtual(Box::new(executive))
-        };
-        Ok(Self { inner, outputs })
+        guarded(|| {
+            let table = Table::parse(&options.table).map_err(failure)?;
+            let programs = options
+                .artifacts
+                .iter()
+                .map(|bytes| Program::load(&Artifact::open(bytes)?, options.target.as_deref()))
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(failure)?;
+            let jobs = table
+                .tasks
+                .iter()
+                .map(|task| {
+                    let program = programs.get(task.program).ok_or_else(|| {
+                        failure(format!(
+                            "error[schedule/table]: task \"{}\" names a program that is not there",
+                            task.name
+                        ))
+                    })?;
+                    Ok(Box::new(Instance::new(program.clone()).map_err(failure)?) as Box<dyn Job>)
+                })
+                .collect::<napi::Result<Vec<_>>>()?;
+            let stalls: Vec<Stall> = options
+                .faults
+                .iter()
+                .map(|fault| Stall {
+                    task: fault.task as usize,
+                    every: fault.every.unsigned_abs(),
+                    duration_ns: fault.duration_ns,
+                })
+                .collect();
+            let Codecs { decoders, outputs } = Codecs::parse(&options.codecs)?;
+            let inner = if options.live == Some(true) {
+                let realtime = options.realtime == Some(true);
+                let mut live = LiveExecutive::new(table, jobs, &stalls, realtime, thread_hooks()).map_err(failure)?;
+                live.decode_with(decoders).map_err(failure)?;
+                Inner::Live(Box::new(live))
+            } else {
+                let authority = options.replay.map(|bytes| Authority::parse(&bytes)).transpose().map_err(failure)?;
+                let keyframes = options.keyframe_every_ns.unwrap_or(0);
+                let mut executive =
+                    VirtualExecutive::new(table, jobs, &stalls, authority, keyframes).map_err(failure)?;
+                executive.decode_with(decoders).map_err(failure)?;
+                Inner::Virtual(Box::new(executive))
+            };
+            Ok(Self { inner, outputs })
+        })
     }
 
     /// Admits a message, as received, to a channel. Returns its number.
@@ -217,12 +221,14 @@ impl Executive {
     /// A message that cannot be decoded is recorded as rejected; that is no error.
     #[napi]
     pub fn admit(&mut self, channel: u32, time_ns: i64, bytes: Buffer) -> napi::Result<i64> {
-        let id = channel as usize;
-        let sequence = match &mut self.inner {
-            Inner::Virtual(inner) => inner.receive(id, time_ns, &bytes).map_err(failure)?,
-            Inner::Live(inner) => inner.receive(id, time_ns, &bytes).map_err(failure)?,
-        };
-        Ok(sequence as i64)
+        guarded(|| {
+            let id = channel as usize;
+            let sequence = match &mut self.inner {
+                Inner::Virtual(inner) => inner.receive(id, time_ns, &bytes).map_err(failure)?,
+                Inner::Live(inner) => inner.receive(id, time_ns, &bytes).map_err(failure)?,
+            };
+            Ok(sequence as i64)
+        })
     }
 
     /// Whether a received message is a sample, or will be; null in live runs while it is being decoded.
@@ -240,138 +246,155 @@ impl Executive {
     /// That is earlier where a message that will stand by `until` on an observed output has become known.
     #[napi]
     pub fn advance(&mut self, until_ns: i64) -> napi::Result<i64> {
-        match &mut self.inner {
+        guarded(|| match &mut self.inner {
             Inner::Virtual(inner) => inner.advance(until_ns).map_err(failure),
             Inner::Live(_) => Err(failure(NOT_VIRTUAL)),
-        }
+        })
     }
 
     /// Begins or ends an observation of an output's messages; observations are counted.
     #[napi]
     pub fn observe(&mut self, output: u32, on: bool) -> napi::Result<()> {
-        let channel = self.output(output)?.channel;
-        if let Inner::Virtual(inner) = &mut self.inner {
-            inner.observe(channel, on);
-        }
-        Ok(())
+        guarded(|| {
+            let channel = self.output(output)?.channel;
+            if let Inner::Virtual(inner) = &mut self.inner {
+                inner.observe(channel, on);
+            }
+            Ok(())
+        })
     }
 
     /// Live: starts the threads.
     #[napi]
     pub fn start(&mut self) -> napi::Result<()> {
-        match &mut self.inner {
+        guarded(|| match &mut self.inner {
             Inner::Live(inner) => inner.start().map_err(failure),
             Inner::Virtual(_) => Err(failure(NOT_LIVE)),
-        }
+        })
     }
 
     /// Live: logical time now, negative until the run has begun.
     #[napi]
     pub fn now(&self) -> napi::Result<i64> {
-        match &self.inner {
+        guarded(|| match &self.inner {
             Inner::Live(inner) => Ok(inner.now()),
             Inner::Virtual(_) => Err(failure(NOT_LIVE)),
-        }
+        })
     }
 
     /// Live: ends the run after running jobs; returns the logical time at which it ended.
     #[napi]
     pub fn stop(&mut self) -> napi::Result<i64> {
-        let Inner::Live(inner) = &mut self.inner else { return Err(failure(NOT_LIVE)) };
-        Ok(inner.stop())
+        guarded(|| {
+            let Inner::Live(inner) = &mut self.inner else { return Err(failure(NOT_LIVE)) };
+            Ok(inner.stop())
+        })
     }
 
     /// Live: throws where a job has ended with a fault, or a thread has broken off.
     #[napi]
     pub fn check_jobs(&self) -> napi::Result<()> {
-        match &self.inner {
+        guarded(|| match &self.inner {
             Inner::Live(inner) => inner.check().map_err(failure),
             Inner::Virtual(_) => Err(failure(NOT_LIVE)),
-        }
+        })
     }
 
     /// Live: when the first job that ended with a fault was released.
     #[napi]
-    pub fn faulted_ns(&self) -> Option<i64> {
-        match &self.inner {
-            Inner::Live(inner) => inner.fault().map(|fault| fault.release),
-            Inner::Virtual(_) => None,
-        }
+    pub fn faulted_ns(&self) -> napi::Result<Option<i64>> {
+        guarded(|| {
+            Ok(match &self.inner {
+                Inner::Live(inner) => inner.fault().map(|fault| fault.release),
+                Inner::Virtual(_) => None,
+            })
+        })
     }
 
     /// Live: the threads with the policy in force.
     #[napi]
-    pub fn threads(&self) -> Vec<Thread> {
-        let Inner::Live(inner) = &self.inner else { return Vec::new() };
-        inner
-            .threads()
-            .into_iter()
-            .map(|thread| Thread {
+    pub fn threads(&self) -> napi::Result<Vec<Thread>> {
+        guarded(|| {
+            let Inner::Live(inner) = &self.inner else { return Ok(Vec::new()) };
+            let threads = inner.threads().into_iter().map(|thread| Thread {
                 name: thread.name,
                 core: thread.core as u32,
                 bound: thread.bound,
                 priority: thread.priority,
                 policy: thread.policy.to_owned(),
-            })
-            .collect()
+            });
+            Ok(threads.collect())
+        })
     }
 
     /// Live: whether the memory that the threads use was locked.
     #[napi]
-    pub fn memory_locked(&self) -> bool {
-        matches!(&self.inner, Inner::Live(inner) if inner.memory_locked())
+    pub fn memory_locked(&self) -> napi::Result<bool> {
+        guarded(|| Ok(matches!(&self.inner, Inner::Live(inner) if inner.memory_locked())))
     }
 
     /// The newest message of an output with a tag not after `time`; null before the first.
     #[napi]
     pub fn latest_message(&self, output: u32, time_ns: i64) -> napi::Result<Option<Observed>> {
-        let output = self.output(output)?;
-        let (sequence, time, held, bytes) = match &self.inner {
-            Inner::Virtual(inner) => {
-                let sample = inner.latest(output.channel, time_ns);
-                (sample.sequence, sample.time, sample.held, sample.bytes)
+        guarded(|| {
+            let output = self.output(output)?;
+            let (sequence, time, held, bytes) = match &self.inner {
+                Inner::Virtual(inner) => {
+                    let sample = inner.latest(output.channel, time_ns);
+                    (sample.sequence, sample.time, sample.held, sample.bytes)
+                }
+                Inner::Live(inner) => {
+                    let sample = inner.latest(output.channel, time_ns);
+                    (sample.sequence, sample.time, false, sample.bytes)
+                }
+            };
+            if sequence == 0 {
+                return Ok(None);
             }
-            Inner::Live(inner) => {
-                let sample = inner.latest(output.channel, time_ns);
-                (sample.sequence, sample.time, false, sample.bytes)
-            }
-        };
-        if sequence == 0 {
-            return Ok(None);
-        }
-        let bytes = output.plan.encode(&bytes, time).map_err(failure)?;
-        Ok(Some(Observed { sequence: sequence as i64, time_ns: time, held, bytes: bytes.into() }))
+            let bytes = output.plan.encode(&bytes, time).map_err(failure)?;
+            Ok(Some(Observed { sequence: sequence as i64, time_ns: time, held, bytes: bytes.into() }))
+        })
     }
 
     /// The records since the last call, with the messages of the outputs among them.
     #[napi]
     pub fn drain(&mut self) -> napi::Result<Buffer> {
-        let bytes = match &mut self.inner {
-            Inner::Virtual(inner) => inner.drain(),
-            Inner::Live(inner) => inner.drain(),
-        };
-        if self.outputs.is_empty() {
-            return Ok(bytes.into());
-        }
-        self.with_messages(&bytes).map(Into::into).map_err(failure)
+        guarded(|| {
+            let bytes = match &mut self.inner {
+                Inner::Virtual(inner) => inner.drain(),
+                Inner::Live(inner) => inner.drain(),
+            };
+            if self.outputs.is_empty() {
+                return Ok(bytes.into());
+            }
+            self.with_messages(&bytes).map(Into::into).map_err(failure)
+        })
     }
 
     /// Kernels called since the start.
     #[napi]
-    pub fn kernel_calls(&self) -> i64 {
-        match &self.inner {
-            Inner::Virtual(inner) => inner.kernel_calls() as i64,
-            Inner::Live(inner) => inner.kernel_calls() as i64,
-        }
+    pub fn kernel_calls(&self) -> napi::Result<i64> {
+        guarded(|| {
+            Ok({
+                match &self.inner {
+                    Inner::Virtual(inner) => inner.kernel_calls() as i64,
+                    Inner::Live(inner) => inner.kernel_calls() as i64,
+                }
+            })
+        })
     }
 
     /// BLAKE3 over the tasks' hash chains.
     #[napi]
-    pub fn hash(&self) -> String {
-        match &self.inner {
-            Inner::Virtual(inner) => inner.hash(),
-            Inner::Live(inner) => inner.hash(),
-        }
+    pub fn hash(&self) -> napi::Result<String> {
+        guarded(|| {
+            Ok({
+                match &self.inner {
+                    Inner::Virtual(inner) => inner.hash(),
+                    Inner::Live(inner) => inner.hash(),
+                }
+            })
+        })
     }
 }
 
@@ -385,11 +408,9 @@ impl Executive {
     /// Adds a message record behind each record by which an output's value comes to stand.
     fn with_messages(&mut self, bytes: &[u8]) -> Result<Vec<u8>, String> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
-        let mut out = Vec::with_capacity(bytes.len() * 2);
+        let mut out = records::Writer::default();
         for (kind, payload) in records::read_all(bytes).map_err(|error| text(&error))? {
-            out.extend_from_slice(&(payload.len() as u32).to_le_bytes());
-            out.push(kind);
-            out.extend_from_slice(payload);
+            out.copy(kind, payload);
             let Some(standing) = self.standing(kind, payload).map_err(|error| text(&error))? else { continue };
             for (id, output) in self.outputs.iter_mut().enumerate() {
                 if output.channel != standing.channel {
@@ -400,18 +421,10 @@ impl Executive {
                 }
                 let Some(value) = &output.last else { continue };
                 let message = output.plan.encode(value, standing.time).map_err(|error| text(&error))?;
-                let mut body = (id as u32).to_le_bytes().to_vec();
-                body.extend_from_slice(&standing.task.to_le_bytes());
-                body.extend_from_slice(&standing.job.to_le_bytes());
-                body.extend_from_slice(&standing.time.to_le_bytes());
-                body.extend_from_slice(&(message.len() as u32).to_le_bytes());
-                body.extend_from_slice(&message);
-                out.extend_from_slice(&(body.len() as u32).to_le_bytes());
-                out.push(MESSAGE);
-                out.extend_from_slice(&body);
+                out.message(id as u32, standing.task, standing.job, standing.time, &message);
             }
         }
-        Ok(out)
+        Ok(out.take())
     }
 
     /// What a record makes stand on a task's channel: a new value, or under `hold` the previous one again.
@@ -425,7 +438,6 @@ impl Executive {
             let (task, job, channel) = (fields.u32()?, fields.u64()?, fields.u32()? as usize);
             fields.u64()?;
             let time = fields.time()?;
-            fields.u8()?;
             return Ok(Some(Standing { task, job, channel, time, value: Some(fields.bytes()?) }));
         }
         if kind != records::VERDICT && kind != records::SKIPPED {
@@ -439,7 +451,7 @@ impl Executive {
         let (channel, value) = (row.output, None);
         Ok(match (kind, code) {
             (records::VERDICT, 1) => Some(Standing { task, job, channel, time, value }),
-            (records::SKIPPED, 0 | 3) => Some(Standing { task, job, channel, time: time + row.let_ns, value }),
+            (records::SKIPPED, 0 | 3 | 4) => Some(Standing { task, job, channel, time: time + row.let_ns, value }),
             _ => None,
         })
     }

@@ -35,6 +35,12 @@ pub fn blake3(bytes: napi::bindgen_prelude::Uint8Array) -> String {
     ::blake3::hash(&bytes).to_hex().to_string()
 }
 
+/// The executive's records: a line each, `KIND NAME FIELD:TYPE …`.
+#[napi]
+pub fn record_schema() -> String {
+    isochron_executive::records::schema()
+}
+
 /// The targets that this machine can run, best first.
 #[napi]
 pub fn targets() -> Vec<&'static str> {

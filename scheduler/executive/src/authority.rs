@@ -44,6 +44,7 @@ impl Authority {
                         0 => Skip::Busy,
                         2 => Skip::Stopped,
                         3 => Skip::Late,
+                        4 => Skip::Gone,
                         // Early arrivals are recomputed from the arrivals' tags.
                         _ => continue,
                     };

@@ -2,19 +2,6 @@
 
 use crate::error::ExecutiveError;
 
-pub const ADMIT: u8 = 1;
-pub const RELEASE: u8 = 2;
-pub const VERDICT: u8 = 3;
-pub const SKIPPED: u8 = 4;
-pub const OUTPUT: u8 = 5;
-pub const TRACE: u8 = 6;
-pub const FAULT: u8 = 7;
-pub const KEYFRAME: u8 = 9;
-pub const LOST: u8 = 10;
-pub const DISCARDED: u8 = 11;
-pub const VISIBLE: u8 = 12;
-pub const REJECTED: u8 = 13;
-
 /// A pin was of a value republished under `hold`.
 pub const HELD: u8 = 1;
 
@@ -30,6 +17,8 @@ pub enum Skip {
     Stopped = 2,
     /// The job was not started by its publication instant.
     Late = 3,
+    /// An input's sample was no longer kept, or no slot was free for the output.
+    Gone = 4,
 }
 
 /// What did not fit on its way to the recorder.
@@ -63,6 +52,11 @@ impl Writer {
         std::mem::take(&mut self.bytes)
     }
 
+    /// Appends a record that was read.
+    pub fn copy(&mut self, kind: u8, payload: &[u8]) {
+        self.record(kind, |out| out.extend_from_slice(payload));
+    }
+
     fn record(&mut self, kind: u8, body: impl FnOnce(&mut Vec<u8>)) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&[0; 4]);
@@ -71,147 +65,131 @@ impl Writer {
         let length = (self.bytes.len() - start - 5) as u32;
         self.bytes[start..start + 4].copy_from_slice(&length.to_le_bytes());
     }
+}
 
-    pub fn admit(&mut self, channel: u32, sequence: u64, time: i64, raw: &[u8]) {
-        self.record(ADMIT, |out| {
-            put32(out, channel);
-            put64(out, sequence);
-            put_time(out, time);
-            put_bytes(out, raw);
-        });
-    }
+/// A type that a record's field may have.
+pub trait Field {
+    /// How the schema writes it.
+    const NAME: &'static str;
+    fn put(&self, out: &mut Vec<u8>);
+}
 
-    /// A message that was decoded on its own thread is a sample from `time` on; `hash` is its slot's.
-    pub fn visible(&mut self, channel: u32, sequence: u64, time: i64, hash: &[u8; 32]) {
-        self.record(VISIBLE, |out| {
-            put32(out, channel);
-            put64(out, sequence);
-            put_time(out, time);
-            out.extend_from_slice(hash);
-        });
-    }
-
-    /// A message became no sample.
-    pub fn rejected(&mut self, channel: u32, sequence: u64, time: i64, reason: &str) {
-        self.record(REJECTED, |out| {
-            put32(out, channel);
-            put64(out, sequence);
-            put_time(out, time);
-            put_bytes(out, reason.as_bytes());
-        });
-    }
-
-    pub fn release(&mut self, task: u32, job: u64, time: i64, pins: &[Pin]) {
-        self.record(RELEASE, |out| {
-            put32(out, task);
-            put64(out, job);
-            put_time(out, time);
-            put32(out, pins.len() as u32);
-            for pin in pins {
-                put32(out, pin.channel);
-                put64(out, pin.sequence);
-                out.push(pin.flags);
+macro_rules! numbers {
+    ($($type:ty)*) => {
+        $(impl Field for $type {
+            const NAME: &'static str = stringify!($type);
+            fn put(&self, out: &mut Vec<u8>) {
+                out.extend_from_slice(&self.to_le_bytes());
             }
-        });
-    }
+        })*
+    };
+}
+numbers!(u8 u32 u64 i64);
 
-    pub fn verdict(&mut self, task: u32, job: u64, publication: i64, overrun: bool) {
-        self.record(VERDICT, |out| {
-            put32(out, task);
-            put64(out, job);
-            put_time(out, publication);
-            out.push(u8::from(overrun));
-        });
+impl Field for bool {
+    const NAME: &'static str = "bool";
+    fn put(&self, out: &mut Vec<u8>) {
+        out.push(u8::from(*self));
     }
-
-    pub fn skipped(&mut self, task: u32, job: u64, time: i64, reason: Skip) {
-        self.record(SKIPPED, |out| {
-            put32(out, task);
-            put64(out, job);
-            put_time(out, time);
-            out.push(reason as u8);
-        });
+}
+impl Field for Skip {
+    const NAME: &'static str = "busy|early|stopped|late|gone";
+    fn put(&self, out: &mut Vec<u8>) {
+        out.push(*self as u8);
     }
-
-    #[expect(clippy::too_many_arguments, reason = "the fields of one record")]
-    pub fn output(
-        &mut self,
-        task: u32,
-        job: u64,
-        channel: u32,
-        sequence: u64,
-        time: i64,
-        bytes: &[u8],
-        chain: &[u8; 32],
-    ) {
-        self.record(OUTPUT, |out| {
-            put32(out, task);
-            put64(out, job);
-            put32(out, channel);
-            put64(out, sequence);
-            put_time(out, time);
-            out.push(0);
-            put_bytes(out, bytes);
-            out.extend_from_slice(chain);
-        });
+}
+impl Field for Losses {
+    const NAME: &'static str = "decisions|traces|outputs";
+    fn put(&self, out: &mut Vec<u8>) {
+        out.push(*self as u8);
     }
-
-    pub fn trace(&mut self, task: u32, job: u64, release: i64, start: i64, end: i64) {
-        self.record(TRACE, |out| {
-            put32(out, task);
-            put64(out, job);
-            put_time(out, release);
-            put_time(out, start);
-            put_time(out, end);
-        });
+}
+/// A length (u32), then so many bytes.
+impl Field for &[u8] {
+    const NAME: &'static str = "bytes";
+    fn put(&self, out: &mut Vec<u8>) {
+        (self.len() as u32).put(out);
+        out.extend_from_slice(self);
     }
-
-    pub fn fault(&mut self, task: u32, job: u64, duration: i64) {
-        self.record(FAULT, |out| {
-            put32(out, task);
-            put64(out, job);
-            put_time(out, duration);
-        });
+}
+impl Field for &str {
+    const NAME: &'static str = "text";
+    fn put(&self, out: &mut Vec<u8>) {
+        self.as_bytes().put(out);
     }
-
-    pub fn keyframe(&mut self, task: u32, job: u64, time: i64, states: &[u8]) {
-        self.record(KEYFRAME, |out| {
-            put32(out, task);
-            put64(out, job);
-            put_time(out, time);
-            put_bytes(out, states);
-        });
+}
+impl Field for &[u8; 32] {
+    const NAME: &'static str = "hash";
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(*self);
     }
-
-    pub fn lost(&mut self, what: Losses, count: u64) {
-        self.record(LOST, |out| {
-            out.push(what as u8);
-            put64(out, count);
-        });
-    }
-
-    pub fn discarded(&mut self, task: u32, job: u64, bytes: &[u8], chain: &[u8; 32]) {
-        self.record(DISCARDED, |out| {
-            put32(out, task);
-            put64(out, job);
-            put_bytes(out, bytes);
-            out.extend_from_slice(chain);
-        });
+}
+/// A count (u32), then so many times channel (u32), sequence (u64) and flags (u8).
+impl Field for &[Pin] {
+    const NAME: &'static str = "pins";
+    fn put(&self, out: &mut Vec<u8>) {
+        (self.len() as u32).put(out);
+        for pin in *self {
+            pin.channel.put(out);
+            pin.sequence.put(out);
+            pin.flags.put(out);
+        }
     }
 }
 
-fn put32(out: &mut Vec<u8>, value: u32) {
-    out.extend_from_slice(&value.to_le_bytes());
+/// Declares the records: the constant of each kind, what writes it, and its line of the schema.
+macro_rules! records {
+    ($($(#[doc = $doc:literal])+ $kind:literal $constant:ident $name:ident($($field:ident: $type:ty),+))+) => {
+        $(pub const $constant: u8 = $kind;)+
+
+        impl Writer {
+            $(
+                $(#[doc = $doc])+
+                #[allow(clippy::too_many_arguments, reason = "the fields of one record")]
+                pub fn $name(&mut self, $($field: $type),+) {
+                    self.record($constant, |out| { $(Field::put(&$field, out);)+ });
+                }
+            )+
+        }
+
+        /// Every kind of record, its name and its fields, a line each: `KIND NAME FIELD:TYPE …`.
+        pub fn schema() -> String {
+            let lines = [$(format!(concat!($kind, " ", stringify!($name), "{}"), [
+                $(concat!(" ", stringify!($field), ":"), <$type as Field>::NAME),+
+            ].concat())),+];
+            lines.join("\n")
+        }
+    };
 }
-fn put64(out: &mut Vec<u8>, value: u64) {
-    out.extend_from_slice(&value.to_le_bytes());
-}
-fn put_time(out: &mut Vec<u8>, value: i64) {
-    out.extend_from_slice(&value.to_le_bytes());
-}
-fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    put32(out, bytes.len() as u32);
-    out.extend_from_slice(bytes);
+
+// The one statement of the format in Rust; `sim/records/schema.ts` and the table in `docs/architecture.md` are held to `schema()`.
+records! {
+    /// A message arrived: its bytes as received.
+    1 ADMIT admit(channel: u32, sequence: u64, time: i64, bytes: &[u8])
+    /// A job begins, with what it reads.
+    2 RELEASE release(task: u32, job: u64, time: i64, pins: &[Pin])
+    /// A job has ended; `time` is its publication instant.
+    3 VERDICT verdict(task: u32, job: u64, time: i64, overrun: bool, ended: i64)
+    /// A release has no job, or an arrival no release; `decided` is the clock when that was decided.
+    4 SKIPPED skipped(task: u32, job: u64, time: i64, reason: Skip, decided: i64)
+    /// A job's output, with the task's hash chain after it; `time` is its publication instant.
+    5 OUTPUT output(task: u32, job: u64, channel: u32, sequence: u64, time: i64, bytes: &[u8], chain: &[u8; 32])
+    /// When a job really ran.
+    6 TRACE trace(task: u32, job: u64, release: i64, start: i64, end: i64)
+    /// An injected stall.
+    7 FAULT fault(task: u32, job: u64, duration: i64)
+    /// A message on an output, encoded by its codec plan.
+    8 MESSAGE message(output: u32, task: u32, job: u64, time: i64, bytes: &[u8])
+    /// A task's states at a tag; `job` is the number of its next release.
+    9 KEYFRAME keyframe(task: u32, job: u64, time: i64, states: &[u8])
+    /// What did not fit on its way to the recorder, since the last such record.
+    10 LOST lost(what: Losses, count: u64)
+    /// The output of an overrun: computed and hashed, not published.
+    11 DISCARDED discarded(task: u32, job: u64, bytes: &[u8], chain: &[u8; 32])
+    /// A message that was decoded on its own thread is a sample from `time` on; `blake3` is its slot's.
+    12 VISIBLE visible(channel: u32, sequence: u64, time: i64, blake3: &[u8; 32])
+    /// A message became no sample.
+    13 REJECTED rejected(channel: u32, sequence: u64, time: i64, reason: &str)
 }
 
 /// The records of a buffer as (kind, payload), until the first that is cut off.

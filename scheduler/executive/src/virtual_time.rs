@@ -401,7 +401,7 @@ impl VirtualExecutive {
             let Some(arrivals) = &mut self.progress[task].arrivals else { continue };
             match arrivals.arrive(time) {
                 Some(release) => self.events.push(Reverse((release, Event::Release { task }))),
-                None => self.writer.skipped(task as u32, arrivals.released(), time, Skip::Early),
+                None => self.writer.skipped(task as u32, arrivals.released(), time, Skip::Early, time),
             }
         }
     }
@@ -449,7 +449,7 @@ impl VirtualExecutive {
             None => (time <= self.progress[task].busy_until).then_some(Skip::Busy),
         };
         if let Some(reason) = skip {
-            self.writer.skipped(id, job, time, reason);
+            self.writer.skipped(id, job, time, reason, time);
             return Ok(());
         }
 
@@ -500,7 +500,7 @@ impl VirtualExecutive {
             Some(authority) => authority.overran(id, job),
             None => end > publication,
         };
-        self.writer.verdict(id, job, publication, overrun);
+        self.writer.verdict(id, job, publication, overrun, end);
         // SAFETY: the slot is this producer's own until it is published, and only read afterwards.
         let bytes = unsafe { output.bytes(slot) };
         extend_chain(&mut self.tasks[task].chain, job, time, &pins, overrun, bytes);

@@ -272,8 +272,8 @@ fn replayed(tasks: &[Spec], log: &[u8]) -> Run {
 #[test]
 fn replay_obeys_the_logged_verdicts_and_skips() {
     let log = decisions(|log| {
-        log.verdict(0, 1, 15, true);
-        log.skipped(0, 2, 20, Skip::Late);
+        log.verdict(0, 1, 15, true, 17);
+        log.skipped(0, 2, 20, Skip::Late, 26);
         log.fault(0, 3, 1_000_000);
     });
     let run = replayed(&[every("p", 10).holding(), on("d", "p", 5)], &log).until(35);

@@ -68,10 +68,12 @@ impl Collector {
                 writer.release(task, job, time, &pins);
                 self.open[task as usize] = Some(Open { release: time, pins });
             }
-            Decision::Skipped { task, job, time, reason } => writer.skipped(task, job, time, reason),
+            Decision::Skipped { task, job, time, reason, decided } => {
+                writer.skipped(task, job, time, reason, decided);
+            }
             Decision::Fault { task, job, duration } => writer.fault(task, job, duration),
-            Decision::End { task, job, release, publication, overrun, slot } => {
-                writer.verdict(task, job, publication, overrun);
+            Decision::End { task, job, release, publication, overrun, ended, slot } => {
+                writer.verdict(task, job, publication, overrun, ended);
                 let open = self.open[task as usize].take().filter(|open| open.release == release);
                 // Without its bytes the chain cannot go on, and the count of losses says so.
                 let Some(slot) = slot else { return };
@@ -129,7 +131,7 @@ mod tests {
         while shared.decide(0, Decision::Fault { task: 0, job: kept, duration: 1 }) {
             kept += 1;
         }
-        shared.decide(0, Decision::Skipped { task: 0, job: kept, time: 0, reason: Skip::Late });
+        shared.decide(0, Decision::Skipped { task: 0, job: kept, time: 0, reason: Skip::Late, decided: 5 });
         collector.collect();
         collector.collect();
         assert_eq!(read(&lock(&writer).take(), FAULT), (vec![(Losses::Decisions as u8, 2)], kept as usize));
@@ -152,7 +154,7 @@ mod tests {
     fn a_verdict_is_recorded_even_where_the_bytes_of_its_output_did_not_fit() {
         let (shared, writer, mut collector) = collector();
         let before = collector.hash();
-        let end = Decision::End { task: 0, job: 0, release: 0, publication: 5, overrun: false, slot: None };
+        let end = Decision::End { task: 0, job: 0, release: 0, publication: 5, overrun: false, ended: 3, slot: None };
         assert!(shared.decide(0, end));
         shared.lost.outputs.fetch_add(1, Ordering::Relaxed);
         collector.collect();

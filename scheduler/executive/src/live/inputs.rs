@@ -230,7 +230,7 @@ impl Inputs {
                     self.shared.wake(*task);
                     self.shared.wake_dependents(*task, usize::MAX);
                 }
-                None => writer.skipped(*task as u32, arrivals.released(), time, Skip::Early),
+                None => writer.skipped(*task as u32, arrivals.released(), time, Skip::Early, time),
             }
         }
         Ok(time)

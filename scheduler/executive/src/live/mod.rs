@@ -114,6 +114,7 @@ impl LiveExecutive {
                         upstream: Upstream::of(&shared.table, task.id as usize),
                         task,
                         next: 0,
+                        ended: i64::MIN,
                     })
                     .collect()
             })

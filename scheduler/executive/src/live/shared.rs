@@ -92,6 +92,7 @@ pub enum Decision {
         job: u64,
         time: i64,
         reason: Skip,
+        decided: i64,
     },
     Fault {
         task: u32,
@@ -105,6 +106,7 @@ pub enum Decision {
         release: i64,
         publication: i64,
         overrun: bool,
+        ended: i64,
         slot: Option<u32>,
     },
 }

@@ -76,7 +76,7 @@ impl Upstream {
             shared.wake_dependents(id, group);
         } else {
             let job = self.arrivals.released();
-            shared.decide(group, Decision::Skipped { task: id as u32, job, time, reason: Skip::Early });
+            shared.decide(group, Decision::Skipped { task: id as u32, job, time, reason: Skip::Early, decided: time });
         }
     }
 }

@@ -19,6 +19,8 @@ pub struct Worker {
     pub upstream: Option<Upstream>,
     /// The number of the next release.
     pub next: u64,
+    /// When its newest job ended.
+    pub ended: i64,
 }
 
 impl Worker {
@@ -88,8 +90,13 @@ fn job(shared: &Shared, group: usize, worker: &mut Worker, time: i64) {
     worker.next += 1;
     let channel = &shared.channels[worker.task.row.output];
     let skip = |reason: Skip| {
-        shared.decide(group, Decision::Skipped { task, job: number, time, reason });
+        shared.decide(group, Decision::Skipped { task, job: number, time, reason, decided: shared.now() });
     };
+    // It fell while the job before ran.
+    if time <= worker.ended {
+        skip(Skip::Busy);
+        return;
+    }
     // Not started in time: whoever needs the value has settled it, or would.
     if shared.now() >= publication || !channel.index.verdict.start(number) {
         skip(Skip::Late);
@@ -110,12 +117,12 @@ fn job(shared: &Shared, group: usize, worker: &mut Worker, time: i64) {
     };
     if pinned[..count].iter().any(|sample| sample.late) {
         unpin(worker);
-        skip(Skip::Late);
+        skip(Skip::Gone);
         return;
     }
     let Some(slot) = channel.index.claim(&mut worker.producer) else {
         unpin(worker);
-        skip(Skip::Late);
+        skip(Skip::Gone);
         return;
     };
     shared.decide(group, Decision::Release { task, job: number, time, count: count as u32, pins });
@@ -150,19 +157,10 @@ fn job(shared: &Shared, group: usize, worker: &mut Worker, time: i64) {
         channel.index.retain(&mut worker.producer, slot);
     }
     let kept = recorded.then_some(slot);
-    let ended = Decision::End { task, job: number, release: time, publication, overrun: !done, slot: kept };
+    let ended = Decision::End { task, job: number, release: time, publication, overrun: !done, ended: end, slot: kept };
     if !shared.decide(group, ended) && recorded {
         channel.index.unpin_from_recorder(slot);
     }
     shared.trace(group, Trace { task, job: number, release: time, start, end });
-    // Releases that fell while the job ran have no job of their own.
-    worker.follow(shared, group, end);
-    let stop = shared.end.load(Ordering::Acquire);
-    while let Some(release) = worker.next_release(shared)
-        && release <= end
-        && release < stop
-    {
-        shared.decide(group, Decision::Skipped { task, job: worker.next, time: release, reason: Skip::Busy });
-        worker.next += 1;
-    }
+    worker.ended = end;
 }

@@ -211,11 +211,13 @@ impl Run {
             }
             records::SKIPPED => {
                 let (task, job, time) = (task(f.u32()?), f.u64()?, f.time()?);
-                format!("skipped {task}{job} @{time} {}", ["busy", "early", "stopped", "late"][f.u8()? as usize])
+                format!(
+                    "skipped {task}{job} @{time} {}",
+                    ["busy", "early", "stopped", "late", "gone"][f.u8()? as usize]
+                )
             }
             records::OUTPUT => {
-                let (task, job, _, sequence, time, _) =
-                    (task(f.u32()?), f.u64()?, f.u32()?, f.u64()?, f.time()?, f.u8()?);
+                let (task, job, _, sequence, time) = (task(f.u32()?), f.u64()?, f.u32()?, f.u64()?, f.time()?);
                 format!("output {task}{job} #{sequence} @{time} = {}", number(f.bytes()?))
             }
             records::DISCARDED => format!("discarded {}{} = {}", task(f.u32()?), f.u64()?, number(f.bytes()?)),
