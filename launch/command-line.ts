@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { IsochronError, type TargetName } from "../kernels/index.ts";
+import type { AuditOptions } from "./commands/audit.ts";
 import type { BuildCommandOptions } from "./commands/build.ts";
 import type { InitOptions } from "./commands/init.ts";
 import type { InspectOptions } from "./commands/inspect.ts";
@@ -18,6 +19,7 @@ export { leftOpen } from "./left-open.ts";
 
 /** What a command needs is loaded when it is called: of one that only replays, no compiler. */
 const load = {
+  audit: () => import("./commands/audit.ts"),
   build: () => import("./commands/build.ts"),
   init: () => import("./commands/init.ts"),
   inspect: () => import("./commands/inspect.ts"),
@@ -115,12 +117,21 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
     .command("replay")
     .description("recompute a recording from its logged inputs and decisions")
     .argument("<recording>", "a file that run --record wrote")
-    .option("--verify", "exit with 1 where any bit differs")
+    .option("--verify", "exit with 1 where any bit differs, or a decision was not allowed")
     .option("--app <file>", "run the programs of this .isoapp instead of the recorded ones")
     .addOption(new Option("--target <name>", "run the code of this instruction set").argParser(target))
     .addOption(json)
     .action(async (path: string, options: ReplayCommandOptions) =>
       done(await (await load.replay()).replayCommand(path, options, terminal)),
+    );
+
+  command
+    .command("audit")
+    .description("hold a recording's decisions to the rules of the schedule, without computing anything again")
+    .argument("<recording>", "a file that run --record wrote")
+    .addOption(json)
+    .action(async (path: string, options: AuditOptions) =>
+      done(await (await load.audit()).auditCommand(path, options, terminal)),
     );
 
   command

@@ -2,6 +2,7 @@
 
 export { definitionsOf } from "../nodes/index.ts";
 export { type ApplicationDescription, applicationDescription } from "./application.ts";
+export { type Audit, type AuditFinding, auditRecording } from "./audit/index.ts";
 export { type Comparison, compareRuns, type Difference, type Extent, type TimedDifference } from "./compare.ts";
 export type { Damage } from "./damage.ts";
 export { createExecutive, type Executive, type ExecutiveOptions, type Fault, type ThreadInfo } from "./executive.ts";

@@ -334,7 +334,10 @@ function upToEnd(read: ReadRecording, cut: Cut | undefined, facts: Facts | undef
       ? said(facts)
       : { mode: isLive(events) ? "live" : "virtual", scheduling: "not known: the recording has no end" }),
     ...(complete || !ended ? {} : { cut: { why: ended.why, ...("at" in ended ? { at: ended.at } : {}) } }),
-    lost: events.reduce((sum, event) => (event.kind === "lost" && event.what !== 1 ? sum + event.count : sum), 0),
+    lost: events.reduce(
+      (sum, event) => (event.kind === "lost" && event.what !== "traces" ? sum + event.count : sum),
+      0,
+    ),
   };
 }
 

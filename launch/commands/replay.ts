@@ -2,6 +2,8 @@
 import type { TargetName } from "../../kernels/index.ts";
 import { formatDuration } from "../../scheduler/index.ts";
 import {
+  type Audit,
+  auditRecording,
   type Difference,
   type Extent,
   type NumberDifference,
@@ -12,6 +14,7 @@ import {
 } from "../../sim/index.ts";
 import { readApplication } from "../build.ts";
 import type { Terminal } from "../terminal.ts";
+import { describeAudit } from "./audit.ts";
 
 /** Options of `isochron replay`. */
 export interface ReplayCommandOptions {
@@ -22,7 +25,11 @@ export interface ReplayCommandOptions {
 }
 
 /** Replays a recording, with its own programs or those of a built application. */
-export function replayed(recording: Recording, options: ReplayCommandOptions, terminal: Terminal): ReplayResult {
+export function replayed(
+  recording: Recording,
+  options: ReplayCommandOptions,
+  terminal: Terminal,
+): ReplayResult & { readonly audit: Audit } {
   const artifacts = options.app === undefined ? undefined : readApplication(options.app).artifacts;
   const result = replay(recording, {
     onProgress: (share) => terminal.progress(`replaying ${Math.floor(share * 100)} %`),
@@ -30,7 +37,8 @@ export function replayed(recording: Recording, options: ReplayCommandOptions, te
     ...(options.target === undefined ? {} : { target: options.target }),
   });
   terminal.progress(undefined);
-  return recording.lost > 0 ? { ...result, bitExact: false } : result;
+  const audit = auditRecording(recording);
+  return { ...result, audit, bitExact: result.bitExact && recording.lost === 0 };
 }
 
 /** Says on standard error where a recording ends that is not whole, or whose run failed. */
@@ -86,8 +94,13 @@ export async function replayCommand(path: string, options: ReplayCommandOptions,
   tellEnd(path, recording, terminal);
   const result = replayed(recording, options, terminal);
   const { durationNs, cut } = recording;
-  const { bitExact, cycles, kernelCalls, hash, firstDifference, differing } = result;
-  const found = { ...(firstDifference ? { firstDifference } : {}), ...(differing ? { differing } : {}) };
+  const { bitExact, cycles, kernelCalls, hash, firstDifference, differing, audit } = result;
+  const found = {
+    legal: audit.legal,
+    ...(audit.legal ? {} : { firstIllegal: audit.findings[0] }),
+    ...(firstDifference ? { firstDifference } : {}),
+    ...(differing ? { differing } : {}),
+  };
   if (options.json)
     terminal.out(
       JSON.stringify({ bitExact, cycles, kernelCalls, hash, durationNs, ...(cut ? { cut } : {}), ...found }),
@@ -100,6 +113,8 @@ export async function replayCommand(path: string, options: ReplayCommandOptions,
     if (differing) terminal.out(describeExtent(differing, cycles));
     if (!firstDifference && !bitExact)
       terminal.out(`  the recorded hash is ${result.recordedHash}, or records were lost while recording`);
+    // A recording that was changed breaks rules too: what differs is told first.
+    if (!audit.legal) terminal.out(describeAudit(audit));
   }
-  return options.verify && !bitExact ? 1 : 0;
+  return options.verify && !(bitExact && audit.legal) ? 1 : 0;
 }

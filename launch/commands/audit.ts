@@ -1,0 +1,34 @@
+// `isochron audit`: holds a recording's decisions to the rules of the schedule.
+import { formatDuration } from "../../scheduler/index.ts";
+import { type Audit, auditRecording, readRecording } from "../../sim/index.ts";
+import type { Terminal } from "../terminal.ts";
+
+/** Options of `isochron audit`. */
+export interface AuditOptions {
+  readonly json?: boolean;
+}
+
+/** Findings that the terminal shows. */
+const shown = 10;
+
+/** What an audit came to, in words. */
+export function describeAudit({ legal, findings, count, records }: Audit): string {
+  if (legal) return `legal: ${records} records keep the rules of the schedule`;
+  const lines = findings
+    .slice(0, shown)
+    .map(
+      ({ rule, subject, timeNs, record, why }) =>
+        `  ${formatDuration(Math.max(0, timeNs))}  ${rule}  ${subject}: ${why}${record === null ? "" : ` (record ${record})`}`,
+    );
+  const rest = count > shown ? [`  and ${count - shown} more`] : [];
+  return [`NOT legal: ${count} of ${records} records break a rule of the schedule; the first`, ...lines, ...rest].join(
+    "\n",
+  );
+}
+
+/** The command: exits 1 where a rule is broken. */
+export async function auditCommand(path: string, { json }: AuditOptions, terminal: Terminal): Promise<number> {
+  const audit = auditRecording(await readRecording(path));
+  terminal.out(json ? JSON.stringify(audit) : describeAudit(audit));
+  return audit.legal ? 0 : 1;
+}
