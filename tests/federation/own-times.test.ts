@@ -80,7 +80,8 @@ describe("the messages of a live world", () => {
     const world = stepping((timeNs) => stall(timeNs % (100 * ms) === 0 ? 12 : 0));
     const federation = new Federation(description, executive, { world });
     const events: RunEvent[] = [];
-    await runLive(federation, 1000 * ms, { onEvents: (some) => void events.push(...some) });
+    const { failure } = await runLive(federation, 1000 * ms, { onEvents: (some) => void events.push(...some) });
+    if (failure) throw failure.error;
     const tags = events.flatMap((event) => (event.kind === "admit" ? [event.time] : []));
     const early = events.filter((event) => event.kind === "skipped" && event.reason === "early").length;
     const { late, missedSteps } = federation.lateness!;

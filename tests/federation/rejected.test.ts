@@ -37,11 +37,12 @@ async function run(
   const { streams } = declared.declarations;
   const federation = new Federation(description, executive, { streams, feed: feed(), followUpNs: 300 * ms });
   const events: RunEvent[] = [];
-  await (live ? runLive : runVirtual)(federation, Number.POSITIVE_INFINITY, {
+  const { failure } = await (live ? runLive : runVirtual)(federation, Number.POSITIVE_INFINITY, {
     onEvents: (some) => {
       events.push(...some);
     },
   });
+  if (failure) throw failure.error;
   expect(declared.declarations.streams.drops()).toEqual({});
   return events;
 }
