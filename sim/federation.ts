@@ -406,9 +406,8 @@ export class Federation {
     }
     if (this.observerErrors++ > 0) return;
     const text = cause instanceof Error ? cause.message : String(cause);
-    const at = Math.max(this.#nowNs, 0) / 1e9;
     this.#onObserverError?.(
-      new IsochronError("stream/observer", `an observer failed at ${at} s: ${text}`, {
+      new IsochronError("stream/observer", `an observer failed: ${text}`, {
         help: "the run goes on without it; mend its cause, or handle the error (catchError)",
         cause,
       }),

@@ -265,9 +265,7 @@ describe("a pipeline in virtual time", () => {
     const { events, observerErrors } = await run(declared, 105 * ms, { onObserverError: (error) => told.push(error) });
     expect(admissions(events)).toEqual([10, 20, 30, 40, 50, 60, 70, 80, 90, 100]);
     expect(observerErrors).toBe(10);
-    expect(told).toMatchObject([
-      { code: "stream/observer", message: expect.stringMatching(/^an observer failed at 0\.0[12]\d* s: cannot plot$/) },
-    ]);
+    expect(told).toMatchObject([{ code: "stream/observer", message: "an observer failed: cannot plot" }]);
   });
 
   it("refuses a topic that the application does not have", async () => {

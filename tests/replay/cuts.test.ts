@@ -1,7 +1,7 @@
 // A recording cut anywhere verifies up to where it has everything, whatever its tasks wait for.
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readRecording, replay } from "../../sim/index.ts";
+import { auditRecording, readRecording, replay } from "../../sim/index.ts";
 import { Workplace } from "../command-line/command.ts";
 
 const workplace = new Workplace();
@@ -73,6 +73,7 @@ describe.each([
       expect(recording.damage, shown).toEqual([]);
       const result = replay(recording);
       expect(result, shown).toMatchObject({ bitExact: true });
+      expect(auditRecording(recording), shown).toMatchObject({ legal: true });
       expect(recording.durationNs, shown).toBeGreaterThanOrEqual(before);
       ends.add(recording.durationNs);
       before = recording.durationNs;
