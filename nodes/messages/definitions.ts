@@ -105,7 +105,7 @@ export class Definitions {
     const near = [...this.#known.keys()].filter(
       (each) => each.endsWith(`/${name}`) || each.startsWith(`${packageName}/`),
     );
-    throw new IsochronError("message/unknown-type", `there is no message type "${type}"`, {
+    throw new IsochronError("message/unknown-type", `there is no message type "${fullTypeName(type)}"`, {
       help:
         near.length > 0
           ? `known are ${near.slice(0, 6).map(fullTypeName).join(", ")}`

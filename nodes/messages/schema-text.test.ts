@@ -35,10 +35,10 @@ describe("the definitions in a schema", () => {
     expect(paths("radar_msgs/msg/Scan", `Header header\n${sections}\n${own}`)).toEqual(["header.version"]);
     expect(paths("radar_msgs/msg/Scan", `Header header\n${sections}`)).toEqual(["header.stamp", "header.frame_id"]);
     expect(() => schemaDefinitions("radar_msgs/msg/Scan", "ros2msg", "Header header")).toThrow(
-      'there is no message type "radar_msgs/Header"',
+      'there is no message type "radar_msgs/msg/Header"',
     );
     expect(() => schemaDefinitions("radar_msgs/msg/Scan", "ros2msg", `Other other\n${sections}`)).toThrow(
-      'there is no message type "radar_msgs/Other"',
+      'there is no message type "radar_msgs/msg/Other"',
     );
   });
 
