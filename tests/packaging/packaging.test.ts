@@ -305,6 +305,8 @@ describe("a desk with the compiler package too", () => {
   it("checks an application against the package's types", () => {
     const wrong = readFileSync(join(desk, "road/app.ts"), "utf8").replace("inputs: lane.outputs", "inputs: frame");
     writeFileSync(join(desk, "road/wrong.ts"), wrong);
+    // As `isochron init` tells those whose package.json is npm's.
+    succeed(runOutside(desk, "npm", ["pkg", "set", "type=module"]));
     const config = { extends: "isochron/tsconfig.json", files: ["road/app.ts", "road/wrong.ts"] };
     writeFileSync(join(desk, "tsconfig.json"), JSON.stringify(config));
     const { status, stdout } = runOutside(desk, join(root, "node_modules/.bin/tsc"), ["--pretty", "false"]);
