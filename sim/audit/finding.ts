@@ -12,7 +12,8 @@ export const auditRules = {
   "intake/rejected": "a message is either a sample or rejected",
   "release/time": "a periodic task is released at phase + j · period, a task on arrival by the samples of its trigger",
   "release/pins": "a release sees the newest sample of each input that stands at its time",
-  "release/held": "a sample is flagged as held where a later publication of its task was due",
+  "release/held":
+    "a sample is flagged as held where a later publication of its task was due; live, a release on arrival may be too new for the reader to have seen it",
   "skip/early": "an arrival is early exactly where the minimum interval has not passed",
   "skip/busy": "a release has no job exactly where an earlier job of its task still runs",
   "skip/late": "a release is late only live, and only where its publication instant came before its job started",
