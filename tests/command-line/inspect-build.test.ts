@@ -75,7 +75,7 @@ describe("a built application", () => {
   it("shares its RxJS with the run, which says what an observer of its own threw", () => {
     const { code, error } = threw!;
     expect(code).toBe(1);
-    expect(error).toMatch(/^error\[stream\/failed\]: a pipeline failed: no map\n/);
+    expect(error).toMatch(/^error\[stream\/observer\]: an observer failed: no map\n/);
     expect(error).not.toMatch(/^\s+at /m);
   });
 });
