@@ -32,5 +32,20 @@ const bytes: { readonly [d in Dtype]: number } = {
   f64: 8,
 };
 
+/** The classes of the arrays that hold each dtype as memory and the wire do; bool is bytes 0 and 1. */
+export const typedArrays = {
+  bool: Uint8Array,
+  i8: Int8Array,
+  u8: Uint8Array,
+  i16: Int16Array,
+  u16: Uint16Array,
+  i32: Int32Array,
+  u32: Uint32Array,
+  i64: BigInt64Array,
+  u64: BigUint64Array,
+  f32: Float32Array,
+  f64: Float64Array,
+} as const;
+
 /** Bytes per element in memory. */
 export const bytesOf = (dtype: Dtype): number => bytes[dtype];

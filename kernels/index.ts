@@ -1,5 +1,5 @@
 // The kernels' door: the loop language, generators of kernels, targets, and the loader of native modules.
-export { bytesOf, type Dtype, dtypes } from "./dtype.ts";
+export { bytesOf, type Dtype, dtypes, typedArrays } from "./dtype.ts";
 export { type ErrorParts, IsochronError } from "./error.ts";
 export { fileError } from "./file-error.ts";
 export * as functions from "./functions/index.ts";

@@ -1,5 +1,5 @@
 // Tensor types: element type and shape, with dimensions that are known, named, or bounded.
-import { bytesOf, type Dtype, dtypes, IsochronError } from "../kernels/index.ts";
+import { bytesOf, type Dtype, dtypes, IsochronError, typedArrays } from "../kernels/index.ts";
 
 /** A dimension whose size is given when the graph is compiled. */
 export interface SymbolDimension {
@@ -48,30 +48,16 @@ export type ArrayOf<D extends Dtype> = D extends "f32"
 /** The typed array of any element type. */
 export type TypedArray = ArrayOf<Dtype>;
 
-const arrays = {
-  bool: Uint8Array,
-  u8: Uint8Array,
-  i8: Int8Array,
-  u16: Uint16Array,
-  i16: Int16Array,
-  u32: Uint32Array,
-  i32: Int32Array,
-  u64: BigUint64Array,
-  i64: BigInt64Array,
-  f32: Float32Array,
-  f64: Float64Array,
-} as const;
-
 /** A zeroed array of `length` elements. */
 export const newArray = <D extends Dtype>(dtype: D, length: number): ArrayOf<D> =>
-  new arrays[dtype](length) as ArrayOf<D>;
+  new typedArrays[dtype](length) as ArrayOf<D>;
 
 /** An array over `bytes` bytes of a buffer. */
 export const arrayOver = (dtype: Dtype, buffer: ArrayBuffer, offset: number, bytes: number): TypedArray =>
-  new arrays[dtype](buffer, offset, bytes / arrays[dtype].BYTES_PER_ELEMENT);
+  new typedArrays[dtype](buffer, offset, bytes / typedArrays[dtype].BYTES_PER_ELEMENT);
 
 /** The class of the arrays that hold a dtype. */
-export const arrayName = (dtype: Dtype): string => arrays[dtype].name;
+export const arrayName = (dtype: Dtype): string => typedArrays[dtype].name;
 
 /** An array from numbers that are known to fit, floats rounded; what users give comes through `numbers.ts`. */
 export function arrayFrom<D extends Dtype>(dtype: D, values: readonly (number | bigint | boolean)[]): ArrayOf<D> {

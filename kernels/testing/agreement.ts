@@ -1,4 +1,5 @@
 // Compares a kernel's compiled code with the interpreter bit for bit, for tests of generators and of the emitter.
+import { typedArrays } from "../dtype.ts";
 import { interpretKernel } from "../loop/interpret.ts";
 import type { Buffer, Kernel, Scalar } from "../loop/ir.ts";
 import { printKernel } from "../loop/print.ts";
@@ -8,40 +9,16 @@ import { addsDotOnly, type TargetName } from "../targets.ts";
 import { runNative } from "./native-kernel.ts";
 
 /** A typed array that holds a buffer of that scalar; bool is one byte per element. */
-export type ScalarArray =
-  | Int8Array
-  | Uint8Array
-  | Int16Array
-  | Uint16Array
-  | Int32Array
-  | Uint32Array
-  | BigInt64Array
-  | BigUint64Array
-  | Float32Array
-  | Float64Array;
-
-const constructors = {
-  bool: Uint8Array,
-  i8: Int8Array,
-  u8: Uint8Array,
-  i16: Int16Array,
-  u16: Uint16Array,
-  i32: Int32Array,
-  u32: Uint32Array,
-  i64: BigInt64Array,
-  u64: BigUint64Array,
-  f32: Float32Array,
-  f64: Float64Array,
-} as const;
+export type ScalarArray = InstanceType<(typeof typedArrays)[Scalar]>;
 
 /** A zeroed array of `length` elements. */
-export const newArray = (scalar: Scalar, length: number): ScalarArray => new constructors[scalar](length);
+export const newArray = (scalar: Scalar, length: number): ScalarArray => new typedArrays[scalar](length);
 
 const bytesOfArray = (array: ArrayBufferView): Uint8Array =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 
 const copied = (scalar: Scalar, array: ArrayBufferView): ScalarArray => {
-  const copy = newArray(scalar, array.byteLength / constructors[scalar].BYTES_PER_ELEMENT);
+  const copy = newArray(scalar, array.byteLength / typedArrays[scalar].BYTES_PER_ELEMENT);
   bytesOfArray(copy).set(bytesOfArray(array));
   return copy;
 };

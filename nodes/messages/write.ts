@@ -1,5 +1,5 @@
 // Messages from values: writes CDR by a layout, as `read.ts` and the executive's codec read it.
-import { bytesOf, type Dtype, IsochronError } from "../../kernels/index.ts";
+import { bytesOf, type Dtype, IsochronError, typedArrays } from "../../kernels/index.ts";
 import { type Layout, placeholder } from "./layout.ts";
 import type { Literal } from "./literal.ts";
 import { fullTypeName } from "./names.ts";
@@ -109,7 +109,8 @@ class Writers {
           help: "an array of fixed length is given whole, or left out",
         });
       }
-      if (dtype !== undefined && given instanceof typedArrays[dtype]) {
+      // Bytes of a bool may be other than 0 and 1: those are written one by one.
+      if (dtype !== undefined && dtype !== "bool" && given instanceof typedArrays[dtype]) {
         const bytes = new Uint8Array(given.buffer, given.byteOffset, given.byteLength);
         const at = sink.room(given.length, bytesOf(dtype));
         sink.set(bytes, at);
@@ -119,21 +120,6 @@ class Writers {
     };
   }
 }
-
-/** Arrays whose bytes are those of the wire on this machine. */
-const typedArrays: { readonly [d in Dtype]: new (length: number) => NodeJS.TypedArray } = {
-  bool: class extends Uint8Array {},
-  i8: Int8Array,
-  u8: Uint8Array,
-  i16: Int16Array,
-  u16: Uint16Array,
-  i32: Int32Array,
-  u32: Uint32Array,
-  i64: BigInt64Array,
-  u64: BigUint64Array,
-  f32: Float32Array,
-  f64: Float64Array,
-};
 
 type Setter = (view: DataView, at: number, value: Literal) => void;
 

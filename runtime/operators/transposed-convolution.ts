@@ -186,6 +186,15 @@ function wovenPlanes(
   return joined(lines, 3, builder);
 }
 
+/** The weights of the taps of rows and of columns, in their order. */
+function pickTaps(weight: Value, tapsOf: readonly (readonly number[])[], builder: Builder): Value {
+  return tapsOf.reduce((of, taps, d) => {
+    if (taps.length === of.type.shape[d + 2] && taps.every((tap, at) => tap === at)) return of;
+    const positions = builder.constant({ dtype: "i64", shape: [taps.length] }, arrayFrom("i64", taps), "taps");
+    return builder.apply(gather, [of, positions], { axis: d + 2 });
+  }, weight);
+}
+
 /** Phases whose taps read the same inputs, each with as many taps. */
 interface PhaseGroup {
   readonly numbers: readonly number[];
@@ -250,11 +259,11 @@ function groupPlanes(
   const shape = [n, outputs, axes[0].count, r, axes[1].count, c];
   if (h === 0 || w === 0)
     return builder.apply(broadcastTo, [builder.constant({ dtype, shape: [] }, arrayFrom(dtype, [0]))], { shape });
-  const picked = ([0, 1] as const).reduce((of, d) => {
-    const taps = pair[d].phases.flatMap((phase) => phase.taps);
-    const positions = builder.constant({ dtype: "i64", shape: [taps.length] }, arrayFrom("i64", taps), "taps");
-    return builder.apply(gather, [of, positions], { axis: d + 2 });
-  }, weight);
+  const picked = pickTaps(
+    weight,
+    pair.map(({ phases }) => phases.flatMap(({ taps }) => taps)),
+    builder,
+  );
   const perGroup = outputs / groups;
   const split = builder.apply(reshape, [picked], { shape: [groups, perGroup, inputs, r, h, c, w] });
   const turned = builder.apply(transpose, [split], { axes: [0, 3, 5, 1, 2, 4, 6] });
@@ -309,12 +318,11 @@ function phasePlane(
     const shape = [n, staticShape(weight.type.shape)[0]!, axes[0].count, axes[1].count];
     return builder.apply(broadcastTo, [builder.constant({ dtype, shape: [] }, arrayFrom(dtype, [0]))], { shape });
   }
-  const picked = ([0, 1] as const).reduce((of, d) => {
-    const { taps } = phases[d];
-    if (taps.length === of.type.shape[d + 2] && taps.every((tap, at) => tap === at)) return of;
-    const positions = builder.constant({ dtype: "i64", shape: [taps.length] }, arrayFrom("i64", [...taps]), "taps");
-    return builder.apply(gather, [of, positions], { axis: d + 2 });
-  }, weight);
+  const picked = pickTaps(
+    weight,
+    phases.map(({ taps }) => taps),
+    builder,
+  );
   return builder.apply(conv2d, [neededBy(phases, x, axes, builder), picked], {
     stride: [1, 1],
     dilation: phases.map(({ dilation }) => dilation),
