@@ -8,14 +8,6 @@ import { arrayOver, countOf, newArray, staticShape, type TypedArray } from "./te
 /** Operations of a kernel, a vector's counting once, that are worth interpreting when a graph is compiled. */
 const mostInterpreted = 1 << 20;
 
-/** Kinds whose numeric plan depends on which of their operands are constants: they are left to the plan. */
-const planned: ReadonlySet<Node["operator"]["lowering"]["kind"]> = new Set([
-  "conv2d",
-  "blockedConv2d",
-  "depthwiseConv2d",
-  "winogradConv2d",
-]);
-
 const isFloat = (dtype: Nd["dtype"]): boolean => dtype === "f32" || dtype === "f64";
 
 /** Every NaN with the bits that programs give it. */
@@ -44,7 +36,7 @@ export function constantValue(
     operator.evaluate(operands, attributes, { dtype, shape, data });
     return withOneNaN(data);
   }
-  if (planned.has(lowering.kind)) return undefined;
+  if (lowering.kind === "kernel" && lowering.planned) return undefined;
   const values = new Map([...new Set(inputs)].map((value) => [value, { type: value.type }]));
   const node: Node = {
     operator,

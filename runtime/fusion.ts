@@ -14,16 +14,6 @@ export interface FusedKernel {
 function memoryOperands(node: Node): readonly number[] {
   const { lowering } = node.operator;
   switch (lowering.kind) {
-    case "matmul":
-    case "conv2d":
-    case "blockedConv2d":
-    case "depthwiseConv2d":
-    case "winogradConv2d":
-    case "matmulInteger":
-    case "convInteger":
-    case "packedMatmulInteger":
-    case "blockedConvInteger":
-      return [0, 1];
     case "reshape":
       return [0];
     case "source":
@@ -41,8 +31,8 @@ function memoryOperands(node: Node): readonly number[] {
 }
 
 /** Whether a node only says where in its operand's memory its result lies; neighbours stay neighbours. */
-export function isPart({ operator, attributes }: Node): boolean {
-  return operator.name === "slice" && (attributes as { readonly steps: readonly number[] }).steps.at(-1) === 1;
+export function isPart({ operator: { lowering }, attributes }: Node): boolean {
+  return lowering.kind === "source" && lowering.part?.(attributes).steps.at(-1) === 1;
 }
 
 /** The values that some node reads through addresses rather than element by element. */
@@ -78,22 +68,9 @@ export function valuesReadFromMemory(graph: Graph): Set<Value> {
   return read;
 }
 
-/** Kinds of kernels that can go on with what follows them element by element. */
-const roots: ReadonlySet<Node["operator"]["lowering"]["kind"]> = new Set([
-  "conv2d",
-  "blockedConv2d",
-  "depthwiseConv2d",
-  "winogradConv2d",
-  "convInteger",
-  "blockedConvInteger",
-  "matmul",
-  "matmulInteger",
-  "packedMatmulInteger",
-  "reduce",
-]);
-/** Whether a node's kernel can. */
+/** Whether a node's kernel can go on with what follows it element by element. */
 const isRoot = ({ operator: { lowering } }: Node): boolean =>
-  roots.has(lowering.kind) || (lowering.kind === "kernel" && lowering.fuses === true);
+  lowering.kind === "reduce" || (lowering.kind === "kernel" && lowering.fuses === true);
 
 /** Nodes that are looked at for one in which all readers of a value come together. */
 const mostTogether = 16;
@@ -179,13 +156,8 @@ class Fusion {
 
   /** An element of a smaller operand is read many times: it is computed once and kept. */
   #keepRepeated(node: Node): void {
-    if (
-      node.operator.lowering.kind !== "pointwise" &&
-      node.operator.name !== "broadcastTo" &&
-      node.operator.name !== "gather" &&
-      node.operator.name !== "takeAlong"
-    )
-      return;
+    const { lowering } = node.operator;
+    if (lowering.kind !== "pointwise" && !(lowering.kind === "source" && lowering.repeats)) return;
     for (const value of node.inputs) {
       if (sizeOf(value) < sizeOf(node.output) && !this.#isView(value)) this.#inMemory.add(value);
     }

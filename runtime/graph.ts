@@ -30,14 +30,19 @@ export interface State {
   next: Value;
 }
 
-export interface Node {
-  readonly operator: Operator;
-  readonly attributes: unknown;
+/** One application of an operator, whose attributes are of type `A`; `isNodeOf` tells whose. */
+export interface Node<A = unknown> {
+  readonly operator: Operator<A>;
+  readonly attributes: A;
   readonly inputs: readonly Value[];
   readonly output: Value;
   /** Where in the user's source it was called. */
   readonly place?: Place;
 }
+
+/** Whether a node applies an operator, and so has its attributes. */
+export const isNodeOf = <A>(node: Node | undefined, operator: Operator<A>): node is Node<A> =>
+  node?.operator === operator;
 
 /** The types of a graph's inputs or outputs, by name. */
 export type Signature = { readonly [name: string]: TensorType };

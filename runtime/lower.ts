@@ -15,10 +15,7 @@ import { isPart, planFusion } from "./fusion.ts";
 import type { Graph, Node, Value } from "./graph.ts";
 import { destinationOf, type KernelCall, KernelContext, type Operand, viewIn, viewOf } from "./kernel-call.ts";
 import { type Memory, tensorMemory } from "./memory.ts";
-import { blockedConvolutionAttributes, depthwiseAttributes } from "./operators/blocked.ts";
-import { convolutionAttributes } from "./operators/contraction.ts";
-import { blockedIntegerAttributes, packedMatmulAttributes } from "./operators/quantized.ts";
-import { winogradAttributes } from "./operators/winograd.ts";
+import type { Border } from "./operators/index.ts";
 import { type Place, partOf, partsOf, planPlaces, reshapedPlace, samePlace, wholeOf } from "./placement.ts";
 import { groupRows, type RowGroup } from "./row-groups.ts";
 import { showTensorType, staticShape } from "./tensor-type.ts";
@@ -246,7 +243,7 @@ class Lowering {
     const destination = destinationOf(place, context.at(place, back ? "readwrite" : "write"));
     const { buffers } = context;
     const { lowering } = operator;
-    const [first, second] = node.inputs;
+    const [first] = node.inputs;
     const epilogue = root ? this.#epilogue(output, root, context) : (value: Expression) => value;
     switch (lowering.kind) {
       case "pointwise":
@@ -291,95 +288,6 @@ class Lowering {
         );
         break;
       }
-      case "matmul":
-      case "matmulInteger": {
-        const batch = shape.slice(0, -2);
-        const operand = (value: Value) => {
-          const source = this.#view(value, context);
-          return generators.broadcasted(source, [...batch, ...source.shape.slice(-2)]);
-        };
-        const [a, b] = [operand(first!), operand(second!)];
-        const [rows, depth] = a.shape.slice(-2) as [number, number];
-        const columns = b.shape.at(-1)!;
-        if (lowering.kind === "matmulInteger" || !generators.packsAnew(rows, depth, columns)) {
-          const generate = lowering.kind === "matmul" ? generators.matmulKernel : generators.integerMatmulKernel;
-          this.#emit(label, context, (name) => generate(name, buffers, a, b, destination, epilogue, this.#target));
-          break;
-        }
-        const area = (name: string, elements: number) => workMemory(name, a.scalar, elements);
-        const work = context.buffer(area("columns", generators.columnWork(depth, columns)), "readwrite");
-        const areas = Object.entries(generators.gemmWork(a, generators.copied(columns), this.#target));
-        const own = Object.fromEntries(
-          areas.map(([name, elements]) => [name, context.buffer(area(name, elements), "readwrite", { private: true })]),
-        );
-        const right = { kind: "plain", source: b, work } as const;
-        this.#emit(label, context, (name) =>
-          generators.gemmKernel(name, buffers, a, right, own, destination, epilogue, this.#target),
-        );
-        break;
-      }
-      case "conv2d":
-      case "convInteger": {
-        const [x, w] = [this.#view(first!, context), this.#view(second!, context)];
-        const plan = convolutionAttributes.parse(attributes);
-        const generate =
-          lowering.kind === "conv2d" ? generators.convolutionKernel : generators.integerConvolutionKernel;
-        this.#emit(label, context, (name) =>
-          generate(name, buffers, x, w, shape, plan, destination, epilogue, this.#target),
-        );
-        break;
-      }
-      case "blockedConv2d": {
-        const { layout, ...plan } = blockedConvolutionAttributes.parse(attributes);
-        const [given, w] = [this.#view(first!, context), this.#view(second!, context)];
-        const x = layout === "planar" ? blockedView(given) : given;
-        const generate = generators.blockedConvolutionKernel;
-        this.#emit(label, context, (name) =>
-          generate(name, buffers, x, w, shape, plan, destination, epilogue, this.#target),
-        );
-        break;
-      }
-      case "blockedConvInteger": {
-        const [x, w] = [this.#view(first!, context), this.#view(second!, context)];
-        const plan = blockedIntegerAttributes.parse(attributes);
-        const generate = generators.blockedIntegerConvolutionKernel;
-        this.#emit(label, context, (name) =>
-          generate(name, buffers, x, w, shape, plan, destination, epilogue, this.#target),
-        );
-        break;
-      }
-      case "depthwiseConv2d": {
-        const [x, w] = [this.#view(first!, context), this.#view(second!, context)];
-        const plan = depthwiseAttributes.parse(attributes);
-        this.#emit(label, context, (name) =>
-          generators.depthwiseKernel(name, buffers, x, w, shape, plan, destination, epilogue, this.#target),
-        );
-        break;
-      }
-      case "winogradConv2d": {
-        const [x, u] = [this.#view(first!, context), this.#view(second!, context)];
-        const { tile } = winogradAttributes.parse(attributes);
-        const channels = x.shape[1]! * generators.channelBlock;
-        const { inputs, products } = generators.winogradBlock(tile, channels, shape, this.#target);
-        const area = (name: string, elements: number): Memory => workMemory(name, "f32", elements);
-        const work = {
-          inputs: context.buffer(area("tiles", inputs), "readwrite", { private: true }),
-          products: context.buffer(area("products", products), "readwrite", { private: true }),
-        };
-        const generate = generators.winogradKernel;
-        this.#emit(label, context, (name) =>
-          generate(name, buffers, x, u, work, shape, tile, destination, epilogue, this.#target),
-        );
-        break;
-      }
-      case "packedMatmulInteger": {
-        const [a, b] = [this.#view(first!, context), this.#view(second!, context)];
-        const { columns } = packedMatmulAttributes.parse(attributes);
-        this.#emit(label, context, (name) =>
-          generators.packedIntegerMatmulKernel(name, buffers, a, b, columns, destination, epilogue, this.#target),
-        );
-        break;
-      }
       case "kernel": {
         const operands = node.inputs.map((value, at) =>
           lowering.inMemory.includes(at) ? this.#view(value, context) : this.#source(value, context),
@@ -401,7 +309,7 @@ class Lowering {
       }
       case "concat":
       case "pad": {
-        const border = lowering.kind === "pad" ? haloOf(node, destination) : [];
+        const border = lowering.kind === "pad" ? haloOf(node, destination, lowering.border(attributes)) : [];
         const missing = partsOf(node, place).filter(({ value, part }) => {
           const there = this.#placeOf(value);
           return !there || !samePlace(there, part);
@@ -521,10 +429,11 @@ const mostJoined = 16;
 
 /** Where a reshaping or a part of what lies somewhere lies. */
 function derivedPlace({ operator, attributes, output }: Node, place: Place): Place | undefined {
+  const { lowering } = operator;
   const shape = staticShape(output.type.shape);
-  if (operator.lowering.kind === "reshape") return reshapedPlace(place, shape);
-  const { starts, steps } = attributes as { readonly [name in "starts" | "steps"]: readonly number[] };
-  return partOf(place, starts, shape, steps);
+  if (lowering.kind === "reshape") return reshapedPlace(place, shape);
+  const part = lowering.kind === "source" ? lowering.part?.(attributes) : undefined;
+  return part && partOf(place, part.starts, shape, part.steps);
 }
 
 /** Memory of one kernel, for its own use while it runs. */
@@ -536,15 +445,8 @@ const workMemory = (name: string, dtype: Memory["dtype"], elements: number): Mem
   bytes: elements * bytesOf(dtype),
 });
 
-interface Padding {
-  readonly before: readonly number[];
-  readonly after: readonly number[];
-  readonly value: number;
-}
-
 /** The parts of a padded tensor around its operand: before and after it along each dimension, none twice. */
-function haloOf(node: Node, whole: generators.Destination): generators.Assignment[] {
-  const { before, after, value } = node.attributes as Padding;
+function haloOf(node: Node, whole: generators.Destination, { before, after, value }: Border): generators.Assignment[] {
   const inner = staticShape(node.inputs[0]!.type.shape);
   const shape = staticShape(node.output.type.shape);
   const { dtype } = node.output.type;
@@ -561,20 +463,6 @@ function haloOf(node: Node, whole: generators.Destination): generators.Assignmen
       );
       return [{ source: generators.filled(dtype, region, value), destination: { ...whole, offset } }];
     }),
-  );
-}
-
-/** A planar [n,c,h,w] seen as [n,c/16,h,w,16]; of the last block, only the channels that are there may be read. */
-function blockedView({ buffer, shape, strides, offset }: generators.View): generators.View {
-  const [n, c, h, w] = shape as [number, number, number, number];
-  const [image, channel, row, column] = strides as [number, number, number, number];
-  const { channelBlock } = generators;
-  const blocks = Math.ceil(c / channelBlock);
-  return generators.view(
-    buffer,
-    [n, blocks, h, w, channelBlock],
-    [image, channelBlock * channel, row, column, channel],
-    offset,
   );
 }
 

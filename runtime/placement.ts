@@ -70,13 +70,13 @@ export const samePlace = (a: Place, b: Place): boolean =>
 
 /** What a concatenation or a padding is made of: its operands, and the part of its place that each of them fills. */
 export function partsOf({ operator, attributes, inputs }: Node, place: Place): { value: Value; part: Place }[] {
-  const { kind } = operator.lowering;
-  if (kind === "pad") {
-    const { before } = attributes as { readonly before: readonly number[] };
+  const { lowering } = operator;
+  if (lowering.kind === "pad") {
+    const { before } = lowering.border(attributes);
     return inputs.map((value) => ({ value, part: partOf(place, before, staticShape(value.type.shape)) }));
   }
-  if (kind !== "concat") return [];
-  const { axis } = attributes as { readonly axis: number };
+  if (lowering.kind !== "concat") return [];
+  const axis = lowering.axis(attributes);
   let start = 0;
   return inputs.map((value) => {
     const shape = staticShape(value.type.shape);

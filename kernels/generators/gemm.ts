@@ -157,10 +157,10 @@ export interface RightShape {
 export const copied = (columns: number): RightShape => ({ kind: "plain", columns, width: copiedWidth });
 
 /** Memory of a product's own: rows that are copied, and sums that wait for the next part of k. */
-export interface GemmWork<T> {
+export type GemmWork<T> = {
   readonly rows?: T;
   readonly sums?: T;
-}
+};
 
 /** Elements of the memory that a product needs; of each area, where it needs it. */
 export function gemmWork(a: Factor, right: RightShape, target: Target, caches = usual): GemmWork<number> {

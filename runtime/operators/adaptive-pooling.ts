@@ -95,7 +95,7 @@ export const adaptiveMaxPool = operator({
  *
  * Numbers; integers as in `avgPool`. Error of floats: n + 1 ulp of the mean of |x|, n the largest window.
  */
-export const adaptiveAvgPool: Operator = operator({
+export const adaptiveAvgPool: Operator<z.infer<typeof attributes>> = operator({
   name: "adaptiveAvgPool",
   attributes,
   errorUlp: 1,

@@ -7,7 +7,7 @@ import { absoluteMagnitude, blockedLayout, convolve, depthwiseLayout, fitError, 
 
 const { channelBlock } = generators;
 
-export const blockedConvolutionAttributes = z.strictObject({
+const blockedConvolutionAttributes = z.strictObject({
   stride: pair,
   dilation: pair,
   channels: z.int().min(1),
@@ -16,12 +16,25 @@ export const blockedConvolutionAttributes = z.strictObject({
   layout: z.enum(["blocked", "planar"]),
 });
 
+/** A planar [n,c,h,w] seen as [n,c/16,h,w,16]; of the last block, only the channels that are there may be read. */
+function inBlocks({ buffer, shape, strides, offset }: generators.View): generators.View {
+  const [n, c, h, w] = shape as [number, number, number, number];
+  const [image, channel, row, column] = strides as [number, number, number, number];
+  const blocks = Math.ceil(c / channelBlock);
+  return generators.view(
+    buffer,
+    [n, blocks, h, w, channelBlock],
+    [image, channelBlock * channel, row, column, channel],
+    offset,
+  );
+}
+
 /**
  * x[n,i,h,w,16] — or planar, [n,c,h,w] — with w[o,i/groups,kh,kw,16,16] → [n,o,h',w',16]; f32.
  *
  * Plan: one chain per output over channel block, ky, kx, channel. Error: one ulp of |x|·|w| per tap.
  */
-export const blockedConv2d: Operator = operator({
+export const blockedConv2d: Operator<z.infer<typeof blockedConvolutionAttributes>> = operator({
   name: "blockedConv2d",
   attributes: blockedConvolutionAttributes,
   errorUlp: 1,
@@ -55,13 +68,23 @@ export const blockedConv2d: Operator = operator({
       result,
       (attributes.channels / (attributes.groups ?? 1)) * Number(operands[1]!.shape[2]) * Number(operands[1]!.shape[3]),
     ),
-  lowering: { kind: "blockedConv2d" },
+  lowering: {
+    kind: "kernel",
+    inMemory: [0, 1],
+    fuses: true,
+    planned: true,
+    build({ name, buffers, operands, shape, destination, epilogue, target }, { layout, ...plan }) {
+      const [given, w] = operands as readonly generators.View[] as [generators.View, generators.View];
+      const x = layout === "planar" ? inBlocks(given) : given;
+      return generators.blockedConvolutionKernel(name, buffers, x, w, shape, plan, destination, epilogue, target);
+    },
+  },
 });
 
-export const depthwiseAttributes = z.strictObject({ stride: pair, dilation: pair });
+const depthwiseAttributes = z.strictObject({ stride: pair, dilation: pair });
 
 /** x[n,c,h,w,16] with a kernel per channel, w[c,kh,kw,16] → [n,c,h',w',16]; f32. Error: one ulp of |x|·|w| per tap. */
-export const depthwiseConv2d: Operator = operator({
+export const depthwiseConv2d: Operator<z.infer<typeof depthwiseAttributes>> = operator({
   name: "depthwiseConv2d",
   attributes: depthwiseAttributes,
   errorUlp: 1,
@@ -89,5 +112,22 @@ export const depthwiseConv2d: Operator = operator({
       result,
       Number(operands[1]!.shape[1]) * Number(operands[1]!.shape[2]),
     ),
-  lowering: { kind: "depthwiseConv2d" },
+  lowering: {
+    kind: "kernel",
+    inMemory: [0, 1],
+    fuses: true,
+    planned: true,
+    build: ({ name, buffers, operands: [x, w], shape, destination, epilogue, target }, given) =>
+      generators.depthwiseKernel(
+        name,
+        buffers,
+        x as generators.View,
+        w as generators.View,
+        shape,
+        given,
+        destination,
+        epilogue,
+        target,
+      ),
+  },
 });

@@ -68,7 +68,7 @@ export const softmax = operator({
 });
 
 /** Σ x / n. x: float. Error: n + 1 ulp of Σ|x| / n. */
-export const mean: Operator = operator({
+export const mean: Operator<z.infer<typeof reductionAttributes>> = operator({
   name: "mean",
   attributes: reductionAttributes,
   errorUlp: 1,
@@ -102,7 +102,7 @@ export const mean: Operator = operator({
 });
 
 /** x[…,i] · wᵀ + b. w: [o,i], b: [o]; floats of one dtype → […,o]. Error: i + 1 ulp of |x|·|w|ᵀ + |b|. */
-export const linear: Operator = operator({
+export const linear: Operator<Record<string, never>> = operator({
   name: "linear",
   attributes: z.strictObject({}),
   errorUlp: 1,

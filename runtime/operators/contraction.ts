@@ -2,13 +2,20 @@
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
 import { broadcastShapes, countOf, showTensorType, staticShape } from "../tensor-type.ts";
-import { type Operator, operandError, operator, pair } from "./operator.ts";
+import { type Operator, operandError, operator, pair, privateWork } from "./operator.ts";
 import { absoluteMagnitude, convolve, multiply, outputPlane, planarLayout } from "./products.ts";
 
 const none = z.strictObject({});
 
+/** The factors of a product of the given shape, their batch dimensions broadcast to its own. */
+export const matrices = (operands: readonly generators.Source[], shape: readonly number[]) =>
+  operands.map((each) => generators.broadcasted(each, [...shape.slice(0, -2), ...each.shape.slice(-2)])) as [
+    generators.Source,
+    generators.Source,
+  ];
+
 /** a[…,m,k] · b[…,k,n] → [...,m,n], batch dimensions broadcast. Floats of one dtype. Error: k ulp of |a|·|b|. */
-export const matmul: Operator = operator({
+export const matmul: Operator<z.infer<typeof none>> = operator({
   name: "matmul",
   attributes: none,
   errorUlp: 1,
@@ -28,7 +35,32 @@ export const matmul: Operator = operator({
   evaluate: (operands, _, result) => multiply(operands, result),
   magnitude: (operands, attributes, result) =>
     absoluteMagnitude(matmul.evaluate, operands, attributes, result, operands[0]!.shape.at(-1)!),
-  lowering: { kind: "matmul" },
+  lowering: {
+    kind: "kernel",
+    inMemory: [0, 1],
+    fuses: true,
+    work(operands, _, target) {
+      const [a, b] = operands.map(({ shape }) => staticShape(shape)) as [number[], number[]];
+      const [rows, depth] = a.slice(-2) as [number, number];
+      const columns = b.at(-1)!;
+      if (!generators.packsAnew(rows, depth, columns)) return {};
+      const { dtype } = operands[0]!;
+      const batch = staticShape(broadcastShapes(a.slice(0, -2), b.slice(0, -2))!);
+      const left = { scalar: dtype, shape: [...batch, rows, depth] };
+      const areas = generators.gemmWork(left, generators.copied(columns), target);
+      return {
+        columns: { dtype, elements: generators.columnWork(depth, columns) },
+        ...privateWork(dtype, areas),
+      };
+    },
+    build({ name, buffers, operands, destination, shape, work, epilogue, target }) {
+      const [a, b] = matrices(operands, shape);
+      const { columns, ...own } = work;
+      if (!columns) return generators.matmulKernel(name, buffers, a, b, destination, epilogue, target);
+      const right = { kind: "plain", source: b, work: columns } as const;
+      return generators.gemmKernel(name, buffers, a, right, own, destination, epilogue, target);
+    },
+  },
 });
 
 /** Attributes of conv2d; the input holds its padding already. */
@@ -40,8 +72,11 @@ export const convolutionAttributes = z.strictObject({
   convolution: z.literal("direct").optional(),
 });
 
+/** Steps and groups of a two-dimensional convolution. */
+export type Convolution = z.infer<typeof convolutionAttributes>;
+
 /** x[n,c,h,w] * w[o,c/groups,kh,kw] → [n,o,h',w'] without padding. Floats of one dtype. Error: one ulp of |x|*|w| per tap. */
-export const conv2d: Operator = operator({
+export const conv2d: Operator<z.infer<typeof convolutionAttributes>> = operator({
   name: "conv2d",
   attributes: convolutionAttributes,
   errorUlp: 1,
@@ -64,7 +99,24 @@ export const conv2d: Operator = operator({
     convolve(operands, steps, planarLayout(operands, groups), result),
   magnitude: (operands, attributes, result) =>
     absoluteMagnitude(conv2d.evaluate, operands, attributes, result, countOf(operands[1]!.shape.slice(1))),
-  lowering: { kind: "conv2d" },
+  lowering: {
+    kind: "kernel",
+    inMemory: [0, 1],
+    fuses: true,
+    planned: true,
+    build: ({ name, buffers, operands: [x, w], shape, destination, epilogue, target }, given) =>
+      generators.convolutionKernel(
+        name,
+        buffers,
+        x as generators.View,
+        w as generators.View,
+        shape,
+        given,
+        destination,
+        epilogue,
+        target,
+      ),
+  },
 });
 
 const clampTo = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high);

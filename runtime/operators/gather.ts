@@ -70,6 +70,7 @@ export const gather = operator({
   lowering: {
     kind: "source",
     inMemory: [0],
+    repeats: true,
     source([x, positions], { axis }, shape) {
       const rank = positions!.shape.length;
       return {
@@ -121,6 +122,7 @@ export const takeAlong = operator({
   lowering: {
     kind: "source",
     inMemory: [0],
+    repeats: true,
     source: ([x, positions], { axis }, shape) => ({
       scalar: x!.scalar,
       shape,

@@ -60,7 +60,7 @@ const lowering: Lowering<Attributes> = {
  *
  * Plan: one chain per output over ky, channel of the group, kx. Error: one ulp of |x|·|w| per tap.
  */
-export const groupedConv2d: Operator = operator({
+export const groupedConv2d: Operator<Attributes> = operator({
   name: "groupedConv2d",
   attributes,
   errorUlp: 1,
@@ -86,7 +86,7 @@ export const groupedConv2d: Operator = operator({
  * x[n,i,h,w,16] of u8 or i8 with w[o,kh,kw,inputs/4,16,4] of i8 — [o,kh,kw,inputs,16,1] where groups are no fours — →
  * i32[n,o,h',w',16], the sum wrapping. Exact.
  */
-export const groupedConvInteger: Operator = operator({
+export const groupedConvInteger: Operator<Attributes> = operator({
   name: "groupedConvInteger",
   attributes,
   errorUlp: 0,

@@ -1,74 +1,209 @@
 // Every operator, by name: what tracers build, interpreters mean and compilers lower.
-import * as activation from "./activation.ts";
+
+import { gelu, silu, softplus } from "./activation.ts";
 import { adaptiveAvgPool, adaptiveMaxPool } from "./adaptive-pooling.ts";
-import * as arrangement from "./arrangement.ts";
-import * as attending from "./attention.ts";
-import * as bits from "./bits.ts";
-import * as blocked from "./blocked.ts";
-import * as channelNorms from "./channel-norms.ts";
-import * as composite from "./composite.ts";
-import * as contraction from "./contraction.ts";
-import * as division from "./division.ts";
-import * as elementary from "./elementary.ts";
-import * as elementwise from "./elementwise.ts";
-import * as gathering from "./gather.ts";
+import { flip, oneHot, padCopies, roll, tile } from "./arrangement.ts";
+import { attention, tiledAttention } from "./attention.ts";
+import { bitwiseAnd, bitwiseLeftShift, bitwiseNot, bitwiseOr, bitwiseRightShift, bitwiseXor } from "./bits.ts";
+import { blockedConv2d, depthwiseConv2d } from "./blocked.ts";
+import { batchNorm, groupNorm, instanceNorm } from "./channel-norms.ts";
+import { argmax, argmin, linear, mean, softmax } from "./composite.ts";
+import { conv2d, gridSample, matmul } from "./contraction.ts";
+import { floorDivide, remainder } from "./division.ts";
+import {
+  acos,
+  asin,
+  cosh,
+  erf,
+  expm1,
+  isFinite as isFiniteNumber,
+  isInf,
+  isNaN as isNotANumber,
+  log1p,
+  log2,
+  rsqrt,
+  sign,
+  sinh,
+  tan,
+  trunc,
+} from "./elementary.ts";
+import {
+  abs,
+  add,
+  atan,
+  atan2,
+  cast,
+  ceil,
+  cos,
+  div,
+  equal,
+  exp,
+  floor,
+  greater,
+  greaterEqual,
+  less,
+  lessEqual,
+  log,
+  logicalAnd,
+  logicalNot,
+  logicalOr,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  notEqual,
+  pow,
+  round,
+  sigmoid,
+  sin,
+  sqrt,
+  sub,
+  tanh,
+  where,
+} from "./elementwise.ts";
+import { gather, takeAlong } from "./gather.ts";
 import { gridSampler2d } from "./grid-sample.ts";
-import * as grouped from "./grouped.ts";
-import * as multiIndex from "./multi-index.ts";
-import * as normalization from "./normalization.ts";
+import { groupedConv2d, groupedConvInteger } from "./grouped.ts";
+import { gatherND, scatterND } from "./multi-index.ts";
+import { layerNorm, logSoftmax, rmsNorm } from "./normalization.ts";
 import type { Operator } from "./operator.ts";
-import * as ordering from "./ordering.ts";
+import { argsort, sort, topK } from "./ordering.ts";
 import { packedMatmul } from "./packed-matmul.ts";
 import { avgPool, maxPool } from "./pooling.ts";
-import * as quantized from "./quantized.ts";
-import * as reduction from "./reduction.ts";
+import {
+  blockedConvInteger,
+  convInteger,
+  dequantize,
+  matmulInteger,
+  packedMatmulInteger,
+  quantize,
+  requantize,
+} from "./quantized.ts";
+import { all, any, max, min, prod, sum } from "./reduction.ts";
 import { resize } from "./resize.ts";
-import * as running from "./running.ts";
+import { argcummax, argcummin, cummax, cummin, cumprod, cumsum } from "./running.ts";
 import { scatter } from "./scatter.ts";
-import * as statistics from "./statistics.ts";
-import * as structure from "./structure.ts";
+import { logSumExp, std, variance } from "./statistics.ts";
+import { broadcastTo, concat, iota, pad, reshape, slice, transpose } from "./structure.ts";
 import { convTranspose2d } from "./transposed-convolution.ts";
 import { winogradConv2d } from "./winograd.ts";
 
-const { kindOf: _kind, elementwise: _elementwise, floatFunction: _function, ...elementwiseOperators } = elementwise;
-const { blockedConvolutionAttributes: _blocked, depthwiseAttributes: _depthwise, ...blockedOperators } = blocked;
-const { convolutionAttributes: _convolution, ...contractionOperators } = contraction;
-const { requireFloat: _float, ...composites } = composite;
-const {
-  blockedIntegerAttributes: _integer,
-  packedMatmulAttributes: _packed,
-  quantizedRange: _range,
-  requantizationAttributes: _requantization,
-  ...quantizedOperators
-} = quantized;
-const { reductionAttributes: _attributes, reducedType: _type, forEachElement: _visit, ...reductions } = reduction;
-
-const { standardized: _standardized, ...normalizations } = normalization;
-const { requireOrdered: _ordered, ...orderingOperators } = ordering;
-
 /** All operators; each is exported under its own name. */
 export const operators = {
-  ...elementwiseOperators,
-  ...elementary,
-  ...division,
-  ...bits,
-  ...activation,
-  ...structure,
-  ...arrangement,
-  ...multiIndex,
-  ...reductions,
-  ...contractionOperators,
-  packedMatmul,
-  ...blockedOperators,
-  ...grouped,
-  winogradConv2d,
-  ...quantizedOperators,
-  ...composites,
-  ...gathering,
+  add,
+  sub,
+  mul,
+  div,
+  maximum,
+  minimum,
+  neg,
+  abs,
+  equal,
+  notEqual,
+  less,
+  lessEqual,
+  greater,
+  greaterEqual,
+  logicalAnd,
+  logicalOr,
+  logicalNot,
+  sqrt,
+  floor,
+  ceil,
+  round,
+  exp,
+  log,
+  tanh,
+  sigmoid,
+  sin,
+  cos,
+  atan,
+  atan2,
+  pow,
+  where,
+  cast,
+  isFinite: isFiniteNumber,
+  isNaN: isNotANumber,
+  erf,
+  tan,
+  asin,
+  acos,
+  sinh,
+  cosh,
+  expm1,
+  log1p,
+  log2,
+  rsqrt,
+  trunc,
+  sign,
+  isInf,
+  remainder,
+  floorDivide,
+  bitwiseAnd,
+  bitwiseOr,
+  bitwiseXor,
+  bitwiseNot,
+  bitwiseLeftShift,
+  bitwiseRightShift,
+  silu,
+  gelu,
+  softplus,
+  reshape,
+  transpose,
+  broadcastTo,
+  slice,
+  pad,
+  concat,
+  iota,
+  flip,
+  roll,
+  tile,
+  padCopies,
+  oneHot,
+  gather,
+  takeAlong,
+  gatherND,
+  scatterND,
   scatter,
-  ...orderingOperators,
-  ...running,
-  ...statistics,
+  sum,
+  prod,
+  max,
+  min,
+  any,
+  all,
+  matmul,
+  conv2d,
+  gridSample,
+  packedMatmul,
+  blockedConv2d,
+  depthwiseConv2d,
+  groupedConv2d,
+  groupedConvInteger,
+  winogradConv2d,
+  quantize,
+  dequantize,
+  requantize,
+  matmulInteger,
+  convInteger,
+  packedMatmulInteger,
+  blockedConvInteger,
+  softmax,
+  mean,
+  linear,
+  argmax,
+  argmin,
+  variance,
+  std,
+  logSumExp,
+  argsort,
+  sort,
+  topK,
+  cumsum,
+  cumprod,
+  cummax,
+  cummin,
+  argcummax,
+  argcummin,
   maxPool,
   avgPool,
   adaptiveMaxPool,
@@ -76,9 +211,14 @@ export const operators = {
   convTranspose2d,
   resize,
   gridSampler2d,
-  ...attending,
-  ...normalizations,
-  ...channelNorms,
+  tiledAttention,
+  attention,
+  logSoftmax,
+  layerNorm,
+  rmsNorm,
+  batchNorm,
+  groupNorm,
+  instanceNorm,
 } as const satisfies { readonly [name: string]: Operator };
 
-export { type Builder, type Nd, type Operator, type OperatorDefinition, operator } from "./operator.ts";
+export { type Border, type Builder, type Nd, type Operator, type OperatorDefinition, operator } from "./operator.ts";

@@ -126,7 +126,7 @@ const modes = ["set", "add", "max", "min"] as const;
  * Where a position lies outside nothing is taken. x: any dtype, bool only with "set"; updates: […, the other dimensions].
  * Error of "add": one ulp of Σ|x| per update; the others are exact.
  */
-export const scatterND: Operator = operator({
+export const scatterND: Operator<{ readonly mode: (typeof modes)[number] }> = operator({
   name: "scatterND",
   attributes: z.strictObject({ mode: z.enum(modes) }),
   errorUlp: 1,

@@ -23,7 +23,7 @@ import { max, sum } from "./reduction.ts";
  *
  * Error: 4 ulp of |x − max| + |ln Σ| + n + 1, n the length of the axis.
  */
-export const logSoftmax: Operator = operator({
+export const logSoftmax: Operator<{ readonly axis: number }> = operator({
   name: "logSoftmax",
   attributes: z.strictObject({ axis: axisAttribute() }),
   errorUlp: 4,
@@ -125,7 +125,7 @@ const meanSquare = (row: Float64Array): number => row.reduce((a, b) => a + b * b
  * length of a row and f = (n + 2)·mean|x|·ulp(1), let e = (n + 2)·(mean|d| + f) + 2·(|d| + f): the error is one ulp of
  * |scale|·(e/s·(1 + |d|/s) + |d|/s·(n + 6)) + |shift|.
  */
-export const layerNorm: Operator = operator({
+export const layerNorm: Operator<z.infer<typeof attributes>> = operator({
   name: "layerNorm",
   attributes,
   errorUlp: 1,
@@ -167,7 +167,7 @@ export const layerNorm: Operator = operator({
 });
 
 /** x / √(mean of x² + epsilon) · scale over the last dimensions; scale has their shape. Floats. Error: n/2 + 4 ulp, n the length of a row. */
-export const rmsNorm: Operator = operator({
+export const rmsNorm: Operator<z.infer<typeof attributes>> = operator({
   name: "rmsNorm",
   attributes,
   errorUlp: 1,

@@ -48,6 +48,26 @@ export interface Work {
   readonly private?: boolean;
 }
 
+/** Elements of a tensor: along each dimension from `starts`, every `steps`-th. */
+export interface Part {
+  readonly starts: readonly number[];
+  readonly steps: readonly number[];
+}
+
+/** Elements of `value` before and after a tensor along each dimension. */
+export interface Border {
+  readonly before: readonly number[];
+  readonly after: readonly number[];
+  readonly value: number;
+}
+
+/** Areas of so many elements each, which parts of a kernel that run at once have for themselves. */
+export const privateWork = (
+  dtype: TensorType["dtype"],
+  areas: { readonly [name: string]: number },
+): { readonly [name: string]: Work } =>
+  Object.fromEntries(Object.entries(areas).map(([name, elements]) => [name, { dtype, elements, private: true }]));
+
 /** How an operator becomes kernels; `A` are its attributes. */
 export type Lowering<A> =
   /** One element from the elements at the same index; operands are broadcast. */
@@ -59,33 +79,32 @@ export type Lowering<A> =
   | {
       readonly kind: "source";
       readonly inMemory: readonly number[];
+      /** Whether it reads elements of its operands several times, so that smaller ones are computed once and kept. */
+      readonly repeats?: true;
+      /** For a part of its operand: which. */
+      part?(attributes: A): Part;
       source(operands: readonly Source[], attributes: A, shape: readonly number[]): Source;
     }
   /** The same elements in the same order under another shape. */
   | { readonly kind: "reshape" }
   | { readonly kind: "reduce"; readonly reducer: Reducer; axes(attributes: A): readonly number[] }
-  | { readonly kind: "matmul" }
-  | { readonly kind: "conv2d" }
-  | { readonly kind: "blockedConv2d" }
-  | { readonly kind: "depthwiseConv2d" }
-  | { readonly kind: "winogradConv2d" }
   /** A kernel that only this operator has. Operands in `inMemory` are materialised first. */
   | {
       readonly kind: "kernel";
       readonly inMemory: readonly number[];
       /** Whether it reads what it has written of the result. */
       readonly readsBack?: true;
+      /** Whether its numeric plan depends on which operands are constants, so that it is not folded before that is decided. */
+      readonly planned?: true;
       /** Whether it goes on with what follows each of its elements. */
       readonly fuses?: true;
       work?(operands: readonly TensorType[], attributes: A, target: Target): { readonly [name: string]: Work };
       build(parts: KernelParts, attributes: A): Kernel;
     }
-  | { readonly kind: "matmulInteger" }
-  | { readonly kind: "convInteger" }
-  | { readonly kind: "packedMatmulInteger" }
-  | { readonly kind: "blockedConvInteger" }
-  | { readonly kind: "concat" }
-  | { readonly kind: "pad" }
+  /** Operands one after the other along a dimension, each written or computed where it will lie. */
+  | { readonly kind: "concat"; axis(attributes: A): number }
+  /** The operand within a border of one value, written or computed where it will lie. */
+  | { readonly kind: "pad"; border(attributes: A): Border }
   /** Other operators; the one place that says so. */
   | { readonly kind: "composite"; decompose(operands: readonly Value[], attributes: A, builder: Builder): Value }
   /** A meaning without code: graphs with it are interpreted, and not compiled. */
@@ -107,36 +126,36 @@ export interface OperatorDefinition<A> {
   readonly lowering: Lowering<A>;
 }
 
-/** An operator whose attributes' type is forgotten, as graphs hold it. */
-export interface Operator {
+/** An operator; graphs hold those of any attributes, and `isNodeOf` tells which. */
+export interface Operator<A = unknown> {
   readonly name: string;
   readonly errorUlp: number;
-  readonly lowering: Lowering<unknown>;
+  readonly lowering: Lowering<A>;
   /** The names of the attributes that name dimensions, or give something for each of them. */
   readonly axisAttributes: readonly string[];
   /** The attributes, checked, dimensions counted from the start. Throws `operator/attributes`, `operator/axes`, `operator/ranges`. */
-  parse(attributes: unknown, operands: readonly TensorType[]): unknown;
-  infer(operands: readonly TensorType[], attributes: unknown): TensorType;
-  evaluate(operands: readonly Nd[], attributes: unknown, result: Nd): void;
-  magnitude?(operands: readonly Nd[], attributes: unknown, result: Nd): ArrayLike<number>;
+  parse(attributes: unknown, operands: readonly TensorType[]): A;
+  infer(operands: readonly TensorType[], attributes: A): TensorType;
+  evaluate(operands: readonly Nd[], attributes: A, result: Nd): void;
+  magnitude?(operands: readonly Nd[], attributes: A, result: Nd): ArrayLike<number>;
 }
 
 /** Makes an operator of a definition. */
-export function operator<A>(definition: OperatorDefinition<A>): Operator {
+export function operator<A>(definition: OperatorDefinition<A>): Operator<A> {
   const { name, errorUlp, magnitude } = definition;
   return {
     name,
     errorUlp,
-    lowering: definition.lowering as Lowering<unknown>,
+    lowering: definition.lowering,
     axisAttributes: axisAttributeNames(definition.attributes),
     parse(attributes, operands) {
       const parsed = definition.attributes.safeParse(attributes);
       if (parsed.success) return resolveAxes(name, definition.attributes, parsed.data, operands);
       throw operandError("attributes", `${name}: ${z.prettifyError(parsed.error)}`);
     },
-    infer: (operands, attributes) => definition.infer(operands, attributes as A),
-    evaluate: (operands, attributes, result) => definition.evaluate(operands, attributes as A, result),
-    ...(magnitude ? { magnitude: (operands, attributes, result) => magnitude(operands, attributes as A, result) } : {}),
+    infer: (operands, attributes) => definition.infer(operands, attributes),
+    evaluate: (operands, attributes, result) => definition.evaluate(operands, attributes, result),
+    ...(magnitude ? { magnitude: (operands, attributes, result) => magnitude(operands, attributes, result) } : {}),
   };
 }
 

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
 import { countOf, newArray, showTensorType, staticShape } from "../tensor-type.ts";
 import { matmul } from "./contraction.ts";
-import { type Nd, type Operator, operandError, operator } from "./operator.ts";
+import { type Nd, type Operator, operandError, operator, privateWork } from "./operator.ts";
 
 const { firstColumn } = generators;
 const attributes = z.strictObject({ columns: z.int().min(1) });
@@ -46,7 +46,7 @@ const isWidth = (width: number): boolean => [32, 64, 128].includes(width);
  * Block j holds the columns from w·j on, the last block the last w; what two blocks hold is the same in both. Floats of one
  * dtype → […,m,n]. Error: that of `matmul`.
  */
-export const packedMatmul: Operator = operator({
+export const packedMatmul: Operator<z.infer<typeof attributes>> = operator({
   name: "packedMatmul",
   attributes,
   errorUlp: matmul.errorUlp,
@@ -69,10 +69,7 @@ export const packedMatmul: Operator = operator({
     work([a, b], { columns }, target) {
       const [left, right] = [staticShape(a!.shape), staticShape(b!.shape)];
       const shape = { kind: "packed", columns, width: right.at(-1)! } as const;
-      const areas = generators.gemmWork({ scalar: a!.dtype, shape: left }, shape, target);
-      return Object.fromEntries(
-        Object.entries(areas).map(([name, elements]) => [name, { dtype: a!.dtype, elements, private: true }]),
-      );
+      return privateWork(a!.dtype, generators.gemmWork({ scalar: a!.dtype, shape: left }, shape, target));
     },
     build({ name, buffers, operands, destination, work, epilogue, target }, { columns }) {
       const [a, b] = operands as [generators.Source, generators.View];

@@ -216,7 +216,7 @@ export const sumType = (dtype: TensorType["dtype"]): TensorType["dtype"] => (isF
  * Padding counts as zeros with `countPadding`; what lies beyond it, which only `ceil` reaches, never counts. Error: n + 1 ulp
  * of the mean of |x|, n the window's size.
  */
-export const avgPool: Operator = operator({
+export const avgPool: Operator<z.infer<typeof averageAttributes>> = operator({
   name: "avgPool",
   attributes: averageAttributes,
   errorUlp: 1,

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { type Dtype, generators, loop } from "../../kernels/index.ts";
 import { broadcastShapes, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
-import { convolutionAttributes } from "./contraction.ts";
+import { convolutionAttributes, matrices } from "./contraction.ts";
 import { indexer } from "./indexing.ts";
 import { type Operator, operandError, operator, pair } from "./operator.ts";
 import { blockedLayout, convolve, multiply, outputPlane, planarLayout } from "./products.ts";
@@ -161,7 +161,7 @@ const bytesError = (name: string, a: TensorType, b: TensorType, help: string) =>
   operandError("shape", `${name} of ${showTensorType(a)} with ${showTensorType(b)}`, help);
 
 /** a[…,m,k] · b[…,k,n] → i32[…,m,n], the sum wrapping; a: u8 or i8, b: i8; batch dimensions broadcast. Exact. */
-export const matmulInteger: Operator = operator({
+export const matmulInteger: Operator<z.infer<typeof none>> = operator({
   name: "matmulInteger",
   attributes: none,
   errorUlp: 0,
@@ -176,11 +176,19 @@ export const matmulInteger: Operator = operator({
     return { dtype: "i32", shape: [...batch, m!, n!] };
   },
   evaluate: (operands, _, result) => multiply(operands, result),
-  lowering: { kind: "matmulInteger" },
+  lowering: {
+    kind: "kernel",
+    inMemory: [0, 1],
+    fuses: true,
+    build({ name, buffers, operands, destination, shape, epilogue, target }) {
+      const [a, b] = matrices(operands, shape);
+      return generators.integerMatmulKernel(name, buffers, a, b, destination, epilogue, target);
+    },
+  },
 });
 
 /** x[n,c,h,w] * w[o,c/groups,kh,kw] → i32[n,o,h',w'] without padding, the sum wrapping; x: u8 or i8, w: i8. Exact. */
-export const convInteger: Operator = operator({
+export const convInteger: Operator<z.infer<typeof convolutionAttributes>> = operator({
   name: "convInteger",
   attributes: convolutionAttributes,
   errorUlp: 0,
@@ -195,13 +203,29 @@ export const convInteger: Operator = operator({
   },
   evaluate: (operands, { groups, ...steps }, result) =>
     convolve(operands, steps, planarLayout(operands, groups), result),
-  lowering: { kind: "convInteger" },
+  lowering: {
+    kind: "kernel",
+    inMemory: [0, 1],
+    fuses: true,
+    build: ({ name, buffers, operands: [x, w], shape, destination, epilogue, target }, given) =>
+      generators.integerConvolutionKernel(
+        name,
+        buffers,
+        x as generators.View,
+        w as generators.View,
+        shape,
+        given,
+        destination,
+        epilogue,
+        target,
+      ),
+  },
 });
 
-export const packedMatmulAttributes = z.strictObject({ columns: z.int().min(1) });
+const packedMatmulAttributes = z.strictObject({ columns: z.int().min(1) });
 
 /** a[…,m,k] of u8 or i8 · b[⌈n/16⌉,⌈k/4⌉,16,4] of i8 → i32[…,m,n]: a product whose weights the plan has packed. Exact. */
-export const packedMatmulInteger: Operator = operator({
+export const packedMatmulInteger: Operator<z.infer<typeof packedMatmulAttributes>> = operator({
   name: "packedMatmulInteger",
   attributes: packedMatmulAttributes,
   errorUlp: 0,
@@ -235,10 +259,25 @@ export const packedMatmulInteger: Operator = operator({
       data[i] = total;
     }
   },
-  lowering: { kind: "packedMatmulInteger" },
+  lowering: {
+    kind: "kernel",
+    inMemory: [0, 1],
+    fuses: true,
+    build: ({ name, buffers, operands: [a, b], destination, epilogue, target }, { columns }) =>
+      generators.packedIntegerMatmulKernel(
+        name,
+        buffers,
+        a as generators.View,
+        b as generators.View,
+        columns,
+        destination,
+        epilogue,
+        target,
+      ),
+  },
 });
 
-export const blockedIntegerAttributes = z.strictObject({
+const blockedIntegerAttributes = z.strictObject({
   stride: pair,
   dilation: pair,
   channels: z.int().min(1),
@@ -251,7 +290,7 @@ export const blockedIntegerAttributes = z.strictObject({
  *
  * w: a block's input channels in fours, then output channels, then those of a four; zeros beyond `channels`. Exact.
  */
-export const blockedConvInteger: Operator = operator({
+export const blockedConvInteger: Operator<z.infer<typeof blockedIntegerAttributes>> = operator({
   name: "blockedConvInteger",
   attributes: blockedIntegerAttributes,
   errorUlp: 0,
@@ -277,5 +316,21 @@ export const blockedConvInteger: Operator = operator({
     const counted = Math.ceil(channels / groups / dotBytes) * dotBytes;
     convolve(operands, steps, blockedLayout(operands, counted, { together: dotBytes, groups }), result);
   },
-  lowering: { kind: "blockedConvInteger" },
+  lowering: {
+    kind: "kernel",
+    inMemory: [0, 1],
+    fuses: true,
+    build: ({ name, buffers, operands: [x, w], shape, destination, epilogue, target }, given) =>
+      generators.blockedIntegerConvolutionKernel(
+        name,
+        buffers,
+        x as generators.View,
+        w as generators.View,
+        shape,
+        given,
+        destination,
+        epilogue,
+        target,
+      ),
+  },
 });

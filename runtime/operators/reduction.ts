@@ -66,7 +66,7 @@ function chainMagnitude(x: Nd, axes: readonly number[], result: Nd, cancels: boo
 function reduction(
   name: generators.ReducerName,
   { errorUlp, cancels = false, ofSome = false, ...meaning }: Reduction,
-): Operator {
+): Operator<ReductionAttributes> {
   return operator({
     name,
     attributes: reductionAttributes,

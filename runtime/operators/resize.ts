@@ -211,7 +211,7 @@ function along(x: Value, d: 0 | 1, given: Attributes, builder: Builder): Value {
  * f64, and rounded to the nearest, halves up, with them what is less than 2⁻¹⁰ or 2⁻¹⁶ below. Error of floats: taps + 2 ulp per dimension of the same sums
  * over absolute values.
  */
-export const resize: Operator = operator({
+export const resize: Operator<Attributes> = operator({
   name: "resize",
   attributes,
   errorUlp: 1,

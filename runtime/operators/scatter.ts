@@ -30,7 +30,7 @@ const combine = <T extends number | bigint>(mode: (typeof modes)[number], old: T
  * outside take nothing. x: any dtype, bool only with "set"; updates: x's shape with `axis` replaced by that of the positions.
  * Error of "add": one ulp of Σ|x| per update; the others are exact.
  */
-export const scatter: Operator = operator({
+export const scatter: Operator<z.infer<typeof attributes>> = operator({
   name: "scatter",
   attributes,
   errorUlp: 1,

@@ -63,7 +63,7 @@ function varianceValue(x: Value, { axes, keepDims, correction }: VarianceAttribu
  *
  * With d = |x − mean| and s = (n + 2)·mean|x|, the error is one ulp of Σ (d·(d·(n + 6) + 2·s) + s²·ulp) / (n − correction).
  */
-export const variance: Operator = operator({
+export const variance: Operator<z.infer<typeof varianceAttributes>> = operator({
   name: "variance",
   attributes: varianceAttributes,
   errorUlp: 1,
@@ -84,7 +84,7 @@ export const variance: Operator = operator({
 });
 
 /** √variance. Floats. Error: what that of the variance makes of the root, and one ulp. */
-export const std: Operator = operator({
+export const std: Operator<z.infer<typeof varianceAttributes>> = operator({
   name: "std",
   attributes: varianceAttributes,
   errorUlp: 1,
@@ -122,7 +122,7 @@ const finiteTop = (elements: readonly number[]): number => {
  *
  * Error: 4 ulp of |max| + |ln Σ e^(x − max)| + n + 1, n the number of elements.
  */
-export const logSumExp: Operator = operator({
+export const logSumExp: Operator<z.infer<typeof reductionAttributes>> = operator({
   name: "logSumExp",
   attributes: reductionAttributes,
   errorUlp: 4,

@@ -68,7 +68,12 @@ export const broadcastTo = operator({
     const strides = shape.map((_, d) => ((x!.shape[d - leading] ?? 1) === 1 ? 0 : inner[d - leading]!));
     copyBox(shape, { data: x!.data, strides }, { data });
   },
-  lowering: { kind: "source", inMemory: [], source: ([x], _, shape) => generators.broadcasted(x!, shape) },
+  lowering: {
+    kind: "source",
+    inMemory: [],
+    repeats: true,
+    source: ([x], _, shape) => generators.broadcasted(x!, shape),
+  },
 });
 
 /** x[starts : ends : steps], one triple per dimension; starts and ends count from the end where negative, and are cut to the dimension. */
@@ -86,6 +91,7 @@ export const slice = operator({
   lowering: {
     kind: "source",
     inMemory: [],
+    part: (attributes) => attributes,
     source: ([x], { starts, steps }, shape) => generators.sliced(x!, starts, steps, shape),
   },
 });
@@ -106,7 +112,7 @@ export const pad = operator({
     else data.fill(value);
     copyBox(x!.shape, { data: x!.data }, { data, offset: ravel(before, shape), strides: rowMajor(shape) });
   },
-  lowering: { kind: "pad" },
+  lowering: { kind: "pad", border: (attributes) => attributes },
 });
 
 /** Operands one after the other along `axis`. */
@@ -139,7 +145,7 @@ export const concat = operator({
       start += each.shape[axis]!;
     }
   },
-  lowering: { kind: "concat" },
+  lowering: { kind: "concat", axis: ({ axis }) => axis },
 });
 
 /** 0, 1, 2, … along `axis` of a tensor. */

@@ -73,7 +73,7 @@ function cut(x: Value, axis: number, start: number, length: number, builder: Bui
  * Each output is the sum of the taps that reach it, inputs beyond the edges being zeros that are multiplied like any other. Floats
  * of one dtype. Error: one ulp of |x|·|w| per tap.
  */
-export const convTranspose2d: Operator = operator({
+export const convTranspose2d: Operator<Attributes> = operator({
   name: "convTranspose2d",
   attributes,
   errorUlp: 1,

@@ -1,17 +1,19 @@
 // Convolution by Winograd's algorithm as an operator: its meaning, its error, and the transform of its weights.
 import { z } from "zod";
-import { generators } from "../../kernels/index.ts";
+import { generators, type LoopBuffer } from "../../kernels/index.ts";
 import { showTensorType, staticShape } from "../tensor-type.ts";
-import { type Operator, operandError, operator } from "./operator.ts";
+import { type Operator, operandError, operator, privateWork } from "./operator.ts";
 import { absoluteMagnitude } from "./products.ts";
 
 const { channelBlock } = generators;
 
-export const winogradAttributes = z.strictObject({
+const attributes = z.strictObject({
   tile: z.union([z.literal(2), z.literal(4)]),
   rows: z.int().min(1),
   columns: z.int().min(1),
 });
+
+type Attributes = z.infer<typeof attributes>;
 
 const { SQRT2, SQRT1_2 } = Math;
 
@@ -107,9 +109,8 @@ const absoluteMatrices = (tile: 2 | 4): { b: Matrix; a: Matrix } => {
 };
 
 const evaluateWith =
-  (matricesOf: (tile: 2 | 4) => { readonly b: Matrix; readonly a: Matrix }): Operator["evaluate"] =>
-  ([x, u], attributes, result) => {
-    const { tile } = winogradAttributes.parse(attributes);
+  (matricesOf: (tile: 2 | 4) => { readonly b: Matrix; readonly a: Matrix }): Operator<Attributes>["evaluate"] =>
+  ([x, u], { tile }, result) => {
     const { b, a } = matricesOf(tile);
     const side = tile + 2;
     const points = side * side;
@@ -155,9 +156,9 @@ const absoluteEvaluate = evaluateWith(absoluteMatrices);
  * x holds its padding and reaches one pixel beyond the last tile of m×m outputs. Error: 16·i + 16 ulp of the same sums over
  * absolute values and matrices.
  */
-export const winogradConv2d: Operator = operator({
+export const winogradConv2d: Operator<Attributes> = operator({
   name: "winogradConv2d",
-  attributes: winogradAttributes,
+  attributes,
   errorUlp: 1,
   infer([x, u], { tile, rows, columns }) {
     const [n, inBlocks, height, width, inner] = staticShape(x!.shape) as [number, number, number, number, number];
@@ -190,5 +191,31 @@ export const winogradConv2d: Operator = operator({
       result,
       Number(operands[0]!.shape[1]) * channelBlock + 16,
     ),
-  lowering: { kind: "winogradConv2d" },
+  lowering: {
+    kind: "kernel",
+    inMemory: [0, 1],
+    fuses: true,
+    planned: true,
+    work([x, u], { tile, rows, columns }, target) {
+      const [n, inBlocks] = staticShape(x!.shape) as [number, number];
+      const shape = [n, staticShape(u!.shape)[1]!, rows, columns, channelBlock];
+      const { inputs, products } = generators.winogradBlock(tile, inBlocks * channelBlock, shape, target);
+      return privateWork("f32", { tiles: inputs, products });
+    },
+    build({ name, buffers, operands: [x, u], shape, destination, work, epilogue, target }, { tile }) {
+      const { tiles, products } = work as { readonly [name in "tiles" | "products"]: LoopBuffer };
+      return generators.winogradKernel(
+        name,
+        buffers,
+        x as generators.View,
+        u as generators.View,
+        { inputs: tiles, products },
+        shape,
+        tile,
+        destination,
+        epilogue,
+        target,
+      );
+    },
+  },
 });

@@ -1,13 +1,13 @@
 // The numeric plan of convolutions: constant weights packed, channels in blocks of 16 from one to the next, algorithms chosen.
 import { generators } from "../../kernels/index.ts";
-import type { Constant, Graph, Node, Value } from "../graph.ts";
-import { convolutionAttributes } from "../operators/contraction.ts";
+import { type Constant, type Graph, isNodeOf, type Node, type Value } from "../graph.ts";
+import type { Convolution } from "../operators/contraction.ts";
 import { type Operator, operators } from "../operators/index.ts";
 import { winogradWeight } from "../operators/winograd.ts";
 import { type Editor, rewrite } from "../rewrite.ts";
 import { sameShape, staticShape } from "../tensor-type.ts";
 import { moved } from "./block-movements.ts";
-import { blockedShape, ChannelBlocks, isOneForAll, type Padding, reshaped } from "./channel-blocks.ts";
+import { blockedShape, ChannelBlocks, isOneForAll, reshaped } from "./channel-blocks.ts";
 import {
   blocksOf,
   type Packed,
@@ -71,15 +71,16 @@ class Blocking {
 
   rule(node: Node, editor: Editor): Value | undefined {
     const { operator, inputs, output } = node;
-    if (operator === operators.conv2d) return this.#convolution(node, editor);
-    if (operator === operators.convInteger) return this.#integerConvolution(node, editor);
+    if (isNodeOf(node, operators.conv2d)) return this.#convolution(node, editor);
+    if (isNodeOf(node, operators.convInteger)) return this.#integerConvolution(node, editor);
     if (operator === operators.dequantize && this.#leaving.has(output)) return this.#leavingBytes(node, editor);
     if (!inputs.some((value) => this.#blocks.of(value))) return undefined;
-    switch (operator.lowering.kind) {
+    const { lowering } = operator;
+    switch (lowering.kind) {
       case "pointwise":
         return this.#pointwise(node, editor);
       case "reduce":
-        return this.#reduction(node, editor);
+        return this.#reduction(node, lowering.axes(node.attributes), editor);
       default:
         return moved(node, this.#blocks, this.#inside.has(output), editor);
     }
@@ -96,10 +97,10 @@ class Blocking {
     return editor.apply(operators.reshape, [numbers], { shape: staticShape(node.output.type.shape) });
   }
 
-  #convolution(node: Node, editor: Editor): Value | undefined {
+  #convolution(node: Node<Convolution>, editor: Editor): Value | undefined {
     const [x, w] = node.inputs as [Value, Value];
     const weight = editor.constantOf(w);
-    const { stride, dilation, groups, convolution } = convolutionAttributes.parse(node.attributes);
+    const { stride, dilation, groups, convolution } = node.attributes;
     const shape = staticShape(w.type.shape) as unknown as WeightShape;
     const [outputs, inner, kh, kw] = shape;
     const channels = inner * groups;
@@ -118,10 +119,10 @@ class Blocking {
     return this.#blocks.publish({ value, channels: outputs }, editor);
   }
 
-  #integerConvolution(node: Node, editor: Editor): Value | undefined {
+  #integerConvolution(node: Node<Convolution>, editor: Editor): Value | undefined {
     const [x, w] = node.inputs as [Value, Value];
     const weight = editor.constantOf(w);
-    const { stride, dilation, groups } = convolutionAttributes.parse(node.attributes);
+    const { stride, dilation, groups } = node.attributes;
     const shape = staticShape(w.type.shape) as unknown as WeightShape;
     const [outputs, channels] = shape;
     if (!weight || (outputs < leastChannels && !this.#blocks.of(x))) return undefined;
@@ -204,15 +205,14 @@ class Blocking {
     const { value } = this.#blocks.bring(x, editor);
     if (below === 0 && right === 0) return value;
     const producer = editor.producerOf(value);
-    const given = producer?.operator === operators.pad ? (producer.attributes as Padding) : undefined;
-    if (!producer || !given || !Object.is(given.value, 0))
+    if (!isNodeOf(producer, operators.pad) || !Object.is(producer.attributes.value, 0))
       return editor.apply(operators.pad, [value], {
         before: [0, 0, 0, 0, 0],
         after: [0, 0, below, right, 0],
         value: 0,
       });
-    const after = given.after.map((width, d) => width + (d === 2 ? below : d === 3 ? right : 0));
-    return editor.apply(operators.pad, [producer.inputs[0]!], { ...given, after });
+    const after = producer.attributes.after.map((width, d) => width + (d === 2 ? below : d === 3 ? right : 0));
+    return editor.apply(operators.pad, [producer.inputs[0]!], { ...producer.attributes, after });
   }
 
   /** An element-wise operator over blocked values, and others brought into blocks. */
@@ -263,11 +263,10 @@ class Blocking {
   }
 
   /** A reduction over the plane keeps its channels in blocks. */
-  #reduction(node: Node, editor: Editor): Value | undefined {
-    const { axes, keepDims } = node.attributes as { readonly axes: readonly number[]; readonly keepDims: boolean };
+  #reduction(node: Node, axes: readonly number[], editor: Editor): Value | undefined {
     const known = this.#blocks.of(node.inputs[0]!);
     if (!known || axes.length === 0 || axes.some((axis) => axis < 2)) return undefined;
-    const reduced = { ...known, value: editor.apply(node.operator, [known.value], { axes, keepDims }) };
+    const reduced = { ...known, value: editor.apply(node.operator, [known.value], node.attributes) };
     const { n, blocks, rest } = blockedShape(reduced);
     if (rest.length > 0) return this.#blocks.publish(reduced, editor);
     const { channels } = known;

@@ -1,14 +1,12 @@
 // Operators that move elements and leave channels alone, over channels in blocks of 16.
 import { generators } from "../../kernels/index.ts";
-import type { Node, Value } from "../graph.ts";
+import { isNodeOf, type Node, type Value } from "../graph.ts";
 import { operators } from "../operators/index.ts";
 import type { Editor } from "../rewrite.ts";
 import { staticShape } from "../tensor-type.ts";
-import { blockedShape, type ChannelBlocks, leavesChannels, type Padding, paddingInBlocks } from "./channel-blocks.ts";
+import { blockedShape, type ChannelBlocks, leavesChannels, paddingInBlocks } from "./channel-blocks.ts";
 
 const { channelBlock } = generators;
-
-type Ranges = { readonly [name in "starts" | "ends" | "steps"]: readonly number[] };
 
 /**
  * What stands for such an operator where its operand is known in blocks; undefined where that is not to be.
@@ -16,46 +14,45 @@ type Ranges = { readonly [name in "starts" | "ends" | "steps"]: readonly number[
  * Channels leave their blocks for others only `inside` a network: at its edge they are about to leave all blocks.
  */
 export function moved(node: Node, blocks: ChannelBlocks, inside: boolean, editor: Editor): Value | undefined {
-  const { operator, attributes, inputs, output } = node;
+  const { inputs, output } = node;
   const [x] = inputs as [Value];
   const shape = staticShape(output.type.shape);
-  if (operator === operators.concat) return joined(node, blocks, inside, editor);
+  if (isNodeOf(node, operators.concat)) return joined(node, blocks, inside, editor);
   const known = blocks.of(x);
   if (!known || shape.length < 3) return undefined;
   const { channels, value } = known;
   const { n, blocks: count } = blockedShape(known);
   const publish = (result: Value) => blocks.publish({ value: result, channels }, editor);
-  switch (operator) {
-    case operators.pad:
-      if (!leavesChannels(node)) return undefined;
-      return publish(editor.apply(operator, [value], paddingInBlocks(attributes as Padding)));
-    case operators.slice: {
-      const { starts, ends, steps } = attributes as Ranges;
-      if (steps[1] !== 1) return undefined;
-      const [from, to] = [starts[1]!, Math.min(ends[1]!, channels)];
-      if (from % channelBlock !== 0 && !inside) return undefined;
-      const some = blocks.joined([{ of: known, from, count: to - from }], editor);
-      const { blocks: left } = blockedShape(some);
-      const along = (of: readonly number[], here: number, last: number) => [of[0]!, here, ...of.slice(2), last];
-      const ranges = { starts: along(starts, 0, 0), ends: along(ends, left, channelBlock), steps: along(steps, 1, 1) };
-      return blocks.publish({ ...some, value: editor.apply(operator, [some.value], ranges) }, editor);
-    }
-    case operators.gather: {
-      const { axis } = attributes as { readonly axis: number };
-      if (axis < 2 || inputs[1]!.type.shape.length !== 1) return undefined;
-      return publish(editor.apply(operator, [value, inputs[1]!], { axis }));
-    }
-    case operators.reshape:
-      if (shape[0] !== n || shape[1] !== channels) return undefined;
-      return publish(editor.apply(operator, [value], { shape: [n, count, ...shape.slice(2), channelBlock] }));
-    case operators.broadcastTo:
-      if (shape.length !== x.type.shape.length || shape[1] !== channels) return undefined;
-      return publish(editor.apply(operator, [value], { shape: [shape[0], count, ...shape.slice(2), channelBlock] }));
-    case operators.transpose:
-      return turned(attributes as { readonly axes: readonly number[] }, known, blocks, editor);
-    default:
-      return undefined;
+  if (isNodeOf(node, operators.pad))
+    return leavesChannels(node)
+      ? publish(editor.apply(operators.pad, [value], paddingInBlocks(node.attributes)))
+      : undefined;
+  if (isNodeOf(node, operators.slice)) {
+    const { starts, ends, steps } = node.attributes;
+    if (steps[1] !== 1) return undefined;
+    const [from, to] = [starts[1]!, Math.min(ends[1]!, channels)];
+    if (from % channelBlock !== 0 && !inside) return undefined;
+    const some = blocks.joined([{ of: known, from, count: to - from }], editor);
+    const { blocks: left } = blockedShape(some);
+    const along = (of: readonly number[], here: number, last: number) => [of[0]!, here, ...of.slice(2), last];
+    const ranges = { starts: along(starts, 0, 0), ends: along(ends, left, channelBlock), steps: along(steps, 1, 1) };
+    return blocks.publish({ ...some, value: editor.apply(operators.slice, [some.value], ranges) }, editor);
   }
+  if (isNodeOf(node, operators.gather)) {
+    const { axis } = node.attributes;
+    if (axis < 2 || inputs[1]!.type.shape.length !== 1) return undefined;
+    return publish(editor.apply(operators.gather, [value, inputs[1]!], { axis }));
+  }
+  if (isNodeOf(node, operators.reshape)) {
+    if (shape[0] !== n || shape[1] !== channels) return undefined;
+    return publish(editor.apply(operators.reshape, [value], { shape: [n, count, ...shape.slice(2), channelBlock] }));
+  }
+  if (isNodeOf(node, operators.broadcastTo)) {
+    if (shape.length !== x.type.shape.length || shape[1] !== channels) return undefined;
+    const wanted = [shape[0], count, ...shape.slice(2), channelBlock];
+    return publish(editor.apply(operators.broadcastTo, [value], { shape: wanted }));
+  }
+  return isNodeOf(node, operators.transpose) ? turned(node.attributes, known, blocks, editor) : undefined;
 }
 
 /** A transposition of what lies behind the channels, or one that puts them last. */
@@ -88,12 +85,11 @@ function turned(
 
 /** A concatenation of which some operand is known in blocks: along channels block by block, or within the plane. */
 function joined(
-  { inputs, attributes, output }: Node,
+  { inputs, attributes: { axis }, output }: Node<{ readonly axis: number }>,
   blocks: ChannelBlocks,
   inside: boolean,
   editor: Editor,
 ): Value | undefined {
-  const { axis } = attributes as { readonly axis: number };
   if (output.type.shape.length < 3 || !inputs.some((value) => blocks.of(value))) return undefined;
   const channels = inputs.map((value) => staticShape(value.type.shape)[1]!);
   const shifted = axis === 1 && channels.slice(0, -1).some((each) => each % channelBlock !== 0);

@@ -1,7 +1,7 @@
 // Which values of a graph are known with their channels in blocks of 16, and how others come into blocks and out of them.
 import { generators } from "../../kernels/index.ts";
-import type { Node, Value } from "../graph.ts";
-import { operators } from "../operators/index.ts";
+import { isNodeOf, type Node, type Value } from "../graph.ts";
+import { type Border, operators } from "../operators/index.ts";
 import type { Editor } from "../rewrite.ts";
 import { countOf, sameShape, staticShape } from "../tensor-type.ts";
 import { blocksOf } from "./pack-weights.ts";
@@ -21,19 +21,11 @@ export interface Channels {
   readonly count: number;
 }
 
-export interface Padding {
-  readonly before: readonly number[];
-  readonly after: readonly number[];
-  readonly value: number;
-}
-
 /** Whether a padding adds no channels. */
-export const leavesChannels = (node: Node): boolean => {
-  const { before, after } = node.attributes as Padding;
-  return node.output.type.shape.length >= 3 && before[1] === 0 && after[1] === 0;
-};
+export const leavesChannels = ({ attributes: { before, after }, output }: Node<Border>): boolean =>
+  output.type.shape.length >= 3 && before[1] === 0 && after[1] === 0;
 
-export const paddingInBlocks = ({ before, after, value }: Padding): Padding => ({
+export const paddingInBlocks = ({ before, after, value }: Border): Border => ({
   before: [...before, 0],
   after: [...after, 0],
   value,
@@ -117,13 +109,12 @@ export class ChannelBlocks {
     }
     let blocked = this.#known.get(first) ?? this.#brought(first, editor);
     this.#known.set(first, blocked);
-    for (const { operator, attributes, inputs, output } of behind.reverse()) {
-      const moved =
-        operator === operators.pad
-          ? editor.apply(operator, [blocked.value], paddingInBlocks(attributes as Padding))
-          : editor.apply(operator, [blocked.value, ...inputs.slice(1)]);
+    for (const node of behind.reverse()) {
+      const moved = isNodeOf(node, operators.pad)
+        ? editor.apply(node.operator, [blocked.value], paddingInBlocks(node.attributes))
+        : editor.apply(node.operator, [blocked.value, ...node.inputs.slice(1)]);
       blocked = { ...blocked, value: moved };
-      this.#known.set(output, blocked);
+      this.#known.set(node.output, blocked);
     }
     return blocked;
   }
@@ -133,7 +124,7 @@ export class ChannelBlocks {
     const producer = editor.producerOf(value);
     const whole = blocksOf(c) * channelBlock;
     const plane = rest.map((_, d) => d);
-    if (producer?.operator === operators.transpose && channelsWereLast(producer)) {
+    if (isNodeOf(producer, operators.transpose) && channelsWereLast(producer.attributes)) {
       const last = producer.inputs[0]!;
       const split = reshaped(
         filled(last, rest.length + 1, whole, editor),
@@ -173,7 +164,7 @@ export class ChannelBlocks {
 
 /** Whether a node pads the plane only, or rounds to bytes, which is better done while it is reordered. */
 const isMovedBehind = (node: Node): boolean =>
-  node.operator === operators.pad
+  isNodeOf(node, operators.pad)
     ? leavesChannels(node)
     : node.operator === operators.quantize &&
       sameShape(node.inputs[0]!.type.shape, node.output.type.shape) &&
@@ -183,8 +174,7 @@ const concatenated = (values: readonly Value[], axis: number, editor: Editor): V
   values.length === 1 ? values[0]! : editor.apply(operators.concat, values, { axis });
 
 /** Whether a transposition moves the last dimension to the place of channels, and leaves the others in order. */
-function channelsWereLast({ attributes }: Node): boolean {
-  const { axes } = attributes as { readonly axes: readonly number[] };
+function channelsWereLast({ axes }: { readonly axes: readonly number[] }): boolean {
   const last = axes.length - 1;
   return last >= 2 && axes.every((axis, d) => axis === (d === 0 ? 0 : d === 1 ? last : d - 1));
 }

@@ -1,5 +1,5 @@
 // Sizes of 0: what has no elements is a constant without any, and what is made of nothing is the value that this means.
-import type { Graph, Node, Value } from "../graph.ts";
+import { type Graph, isNodeOf, type Node, type Value } from "../graph.ts";
 import { type Operator, operators } from "../operators/index.ts";
 import { type Editor, rewrite } from "../rewrite.ts";
 import { countOf, newArray, staticShape, type TensorType } from "../tensor-type.ts";
@@ -40,24 +40,19 @@ const ofNothing = new Map<Operator, number>([
 ]);
 
 /** What stands for a node with an empty result or an empty operand. */
-function withoutElements({ operator, attributes, inputs, output }: Node, editor: Editor): Value | undefined {
+function withoutElements(node: Node, editor: Editor): Value | undefined {
+  const { operator, inputs, output } = node;
   const { type } = output;
   if (isEmpty(output)) return editor.constant(type, newArray(type.dtype, countOf(staticShape(type.shape))), "empty");
   if (!inputs.some(isEmpty)) return undefined;
   const value = ofNothing.get(operator);
   if (value !== undefined) return filled(type, value, editor);
-  switch (operator) {
-    case operators.pad:
-      return filled(type, (attributes as { readonly value: number }).value, editor);
-    case operators.concat: {
-      const parts = inputs.filter((each) => !isEmpty(each));
-      return parts.length === 1 ? parts[0] : editor.apply(operators.concat, parts, attributes);
-    }
-    case operators.scatter:
-      return inputs[0];
-    default:
-      return undefined;
+  if (isNodeOf(node, operators.pad)) return filled(type, node.attributes.value, editor);
+  if (isNodeOf(node, operators.concat)) {
+    const parts = inputs.filter((each) => !isEmpty(each));
+    return parts.length === 1 ? parts[0] : editor.apply(operators.concat, parts, node.attributes);
   }
+  return isNodeOf(node, operators.scatter) ? inputs[0] : undefined;
 }
 
 /** The graph without nodes that have no elements or are made of none, so that every kernel has some of everything. */

@@ -1,6 +1,7 @@
 // Finds products around a softmax, softmax(scale·q·k)·v, and makes them one operator.
-import type { Graph, Node, Value } from "../graph.ts";
-import { operators } from "../operators/index.ts";
+import { type Graph, isNodeOf, type Node, type Value } from "../graph.ts";
+import { type Operator, operators } from "../operators/index.ts";
+import type { ReductionAttributes } from "../operators/reduction.ts";
 import { type Editor, rewrite } from "../rewrite.ts";
 import { sameShape, staticShape } from "../tensor-type.ts";
 
@@ -26,14 +27,12 @@ class Match {
   }
 
   /** The operand of a reduction along the last dimension that keeps it. */
-  alongLast(value: Value | undefined, operator: Node["operator"]): Value | undefined {
-    const found = this.operands(value, operator, 1);
-    const { axes, keepDims } = (value && found ? this.#editor.producerOf(value)!.attributes : {}) as {
-      readonly axes?: readonly number[];
-      readonly keepDims?: boolean;
-    };
-    const x = found?.[0];
-    return x && keepDims && axes?.length === 1 && axes[0] === x.type.shape.length - 1 ? x : undefined;
+  alongLast(value: Value | undefined, operator: Operator<ReductionAttributes>): Value | undefined {
+    const node = value && this.#editor.producerOf(value);
+    if (!isNodeOf(node, operator) || !this.operands(value, operator, 1)) return undefined;
+    const [x] = node.inputs as [Value];
+    const { axes, keepDims } = node.attributes;
+    return keepDims && axes.length === 1 && axes[0] === x.type.shape.length - 1 ? x : undefined;
   }
 
   /** A product's operands and the constant it is multiplied by. */

@@ -1,47 +1,35 @@
 // Views of views become one view, and views that change nothing disappear.
-import { z } from "zod";
-import type { Graph, Node, Value } from "../graph.ts";
+import { type Graph, isNodeOf, type Node, type Value } from "../graph.ts";
 import { operators } from "../operators/index.ts";
 import { type Editor, rewrite } from "../rewrite.ts";
 import { sameShape, staticShape } from "../tensor-type.ts";
 
-const axesOf = (node: Node): readonly number[] => z.object({ axes: z.array(z.number()) }).parse(node.attributes).axes;
-
 function simplified(node: Node, editor: Editor): Value | undefined {
   const [x] = node.inputs;
-  const { operator, output } = node;
+  const { output } = node;
   if (!x) return undefined;
+  if (isNodeOf(node, operators.cast)) return x.type.dtype === output.type.dtype ? x : undefined;
+  if (isNodeOf(node, operators.broadcastTo)) return sameShape(x.type.shape, output.type.shape) ? x : undefined;
+  if (isNodeOf(node, operators.concat)) return joined(node, editor);
   const producer = editor.producerOf(x);
-  switch (operator) {
-    case operators.cast:
-      return x.type.dtype === output.type.dtype ? x : undefined;
-    case operators.broadcastTo:
-      return sameShape(x.type.shape, output.type.shape) ? x : undefined;
-    case operators.reshape:
-      if (sameShape(x.type.shape, output.type.shape)) return x;
-      if (producer?.operator !== operators.reshape) return undefined;
-      return simplifiedOr(operators.reshape, producer.inputs[0]!, output.type.shape, editor);
-    case operators.transpose: {
-      const axes = axesOf(node);
-      if (axes.every((axis, d) => axis === d)) return x;
-      if (producer?.operator !== operators.transpose) return undefined;
-      const inner = axesOf(producer);
-      const both = axes.map((axis) => inner[axis]!);
-      const [source] = producer.inputs;
-      return both.every((axis, d) => axis === d) ? source : editor.apply(operator, [source!], { axes: both });
-    }
-    case operators.concat:
-      return joined(node, editor);
-    default:
-      return undefined;
+  if (isNodeOf(node, operators.reshape)) {
+    if (sameShape(x.type.shape, output.type.shape)) return x;
+    if (!isNodeOf(producer, operators.reshape)) return undefined;
+    return simplifiedOr(operators.reshape, producer.inputs[0]!, output.type.shape, editor);
   }
+  if (isNodeOf(node, operators.transpose)) {
+    const { axes } = node.attributes;
+    if (axes.every((axis, d) => axis === d)) return x;
+    if (!isNodeOf(producer, operators.transpose)) return undefined;
+    const both = axes.map((axis) => producer.attributes.axes[axis]!);
+    const [source] = producer.inputs;
+    return both.every((axis, d) => axis === d) ? source : editor.apply(operators.transpose, [source!], { axes: both });
+  }
+  return undefined;
 }
 
-type Ranges = { readonly [name in "starts" | "ends" | "steps"]: readonly number[] };
-
 /** A concatenation in which neighbouring parts of one tensor stay together; of all its parts, the tensor. */
-function joined({ inputs, attributes }: Node, editor: Editor): Value | undefined {
-  const { axis } = attributes as { readonly axis: number };
+function joined({ inputs, attributes: { axis } }: Node<{ readonly axis: number }>, editor: Editor): Value | undefined {
   const parts: Value[] = [];
   for (const value of inputs) {
     const last = parts.at(-1);
@@ -57,10 +45,10 @@ function joined({ inputs, attributes }: Node, editor: Editor): Value | undefined
 function together(a: Value, b: Value, axis: number, editor: Editor): Value | undefined {
   const [first, second] = [editor.producerOf(a), editor.producerOf(b)];
   const [x] = first?.inputs ?? [];
-  if (first?.operator !== operators.slice || second?.operator !== operators.slice || x !== second.inputs[0])
+  if (!isNodeOf(first, operators.slice) || !isNodeOf(second, operators.slice) || x !== second.inputs[0])
     return undefined;
-  const [p, q] = [first.attributes as Ranges, second.attributes as Ranges];
-  const alike = (name: keyof Ranges) => p[name].every((each, d) => d === axis || each === q[name][d]);
+  const [p, q] = [first.attributes, second.attributes];
+  const alike = (name: keyof typeof p) => p[name].every((each, d) => d === axis || each === q[name][d]);
   const whole = [...p.steps, ...q.steps].every((step) => step === 1);
   if (!x || !whole || !alike("starts") || !alike("ends") || p.ends[axis] !== q.starts[axis]) return undefined;
   const ends = p.ends.map((end, d) => (d === axis ? q.ends[axis]! : end));

@@ -1,9 +1,9 @@
 // The numeric plan of quantised graphs: products of dequantised bytes are summed as integers, and rounded back in one step.
 import { generators } from "../../kernels/index.ts";
 import { constantValue } from "../constant-value.ts";
-import type { Graph, Node, Value } from "../graph.ts";
+import { type Graph, isNodeOf, type Node, type Value } from "../graph.ts";
 import { operators } from "../operators/index.ts";
-import { quantizedRange, requantizationAttributes } from "../operators/quantized.ts";
+import { quantizedRange } from "../operators/quantized.ts";
 import { type Editor, rewrite } from "../rewrite.ts";
 import { countOf, newArray, sameShape, staticShape, type TypedArray } from "../tensor-type.ts";
 import { isUniform } from "../weights.ts";
@@ -42,8 +42,8 @@ interface Sum {
 const moving: readonly unknown[] = [operators.reshape, operators.transpose, operators.slice];
 
 /** Whether a node moves elements, and what it adds are zeros. */
-const movesZeros = ({ operator, attributes }: Node): boolean =>
-  moving.includes(operator) || (operator === operators.pad && (attributes as { readonly value: number }).value === 0);
+const movesZeros = (node: Node): boolean =>
+  moving.includes(node.operator) || (isNodeOf(node, operators.pad) && node.attributes.value === 0);
 
 const scalarOf = ({ data }: Known): number | undefined => (isUniform(data) ? Number(data[0]) : undefined);
 /** Whether a factor keeps all its bits in f32: neither infinite nor NaN, nor below its normal numbers. */
@@ -112,10 +112,10 @@ class Integers {
       node = this.#editor.producerOf(node.inputs[0]!);
     }
     let found = node && this.#dequantized(node);
-    for (const { operator, attributes: given } of behind.reverse()) {
+    for (const moved of behind.reverse()) {
       if (!found) return undefined;
-      const attributes = operator === operators.pad ? { ...(given as object), value: found.zero } : given;
-      found = { ...found, bytes: this.#editor.apply(operator, [found.bytes], attributes) };
+      const attributes = isNodeOf(moved, operators.pad) ? { ...moved.attributes, value: found.zero } : moved.attributes;
+      found = { ...found, bytes: this.#editor.apply(moved.operator, [found.bytes], attributes) };
     }
     return found;
   }
@@ -138,8 +138,8 @@ class Integers {
     const node = this.#editor.producerOf(bytes);
     if (bytes.type.dtype !== "i8" || !node) return given;
     const up = (value: number) => value + 128;
-    if (node.operator === operators.requantize) {
-      const { zeroPoint, low, high } = requantizationAttributes.parse(node.attributes);
+    if (isNodeOf(node, operators.requantize)) {
+      const { zeroPoint, low, high } = node.attributes;
       const attributes = { dtype: "u8", zeroPoint: up(zeroPoint), low: up(low), high: up(high) };
       return { ...given, bytes: this.#editor.apply(operators.requantize, node.inputs, attributes), zero: up(zero) };
     }
@@ -161,9 +161,9 @@ class Integers {
     const behind: Node[] = [];
     let node = this.#editor.producerOf(value);
     let along = axis;
-    while (node?.operator === operators.transpose) {
+    while (isNodeOf(node, operators.transpose)) {
       behind.push(node);
-      along = (node.attributes as { readonly axes: readonly number[] }).axes[along]!;
+      along = node.attributes.axes[along]!;
       node = this.#editor.producerOf(node.inputs[0]!);
     }
     let found = node && this.#dequantizedWeights(node, along);
