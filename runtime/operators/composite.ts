@@ -1,7 +1,7 @@
 // Operators made of others: softmax, mean, linear layers, positions of extremes.
 import { z } from "zod";
 import type { Value } from "../graph.ts";
-import { arrayFrom, countOf, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import { arrayFrom, countOf, sameShape, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
 import { matmul } from "./contraction.ts";
 import * as elementwise from "./elementwise.ts";
@@ -108,7 +108,7 @@ export const linear: Operator<Record<string, never>> = operator({
   errorUlp: 1,
   infer([x, w, b]) {
     const shown = `linear of ${showTensorType(x!)} with weight ${showTensorType(w!)} and bias ${showTensorType(b!)}`;
-    if (x!.shape.length < 2 || w!.shape.length !== 2 || b!.shape.length !== 1 || b!.shape[0] !== w!.shape[0]) {
+    if (x!.shape.length < 2 || w!.shape.length !== 2 || !sameShape(b!.shape, w!.shape.slice(0, 1))) {
       throw operandError("shape", shown, "x is […,n,i], the weight [o,i], the bias [o]");
     }
     const product = matmul.infer([x!, { dtype: w!.dtype, shape: [...w!.shape].reverse() }], {});

@@ -1,7 +1,7 @@
 // Matrix products, two-dimensional convolution, and sampling at computed positions.
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
-import { broadcastShapes, countOf, showTensorType, staticShape } from "../tensor-type.ts";
+import { broadcastShapes, countOf, sameDimension, showDimension, showTensorType, staticShape } from "../tensor-type.ts";
 import { type Operator, operandError, operator, pair, privateWork } from "./operator.ts";
 import { absoluteMagnitude, convolve, multiply, outputPlane, planarLayout } from "./products.ts";
 
@@ -27,7 +27,7 @@ export const matmul: Operator<z.infer<typeof none>> = operator({
     if (a!.shape.length < 2 || b!.shape.length < 2) throw wrong("both need two dimensions or more");
     const [m, k] = a!.shape.slice(-2);
     const [k2, n] = b!.shape.slice(-2);
-    if (k !== k2) throw wrong(`the inner dimensions are ${String(k)} and ${String(k2)}`);
+    if (!sameDimension(k!, k2!)) throw wrong(`the inner dimensions are ${showDimension(k!)} and ${showDimension(k2!)}`);
     const batch = broadcastShapes(a!.shape.slice(0, -2), b!.shape.slice(0, -2));
     if (!batch) throw wrong("the batch dimensions do not broadcast");
     return { dtype: a!.dtype, shape: [...batch, m!, n!] };

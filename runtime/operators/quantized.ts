@@ -1,7 +1,7 @@
 // Linear quantisation, and products of bytes summed exactly in 32 bits, plain and as the plan packs them.
 import { z } from "zod";
 import { type Dtype, generators, loop } from "../../kernels/index.ts";
-import { broadcastShapes, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import { broadcastShapes, sameDimension, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
 import { convolutionAttributes, matrices } from "./contraction.ts";
 import { indexer } from "./indexing.ts";
 import { type Operator, operandError, operator, pair } from "./operator.ts";
@@ -172,7 +172,7 @@ export const matmulInteger: Operator<z.infer<typeof none>> = operator({
     const [m, k] = a!.shape.slice(-2);
     const [k2, n] = b!.shape.slice(-2);
     const batch = broadcastShapes(a!.shape.slice(0, -2), b!.shape.slice(0, -2));
-    if (k !== k2 || !batch) throw wrong();
+    if (!sameDimension(k!, k2!) || !batch) throw wrong();
     return { dtype: "i32", shape: [...batch, m!, n!] };
   },
   evaluate: (operands, _, result) => multiply(operands, result),

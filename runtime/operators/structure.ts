@@ -6,6 +6,7 @@ import {
   broadcastShapes,
   countOf,
   type Dimension,
+  sameDimension,
   sameShape,
   showShape,
   showTensorType,
@@ -126,7 +127,7 @@ export const concat = operator({
       const fits =
         dtype === first.dtype &&
         shape.length === first.shape.length &&
-        shape.every((each, d) => d === axis || each === first.shape[d]);
+        shape.every((each, d) => d === axis || sameDimension(each, first.shape[d]!));
       if (!fits) {
         throw operandError(
           "shape",
