@@ -4,11 +4,14 @@ import {
   add,
   bounded,
   compile,
+  concat,
   constant,
   conv2d,
   Graph,
   Interpreter,
+  linear,
   operators,
+  showTensorType,
   state,
   sym,
   Tensor,
@@ -164,6 +167,19 @@ describe("dimensions", () => {
 
   it("may be named, and are printed by name", () => {
     expect(scaled.toString()).toContain("graph scaled(x: f32[n,3]) -> (y: f32[n])");
+  });
+
+  it("are one dimension wherever they have one name, however often that was made", () => {
+    const x = tensor("f32", [2, sym("k")]);
+    const graph = trace(
+      ({ x, y, w, b }) => ({ product: x.matmul(y), joined: concat([x, x.neg()], 0), layer: linear(x, w, b) }),
+      { x, y: tensor("f32", [sym("k"), 3]), w: tensor("f32", [sym("o"), sym("k")]), b: tensor("f32", [sym("o")]) },
+      { name: "g" },
+    );
+    expect(graph.outputs.map(({ value }) => showTensorType(value.type))).toEqual(["f32[2,3]", "f32[4,k]", "f32[2,o]"]);
+    expect(() =>
+      trace(({ x, y }) => ({ z: x.matmul(y) }), { x, y: tensor("f32", [sym("n"), 3]) }, { name: "g" }),
+    ).toThrow("the inner dimensions are k and n");
   });
 
   it("must have a size when the graph is compiled", async () => {

@@ -134,7 +134,7 @@ export const concat = operator({
           `concat of ${operands.map(showTensorType).join(", ")} along ${axis}: all but that dimension must agree`,
         );
       }
-      return sum + staticShape(shape)[axis]!;
+      return sum + staticShape(shape.slice(axis, axis + 1))[0]!;
     }, 0);
     return { dtype: first.dtype, shape: first.shape.map((each, d): Dimension => (d === axis ? total : each)) };
   },
