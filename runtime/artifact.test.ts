@@ -141,6 +141,22 @@ describe("a damaged artifact", () => {
     }
   });
 
+  it("is refused when a byte of any entry differs in its file, naming the entry, the first and the last byte too", () => {
+    const path = join(folder, "changed.iso");
+    const places = Object.entries(readArchive(artifact.bytes)).flatMap(([entry, data]) => {
+      const start = Buffer.from(artifact.bytes).indexOf(data);
+      return [0, data.length >> 1, data.length - 1].map((at) => [entry, start + at] as const);
+    });
+    expect(places).toHaveLength(18);
+    for (const [entry, at] of places) {
+      const bytes = artifact.bytes.slice();
+      bytes[at]! ^= 1;
+      writeFileSync(path, bytes);
+      expect(() => readArtifact(path), `${entry}, byte ${at}`).toThrow(`${entry} in ${path} is not what was written`);
+    }
+    rmSync(path);
+  });
+
   it("is refused when it is cut, empty or something else", () => {
     for (const bytes of [artifact.bytes.subarray(0, 5000), new Uint8Array(), new TextEncoder().encode("PNG, really")]) {
       const path = join(folder, "broken.iso");

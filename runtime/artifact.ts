@@ -131,12 +131,20 @@ export function readArtifact(path: string): Artifact {
   } catch (cause) {
     throw fileError("read", path, cause);
   }
-  const artifact = openArtifact(bytes, path);
-  const [changed] = changedEntries(bytes);
-  if (changed === undefined) return artifact;
+  const changed = firstChangedEntry(bytes);
+  if (changed === undefined) return openArtifact(bytes, path);
   throw new IsochronError("artifact/changed", `${changed} in ${path} is not what was written`, {
     help: "the file was changed or damaged; copy it again, or build it again",
   });
+}
+
+/** The entry whose data is not what was written; of what is no archive `openArtifact` says so. */
+function firstChangedEntry(bytes: Uint8Array): string | undefined {
+  try {
+    return changedEntries(bytes)[0];
+  } catch {
+    return undefined;
+  }
 }
 
 /** The graph that an artifact was compiled from, to be inspected or compiled again. Throws `artifact/graph`. */

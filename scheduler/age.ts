@@ -1,7 +1,7 @@
 // How old what a chain acts on can be: from the time of a sample to the publication of what derives from it.
 import { IsochronError } from "../kernels/index.ts";
 import type { Chain } from "./analysis.ts";
-import { formatDuration } from "./duration.ts";
+import { formatApart, formatDuration } from "./duration.ts";
 import { paceOf } from "./pace.ts";
 import type { ScheduleTable } from "./schedule-table.ts";
 
@@ -56,10 +56,11 @@ export function ageBound(table: ScheduleTable, chain: Chain): AgeBound {
   const boundNs = samplings === 0 ? withoutGapsNs : null;
   const { maxAgeNs } = chain;
   if (maxAgeNs !== undefined && (boundNs === null ? withoutGapsNs >= maxAgeNs : boundNs > maxAgeNs)) {
-    const oldest = `${formatDuration(withoutGapsNs)} old${boundNs === null ? " and more" : ""}`;
+    const [age, allowed] = formatApart(withoutGapsNs, maxAgeNs);
+    const oldest = `${age} old${boundNs === null ? " and more" : ""}`;
     throw new IsochronError(
       "schedule/chain-age",
-      `chain "${chain.name}" can act on what is ${oldest}, its maxAge is ${formatDuration(maxAgeNs)}`,
+      `chain "${chain.name}" can act on what is ${oldest}, its maxAge is ${allowed}`,
       {
         details: lines,
         help: `allow more than that, shorten deadlines and periods, or release tasks on arrival of what they read`,

@@ -90,6 +90,30 @@ describe("analysis", () => {
     expect(analyse(road({ lane: { ...released(2) } }), [chain(60 * ms)]).chains[0]!.boundNs).toBe(60 * ms);
   });
 
+  it("counts how long a task lets the first sample wait, where that is longer than its period", () => {
+    const late = { trigger: { kind: "periodic" as const, periodNs: 20 * ms, phaseNs: 50 * ms } };
+    expect(analyse(road({ steer: late }), [chain(70 * ms)]).chains[0]!.boundNs).toBe(70 * ms);
+    // On arrival of what a task publishes that begins so late, and then 5 ms after each of its releases.
+    const table = road();
+    const pacer = { ...table.tasks[1]!, ...late, name: "pacer", inputs: [], output: 3 };
+    const paced = {
+      ...table,
+      channels: [
+        ...table.channels,
+        { ...table.channels[2]!, name: "pacer", source: { kind: "task", task: 2 } as const },
+      ],
+      tasks: [
+        table.tasks[0]!,
+        {
+          ...table.tasks[1]!,
+          trigger: { kind: "arrival", channel: 3, minIntervalNs: 20 * ms, early: "drop" } as const,
+        },
+        pacer,
+      ],
+    };
+    expect(analyse(paced, [chain(75 * ms)]).chains[0]!.boundNs).toBe(75 * ms);
+  });
+
   it("counts every preemption by a higher priority", () => {
     const table = road({ lane: { budgetNs: 25 * ms, deadlineNs: 30 * ms, letNs: 30 * ms } });
     expect(analyse(table, []).tasks[0]?.responseNs).toBe(27 * ms);
@@ -117,6 +141,54 @@ describe("analysis", () => {
   it("counts each task of the same priority once, since it is not preempted and released first", () => {
     const table = road({ steer: { priority: 50 } });
     expect(analyse(table, []).tasks[1]?.responseNs).toBe(5 * ms);
+  });
+
+  it("accepts a response that ends with the deadline, and refuses one that takes a nanosecond more", () => {
+    const steer = (budgetNs: number): ScheduleTable =>
+      road({ steer: { priority: 40, budgetNs, deadlineNs: 5 * ms, letNs: 5 * ms } });
+    expect(analyse(steer(ms), []).tasks[1]).toEqual({ task: "steer", responseNs: 5 * ms, deadlineNs: 5 * ms });
+    expect(refusal(() => analyse(steer(ms + 1), []))).toContain(
+      'error[schedule/response-time]: task "steer" can take 5.000001 ms or more, its deadline is 5 ms\n',
+    );
+  });
+
+  it("accepts a chain that takes its budget, and refuses one that takes a nanosecond more", () => {
+    expect(analyse(road(), [chain(40 * ms)]).chains[0]!.boundNs).toBe(40 * ms);
+    expect(refusal(() => analyse(road(), [chain(40 * ms - 1)]))).toContain(
+      'chain "camera to steering" can take 40 ms, its budget is 39.999999 ms\n',
+    );
+  });
+
+  it("counts a deferral of a chain's task as long as the interval, and says so", () => {
+    const deferred = road({
+      lane: { trigger: { kind: "arrival", channel: 0, minIntervalNs: 30 * ms, toleranceNs: 5 * ms, early: "defer" } },
+    });
+    const [found] = analyse(deferred, [chain(70 * ms)]).chains;
+    expect(found).toMatchObject({ boundNs: 70 * ms, age: { withoutGapsNs: 50 * ms, leastNs: 20 * ms } });
+    expect(refusal(() => analyse(deferred, [chain(70 * ms - 1)]))).toContain(
+      [
+        "can take 70 ms, its budget is 69.999999 ms",
+        "  lane     deferral 30 ms + deadline 15 ms",
+        "  steer    sampling 20 ms + deadline 5 ms",
+      ].join("\n"),
+    );
+  });
+
+  it("accepts all of a core's time, in parts that do not add up to 1 as floats, and refuses a nanosecond more", () => {
+    const whole = (budgetNs: number): ScheduleTable => {
+      const tasks = [7, 1, 2].map((tenths) => ({
+        ...road().tasks[1]!,
+        trigger: { kind: "periodic" as const, periodNs: 10 * ms, phaseNs: 0 },
+        budgetNs: tenths * ms + (tenths === 7 ? budgetNs : 0),
+        deadlineNs: 10 * ms,
+        letNs: 10 * ms,
+      }));
+      return { ...road(), tasks };
+    };
+    expect(analyse(whole(0), []).cores).toEqual([{ core: 0, utilisation: expect.closeTo(1, 15) }]);
+    expect(refusal(() => analyse(whole(1), []))).toContain(
+      "error[schedule/utilisation]: core 0 is asked for more than 100 % of its time",
+    );
   });
 
   it("refuses a core that is asked for more than its time", () => {

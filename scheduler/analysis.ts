@@ -1,8 +1,8 @@
 // Schedulability before the run: utilisation per core, response times under fixed priorities, latency bounds of chains.
 import { IsochronError } from "../kernels/index.ts";
 import { type AgeBound, ageBound } from "./age.ts";
-import { formatDuration } from "./duration.ts";
-import { paceOf } from "./pace.ts";
+import { formatApart, formatDuration } from "./duration.ts";
+import { longestWaitOf } from "./pace.ts";
 import { intervalOf, type ScheduleTable, type TaskRow, toleranceOf } from "./schedule-table.ts";
 
 /** A path from a channel through tasks, with its end-to-end budget. */
@@ -75,17 +75,28 @@ function utilisation(table: ScheduleTable, places: Places): Analysis["cores"] {
   return cores.map((core) => {
     const tasks = table.tasks.filter((task) => task.core === core);
     const total = tasks.reduce((sum, task) => sum + load(task), 0);
-    if (total > 1) {
+    if (asksTooMuch(tasks)) {
       const heaviest = tasks.reduce((a, b) => (load(b) > load(a) ? b : a));
       const place = places[table.tasks.indexOf(heaviest)];
-      throw new IsochronError("schedule/utilisation", `core ${core} is asked for ${percent(total)} of its time`, {
+      const share = percent(total) === "100 %" ? "more than 100 %" : percent(total);
+      throw new IsochronError("schedule/utilisation", `core ${core} is asked for ${share} of its time`, {
         details: tasks.map(describeLoad),
         help: `move a task to another core, lengthen a period, or give "${heaviest.name}" a smaller budget`,
         ...(place === undefined ? {} : { place }),
       });
     }
-    return { core, utilisation: total };
+    return { core, utilisation: Math.min(total, 1) };
   });
+}
+
+/** Whether tasks ask for more than all time: in whole numbers, since shares that make up 1 need not add up to it as floats. */
+function asksTooMuch(tasks: readonly TaskRow[]): boolean {
+  let [asked, all] = [0n, 1n];
+  for (const { budgetNs, trigger } of tasks) {
+    const interval = BigInt(intervalOf(trigger));
+    [asked, all] = [asked * interval + BigInt(budgetNs) * all, all * interval];
+  }
+  return asked > all;
 }
 
 function responseTime(table: ScheduleTable, task: TaskRow, place: string | undefined): number {
@@ -104,9 +115,10 @@ function responseTime(table: ScheduleTable, task: TaskRow, place: string | undef
     if (next === current) return current;
     response = next;
   }
+  const [takes, deadline] = formatApart(response, task.deadlineNs);
   throw new IsochronError(
     "schedule/response-time",
-    `task "${task.name}" can take ${formatDuration(response)} or more, its deadline is ${formatDuration(task.deadlineNs)}`,
+    `task "${task.name}" can take ${takes} or more, its deadline is ${deadline}`,
     {
       details: [describeLoad(task), ...[...higher, ...equal].map((other) => `${describeLoad(other)}, runs first`)],
       help: `raise its priority (now ${task.priority}), move it to another core, or allow it a longer deadline`,
@@ -139,8 +151,8 @@ function hop(table: ScheduleTable, chain: Chain, position: number): { ns: number
       text: `${name} deferral ${formatDuration(trigger.minIntervalNs)} + ${deadline}`,
     };
   }
-  const sampling = trigger.kind === "periodic" ? trigger.periodNs : paceOf(table, trigger.channel);
-  if (typeof sampling !== "number") return { ns: null, text: `${name} as long as until it is released + ${deadline}` };
+  const sampling = longestWaitOf(table, task);
+  if (sampling === undefined) return { ns: null, text: `${name} as long as until it is released + ${deadline}` };
   return { ns: sampling + task.letNs, text: `${name} sampling ${formatDuration(sampling)} + ${deadline}` };
 }
 
@@ -157,13 +169,10 @@ function chainBound(table: ScheduleTable, chain: Chain): number | null {
     last.trigger.kind === "periodic" && chain.tasks.length > 1
       ? `release "${last.name}" on arrival of ${table.tasks[chain.tasks.at(-2)!]!.name}, or `
       : "";
-  throw new IsochronError(
-    "schedule/chain-budget",
-    `chain "${chain.name}" can take ${formatDuration(bound)}, its budget is ${formatDuration(chain.budgetNs)}`,
-    {
-      details: hops.map((each) => each.text),
-      help: `${byArrival}allow ${formatDuration(bound)}`,
-      ...(chain.place === undefined ? {} : { place: chain.place }),
-    },
-  );
+  const [takes, budget] = formatApart(bound, chain.budgetNs);
+  throw new IsochronError("schedule/chain-budget", `chain "${chain.name}" can take ${takes}, its budget is ${budget}`, {
+    details: hops.map((each) => each.text),
+    help: `${byArrival}allow ${takes}`,
+    ...(chain.place === undefined ? {} : { place: chain.place }),
+  });
 }

@@ -25,9 +25,18 @@ const invalid = (text: string): IsochronError =>
     help: 'write a number and a unit (ns, us, ms, s, min), as in "20ms", or whole nanoseconds',
   });
 
-/** Nanoseconds in the largest unit that keeps the text short: `15 ms`, `200 us`, `1.5 s`. */
-export function formatDuration(ns: number): string {
+/** Nanoseconds in the largest unit that keeps the text short: `15 ms`, `200 us`, `1.5 s`; rounded to so many digits. */
+export function formatDuration(ns: number, digits = 4): string {
   const magnitude = Math.abs(ns);
   const unit = magnitude >= 1e9 ? "s" : magnitude >= 1e6 ? "ms" : magnitude >= 1e3 ? "us" : "ns";
-  return `${Number((ns / nanoseconds[unit]).toPrecision(4))} ${unit}`;
+  return `${Number((ns / nanoseconds[unit]).toPrecision(digits))} ${unit}`;
+}
+
+/** Two durations with as many digits as tell them apart: `5.000001 ms` and `5 ms`. */
+export function formatApart(aNs: number, bNs: number): readonly [string, string] {
+  for (let digits = 4; digits < 17; digits++) {
+    const [a, b] = [formatDuration(aNs, digits), formatDuration(bNs, digits)];
+    if (a !== b) return [a, b];
+  }
+  return [formatDuration(aNs), formatDuration(bNs)];
 }

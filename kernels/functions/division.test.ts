@@ -1,15 +1,12 @@
 // Remainders and floor division of floats against JavaScript's %, which is exact.
 import { describe, expect, it } from "vitest";
-import { KernelBuilder } from "../loop/build.ts";
-import type { Expression } from "../loop/ir.ts";
 import { expectAgreement, newArray } from "../testing/agreement.ts";
-import { random } from "../testing/function-accuracy.ts";
+import { type ElementaryFunction, kernelOf, random } from "../testing/function-accuracy.ts";
 import { runNative } from "../testing/native-kernel.ts";
 import { oddValues } from "../testing/odd-values.ts";
 import { floorDivide, remainder } from "./index.ts";
 
 type Float = "f32" | "f64";
-type Binary = (a: Expression, b: Expression) => Expression;
 type Pairs = readonly (readonly [number, number])[];
 
 /** One side of each pair, or what a function makes of both. */
@@ -18,15 +15,6 @@ function column(scalar: Float, all: Pairs, of: (a: number, b: number) => number)
   return scalar === "f32" ? Float32Array.from(values) : Float64Array.from(values);
 }
 const operandsOf = (scalar: Float, all: Pairs) => [column(scalar, all, (a) => a), column(scalar, all, (_, b) => b)];
-
-function kernelOf(f: Binary, scalar: Float, length: number) {
-  const k = new KernelBuilder();
-  const [a, b] = [k.buffer("a", scalar, length, "read"), k.buffer("b", scalar, length, "read")];
-  const result = k.buffer("result", scalar, length, "write");
-  k.for(0, length - (length % 4), 4, (i) => k.store(result, i, f(k.load(a, i, 4), k.load(b, i, 4))));
-  k.for(length - (length % 4), length, 1, (i) => k.store(result, i, f(k.load(a, i), k.load(b, i))));
-  return k.finish("division");
-}
 
 /** Pairs whose quotients are of every size, and all pairs of odd values. */
 function pairs(scalar: Float): Pairs {
@@ -65,9 +53,9 @@ function floorDivision(a: number, b: number): number {
   return quotient - low > 0.5 ? low + 1 : low;
 }
 
-const functions: readonly (readonly [string, Binary, (a: number, b: number) => number])[] = [
-  ["remainder", remainder, remainderOf],
-  ["floorDivide", floorDivide, floorDivision],
+const functions: readonly (readonly [string, ElementaryFunction, (a: number, b: number) => number])[] = [
+  ["remainder", remainder as ElementaryFunction, remainderOf],
+  ["floorDivide", floorDivide as ElementaryFunction, floorDivision],
 ];
 
 describe("division of floats", () => {
@@ -76,7 +64,7 @@ describe("division of floats", () => {
       it(`${name} in ${scalar} is exact for quotients of every size, infinities, zeros and NaN`, async () => {
         const all = pairs(scalar);
         const found = newArray(scalar, all.length);
-        await runNative(kernelOf(f, scalar, all.length), [...operandsOf(scalar, all), found]);
+        await runNative(kernelOf(name, f, scalar, 2, all.length), [...operandsOf(scalar, all), found]);
         const meant = column(scalar, all, reference);
         const wrong = all.findIndex((_, at) => !Object.is(found[at], meant[at]));
         expect(wrong, `${name}(${all[wrong]}) gave ${found[wrong]}, meant ${meant[wrong]}`).toBe(-1);
@@ -86,9 +74,9 @@ describe("division of floats", () => {
   it("gives the interpreter's bits on every target that runs here", async () => {
     for (const scalar of ["f32", "f64"] as const) {
       const all = pairs(scalar).filter((_, at) => at % 40 === 0);
-      for (const [, f] of functions) {
+      for (const [name, f] of functions) {
         const operands = operandsOf(scalar, all);
-        await expectAgreement(kernelOf(f, scalar, all.length), [...operands, newArray(scalar, all.length)]);
+        await expectAgreement(kernelOf(name, f, scalar, 2, all.length), [...operands, newArray(scalar, all.length)]);
       }
     }
   });
@@ -96,7 +84,7 @@ describe("division of floats", () => {
   it("a remainder has the divisor's sign, as in PyTorch", async () => {
     // torch.remainder(torch.tensor([-7., 7., -4., 1e10]), torch.tensor([3., -3., 2., 3.]))
     const found = new Float32Array(4);
-    await runNative(kernelOf(remainder, "f32", 4), [
+    await runNative(kernelOf("remainder", remainder as ElementaryFunction, "f32", 2, 4), [
       Float32Array.of(-7, 7, -4, 1e10),
       Float32Array.of(3, -3, 2, 3),
       found,

@@ -29,7 +29,7 @@ import { runNative } from "./native-kernel.ts";
 export type FloatScalar = "f32" | "f64";
 export type FunctionName = keyof typeof exactFunctions;
 export type Floats = Float32Array | Float64Array;
-type ElementaryFunction = (...operands: Expression[]) => Expression;
+export type ElementaryFunction = (...operands: Expression[]) => Expression;
 
 /** Every elementary function. */
 export const elementary: { readonly [name in FunctionName]: ElementaryFunction } = {
@@ -92,8 +92,13 @@ const lanes = 8;
 const arrayOf = { f32: Float32Array, f64: Float64Array } as const;
 
 /** A kernel that applies a function to `length` elements of each operand, vectors first and one by one at the end. */
-export function functionKernel(name: FunctionName, scalar: FloatScalar, arity: number, length: number): Kernel {
-  const f = elementary[name];
+export function kernelOf(
+  name: string,
+  f: ElementaryFunction,
+  scalar: FloatScalar,
+  arity: number,
+  length: number,
+): Kernel {
   const k = new KernelBuilder();
   const operands = Array.from({ length: arity }, (_, at) => k.buffer(`x${at}`, scalar, length, "read"));
   const result = k.buffer("result", scalar, length, "write");
@@ -104,6 +109,9 @@ export function functionKernel(name: FunctionName, scalar: FloatScalar, arity: n
   if (main < length) k.for(main, length, 1, (i) => apply(i, 1));
   return k.finish(`${name}_${scalar}`);
 }
+
+export const functionKernel = (name: FunctionName, scalar: FloatScalar, arity: number, length: number): Kernel =>
+  kernelOf(name, elementary[name], scalar, arity, length);
 
 /** The values of a function, compiled for this machine. */
 export async function compiledValues(name: FunctionName, operands: readonly Floats[]): Promise<Floats> {

@@ -2,6 +2,7 @@
 import { formatDuration, type TaskRow } from "../../scheduler/index.ts";
 import type { Ledger, TaskLedger } from "./ledger.ts";
 
+/** Where several apply, what was done on purpose is named before what was measured, and the job's own time before its late start. */
 export type MissCause =
   | "injected stall"
   | "execution over budget"

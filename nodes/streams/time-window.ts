@@ -3,7 +3,7 @@ import { Observable, type OperatorFunction, type SchedulerLike } from "rxjs";
 import { type Duration, parseDuration } from "../../scheduler/index.ts";
 import { nanosecondsOf } from "./clock.ts";
 
-/** With every value, all values of the last `duration` on the clock, oldest first, the new one included; older ones are forgotten. */
+/** With every value, all values of the last `duration` on the clock, oldest first, the new one included; what is as old as `duration` is forgotten. */
 export function timeWindow<T>(duration: Duration, clock: SchedulerLike): OperatorFunction<T, readonly T[]> {
   const durationNs = parseDuration(duration);
   return (source) =>

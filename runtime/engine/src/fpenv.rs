@@ -68,14 +68,15 @@ impl Drop for FpGuard {
     }
 }
 
+/// A mode that computes other bits: subnormals flushed, numbers rounded up.
+#[cfg(all(test, target_arch = "x86_64"))]
+pub(crate) const FLUSH_AND_UP: u64 = 0x1f80 | 0x8040 | 0x4000;
+#[cfg(all(test, target_arch = "aarch64"))]
+pub(crate) const FLUSH_AND_UP: u64 = 1 << 24 | 1 << 22;
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[cfg(target_arch = "x86_64")]
-    const FLUSH_AND_UP: u64 = 0x1f80 | 0x8040 | 0x4000;
-    #[cfg(target_arch = "aarch64")]
-    const FLUSH_AND_UP: u64 = 1 << 24 | 1 << 22;
 
     #[test]
     fn the_mode_is_plain_inside_and_restored_outside() {

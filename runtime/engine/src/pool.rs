@@ -310,14 +310,45 @@ mod tests {
         }
     }
 
+    /// What the chunks of a step compute: subnormals, and sums that lie between two numbers.
+    struct Sums {
+        bits: Vec<AtomicU32>,
+        threads: Mutex<HashSet<i32>>,
+    }
+
+    unsafe extern "C" fn add(context: *mut u8, chunk: i64) {
+        // SAFETY: the test passes sums that outlive the job.
+        let sums = unsafe { &*context.cast::<Sums>() };
+        let (a, b) = if chunk % 2 == 0 { (f32::from_bits(3), f32::from_bits(4)) } else { (1.0, f32::EPSILON / 4.0) };
+        let sum = std::hint::black_box(a) + std::hint::black_box(b);
+        sums.bits[chunk as usize].store(sum.to_bits(), Relaxed);
+        // SAFETY: gettid only answers.
+        sums.threads.lock().unwrap().insert(unsafe { libc::gettid() });
+        thread::sleep(std::time::Duration::from_millis(5));
+    }
+
     #[test]
-    fn workers_compute_in_the_mode_of_a_step() {
-        let pool = Pool::new(3).unwrap();
-        let tally = tally(12);
-        let _mode = FpGuard::enter();
-        run(&pool, linger, &tally);
-        let own = (crate::fpenv::read() & crate::fpenv::CONTROL) as u32;
-        assert_eq!(tally.modes.load(Relaxed), own);
+    fn workers_compute_in_the_mode_of_a_step_whatever_mode_the_pool_was_made_in() {
+        use crate::fpenv;
+        let original = fpenv::read();
+        // A thread begins in the mode of the one that starts it.
+        fpenv::write(fpenv::FLUSH_AND_UP);
+        let pool = Pool::new(3);
+        fpenv::write(original);
+        let pool = pool.unwrap();
+        let sums =
+            Sums { bits: (0..24).map(|_| AtomicU32::new(0)).collect(), threads: Mutex::new(HashSet::new()) };
+        let seen = tally(24);
+        {
+            let _mode = FpGuard::enter();
+            // SAFETY: the sums outlive the call, and their fields may be shared.
+            unsafe { parallel_for(pool.handle(), add, std::ptr::from_ref(&sums).cast_mut().cast(), 24) };
+            run(&pool, linger, &seen);
+            assert_eq!(seen.modes.load(Relaxed), (fpenv::read() & fpenv::CONTROL) as u32);
+        }
+        let bits: Vec<u32> = sums.bits.iter().map(|each| each.load(Relaxed)).collect();
+        assert_eq!(bits, [7, 1.0f32.to_bits()].repeat(12));
+        assert!(sums.threads.lock().unwrap().len() > 1, "the others had 120 ms to come");
     }
 
     #[test]

@@ -46,7 +46,7 @@ fn what_is_no_artifact_is_refused() {
 }
 
 #[test]
-fn a_changed_entry_is_refused_by_name() {
+fn a_changed_entry_is_refused_by_name_wherever_it_was_changed() {
     let (object, weights, graph) = (object_with(Flaw::None), weights(0.0), b"{}".as_slice());
     let text = manifest(&object, &weights, graph).to_string();
     let good = [
@@ -57,11 +57,13 @@ fn a_changed_entry_is_refused_by_name() {
     ];
     for at in 1..good.len() {
         let (name, bytes) = good[at];
-        let mut changed = bytes.to_vec();
-        changed[0] ^= 1;
-        let mut entries = good;
-        entries[at].1 = &changed;
-        says(&refusal(&archive(&entries, 64)), "artifact/hash", name);
+        for place in [0, bytes.len() / 2, bytes.len() - 1] {
+            let mut changed = bytes.to_vec();
+            changed[place] ^= 1;
+            let mut entries = good;
+            entries[at].1 = &changed;
+            says(&refusal(&archive(&entries, 64)), "artifact/hash", name);
+        }
     }
 }
 
@@ -107,6 +109,15 @@ fn an_object_that_needs_more_than_our_relocations_is_refused() {
     says(&refusal(Flaw::Absolute), "artifact/code", "relocations of type");
     says(&refusal(Flaw::FarAddend), "artifact/code", "a relocation adds 1099511627776");
     says(&refusal(Flaw::Writable), "artifact/code", ".data");
+}
+
+#[test]
+fn functions_and_targets_of_relocations_outside_their_sections_are_refused_by_name() {
+    let refusal =
+        |flaw| Code::load("code/x.o", &object_with(flaw)).err().map(|error| error.to_string()).unwrap_or_default();
+    says(&refusal(Flaw::FunctionOutside), "artifact/code", "code/x.o: function \"beyond\" lies outside its section");
+    says(&refusal(Flaw::TargetOutside), "artifact/code", "code/x.o: symbol \"behind\" lies outside its section");
+    says(&refusal(Flaw::FieldOutside), "artifact/code", "lies outside its section");
 }
 
 proptest! {

@@ -38,6 +38,12 @@ pub enum Flaw {
     FarAddend,
     /// The object has initialised writable data.
     Writable,
+    /// A function begins where its section ends.
+    FunctionOutside,
+    /// The call's target lies behind its section.
+    TargetOutside,
+    /// The call's field reaches over the end of its section.
+    FieldOutside,
 }
 
 fn function(
@@ -58,6 +64,26 @@ fn function(
     });
     let offset = object.add_symbol_data(symbol, section, code, 16);
     (section, offset, symbol)
+}
+
+/// A symbol at a place of a section, whether there is anything or not.
+fn label(
+    object: &mut Object<'_>,
+    name: &str,
+    kind: SymbolKind,
+    section: object::write::SectionId,
+    value: u64,
+) -> object::write::SymbolId {
+    object.add_symbol(Symbol {
+        name: name.into(),
+        value,
+        size: 0,
+        kind,
+        scope: SymbolScope::Linkage,
+        weak: false,
+        section: SymbolSection::Section(section),
+        flags: SymbolFlags::None,
+    })
 }
 
 /// The object as the compiler would write it, or one with a flaw.
@@ -88,7 +114,18 @@ pub fn object_with(flaw: Flaw) -> Vec<u8> {
     };
     let r_type = if flaw == Flaw::Absolute { elf::R_X86_64_32S } else { elf::R_X86_64_PLT32 };
     let flags = RelocationFlags::Elf { r_type };
-    object.add_relocation(text, Relocation { offset: forward + 1, symbol: callee, addend: -4, flags }).unwrap();
+    let text_bytes = constant + CONSTANT.len() as u64;
+    let (callee, offset) = match flaw {
+        Flaw::FunctionOutside => {
+            label(&mut object, "beyond", SymbolKind::Text, text, text_bytes);
+            (callee, forward + 1)
+        }
+        // One behind the last byte is where a section ends, which a target may name.
+        Flaw::TargetOutside => (label(&mut object, "behind", SymbolKind::Data, text, text_bytes + 1), forward + 1),
+        Flaw::FieldOutside => (callee, text_bytes - 3),
+        _ => (callee, forward + 1),
+    };
+    object.add_relocation(text, Relocation { offset, symbol: callee, addend: -4, flags }).unwrap();
     let symbol = object.section_symbol(rodata);
     let addend = if flaw == Flaw::FarAddend { 1 << 40 } else { at as i64 - 4 };
     let flags = RelocationFlags::Elf { r_type: elf::R_X86_64_PC32 };
