@@ -336,8 +336,7 @@ mod tests {
         let pool = Pool::new(3);
         fpenv::write(original);
         let pool = pool.unwrap();
-        let sums =
-            Sums { bits: (0..24).map(|_| AtomicU32::new(0)).collect(), threads: Mutex::new(HashSet::new()) };
+        let sums = Sums { bits: (0..24).map(|_| AtomicU32::new(0)).collect(), threads: Mutex::new(HashSet::new()) };
         let seen = tally(24);
         {
             let _mode = FpGuard::enter();
