@@ -100,7 +100,7 @@ describe("row groups", () => {
     const meant = new Interpreter(graph).run(given).y;
     const found = await run(graph, given);
     found.forEach((each, at) => {
-      expect(Math.abs(each - meant[at]!)).toBeLessThan(1e-3 * Math.max(1, Math.abs(meant[at]!)));
+      expect(Math.abs(each - meant[at]!)).toBeLessThan(1e-5 * Math.max(1, Math.abs(meant[at]!)));
     });
   });
 

@@ -104,6 +104,40 @@ describe("splitting a kernel", () => {
     expect(expectChunks(of(false), arrays)?.copies).toEqual([1, 1, 1]);
   });
 
+  it("gives at most eight chunks memory of their own, however many there could be", () => {
+    const made = kernel("own", (k) => {
+      const x = k.buffer("x", "f32", 40, "read");
+      const area: Buffer = { name: "area", scalar: "f32", length: 1, access: "readwrite", align: 64, private: true };
+      k.buffers.push(area);
+      const y = k.buffer("y", "f32", 40, "write");
+      k.for(0, 40, 1, (i) => {
+        k.store(area, 0, k.load(x, i));
+        k.store(y, i, k.load(area, 0));
+      });
+    });
+    const split = splitKernel(made, { mostChunks: 24, leastOperations: 1 });
+    expect(split?.steps).toEqual([{ kernel: 0, first: 0, count: 8, own: [1] }]);
+    expect(split?.copies).toEqual([1, 8, 1]);
+  });
+
+  it("leaves in order what is private and is read before it is written", () => {
+    const made = kernel("carried", (k) => {
+      const x = k.buffer("x", "f32", 32, "read");
+      const area: Buffer = { name: "area", scalar: "f32", length: 8, access: "readwrite", align: 64, private: true };
+      k.buffers.push(area);
+      const y = k.buffer("y", "f32", 32, "write");
+      k.for(0, 8, 1, (i) => k.store(area, i, k.load(x, i)));
+      k.for(0, 4, 1, (block) => {
+        k.for(0, 8, 1, (i) => k.store(y, add(mul(block, 8), i), k.load(area, i)));
+        k.for(0, 8, 1, (i) => k.store(area, i, k.load(x, add(mul(block, 8), i))));
+      });
+    });
+    const x = Float32Array.from({ length: 32 }, (_, i) => i);
+    const split = expectChunks(made, [x, new Float32Array(8), new Float32Array(32)]);
+    expect(split?.steps.flatMap(({ own }) => own)).toEqual([]);
+    expect(split?.copies).toEqual([1, 1, 1]);
+  });
+
   it("leaves to all chunks what is private and was filled before them", () => {
     const made = kernel("two", (k) => {
       const x = k.buffer("x", "f32", 8, "read");

@@ -257,7 +257,8 @@ describe("a robot with the package and its runtime alone", () => {
     const here = ranAs(isochronHere(["run", "examples/road/app.ts", ...flags]));
     const there = ranAs(isochron("run", built, ...flags, "--record", "road.mcap"));
     expect(there).toEqual(here);
-    expect(there.cycles).toBeGreaterThan(300);
+    // A frame every 40 ms and a command every 20 ms.
+    expect(there.cycles).toBe(125 + 250);
     const replayed = replayedAs(isochron("replay", "road.mcap", "--verify", "--json"));
     expect(replayed).toMatchObject({ bitExact: true, hash: here.hash, cycles: here.cycles });
     expect(replayed.kernelCalls).toBeGreaterThan(here.cycles);
