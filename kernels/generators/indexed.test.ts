@@ -43,6 +43,30 @@ describe("running sums", () => {
   });
 });
 
+describe("running products", () => {
+  it("run in float64 and are rounded once each", async () => {
+    const shape = [3, 40];
+    const [x, y] = [parameter("x", "f32", 120, "read"), parameter("y", "f32", 120, "write")];
+    // Near 1, so that none overflows and each product is rounded.
+    const xs = Float32Array.from({ length: 120 }, (_, i) => 1 + Math.sin(i * i) / 3);
+    const products = (rounded: (value: number) => number) => {
+      let product = 1;
+      return Float32Array.from(xs, (each, i) => {
+        product = rounded((i % 40 === 0 ? 1 : product) * each);
+        return product;
+      });
+    };
+    const expected = products((value) => value);
+    expect(products(fround)).not.toEqual(expected);
+    const scan = { axis: 1, exclusive: false, reverse: false };
+    await expectEverySchedule(
+      (target) => scanKernel("scan", [x, y], view(x, shape), "prod", scan, whole(y, shape), target),
+      [xs],
+      expected,
+    );
+  });
+});
+
 describe("scattered updates", () => {
   it.each([
     { shape: [4, 19], axis: 0 },

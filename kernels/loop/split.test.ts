@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { expectChunks } from "../testing/chunks.ts";
-import { add, constant, type KernelBuilder, kernel, lt, mul, select } from "./build.ts";
+import { add, broadcast, constant, type KernelBuilder, kernel, lt, mul, ramp, select } from "./build.ts";
 import type { Buffer } from "./ir.ts";
 import { splitKernel } from "./split.ts";
 
@@ -102,6 +102,20 @@ describe("splitting a kernel", () => {
     expect(split?.steps).toEqual([{ kernel: 0, first: 0, count: 4, own: [1] }]);
     expect(split?.copies).toEqual([1, 4, 1]);
     expect(expectChunks(of(false), arrays)?.copies).toEqual([1, 1, 1]);
+  });
+
+  it("keeps the masks of loads and stores, which hang on where they are", () => {
+    expect(
+      stepsOf(40, (k, x, y) =>
+        k.for(0, 5, 1, (r) =>
+          k.for(0, 8, 4, (c) => {
+            const at = k.let(add(mul(r, 8), c));
+            const below = lt(ramp(c, 1, 4), broadcast(add(r, 3), 4));
+            k.store(y, at, k.load(x, at, 4, below), below);
+          }),
+        ),
+      ),
+    ).toEqual([5]);
   });
 
   it("gives at most eight chunks memory of their own, however many there could be", () => {

@@ -81,6 +81,11 @@ describe("verifyKernel", () => {
       kernelOf(loop(), store(one, use(i))),
       "loop/scope: kernel faulty: i is used outside",
     ],
+    [
+      "a loop that counts what is no index",
+      kernelOf({ kind: "for", index: local("let", "n", "i64"), from: b.index(0), to: b.index(8), step: 1, body: [] }),
+      "loop/scope: kernel faulty: the loop counts n, a let",
+    ],
     ["a local used before it is declared", kernelOf(store(use(v))), "loop/scope: kernel faulty: v is used before"],
     [
       "a variable assigned before it is declared",
