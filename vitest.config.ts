@@ -6,6 +6,8 @@ export default defineConfig({
     // Limits are for what hangs: a busy machine may be ten times as slow as a quiet one.
     testTimeout: 1_800_000,
     hookTimeout: 1_800_000,
+    // Every recording that a test makes is held to the rules of the schedule as it is finished.
+    env: { ISOCHRON_AUDIT: "1" },
     pool: "forks",
     maxWorkers: 2,
   },

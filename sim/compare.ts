@@ -7,9 +7,9 @@ import type { RunEvent } from "./records/index.ts";
 
 /** Where two runs part. */
 export interface Difference {
-  /** What differs: a decision, an output's bytes, a message's bytes, a recorded input's bytes, the hash chain, a program, the file. */
-  readonly kind: "decision" | "output" | "message" | "input" | "chain" | "program" | "file";
-  /** The job of the task. */
+  /** What differs: a decision, the bytes of an output, a message, a recorded input or a keyframe's states, the hash chain, a program, the file. */
+  readonly kind: "decision" | "output" | "message" | "input" | "states" | "chain" | "program" | "file";
+  /** The job of the task; of states, the one that found them. */
   readonly cycle: number;
   readonly task: string;
   /** The field of the output, the topic, or the name of the decision. */
@@ -102,7 +102,11 @@ export function compareRuns(
   recomputed: readonly RunEvent[],
 ): Comparison {
   const jobs = jobDifferences(application, recorded, recomputed);
-  const [first] = [jobs.first, firstIntakeDifference(application, recorded, recomputed)]
+  const [first] = [
+    jobs.first,
+    firstIntakeDifference(application, recorded, recomputed),
+    firstStatesDifference(application, recorded, recomputed),
+  ]
     .filter((each) => each !== undefined)
     .sort((a, b) => a.time - b.time);
   return { first, extent: jobs.extent };
@@ -130,6 +134,36 @@ function firstIntakeDifference(
     ];
   });
   return found.sort((a, b) => a.time - b.time)[0];
+}
+
+const keyframeText = ({ time, job }: Keyframe): string => `at ${time} ns, before release ${job}`;
+
+type Keyframe = Extract<RunEvent, { readonly kind: "keyframe" }>;
+
+/** The first keyframe whose states are not those that were computed again. */
+function firstStatesDifference(
+  application: ApplicationDescription,
+  recorded: readonly RunEvent[],
+  recomputed: readonly RunEvent[],
+): TimedDifference | undefined {
+  const isKeyframe = (event: RunEvent): event is Keyframe => event.kind === "keyframe";
+  const keyOfTag = ({ task, time }: Keyframe) => `${task} ${time}`;
+  const after = new Map(recomputed.filter(isKeyframe).map((event) => [keyOfTag(event), event]));
+  let first: TimedDifference | undefined;
+  for (const event of recorded) {
+    if (!isKeyframe(event) || (first && first.time <= event.time)) continue;
+    const { task, job, time, states } = event;
+    const again = after.get(keyOfTag(event));
+    const byte = again ? firstByte(states, again.states) : -1;
+    if (byte < 0 && job === again?.job) continue;
+    const at = { kind: "states", cycle: job, task: application.table.tasks[task]!.name, port: "states" } as const;
+    const difference: Difference =
+      byte < 0
+        ? { ...at, byte: null, recorded: keyframeText(event), recomputed: again ? keyframeText(again) : null }
+        : { ...at, byte, recorded: hexByte(states[byte]), recomputed: hexByte(again?.states[byte]) };
+    first = { time, difference };
+  }
+  return first;
 }
 
 const intakeText = (event: Intake | undefined): string | null => {

@@ -1,7 +1,9 @@
-// Where a recording without its end has everything: up to which instant, and what of its events lies before.
+// How far what a recording's file holds counts: to the run's end, or up to where a file without its end has everything.
 import { hashOf } from "../runtime/index.ts";
 import type { TaskRow } from "../scheduler/index.ts";
 import type { ApplicationDescription } from "./application.ts";
+import type { Cut } from "./logs/index.ts";
+import type { Facts } from "./recording-contents.ts";
 import type { RunEvent } from "./records/index.ts";
 
 interface Job {
@@ -80,7 +82,7 @@ function firstMissing(
  * Records of one job follow each other, but not those of different jobs: each task's first job that is not there in whole
  * is looked for, and the last job in the log, whose message may be missing, is not counted.
  */
-export function wholeUntil(application: ApplicationDescription, events: readonly RunEvent[]): number {
+function wholeUntil(application: ApplicationDescription, events: readonly RunEvent[]): number {
   const { tasks } = application.table;
   const jobs = jobsOf(application, events);
   const lastRecord = events.findLast((event) => "task" in event && event.kind !== "trace" && event.kind !== "keyframe");
@@ -98,11 +100,7 @@ export function wholeUntil(application: ApplicationDescription, events: readonly
 }
 
 /** The events before an instant: messages that came, jobs that were released, with all that became of them. */
-export function eventsBefore(
-  application: ApplicationDescription,
-  events: readonly RunEvent[],
-  untilNs: number,
-): RunEvent[] {
+function eventsBefore(application: ApplicationDescription, events: readonly RunEvent[], untilNs: number): RunEvent[] {
   const jobs = jobsOf(application, events);
   const isBefore = (task: number, job: number, otherwise: number) =>
     (jobs[task]!.get(job)?.releaseNs ?? otherwise) < untilNs;
@@ -132,11 +130,75 @@ export function eventsBefore(
 }
 
 /** A run's hash by the hash chains that its records hold: BLAKE3 over each task's last. */
-export function hashOfChains(application: ApplicationDescription, events: readonly RunEvent[]): string {
+function hashOfChains(application: ApplicationDescription, events: readonly RunEvent[]): string {
   const chains = application.table.tasks.map(() => ({ job: -1, chain: "00".repeat(32) }));
   for (const event of events) {
     if (event.kind !== "output" && event.kind !== "discarded") continue;
     if (event.job > chains[event.task]!.job) chains[event.task] = { job: event.job, chain: event.chain };
   }
   return hashOf(Buffer.from(chains.map(({ chain }) => chain).join(""), "hex"));
+}
+
+/** Only live runs measure when jobs ran. */
+const isLive = (events: readonly RunEvent[]): boolean => events.some((event) => event.kind === "trace");
+
+/** How many decisions and outputs events tell of as lost. */
+export const lostIn = (events: readonly RunEvent[]): number =>
+  events.reduce((sum, event) => (event.kind === "lost" && event.what !== "traces" ? sum + event.count : sum), 0);
+
+/** Why and where the recording of a run ends before the run. */
+export interface RecordingCut {
+  readonly why: string;
+  /** Bytes of the file that are whole; absent where it was ended on purpose, because the disk took no more. */
+  readonly at?: number;
+}
+
+/** How far what a file holds counts. */
+export interface Reach {
+  readonly events: readonly RunEvent[];
+  /** Logical time at which they end. */
+  readonly durationNs: number;
+  readonly hash: string;
+  readonly mode: "virtual" | "live";
+  readonly cut?: RecordingCut;
+  /** Decisions and outputs that were lost while recording, as the events say; traces only measure. */
+  readonly lost: number;
+  /** The file has all that was written of the run. */
+  readonly isComplete: boolean;
+  /** The same, of a run that has not failed. */
+  readonly isWhole: boolean;
+}
+
+/**
+ * How far the events of a file count.
+ *
+ * Those of a run that failed, or whose recording was cut, end where all of them are there, and the hash is theirs.
+ */
+export function reachOf(
+  application: ApplicationDescription,
+  events: readonly RunEvent[],
+  fileCut: Cut | undefined,
+  facts: Facts | undefined,
+): Reach {
+  // What a run says at its end stands before its last events.
+  const cut = fileCut?.allData ? undefined : fileCut;
+  const isComplete = facts !== undefined && facts.cut === undefined && !cut;
+  if (isComplete && facts.failure === undefined) {
+    const { durationNs, hash, mode } = facts;
+    return { events, durationNs, hash, mode, lost: lostIn(events), isComplete, isWhole: true };
+  }
+  const known = isComplete ? facts.durationNs : wholeUntil(application, events);
+  const durationNs = Math.min(known, facts?.durationNs ?? never);
+  const kept = eventsBefore(application, events, durationNs);
+  const ended = facts?.cut === undefined ? cut && { why: cut.why, at: cut.at } : { why: facts.cut };
+  return {
+    events: kept,
+    durationNs,
+    hash: hashOfChains(application, kept),
+    mode: facts?.mode ?? (isLive(kept) ? "live" : "virtual"),
+    ...(isComplete || !ended ? {} : { cut: ended }),
+    lost: lostIn(kept),
+    isComplete,
+    isWhole: false,
+  };
 }

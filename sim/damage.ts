@@ -29,8 +29,9 @@ export type Damage =
       readonly written: string | null;
     }
   | {
-      /** A record of the log is missing; task and job are those of the record next to it. */
+      /** A record of the log is missing, or there though it was never written; task and job are its own, or those of the record next to it. */
       readonly kind: "log";
+      readonly what: "missing" | "added";
       readonly index: number;
       readonly task: string;
       readonly job: number;
@@ -49,6 +50,10 @@ export interface RecordedInput {
 
 export const hexByte = (byte: number | undefined): string | null =>
   byte === undefined ? null : byte.toString(16).padStart(2, "0");
+
+/** What the log has of a message besides its hash. */
+const factsOf = (time: number, bytes: number, checksum: number): string =>
+  `at ${time} ns, ${bytes} bytes, CRC-32 ${checksum}`;
 
 /** Compares the recorded input messages with the log of their admission. */
 export function inputDamage(recorded: readonly RecordedInput[], logged: readonly LoggedAdmission[]): Damage[] {
@@ -69,8 +74,12 @@ export function inputDamage(recorded: readonly RecordedInput[], logged: readonly
           ? { ...at, byte: null, recorded: `BLAKE3 ${hashOf(bytes)}`, admitted: `BLAKE3 ${admission.blake3}` }
           : { ...at, byte: changed.at, recorded: hexByte(bytes[changed.at]), admitted: hexByte(changed.was) },
       );
-    } else if (time !== admission.time) {
-      found.push({ ...at, byte: null, recorded: `at ${time} ns`, admitted: `at ${admission.time} ns` });
+    } else {
+      const [recorded, admitted] = [
+        factsOf(time, bytes.length, crc32(bytes)),
+        factsOf(admission.time, admission.bytes ?? bytes.length, admission.crc32),
+      ];
+      if (recorded !== admitted) found.push({ ...at, byte: null, recorded, admitted });
     }
   }
   for (const { channel, sequence, time } of log.values())
@@ -108,16 +117,14 @@ export interface LogEntry {
   readonly job: number;
 }
 
-/** The records that are missing between, before and after those that are there; `count` were written. */
+/** The first record that is missing between, before and after those that are there, or is there twice; `count` were written. */
 export function logDamage(entries: readonly LogEntry[], count: number): Damage[] {
   const sorted = [...entries].sort((a, b) => a.index - b.index);
-  const there = new Set(sorted.map((each) => each.index));
-  const found: Damage[] = [];
-  for (let index = 0; index < count; index++) {
-    if (there.has(index)) continue;
-    const { task, job } = sorted.find((each) => each.index > index) ?? sorted.at(-1) ?? { task: "(none)", job: 0 };
-    found.push({ kind: "log", index, task, job });
-    break;
-  }
-  return found;
+  const odd = sorted.findIndex(({ index }, at) => index !== at || at >= count);
+  if (odd < 0 && sorted.length >= count) return [];
+  const at = odd < 0 ? sorted.length : odd;
+  const found = sorted[at];
+  const isAdded = found !== undefined && (found.index < at || at >= count);
+  const { task, job } = found ?? sorted.at(-1) ?? { task: "(none)", job: 0 };
+  return [{ kind: "log", what: isAdded ? "added" : "missing", index: isAdded ? found.index : at, task, job }];
 }

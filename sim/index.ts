@@ -2,7 +2,14 @@
 
 export { definitionsOf } from "../nodes/index.ts";
 export { type ApplicationDescription, applicationDescription } from "./application.ts";
-export { type Audit, type AuditFinding, auditRecording } from "./audit/index.ts";
+export {
+  type Audit,
+  type AuditFinding,
+  auditFile,
+  auditRecording,
+  describeFinding,
+  type FileAudit,
+} from "./audit/index.ts";
 export { type Comparison, compareRuns, type Difference, type Extent, type TimedDifference } from "./compare.ts";
 export type { Damage } from "./damage.ts";
 export { createExecutive, type Executive, type ExecutiveOptions, type Fault, type ThreadInfo } from "./executive.ts";

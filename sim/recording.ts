@@ -3,18 +3,18 @@ import { rmSync } from "node:fs";
 import { McapRecordBuilder, McapWriter } from "@mcap/core";
 import { fileError, IsochronError, place, replaces } from "../kernels/index.ts";
 import { type ApplicationDescription, definitionsIn } from "./application.ts";
+import { checkLegal } from "./audit/index.ts";
 import { encodeRecord, recordSchema } from "./record-message.ts";
 import { partialOf, RecordingFile, recordingFile } from "./recording-file.ts";
+import {
+  applicationAttachment,
+  artifactAttachment,
+  eventsTopic,
+  formatVersion,
+  metadataName,
+  outputTopic,
+} from "./recording-layout.ts";
 import { eventJsonSchema, eventToJson, type RecordNames, type RunEvent } from "./records/index.ts";
-
-export const eventsTopic = "/isochron/events";
-export const outputTopic = (task: string): string => `/isochron/outputs/${task}`;
-export const metadataName = "isochron";
-export const applicationAttachment = "application.json";
-export const artifactAttachment = (program: string): string => `artifacts/${program}.iso`;
-/** Version 2 says when a job ended and when a skip was decided. */
-export const formatVersion = "2";
-export const formatVersions = ["1", formatVersion] as const;
 
 /** What the end of a run adds to its recording. */
 export interface RunSummary {
@@ -137,9 +137,15 @@ export class RecordingWriter {
 
   /**
    * Ends the file and gives it its name. Throws `file/write` where the disk did not take all of it: the recording stands,
-   * up to what was taken, unless the error says otherwise; `file/exists` where another has taken the name.
+   * up to what was taken, unless the error says otherwise; `file/exists` where another has taken the name. Under
+   * `ISOCHRON_AUDIT=1` the file is audited then: `recording/illegal`.
    */
   async finish(summary: RunSummary): Promise<void> {
+    await this.#finish(summary);
+    if (process.env.ISOCHRON_AUDIT === "1") await checkLegal(this.#path);
+  }
+
+  async #finish(summary: RunSummary): Promise<void> {
     const failedBefore = this.#failure;
     if (!failedBefore) {
       try {

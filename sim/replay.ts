@@ -7,11 +7,12 @@ import type { Damage } from "./damage.ts";
 import { createExecutive } from "./executive.ts";
 import { messageDifference } from "./message-difference.ts";
 import type { Recording } from "./read-recording.ts";
-import { eventsTopic } from "./recording.ts";
+import { eventsTopic } from "./recording-layout.ts";
 import { decisionRecords, parseEvents, type RunEvent } from "./records/index.ts";
 
 /** What a replay found. */
 export interface ReplayResult {
+  /** Nothing differs, and nothing was lost that could have. */
   readonly bitExact: boolean;
   /** Jobs that were run again. */
   readonly cycles: number;
@@ -35,14 +36,20 @@ export interface ReplayOptions {
 /** Runs a recording again in virtual time, on one thread. */
 export function replay(recording: Recording, options: ReplayOptions = {}): ReplayResult {
   const { application, durationNs } = recording;
+  const tags = keyframeTags(recording.events);
   const executive = createExecutive(application, options.artifacts ?? recordedArtifacts(recording), {
     replay: decisionRecords(recording.events),
+    ...(tags.size === 0 ? {} : { keyframeEveryNs: [...tags].reduce(commonDivisor) }),
     ...(options.target === undefined ? {} : { target: options.target }),
   });
   const admissions = recording.events
     .filter((event) => event.kind === "admit")
     .sort((a, b) => a.time - b.time || a.channel - b.channel || a.sequence - b.sequence);
   const recomputed: RunEvent[] = [];
+  const drain = () => {
+    for (const event of parseEvents(executive.drain()))
+      if (event.kind !== "keyframe" || tags.has(event.time)) recomputed.push(event);
+  };
   for (const [at, event] of admissions.entries()) {
     options.signal?.throwIfAborted();
     callNative(() => {
@@ -50,17 +57,17 @@ export function replay(recording: Recording, options: ReplayOptions = {}): Repla
       executive.advance(Math.min(event.time, durationNs) - 1);
       executive.admit(event.channel, event.time, Buffer.from(event.bytes));
     });
-    recomputed.push(...parseEvents(executive.drain()));
+    drain();
     options.onProgress?.(at / admissions.length);
   }
   callNative(() => executive.advance(durationNs - 1));
-  recomputed.push(...parseEvents(executive.drain()));
+  drain();
   const hash = executive.hash();
   const { first: unlike, extent } = compareRuns(application, recording.events, recomputed);
   const differences = [...differencesOf(recording, options.artifacts === undefined), ...(unlike ? [unlike] : [])];
   const [first] = differences.sort((a, b) => a.time - b.time);
   return {
-    bitExact: first === undefined && hash === recording.hash,
+    bitExact: first === undefined && hash === recording.hash && recording.lost === 0,
     cycles: recomputed.filter((event) => event.kind === "release").length,
     kernelCalls: executive.kernelCalls(),
     hash,
@@ -68,6 +75,12 @@ export function replay(recording: Recording, options: ReplayOptions = {}): Repla
     ...(first === undefined ? {} : { firstDifference: first.difference, differing: extent }),
   };
 }
+
+/** When the run's states were kept: at multiples of an interval, where anything happened. */
+const keyframeTags = (events: readonly RunEvent[]): ReadonlySet<number> =>
+  new Set(events.flatMap((event) => (event.kind === "keyframe" && event.time > 0 ? [event.time] : [])));
+
+const commonDivisor = (a: number, b: number): number => (b === 0 ? a : commonDivisor(b, a % b));
 
 /** The recording's own programs; one with changed weights runs as it is, so that what it computes shows the change. */
 const recordedArtifacts = ({ artifacts, damage }: Recording): readonly Uint8Array[] =>
@@ -96,8 +109,9 @@ function damageDifference({ application, events }: Recording, damage: Damage): T
     }
     case "log": {
       const at = { cycle: damage.job, task: damage.task, port: eventsTopic, byte: null };
-      const recomputed = `record ${damage.index}`;
-      return { time: last, difference: { kind: "decision", ...at, recorded: null, recomputed } };
+      const record = `record ${damage.index}`;
+      const [recorded, recomputed] = damage.what === "added" ? [record, null] : [null, record];
+      return { time: last, difference: { kind: "decision", ...at, recorded, recomputed } };
     }
     case "file": {
       const at = { cycle: 0, task: "(none)", port: "checksum", byte: null };

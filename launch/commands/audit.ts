@@ -1,7 +1,7 @@
 // `isochron audit`: holds a recording's decisions to the rules of the schedule.
-import { formatDuration } from "../../scheduler/index.ts";
-import { type Audit, auditRecording, readRecording } from "../../sim/index.ts";
+import { type Audit, auditFile, describeFinding } from "../../sim/index.ts";
 import type { Terminal } from "../terminal.ts";
+import { tellEnd } from "./tell-end.ts";
 
 /** Options of `isochron audit`. */
 export interface AuditOptions {
@@ -14,12 +14,7 @@ const shown = 10;
 /** What an audit came to, in words. */
 export function describeAudit({ legal, findings, count, records }: Audit): string {
   if (legal) return `legal: ${records} records keep the rules of the schedule`;
-  const lines = findings
-    .slice(0, shown)
-    .map(
-      ({ rule, subject, timeNs, record, why }) =>
-        `  ${formatDuration(Math.max(0, timeNs))}  ${rule}  ${subject}: ${why}${record === null ? "" : ` (record ${record})`}`,
-    );
+  const lines = findings.slice(0, shown).map((finding) => `  ${describeFinding(finding)}`);
   const rest = count > shown ? [`  and ${count - shown} more`] : [];
   return [`NOT legal: ${count} of ${records} records break a rule of the schedule; the first`, ...lines, ...rest].join(
     "\n",
@@ -28,7 +23,8 @@ export function describeAudit({ legal, findings, count, records }: Audit): strin
 
 /** The command: exits 1 where a rule is broken. */
 export async function auditCommand(path: string, { json }: AuditOptions, terminal: Terminal): Promise<number> {
-  const audit = auditRecording(await readRecording(path));
+  const audit = await auditFile(path);
+  tellEnd(path, audit, terminal);
   terminal.out(json ? JSON.stringify(audit) : describeAudit(audit));
   return audit.legal ? 0 : 1;
 }

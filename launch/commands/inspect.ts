@@ -11,7 +11,7 @@ import { readApplication } from "../build.ts";
 import { importApplication } from "../load-application.ts";
 import type { Terminal } from "../terminal.ts";
 import { inspectKernel, inspectLayers } from "./inspect-kernels.ts";
-import { tellEnd } from "./replay.ts";
+import { tellEnd } from "./tell-end.ts";
 import { topicListCommand } from "./topic.ts";
 
 /** Options of `isochron inspect`. */

@@ -15,6 +15,7 @@ import {
 import { readApplication } from "../build.ts";
 import type { Terminal } from "../terminal.ts";
 import { describeAudit } from "./audit.ts";
+import { tellEnd } from "./tell-end.ts";
 
 /** Options of `isochron replay`. */
 export interface ReplayCommandOptions {
@@ -38,16 +39,7 @@ export function replayed(
   });
   terminal.progress(undefined);
   const audit = auditRecording(recording);
-  return { ...result, audit, bitExact: result.bitExact && recording.lost === 0 };
-}
-
-/** Says on standard error where a recording ends that is not whole, or whose run failed. */
-export function tellEnd(path: string, { cut, failure, durationNs }: Recording, terminal: Terminal): void {
-  const at = formatDuration(durationNs);
-  if (failure !== undefined) terminal.error(`${path}: the run ended at ${at} by an error: ${failure}`);
-  if (!cut) return;
-  const where = cut.at === undefined ? "" : `, byte ${cut.at}`;
-  terminal.error(`${path} ends at ${at}${where}, before its run (${cut.why}): what is there is taken up to then`);
+  return { ...result, audit };
 }
 
 /** The difference in words, with the numbers that the byte belongs to. */

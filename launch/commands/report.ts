@@ -4,7 +4,8 @@ import { replaces } from "../../kernels/index.ts";
 import { readRecording } from "../../sim/index.ts";
 import { factsOf, Ledger, printReport, type Replayed, reportFile, reportFormat, summarise } from "../report/index.ts";
 import type { Terminal } from "../terminal.ts";
-import { describeDifference, replayed as replayRecording, tellEnd } from "./replay.ts";
+import { describeDifference, replayed as replayRecording } from "./replay.ts";
+import { tellEnd } from "./tell-end.ts";
 
 /** Options of `isochron report`. */
 export interface ReportCommandOptions {

@@ -1,4 +1,5 @@
 // What an audit finds: the record that broke a rule, and why.
+import { formatDuration } from "../../scheduler/index.ts";
 
 /** The rules that an audit holds a recording to; `docs/architecture.md` §4 states each. */
 export const auditRules = {
@@ -7,6 +8,8 @@ export const auditRules = {
   "record/doubled": "nothing is recorded twice",
   "record/missing": "no record is missing, and none was lost while recording",
   "intake/number": "messages of a channel are numbered from 1 as they arrive, at times that never run backwards",
+  "intake/message":
+    "each message that arrived is recorded, with the time, the length and the hash that the log has of it",
   "intake/visible":
     "a decoded message is a sample at its arrival, or its channel's latency later; live, when it has been decoded",
   "intake/rejected": "a message is either a sample or rejected",
@@ -38,8 +41,10 @@ export type AuditRule = keyof typeof auditRules;
 /** A record that breaks a rule. */
 export interface AuditFinding {
   readonly rule: AuditRule;
-  /** The record's place in the log of decisions; null where it has none, or is not there. */
+  /** The record's place in the file, or in the list that was audited, from 0; null where no record is at fault. */
   readonly record: number | null;
+  /** The byte of the file at which it begins; null where it is compressed, or was not read from a file. */
+  readonly byte: number | null;
   /** Logical time, nanoseconds. */
   readonly timeNs: number;
   /** The task or channel. */
@@ -48,26 +53,47 @@ export interface AuditFinding {
   readonly why: string;
 }
 
-/** Findings of an audit, at most `kept` of them in full. */
+/** A finding in one line. */
+export const describeFinding = ({ rule, subject, timeNs, record, byte, why }: AuditFinding): string => {
+  const place = [...(record === null ? [] : [`record ${record}`]), ...(byte === null ? [] : [`byte ${byte}`])];
+  const where = place.length === 0 ? "" : ` (${place.join(", ")})`;
+  return `${formatDuration(Math.max(0, timeNs))}  ${rule}  ${subject}: ${why}${where}`;
+};
+
+/** Findings that are kept in full. */
+const kept = 1000;
+
+/** Findings of an audit: all are counted, the first are kept. */
 export class Findings {
-  readonly #kept: number;
+  readonly #byteOf: (record: number) => number | undefined;
   readonly #all: AuditFinding[] = [];
   count = 0;
 
-  constructor(kept = 1000) {
-    this.#kept = kept;
+  /** `byteOf` tells where in the file a record begins. */
+  constructor(byteOf: (record: number) => number | undefined = () => undefined) {
+    this.#byteOf = byteOf;
   }
 
   add(rule: AuditRule, subject: string, timeNs: number, why: string, record: number | null = null): void {
-    this.count++;
-    this.#all.push({ rule, record, timeNs, subject, why });
-    if (this.#all.length >= 2 * this.#kept) this.#all.splice(0, Number.POSITIVE_INFINITY, ...this.inOrder());
+    const byte = record === null ? undefined : this.#byteOf(record);
+    this.#add({ rule, record, byte: byte ?? null, timeNs, subject, why });
   }
 
-  /** By time; at one time, by the place in the log. */
+  /** A part of the file in which no record can be told from another. */
+  addBytes(byte: number, why: string): void {
+    this.#add({ rule: "record/form", record: null, byte, timeNs: 0, subject: "(the file)", why });
+  }
+
+  #add(finding: AuditFinding): void {
+    this.count++;
+    this.#all.push(finding);
+    if (this.#all.length >= 2 * kept) this.#all.splice(0, Number.POSITIVE_INFINITY, ...this.inOrder());
+  }
+
+  /** By time; at one time, by the place in the file. */
   inOrder(): AuditFinding[] {
     const place = ({ record }: AuditFinding) => record ?? Number.POSITIVE_INFINITY;
-    return [...this.#all].sort((a, b) => a.timeNs - b.timeNs || compare(place(a), place(b))).slice(0, this.#kept);
+    return [...this.#all].sort((a, b) => a.timeNs - b.timeNs || compare(place(a), place(b))).slice(0, kept);
   }
 }
 

@@ -1,6 +1,7 @@
 // The auditor's door.
 
 export { type Audit, auditRun } from "./audit.ts";
-export { type AuditFinding, type AuditRule, auditRules, Findings } from "./finding.ts";
+export { auditFile, checkLegal, type FileAudit } from "./file.ts";
+export { type AuditFinding, type AuditRule, auditRules, describeFinding, Findings } from "./finding.ts";
 export { auditRecording } from "./read.ts";
 export type { AuditedRun, AuditRecord } from "./run.ts";

@@ -212,7 +212,9 @@ function auditThreads({ run, tasks }: SortedRun, findings: Findings): void {
       if (start < release) add(`job ${job} starts at ${start} ns, before its release at ${release} ns`);
       if (end < start) add(`job ${job} ends at ${end} ns, before it starts at ${start} ns`);
       const thread = `${row.core} ${row.priority}`;
-      threads.set(thread, [...(threads.get(thread) ?? []), { row, job, start, end, index }]);
+      const jobs = threads.get(thread) ?? [];
+      threads.set(thread, jobs);
+      jobs.push({ row, job, start, end, index });
     }
   });
   for (const jobs of threads.values()) {
@@ -231,21 +233,29 @@ function auditThreads({ run, tasks }: SortedRun, findings: Findings): void {
   }
 }
 
-/** Keyframes: all tasks at one tag, each with the number of its next release. */
+/** Keyframes: in virtual time, all tasks at one tag, each with the number of its next release. */
 function auditKeyframes({ run, tasks }: SortedRun, findings: Findings): void {
-  const tags = new Set(tasks.flatMap((records) => records.keyframes.map(({ time }) => time)));
+  const tags = [...new Set(tasks.flatMap((records) => records.keyframes.map(({ time }) => time)))].sort(
+    (a, b) => a - b,
+  );
   run.application.table.tasks.forEach((row, id) => {
     const records = tasks[id]!;
-    const numbers = records.numbers();
+    const releases = records.numbers().map((job) => records.timeOf(job)!);
+    releases.sort((a, b) => a - b);
+    const at = new Map<number, (typeof records.keyframes)[number]>();
+    for (const keyframe of records.keyframes) {
+      const { time, index } = keyframe;
+      if (run.mode === "live")
+        findings.add("keyframe", row.name, time, `a keyframe at ${time} ns, though the run was live`, index);
+      if (at.has(time)) findings.add("record/doubled", row.name, time, `a second keyframe at ${time} ns`, index);
+      else at.set(time, keyframe);
+    }
+    let next = 0;
     for (const tag of tags) {
-      const [keyframe, second] = records.keyframes.filter(({ time }) => time === tag);
-      if (!keyframe) {
-        findings.add("keyframe", row.name, tag, `the keyframe at ${tag} ns lacks the task`);
-        continue;
-      }
-      if (second) findings.add("record/doubled", row.name, tag, `a second keyframe at ${tag} ns`, second.index);
-      const next = numbers.filter((job) => records.timeOf(job)! < tag).length;
-      if (keyframe.job !== next)
+      while (next < releases.length && releases[next]! < tag) next++;
+      const keyframe = at.get(tag);
+      if (!keyframe) findings.add("keyframe", row.name, tag, `the keyframe at ${tag} ns lacks the task`);
+      else if (keyframe.job !== next)
         findings.add(
           "keyframe",
           row.name,

@@ -2,7 +2,7 @@
 import type { TaskRow } from "../../scheduler/index.ts";
 import type { Findings } from "./finding.ts";
 import type { SortedRun, TaskRecords } from "./run.ts";
-import { newestAt, type Sample, samplesBetween } from "./samples.ts";
+import type { Samples } from "./samples.ts";
 
 /** When a task's releases are, and how many there were at each arrival that came too early. */
 interface Expected {
@@ -11,7 +11,7 @@ interface Expected {
   readonly early: readonly { readonly time: number; readonly released: number }[];
 }
 
-function expectedReleases({ trigger }: TaskRow, samples: readonly (readonly Sample[])[], endNs: number): Expected {
+function expectedReleases({ trigger }: TaskRow, samples: readonly Samples[], endNs: number): Expected {
   if (trigger.kind === "periodic") {
     const { phaseNs, periodNs } = trigger;
     return {
@@ -25,7 +25,7 @@ function expectedReleases({ trigger }: TaskRow, samples: readonly (readonly Samp
   const { minIntervalNs, toleranceNs = 0 } = trigger;
   // When the next release is due in the long run; a leaky bucket lets it be earlier by the tolerance.
   let nominal = Number.NEGATIVE_INFINITY;
-  for (const { time } of samples[trigger.channel]!) {
+  for (const { time } of samples[trigger.channel]!.all) {
     const allowed = nominal - toleranceNs;
     const last = releases.at(-1) ?? Number.NEGATIVE_INFINITY;
     let release: number | undefined;
@@ -42,7 +42,7 @@ function expectedReleases({ trigger }: TaskRow, samples: readonly (readonly Samp
   return { count, at: (job) => releases[job]!, early };
 }
 
-export function auditReleases(sorted: SortedRun, samples: readonly (readonly Sample[])[], findings: Findings): void {
+export function auditReleases(sorted: SortedRun, samples: readonly Samples[], findings: Findings): void {
   sorted.run.application.table.tasks.forEach((row, id) => {
     const records = sorted.tasks[id]!;
     const expected = expectedReleases(row, samples, sorted.run.durationNs);
@@ -125,7 +125,7 @@ function auditPins(
   row: TaskRow,
   records: TaskRecords,
   job: number,
-  samples: readonly (readonly Sample[])[],
+  samples: readonly Samples[],
   findings: Findings,
 ): void {
   const { pins, time, index } = records.releases.get(job)!;
@@ -137,7 +137,7 @@ function auditPins(
     return;
   }
   for (const { channel, sequence, held } of pins) {
-    const sample = newestAt(samples[channel]!, time);
+    const sample = samples[channel]!.newestAt(time);
     if (sequence !== sample.sequence)
       findings.add(
         "release/pins",
@@ -181,7 +181,7 @@ function auditJob(
   records: TaskRecords,
   job: number,
   before: JobBefore,
-  samples: readonly (readonly Sample[])[],
+  samples: readonly Samples[],
   findings: Findings,
 ): void {
   const live = sorted.run.mode === "live";
@@ -250,7 +250,7 @@ function auditJob(
         (decided ?? publication) + Math.max(0, ...sorted.run.application.table.tasks.map((each) => each.letNs));
       const gone = channelsOf(row).some(
         (channel) =>
-          samplesBetween(samples[channel]!, time, until) >= sorted.run.application.table.channels[channel]!.depth,
+          samples[channel]!.countBetween(time, until) >= sorted.run.application.table.channels[channel]!.depth,
       );
       if (live && !gone)
         findings.add(

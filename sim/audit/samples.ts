@@ -10,12 +10,49 @@ export interface Sample {
   readonly held: boolean;
 }
 
-/** The samples of every channel in the order of their times, those before the run's end. */
-export const samplesOf = (sorted: SortedRun): readonly (readonly Sample[])[] =>
-  sorted.run.application.table.channels.map((row, id) =>
-    (row.source.kind === "external" ? arrivals(sorted, id) : publications(sorted, row.source.task)).filter(
-      ({ time }) => time < sorted.run.durationNs,
-    ),
+/** The samples of one channel in the order of their times. */
+export class Samples {
+  readonly all: readonly Sample[];
+  /** Of those before each place, how many are not held. */
+  readonly #fresh: readonly number[];
+
+  constructor(all: readonly Sample[]) {
+    this.all = all;
+    let fresh = 0;
+    this.#fresh = [0, ...all.map(({ held }) => (held ? fresh : ++fresh))];
+  }
+
+  /** How many have a time up to `time`. */
+  #until(time: number): number {
+    let [from, to] = [0, this.all.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (this.all[middle]!.time <= time) from = middle + 1;
+      else to = middle;
+    }
+    return from;
+  }
+
+  /** The newest sample with a time up to `time`; what stands before the first has number 0. */
+  newestAt(time: number): Sample {
+    return this.all[this.#until(time) - 1] ?? { time: Number.NEGATIVE_INFINITY, sequence: 0, held: false };
+  }
+
+  /** How many new samples stand from after `from` up to `to`. */
+  countBetween(from: number, to: number): number {
+    return Math.max(0, this.#fresh[this.#until(to)]! - this.#fresh[this.#until(from)]!);
+  }
+}
+
+/** The samples of every channel, those before the run's end. */
+export const samplesOf = (sorted: SortedRun): readonly Samples[] =>
+  sorted.run.application.table.channels.map(
+    (row, id) =>
+      new Samples(
+        (row.source.kind === "external" ? arrivals(sorted, id) : publications(sorted, row.source.task)).filter(
+          ({ time }) => time < sorted.run.durationNs,
+        ),
+      ),
   );
 
 function arrivals({ run, channels }: SortedRun, id: number): Sample[] {
@@ -43,18 +80,3 @@ function publications({ run, tasks }: SortedRun, id: number): Sample[] {
   }
   return found;
 }
-
-/** The newest sample with a time up to `time`; what stands before the first has number 0. */
-export function newestAt(samples: readonly Sample[], time: number): Sample {
-  let [from, to] = [0, samples.length];
-  while (from < to) {
-    const middle = (from + to) >> 1;
-    if (samples[middle]!.time <= time) from = middle + 1;
-    else to = middle;
-  }
-  return samples[from - 1] ?? { time: Number.NEGATIVE_INFINITY, sequence: 0, held: false };
-}
-
-/** How many samples stand from after `from` up to `to`. */
-export const samplesBetween = (samples: readonly Sample[], from: number, to: number): number =>
-  samples.filter(({ time, held }) => !held && time > from && time <= to).length;

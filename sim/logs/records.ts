@@ -14,6 +14,12 @@ export type ScannedRecord =
 /** What else a recording of ours holds. */
 export type CarriedRecord = McapTypes.TypedMcapRecords["Attachment"] | McapTypes.TypedMcapRecords["Metadata"];
 
+/** A record, and the byte of the file at which it begins; undefined in a compressed chunk. */
+export interface Placed<T> {
+  readonly record: T;
+  readonly at: number | undefined;
+}
+
 /** Where and why the readable part of a file ends before the file says so. */
 export interface Cut {
   /** Bytes of the file that are whole. */
@@ -109,6 +115,20 @@ async function insideChunk(window: Window, at: number): Promise<number | undefin
   return length === 0 ? compression + 12 : undefined;
 }
 
+/** Where a whole chunk's schemas, channels and messages begin in it; none where it is compressed. */
+function placesInChunk(chunk: Uint8Array): number[] {
+  const bytes = view(chunk);
+  const compression = headBytes + 28;
+  const places: number[] = [];
+  if (chunk.length < compression + 12 || bytes.getUint32(compression, true) > 0) return places;
+  for (let at = compression + 12; at + headBytes <= chunk.length; ) {
+    const code = bytes.getUint8(at);
+    if (code === opcode.schema || code === opcode.channel || code === opcode.message) places.push(at);
+    at += headBytes + Number(bytes.getBigUint64(at + 1, true));
+  }
+  return places;
+}
+
 /** The length of a record's body, and whether the file holds all of it. */
 interface Head {
   readonly code: number;
@@ -138,7 +158,8 @@ export async function* scan(file: FileHandle): AsyncGenerator<ScannedRecord, Cut
   for (;;) {
     const { done, value } = await records.next();
     if (done) return value;
-    if (value.type !== "Attachment" && value.type !== "Metadata") yield value;
+    const { record } = value;
+    if (record.type !== "Attachment" && record.type !== "Metadata") yield record;
   }
 }
 
@@ -146,7 +167,7 @@ export async function* scan(file: FileHandle): AsyncGenerator<ScannedRecord, Cut
 export async function* scanAll(
   file: FileHandle,
   carried: boolean,
-): AsyncGenerator<ScannedRecord | CarriedRecord, Cut | undefined> {
+): AsyncGenerator<Placed<ScannedRecord | CarriedRecord>, Cut | undefined> {
   const window = new Window(file, (await file.stat()).size);
   const seen = { unchecked: false };
   const cut = yield* walk(window, seen, carried);
@@ -166,7 +187,7 @@ async function* walk(
   window: Window,
   seen: { unchecked: boolean },
   carried: boolean,
-): AsyncGenerator<ScannedRecord | CarriedRecord, Cut | undefined> {
+): AsyncGenerator<Placed<ScannedRecord | CarriedRecord>, Cut | undefined> {
   const decompressHandlers: McapTypes.DecompressHandlers = {};
   const reader = new McapStreamReader({ decompressHandlers, noMagicPrefix: true });
   let at = magic.length;
@@ -174,7 +195,7 @@ async function* walk(
   let checksum = crc32(magic);
   // Outside of chunks nothing checks a message's bytes, and a disk that was full or lost power leaves zeros where they were
   // to be: a message is whole once something else than zeros follows.
-  let held: ScannedRecord | undefined;
+  let held: Placed<ScannedRecord> | undefined;
   for (;;) {
     const head = await headAt(window, at);
     const rest = window.size - at;
@@ -237,15 +258,20 @@ async function* walk(
               length >= 32 && view(await window.bytes(at + headBytes + 28, 4)).getUint32(0, true) > 0;
             if (isCompressed) Object.assign(decompressHandlers, await loadDecompressors());
           }
-          reader.append(await window.bytes(at, headBytes + length));
+          const bytes = await window.bytes(at, headBytes + length);
+          const places = code === opcode.chunk ? placesInChunk(bytes) : [0];
+          let read = 0;
+          reader.append(bytes);
           for (let record = reader.nextRecord(); record; record = reader.nextRecord()) {
             const { type } = record;
-            if (type === "Attachment" || type === "Metadata") yield record;
+            if (type === "Attachment" || type === "Metadata") yield { record, at };
             if (type !== "Schema" && type !== "Channel" && type !== "Message") continue;
+            const place = places[read++];
+            const placed = { record, at: place === undefined ? undefined : at + place };
             if (code === opcode.message) {
               seen.unchecked = true;
-              held = record;
-            } else yield record;
+              held = placed;
+            } else yield placed;
           }
         } catch (error) {
           return { at, why: `the ${name} record at byte ${at} is damaged: ${message(error)}` };

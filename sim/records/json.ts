@@ -1,6 +1,7 @@
 // Records as a recording's log of decisions holds them: JSON, tasks and channels by name.
 import { crc32 } from "node:zlib";
 import { z } from "zod";
+import { IsochronError } from "../../kernels/index.ts";
 import { hashOf } from "../../runtime/index.ts";
 import {
   type EventKind,
@@ -51,8 +52,9 @@ export function eventToJson(event: RunEvent, names: RecordNames): Record<string,
   return json;
 }
 
-const whole = z.int();
-const admitted = { bytes: whole.optional(), blake3: z.string(), crc32: whole };
+const count = z.int().min(0);
+const hash = z.string().regex(/^[0-9a-f]{64}$/);
+const admitted = { bytes: count.optional(), blake3: hash, crc32: count };
 
 /** How a field is checked and read; names become the places that they stand for. */
 function fieldJson(type: FieldType, ids: RecordIds): z.ZodType {
@@ -75,25 +77,27 @@ function fieldJson(type: FieldType, ids: RecordIds): z.ZodType {
     case "pins": {
       const pin = z.object({
         channel: z.string().transform((name) => ids.channel(name)),
-        sequence: whole,
+        sequence: count,
         held: z.boolean(),
       });
       return z.array(pin);
     }
     case "output":
     case "count":
+      return count;
     case "time":
     case "clock":
-      return whole;
+      return z.int();
     case "clock?":
-      return whole.optional();
+      return z.int().optional();
     case "flag":
       return z.boolean();
     case "bytes":
       return z.string().transform((text): Uint8Array => Buffer.from(text, "base64"));
     case "text":
-    case "hash":
       return z.string();
+    case "hash":
+      return hash;
     case "raw":
       return z.never();
   }
@@ -105,15 +109,21 @@ export interface RecordIds {
   readonly channel: (name: string) => number;
 }
 
-/** A message's admission as the log tells it, without the bytes. */
-export type LoggedAdmission = Omit<EventOf<"admit">, "bytes"> & { readonly blake3: string; readonly crc32: number };
+/** A message's admission as the log tells it: of the bytes, how many there are (absent in version 1), their hash and CRC-32. */
+export type LoggedAdmission = Omit<EventOf<"admit">, "bytes"> & {
+  readonly bytes?: number;
+  readonly blake3: string;
+  readonly crc32: number;
+};
 
 /** A record of the log. */
 export type LoggedEvent =
   | Exclude<RunEvent, { readonly kind: "admit" | "output" | "discarded" | "message" }>
   | LoggedAdmission;
 
-/** What reads a record of the log from its parsed JSON; throws a `ZodError` for anything else. */
+const ofSomeKind = z.object({ kind: z.string() });
+
+/** What reads a record of the log from its parsed JSON; throws `recording/unknown-record`, a `ZodError` for anything else. */
 export function loggedEvents(ids: RecordIds): (json: unknown) => LoggedEvent {
   const shapes = loggedKinds.map((kind) => {
     const fields = fieldsOf(kind).filter(([, type]) => type !== "raw");
@@ -122,7 +132,14 @@ export function loggedEvents(ids: RecordIds): (json: unknown) => LoggedEvent {
   });
   const [first, ...others] = shapes;
   const schema = z.discriminatedUnion("kind", [first!, ...others]);
-  return (json) => schema.parse(json) as unknown as LoggedEvent;
+  return (json) => {
+    const { kind } = ofSomeKind.parse(json);
+    if (!loggedKinds.some((known) => known === kind))
+      throw new IsochronError("recording/unknown-record", `there is no record of kind "${kind}"`, {
+        help: "use the version of Isochron that recorded the run",
+      });
+    return schema.parse(json) as unknown as LoggedEvent;
+  };
 }
 
 /** The schema under which the log is recorded, for viewers. */

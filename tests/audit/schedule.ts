@@ -1,12 +1,28 @@
 // A schedule of every kind of task, run in virtual time or live, for its records to be audited.
-import { application, buildApplication, numbers, tensor, trace } from "../../launch/index.ts";
+import { PNG } from "pngjs";
+import { runnableTargets } from "../../kernels/index.ts";
+import { application, buildApplication, compressedImage, numbers, state, tensor, trace } from "../../launch/index.ts";
 import type { AuditedRun } from "../../sim/audit/index.ts";
-import { createExecutive, type Fault, parseEvents, type RunEvent } from "../../sim/index.ts";
+import { createExecutive, type Fault, parseEvents, RecordingWriter, type RunEvent } from "../../sim/index.ts";
 
 const number = numbers("std_msgs/msg/Float32", { value: { field: "data", dtype: "f32" } });
 const scalar = tensor("f32", []);
 const double = trace(({ value }) => ({ data: value.mul(2) }), { value: scalar }, { name: "double" });
-const add = trace(({ a, b }) => ({ sum: a.add(b) }), { a: scalar, b: scalar }, { name: "add" });
+const corner = trace(
+  ({ image }) => ({ level: image.slice([0, 1], [0, 1], [0, 1]).reshape([]).cast("f32") }),
+  { image: tensor("u8", [2, 2, 3]) },
+  { name: "corner" },
+);
+const add = trace(
+  ({ a, b }) => {
+    const before = state("before", scalar, 0);
+    const sum = a.add(b).add(before.get().mul(0.5));
+    before.set(sum);
+    return { sum };
+  },
+  { a: scalar, b: scalar },
+  { name: "add" },
+);
 
 /** Times and policies that a test draws, in milliseconds. */
 export interface Times {
@@ -31,7 +47,7 @@ export const usual: Times = {
   arrivals: Array.from({ length: 40 }, (_, at) => at * 5 + (at % 3)),
 };
 
-/** `polled` is periodic, `chained` follows it, `arrived` is released by messages, `joined` reads them both. */
+/** `polled` is periodic, `chained` follows it, `arrived` is released by messages, `joined` reads them both, `watched` sees pictures. */
 const declared = ({ period, phase, interval, early, policy }: Times) =>
   application("audited", (app) => {
     const input = app.input("/in", number);
@@ -74,6 +90,15 @@ const declared = ({ period, phase, interval, early, policy }: Times) =>
       priority: 40,
       ...limits,
     });
+    const frame = app.input("/camera", compressedImage("rgb8", [2, 2]), { latency: "5ms" });
+    app.task("watched", corner, {
+      inputs: { image: frame },
+      on: frame,
+      minInterval: "1ms",
+      deadline: "1ms",
+      priority: 80,
+      ...limits,
+    });
     app.output("/polled", "std_msgs/msg/Float32", polled.outputs);
     app.output("/arrived", "std_msgs/msg/Float32", arrived.outputs);
   });
@@ -84,43 +109,85 @@ const message = (value: number): Buffer => {
   return bytes;
 };
 
+const built = (times: Times) =>
+  buildApplication(declared(times), { cacheDir: ".cache/kernels", targets: runnableTargets().slice(0, 1) });
+
+/** A sensor_msgs/msg/CompressedImage with empty texts. */
+function picture(level: number): Buffer {
+  const image = new PNG({ width: 2, height: 2 });
+  image.data.fill(level);
+  const data = PNG.sync.write(image, { colorType: 2, inputHasAlpha: true });
+  const head = Buffer.from([0, 1, 0, 0, ...new Array<number>(28).fill(0)]);
+  head[12] = 1;
+  head[20] = 1;
+  head.writeUInt32LE(data.length, 28);
+  return Buffer.concat([head, data]);
+}
+
 const ms = 1e6;
 
 const stallsOf = ({ stall }: Times): Fault[] => [{ task: 0, every: stall.every, durationNs: stall.ms * ms }];
 
-const audited = (
-  application: AuditedRun["application"],
-  mode: AuditedRun["mode"],
-  durationNs: number,
-  hash: string,
-  events: readonly RunEvent[],
-): AuditedRun => ({ application, mode, durationNs, hash, records: events.map((event, index) => ({ index, event })) });
+/** A run, and what recording it takes. */
+export interface MadeRun extends AuditedRun {
+  readonly hash: string;
+  readonly artifacts: readonly Uint8Array[];
+}
 
-/** A run in virtual time, with a message that is none among the others. */
-export async function virtualRun(times: Times = usual, durationMs = 200): Promise<AuditedRun> {
-  const { description, artifacts } = await buildApplication(declared(times), { cacheDir: ".cache/kernels" });
-  const executive = createExecutive(description, artifacts, { faults: stallsOf(times), keyframeEveryNs: 50 * ms });
-  const channel = description.inputs[0]!.channel;
-  times.arrivals
-    .filter((at) => at < durationMs)
-    .forEach((at, number) => {
-      executive.advance(at * ms - 1);
-      executive.admit(channel, at * ms, number === 5 ? Buffer.from([0, 1, 0, 0]) : message(number));
-    });
+const made = (run: Omit<MadeRun, "records">, events: readonly RunEvent[]): MadeRun => ({
+  ...run,
+  records: events.map((event, index) => ({ index, event })),
+});
+
+/** Channels of the numbers and of the pictures. */
+const channelsOf = ({ inputs }: AuditedRun["application"]) =>
+  ["/in", "/camera"].map((name) => inputs.find(({ topic }) => topic === name)!.channel) as [number, number];
+
+/** A run in virtual time, with a message that is none and a picture that is none among the others. */
+export async function virtualRun(times: Times = usual, durationMs = 200): Promise<MadeRun> {
+  const { description: application, artifacts } = await built(times);
+  const executive = createExecutive(application, artifacts, { faults: stallsOf(times), keyframeEveryNs: 50 * ms });
+  const [numbers, pictures] = channelsOf(application);
+  const sent = [
+    ...times.arrivals.map((at, number) => ({
+      at,
+      channel: numbers,
+      bytes: number === 5 ? Buffer.from([0, 1, 0, 0]) : message(number),
+    })),
+    ...[11, 43, 75, 107].map((at, number) => ({
+      at,
+      channel: pictures,
+      bytes: number === 1 ? picture(0).subarray(0, 60) : picture(number * 50),
+    })),
+  ];
+  for (const { at, channel, bytes } of sent.filter(({ at }) => at < durationMs).sort((a, b) => a.at - b.at)) {
+    executive.advance(at * ms - 1);
+    executive.admit(channel, at * ms, bytes);
+  }
   executive.advance(durationMs * ms - 1);
-  return audited(description, "virtual", durationMs * ms, executive.hash(), parseEvents(executive.drain()));
+  const events = parseEvents(executive.drain());
+  return made({ application, artifacts, mode: "virtual", durationNs: durationMs * ms, hash: executive.hash() }, events);
 }
 
 /** A run on real threads of half a second, with stalls. */
-export async function liveRun(times: Times = usual): Promise<AuditedRun> {
-  const { description, artifacts } = await buildApplication(declared(times), { cacheDir: ".cache/kernels" });
-  const executive = createExecutive(description, artifacts, { live: true, faults: stallsOf(times) });
-  const channel = description.inputs[0]!.channel;
+export async function liveRun(times: Times = usual): Promise<MadeRun> {
+  const { description: application, artifacts } = await built(times);
+  const executive = createExecutive(application, artifacts, { live: true, faults: stallsOf(times) });
+  const [numbers, pictures] = channelsOf(application);
   executive.start();
   for (let number = 0; executive.now() < 500 * ms; number++) {
-    executive.admit(channel, 0, message(number));
+    executive.admit(numbers, 0, message(number));
+    if (number % 10 === 5) executive.admit(pictures, 0, picture(number));
     await new Promise((resolve) => setTimeout(resolve, 2 + (number % 5)));
   }
   const durationNs = executive.stop();
-  return audited(description, "live", durationNs, executive.hash(), parseEvents(executive.drain()));
+  const events = parseEvents(executive.drain());
+  return made({ application, artifacts, mode: "live", durationNs, hash: executive.hash() }, events);
+}
+
+/** Records a run as it was made. */
+export async function record(path: string, { application, artifacts, records, ...run }: MadeRun): Promise<void> {
+  const writer = await RecordingWriter.open(path, application, artifacts);
+  await writer.add(records.map(({ event }) => event));
+  await writer.finish({ ...run, scheduling: run.mode === "live" ? "not real-time" : "virtual time" });
 }

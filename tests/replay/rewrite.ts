@@ -4,11 +4,15 @@ import { McapStreamReader, McapWriter, type TypedMcapRecords } from "@mcap/core"
 
 type Message = TypedMcapRecords["Message"];
 
-/** What to change; a message for which `message` returns undefined is left out. */
+/** What to change; a message becomes those that `message` returns, on the topics that they name, or on its own. */
 export interface Changes {
-  readonly message?: (topic: string, message: Message) => Message | undefined;
+  readonly message?: (topic: string, message: Message) => Changed | readonly Changed[] | undefined;
   readonly attachment?: (name: string, data: Uint8Array) => Uint8Array;
+  readonly metadata?: (facts: Readonly<Record<string, string>>) => Readonly<Record<string, string>>;
 }
+
+/** A message, on another topic where it says so. */
+export type Changed = Message & { readonly topic?: string };
 
 /** Copies `from` to `to` record by record. */
 export async function rewrite(from: string, to: string, changes: Changes): Promise<void> {
@@ -38,12 +42,20 @@ export async function rewrite(from: string, to: string, changes: Changes): Promi
       channels.set(record.id, { id, topic: record.topic });
     } else if (record.type === "Message") {
       const channel = channels.get(record.channelId)!;
-      const kept = changes.message ? changes.message(channel.topic, record) : record;
-      if (kept) await writer.addMessage({ ...kept, channelId: channel.id });
+      const kept: Changed | readonly Changed[] = changes.message
+        ? (changes.message(channel.topic, record) ?? [])
+        : record;
+      for (const { topic = channel.topic, ...message } of [kept].flat()) {
+        const { id } = [...channels.values()].find((each) => each.topic === topic)!;
+        await writer.addMessage({ ...message, channelId: id });
+      }
     } else if (record.type === "Attachment") {
       const data = changes.attachment?.(record.name, record.data) ?? record.data;
       await writer.addAttachment({ ...record, data });
-    } else if (record.type === "Metadata") await writer.addMetadata(record);
+    } else if (record.type === "Metadata") {
+      const facts = Object.fromEntries(record.metadata);
+      await writer.addMetadata({ ...record, metadata: new Map(Object.entries(changes.metadata?.(facts) ?? facts)) });
+    }
   }
   await writer.end();
   writeFileSync(to, Buffer.concat(written));

@@ -7,52 +7,13 @@ import { hashOf, load, openArtifact, readArchive, writeArchive } from "../../run
 import { readRecording } from "../../sim/index.ts";
 import { Workplace } from "../command-line/command.ts";
 import { type Changes, rewrite } from "./rewrite.ts";
+import { type Verdict, verdict, verify } from "./verify.ts";
 
 const place = new Workplace();
 const roadApplication = fileURLToPath(new URL("../../examples/road/app.ts", import.meta.url));
 const recording = place.path("road.mcap");
-const number = z.strictObject({
-  at: z.string(),
-  dtype: z.string(),
-  recorded: z.union([z.number(), z.string()]),
-  recomputed: z.union([z.number(), z.string()]),
-  absolute: z.union([z.number(), z.string()]).nullable(),
-  ulps: z.union([z.number(), z.string()]).nullable(),
-});
-const verdict = z.object({
-  bitExact: z.boolean(),
-  cycles: z.number(),
-  kernelCalls: z.number(),
-  hash: z.string(),
-  firstDifference: z
-    .object({
-      kind: z.string(),
-      cycle: z.number(),
-      task: z.string(),
-      port: z.string(),
-      byte: z.number().nullable(),
-      recorded: z.string().nullable(),
-      recomputed: z.string().nullable(),
-      number: number.optional(),
-    })
-    .optional(),
-  differing: z
-    .object({
-      jobs: z.number(),
-      largest: number.extend({ task: z.string(), cycle: z.number(), port: z.string() }).nullable(),
-    })
-    .optional(),
-});
-
-/** Verifies a file in a fresh process. */
-async function verify(path: string): Promise<z.infer<typeof verdict> & { readonly code: number | null }> {
-  const { code, out, error } = await place.isochron("replay", path, "--verify", "--json");
-  expect(error).toBe("");
-  return { code, ...verdict.parse(JSON.parse(out)) };
-}
-
 /** Verifies a copy with changes. */
-async function verifyChanged(changes: Changes): ReturnType<typeof verify> {
+async function verifyChanged(changes: Changes): Promise<Verdict> {
   const changed = place.path("changed.mcap");
   await rewrite(recording, changed, changes);
   return verify(changed);
@@ -105,7 +66,9 @@ describe("verification", () => {
   afterAll(() => place.remove());
 
   it("recomputes an untouched recording, kernel by kernel, in a fresh process", async () => {
-    const { code, bitExact, cycles, kernelCalls, firstDifference } = await verify(recording);
+    const { code, out, error } = await place.isochron("replay", recording, "--verify", "--json");
+    const { bitExact, cycles, kernelCalls, firstDifference } = verdict.parse(JSON.parse(out));
+    expect(error).toBe("");
     expect({ code, bitExact, firstDifference }).toEqual({ code: 0, bitExact: true, firstDifference: undefined });
     // 50 frames and 100 steering steps, each of all kernels of its program.
     expect(cycles).toBe(150);
@@ -138,7 +101,8 @@ describe("verification", () => {
       jobs: 1,
       largest: { recorded, recomputed, ...apart, task: "lane", cycle: 17, port: "heading" },
     });
-    const { out } = await place.isochron("replay", place.path("changed.mcap"), "--verify");
+    const { code, out } = await place.isochron("replay", place.path("changed.mcap"), "--verify");
+    expect(code).toBe(1);
     expect(out.split("\n").slice(0, 6)).toEqual([
       expect.stringMatching(/^NOT bit-exact: 150 jobs recomputed, /),
       'first difference: output of task "lane", cycle 17, port "heading", byte 2',

@@ -1,0 +1,149 @@
+// What the MCAP file of a recording holds, before anything is made of it: attachments, facts, and messages in some order.
+import { type FileHandle, open } from "node:fs/promises";
+import type { McapIndexedReader } from "@mcap/core";
+import { z } from "zod";
+import { fileError, IsochronError } from "../kernels/index.ts";
+import { type ApplicationDescription, applicationDescription } from "./application.ts";
+import { type Cut, scanAll } from "./logs/index.ts";
+import { applicationAttachment, formatVersions, metadataName } from "./recording-layout.ts";
+
+/** What a run says of itself at its end. */
+export const runFacts = z.object({
+  version: z.enum(formatVersions),
+  hash: z.string(),
+  mode: z.enum(["virtual", "live"]),
+  durationNs: z.coerce.number(),
+  scheduling: z.string(),
+  about: z.string().optional(),
+  failure: z.string().optional(),
+  cut: z.string().optional(),
+  lost: z.coerce.number(),
+  events: z.coerce.number(),
+});
+
+export type Facts = z.infer<typeof runFacts>;
+
+/** A message of the file. */
+export interface RecordedMessage {
+  readonly topic: string;
+  readonly sequence: number;
+  readonly logTime: bigint;
+  readonly data: Uint8Array;
+  /** The byte of the file at which its record begins; absent where it was not read in the order of the file, or is compressed. */
+  readonly at?: number;
+}
+
+/** What a file holds, however it was read. */
+export interface Contents {
+  readonly attachments: ReadonlyMap<string, Uint8Array>;
+  /** The run's own; absent where the file ends before. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly messages: AsyncIterable<RecordedMessage> | Iterable<RecordedMessage>;
+  readonly cut?: Cut;
+}
+
+const magic = Buffer.from([0x89, 0x4d, 0x43, 0x41, 0x50, 0x30, 0x0d, 0x0a]);
+
+const foreign = (path: string, why: string): IsochronError =>
+  new IsochronError("recording/foreign", `${path} is not a recording of Isochron: ${why}`, {
+    help: "name a file that `isochron run --record` wrote",
+  });
+
+const isFolderError = (cause: unknown): boolean => cause instanceof Error && "code" in cause && cause.code === "EISDIR";
+
+/** Opens a recording for `read`. Throws `file/read`, `recording/foreign`, `recording/truncated` or `recording/damaged`. */
+export async function withRecording<T>(path: string, read: (file: FileHandle) => Promise<T>): Promise<T> {
+  const file = await open(path).catch((cause: unknown) => {
+    throw fileError("read", path, cause);
+  });
+  try {
+    const start = Buffer.alloc(magic.length);
+    const { bytesRead } = await file.read(start, 0, magic.length, 0);
+    if (bytesRead < magic.length && start.subarray(0, bytesRead).equals(magic.subarray(0, bytesRead)))
+      throw new Error(`it has ${bytesRead} bytes`);
+    if (!start.equals(magic)) throw foreign(path, "it does not begin as an MCAP file does");
+    return await read(file);
+  } catch (cause) {
+    if (cause instanceof IsochronError) throw cause;
+    if (isFolderError(cause)) throw fileError("read", path, cause);
+    if (cause instanceof z.ZodError || cause instanceof SyntaxError) {
+      throw new IsochronError("recording/damaged", `${path} holds something that this version does not write`, {
+        details: (cause instanceof z.ZodError ? z.prettifyError(cause) : cause.message).split("\n"),
+        help: "the file was changed, or recorded by another version of Isochron; record the run again",
+        cause,
+      });
+    }
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new IsochronError("recording/truncated", `${path} is cut off or damaged: ${why}`, {
+      help: "the run may have been killed while recording; record it again",
+      cause,
+    });
+  } finally {
+    await file.close();
+  }
+}
+
+/** The contents by the index at the file's end; messages in the order of their times. */
+export async function contentsByIndex(reader: McapIndexedReader, validateCrcs: boolean): Promise<Contents> {
+  const attachments = new Map<string, Uint8Array>();
+  for await (const each of reader.readAttachments({ validateCrcs })) attachments.set(each.name, each.data);
+  let found: Contents["metadata"];
+  for await (const each of reader.readMetadata({ name: metadataName })) found = Object.fromEntries(each.metadata);
+  async function* messages(): AsyncGenerator<RecordedMessage> {
+    for await (const { channelId, sequence, logTime, data } of reader.readMessages({ validateCrcs }))
+      yield { topic: reader.channelsById.get(channelId)?.topic ?? "", sequence, logTime, data };
+  }
+  return { attachments, messages: messages(), ...(found === undefined ? {} : { metadata: found }) };
+}
+
+/** The contents as they were written, as far as they can be read. */
+export async function contentsByScan(file: FileHandle): Promise<Contents> {
+  const attachments = new Map<string, Uint8Array>();
+  const topics = new Map<number, string>();
+  const messages: RecordedMessage[] = [];
+  let found: Contents["metadata"];
+  const records = scanAll(file, true);
+  for (;;) {
+    const { done, value } = await records.next();
+    if (done) return { attachments, messages, ...(found && { metadata: found }), ...(value && { cut: value }) };
+    const { record, at } = value;
+    switch (record.type) {
+      case "Attachment":
+        attachments.set(record.name, record.data);
+        break;
+      case "Metadata":
+        if (record.name === metadataName) found = Object.fromEntries(record.metadata);
+        break;
+      case "Channel":
+        topics.set(record.id, record.topic);
+        break;
+      case "Message": {
+        const { sequence, logTime, data } = record;
+        const topic = topics.get(record.channelId) ?? "";
+        messages.push({ topic, sequence, logTime, data, ...(at === undefined ? {} : { at }) });
+        break;
+      }
+      case "Schema":
+        break;
+    }
+  }
+}
+
+/** An attachment that every recording has; `why` tells a foreign file what it lacks. */
+export function attached(path: string, { attachments, cut }: Contents, name: string, why: string): Uint8Array {
+  const found = attachments.get(name);
+  if (found) return found;
+  if (cut) throw new Error(`${cut.why}, before anything of a run`);
+  throw foreign(path, why);
+}
+
+/** The application that ran. Throws `recording/foreign`, a `ZodError` or a `SyntaxError`. */
+export const applicationOf = (path: string, contents: Contents): ApplicationDescription => {
+  const text = attached(path, contents, applicationAttachment, `it has no attachment ${applicationAttachment}`);
+  return applicationDescription.parse(JSON.parse(new TextDecoder().decode(text)));
+};
+
+/** Throws `recording/foreign` where a file that is whole says nothing of a run's end. */
+export function checkFinished(path: string, { metadata, cut }: Contents): void {
+  if (metadata === undefined && !cut) throw foreign(path, "the run was not finished");
+}
