@@ -28,6 +28,12 @@ const suites = [
     ...cargo("isochron-executive", "--test", "interleavings"),
     "verdicts and slots under every interleaving",
   ],
+  [
+    "soak",
+    ...vitest("tests/realtime/soak"),
+    "a million real-time cycles: nothing lost, memory constant, legal, bit-exact",
+  ],
+  ["audits", ...vitest("tests/audit"), "thousands of recordings with bytes and records changed, for the auditor"],
 ];
 
 const run = (name, command, args) =>

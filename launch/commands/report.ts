@@ -1,7 +1,7 @@
 // `isochron report`: the page and the numbers of a recorded run.
 import { extname } from "node:path";
 import { replaces } from "../../kernels/index.ts";
-import { readRecording } from "../../sim/index.ts";
+import { describeFinding, readRecording } from "../../sim/index.ts";
 import { factsOf, Ledger, printReport, type Replayed, reportFile, reportFormat, summarise } from "../report/index.ts";
 import type { Terminal } from "../terminal.ts";
 import { describeDifference, replayed as replayRecording } from "./replay.ts";
@@ -23,8 +23,14 @@ export async function reportCommand(path: string, options: ReportCommandOptions,
   tellEnd(path, recording, terminal);
   let replayed: Replayed = "not checked";
   if (options.verify) {
-    const { bitExact, kernelCalls, firstDifference } = replayRecording(recording, {}, terminal);
-    replayed = { bitExact, kernelCalls, difference: firstDifference ? describeDifference(firstDifference) : null };
+    const { bitExact, kernelCalls, firstDifference, audit } = replayRecording(recording, {}, terminal);
+    const [illegal] = audit.findings;
+    replayed = {
+      bitExact,
+      kernelCalls,
+      difference: firstDifference ? describeDifference(firstDifference) : null,
+      illegal: illegal ? describeFinding(illegal) : null,
+    };
   }
   const ledger = new Ledger(recording.application);
   ledger.add(recording.events);
@@ -32,7 +38,7 @@ export async function reportCommand(path: string, options: ReportCommandOptions,
   for (const file of written) summary.write(file);
   if (options.json) terminal.out(JSON.stringify(summary.report));
   else terminal.out([printReport(summary.report), ...written.map((file) => `  report             ${file}`)].join("\n"));
-  return replayed !== "not checked" && !replayed.bitExact ? 1 : 0;
+  return replayed === "not checked" || (replayed.bitExact && replayed.illegal === null) ? 0 : 1;
 }
 
 /** Where the report of `out/road.mcap`, or of what is left of it, goes: `out/road.report.html` and `out/road.report.json`. */

@@ -7,7 +7,13 @@ import type { Machine } from "../machine.ts";
 /** What recomputing the recording came to. */
 export type Replayed =
   | "not checked"
-  | { readonly bitExact: boolean; readonly kernelCalls: number; readonly difference: string | null };
+  | {
+      readonly bitExact: boolean;
+      readonly kernelCalls: number;
+      readonly difference: string | null;
+      /** The first decision that breaks a rule of the schedule. */
+      readonly illegal: string | null;
+    };
 
 /** A run as a whole. */
 export interface RunFacts {
@@ -70,7 +76,7 @@ export const aboutText = ({ threads, machine, world, streamDrops, outOfTurn, lat
 export function factsOf(recording: Recording, replayed: Replayed = "not checked"): RunFacts {
   const { mode, durationNs, scheduling, hash } = recording;
   const common = {
-    mode: mode === "live" ? ("live" as const) : ("virtual" as const),
+    mode,
     durationNs,
     scheduling,
     hash,

@@ -248,7 +248,7 @@ describe("a report", () => {
     ]);
     const calm = report([admit(1, 0), ...job(0, 0, 0, 1, 0.1, 2), ...job(1, 0, 0, 0, 0.1, 0.2)], {
       ...facts,
-      replayed: { bitExact: true, kernelCalls: 7, difference: null },
+      replayed: { bitExact: true, kernelCalls: 7, difference: null, illegal: null },
     });
     expect(calm.verdicts.map(({ text }) => text)).toEqual([
       "camera to steering: not measured, no command came of a sample",
@@ -256,6 +256,14 @@ describe("a report", () => {
       "real-time: SCHED_FIFO granted",
       "conservation holds for every task and channel",
       "bit-exact: recomputed with 7 kernel calls",
+    ]);
+    const broken = report(smallRun(), {
+      ...facts,
+      replayed: { bitExact: true, kernelCalls: 7, difference: null, illegal: "a release that nothing caused" },
+    });
+    expect(broken.verdicts.filter(({ about }) => about === "replay")).toEqual([
+      { about: "replay", status: "bad", text: "the rules of the schedule are broken: a release that nothing caused" },
+      { about: "replay", status: "good", text: "bit-exact: recomputed with 7 kernel calls" },
     ]);
   });
 

@@ -41,7 +41,7 @@ export function verdictsOf(report: Body): Verdict[] {
     ...report.drops.map((drop): Verdict => ({ about: "messages", status: "bad", text: describeDrop(drop) })),
     ...report.faults.flatMap(faultVerdict),
     ...(report.outOfTurn === 0 ? [] : [outOfTurn(report.outOfTurn)]),
-    replayed(report),
+    ...replayed(report),
   ];
   return order.flatMap((status) => all.filter((each) => each.status === status));
 }
@@ -208,17 +208,13 @@ function records({ lost, damage }: Body): Verdict[] {
   ];
 }
 
-function replayed({ replayed: result }: Body): Verdict {
-  if (result === "not checked") return { about: "replay", status: "unknown", text: "bit-exact: not checked" };
-  return result.bitExact
-    ? {
-        about: "replay",
-        status: "good",
-        text: `bit-exact: recomputed with ${counted(result.kernelCalls, "kernel call")}`,
-      }
-    : {
-        about: "replay",
-        status: "bad",
-        text: `not bit-exact${result.difference === null ? "" : `: ${result.difference}`}`,
-      };
+function replayed({ replayed: result }: Body): Verdict[] {
+  if (result === "not checked") return [{ about: "replay", status: "unknown", text: "bit-exact: not checked" }];
+  const { bitExact, kernelCalls, difference, illegal } = result;
+  const bits: Verdict = bitExact
+    ? { about: "replay", status: "good", text: `bit-exact: recomputed with ${counted(kernelCalls, "kernel call")}` }
+    : { about: "replay", status: "bad", text: `not bit-exact${difference === null ? "" : `: ${difference}`}` };
+  return illegal === null
+    ? [bits]
+    : [bits, { about: "replay", status: "bad", text: `the rules of the schedule are broken: ${illegal}` }];
 }

@@ -257,6 +257,22 @@ describe("the audit of a file", () => {
   });
 });
 
+describe("a recording that breaks a rule", () => {
+  it("is refused as it is finished, and stands", async () => {
+    const run = await virtualRun(usual, 110);
+    const late = run.records.map(({ index, event }) => ({
+      index,
+      event: event.kind === "verdict" && event.job === 2 ? { ...event, time: event.time + 1 } : event,
+    }));
+    const path = place.path("illegal.mcap");
+    await expect(record(path, { ...run, records: late })).rejects.toMatchObject({
+      code: "recording/illegal",
+      details: expect.arrayContaining([expect.stringMatching(/verdict\/time {2}polled: the verdict of job 2 is at /)]),
+    });
+    expect(await auditFile(path)).toMatchObject({ legal: false });
+  });
+});
+
 async function expectAnswer(): Promise<void> {
   try {
     const { legal, count, findings } = await auditFile(changed);
