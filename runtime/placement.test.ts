@@ -67,6 +67,33 @@ describe("placement", () => {
     expect(copies.filter((name) => name === "transpose")).toHaveLength(4); // the parts of the result, straight into it
   });
 
+  it("leaves where outputs lie what is an output and a part of another one", async () => {
+    const graph = trace(
+      ({ x }) => {
+        const twice = x.mul(2);
+        return { joined: concat([twice, x.neg()], 0), padded: twice.pad([1, 0], [0, 1]), twice };
+      },
+      { x: tensor("f32", [2, 3]) },
+      { name: "parts" },
+    );
+    expect(await run(graph as unknown as Graph, Float32Array.of(1, 2, 3, 4, 5, 6))).toEqual({
+      joined: Float32Array.of(2, 4, 6, 8, 10, 12, -1, -2, -3, -4, -5, -6),
+      padded: Float32Array.of(0, 0, 0, 0, 2, 4, 6, 0, 8, 10, 12, 0),
+      twice: Float32Array.of(2, 4, 6, 8, 10, 12),
+    });
+  });
+
+  it("copies what is joined under a shape that its place cannot have", async () => {
+    const graph = trace(
+      ({ x }) => ({ y: concat([x.mul(2).reshape([3, 2]), x.reshape([3, 2])], 1) }),
+      { x: tensor("f32", [2, 3]) },
+      { name: "reshaped" },
+    );
+    expect(await run(graph as unknown as Graph, Float32Array.of(1, 2, 3, 4, 5, 6))).toEqual({
+      y: Float32Array.of(2, 4, 1, 2, 6, 8, 3, 4, 10, 12, 5, 6),
+    });
+  });
+
   it("leaves no gaps between neighbours that another kernel reads as vectors", () => {
     const stacked = trace(
       ({ a, b }) => {

@@ -1,8 +1,8 @@
 // What each pass does, as text before and after; and that no pass changes what a graph means.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { constant, Interpreter, state, type Tensor, tensor, trace, where } from "../index.ts";
-import { sym } from "../tensor-type.ts";
+import { concat, constant, Interpreter, state, type Tensor, tensor, trace, where } from "../index.ts";
+import { showTensorType, sym } from "../tensor-type.ts";
 import { bindSymbols, declutter, passes } from "./index.ts";
 
 const body = (text: { toString(): string }): string => text.toString().split("\n").slice(1).join("\n");
@@ -83,6 +83,28 @@ describe("passes", () => {
     `);
   });
 
+  it("shareCommon keeps apart constants of equal bytes whose types or shapes differ", () => {
+    const zeros = (dtype: "f32" | "i32", shape: number[]) => constant([0, 0, 0, 0], dtype, shape);
+    const graph = trace(
+      ({ x, n }) => ({
+        y: x.add(zeros("f32", [4])).add(zeros("f32", [2, 2]).reshape([4])),
+        m: n.add(zeros("i32", [4])),
+      }),
+      { x: tensor("f32", [4]), n: tensor("i32", [4]) },
+      { name: "g" },
+    );
+    const shared = passes.shareCommon(graph as never);
+    shared.verify();
+    expect(shared.constants.map(({ value }) => showTensorType(value.type)).sort()).toEqual([
+      "f32[2,2]",
+      "f32[4]",
+      "i32[4]",
+    ]);
+    expect(shared.nodes.flatMap(({ inputs }) => inputs.map(({ type }) => type.dtype))).toEqual(
+      graph.nodes.flatMap(({ inputs }) => inputs.map(({ type }) => type.dtype)),
+    );
+  });
+
   it("fuseAttention makes a softmax between two products one operator, unless something else reads a part of it", () => {
     const type = tensor("f32", [2, 5, 4]);
     const attended = (shared: boolean) =>
@@ -139,6 +161,53 @@ describe("passes", () => {
         %1 = sum(%0, axes=[1], keepDims=false) : f32[7]
         return y=%1"
     `);
+  });
+});
+
+/** A view of a tensor of three dimensions: turned, under another shape, or cut along a dimension and joined again. */
+const view: fc.Arbitrary<(x: Tensor<"f32">) => Tensor<"f32">> = fc
+  .record({
+    what: fc.constantFrom("transpose", "reshape", "parts", "every other"),
+    order: fc.shuffledSubarray([0, 1, 2], { minLength: 3 }),
+    cut: fc.nat(3),
+  })
+  .map(({ what, order, cut }) => (x) => {
+    const shape = x.type.shape as readonly number[];
+    const turned = order.map((axis) => shape[axis]!);
+    const axis = order[0]!;
+    const part = (from: number, to: number, step: number) =>
+      x.slice(...shape.map((size, d): [number, number, number] => (d === axis ? [from, to, step] : [0, size, 1])));
+    const end = shape[axis]!;
+    switch (what) {
+      case "transpose":
+        return x.transpose(order);
+      case "reshape":
+        return x.reshape(turned);
+      case "parts":
+        return cut < end && cut > 0 ? concat([part(0, cut, 1), part(cut, end, 1)], axis) : x;
+      default: {
+        const middle = 2 * Math.floor(end / 4);
+        return middle > 0 ? concat([part(0, middle, 2), part(middle, end, 2), part(1, end, 2)], axis) : x;
+      }
+    }
+  });
+
+describe("simplifyViews", () => {
+  it("keeps every element where chains of views put it", () => {
+    const x = Float32Array.from({ length: 120 }, (_, i) => i);
+    fc.assert(
+      fc.property(fc.array(view, { minLength: 1, maxLength: 8 }), (views) => {
+        const graph = trace(
+          (given) => ({ y: views.reduce((value, each) => each(value), given.x) }),
+          { x: tensor("f32", [4, 5, 6]) },
+          { name: "g" },
+        );
+        const simple = passes.simplifyViews(graph as never);
+        simple.verify();
+        expect(new Interpreter(simple as typeof graph).run({ x }).y).toEqual(new Interpreter(graph).run({ x }).y);
+      }),
+      { numRuns: 200, seed: 12 },
+    );
   });
 });
 
