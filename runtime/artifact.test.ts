@@ -64,6 +64,8 @@ describe("an artifact", () => {
       names.push(new TextDecoder().decode(artifact.bytes.subarray(at + 30, at + 30 + nameBytes)));
       const data = at + 30 + nameBytes + extraBytes;
       expect([method, data % 64]).toEqual([0, 0]);
+      // Midnight of 1980-01-01, whenever it is made.
+      expect([view.getUint16(at + 10, true), view.getUint16(at + 12, true)]).toEqual([0, (1 << 5) | 1]);
       at = data + size;
     }
     expect(names).toEqual([
@@ -112,6 +114,15 @@ describe("an artifact", () => {
     program.run({ x }, outputs);
     expect(outputs.n![0]).toBe(42n);
     expect(program.kernelCalls).toBe(3 * Object.values(artifact.manifest.targets)[0]!.kernels.length);
+  });
+
+  it("is not saved in the place of an archive that only looks like one", () => {
+    const path = join(folder, "extension.zip");
+    const other = writeArchive([["manifest.json", new TextEncoder().encode(`{ "manifest_version": 3 }`)]]);
+    writeFileSync(path, other);
+    expect(() => save(artifact, path)).toThrow("extension.zip");
+    expect(Buffer.from(other).equals(readFileSync(path))).toBe(true);
+    rmSync(path);
   });
 
   it("leaves nothing behind when it cannot be saved", () => {

@@ -10,7 +10,7 @@ import { Interpreter } from "./interpreter.ts";
 import { type Operator, operators } from "./operators/index.ts";
 import { declutter } from "./passes/index.ts";
 import { load } from "./program.ts";
-import { constant } from "./tensor.ts";
+import { constant, conv2d } from "./tensor.ts";
 import { newArray, showTensorType, type TypedArray, tensor } from "./tensor-type.ts";
 import { caseArbitraries, type OperatorCase, valuesFor } from "./testing/cases/index.ts";
 import { LoopInterpreter } from "./testing/loop-interpreter.ts";
@@ -170,6 +170,27 @@ describe("conversions of special values", () => {
 });
 
 describe("what rounds on its way", () => {
+  it("is left to the step where the plan depends on which weights are known: convolutions", () => {
+    const graph = trace(
+      ({ x }) => {
+        const image = constant(
+          Float32Array.from({ length: 25 }, (_, i) => i / 7),
+          "f32",
+          [1, 1, 5, 5],
+        );
+        const weight = constant(
+          Float32Array.from({ length: 9 }, (_, i) => i / 3),
+          "f32",
+          [1, 1, 3, 3],
+        );
+        return { y: conv2d(image, weight).add(x) };
+      },
+      { x: tensor("f32", [1]) },
+      { name: "g" },
+    );
+    expect(declutter(graph).nodes.map(({ operator: { name } }) => name)).toContain("conv2d");
+  });
+
   it("is folded with the bits of its kernel, and left to the step where that would take long", () => {
     const graph = (size: number) =>
       declutter(

@@ -90,6 +90,20 @@ describe("analysis", () => {
     expect(analyse(road({ lane: { ...released(2) } }), [chain(60 * ms)]).chains[0]!.boundNs).toBe(60 * ms);
   });
 
+  it("counts the time that decoding takes, and says so", () => {
+    const table = road();
+    const decoded = { ...table, channels: table.channels.with(0, { ...table.channels[0]!, latencyNs: 7 * ms }) };
+    const [found] = analyse(decoded, [chain(47 * ms)]).chains;
+    expect(found).toMatchObject({ boundNs: 47 * ms, age: { leastNs: 27 * ms, withoutGapsNs: 27 * ms } });
+    expect(refusal(() => analyse(decoded, [chain(46 * ms)]))).toContain(
+      "its budget is 46 ms\n  /camera/image decoding 7 ms\n  lane     deadline 15 ms\n",
+    );
+    const aged = { ...chain(47 * ms), maxAgeNs: 20 * ms };
+    expect(refusal(() => analyse(decoded, [aged]))).toContain(
+      "its maxAge is 20 ms\n  /camera/image decoding 7 ms\n  lane     deadline 15 ms\n",
+    );
+  });
+
   it("counts how long a task lets the first sample wait, where that is longer than its period", () => {
     const late = { trigger: { kind: "periodic" as const, periodNs: 20 * ms, phaseNs: 50 * ms } };
     expect(analyse(road({ steer: late }), [chain(70 * ms)]).chains[0]!.boundNs).toBe(70 * ms);

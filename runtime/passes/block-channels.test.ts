@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { runnableTargets } from "../../kernels/index.ts";
-import { compile, explain, Interpreter, load, type Tensor, tensor, trace } from "../index.ts";
+import { compile, constant, conv2d, explain, Interpreter, load, type Tensor, tensor, trace } from "../index.ts";
 import { evenly, layer } from "../testing/networks.ts";
 import { randomInput, randomNetwork } from "../testing/random-networks.ts";
 import { blockChannels } from "./block-channels.ts";
@@ -102,6 +102,29 @@ describe("blockChannels", () => {
         "  %19 = blockedConv2d(%18, @w2, stride=[1,1], dilation=[1,1], channels=32, layout=blocked) : f32[1,2,4,4,16]",
       ]
     `);
+  });
+});
+
+describe("weights in channel blocks", () => {
+  it.each([
+    ["all channels", "blockedConv2d", 32, 20, 1],
+    ["each channel alone", "depthwiseConv2d", 24, 24, 24],
+    ["small groups", "groupedConv2d", 32, 32, 8],
+    ["groups of whole blocks", "blockedConv2d", 64, 32, 2],
+  ] as const)("of %s lie where the kernel reads them", (_, kernel, inputs, outputs, groups) => {
+    // Small integers, whose sums are exact, in a window that is no square.
+    const numbers = (count: number, seed: number) => evenly(count, seed, 8).map(Math.round);
+    const perOutput = (inputs / groups) * 6;
+    const shape = [outputs, inputs / groups, 3, 2];
+    const graph = trace(
+      ({ x }) => ({ y: conv2d(x, constant(numbers(outputs * perOutput, 3), "f32", shape, "w"), { groups }) }),
+      { x: tensor("f32", [1, inputs, 5, 4]) },
+      { name: "g" },
+    );
+    const planned = blockChannels(passes.decompose(graph as never));
+    expect(planned.nodes.map(({ operator }) => operator.name)).toContain(kernel);
+    const x = numbers(inputs * 20, 4);
+    expect(new Interpreter(planned as typeof graph).run({ x }).y).toEqual(new Interpreter(graph).run({ x }).y);
   });
 });
 
