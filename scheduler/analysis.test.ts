@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { IsochronError } from "../kernels/index.ts";
 import { analyse, type Chain } from "./analysis.ts";
-import { printScheduleTable, type ScheduleTable, scheduleTable, type TaskRow } from "./schedule-table.ts";
+import { layoutSlot, printScheduleTable, type ScheduleTable, scheduleTable, type TaskRow } from "./schedule-table.ts";
 
 const ms = 1_000_000;
 const fields = [{ name: "x", dtype: "f32" as const, shape: [], offset: 0, bytes: 4 }];
@@ -241,6 +241,14 @@ describe("analysis", () => {
     );
   });
 
+  it("lays the fields of a slot one after the other, each at a multiple of 64 bytes", () => {
+    const field = (bytes: number) => ({ name: "x", dtype: "u8" as const, shape: [bytes], bytes });
+    const { fields, slotBytes } = layoutSlot([1, 64, 65, 0, 3].map(field));
+    expect(fields.map(({ offset }) => offset)).toEqual([0, 64, 128, 256, 256]);
+    expect(slotBytes).toBe(259);
+    expect(layoutSlot([])).toEqual({ slotBytes: 0, fields: [] });
+  });
+
   it("prints the table stably", () => {
     expect(printScheduleTable(road())).toBe(
       [
@@ -254,6 +262,12 @@ describe("analysis", () => {
         "    (lane.x) → steer",
       ].join("\n"),
     );
+    const late = { trigger: { kind: "periodic" as const, periodNs: 20 * ms, phaseNs: 3 * ms } };
+    const { channels, ...rest } = road({ steer: late });
+    const decoded = channels.with(0, { ...channels[0]!, latencyNs: 7 * ms });
+    const printed = printScheduleTable({ ...rest, channels: decoded });
+    expect(printed).toContain("\n  channel /camera/image from external, decoded within 7 ms  depth 2,");
+    expect(printed).toContain("\n  task steer  every 20 ms + 3 ms  budget 1 ms,");
     const tolerant = {
       kind: "arrival",
       channel: 0,

@@ -84,7 +84,7 @@ describe("passes", () => {
   });
 
   it("shareCommon keeps apart constants of equal bytes whose types or shapes differ", () => {
-    const zeros = (dtype: "f32" | "i32", shape: number[]) => constant([0, 0, 0, 0], dtype, shape);
+    const zeros = <D extends "f32" | "i32">(dtype: D, shape: number[]) => constant([0, 0, 0, 0], dtype, shape);
     const graph = trace(
       ({ x, n }) => ({
         y: x.add(zeros("f32", [4])).add(zeros("f32", [2, 2]).reshape([4])),
