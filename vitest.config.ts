@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./tests/longest-first.ts";
 
 export default defineConfig({
   test: {
@@ -10,5 +11,9 @@ export default defineConfig({
     env: { ISOCHRON_AUDIT: "1" },
     pool: "forks",
     maxWorkers: 2,
+    // Files share a worker's modules: loading them takes longer than most files' tests.
+    isolate: false,
+    experimental: { fsModuleCache: true, fsModuleCachePath: ".cache/vitest" },
+    sequence: { sequencer: LongestFirst },
   },
 });

@@ -12,24 +12,30 @@ const crates = [
   "isochron-addon",
 ].flatMap((name) => ["-p", name]);
 
-/** Runs one command with its output shown; returns its exit code and what it wrote. */
-const run = (title, command, args, env = {}) =>
+/** Runs one command, its output shown as it comes, or at its end; returns its exit code and what it wrote to standard output. */
+const run = ([title, command, args], atEnd = false) =>
   new Promise((resolve) => {
-    process.stdout.write(`\n── ${title}\n`);
     const started = Date.now();
-    const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "inherit"] });
+    let held = "";
+    const show = (text) => {
+      if (atEnd) held += text;
+      else process.stdout.write(text);
+    };
+    const end = (code, output) => {
+      const seconds = ((Date.now() - started) / 1000).toFixed(1);
+      process.stdout.write(`${held}── ${title}: ${code === 0 ? "ok" : "FAILED"} in ${seconds} s\n`);
+      resolve({ title, code: code ?? 1, output });
+    };
+    show(`\n── ${title}\n`);
+    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     child.stdout.on("data", (chunk) => {
       output += chunk;
-      process.stdout.write(chunk);
+      show(chunk);
     });
-    child.on("error", (error) => resolve({ title, code: 1, output: String(error) }));
-    child.on("close", (code) => {
-      process.stdout.write(
-        `── ${title}: ${code === 0 ? "ok" : "FAILED"} in ${((Date.now() - started) / 1000).toFixed(1)} s\n`,
-      );
-      resolve({ title, code: code ?? 1, output });
-    });
+    child.stderr.on("data", show);
+    child.on("error", (error) => end(1, String(error)));
+    child.on("close", (code) => end(code, output));
   });
 
 const bin = (name) => `node_modules/.bin/${name}`;
@@ -37,36 +43,36 @@ const bin = (name) => `node_modules/.bin/${name}`;
 mkdirSync("out/test", { recursive: true });
 rmSync(report, { force: true });
 
+/** The longest first: two run side by side. */
 const checks = [
+  ["TypeScript", bin("tsc"), ["--noEmit", "--incremental", "--tsBuildInfoFile", ".cache/tsc.tsbuildinfo"]],
+  ["API reference", bin("typedoc"), ["--emit", "none"]],
+  ["clippy", "cargo", ["clippy", "--locked", "--quiet", "--all-targets", ...crates, "--", "-D", "warnings"]],
   ["biome", bin("biome"), ["check", "--error-on-warnings", "."]],
-  ["TypeScript", bin("tsc"), ["--noEmit"]],
   [
     "folder rule",
     bin("depcruise"),
     ["--config", ".dependency-cruiser.cjs", "kernels", "runtime", "scheduler", "nodes", "sim", "launch", "examples"],
   ],
   ["folder rule of crates", process.execPath, ["tests/crates.mjs"]],
-  ["API reference", bin("typedoc"), ["--emit", "none"]],
   ["rustfmt", "cargo", ["fmt", "--all", "--check"]],
-  ["clippy", "cargo", ["clippy", "--locked", "--quiet", "--all-targets", ...crates, "--", "-D", "warnings"]],
 ];
 
 const results = [];
-for (const [title, command, args] of checks) results.push(await run(title, command, args));
-const cargo = await run("Rust tests", "cargo", [
-  "test",
-  "--locked",
-  "--quiet",
-  "--no-fail-fast",
-  ...crates,
-  "--",
-  "--format=pretty",
+const waiting = [...checks];
+const lane = async () => {
+  for (let next = waiting.shift(); next; next = waiting.shift()) results.push(await run(next, true));
+};
+await Promise.all([lane(), lane()]);
+const cargo = await run([
+  "Rust tests",
+  "cargo",
+  ["test", "--locked", "--quiet", "--no-fail-fast", ...crates, "--", "--format=pretty"],
 ]);
-const vitest = await run("TypeScript tests", bin("vitest"), [
-  "run",
-  "--reporter=default",
-  "--reporter=json",
-  `--outputFile.json=${report}`,
+const vitest = await run([
+  "TypeScript tests",
+  bin("vitest"),
+  ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
 ]);
 
 const rustTests = [...cargo.output.matchAll(/^test (.+?)(?: - should panic)? \.\.\. (ok|FAILED|ignored)/gm)].map(

@@ -32,7 +32,7 @@ async function run(...options: string[]): Promise<Ran> {
 }
 
 async function verify(recording: string): Promise<unknown> {
-  const { out } = await place.isochron("replay", recording, "--verify", "--json");
+  const { out } = await place.shared("replay", recording, "--verify", "--json");
   return JSON.parse(out);
 }
 
@@ -66,7 +66,7 @@ describe.skipIf(!existsSync(log))("the highway example on the real drive (needs 
   });
 
   it("tells every frame's lane by topic echo", async () => {
-    const { out } = await place.isochron("topic", "echo", whole, "/perception/lane", "--json");
+    const { out } = await place.shared("topic", "echo", whole, "/perception/lane", "--json");
     const line = z.object({ intercept: z.number(), slope: z.number() });
     const lanes = out
       .trim()

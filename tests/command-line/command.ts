@@ -1,5 +1,5 @@
 // Runs the `isochron` command in a folder of its own, with application files that the test writes.
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, fork, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -29,14 +29,46 @@ export interface Started {
   readonly ended: Promise<Ended>;
 }
 
+/** A process that runs one command line after the other: it is started once. */
+class Shared {
+  readonly #child: ChildProcess;
+  readonly #waiting: { resolve(ended: Ended): void; reject(error: Error): void }[] = [];
+  #said = "";
+
+  constructor(cwd: string, env: NodeJS.ProcessEnv) {
+    this.#child = fork(each, { cwd, env, execArgv: [], stdio: ["ignore", "pipe", "pipe", "ipc"] });
+    for (const stream of [this.#child.stdout, this.#child.stderr])
+      stream?.on("data", (chunk) => {
+        this.#said += chunk;
+      });
+    this.#child.on("message", (result) => this.#waiting.shift()?.resolve(ended.parse(result)));
+    this.#child.on("close", (code) => {
+      const error = new Error(`the process that runs commands ended with ${code}: ${this.#said}`);
+      for (const { reject } of this.#waiting.splice(0)) reject(error);
+    });
+  }
+
+  run(arguments_: readonly string[]): Promise<Ended> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
+      this.#child.send(arguments_);
+    });
+  }
+
+  end(): void {
+    this.#child.kill("SIGKILL");
+  }
+}
+
 /** A folder to run commands in, removed by `remove`. */
 export class Workplace {
   readonly folder = mkdtempSync(join(tmpdir(), "isochron-command-"));
-  readonly #env: Readonly<Record<string, string>>;
+  readonly #env: NodeJS.ProcessEnv;
+  #process: Shared | undefined;
 
-  /** Commands see `env` besides the test's own environment. */
+  /** Commands see `env` besides the test's own environment; compiled modules are kept where the repository keeps them. */
   constructor(env: Readonly<Record<string, string>> = {}) {
-    this.#env = env;
+    this.#env = { ...process.env, ...env, ISOCHRON_CACHE: join(root, ".cache/isochron") };
   }
 
   /** Writes files, by path in the folder. */
@@ -51,10 +83,9 @@ export class Workplace {
     return join(this.folder, name);
   }
 
-  /** Starts `node ARGUMENTS…` in the folder; compiled modules are kept where the repository keeps them. */
+  /** Starts `node ARGUMENTS…` in the folder. */
   start(arguments_: readonly string[]): Started {
-    const env = { ...process.env, ...this.#env, ISOCHRON_CACHE: join(root, ".cache/isochron") };
-    const child = spawn(process.execPath, arguments_, { cwd: this.folder, env });
+    const child = spawn(process.execPath, arguments_, { cwd: this.folder, env: this.#env });
     const result = { out: "", error: "" };
     child.stdout.on("data", (chunk) => {
       result.out += chunk;
@@ -79,14 +110,23 @@ export class Workplace {
     return this.start([command, ...arguments_]);
   }
 
-  /** Runs several command lines one after the other; the process's start is paid once. */
-  async each(commands: readonly (readonly string[])[]): Promise<Ended[]> {
-    const { code, out, error } = await this.start([each, JSON.stringify(commands)]).ended;
-    if (code !== 0) throw new Error(`the commands could not be run: ${error}`);
-    return z.array(ended).parse(JSON.parse(out));
+  /**
+   * Runs `isochron ARGUMENTS…` in the process that all commands of this kind share here: its start is paid once.
+   *
+   * An application is loaded once in it, so that another has to have another name.
+   */
+  shared(...arguments_: string[]): Promise<Ended> {
+    this.#process ??= new Shared(this.folder, this.#env);
+    return this.#process.run(arguments_);
+  }
+
+  /** Runs several command lines one after the other, as `shared` does. */
+  each(commands: readonly (readonly string[])[]): Promise<Ended[]> {
+    return Promise.all(commands.map((each) => this.shared(...each)));
   }
 
   remove(): void {
+    this.#process?.end();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -1,21 +1,24 @@
-// Runs several command lines in one process, as `isochron` runs one; prints what each did as JSON.
+// Runs command lines as `isochron` runs one, one after the other in one process, and answers each with what it did.
 import "../../launch/hook/register.mjs";
 
 process.setSourceMapsEnabled(true);
 const { main } = await import("../../launch/command-line.ts");
-const print = process.stdout.write.bind(process.stdout);
-const ended = [];
-for (const arguments_ of JSON.parse(process.argv[2])) {
-  const result = { code: null, out: "", error: "" };
-  process.stdout.write = (text) => {
-    result.out += text;
-    return true;
-  };
-  process.stderr.write = (text) => {
-    result.error += text;
-    return true;
-  };
-  result.code = await main(arguments_);
-  ended.push(result);
-}
-print(JSON.stringify(ended));
+const streams = [process.stdout, process.stderr].map((stream) => ({ stream, write: stream.write }));
+
+/** Runs one command line with its output kept. */
+const run = async (arguments_) => {
+  const said = ["", ""];
+  for (const [at, { stream }] of streams.entries())
+    stream.write = (text) => {
+      said[at] += text;
+      return true;
+    };
+  const code = await main(arguments_);
+  for (const { stream, write } of streams) stream.write = write;
+  return { code, out: said[0], error: said[1] };
+};
+
+let last = Promise.resolve();
+process.on("message", (arguments_) => {
+  last = last.then(async () => process.send(await run(arguments_)));
+});

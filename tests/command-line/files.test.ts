@@ -147,7 +147,7 @@ describe("files of its own", () => {
     const both = await Promise.all([workplace.isochron(...one), workplace.isochron(...one)]);
     expect(both.map(({ code }) => code).sort()).toEqual([0, 1]);
     expect(both.find(({ code }) => code === 1)!.error).toMatch(/^error\[file\/exists\]: race\.mcap/);
-    const replayed = await workplace.isochron("replay", "race.mcap", "--verify", "--json");
+    const replayed = await workplace.shared("replay", "race.mcap", "--verify", "--json");
     expect(JSON.parse(replayed.out)).toMatchObject({ bitExact: true, cycles: 300 });
     expect(readdirSync(workplace.folder).filter((name) => name.startsWith("race"))).toEqual(["race.mcap"]);
   }, 120_000);

@@ -138,7 +138,7 @@ describe("isochron run in virtual time", () => {
         { name: "far", released: 200, onTime: 200, overrun: 0, skipped: 0 },
       ],
     });
-    const replay = await workplace.isochron("replay", "out/a.mcap", "--verify", "--json");
+    const replay = await workplace.shared("replay", "out/a.mcap", "--verify", "--json");
     expect(parse(replayed, replay)).toMatchObject({ bitExact: true, cycles: 400, hash });
   });
 
@@ -235,7 +235,7 @@ describe("Ctrl-C", () => {
       expect(run).toMatchObject({ interrupted: true, recording: file });
       expect(run.cycles).toBeGreaterThan(0);
       expect(existsSync(workplace.path(`${file}.partial`))).toBe(false);
-      const replay = await workplace.isochron("replay", file, "--verify", "--json");
+      const replay = await workplace.shared("replay", file, "--verify", "--json");
       expect(parse(replayed, replay)).toMatchObject({ bitExact: true, cycles: run.cycles, hash: run.hash });
     },
   );
@@ -246,7 +246,7 @@ describe("Ctrl-C", () => {
     expect([130, 143]).toContain(code);
     expect(out).toBe("");
     expect(readdirSync(workplace.folder).filter((name) => name.startsWith("twice"))).toEqual(["twice.mcap.partial"]);
-    const replay = await workplace.isochron("replay", "twice.mcap.partial", "--verify", "--json");
+    const replay = await workplace.shared("replay", "twice.mcap.partial", "--verify", "--json");
     expect(JSON.parse(replay.out)).toMatchObject({ bitExact: true });
   });
 });

@@ -1,42 +1,34 @@
-import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+// `isochron report`: the page and the numbers of a recording, as the run itself reported them.
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Workplace } from "../command-line/command.ts";
 
-const command = fileURLToPath(new URL("../../launch/bin/isochron.mjs", import.meta.url));
 const road = fileURLToPath(new URL("../../examples/road/app.ts", import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), "isochron-report-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const place = new Workplace();
+afterAll(() => place.remove());
 
-const isochron = (...given: string[]): Promise<{ code: number; out: string; error: string }> =>
-  new Promise((done) => {
-    execFile(process.execPath, [command, ...given], { cwd: folder, maxBuffer: 1e8 }, (failure, out, error) =>
-      done({ code: failure ? Number(failure.code) : 0, out, error }),
-    );
-  });
-const json = (name: string) => JSON.parse(readFileSync(join(folder, name), "utf8"));
+const json = (name: string) => JSON.parse(readFileSync(place.path(name), "utf8"));
 
 beforeAll(async () => {
   const live = ["--realtime", "--duration", "3s", "--stall", "lane:5:25ms"];
-  const runs = [
-    await isochron("run", road, ...live, "--record", "live.mcap", "--report", "run/live.json"),
-    await isochron("run", road, "--duration", "3s", "--record", "virtual.mcap", "--report", "run/virtual.json"),
-  ];
+  const runs = await Promise.all([
+    place.shared("run", road, ...live, "--record", "live.mcap", "--report", "run/live.json"),
+    place.shared("run", road, "--duration", "3s", "--record", "virtual.mcap", "--report", "run/virtual.json"),
+  ]);
   for (const { code, error } of runs) expect(code, error).toBe(0);
 });
 
 describe("isochron report", () => {
   it("writes page and numbers beside the recording, the numbers as the run itself reported them", async () => {
     for (const name of ["live", "virtual"]) {
-      const { code, out } = await isochron("report", `${name}.mcap`);
+      const { code, out } = await place.shared("report", `${name}.mcap`);
       expect(code).toBe(0);
       expect(out).toContain(`${name}.report.html`);
-      expect(readFileSync(join(folder, `${name}.report.json`), "utf8")).toBe(
-        readFileSync(join(folder, `run/${name}.json`), "utf8"),
+      expect(readFileSync(place.path(`${name}.report.json`), "utf8")).toBe(
+        readFileSync(place.path(`run/${name}.json`), "utf8"),
       );
-      expect(statSync(join(folder, `${name}.report.html`)).size).toBeGreaterThan(60_000);
+      expect(statSync(place.path(`${name}.report.html`)).size).toBeGreaterThan(60_000);
     }
   });
 
@@ -63,19 +55,19 @@ describe("isochron report", () => {
   });
 
   it("writes only what -o names, by its ending, and prints the numbers with --json", async () => {
-    expect(await isochron("report", "virtual.mcap", "-o", "made/page.html")).toMatchObject({ code: 0 });
-    expect(readFileSync(join(folder, "made/page.html"), "utf8")).toMatch(/^<!doctype html>/);
-    expect(existsSync(join(folder, "made/page.json"))).toBe(false);
-    const { out } = await isochron("report", "virtual.mcap", "--json");
+    expect(await place.shared("report", "virtual.mcap", "-o", "made/page.html")).toMatchObject({ code: 0 });
+    expect(readFileSync(place.path("made/page.html"), "utf8")).toMatch(/^<!doctype html>/);
+    expect(existsSync(place.path("made/page.json"))).toBe(false);
+    const { out } = await place.shared("report", "virtual.mcap", "--json");
     expect(JSON.parse(out)).toEqual(json("run/virtual.json"));
-    const refused = await isochron("report", "virtual.mcap", "-o", "page.pdf");
+    const refused = await place.shared("report", "virtual.mcap", "-o", "page.pdf");
     expect(refused).toMatchObject({ code: 1, out: "" });
     expect(refused.error).toContain('error[command/report]: "page.pdf" should end in .html or .json');
   });
 
   it("says bit-exact only where it was asked to recompute the run", async () => {
     expect(json("run/live.json").replayed).toBe("not checked");
-    const { code, out } = await isochron("report", "live.mcap", "--verify", "--json");
+    const { code, out } = await place.shared("report", "live.mcap", "--verify", "--json");
     expect(code).toBe(0);
     const { replayed, verdicts } = JSON.parse(out);
     expect(replayed).toMatchObject({ bitExact: true, difference: null, illegal: null });
@@ -88,9 +80,9 @@ describe("isochron report", () => {
   });
 
   it("refuses what is no recording in one message", async () => {
-    const refused = await isochron("report", "run/live.json");
+    const refused = await place.shared("report", "run/live.json");
     expect(refused).toMatchObject({ code: 1, out: "" });
     expect(refused.error).toMatch(/^error\[recording\/foreign\]: run\/live\.json is not a recording of Isochron/);
-    expect(existsSync(join(folder, "run/live.report.html"))).toBe(false);
+    expect(existsSync(place.path("run/live.report.html"))).toBe(false);
   });
 });
