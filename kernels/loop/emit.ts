@@ -3,7 +3,7 @@ import type { Target } from "../targets.ts";
 import { bitsOf, isFloat, isSigned } from "./build.ts";
 import { emitDot } from "./emit-dot.ts";
 import type { Buffer, Expression, Kernel, Local, Scalar, Statement, ValueType } from "./ir.ts";
-import { verifyKernel } from "./verify.ts";
+import { isSymbol, verifyKernel } from "./verify.ts";
 
 const scalarText = (scalar: Scalar): string => {
   if (scalar === "f32") return "float";
@@ -39,15 +39,38 @@ export const targetAttributes = (target: Target): string =>
     target.features ? ` "target-features"="${target.features}"` : ""
   } "prefer-vector-width"="${target.vectorBytes * 8}"`;
 
+/** A kernel's function without its name, and the intrinsics that it calls. */
+interface Emitted {
+  readonly target: Target;
+  readonly buffers: Kernel["buffers"];
+  readonly chunk: Kernel["chunk"];
+  readonly text: string;
+  readonly intrinsics: ReadonlySet<string>;
+}
+
+/** What was emitted last of a body: a kernel is compared with others under another name before its module is made. */
+const lastEmitted = new WeakMap<Kernel["body"], Emitted>();
+
+function emitFunction(kernel: Kernel, target: Target): Emitted {
+  const { body, buffers, chunk } = kernel;
+  const last = lastEmitted.get(body);
+  const known = last?.target === target && last.buffers === buffers && last.chunk === chunk;
+  if (known && isSymbol(kernel.name)) return last;
+  verifyKernel(kernel);
+  const intrinsics = new Set<string>();
+  const emitted = { target, buffers, chunk, text: new FunctionEmitter(kernel, intrinsics, target).emit(), intrinsics };
+  lastEmitted.set(body, emitted);
+  return emitted;
+}
+
 /** Emits kernels as one module; throws what `verifyKernel` throws. */
 export function emitModule(kernels: readonly Kernel[], target: Target): string {
-  kernels.forEach(verifyKernel);
-  const intrinsics = new Set<string>();
-  const functions = kernels.map((kernel) => new FunctionEmitter(kernel, intrinsics, target).emit());
+  const functions = kernels.map((kernel) => emitFunction(kernel, target));
+  const intrinsics = new Set(functions.flatMap((each) => [...each.intrinsics]));
   return [
     `target triple = "${target.triple}"`,
     "",
-    ...functions,
+    ...functions.map(({ text }, at) => `define void @${kernels[at]!.name}${text}`),
     ...[...intrinsics].sort(),
     "",
     `attributes #0 = { ${targetAttributes(target)} }`,
@@ -90,6 +113,7 @@ class FunctionEmitter {
     if (kernel.chunk) this.#locals.set(kernel.chunk, "%chunk");
   }
 
+  /** The function from its parameters on. */
   emit(): string {
     this.#statements(this.#kernel.body);
     const parameters = this.#kernel.buffers.map(({ align, access }, at) => {
@@ -98,7 +122,7 @@ class FunctionEmitter {
     });
     if (this.#kernel.chunk) parameters.push("i64 %chunk");
     return [
-      `define void @${this.#kernel.name}(${parameters.join(", ")}) #0 {`,
+      `(${parameters.join(", ")}) #0 {`,
       "entry:",
       ...this.#allocas.map((line) => `  ${line}`),
       ...this.#lines,

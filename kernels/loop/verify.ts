@@ -16,6 +16,9 @@ export function verifyKernel(kernel: Kernel): void {
   new Verifier(kernel).run();
 }
 
+/** Whether a name is one that a kernel can have. */
+export const isSymbol = (name: string): boolean => /^[A-Za-z_][\w.]*$/.test(name);
+
 class Verifier {
   readonly #kernel: Kernel;
   readonly #buffers: ReadonlySet<Buffer>;
@@ -33,7 +36,7 @@ class Verifier {
 
   run(): void {
     const { name, buffers, chunk, body } = this.#kernel;
-    if (!/^[A-Za-z_][\w.]*$/.test(name)) this.#fail("form", "the name is not a symbol: letters, digits, _ and . only");
+    if (!isSymbol(name)) this.#fail("form", "the name is not a symbol: letters, digits, _ and . only");
     if (this.#buffers.size !== buffers.length) this.#fail("form", "a buffer is listed twice");
     for (const { name: buffer, length, align } of buffers) {
       if (!Number.isSafeInteger(length) || length < 0) this.#fail("form", `${buffer} has ${length} elements`);
