@@ -1,9 +1,14 @@
 // Message definitions without a ROS installation: the common interfaces, and those that an application brings.
+import { createRequire } from "node:module";
 import type { MessageDefinition } from "@foxglove/message-definition";
-import { ros2humble } from "@foxglove/rosmsg-msgs-common";
 import { IsochronError } from "../../kernels/index.ts";
 import { fullTypeName, shortTypeName } from "./names.ts";
 import { type MessageText, parseMessage } from "./parse.ts";
+
+/** The common interfaces; required, since to import CommonJS is to search it for names first. */
+const { ros2humble } = createRequire(import.meta.url)(
+  "@foxglove/rosmsg-msgs-common",
+) as typeof import("@foxglove/rosmsg-msgs-common");
 
 /** ackermann_msgs 2.0.2 (BSD-3-Clause), as its .msg files define them. */
 const ackermann: readonly MessageText[] = [

@@ -1,6 +1,6 @@
 // The definitions in a log's schema: a type's own text, then those of all that it is made of, in .msg or IDL.
+import { createRequire } from "node:module";
 import type { MessageDefinition, MessageDefinitionField } from "@foxglove/message-definition";
-import { parseRos2idl } from "@foxglove/ros2idl-parser";
 import { Definitions } from "./definitions.ts";
 import { kindOf, messagesOf, wholeOf } from "./interfaces.ts";
 import { fullTypeName, sameTypeName, shortTypeName } from "./names.ts";
@@ -10,6 +10,10 @@ import { parseMessage } from "./parse.ts";
 export const schemaEncodings = ["ros2msg", "ros2idl"] as const;
 /** The languages in which logs define their messages. */
 export type SchemaEncoding = (typeof schemaEncodings)[number];
+
+/** The parser of IDL, a grammar that takes long to load: few logs need it. */
+const idlParser = () =>
+  createRequire(import.meta.url)("@foxglove/ros2idl-parser") as typeof import("@foxglove/ros2idl-parser");
 
 interface Section {
   readonly type: string;
@@ -106,9 +110,8 @@ function structuresIn(sections: readonly Section[]): MessageDefinition[] {
   const idl = sections.filter(({ language }) => language === "ros2idl");
   if (idl.length === 0) return [];
   const separator = "=".repeat(80);
-  return parseRos2idl(idl.map(({ type, text }) => `${separator}\nIDL: ${fullTypeName(type)}\n${text}`).join("\n")).map(
-    fromIdl,
-  );
+  const text = idl.map((each) => `${separator}\nIDL: ${fullTypeName(each.type)}\n${each.text}`).join("\n");
+  return idlParser().parseRos2idl(text).map(fromIdl);
 }
 
 const times: { readonly [type: string]: string } = {

@@ -1,7 +1,7 @@
 // A bag as rosbag2 leaves it: a folder of files, one after the other, and metadata.yaml, which says which.
 import { readdirSync, readFileSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
 import { basename, isAbsolute, join } from "node:path";
-import { parse } from "yaml";
 import { z } from "zod";
 import { fileError, IsochronError } from "../../kernels/index.ts";
 import type { Log, LogMessage, MessageQuery, Recovery } from "./log.ts";
@@ -12,6 +12,9 @@ import { findTopic, joinTopics, type LogTopic } from "./topics.ts";
 const metadata = z.object({
   rosbag2_bagfile_information: z.object({ relative_file_paths: z.array(z.string().min(1)).min(1) }),
 });
+
+/** Loaded where a bag is a folder. */
+const yaml = () => createRequire(import.meta.url)("yaml") as typeof import("yaml");
 
 export const metadataName = "metadata.yaml";
 
@@ -47,7 +50,7 @@ function namedFiles(folder: string): string[] {
   }
   let names: string[];
   try {
-    names = metadata.parse(parse(text)).rosbag2_bagfile_information.relative_file_paths;
+    names = metadata.parse(yaml().parse(text)).rosbag2_bagfile_information.relative_file_paths;
   } catch (cause) {
     const why = cause instanceof z.ZodError ? z.prettifyError(cause) : String((cause as Error).message);
     throw new IsochronError("log/metadata", `${path} does not say which files the bag has`, {

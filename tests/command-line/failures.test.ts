@@ -235,9 +235,15 @@ describe("a run that is killed", () => {
       for (let at = 0; at < times; at++) {
         const file = `killed ${name} ${at}.mcap`;
         const { child, ended } = workplace.begin("run", "killed.js", "-d", "100000s", "--record", file, ...mode);
-        while (!existsSync(workplace.path(`${file}.partial`)) && child.exitCode === null)
-          await new Promise((resolve) => setTimeout(resolve, 10));
-        await new Promise((resolve) => setTimeout(resolve, 300 * at + Math.random() * 900));
+        const size = () => statSync(workplace.path(`${file}.partial`), { throwIfNoEntry: false })?.size ?? 0;
+        const until = async (there: () => boolean) => {
+          while (!there() && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 10));
+        };
+        await until(() => size() > 0);
+        const first = size();
+        // The first is killed at its very beginning, the others when they have recorded something, however slow the machine is.
+        await until(() => size() - first >= at * 30_000);
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 300));
         child.kill("SIGKILL");
         await ended;
         expect(existsSync(workplace.path(file))).toBe(false);
