@@ -145,8 +145,9 @@ const flipped = (data: Uint8Array): Uint8Array => {
 
 describe("a damaged artifact", () => {
   it("is refused when a byte of weights, graph or code differs, naming the entry", () => {
-    const own = `code/${load(artifact).target}.o`;
-    for (const entry of ["weights.bin", "graph.json", own]) {
+    const [manifest, ...entries] = Object.keys(readArchive(artifact.bytes));
+    expect([manifest, entries.length]).toEqual(["manifest.json", 5]);
+    for (const entry of entries) {
       const bytes = altered(entry, flipped);
       expect(() => load({ ...artifact, bytes })).toThrow(entry);
     }

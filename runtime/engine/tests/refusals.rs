@@ -48,13 +48,20 @@ fn what_is_no_artifact_is_refused() {
 #[test]
 fn a_changed_entry_is_refused_by_name_wherever_it_was_changed() {
     let (object, weights, graph) = (object_with(Flaw::None), weights(0.0), b"{}".as_slice());
-    let text = manifest(&object, &weights, graph).to_string();
+    let mut text = manifest(&object, &weights, graph);
+    // Code for another machine is held to its hash too.
+    let mut other = text["targets"]["x86-64-v3"].clone();
+    other["file"] = json!("code/x86-64-v4.o");
+    text["targets"]["x86-64-v4"] = other;
+    let text = text.to_string();
     let good = [
         ("manifest.json", text.as_bytes()),
         ("graph.json", graph),
         ("weights.bin", &weights),
         ("code/x86-64-v3.o", &object),
+        ("code/x86-64-v4.o", &object),
     ];
+    assert_eq!(refusal(&archive(&good, 64)), "accepted");
     for at in 1..good.len() {
         let (name, bytes) = good[at];
         for place in [0, bytes.len() / 2, bytes.len() - 1] {
