@@ -1,4 +1,4 @@
-//! The verdict and the slots through all interleavings of small cases: the live sources on loom's atomics.
+//! The verdict and the slots through the interleavings of small cases: the live sources on loom's atomics.
 //!
 //! Loom runs a case again and again with every order of its threads' accesses (up to a number of preemptions) and every
 //! value that the memory model lets a load see. A slot's bytes are a cell that traps any access beside a write.
