@@ -39,12 +39,14 @@ const drawn: fc.Arbitrary<Drawn> = fc.record({
   ran: fc.oneof({ weight: 4, arbitrary: halves(4) }, halves(20), halves(130)),
   stalled: fc.nat({ max: 9 }).map((each) => each === 0),
   traced: fc.nat({ max: 9 }).map((each) => each > 0),
-  skipped: fc.option(fc.constantFrom("late" as const, "gone" as const), { nil: undefined, freq: 9 }),
+  skipped: fc.nat({ max: 9 }).map((each) => (["late", "gone"] as const)[each]),
 });
 const runs = fc.record({
   finds: fc.array(drawn, { minLength: 1, maxLength: 12 }),
   steers: fc.array(drawn, { minLength: 1, maxLength: 24 }),
   maxAge: fc.integer({ min: 20, max: 150 }),
+  /** Where the run ends: at an instant of that number, at which then nothing comes to stand, or after all. */
+  last: fc.oneof(fc.constant(undefined), fc.integer({ min: 0, max: 23 })),
 });
 
 /** Releases a task every period; those that fall while a job runs are skipped. */
@@ -85,7 +87,7 @@ function causeOf(task: Task, { outcome, stalled, traced, ran, late }: Release): 
 }
 
 /** A drawn run with the report of it. */
-function drawnRun({ finds, steers, maxAge }: typeof runs extends fc.Arbitrary<infer T> ? T : never) {
+function drawnRun({ finds, steers, maxAge, last }: typeof runs extends fc.Arbitrary<infer T> ? T : never) {
   const found = releasesOf(find, finds, (at) => at / find.period + 1);
   const published = found.filter(({ outcome }) => outcome === "done");
   const steered = releasesOf(
@@ -98,7 +100,10 @@ function drawnRun({ finds, steers, maxAge }: typeof runs extends fc.Arbitrary<in
     ...eventsOf(0, found),
     ...eventsOf(1, steered),
   ];
-  const end = Math.max(found.length * find.period, steered.length * steer.period) + 40;
+  const end =
+    last === undefined
+      ? Math.max(found.length * find.period, steered.length * steer.period) + 40
+      : steered[last % steered.length]!.at + steer.let;
   const application = smallApplication();
   application.chains = [{ ...application.chains[0]!, maxAgeNs: maxAge * ms }];
   const report = reportOf(ledgerOf(events, application), { ...facts, durationNs: end * ms });
@@ -181,14 +186,16 @@ describe("the report of a drawn run", () => {
         const latencies = answered.map(
           (sample) => commands.find((each) => sampleOf(each) === sample)!.at + steer.let - sample,
         );
-        const ages = steered.flatMap(({ number, at }) => {
+        const standing = steered.filter(({ at }) => at + steer.let < end);
+        const ages = standing.flatMap(({ number, at }) => {
           const stands = commands.findLast((each) => each.number <= number);
           const sample = stands && sampleOf(stands);
           return sample === undefined ? [] : [at + steer.let - sample];
         });
-        const oldest = commands.flatMap((each, place) => {
+        const stood = commands.filter((each) => standing.includes(each));
+        const oldest = stood.flatMap((each, place) => {
           const sample = sampleOf(each);
-          const next = commands[place + 1];
+          const next = stood[place + 1];
           return sample === undefined ? [] : [(next ? next.at + steer.let : end) - sample];
         });
         const over = (times: readonly number[], most: number) =>
