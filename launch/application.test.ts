@@ -5,15 +5,9 @@ import { describe, expect, expectTypeOf, it } from "vitest";
 import { IsochronError } from "../kernels/index.ts";
 import { image, numbers } from "../nodes/index.ts";
 import { type TensorType, tensor, trace } from "../runtime/index.ts";
-import {
-  type Application,
-  type ApplicationBuilder,
-  application,
-  type Input,
-  layOut,
-  type Port,
-} from "./application.ts";
+import { type Application, type ApplicationBuilder, application, type Input, type Port } from "./application.ts";
 import type { TaskOptions } from "./index.ts";
+import { layOut } from "./lay-out.ts";
 
 const brighten = trace(
   ({ picture, gain }) => {
@@ -287,9 +281,9 @@ describe("an application is refused, with the place,", () => {
       }),
     ).toBe(
       [
-        'error[schedule/duration]: "soon" is not a duration',
+        'error[application/option]: task "halve": phase cannot be "soon"',
         '  --> app.task("halve", halve, { inputs: { x }, ...limits, phase: "soon" as "1ms" });',
-        '  help: write a number and a unit (ns, us, ms, s, min), as in "20ms", or whole nanoseconds',
+        '  help: it takes a number with ns, us, ms, s or min, as in "20ms", or whole nanoseconds',
       ].join("\n"),
     );
     expect(
@@ -299,9 +293,9 @@ describe("an application is refused, with the place,", () => {
       }),
     ).toBe(
       [
-        'error[application/range]: task "halve", priority: Too big: expected number to be <=98',
+        'error[application/option]: task "halve": priority cannot be 99',
         '  --> app.task("halve", halve, { inputs: { x }, ...limits, priority: 99 });',
-        "  help: budgets, deadlines and periods are above 0, priorities 1 to 98, cores from 0; every name has a letter",
+        "  help: it takes a whole number from 1 to 98",
       ].join("\n"),
     );
   });
@@ -337,7 +331,7 @@ describe("an application is refused, with the place,", () => {
         "  patient      budget 2 ms every 10 ms: 20 %",
         "  urgent       budget 4 ms every 10 ms: 40 %, runs first",
         '  --> app.task("patient", halve, { inputs: { x }, ...limits, budget: "2ms" });',
-        "  help: raise its priority (now 50), move it to another core, or allow it a longer deadline",
+        "  help: move it to another core, allow it a deadline of 6 ms, or give what runs first smaller budgets",
       ].join("\n"),
     );
   });

@@ -1,7 +1,7 @@
 // Builds an application: its graphs compiled, its description fixed; and writes and reads it as one file, `.isoapp`.
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { type FileKind, fileError, IsochronError, type TargetName } from "../kernels/index.ts";
+import { type FileKind, fileError, IsochronError, optionsOf, type TargetName, targetNames } from "../kernels/index.ts";
 import {
   beginsAsArchive,
   changedEntries,
@@ -12,8 +12,9 @@ import {
   writeArchive,
 } from "../runtime/index.ts";
 import { type ApplicationDescription, applicationDescription } from "../sim/index.ts";
-import { type Application, layOut } from "./application.ts";
+import type { Application } from "./application.ts";
 import { type Bundle, carriedFolder } from "./carried-files.ts";
+import { layOut } from "./lay-out.ts";
 
 /** A built application: what a robot needs, without sources or compiler. */
 export interface BuiltApplication {
@@ -31,11 +32,26 @@ export interface BuildOptions {
   readonly onProgram?: (name: string, index: number, count: number) => void;
 }
 
+const checkBuild = optionsOf<BuildOptions>("application", "buildApplication", {
+  targets: z
+    .array(z.enum(targetNames))
+    .min(1)
+    .describe(`a list of targets: ${targetNames.join(", ")}`)
+    .optional(),
+  cacheDir: z.string().min(1).describe("a text: the path of a folder").optional(),
+  signal: z.instanceof(AbortSignal).describe("an AbortSignal").optional(),
+  onProgram: z
+    .custom((given) => typeof given === "function")
+    .describe("a function")
+    .optional(),
+});
+
 /** Lays an application out, refuses what cannot be met, and compiles its graphs. */
 export async function buildApplication(
   application: Application,
   options: BuildOptions = {},
 ): Promise<BuiltApplication> {
+  checkBuild(options);
   const { table, chains, inputs, outputs, messages, graphs } = layOut(application);
   const artifacts: Uint8Array[] = [];
   const programs: ApplicationDescription["programs"] = [];

@@ -1,6 +1,5 @@
 // Isochron's public door: tensors and capture, applications, messages.
 export { IsochronError } from "../kernels/index.ts";
-// `constant` of a graph and `constant` of a message share their name: the message's is had from "isochron/messages".
 export {
   approximateTime,
   type BayerPattern,
@@ -15,6 +14,7 @@ export {
   type FullPolicy,
   field,
   fields,
+  fixed,
   headerStamp,
   type InputMessage,
   image,
@@ -42,10 +42,10 @@ export {
   type Facts,
   type Input,
   type InputOptions,
-  layOut,
   type Port,
   type Ports,
   type Task,
   type TaskOptions,
 } from "./application.ts";
 export { type BuildOptions, type BuiltApplication, buildApplication } from "./build.ts";
+export { type LaidOut, layOut } from "./lay-out.ts";

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, extname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { type ErrorParts, IsochronError, type TargetName } from "../kernels/index.ts";
+import { type ErrorParts, IsochronError, shown, type TargetName } from "../kernels/index.ts";
 import type { MessageText, StreamHub } from "../nodes/index.ts";
 import { checkWorld, type World } from "../sim/index.ts";
 import type { Application, Facts } from "./application.ts";
@@ -154,13 +154,32 @@ export function ofApplication<T>(what: string, body: () => T): T {
   }
 }
 
+/** Refuses a summary that is no object. Throws `application/summary`. */
+export function requireFacts(facts: unknown, whose: string): void {
+  if (typeof facts === "object" && facts !== null && !Array.isArray(facts)) return;
+  throw new IsochronError("application/summary", `the summary of ${whose} is ${shown(facts)}`, {
+    help: "give an object of numbers, texts, true or false, or null by their names; {} says nothing",
+  });
+}
+
 /** What stays JavaScript in a run. */
 const runningParts = ({ close, declarations: { worldFactory, streams, summaries } }: Application) => ({
   close,
   createWorld: worldFactory && (() => checkWorld(ofApplication("making the world", worldFactory))),
   streams,
   facts: (): Facts =>
-    ofApplication("the summary", () => Object.assign({}, ...summaries.map((each) => each())) as Facts),
+    ofApplication(
+      "the summary",
+      () =>
+        Object.assign(
+          {},
+          ...summaries.map((each) => {
+            const facts: unknown = each();
+            requireFacts(facts, "the application");
+            return facts;
+          }),
+        ) as Facts,
+    ),
 });
 
 /**

@@ -4,10 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { constant, Definitions, field, fields, message } from "../nodes/index.ts";
+import { Definitions, field, fields, fixed, message } from "../nodes/index.ts";
 import { tensor, trace } from "../runtime/index.ts";
-import { type ApplicationBuilder, application, layOut } from "./application.ts";
+import { type ApplicationBuilder, application } from "./application.ts";
 import { messagesCommand } from "./commands/messages.ts";
+import { layOut } from "./lay-out.ts";
 import { importApplication } from "./load-application.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -33,7 +34,7 @@ const define = (messages: string) => (app: ApplicationBuilder) => {
   const task = app.task("double", double, { inputs: { x: input }, ...limits });
   app.output("/out", "road_msgs/msg/Lane", task.outputs, {
     line: fields(["left.intercept", "left.slope"]),
-    kind: constant(3),
+    kind: fixed(3),
   });
 };
 

@@ -1,6 +1,7 @@
 // Bayer mosaics as planes: what each kind of pixel of a colour sensor sees, apart.
-import { type Dtype, IsochronError } from "../kernels/index.ts";
-import { stack, type Tensor } from "../runtime/index.ts";
+import { z } from "zod";
+import { checkArgument, type Dtype, didYouMean, IsochronError } from "../kernels/index.ts";
+import { stack, Tensor } from "../runtime/index.ts";
 
 /** Where in each square of four pixels red stands, then the green beside it, the green beside blue, and blue. */
 const places = {
@@ -19,11 +20,12 @@ export type BayerPattern = keyof typeof places;
  * They are red, the green of red's rows, the green of blue's rows, and blue. Throws `picture/bayer`.
  */
 export function bayerPlanes<D extends Dtype>(mosaic: Tensor<D>, pattern: BayerPattern): Tensor<D> {
+  checkArgument("picture", "bayerPlanes", "mosaic", z.instanceof(Tensor).describe("a tensor"), mosaic);
   const [height, width] = mosaic.shape;
   const order: readonly number[] | undefined = places[pattern];
   if (order === undefined) {
     throw new IsochronError("picture/bayer", `there is no Bayer pattern "${pattern}"`, {
-      help: `take ${Object.keys(places).join(", ")}`,
+      help: didYouMean(String(pattern), Object.keys(places), `take ${Object.keys(places).join(", ")}`),
     });
   }
   if (mosaic.shape.length !== 2 || typeof height !== "number" || typeof width !== "number" || height % 2 || width % 2) {

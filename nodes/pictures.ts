@@ -1,6 +1,6 @@
 // Pictures as cameras compress them, JPEG, PNG or depth, decoded to the same bits on every machine.
 import { z } from "zod";
-import { callNative, loadRuntime } from "../kernels/index.ts";
+import { callNative, checkArgument, loadRuntime } from "../kernels/index.ts";
 import { expectPictureEncoding, type PictureEncoding } from "./messages/encodings.ts";
 
 /** The array that holds an encoding's numbers. */
@@ -42,6 +42,13 @@ const native = (): Binding => {
  */
 export function decodePicture<E extends PictureEncoding>(bytes: Uint8Array, encoding: E): Picture<E> {
   expectPictureEncoding(encoding);
+  checkArgument(
+    "picture",
+    "decodePicture",
+    "bytes",
+    z.instanceof(Uint8Array).describe("the bytes of a picture"),
+    bytes,
+  );
   const { decodePicture: decode } = native();
   const { height, width, data } = callNative(() => decode(bytes, encoding));
   return { height, width, data: numbersOf(data, encoding) as NumbersOf<E> };

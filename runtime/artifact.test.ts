@@ -194,7 +194,9 @@ describe("a program", () => {
     const program = load(artifact);
     const outputs = program.newOutputs();
     expect(() => program.run({}, outputs)).toThrow('input "x" of "small" is missing');
-    expect(() => program.run({ x: new Int32Array(6) }, outputs)).toThrow('input "x" is f32[2,3], and got a Int32Array');
+    expect(() => program.run({ x: new Int32Array(6) }, outputs)).toThrow(
+      'input "x" is f32[2,3], and got an Int32Array of 6',
+    );
     expect(() => program.run({ x: new Float32Array(5) }, outputs)).toThrow(/x.*24.*20/);
   });
 });

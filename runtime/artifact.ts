@@ -1,7 +1,7 @@
 // The artifact: a graph compiled for some targets, in one self-contained file.
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { dtypes, type FileKind, fileError, IsochronError, writeWhole } from "../kernels/index.ts";
+import { checkArgument, dtypes, type FileKind, fileError, IsochronError, writeWhole } from "../kernels/index.ts";
 import { beginsAsArchive, changedEntries, readArchive, writeArchive } from "./archive.ts";
 import type { Graph, Signature } from "./graph.ts";
 import { parseGraph } from "./graph-file.ts";
@@ -77,6 +77,13 @@ export function packArtifact({ manifest: head, graph, weights, targets }: Artifa
 
 /** Reads an artifact's manifest; the engine checks the rest when it loads. Throws `artifact/not-an-artifact`. */
 export function openArtifact(bytes: Uint8Array, place?: string): Artifact {
+  checkArgument(
+    "artifact",
+    "openArtifact",
+    "bytes",
+    z.instanceof(Uint8Array).describe("the bytes of an artifact"),
+    bytes,
+  );
   const fail = (why: string, cause?: unknown): never => {
     throw new IsochronError("artifact/not-an-artifact", `this is not an Isochron artifact: ${why}`, {
       help: "name a file that `isochron build` or save() wrote",
@@ -120,11 +127,25 @@ const artifactFile: FileKind = {
   begins: beginsAsArchive("manifest.json", "isochron-artifact"),
 };
 
+const artifactSchema = z
+  .custom((value) => typeof value === "object" && value !== null && "manifest" in value && "bytes" in value)
+  .describe("an artifact, which compile() makes");
+const pathSchema = z.string().min(1).describe("a text: the path of a file");
+
+/** Refuses what is no artifact; `area` is whose error it is. */
+export const requireArtifact = (area: string, what: string, given: unknown): void =>
+  checkArgument(area, what, "artifact", artifactSchema, given);
+
 /** Writes an artifact to a file, in the place of another artifact or where nothing stands. Throws `file/exists`, `file/write`. */
-export const save = (artifact: Artifact, path: string): void => writeWhole(path, artifact.bytes, artifactFile);
+export function save(artifact: Artifact, path: string): void {
+  requireArtifact("artifact", "save", artifact);
+  checkArgument("artifact", "save", "path", pathSchema, path);
+  writeWhole(path, artifact.bytes, artifactFile);
+}
 
 /** Reads an artifact from a file. Throws `file/read`, `artifact/not-an-artifact` or `artifact/changed`. */
 export function readArtifact(path: string): Artifact {
+  checkArgument("artifact", "readArtifact", "path", pathSchema, path);
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(path);
@@ -149,6 +170,7 @@ function firstChangedEntry(bytes: Uint8Array): string | undefined {
 
 /** The graph that an artifact was compiled from, to be inspected or compiled again. Throws `artifact/graph`. */
 export function graphOf(artifact: Artifact): Graph {
+  requireArtifact("artifact", "graphOf", artifact);
   const { "graph.json": graph, "weights.bin": weights } = readArchive(artifact.bytes);
   if (!graph || !weights) {
     throw new IsochronError("artifact/graph", `artifact "${artifact.manifest.name}" holds no graph`, {

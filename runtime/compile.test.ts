@@ -81,8 +81,8 @@ describe("what cannot be compiled", () => {
     [
       "a target that there is not",
       { targets: ["foo" as "aarch64"], symbols: { n: 1 } },
-      "compile/target",
-      '"foo" is no target',
+      "compile/option",
+      /^compile: targets\[0\] cannot be "foo"/,
     ],
     [
       "a size below zero",

@@ -1,12 +1,14 @@
 // Compiles a graph, ahead of time, into an artifact for some targets.
+import { z } from "zod";
 import {
   addsDotOnly,
   awaitNative,
   bytesOf,
+  checkArgument,
   emitModule,
   type Grain,
-  IsochronError,
   loadCompiler,
+  optionsOf,
   printSchedule,
   type Schedules,
   type Target,
@@ -15,7 +17,7 @@ import {
   target as targetOf,
 } from "../kernels/index.ts";
 import { type Artifact, packArtifact } from "./artifact.ts";
-import type { Graph, Signature } from "./graph.ts";
+import { Graph, type Signature } from "./graph.ts";
 import { writeGraph } from "./graph-file.ts";
 import { codeOf, type KernelCall } from "./kernel-call.ts";
 import { lower } from "./lower.ts";
@@ -63,29 +65,40 @@ function defaultTargets(graph: Graph): readonly TargetName[] {
 
 /** The targets that `compile` makes code for unless told: those that only add dot products of bytes, where there are any. */
 export const targetsOf = (graph: Graph, symbols: CompileOptions["symbols"] = {}): readonly TargetName[] =>
-  defaultTargets(declutter(bindSymbols(graph, symbols)));
+  defaultTargets(simplified(graph, symbols));
 
 const version = "0.1.0";
 /** Kernels that share a module: few enough that two threads have work, many enough that LLVM starts rarely. */
 const kernelsPerModule = 8;
 
-/** Throws `compile/target` for a name that is no target. */
-function requireTargets(names: readonly TargetName[]): void {
-  const unknown = names.find((name) => !targetNames.includes(name));
-  if (unknown === undefined) return;
-  throw new IsochronError("compile/target", `"${String(unknown)}" is no target`, {
-    help: `targets are ${targetNames.join(", ")}`,
-  });
-}
+const functions = z.custom((value) => typeof value === "function" || (typeof value === "object" && value !== null));
+const checkCompile = optionsOf<CompileOptions>("compile", "compile", {
+  targets: z
+    .array(z.enum(targetNames))
+    .min(1)
+    .describe(`a list of targets: ${targetNames.join(", ")}`)
+    .optional(),
+  // What is no size is refused with the dimension that it is given for.
+  symbols: z.record(z.string(), z.unknown()).describe("sizes by the symbols' names: { n: 4 }").optional(),
+  cacheDir: z.string().min(1).describe("a text: the path of a folder").optional(),
+  signal: z.instanceof(AbortSignal).describe("an AbortSignal").optional(),
+  convolution: z.literal("direct").optional(),
+  grain: functions.describe("a grain").optional(),
+  schedules: functions.describe("a chooser of schedules").optional(),
+});
+const graphSchema = z.instanceof(Graph).describe("a graph, which trace() makes");
 
 /** Compiles a graph. The same graph, options and compiler give the same bytes. */
 export async function compile<I extends Signature, O extends Signature>(
   graph: Graph<I, O>,
   options: CompileOptions = {},
 ): Promise<Artifact<I, O>> {
+  located(() => {
+    checkArgument("compile", "compile", "graph", graphSchema, graph);
+    checkCompile(options);
+  });
   const compiler = loadCompiler();
   const plain = located(() => {
-    requireTargets(options.targets ?? []);
     const bound = bindSymbols(graph as unknown as Graph, options.symbols ?? {});
     return declutter(options.convolution === "direct" ? directConvolutions(bound) : bound);
   });
@@ -171,11 +184,14 @@ function modulesOf(calls: readonly KernelCall[], plan: MemoryPlan, target: Targe
 }
 
 /** The graph of primitive operators that code is made of, as an artifact holds it. */
-export const simplified = (graph: Graph, symbols: CompileOptions["symbols"] = {}): Graph =>
-  declutter(bindSymbols(graph, symbols));
+export function simplified(graph: Graph, symbols: CompileOptions["symbols"] = {}): Graph {
+  checkArgument("compile", "a graph's way to code", "graph", graphSchema, graph);
+  return declutter(bindSymbols(graph, symbols));
+}
 
 /** What `inspect` shows of a graph's way to code: each stage in its own text. */
 export function explain(graph: Graph, targetName: TargetName, symbols: CompileOptions["symbols"] = {}): string {
+  checkArgument("compile", "explain", "targetName", z.enum(targetNames), targetName);
   const plain = simplified(graph, symbols);
   const lowered = lower(plain, targetOf(targetName), layoutWeights(plain));
   const plan = planMemory(lifetimesOf(lowered));

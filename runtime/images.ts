@@ -1,7 +1,9 @@
 // Functions of images: resizing, and sampling at computed positions.
+import { z } from "zod";
 import type { Dtype } from "../kernels/index.ts";
 import { operators } from "./operators/index.ts";
 import { operandError } from "./operators/operand-error.ts";
+import { flag, operatorOptions, requireArgument, tensorOf, valueOfOperand } from "./options.ts";
 import { located } from "./place.ts";
 import { currentRecorder } from "./recorder.ts";
 import { Tensor } from "./tensor.ts";
@@ -20,15 +22,27 @@ export interface ResizeOptions {
   readonly antialias?: boolean;
 }
 
+const checkResize = operatorOptions<ResizeOptions>("resize", {
+  mode: z.enum(["nearest", "linear", "cubic"]).optional(),
+  coordinates: z.enum(["halfPixel", "alignCorners", "asymmetric"]).optional(),
+  rounding: z.enum(["floor", "ceil", "preferFloor", "preferCeil"]).optional(),
+  cubic: z.number().optional(),
+  antialias: flag,
+});
+const imageSize = z.tuple([z.int().min(1), z.int().min(1)]).describe("whole numbers from 1: [rows, columns]");
+
 /** x[n,c,h,w] at another size, [rows, columns]; bilinear unless another mode is named. Integers are rounded to the nearest. */
 export const resize = <D extends Dtype>(
   x: Tensor<D>,
   size: readonly [number, number],
-  { mode = "linear", coordinates = "halfPixel", antialias = false, ...rest }: ResizeOptions = {},
+  options: ResizeOptions = {},
 ): Tensor<D> => {
+  checkResize(options);
+  requireArgument("resize", "size", imageSize, size);
+  const { mode = "linear", coordinates = "halfPixel", antialias = false, ...rest } = options;
   const cubic = rest.cubic ?? (antialias ? -0.5 : -0.75);
   const attributes = { ...rest, size, mode, coordinates, cubic, antialias };
-  return new Tensor<D>(currentRecorder().apply(operators.resize, [x.value], attributes));
+  return new Tensor<D>(currentRecorder().apply(operators.resize, [valueOfOperand("resize", x)], attributes));
 };
 
 /** Options of gridSample; modes and what lies outside as in PyTorch. */
@@ -42,6 +56,13 @@ export interface GridSampleOptions {
   readonly alignCorners?: boolean;
 }
 
+const checkGridSample = operatorOptions<GridSampleOptions>("gridSample", {
+  mode: z.enum(["bilinear", "nearest", "bicubic"]).optional(),
+  outside: z.enum(["zeros", "border", "reflection"]).optional(),
+  coordinates: z.enum(["pixels", "normalized"]).optional(),
+  alignCorners: flag,
+});
+
 /**
  * Samples of an image[h,w] at positions (x, y) of grid[…,2], or of images[n,c,h,w] at those of grid[n,h,w,2] as in PyTorch.
  *
@@ -52,6 +73,8 @@ export function gridSample<D extends "f32" | "f64">(
   grid: Tensor<D>,
   options: GridSampleOptions = {},
 ): Tensor<D> {
+  checkGridSample(options);
+  for (const each of [image, grid]) tensorOf("gridSample", each);
   const { mode = "bilinear", outside = "zeros", coordinates = "pixels", alignCorners = false } = options;
   const sampled = (images: Tensor<D>, positions: Tensor<D>) =>
     new Tensor<D>(

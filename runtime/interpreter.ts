@@ -1,6 +1,7 @@
 // The graph interpreter: what every graph means, operator by operator, in plain TypeScript.
-import { IsochronError } from "../kernels/index.ts";
-import type { Graph, Signature, Value } from "./graph.ts";
+import { z } from "zod";
+import { checkArgument, IsochronError } from "../kernels/index.ts";
+import { Graph, type Signature, type Value } from "./graph.ts";
 import type { Nd } from "./operators/index.ts";
 import {
   type ArrayOf,
@@ -24,6 +25,13 @@ export class Interpreter<I extends Signature, O extends Signature> {
   #states: TypedArray[];
 
   constructor(graph: Graph<I, O>) {
+    checkArgument(
+      "interpreter",
+      "new Interpreter",
+      "graph",
+      z.instanceof(Graph).describe("a graph, which trace() makes"),
+      graph,
+    );
     this.graph = graph;
     this.#states = graph.states.map((each) => each.initial.slice());
   }
@@ -31,6 +39,14 @@ export class Interpreter<I extends Signature, O extends Signature> {
   /** One step; what it gives shares no memory with what it was given. Throws `interpreter/input` for an array that does not fit its input. */
   run(inputs: ArraysOf<I>): ArraysOf<O> {
     const { graph } = this;
+    const names = graph.inputs.map(({ name }) => name);
+    checkArgument(
+      "interpreter",
+      "run",
+      "inputs",
+      z.looseObject({}).describe(`arrays: { ${names.join(", ")} }`),
+      inputs,
+    );
     const values = new Map<Value, Nd>();
     for (const { name, value } of graph.inputs) {
       const given = inputs[name];

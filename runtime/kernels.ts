@@ -1,14 +1,17 @@
 // The kernels of a graph as texts: the loops they are written in, the LLVM IR that is made of them, and its assembly.
+import { z } from "zod";
 import {
   awaitNative,
+  checkArgument,
   emitModule,
   loadCompiler,
   printKernel,
   type Target,
   type TargetName,
+  targetNames,
   target as targetOf,
 } from "../kernels/index.ts";
-import type { Graph } from "./graph.ts";
+import { Graph } from "./graph.ts";
 import { codeOf, type KernelCall } from "./kernel-call.ts";
 import { lower } from "./lower.ts";
 import { callSymbol } from "./step.ts";
@@ -29,12 +32,15 @@ export const kernelTexts = ["loops", "llvm", "asm"] as const;
 export type KernelText = (typeof kernelTexts)[number];
 
 /** The kernels of a graph of primitive operators, such as an artifact holds, for a target. */
-export const kernelsOf = (graph: Graph, target: TargetName): ShownKernel[] =>
-  lower(graph, targetOf(target), layoutWeights(graph)).map((call, at) => ({
+export function kernelsOf(graph: Graph, target: TargetName): ShownKernel[] {
+  checkArgument("compile", "kernelsOf", "graph", z.instanceof(Graph).describe("a graph"), graph);
+  checkArgument("compile", "kernelsOf", "target", z.enum(targetNames), target);
+  return lower(graph, targetOf(target), layoutWeights(graph)).map((call, at) => ({
     symbol: callSymbol(at),
     name: call.label,
     call,
   }));
+}
 
 /** The text of a kernel at a stage; only assembly needs the compiler. Throws `compile/missing-compiler`. */
 export async function kernelText({ call }: ShownKernel, stage: KernelText, target: TargetName): Promise<string> {

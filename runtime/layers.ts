@@ -1,6 +1,7 @@
 // The time of every kernel of a program, beside what it computes and moves: the rows of a roofline.
-import { countKernel, type TargetName } from "../kernels/index.ts";
-import { type Artifact, graphOf } from "./artifact.ts";
+import { z } from "zod";
+import { countKernel, optionsOf, type TargetName, targetNames } from "../kernels/index.ts";
+import { type Artifact, graphOf, requireArtifact } from "./artifact.ts";
 import { kernelsOf, type ShownKernel } from "./kernels.ts";
 import type { Peak } from "./peak.ts";
 import { load, type Program } from "./program.ts";
@@ -43,12 +44,23 @@ export interface LayerOptions {
   readonly peak?: (target: TargetName) => Promise<Peak | undefined>;
 }
 
+const checkLayers = optionsOf<LayerOptions>("program", "measureLayers", {
+  target: z.enum(targetNames).optional(),
+  budgetMs: z.number().min(0).optional(),
+  peak: z
+    .custom((value) => typeof value === "function")
+    .describe("a function")
+    .optional(),
+});
+
 const leastRuns = 31;
 const mostRuns = 2000;
 
 /** Measures each call site of an artifact's step in turn, on invented inputs, with the initial states. */
 export async function measureLayers(artifact: Artifact, options: LayerOptions = {}): Promise<Layers> {
-  const program = load(artifact, options);
+  requireArtifact("program", "measureLayers", artifact);
+  checkLayers(options);
+  const program = load(artifact, options.target === undefined ? {} : { target: options.target });
   const target = program.target as TargetName;
   invent(program);
   program.kernelTimes(); // the first run finds nothing in the caches

@@ -1,7 +1,7 @@
 // A program: an artifact loaded for this machine, run with typed arrays.
 import { z } from "zod";
-import { callNative, IsochronError, loadRuntime } from "../kernels/index.ts";
-import { type Artifact, type Manifest, readArtifact } from "./artifact.ts";
+import { callNative, IsochronError, loadRuntime, optionsOf, shown, targetNames } from "../kernels/index.ts";
+import { type Artifact, type Manifest, readArtifact, requireArtifact } from "./artifact.ts";
 import type { Signature } from "./graph.ts";
 import type { ArraysOf } from "./interpreter.ts";
 import { arrayName, arrayOver, newArray, showTensorType, type TypedArray } from "./tensor-type.ts";
@@ -45,6 +45,10 @@ export interface LoadOptions {
   readonly threads?: number;
 }
 
+const checkLoad = optionsOf<LoadOptions>("program", "load", {
+  target: z.enum(targetNames).optional(),
+  threads: z.int().min(1).optional(),
+});
 /** A loaded artifact, typed by its graph's signature. */
 export class Program<I extends Signature = Signature, O extends Signature = Signature> {
   readonly #native: NativeProgram;
@@ -65,12 +69,8 @@ export class Program<I extends Signature = Signature, O extends Signature = Sign
   readonly #step = (): void => this.#native.step(this.#set);
 
   constructor(artifact: Artifact<I, O>, options: LoadOptions = {}) {
-    const { threads } = options;
-    if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {
-      throw new IsochronError("program/threads", `a program cannot run on ${threads} threads`, {
-        help: "declare a whole number of threads, at least 1",
-      });
-    }
+    requireArtifact("program", "load", artifact);
+    checkLoad(options);
     this.#artifact = artifact;
     const { inputs, outputs } = artifact.manifest;
     const { Program: native } = binding.parse(loadRuntime());
@@ -177,31 +177,39 @@ export class Program<I extends Signature = Signature, O extends Signature = Sign
     callNative(() => this.#native.setStates(Buffer.from(states)));
   }
 
+  /** Refuses arrays that are missing, or of another type or length than the program's own. */
   #checkAll(
     what: "input" | "output",
     names: readonly string[],
     own: readonly TypedArray[],
     given: { readonly [name: string]: TypedArray },
   ): void {
+    if (typeof given !== "object" || given === null) throw this.#missing(what, shown(given));
     for (let at = 0; at < own.length; at++) this.#check(what, at, own[at]!, given[names[at]!]);
+  }
+
+  #missing(what: "input" | "output", given: string | undefined, row?: string): IsochronError {
+    const { name } = this.#artifact.manifest;
+    const names = what === "input" ? this.#inputNames : this.#outputNames;
+    const said =
+      row === undefined ? `the ${what}s of "${name}" cannot be ${given}` : `${what} "${row}" of "${name}" is missing`;
+    return new IsochronError("program/missing", said, { help: `pass an object with ${names.join(", ")}` });
   }
 
   /** Refuses an array that is missing, or of another type or length than the program's own. */
   #check(what: "input" | "output", at: number, own: TypedArray, array: TypedArray | undefined): void {
     if (array?.byteLength === own.byteLength && array instanceof own.constructor) return;
-    const { name, inputs, outputs } = this.#artifact.manifest;
+    const { inputs, outputs } = this.#artifact.manifest;
     const row = (what === "input" ? inputs : outputs)[at]!;
-    if (!array) {
-      throw new IsochronError("program/missing", `${what} "${row.name}" of "${name}" is missing`, {
-        help: `pass an object with ${(what === "input" ? this.#inputNames : this.#outputNames).join(", ")}`,
-      });
-    }
-    const type = array.constructor.name;
+    if (array === undefined || array === null) throw this.#missing(what, undefined, row.name);
+    const type = array.constructor?.name;
     const wanted = arrayName(row.dtype);
     if (type !== wanted && !(type === "Buffer" && wanted === "Uint8Array")) {
-      throw new IsochronError("program/dtype", `${what} "${row.name}" is ${showTensorType(row)}, and got a ${type}`, {
-        help: `pass a ${wanted}`,
-      });
+      throw new IsochronError(
+        "program/dtype",
+        `${what} "${row.name}" is ${showTensorType(row)}, and got ${shown(array)}`,
+        { help: `pass ${/^[AEIOU]/.test(wanted) ? "an" : "a"} ${wanted}` },
+      );
     }
     if (array.byteLength !== own.byteLength) {
       throw new IsochronError(

@@ -1,5 +1,6 @@
 // Recurrent cells: one step of an LSTM or a GRU, made of products and pointwise chains, for states of any kind.
 import { type Dtype, IsochronError } from "../kernels/index.ts";
+import { operatorOptions, tensorOf, tensorOption } from "./options.ts";
 import { concat, type Tensor } from "./tensor.ts";
 import { showTensorType } from "./tensor-type.ts";
 
@@ -22,6 +23,12 @@ export interface LstmWeights<D extends Dtype> {
 
 /** Weights of a GRU as PyTorch keeps them; the gates, in this order, are reset, update, new, so [3·hidden,…]. */
 export type GruWeights<D extends Dtype> = LstmWeights<D>;
+
+const required = tensorOption.unwrap();
+const weightSchemas = { input: required, hidden: required, inputBias: tensorOption, hiddenBias: tensorOption };
+const checkLstm = operatorOptions<LstmWeights<Dtype>>("lstmCell", weightSchemas);
+const checkLstmState = operatorOptions<LstmState<Dtype>>("the state of lstmCell", { h: required, c: required });
+const checkGru = operatorOptions<GruWeights<Dtype>>("gruCell", weightSchemas);
 
 /** Checks what fits; the operators inside would name values that the caller has never seen. */
 function requireFit(cell: string, gates: number, x: Tensor, h: Tensor, { input, hidden }: LstmWeights<Dtype>): void {
@@ -53,7 +60,11 @@ const plus = <D extends Dtype>(x: Tensor<D>, bias: Tensor<D> | undefined): Tenso
  * All four gates are one product of [x, h] with both weights, which constant weights are laid out for when the graph is
  * compiled, so that a step reads them once, in order.
  */
-export function lstmCell<D extends Dtype>(x: Tensor<D>, { h, c }: LstmState<D>, weights: LstmWeights<D>): LstmState<D> {
+export function lstmCell<D extends Dtype>(x: Tensor<D>, state: LstmState<D>, weights: LstmWeights<D>): LstmState<D> {
+  checkLstm(weights);
+  checkLstmState(state);
+  tensorOf("lstmCell", x);
+  const { h, c } = state;
   requireFit("lstmCell", 4, x, h, weights);
   const width = h.shape[1]!;
   const { inputBias, hiddenBias } = weights;
@@ -76,6 +87,8 @@ export function lstmCell<D extends Dtype>(x: Tensor<D>, { h, c }: LstmState<D>, 
  * One product with x and one with h, each of all three gates.
  */
 export function gruCell<D extends Dtype>(x: Tensor<D>, h: Tensor<D>, weights: GruWeights<D>): Tensor<D> {
+  checkGru(weights);
+  for (const each of [x, h]) tensorOf("gruCell", each);
   requireFit("gruCell", 3, x, h, weights);
   const width = h.shape[1]!;
   const ofInput = plus(x.matmul(weights.input.transpose()), weights.inputBias);

@@ -1,5 +1,5 @@
 // Tensor types: element type and shape, with dimensions that are known, named, or bounded.
-import { bytesOf, type Dtype, dtypes, IsochronError, typedArrays } from "../kernels/index.ts";
+import { bytesOf, type Dtype, dtypes, IsochronError, shown, typedArrays } from "../kernels/index.ts";
 
 /** A dimension whose size is given when the graph is compiled. */
 export interface SymbolDimension {
@@ -70,11 +70,35 @@ export function arrayFrom<D extends Dtype>(dtype: D, values: readonly (number | 
   return array as ArrayOf<D>;
 }
 
+/** What others call a dtype. */
+const otherNames: { readonly [name: string]: Dtype } = {
+  boolean: "bool",
+  byte: "u8",
+  int: "i32",
+  long: "i64",
+  float: "f32",
+  single: "f32",
+  double: "f64",
+  number: "f32",
+};
+
+/** The dtype that was meant by a name such as `float32`; others that are spelled alike mean something else. */
+function dtypeMeant(given: unknown): Dtype | undefined {
+  const name = String(given).toLowerCase();
+  const short = name
+    .replace(/^(torch|np)\./, "")
+    .replace(/^(u?)int(?=\d)/, (_, u: string) => u || "i")
+    .replace(/^float(?=\d)/, "f");
+  return dtypes.find((each) => each === (otherNames[short] ?? short));
+}
+
 /** Throws `tensor/dtype` for a name that is no dtype. */
 export function requireDtype(dtype: Dtype): void {
   if (dtypes.includes(dtype)) return;
-  throw new IsochronError("tensor/dtype", `"${String(dtype)}" is no dtype`, {
-    help: `dtypes are ${dtypes.join(", ")}`,
+  const help = `dtypes are ${dtypes.join(", ")}`;
+  const meant = typeof dtype === "string" ? dtypeMeant(dtype) : undefined;
+  throw new IsochronError("tensor/dtype", `${shown(dtype)} is no dtype`, {
+    help: meant === undefined ? help : `did you mean ${meant}? ${help}`,
   });
 }
 
@@ -86,9 +110,15 @@ const isDimension = (size: Dimension): boolean =>
 /** The type `dtype[shape]`. Throws `tensor/dtype` and `tensor/shape`. */
 export function tensor<D extends Dtype>(dtype: D, shape: Shape): TensorType<D> {
   requireDtype(dtype);
+  if (!Array.isArray(shape)) {
+    const example = `tensor(${shown(dtype)}, [${typeof shape === "number" ? shape : "2, 3"}])`;
+    throw new IsochronError("tensor/shape", `a shape cannot be ${shown(shape)}`, {
+      help: `give a list of sizes: ${example}; [] is one number`,
+    });
+  }
   for (const size of shape) {
     if (isDimension(size)) continue;
-    throw new IsochronError("tensor/shape", `${String(size)} is not a dimension`, {
+    throw new IsochronError("tensor/shape", `${shown(size)} is not a dimension`, {
       help: "dimensions are whole numbers from 0, sym(name) or bounded(name, most)",
     });
   }

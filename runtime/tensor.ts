@@ -1,11 +1,24 @@
 // The functional tensor API that functions under trace are written in.
-import { type Dtype, IsochronError } from "../kernels/index.ts";
+import { z } from "zod";
+import { type Dtype, IsochronError, shown } from "../kernels/index.ts";
 import type { Value } from "./graph.ts";
 import { ChannelMethods } from "./methods/channels.ts";
 import { boundsNothing, type Comparison, comparable, elementsFrom, holds, rangeText } from "./numbers.ts";
 import { axisIn } from "./operators/axis.ts";
 import { type Operator, operators } from "./operators/index.ts";
 import { operandError } from "./operators/operand-error.ts";
+import {
+  dtypeOption,
+  flag,
+  operand,
+  operatorOptions,
+  planeOption,
+  requireArgument,
+  tensorOf,
+  tensorOption,
+  valueOfOperand,
+  wholes,
+} from "./options.ts";
 import { both, type Pair } from "./pair.ts";
 import { located } from "./place.ts";
 import { currentRecorder } from "./recorder.ts";
@@ -39,6 +52,25 @@ interface OrderOptions {
   readonly descending?: boolean;
 }
 
+interface TopOptions {
+  readonly largest?: boolean;
+}
+
+const inDtypeSchemas = { keepDims: flag, dtype: dtypeOption };
+/** The checks of reductions' options, by the operators' names. */
+const checkReduction = {
+  sum: operatorOptions<ReduceOptions & InDtype>("sum", inDtypeSchemas),
+  mean: operatorOptions<ReduceOptions & InDtype>("mean", inDtypeSchemas),
+  prod: operatorOptions<ReduceOptions & InDtype>("prod", inDtypeSchemas),
+  max: operatorOptions<ReduceOptions>("max", { keepDims: flag }),
+  min: operatorOptions<ReduceOptions>("min", { keepDims: flag }),
+  any: operatorOptions<ReduceOptions>("any", { keepDims: flag }),
+  all: operatorOptions<ReduceOptions>("all", { keepDims: flag }),
+};
+const checkSort = operatorOptions<OrderOptions>("sort", { descending: flag });
+const checkArgsort = operatorOptions<OrderOptions>("argsort", { descending: flag });
+const checkTopK = operatorOptions<TopOptions>("topK", { largest: flag });
+
 /** A symbolic tensor; each method adds an operator to the trace. Negative axes count from the end. */
 export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
   readonly value: Value;
@@ -67,7 +99,10 @@ export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
     attributes: unknown = {},
   ): Tensor<R> {
     const recorder = currentRecorder();
-    const besides = others.map((each) => (typeof each === "number" ? beside(name, this.type, each) : each.value));
+    const besides = others.map((each) => {
+      const given = operand(name, each);
+      return typeof given === "number" ? beside(name, this.type, given) : given.value;
+    });
     return new Tensor<R>(recorder.apply(operators[name], [this.value, ...besides], attributes));
   }
 
@@ -225,7 +260,7 @@ export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
     return this.#apply("broadcastTo", [], { shape });
   }
   #reduce(
-    name: keyof typeof operators,
+    name: keyof typeof checkReduction,
     axes: readonly number[] | undefined,
     { keepDims = false }: ReduceOptions,
   ): Tensor<D> {
@@ -244,12 +279,14 @@ export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
   sum<R extends Dtype>(axes: readonly number[] | undefined, options: ReduceOptions & InDtype<R>): Tensor<R>;
   sum(axes?: readonly number[], options?: ReduceOptions): Tensor<D>;
   sum(axes?: readonly number[], options: ReduceOptions & Partial<InDtype> = {}): Tensor {
+    checkReduction.sum(options);
     return this.#widened(options.dtype).#reduce("sum", axes, options);
   }
   /** The mean over dimensions, all unless named; in `dtype`, which integers need. */
   mean<R extends Dtype>(axes: readonly number[] | undefined, options: ReduceOptions & InDtype<R>): Tensor<R>;
   mean(axes?: readonly number[], options?: ReduceOptions): Tensor<D>;
   mean(axes?: readonly number[], options: ReduceOptions & Partial<InDtype> = {}): Tensor {
+    checkReduction.mean(options);
     return (options.dtype ? this.#widened(options.dtype) : this).#reduce("mean", axes, options);
   }
   /** Π over dimensions, all unless named; in `dtype` as `sum`. */
@@ -257,18 +294,23 @@ export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
   prod<R extends Dtype>(axes: readonly number[] | undefined, options: ReduceOptions & InDtype<R>): Tensor<R>;
   prod(axes?: readonly number[], options?: ReduceOptions): Tensor<D>;
   prod(axes?: readonly number[], options: ReduceOptions & Partial<InDtype> = {}): Tensor {
+    checkReduction.prod(options);
     return this.#widened(options.dtype).#reduce("prod", axes, options);
   }
   max(axes?: readonly number[], options: ReduceOptions = {}): Tensor<D> {
+    checkReduction.max(options);
     return this.#reduce("max", axes, options);
   }
   min(axes?: readonly number[], options: ReduceOptions = {}): Tensor<D> {
+    checkReduction.min(options);
     return this.#reduce("min", axes, options);
   }
   any(axes?: readonly number[], options: ReduceOptions = {}): Tensor<D> {
+    checkReduction.any(options);
     return this.#reduce("any", axes, options);
   }
   all(axes?: readonly number[], options: ReduceOptions = {}): Tensor<D> {
+    checkReduction.all(options);
     return this.#reduce("all", axes, options);
   }
   /** The position of the first largest element along `axis`; NaN counts as the largest. */
@@ -289,11 +331,14 @@ export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
   }
   /** (this − mean) / √(variance + epsilon) · scale + shift over the last dimensions, those of scale and shift. */
   layerNorm(scale: Tensor<D>, shift: Tensor<D>, epsilon = 1e-5): Tensor<D> {
-    return this.#apply("layerNorm", [scale, shift], { dimensions: scale.type.shape.length, epsilon });
+    return this.#apply("layerNorm", [scale, shift], {
+      dimensions: tensorOf("layerNorm", scale).type.shape.length,
+      epsilon,
+    });
   }
   /** this / √(mean square + epsilon) · scale over the last dimensions, those of scale. */
   rmsNorm(scale: Tensor<D>, epsilon = 1e-6): Tensor<D> {
-    return this.#apply("rmsNorm", [scale], { dimensions: scale.type.shape.length, epsilon });
+    return this.#apply("rmsNorm", [scale], { dimensions: tensorOf("rmsNorm", scale).type.shape.length, epsilon });
   }
   matmul(other: Tensor<D>): Tensor<D> {
     return this.#apply("matmul", [other]);
@@ -319,19 +364,25 @@ export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
     return this.scatter(positions, updates, axis, "add");
   }
   /** The elements in order along `axis`; equal ones keep theirs, NaN comes last. */
-  sort(axis = -1, { descending = false }: OrderOptions = {}): Tensor<D> {
+  sort(axis = -1, options: OrderOptions = {}): Tensor<D> {
+    checkSort(options);
+    const { descending = false } = options;
     return this.#apply("sort", [], { axis, descending });
   }
   /** The positions along `axis` of the elements in order. */
-  argsort(axis = -1, { descending = false }: OrderOptions = {}): Tensor<"i64"> {
+  argsort(axis = -1, options: OrderOptions = {}): Tensor<"i64"> {
+    checkArgsort(options);
+    const { descending = false } = options;
     return this.#apply("argsort", [], { axis, descending });
   }
   /** The `count` largest elements along `axis`, or smallest, in order, and their positions. */
   topK(
     count: number,
     axis = -1,
-    { largest = true }: { readonly largest?: boolean } = {},
+    options: TopOptions = {},
   ): { readonly values: Tensor<D>; readonly positions: Tensor<"i64"> } {
+    checkTopK(options);
+    const { largest = true } = options;
     const positions = this.#apply<"i64">("topK", [], { axis, count, largest });
     return { values: this.takeAlong(positions, axis), positions };
   }
@@ -352,6 +403,19 @@ function beside(name: string, { dtype, shape }: TensorType, value: number): Valu
   });
 }
 
+/** Refuses what is no number and no list of them. Throws `tensor/value`. */
+function requireNumbers(data: unknown): void {
+  if (typeof data === "number" || ArrayBuffer.isView(data)) return;
+  if (Array.isArray(data) && !data.some(Array.isArray)) return;
+  throw new IsochronError(
+    "tensor/value",
+    `a constant cannot be ${Array.isArray(data) ? "a list of lists" : shown(data)}`,
+    {
+      help: 'give a number, or all numbers in one list, and the shape: constant([1, 2, 3, 4], "f32", [2, 2])',
+    },
+  );
+}
+
 /**
  * A tensor known now: a number, a flat list with a shape, or a typed array, which is copied.
  *
@@ -365,6 +429,7 @@ export function constant<D extends Dtype>(
 ): Tensor<D> {
   const recorder = currentRecorder();
   return located(() => {
+    requireNumbers(data);
     const values: ArrayLike<number | bigint> = typeof data === "number" ? [data] : data;
     const type = tensor(dtype, shape ?? (typeof data === "number" ? [] : [values.length]));
     const count = countOf(staticShape(type.shape));
@@ -384,28 +449,38 @@ export const full = <D extends Dtype>(dtype: D, shape: readonly number[], value:
 export const zeros = <D extends Dtype>(dtype: D, shape: readonly number[]): Tensor<D> => full(dtype, shape, 0);
 export const ones = <D extends Dtype>(dtype: D, shape: readonly number[]): Tensor<D> => full(dtype, shape, 1);
 
+const listOfTensors = z.array(z.unknown()).describe("a list of tensors: [a, b]");
+
 /** Applies an operator of one's own; the result's dtype is the caller's claim, and its type is inferred. */
 export const apply = <D extends Dtype>(
   operator: Operator,
   operands: readonly Tensor[],
   attributes: unknown = {},
-): Tensor<D> =>
-  new Tensor<D>(
+): Tensor<D> => {
+  requireArgument("apply", "operator", madeOperator, operator);
+  requireArgument("apply", "operands", listOfTensors, operands);
+  return new Tensor<D>(
     currentRecorder().apply(
       operator,
-      operands.map((each) => each.value),
+      operands.map((each) => valueOfOperand(operator.name, each)),
       attributes,
     ),
   );
+};
+
+const madeOperator = z
+  .custom((given) => typeof (given as { parse?: unknown } | undefined)?.parse === "function")
+  .describe("an operator, which operator() makes");
 
 /** 0, 1, 2, … as a vector, or along `axis` of a shape. */
 export const iota = <D extends Exclude<Dtype, "bool">>(
   dtype: D,
   shape: readonly number[],
-  axis = shape.length - 1,
+  axis?: number,
 ): Tensor<D> => {
   located(() => requireDtype(dtype));
-  return new Tensor<D>(currentRecorder().apply(operators.iota, [], { dtype, shape, axis }));
+  requireArgument("iota", "shape", wholes, shape);
+  return new Tensor<D>(currentRecorder().apply(operators.iota, [], { dtype, shape, axis: axis ?? shape.length - 1 }));
 };
 
 /** condition ? a : b, element by element; of two numbers f32. */
@@ -414,27 +489,32 @@ export function where<D extends Dtype>(condition: Tensor<"bool">, a: Operand<D>,
 export function where(condition: Tensor<"bool">, a: number, b: number): Tensor<"f32">;
 export function where(condition: Tensor<"bool">, a: Operand, b: Operand): Tensor {
   const recorder = currentRecorder();
+  for (const each of [a, b]) operand("where", each);
   const type = typeof a !== "number" ? a.type : typeof b !== "number" ? b.type : ({ dtype: "f32", shape: [] } as const);
   const [yes, no] = [a, b].map((each) => (typeof each === "number" ? beside("where", type, each) : each.value));
-  return new Tensor(recorder.apply(operators.where, [condition.value, yes!, no!]));
+  return new Tensor(recorder.apply(operators.where, [valueOfOperand("where", condition), yes!, no!]));
 }
 
 /** Tensors one after the other along `axis`. */
-export const concat = <D extends Dtype>(tensors: readonly Tensor<D>[], axis: number): Tensor<D> =>
-  new Tensor<D>(
+export function concat<D extends Dtype>(tensors: readonly Tensor<D>[], axis: number): Tensor<D> {
+  requireArgument("concat", "tensors", listOfTensors, tensors);
+  return new Tensor<D>(
     currentRecorder().apply(
       operators.concat,
-      tensors.map((each) => each.value),
+      tensors.map((each) => valueOfOperand("concat", each)),
       { axis },
     ),
   );
+}
 
 /** Tensors of one shape along a new dimension, which is dimension `axis` of the result. */
-export const stack = <D extends Dtype>(tensors: readonly Tensor<D>[], axis = 0): Tensor<D> =>
-  concat(
-    tensors.map((each) => each.unsqueeze(axis)),
+export function stack<D extends Dtype>(tensors: readonly Tensor<D>[], axis = 0): Tensor<D> {
+  requireArgument("stack", "tensors", listOfTensors, tensors);
+  return concat(
+    tensors.map((each) => tensorOf("stack", each).unsqueeze(axis)),
     axis,
   );
+}
 
 /** Options of conv2d, as in PyTorch; one number stands for both dimensions. */
 export interface ConvolutionOptions {
@@ -453,6 +533,22 @@ export interface ConvolutionOptions {
   /** Added to every element of its channel, [o], of the result's dtype. */
   readonly bias?: Tensor;
 }
+
+const convolutionSchemas = (padding: z.ZodType) => ({
+  stride: planeOption(1),
+  padding,
+  paddingAfter: planeOption(0),
+  dilation: planeOption(1),
+  groups: z.int().min(1).optional(),
+  convolution: z.literal("direct").optional(),
+  bias: tensorOption,
+});
+/** What convolutions of a plane take as padding. */
+export const paddingOption = z
+  .union([planeOption(0), z.enum(["same", "valid"])])
+  .describe('a whole number from 0, two: [rows, columns], "same" or "valid"')
+  .optional();
+const checkConv2d = operatorOptions<ConvolutionOptions>("conv2d", convolutionSchemas(paddingOption));
 
 /** How wide the padding is before and after each dimension of a plane. */
 export function planePadding(
@@ -482,6 +578,8 @@ const biased = <D extends Dtype>(y: Tensor<D>, bias: Tensor | undefined): Tensor
  * any other.
  */
 export function conv2d<D extends Dtype>(x: Tensor<D>, w: Tensor<D>, options: ConvolutionOptions = {}): Tensor<D> {
+  checkConv2d(options);
+  for (const each of [x, w]) tensorOf("conv2d", each);
   const [[top, left], [bottom, right]] = planePadding(w, options);
   const padded = top || left || bottom || right ? x.pad([0, 0, top, left], [0, 0, bottom, right]) : x;
   const attributes = {
@@ -500,12 +598,19 @@ export interface TransposedConvolutionOptions extends Omit<ConvolutionOptions, "
   readonly outputPadding?: Pair;
 }
 
+const checkConvTranspose2d = operatorOptions<TransposedConvolutionOptions>("convTranspose2d", {
+  ...convolutionSchemas(planeOption(0)),
+  outputPadding: planeOption(0),
+});
+
 /** x[n,c,h,w] spread over w[c,o/groups,kh,kw], each input to all outputs that its taps reach, and a bias [o] added. */
 export function convTranspose2d<D extends Dtype>(
   x: Tensor<D>,
   w: Tensor<D>,
   options: TransposedConvolutionOptions = {},
 ): Tensor<D> {
+  checkConvTranspose2d(options);
+  for (const each of [x, w]) tensorOf("convTranspose2d", each);
   const { stride = 1, padding = 0, paddingAfter = padding, dilation = 1, outputPadding = 0, groups = 1 } = options;
   const { convolution } = options;
   const [before, after] = [both(padding), both(paddingAfter)];
@@ -538,13 +643,22 @@ export interface AttentionOptions<D extends Dtype> {
   readonly scale?: number;
 }
 
+const checkAttention = operatorOptions<AttentionOptions<Dtype>>("scaledDotProductAttention", {
+  mask: tensorOption,
+  causal: flag,
+  scale: z.number().optional(),
+});
+
 /** softmax(q·kᵀ·scale + mask)·v of every head: q[…,m,d], k[…,n,d], v[…,n,e] → […,m,e]. */
 export function scaledDotProductAttention<D extends Dtype>(
   q: Tensor<D>,
   k: Tensor<D>,
   v: Tensor<D>,
-  { mask, causal = false, scale = 1 / Math.sqrt(Math.max(1, q.shape.at(-1) ?? 1)) }: AttentionOptions<D> = {},
+  options: AttentionOptions<D> = {},
 ): Tensor<D> {
+  checkAttention(options);
+  for (const each of [q, k, v]) tensorOf("scaledDotProductAttention", each);
+  const { mask, causal = false, scale = 1 / Math.sqrt(Math.max(1, q.shape.at(-1) ?? 1)) } = options;
   const isBool = (given: Tensor<D> | Tensor<"bool">): given is Tensor<"bool"> => given.dtype === "bool";
   const added =
     mask && (isBool(mask) ? where(mask, constant(0, q.dtype), constant(-Infinity, q.dtype)).value : mask.value);

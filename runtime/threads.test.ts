@@ -110,10 +110,13 @@ describe("a program on several threads", () => {
 
   it("refuses numbers of threads that mean nothing", async () => {
     const artifact = await compile(network(), { cacheDir });
-    for (const threads of [0, -1, 1.5, Number.NaN, 65]) {
+    for (const threads of [0, -1, 1.5, Number.NaN]) {
       expect(() => load(artifact, { threads })).toThrowError(
-        expect.objectContaining({ code: "program/threads", help: expect.stringContaining("at least 1") }),
+        expect.objectContaining({ code: "program/option", message: `load: threads cannot be ${threads}` }),
       );
     }
+    expect(() => load(artifact, { threads: 65 })).toThrowError(
+      expect.objectContaining({ code: "program/threads", help: expect.stringContaining("at least 1") }),
+    );
   });
 });

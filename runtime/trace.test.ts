@@ -1,4 +1,5 @@
 // What tracing captures, how graphs print, and what its errors say.
+import { inspect } from "node:util";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import {
   add,
@@ -159,6 +160,83 @@ describe("errors of a trace", () => {
       "error[trace/state]: there are two states named "s"
         help: give each state a name of its own"
     `);
+  });
+});
+
+describe("a tensor under trace", () => {
+  const traced = (body: (x: Tensor<"f32">) => unknown) => () =>
+    trace(
+      ({ x }) => {
+        body(x);
+        return { y: x };
+      },
+      { x: tensor("f32", [3]) },
+      { name: "g" },
+    );
+
+  it.each<[string, (x: never) => unknown]>([
+    ["a > 0", (x) => x > 0],
+    ["0 <= a", (x) => 0 <= x],
+    // biome-ignore lint/suspicious/noDoubleEquals: what users write
+    ["a == 0", (x) => x == (0 as never)],
+    ["a + 1", (x) => x + 1],
+    ["-a", (x) => -x],
+    ["a text with a in it", (x) => `${x}`],
+    ["Math.max(a, 0)", (x) => Math.max(x, 0)],
+  ])("is refused as a value: %s", (_, body) => {
+    expect(traced(body as (x: Tensor<"f32">) => unknown)).toThrow(
+      expect.objectContaining({
+        code: "trace/value",
+        message: "a tensor has no value while it is traced",
+        place: expect.stringMatching(/trace\.test\.ts:\d+:\d+$/),
+      }),
+    );
+  });
+
+  it("can still be printed, and written as JSON", () => {
+    expect(traced((x) => [inspect(x), JSON.stringify(x)])).not.toThrow();
+  });
+
+  it("belongs to its trace, and is refused in another", () => {
+    let kept: Tensor<"f32"> | undefined;
+    traced((x) => {
+      kept = x;
+    })();
+    const foreign = expect.objectContaining({
+      code: "trace/foreign",
+      message: expect.stringContaining("another trace"),
+    });
+    expect(() => trace(({ x }) => ({ y: x.add(kept!) }), { x: tensor("f32", [3]) }, { name: "g" })).toThrow(foreign);
+    expect(() => trace(() => ({ y: kept! }), {}, { name: "g" })).toThrow(foreign);
+  });
+
+  it.each<[string, (x: Tensor<"f32">) => unknown, string, string]>([
+    ["a state", (x) => x.add(state("s", tensor("f32", [])) as never), "operator/operand", "add: a state is no operand"],
+    ["nothing", (x) => x.mul(undefined as never), "operator/operand", "mul: what is undefined is no operand"],
+    ["a number for a tensor", (x) => add(1 as never, x), "operator/operand", "add: 1 is no operand"],
+    ["one axis for a list of them", (x) => x.sum(0 as never), "operator/attributes", "sum: axes cannot be 0"],
+    ["numbers for ranges", (x) => x.slice(0 as never), "operator/argument", "slice: range 0 cannot be 0"],
+    ["no shape", (x) => x.reshape(3 as never), "operator/argument", "reshape: shape cannot be 3"],
+    [
+      "lists in a list",
+      () => constant([[1, 2]] as never, "f32"),
+      "tensor/value",
+      "a constant cannot be a list of lists",
+    ],
+    ["another name of a dtype", () => tensor("float32" as never, [3]), "tensor/dtype", '"float32" is no dtype'],
+    ["a size for a shape", () => tensor("f32", 3 as never), "tensor/shape", "a shape cannot be 3"],
+  ])("is asked for nothing that it cannot be given: %s", (_, body, code, message) => {
+    expect(traced(body)).toThrow(expect.objectContaining({ code, message }));
+  });
+
+  it("is returned by its name", () => {
+    const returned = (value: unknown) => () => trace(() => value as never, {}, { name: "g" });
+    for (const value of [undefined, 5, "y", Promise.resolve({}), {}])
+      expect(returned(value)).toThrow(
+        expect.objectContaining({ code: expect.stringMatching(/^trace\/(no-)?output$/) }),
+      );
+    expect(() => trace(({ x }) => x as never, { x: tensor("f32", []) }, { name: "g" })).toThrow('"g" returns a Tensor');
+    expect(() => trace(() => ({}) as never, { x: "f32" as never }, { name: "g" })).toThrow('input "x" cannot be "f32"');
   });
 });
 

@@ -1,7 +1,10 @@
 // Capture: runs a function once on symbolic tensors and keeps the operators it calls as a graph.
-import { type Dtype, IsochronError } from "../kernels/index.ts";
+import { z } from "zod";
+import { checkArgument, type Dtype, dtypes, IsochronError, optionsOf, shown } from "../kernels/index.ts";
 import { Graph, type NamedValue, type Signature, type State, type Value } from "./graph.ts";
+import { isTensor } from "./methods/symbolic.ts";
 import { elementsFrom } from "./numbers.ts";
+import { placed, tensorOf } from "./options.ts";
 import { located } from "./place.ts";
 import { currentRecorder, Recorder, recording } from "./recorder.ts";
 import { Tensor } from "./tensor.ts";
@@ -20,6 +23,77 @@ type TypesOf<T extends { readonly [name: string]: Tensor }> = {
   readonly [K in keyof T]: TensorType<T[K] extends Tensor<infer D> ? D : Dtype>;
 };
 
+interface TraceOptions {
+  readonly name: string;
+}
+
+const checkTrace = optionsOf<TraceOptions>("trace", "trace", {
+  name: z.string().min(1).describe("a text: the graph's name"),
+});
+
+/** Refuses what can be traced by nobody. Throws `trace/option`, `trace/input`. */
+function requireTraceable(fn: unknown, inputs: unknown, options: unknown): void {
+  placed(() => {
+    checkTrace(options ?? {});
+    if (typeof fn !== "function")
+      throw new IsochronError("trace/input", `trace got ${shown(fn)} instead of a function`, { help: usage });
+    if (typeof inputs !== "object" || inputs === null)
+      throw new IsochronError("trace/input", `the types of the inputs cannot be ${shown(inputs)}`, { help: usage });
+    for (const [name, type] of Object.entries(inputs as object)) {
+      const given: unknown = type;
+      if (typeof given === "object" && given !== null && "dtype" in given && "shape" in given) continue;
+      const dtype = dtypes.find((each) => each === given) ?? "f32";
+      throw new IsochronError("trace/input", `input "${name}" cannot be ${shown(given)}`, {
+        help: `give its type: { ${name}: tensor("${dtype}", [2, 3]) }`,
+      });
+    }
+  });
+}
+
+const usage = 'trace(({ x }) => ({ y: x.mul(2) }), { x: tensor("f32", [3]) }, { name: "twice" })';
+
+/** Refuses tensors of another trace, which a variable outside of the function may have kept. Throws `trace/foreign`. */
+function requireOwn({
+  name,
+  inputs,
+  constants,
+  states,
+  nodes,
+  outputs,
+}: Pick<Graph, "name" | "inputs" | "constants" | "states" | "nodes" | "outputs">): void {
+  const own = new Set<Value>([...inputs, ...constants, ...states].map(({ value }) => value));
+  const require = (value: Value, what: string, place?: string): void => {
+    if (own.has(value)) return;
+    throw new IsochronError("trace/foreign", `"${name}": ${what} is given a tensor of another trace`, {
+      help: "give the function what it reads: as an input, a constant or a state",
+      ...(place === undefined ? {} : { place }),
+    });
+  };
+  for (const { inputs: operands, operator, output, place } of nodes) {
+    for (const value of operands) require(value, operator.name, place?.text);
+    own.add(output);
+  }
+  for (const { name: output, value } of outputs) require(value, `output "${output}"`);
+  for (const { name: state, next } of states) require(next, `state "${state}"`);
+}
+
+/** What a traced function returned, by name. Throws `trace/no-output`, `trace/output`. */
+function outputsOf(graph: string, returned: unknown): NamedValue[] {
+  const help = "return an object of named tensors: ({ y })";
+  if (isTensor(returned) || typeof returned !== "object" || returned instanceof Promise || returned === null) {
+    if (returned === undefined) throw new IsochronError("trace/no-output", `"${graph}" returns nothing`, { help });
+    throw new IsochronError("trace/output", `"${graph}" returns ${shown(returned)}`, { help });
+  }
+  const results = Object.entries(returned);
+  if (results.length === 0) throw new IsochronError("trace/no-output", `"${graph}" returns nothing`, { help });
+  return results.map(([name, result]: [string, unknown]) => {
+    if (isTensor(result)) return { name, value: result.value };
+    throw new IsochronError("trace/output", `output "${name}" of "${graph}" is ${shown(result)}`, {
+      help: typeof result === "number" ? `return a tensor: ${name}: constant(${result}, "f32")` : help,
+    });
+  });
+}
+
 /**
  * Traces `fn` for inputs of the given types.
  *
@@ -29,8 +103,9 @@ type TypesOf<T extends { readonly [name: string]: Tensor }> = {
 export function trace<const I extends Signature, T extends { readonly [name: string]: Tensor }>(
   fn: (inputs: TensorsOf<I>) => T,
   inputs: I,
-  options: { readonly name: string },
+  options: TraceOptions,
 ): Graph<I, TypesOf<T>> {
+  requireTraceable(fn, inputs, options);
   const recorder = new Recorder();
   return recording(recorder, () => {
     const named: NamedValue[] = located(() =>
@@ -40,16 +115,9 @@ export function trace<const I extends Signature, T extends { readonly [name: str
       })),
     );
     const tensors = Object.fromEntries(named.map(({ name, value }) => [name, new Tensor(value)])) as TensorsOf<I>;
-    const results = Object.entries(fn(tensors));
-    if (results.length === 0)
-      throw new IsochronError("trace/no-output", `"${options.name}" returns nothing`, {
-        help: "return an object of named tensors",
-      });
-    const outputs = results.map(([name, result]) => {
-      if (result instanceof Tensor) return { name, value: result.value };
-      throw new IsochronError("trace/output", `output "${name}" of "${options.name}" is no tensor`);
-    });
+    const outputs = outputsOf(options.name, fn(tensors));
     const graph = new Graph<I, TypesOf<T>>({ ...recorder, name: options.name, inputs: named, outputs });
+    requireOwn(graph);
     graph.verify();
     return graph;
   });
@@ -69,12 +137,18 @@ export function state<D extends Dtype>(
   initial: ArrayOf<D> | readonly number[] | number = 0,
 ): StateTensor<D> {
   const recorder = currentRecorder();
+  placed(() => checkArgument("trace", "state", "name", z.string().min(1), name));
   if (recorder.states.some((each) => each.name === name)) {
     throw new IsochronError("trace/state", `there are two states named "${name}"`, {
       help: "give each state a name of its own",
     });
   }
   const { data, own } = located(() => {
+    const given: unknown = type;
+    if (typeof given !== "object" || given === null)
+      throw new IsochronError("trace/state", `state "${name}" cannot be ${shown(given)}`, {
+        help: `give its type: state("${name}", tensor("f32", [3]))`,
+      });
     const own = tensor(type.dtype, type.shape);
     const count = countOf(staticShape(own.shape));
     const values = typeof initial === "number" ? new Array<number>(count).fill(initial) : initial;
@@ -92,7 +166,7 @@ export function state<D extends Dtype>(
     get: () => new Tensor<D>(entry.next),
     set: (next) =>
       located(() => {
-        const found = next.type;
+        const found = tensorOf(`state "${name}"`, next).type;
         if (found.dtype === own.dtype && sameShape(found.shape, own.shape)) entry.next = next.value;
         else
           throw new IsochronError(

@@ -200,7 +200,7 @@ describe("the age of what a chain acts on", () => {
         "  t0       deadline 15 ms",
         "  t1       the time between two samples of /in + deadline 5 ms",
         "  --> app.ts:3:1",
-        "  help: allow more than that, shorten deadlines and periods, or release tasks on arrival of what they read",
+        "  help: it is 20 ms old in any case, by its deadlines: allow more than that, or shorten them",
       ].join("\n"),
     );
     const arriving = [{ deadline: 15 * ms }];

@@ -25,6 +25,15 @@ export interface AgeBound {
   readonly longestGapNs: number | null;
 }
 
+/** What helps against data that is too old: what no trigger can mend needs other deadlines. */
+function ageHelp(leastNs: number, maxAgeNs: number, waits: boolean): string {
+  if (leastNs >= maxAgeNs)
+    return `it is ${formatDuration(leastNs)} old in any case, by its deadlines: allow more than that, or shorten them`;
+  return waits
+    ? "allow more than that, shorten deadlines and periods, or release tasks on arrival of what they read"
+    : "allow more than that, or shorten deadlines";
+}
+
 /** The bound; refuses a `maxAge` that cannot hold. Throws `schedule/chain-age`. */
 export function ageBound(table: ScheduleTable, chain: Chain): AgeBound {
   const { name = "?", latencyNs = 0 } = table.channels[chain.from] ?? {};
@@ -63,7 +72,7 @@ export function ageBound(table: ScheduleTable, chain: Chain): AgeBound {
       `chain "${chain.name}" can act on what is ${oldest}, its maxAge is ${allowed}`,
       {
         details: lines,
-        help: `allow more than that, shorten deadlines and periods, or release tasks on arrival of what they read`,
+        help: ageHelp(leastNs, maxAgeNs, withoutGapsNs > leastNs || samplings > 0),
         ...(chain.place === undefined ? {} : { place: chain.place }),
       },
     );

@@ -218,7 +218,7 @@ describe("analysis", () => {
         'error[schedule/response-time]: task "steer" can take 5 ms or more, its deadline is 4 ms',
         "  steer        budget 1 ms every 20 ms: 5 %",
         "  lane         budget 4 ms every 30 ms: 13.3 %, runs first",
-        "  help: raise its priority (now 40), move it to another core, or allow it a longer deadline",
+        "  help: raise its priority to 51 (now 40), move it to another core, allow it a deadline of 5 ms, or give what runs first smaller budgets",
       ].join("\n"),
     );
   });

@@ -1,9 +1,10 @@
 // Schedulability before the run: utilisation per core, response times under fixed priorities, latency bounds of chains.
 import { IsochronError } from "../kernels/index.ts";
 import { type AgeBound, ageBound } from "./age.ts";
+
 import { formatApart, formatDuration } from "./duration.ts";
 import { longestWaitOf } from "./pace.ts";
-import { intervalOf, type ScheduleTable, type TaskRow, toleranceOf } from "./schedule-table.ts";
+import { highestPriority, intervalOf, type ScheduleTable, type TaskRow, toleranceOf } from "./schedule-table.ts";
 
 /** A path from a channel through tasks, with its end-to-end budget. */
 export interface Chain {
@@ -81,7 +82,7 @@ function utilisation(table: ScheduleTable, places: Places): Analysis["cores"] {
       const share = percent(total) === "100 %" ? "more than 100 %" : percent(total);
       throw new IsochronError("schedule/utilisation", `core ${core} is asked for ${share} of its time`, {
         details: tasks.map(describeLoad),
-        help: `move a task to another core, lengthen a period, or give "${heaviest.name}" a smaller budget`,
+        help: utilisationHelp(heaviest),
         ...(place === undefined ? {} : { place }),
       });
     }
@@ -99,13 +100,30 @@ function asksTooMuch(tasks: readonly TaskRow[]): boolean {
   return asked > all;
 }
 
-function responseTime(table: ScheduleTable, task: TaskRow, place: string | undefined): number {
-  const others = table.tasks.filter((other) => other !== task && other.core === task.core);
-  const higher = others.filter((other) => other.priority > task.priority);
-  const equal = others.filter((other) => other.priority === task.priority);
+/** What helps a core that is asked for too much: a task that fills it alone is no better off on another. */
+function utilisationHelp({ name, trigger, budgetNs }: TaskRow): string {
+  const interval = intervalOf(trigger);
+  if (budgetNs <= interval) return `move a task to another core, lengthen a period, or give "${name}" a smaller budget`;
+  const what = trigger.kind === "periodic" ? "a period" : "a minInterval";
+  const [least, most] = formatApart(budgetNs, interval);
+  return `give "${name}" a budget of at most ${most}, or ${what} of at least ${least}`;
+}
+
+/** Whose jobs can go before a task's on its core: each of the same priority once, those of higher priorities at every release. */
+function before(tasks: readonly TaskRow[], task: TaskRow) {
+  const others = tasks.filter((other) => other !== task && other.core === task.core);
+  return {
+    higher: others.filter((other) => other.priority > task.priority),
+    equal: others.filter((other) => other.priority === task.priority),
+  };
+}
+
+/** The fixed point of a task's response time, or the first value beyond `mostNs` on the way to it. */
+function responseWithin(tasks: readonly TaskRow[], task: TaskRow, mostNs: number): number {
+  const { higher, equal } = before(tasks, task);
   const own = [task, ...equal].reduce((sum, each) => sum + each.budgetNs, 0);
   let response = own;
-  while (response <= task.deadlineNs) {
+  while (response <= mostNs) {
     const current = response;
     const next = higher.reduce(
       (sum, other) =>
@@ -115,20 +133,73 @@ function responseTime(table: ScheduleTable, task: TaskRow, place: string | undef
     if (next === current) return current;
     response = next;
   }
+  return response;
+}
+
+function responseTime(table: ScheduleTable, task: TaskRow, place: string | undefined): number {
+  const response = responseWithin(table.tasks, task, task.deadlineNs);
+  if (response <= task.deadlineNs) return response;
+  const { higher, equal } = before(table.tasks, task);
   const [takes, deadline] = formatApart(response, task.deadlineNs);
   throw new IsochronError(
     "schedule/response-time",
     `task "${task.name}" can take ${takes} or more, its deadline is ${deadline}`,
     {
       details: [describeLoad(task), ...[...higher, ...equal].map((other) => `${describeLoad(other)}, runs first`)],
-      help: `raise its priority (now ${task.priority}), move it to another core, or allow it a longer deadline`,
+      help: responseHelp(table.tasks, task),
       ...(place === undefined ? {} : { place }),
     },
   );
 }
 
-/** One hop of a chain: how long a sample can wait for the task, and how long until the task's output is visible. */
-function hop(table: ScheduleTable, chain: Chain, position: number): { ns: number | null; text: string } {
+/** What helps a task that cannot end by its deadline: only what would. */
+function responseHelp(tasks: readonly TaskRow[], task: TaskRow): string {
+  const { budgetNs, deadlineNs, trigger } = task;
+  const shortest = intervalOf(trigger) - toleranceOf(trigger);
+  if (budgetNs > deadlineNs) {
+    const longer =
+      budgetNs > shortest ? `, with ${trigger.kind === "periodic" ? "a period" : "a minInterval"} as long` : "";
+    const [least, most] = formatApart(budgetNs, deadlineNs);
+    return `its budget alone is longer than its deadline: give it a budget of at most ${most}, or a deadline of at least ${least}${longer}`;
+  }
+  const raised = priorityThatHelps(tasks, task);
+  const needed = responseWithin(tasks, task, shortest);
+  const ways = [
+    ...(raised === undefined ? [] : [`raise its priority to ${raised} (now ${task.priority})`]),
+    "move it to another core",
+    ...(needed <= shortest ? [`allow it a deadline of ${formatApart(needed, deadlineNs)[0]}`] : []),
+    "give what runs first smaller budgets",
+  ];
+  return `${ways.slice(0, -1).join(", ")}, or ${ways.at(-1)}`;
+}
+
+/** The least priority with which a task, and all others on its core, would end by their deadlines. */
+function priorityThatHelps(tasks: readonly TaskRow[], task: TaskRow): number | undefined {
+  const priorities = new Set(
+    before(tasks, task)
+      .higher.flatMap(({ priority }) => [priority, priority + 1])
+      .concat(task.priority + 1),
+  );
+  return [...priorities]
+    .filter((priority) => priority > task.priority && priority <= highestPriority)
+    .sort((a, b) => a - b)
+    .find((priority) => {
+      const raised = tasks.map((each) => (each === task ? { ...task, priority } : each));
+      const onCore = raised.filter(({ core }) => core === task.core);
+      return onCore.every((each) => responseWithin(raised, each, each.deadlineNs) <= each.deadlineNs);
+    });
+}
+
+/** One hop of a chain. */
+interface Hop {
+  /** How long a sample can wait for the task, and how long until the task's output is visible; null where that is not known. */
+  readonly ns: number | null;
+  readonly text: string;
+  /** What of that could be saved: how long it waits for what does not release it. */
+  readonly waitNs: number;
+}
+
+function hop(table: ScheduleTable, chain: Chain, position: number): Hop {
   const task = table.tasks[chain.tasks[position]!]!;
   const previous = position === 0 ? chain.from : table.tasks[chain.tasks[position - 1]!]!.output;
   if (!task.inputs.some((port) => port.channel === previous)) {
@@ -145,34 +216,51 @@ function hop(table: ScheduleTable, chain: Chain, position: number): { ns: number
   const deadline = `deadline ${formatDuration(task.letNs)}`;
   const { trigger } = task;
   if (trigger.kind === "arrival" && trigger.channel === previous) {
-    if (trigger.early === "drop") return { ns: task.letNs, text: `${name} ${deadline}` };
+    if (trigger.early === "drop") return { ns: task.letNs, text: `${name} ${deadline}`, waitNs: 0 };
     return {
+      waitNs: 0,
       ns: trigger.minIntervalNs + task.letNs,
       text: `${name} deferral ${formatDuration(trigger.minIntervalNs)} + ${deadline}`,
     };
   }
   const sampling = longestWaitOf(table, task);
-  if (sampling === undefined) return { ns: null, text: `${name} as long as until it is released + ${deadline}` };
-  return { ns: sampling + task.letNs, text: `${name} sampling ${formatDuration(sampling)} + ${deadline}` };
+  if (sampling === undefined)
+    return { ns: null, text: `${name} as long as until it is released + ${deadline}`, waitNs: 0 };
+  const text = `${name} sampling ${formatDuration(sampling)} + ${deadline}`;
+  return { ns: sampling + task.letNs, text, waitNs: sampling };
 }
 
 /** The longest time from a sample's tag to the visibility of the output that used it, while no job overruns; null where nothing bounds it. */
 function chainBound(table: ScheduleTable, chain: Chain): number | null {
   const { name = "?", latencyNs = 0 } = table.channels[chain.from] ?? {};
-  const decoding =
-    latencyNs > 0 ? [{ ns: latencyNs, text: `${name.padEnd(8)} decoding ${formatDuration(latencyNs)}` }] : [];
-  const hops = [...decoding, ...chain.tasks.map((_, position) => hop(table, chain, position))];
-  const bound = hops.reduce((sum, each) => sum + (each.ns ?? 0), 0);
+  const decoding = latencyNs > 0 ? [`${name.padEnd(8)} decoding ${formatDuration(latencyNs)}`] : [];
+  const hops = chain.tasks.map((_, position) => hop(table, chain, position));
+  const bound = hops.reduce((sum, each) => sum + (each.ns ?? 0), latencyNs);
   if (bound <= chain.budgetNs) return hops.some(({ ns }) => ns === null) ? null : bound;
-  const last = table.tasks[chain.tasks.at(-1)!]!;
-  const byArrival =
-    last.trigger.kind === "periodic" && chain.tasks.length > 1
-      ? `release "${last.name}" on arrival of ${table.tasks[chain.tasks.at(-2)!]!.name}, or `
-      : "";
   const [takes, budget] = formatApart(bound, chain.budgetNs);
   throw new IsochronError("schedule/chain-budget", `chain "${chain.name}" can take ${takes}, its budget is ${budget}`, {
-    details: hops.map((each) => each.text),
-    help: `${byArrival}allow ${takes}`,
+    details: [...decoding, ...hops.map((each) => each.text)],
+    help: chainHelp(table, chain, hops, bound),
     ...(chain.place === undefined ? {} : { place: chain.place }),
   });
+}
+
+/** What helps a chain that is too slow: fewer waits where that is enough, else shorter deadlines too. */
+function chainHelp(table: ScheduleTable, chain: Chain, hops: readonly Hop[], bound: number): string {
+  const allow = `allow ${formatApart(bound, chain.budgetNs)[0]}`;
+  const waits = hops.reduce((sum, { waitNs }) => sum + waitNs, 0);
+  const least = bound - waits;
+  if (least > chain.budgetNs)
+    return waits === 0
+      ? `give its tasks shorter deadlines, or ${allow}`
+      : `its deadlines alone are ${formatApart(least, chain.budgetNs)[0]}: shorten them, or ${allow}`;
+  const released: string[] = [];
+  let left = bound;
+  for (let position = hops.length - 1; left > chain.budgetNs; position--) {
+    if (hops[position]!.waitNs === 0) continue;
+    left -= hops[position]!.waitNs;
+    const from = position === 0 ? chain.from : table.tasks[chain.tasks[position - 1]!]!.output;
+    released.unshift(`"${table.tasks[chain.tasks[position]!]!.name}" on arrival of ${table.channels[from]?.name}`);
+  }
+  return `release ${released.join(" and ")}, or ${allow}`;
 }

@@ -1,11 +1,12 @@
 // The scheduler's door: durations, the schedule table and its analysis.
 export type { AgeBound } from "./age.ts";
 export { type Analysis, analyse, type Chain, type Places, responseTimes } from "./analysis.ts";
-export { type Duration, formatDuration, parseDuration } from "./duration.ts";
+export { type Duration, durationAboveZero, durationSchema, formatDuration, parseDuration } from "./duration.ts";
 export {
   type ChannelRow,
   describeTrigger,
   type FieldRow,
+  highestPriority,
   intervalOf,
   layoutSlot,
   type OverrunPolicy,

@@ -42,6 +42,9 @@ const trigger = z.discriminatedUnion("kind", [
   }),
 ]);
 
+/** Above it are threads of the system's. */
+export const highestPriority = 98;
+
 const task = z.strictObject({
   name: z.string().min(1),
   /** Which of the application's programs the task runs. */
@@ -50,7 +53,7 @@ const task = z.strictObject({
   budgetNs: z.int().min(1),
   deadlineNs: z.int().min(1),
   letNs: z.int().min(1),
-  priority: z.int().min(1).max(98),
+  priority: z.int().min(1).max(highestPriority),
   core: z.int().min(0).max(1023),
   onOverrun: z.enum(["hold", "skip"]),
   inputs: z.array(z.strictObject({ channel: index, field: index })),

@@ -1,7 +1,8 @@
 // What an executive runs with: a world, a log and the application's streams, each granted logical time in turn.
 import { config } from "rxjs";
-import { callNative, IsochronError } from "../kernels/index.ts";
-import type { StreamHub } from "../nodes/index.ts";
+import { z } from "zod";
+import { callNative, IsochronError, optionsOf } from "../kernels/index.ts";
+import { StreamHub } from "../nodes/index.ts";
 import type { ApplicationDescription } from "./application.ts";
 import type { Executive } from "./executive.ts";
 import { type Lateness, Punctuality } from "./punctuality.ts";
@@ -45,6 +46,23 @@ export interface RunHooks {
   readonly signal?: AbortSignal;
   readonly watch?: Watch;
 }
+
+const callable = z.custom((given) => typeof given === "function").describe("a function");
+const checkFederates = optionsOf<Federates>("run", "Federation", {
+  world: z.looseObject({}).describe("a world").optional(),
+  streams: z.instanceof(StreamHub).describe("an application's streams").optional(),
+  feed: z.looseObject({ next: z.unknown() }).describe("an async iterator of messages").optional(),
+  followUpNs: z.number().min(0).optional(),
+  onObserverError: callable.optional(),
+  watch: callable.optional(),
+});
+const checkHooks = optionsOf<RunHooks>("run", "runVirtual, runLive", {
+  onEvents: callable,
+  signal: z.instanceof(AbortSignal).describe("an AbortSignal").optional(),
+  watch: callable.optional(),
+});
+/** Refuses hooks of a run. */
+export const requireHooks = (hooks: RunHooks): void => checkHooks(hooks);
 
 /** Turns of the microtask queue that a grant waits for: what a pipeline awaits takes a few. */
 const microtaskTurns = 256;
@@ -106,6 +124,7 @@ export class Federation {
   #punctuality: Punctuality | undefined;
 
   constructor(application: ApplicationDescription, executive: Executive, federates: Federates) {
+    checkFederates(federates);
     this.executive = executive;
     this.#application = application;
     this.#codecs = new TopicCodecs(application);
@@ -391,6 +410,7 @@ export class Federation {
     if (this.#application.inputs.some((each) => each.topic === topic)) return;
     // What was refused as unknown is given up without a word.
     if (!on && !this.#observedFrom.has(topic)) return;
+    this.#codecs.require(topic);
     const output = this.#codecs.output(topic);
     callNative(() => this.executive.observe(output, on));
     if (on) this.#observedFrom.set(topic, this.#observableFromNs);

@@ -1,6 +1,6 @@
 // What worlds and pipelines publish is held to its type: a writer takes a misspelt or ill-typed field for one not given, and writes 0.
 import type { MessageDefinition, MessageDefinitionField } from "@foxglove/message-definition";
-import { IsochronError } from "../kernels/index.ts";
+import { didYouMean, IsochronError, shown } from "../kernels/index.ts";
 
 type Fields = ReadonlyMap<string, MessageDefinitionField>;
 
@@ -72,11 +72,6 @@ function isOf(type: string, value: unknown): boolean {
   }
 }
 
-const shown = (value: unknown): string => {
-  if (typeof value === "object" && value !== null) return "an object";
-  return typeof value === "string" ? JSON.stringify(value) : String(value);
-};
-
 const mismatch = (topic: string, at: string, expected: string, value: unknown): IsochronError =>
   new IsochronError(
     "message/field",
@@ -85,5 +80,5 @@ const mismatch = (topic: string, at: string, expected: string, value: unknown): 
 
 const unknownField = (topic: string, type: string, at: string, known: readonly string[]): IsochronError =>
   new IsochronError("message/field", `what is published on "${topic}" has a field ${at}, which ${type} has not`, {
-    help: `its fields are ${known.join(", ")}`,
+    help: didYouMean(at.split(".").at(-1)!, known, `its fields are ${known.join(", ")}`),
   });

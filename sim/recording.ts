@@ -1,7 +1,8 @@
 // Writes a run as MCAP: inputs as received, outputs, decisions and hashes, with all that replaying it takes.
 import { rmSync } from "node:fs";
 import { McapRecordBuilder, McapWriter } from "@mcap/core";
-import { fileError, IsochronError, place, replaces } from "../kernels/index.ts";
+import { z } from "zod";
+import { checkArgument, fileError, IsochronError, optionsOf, place, replaces } from "../kernels/index.ts";
 import { type ApplicationDescription, definitionsIn } from "./application.ts";
 import { checkLegal } from "./audit/index.ts";
 import { encodeRecord, recordSchema } from "./record-message.ts";
@@ -38,8 +39,15 @@ export interface RecordingOptions {
 /** What a name can be given instead of one that is taken. */
 const anotherName = "record under another name, or replace a recording: --force";
 
+const checkOptions = optionsOf<RecordingOptions>("recording", "checkRecordingName", {
+  replace: z.boolean().optional(),
+});
+
 /** Refuses a name that is taken. Throws `file/exists`, `file/write`. */
-export function checkRecordingName(path: string, { replace }: RecordingOptions = {}): void {
+export function checkRecordingName(path: string, options: RecordingOptions = {}): void {
+  checkArgument("recording", "checkRecordingName", "path", z.string().min(1).describe("the path of a file"), path);
+  checkOptions(options);
+  const { replace } = options;
   replaces(path, replace ? recordingFile : undefined, replace ? "record under another name" : anotherName);
 }
 

@@ -1,5 +1,6 @@
 // Replays a recording: recomputes every job from the logged inputs and decisions, and compares.
-import { callNative } from "../kernels/index.ts";
+import { z } from "zod";
+import { callNative, optionsOf, targetNames } from "../kernels/index.ts";
 import { acceptWeights } from "../runtime/index.ts";
 import type { ApplicationDescription } from "./application.ts";
 import { compareRuns, type Difference, type Extent, readerOf, type TimedDifference } from "./compare.ts";
@@ -33,8 +34,19 @@ export interface ReplayOptions {
   readonly signal?: AbortSignal;
 }
 
+const checkReplay = optionsOf<ReplayOptions>("replay", "replay", {
+  artifacts: z.array(z.instanceof(Uint8Array)).describe("a list of artifacts' bytes").optional(),
+  target: z.enum(targetNames).optional(),
+  onProgress: z
+    .custom((given) => typeof given === "function")
+    .describe("a function")
+    .optional(),
+  signal: z.instanceof(AbortSignal).describe("an AbortSignal").optional(),
+});
+
 /** Runs a recording again in virtual time, on one thread. */
 export function replay(recording: Recording, options: ReplayOptions = {}): ReplayResult {
+  checkReplay(options);
   const { application, durationNs } = recording;
   const tags = keyframeTags(recording.events);
   const executive = createExecutive(application, options.artifacts ?? recordedArtifacts(recording), {

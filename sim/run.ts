@@ -1,6 +1,6 @@
 // Runs an application with its federates, in virtual time or live.
 import { callNative } from "../kernels/index.ts";
-import type { Federation, RunHooks, Watch } from "./federation.ts";
+import { type Federation, type RunHooks, requireHooks, type Watch } from "./federation.ts";
 import type { RunEvent } from "./records/index.ts";
 
 /** Messages of a log that are admitted, and may be decoded, before their time has come. */
@@ -60,6 +60,7 @@ class Steps {
  * Returns when the run ended. What fails ends it, and every event up to there has been handed on all the same.
  */
 export async function runVirtual(federation: Federation, atMostNs: number, hooks: RunHooks): Promise<RunEnd> {
+  requireHooks(hooks);
   const { executive } = federation;
   const turn = turns(hooks.watch);
   let processed = -1;
@@ -116,6 +117,7 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
  * when the run ended. What fails ends it, and every event up to there has been handed on all the same.
  */
 export async function runLive(federation: Federation, atMostNs: number, hooks: RunHooks): Promise<RunEnd> {
+  requireHooks(hooks);
   const { executive } = federation;
   const turn = turns(hooks.watch);
   const durationNs = () => Math.min(atMostNs, federation.endNs);

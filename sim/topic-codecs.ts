@@ -1,5 +1,5 @@
 // The messages of an application's topics as JavaScript objects: encoded and decoded as on the wire.
-import { IsochronError } from "../kernels/index.ts";
+import { didYouMean, IsochronError } from "../kernels/index.ts";
 import {
   type Definitions,
   layoutOf,
@@ -61,6 +61,11 @@ export class TopicCodecs {
     return found;
   }
 
+  /** Refuses a topic that is neither an input nor an output. Throws `world/topic`. */
+  require(topic: string): void {
+    this.#typeOf(topic);
+  }
+
   #typeOf(topic: string): string {
     const all = [...this.#application.inputs, ...this.#application.outputs];
     const found = all.find((each) => each.topic === topic);
@@ -78,5 +83,9 @@ const unknownTopic = (
     help:
       known.length === 0
         ? `declare it with app.${what === "output" ? "output" : "input"}()`
-        : `it has ${known.map((each) => each.topic).join(", ")}`,
+        : didYouMean(
+            topic,
+            known.map((each) => each.topic),
+            `it has ${known.map((each) => each.topic).join(", ")}`,
+          ),
   });

@@ -1,5 +1,5 @@
 // Worlds: what an application drives instead of a robot, stepped in logical time as one federate.
-import { IsochronError } from "../kernels/index.ts";
+import { IsochronError, nearest, shown } from "../kernels/index.ts";
 
 /** What a world may do at one instant. */
 export interface WorldIo {
@@ -9,19 +9,38 @@ export interface WorldIo {
   latest(topic: string): unknown;
 }
 
+const takes = "a world is an object with name, periodNs, step(timeNs, io) and summary()";
+const parts = { name: "string", step: "function", summary: "function" } as const;
+
+const said = (whose: string, part: string, found: unknown): string =>
+  found === undefined ? `${whose} has no ${part}` : `${whose}: ${part} cannot be ${shown(found)}`;
+
+/** What a world has under a name that is nearly the right one. */
+function instead(world: object, part: string, help: string): string {
+  const own = nearest(
+    part,
+    Object.keys(world).filter((name) => name !== part),
+  );
+  return own === undefined ? help : `is its ${own} meant? ${help}`;
+}
+
 /** Refuses a world that no run can step. Throws `world/period`, `world/shape`. */
 export function checkWorld(world: World): World {
   // What is not TypeScript may give anything.
   const given: unknown = world;
-  if (typeof given !== "object" || given === null || typeof world.step !== "function") {
-    throw new IsochronError("world/shape", "what app.world() makes is no world", {
-      help: "give an object with name, periodNs, step(timeNs, io) and summary()",
-    });
-  }
+  if (typeof given !== "object" || given === null)
+    throw new IsochronError("world/shape", `what app.world() makes is no world, but ${shown(given)}`, { help: takes });
   const { name, periodNs } = world;
-  if (!(periodNs >= 1) || !Number.isFinite(periodNs)) {
-    throw new IsochronError("world/period", `the world "${name}" has a period of ${String(periodNs)} ns`, {
-      help: "give the nanoseconds from one step to the next, 1 at least: periodNs: 10e6 for 10 ms",
+  const whose = typeof name === "string" ? `the world "${name}"` : "the world";
+  for (const [part, type] of Object.entries(parts)) {
+    const found: unknown = world[part as keyof World];
+    if (typeof found === type) continue;
+    throw new IsochronError("world/shape", said(whose, part, found), { help: instead(given, part, takes) });
+  }
+  if (!(typeof periodNs === "number" && periodNs >= 1 && Number.isFinite(periodNs))) {
+    const help = "give the nanoseconds from one step to the next, 1 at least: periodNs: 10e6 for 10 ms";
+    throw new IsochronError("world/period", said(whose, "periodNs", periodNs), {
+      help: periodNs === undefined ? instead(given, "periodNs", help) : help,
     });
   }
   return world;

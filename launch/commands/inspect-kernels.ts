@@ -18,8 +18,8 @@ import {
   type ShownKernel,
   simplified,
 } from "../../runtime/index.ts";
-import { layOut } from "../application.ts";
 import { readApplication } from "../build.ts";
+import { layOut } from "../lay-out.ts";
 import { cacheDirectory, importApplication } from "../load-application.ts";
 import type { Terminal } from "../terminal.ts";
 

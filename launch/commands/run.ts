@@ -18,7 +18,7 @@ import {
   type World,
 } from "../../sim/index.ts";
 import type { Facts } from "../application.ts";
-import { type LoadedApplication, loadApplication, ofApplication } from "../load-application.ts";
+import { type LoadedApplication, loadApplication, ofApplication, requireFacts } from "../load-application.ts";
 import { describeMachine } from "../machine.ts";
 import { checkDistinct, prepareFolder, prepareOutput } from "../output-file.ts";
 import { renderError } from "../render-error.ts";
@@ -300,6 +300,7 @@ function describeScheduling(threads: readonly ThreadInfo[], memoryLocked: boolea
 /** What world and application say of a run; null where neither has anything to say. */
 async function whatRunCameTo(world: World | undefined, loaded: LoadedApplication): Promise<Facts | null> {
   const ofWorld = world && ofApplication(`the summary of "${world.name}"`, () => world.summary());
+  requireFacts(world === undefined ? {} : ofWorld, `world "${world?.name}"`);
   const all: Facts = { ...ofWorld, ...loaded.facts() };
   for (const [name, value] of Object.entries<unknown>(all)) {
     if (value === null || ["number", "string", "boolean", "undefined"].includes(typeof value)) continue;

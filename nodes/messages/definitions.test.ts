@@ -35,7 +35,7 @@ describe("message definitions", () => {
 
   it("answer an unknown name with the names that are near", () => {
     expect(() => definitionsOf("sensors/msg/Image")).toThrow(
-      expect.objectContaining({ code: "message/unknown-type", help: "known are sensor_msgs/msg/Image" }),
+      expect.objectContaining({ code: "message/unknown-type", help: "did you mean sensor_msgs/msg/Image?" }),
     );
   });
 });

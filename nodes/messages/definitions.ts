@@ -1,7 +1,8 @@
 // Message definitions without a ROS installation: the common interfaces, and those that an application brings.
 import { createRequire } from "node:module";
 import type { MessageDefinition } from "@foxglove/message-definition";
-import { IsochronError } from "../../kernels/index.ts";
+import { z } from "zod";
+import { checkArgument, IsochronError, nearest } from "../../kernels/index.ts";
 import { fullTypeName, shortTypeName } from "./names.ts";
 import { type MessageText, parseMessage } from "./parse.ts";
 
@@ -106,16 +107,27 @@ export class Definitions {
   of(type: string): MessageDefinition {
     const found = this.#known.get(shortTypeName(type));
     if (found) return found;
-    const [packageName, name = type] = shortTypeName(type).split("/");
-    const near = [...this.#known.keys()].filter(
-      (each) => each.endsWith(`/${name}`) || each.startsWith(`${packageName}/`),
-    );
     throw new IsochronError("message/unknown-type", `there is no message type "${fullTypeName(type)}"`, {
-      help:
-        near.length > 0
-          ? `known are ${near.slice(0, 6).map(fullTypeName).join(", ")}`
-          : "write it as package/msg/Name, and give the folder of its definitions: app.messages(FOLDER)",
+      help: this.#helpFor(shortTypeName(type)),
     });
+  }
+
+  /** The type that was meant: its whole name nearly, its own name in another package, or those of its package. */
+  #helpFor(type: string): string {
+    const [packageName, name = type] = type.split("/");
+    const known = [...this.#known.keys()];
+    const ofPackage = known.filter((each) => each.startsWith(`${packageName}/`));
+    const own = nearest(
+      name,
+      ofPackage.map((each) => each.split("/").at(-1)!),
+    );
+    const meant = own === undefined ? nearest(type, known) : `${packageName}/${own}`;
+    if (meant !== undefined) return `did you mean ${fullTypeName(meant)}?`;
+    const elsewhere = known.filter((each) => each.endsWith(`/${name}`));
+    const near = [...elsewhere, ...ofPackage].slice(0, 6).map(fullTypeName);
+    return near.length > 0
+      ? `known are ${near.join(", ")}`
+      : "write it as package/msg/Name, and give the folder of its definitions: app.messages(FOLDER)";
   }
 
   /** A type and all that it is made of, the type first. */
@@ -205,10 +217,20 @@ function show({ definitions }: MessageDefinition): string {
     .join("\n");
 }
 
+const definitionsSchema = z.custom((given) => given instanceof Definitions).describe("Definitions");
+
+/** Refuses what is no set of definitions. Throws `message/argument`. */
+export const requireDefinitions = (what: string, given: unknown): void =>
+  checkArgument("message", what, "definitions", definitionsSchema, given);
+
 /** A type and all that it is made of, the type first. */
-export const definitionsOf = (type: string, definitions: Definitions = Definitions.common): MessageDefinition[] =>
-  definitions.closure(type);
+export function definitionsOf(type: string, definitions: Definitions = Definitions.common): MessageDefinition[] {
+  requireDefinitions("definitionsOf", definitions);
+  return definitions.closure(type);
+}
 
 /** The definition as a `ros2msg` schema. */
-export const schemaText = (type: string, definitions: Definitions = Definitions.common): string =>
-  definitions.schemaText(type);
+export function schemaText(type: string, definitions: Definitions = Definitions.common): string {
+  requireDefinitions("schemaText", definitions);
+  return definitions.schemaText(type);
+}

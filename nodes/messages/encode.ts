@@ -1,11 +1,11 @@
 // Makes encode plans: tensors, constants and stamps, laid on a message's layout, become steps in the order of the wire.
 import { bytesOf, type Dtype, IsochronError } from "../../kernels/index.ts";
 import type { Definitions } from "./definitions.ts";
-import { type Layout, layoutOf } from "./layout.ts";
+import { type Layout, layoutOf, pathsOf } from "./layout.ts";
 import { fullTypeName } from "./names.ts";
 import { resolvePath, type Segment, starsOf } from "./path.ts";
 import type { EncodePlan, EncodeStep } from "./plan.ts";
-import type { ConstantValue, FieldSelection } from "./select.ts";
+import type { FieldSelection, FixedValue } from "./select.ts";
 
 /** Numbers of the slot. */
 interface Source {
@@ -19,7 +19,7 @@ class Filled {
   /** By a field's name, an element's index, or "*" for every element. */
   readonly parts = new Map<string | number, Filled>();
   source: Source | undefined;
-  constant: ConstantValue | undefined;
+  constant: FixedValue | undefined;
   isStamp = false;
   /** Elements of a sequence. */
   count: number | undefined;
@@ -71,12 +71,17 @@ export class EncodePlanner {
     }
   }
 
+  /** The fields that a path can name. */
+  get paths(): string[] {
+    return pathsOf(this.#root);
+  }
+
   /** Spreads a tensor's elements over fields, in order. */
   spread({ paths, options }: Pick<FieldSelection, "paths" | "options">, tensor: PlacedField): void {
     const total = tensor.shape.reduce((a, b) => a * b, 1);
     const measured = paths.map((path) => {
       const { segments, end } = resolvePath(this.#root, path);
-      if (end.kind === "string") throw this.#unsupported(path, end.type, "text is a constant");
+      if (end.kind === "string") throw this.#unsupported(path, end.type, 'text is fixed: fixed("…")');
       if (end.kind === "time" && tensor.dtype !== "i64") {
         throw this.#unsupported(path, end.type, "a time comes from an i64 tensor of nanoseconds, or from stamp()");
       }
@@ -108,7 +113,7 @@ export class EncodePlanner {
   }
 
   /** A field that always has one value. */
-  constant(path: string, value: ConstantValue): void {
+  fix(path: string, value: FixedValue): void {
     // A list takes a list of values as a whole.
     const { segments } = resolvePath(this.#root, path);
     const whole = Array.isArray(value) && segments.at(-1) === "*" ? segments.slice(0, -1) : segments;
@@ -116,8 +121,8 @@ export class EncodePlanner {
     this.#once(filled, path);
     if (!fits(layout, value)) {
       const shown = JSON.stringify(value, (_, each: unknown) => (typeof each === "bigint" ? String(each) : each));
-      throw new IsochronError("message/constant", `${this.#type}.${path} is ${layout.type}, not ${shown}`, {
-        help: "a constant is a value of its field's type",
+      throw new IsochronError("message/value", `${this.#type}.${path} is ${layout.type}, not ${shown}`, {
+        help: "fixed() takes a value of its field's type",
       });
     }
     filled.constant = value;
@@ -198,7 +203,7 @@ export class EncodePlanner {
   #once(filled: Filled, path: string): void {
     if (filled.source === undefined && filled.constant === undefined && !filled.isStamp) return;
     throw new IsochronError("message/mapped-twice", `${this.#type}.${path} is filled twice`, {
-      help: "let one output, or one constant, fill each field",
+      help: "let one output, or one fixed value, fill each field",
     });
   }
 
@@ -237,7 +242,7 @@ export class EncodePlanner {
     const indices = [...(filled?.parts.keys() ?? [])].filter((key) => typeof key === "number").sort((a, b) => a - b);
     const values = filled?.constant ?? (filled === undefined ? list.initial : undefined);
     if (Array.isArray(values)) {
-      const steps = values.flatMap((value: ConstantValue) => {
+      const steps = values.flatMap((value: FixedValue) => {
         const each = new Filled();
         each.constant = value;
         return this.#compile(element, each, path);
@@ -293,14 +298,14 @@ const stepInto = (layout: Layout, name: string): Layout =>
   layout.kind === "struct" ? layout.fields.find((each) => each.name === name)!.layout : resolvePath(layout, name).end;
 
 /** A constant in JSON: what JSON's numbers do not hold is text. */
-function constantOf(value: ConstantValue): number | string {
+function constantOf(value: FixedValue): number | string {
   if (typeof value === "boolean") return Number(value);
   if (typeof value === "number" && Number.isFinite(value)) return value;
   return String(value);
 }
 
 /** Whether a constant is a value of a field's type. */
-function fits(layout: Layout, value: ConstantValue): boolean {
+function fits(layout: Layout, value: FixedValue): boolean {
   if (layout.kind === "string") {
     return typeof value === "string" && (layout.most === undefined || Buffer.byteLength(value) <= layout.most);
   }
@@ -308,7 +313,7 @@ function fits(layout: Layout, value: ConstantValue): boolean {
     if (!Array.isArray(value)) return false;
     const sizes =
       layout.length === undefined ? value.length <= (layout.most ?? Infinity) : value.length === layout.length;
-    return sizes && value.every((each: ConstantValue) => fits(layout.element, each));
+    return sizes && value.every((each: FixedValue) => fits(layout.element, each));
   }
   if (layout.kind !== "number" || typeof value === "string" || typeof value === "object") return false;
   if (layout.dtype === "bool") return typeof value === "boolean" || value === 0 || value === 1;

@@ -1,5 +1,5 @@
 // Encodings of images by their names in ROS (sensor_msgs/image_encodings): element types, channels and rows.
-import { type Dtype, IsochronError } from "../../kernels/index.ts";
+import { type Dtype, didYouMean, IsochronError, shown } from "../../kernels/index.ts";
 
 /** What the pixels of an encoding are. */
 interface PixelForm {
@@ -83,7 +83,11 @@ export function pixelForm(encoding: ImageEncoding): PixelForm {
   const [, depth, channels] = /^(8U|8S|16U|16S|32S|32F|64F)C([1-4])$/.exec(String(encoding)) ?? [];
   if (depth !== undefined) return { dtype: depths[depth as Depth], channels: Number(channels) };
   throw new IsochronError("message/encoding", `there is no image encoding ${shown(encoding)}`, {
-    help: `take one of ${Object.keys(named).join(", ")}, or OpenCV's names such as 8UC1, 16SC1, 32FC3`,
+    help: didYouMean(
+      String(encoding),
+      imageEncodings,
+      `take one of ${Object.keys(named).join(", ")}, or OpenCV's names such as 8UC1, 16SC1, 32FC3`,
+    ),
   });
 }
 
@@ -91,8 +95,6 @@ export function pixelForm(encoding: ImageEncoding): PixelForm {
 export function expectPictureEncoding(encoding: PictureEncoding): void {
   if (pictureEncodings.includes(encoding)) return;
   throw new IsochronError("message/encoding", `a compressed picture is not decoded to ${shown(encoding)}`, {
-    help: `take one of ${pictureEncodings.join(", ")}`,
+    help: didYouMean(String(encoding), pictureEncodings, `take one of ${pictureEncodings.join(", ")}`),
   });
 }
-
-const shown = (encoding: unknown): string => (typeof encoding === "string" ? `"${encoding}"` : String(encoding));

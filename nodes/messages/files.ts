@@ -1,7 +1,8 @@
 // Finds and reads `.msg`, `.srv` and `.action` files as packages lay them out: PACKAGE/msg/NAME.msg.
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, extname, join, resolve } from "node:path";
-import { IsochronError } from "../../kernels/index.ts";
+import { z } from "zod";
+import { checkArgument, IsochronError, optionsOf } from "../../kernels/index.ts";
 import { type InterfaceText, messagesOf } from "./interfaces.ts";
 import type { MessageText } from "./parse.ts";
 
@@ -10,6 +11,10 @@ export interface MessageFileOptions {
   /** The package of files that do not lie in a folder PACKAGE/msg, PACKAGE/srv or PACKAGE/action. */
   readonly package?: string;
 }
+
+const checkFiles = optionsOf<MessageFileOptions>("message", "readMessageFiles", {
+  package: z.string().min(1).optional(),
+});
 
 const kinds: { readonly [extension: string]: InterfaceText["kind"] } = {
   ".msg": "msg",
@@ -24,6 +29,8 @@ const kinds: { readonly [extension: string]: InterfaceText["kind"] } = {
  * Throws `message/files` where there are none, `message/package` where a file's package cannot be told, `message/definition`.
  */
 export function readMessageFiles(path: string, options: MessageFileOptions = {}): MessageText[] {
+  checkArgument("message", "readMessageFiles", "path", z.string().min(1).describe("a path"), path);
+  checkFiles(options);
   const full = resolve(path);
   const files = messageFiles(full);
   if (files.length === 0) {

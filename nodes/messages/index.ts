@@ -22,15 +22,15 @@ export { type DecodePlan, decodePlan, type EncodePlan, encodePlan, printPlan } f
 export { type MessageReader, messageReader } from "./read.ts";
 export { type SchemaEncoding, schemaDefinitions, schemaEncodings } from "./schema-text.ts";
 export {
-  type ConstantSelection,
-  type ConstantValue,
   type CountSelection,
-  constant,
   count,
   type FieldOptions,
   type FieldSelection,
+  type FixedSelection,
+  type FixedValue,
   field,
   fields,
+  fixed,
   type InputSelection,
   type StampSelection,
   stamp,

@@ -1,7 +1,7 @@
 // Message types as trees in the order of the wire: numbers, strings, times, lists and what holds them.
 import type { MessageDefinitionField } from "@foxglove/message-definition";
 import { type Dtype, IsochronError } from "../../kernels/index.ts";
-import type { Definitions } from "./definitions.ts";
+import { type Definitions, requireDefinitions } from "./definitions.ts";
 import type { Literal } from "./literal.ts";
 import { fullTypeName, shortTypeName } from "./names.ts";
 
@@ -59,7 +59,10 @@ export const placeholder: LayoutField = {
 };
 
 /** The layout of a message type. Throws `message/unknown-type`, `message/too-many-fields`. */
-export const layoutOf = (type: string, definitions: Definitions): Layout => new Layouts(definitions).of(type);
+export function layoutOf(type: string, definitions: Definitions): Layout {
+  requireDefinitions("layoutOf", definitions);
+  return new Layouts(definitions).of(type);
+}
 
 /** More fields than any message has; types within types could make up more than there is room for. */
 const mostFields = 65_536;
@@ -135,6 +138,7 @@ class Layouts {
 export function pathsOf(layout: Layout, prefix = ""): string[] {
   switch (layout.kind) {
     case "struct":
+      if (layout.fields[0] === placeholder) return [];
       return layout.fields.flatMap(({ name, layout: field }) =>
         pathsOf(field, prefix === "" ? name : `${prefix}.${name}`),
       );

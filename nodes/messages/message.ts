@@ -1,5 +1,6 @@
 // What topics carry: messages described as the tensors that an application sees.
-import { bytesOf, type Dtype, IsochronError } from "../../kernels/index.ts";
+import { z } from "zod";
+import { bytesOf, type Dtype, didYouMean, IsochronError, optionsOf } from "../../kernels/index.ts";
 import { type Signature, type TensorType, tensor } from "../../runtime/index.ts";
 import { layoutSlot } from "../../scheduler/index.ts";
 import { DecodePlanner } from "./decode.ts";
@@ -13,15 +14,17 @@ import {
   pixelForm,
 } from "./encodings.ts";
 import { fullTypeName } from "./names.ts";
+import { shownPaths } from "./path.ts";
 import type { DecodePlan, EncodePlan } from "./plan.ts";
 import {
-  type ConstantSelection,
   type CountSelection,
   type FieldSelection,
+  type FixedSelection,
   field,
   type InputSelection,
   type StampSelection,
 } from "./select.ts";
+import { argument, checkSelections, dtypeSchema, pathSchema, sizeSchema, typeSchema } from "./selection-checks.ts";
 
 /** A message's tensors and the plan that fills them. */
 export interface ResolvedMessage<F extends Signature = Signature> {
@@ -51,6 +54,13 @@ export interface MessageOptions {
   readonly expect?: { readonly [path: string]: number | string };
 }
 
+const checkMessage = optionsOf<MessageOptions>("message", "message", {
+  expect: z
+    .record(z.string(), z.union([z.number(), z.string()]))
+    .describe("numbers or texts by the fields' paths")
+    .optional(),
+});
+
 /**
  * A message of any type as tensors.
  *
@@ -59,18 +69,41 @@ export interface MessageOptions {
 export function message<const S extends Selections>(
   type: string,
   selections: S,
-  { expect = {} }: MessageOptions = {},
+  options: MessageOptions = {},
 ): InputMessage<TensorsOf<S>> {
+  argument("message", "type", typeSchema, type);
+  const what = `message("${type}")`;
+  checkSelections(what, selections);
+  checkMessage(options, what);
+  const { expect = {} } = options;
   return describe(type, selections, (planner) => {
     for (const [path, value] of Object.entries(expect)) planner.expect(path, value);
   });
 }
 
+interface NumberSelection {
+  readonly field: string;
+  readonly dtype: Dtype;
+}
+const checkNumber = optionsOf<NumberSelection>("message", "numbers", { field: pathSchema, dtype: dtypeSchema });
+
+function checkNumbers(what: string, selection: unknown): void {
+  argument(
+    what,
+    "selection",
+    z.looseObject({}).describe('an object: { NAME: { field: PATH, dtype: "f32" } }'),
+    selection,
+  );
+  for (const [name, each] of Object.entries(selection as object)) checkNumber(each, `${what}, ${name}`);
+}
+
 /** Numbers of a message as scalar tensors: `{ rate: { field: "angular_velocity.z", dtype: "f32" } }`. */
-export function numbers<const S extends { readonly [name: string]: { readonly field: string; readonly dtype: Dtype } }>(
+export function numbers<const S extends { readonly [name: string]: NumberSelection }>(
   type: string,
   selection: S,
 ): InputMessage<{ readonly [K in keyof S]: TensorType<S[K]["dtype"]> }> {
+  argument("numbers", "type", typeSchema, type);
+  checkNumbers(`numbers("${type}")`, selection);
   const selections = Object.fromEntries(
     Object.entries(selection).map(([name, { field: path, dtype }]) => [name, field(path, { dtype })]),
   );
@@ -96,8 +129,10 @@ export function image<E extends ImageEncoding, const S extends Selections = Reco
   size: Size,
   more: S = {} as S,
 ): InputMessage<{ readonly data: TensorType<ImageDtype<E>> } & TensorsOf<S>> {
-  const [height, width] = size;
   const { dtype, channels, rows = 1 } = pixelForm(encoding);
+  argument("image", "size", sizeSchema, size);
+  checkSelections("image", more);
+  const [height, width] = size;
   if (rows !== 1 && (height % 2 !== 0 || width % 2 !== 0)) {
     throw new IsochronError("message/size", `an image of ${width}×${height} has no half as many rows of colour`, {
       help: `${encoding} takes an even height and width`,
@@ -133,6 +168,8 @@ export function compressedImage<E extends PictureEncoding, const S extends Selec
   more: S = {} as S,
 ): InputMessage<{ readonly data: TensorType<ImageDtype<E>> } & TensorsOf<S>> {
   expectPictureEncoding(encoding);
+  argument("compressedImage", "size", sizeSchema, size);
+  checkSelections("compressedImage", more);
   const [height, width] = size;
   return describe(
     "sensor_msgs/msg/CompressedImage",
@@ -200,10 +237,10 @@ export type OutputTarget = string | FieldSelection;
 /**
  * Which fields outputs fill, by the outputs' names, and by fields' paths, which are constant or the time of publication.
  *
- * `{ angle: "drive.steering_angle", left: fields(["left.intercept", "left.slope"]), "header.frame_id": constant("map") }`
+ * `{ angle: "drive.steering_angle", left: fields(["left.intercept", "left.slope"]), "header.frame_id": fixed("map") }`
  */
 export type OutputMapping<Output extends string = never> = AnyMapping & { readonly [K in Output]?: OutputTarget };
-type AnyMapping = { readonly [name: string]: OutputTarget | ConstantSelection | StampSelection | undefined };
+type AnyMapping = { readonly [name: string]: OutputTarget | FixedSelection | StampSelection | undefined };
 
 /** Fields of well-known messages by the names that controllers give their outputs. */
 const usualPlaces: { readonly [type: string]: { readonly [output: string]: string } } = {
@@ -232,7 +269,9 @@ export function outputPlan(
   for (const output of outputs) {
     const { name } = output;
     const snake = name.replace(/([a-z0-9])([A-Z])/g, "$1_$2").toLowerCase();
-    const target = mapping[name] ?? usual[name] ?? (planner.has(name) || !planner.has(snake) ? name : snake);
+    const own = [name, snake].find((each) => planner.has(each));
+    const target = mapping[name] ?? usual[name] ?? own;
+    if (target === undefined) throw noPlace(name, fullTypeName(type), planner.paths);
     if (typeof target === "string") planner.spread(field(target), output);
     else if (target.kind === "fields") planner.spread(target, output);
     else throw notATarget(name, fullTypeName(type));
@@ -242,14 +281,26 @@ export function outputPlan(
     if (typeof target === "string" || target.kind === "fields") {
       const known = outputs.map(({ name }) => name).join(", ");
       throw new IsochronError("message/unknown-output", `there is no output "${path}" for ${fullTypeName(type)}`, {
-        help: `the outputs shown are ${known}; a field that always has one value is "${path}": constant(VALUE)`,
+        help: `the outputs shown are ${known}; a field that always has one value is "${path}": fixed(VALUE)`,
       });
     }
     if (target.kind === "stamp") planner.stamp(path);
-    else planner.constant(path, target.value);
+    else planner.fix(path, target.value);
   }
   return planner.plan(slotBytes);
 }
+
+const noPlace = (name: string, type: string, paths: readonly string[]): IsochronError =>
+  new IsochronError("message/unknown-field", `${type} has no field for the output "${name}"`, {
+    help:
+      paths.length === 0
+        ? "it has no fields: leave the output out"
+        : didYouMean(
+            name,
+            paths,
+            `name the field that it fills: { ${name}: "PATH" }; its fields are ${shownPaths(paths)}`,
+          ),
+  });
 
 const notATarget = (name: string, type: string): IsochronError =>
   new IsochronError("message/unknown-output", `output "${name}" is given no field of ${type}`, {

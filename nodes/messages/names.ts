@@ -1,7 +1,12 @@
 // The ways in which names of message types are written.
+import { z } from "zod";
+import { checkArgument } from "../../kernels/index.ts";
+
+const typeSchema = z.string().describe('the name of a message type, such as "sensor_msgs/msg/Imu"');
 
 /** The parts of a name: package, `msg`, `srv` or `action` where it is said, and the type's own name. */
 function parts(type: string): string[] {
+  if (typeof type !== "string") checkArgument("message", "a message", "type", typeSchema, type);
   // DDS has `pkg::msg::dds_::Name_`, C++ and IDL `pkg::msg::Name`, Python `pkg.msg.Name`.
   const dds = /^(.+)::dds_::(\w+)_$/.exec(type);
   const name = dds ? `${dds[1]}::${dds[2]}` : type;

@@ -1,5 +1,5 @@
 // Paths into messages: `drive.steering_angle`, `covariance[0]`, `points[*].x`.
-import { IsochronError } from "../../kernels/index.ts";
+import { didYouMean, IsochronError } from "../../kernels/index.ts";
 import { type Layout, pathsOf } from "./layout.ts";
 import { fullTypeName } from "./names.ts";
 
@@ -14,6 +14,10 @@ const wrong = (layout: Layout, path: string, why: string, help: string): Isochro
     help,
   });
 
+/** Some of many paths, for an error. */
+export const shownPaths = (paths: readonly string[]): string =>
+  `${paths.slice(0, 40).join(", ")}${paths.length > 40 ? ", …" : ""}`;
+
 /**
  * A path's segments as they fit a message, and the layout that it ends at; a list stands for all its elements.
  *
@@ -21,7 +25,7 @@ const wrong = (layout: Layout, path: string, why: string, help: string): Isochro
  */
 export function resolvePath(root: Layout, path: string): { readonly segments: Segment[]; readonly end: Layout } {
   const names = pathsOf(root);
-  const help = `its fields are ${names.slice(0, 40).join(", ")}${names.length > 40 ? ", …" : ""}`;
+  const help = didYouMean(path, names, names.length === 0 ? "it has no fields" : `its fields are ${shownPaths(names)}`);
   if (!form.test(path)) throw wrong(root, path, "this is not a path", "write NAME.NAME, NAME[INDEX] or NAME[*]");
   const parts = path.match(/\w+|\[(?:\*|\d+)\]/g) ?? [];
   let at: Layout = root;

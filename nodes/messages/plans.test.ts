@@ -6,13 +6,13 @@ import type { TensorType } from "../../runtime/index.ts";
 import { Definitions } from "./definitions.ts";
 import {
   compressedImage,
-  constant,
   count,
   decodePlan,
   definitionsOf,
   encodePlan,
   field,
   fields,
+  fixed,
   image,
   message,
   numbers,
@@ -142,7 +142,7 @@ const encodeCases = [
   {
     name: "a steering command",
     plan: outputPlan(ackermann, 68, [place("steeringAngle", 0), place("speed", 64)], {
-      "header.frame_id": constant("base_link"),
+      "header.frame_id": fixed("base_link"),
     }),
     stampNs: 3_250_000_001,
     slot: slotOf(68, { 0: -0.125, 64: 10.5 }),
@@ -189,7 +189,7 @@ const encodeCases = [
       {
         left: fields(["left.intercept", "left.slope"]),
         right: fields(["right.slope", "right.intercept"]),
-        frame: constant(7),
+        frame: fixed(7),
       },
       highway,
     ),
@@ -224,7 +224,7 @@ const encodeCases = [
         positions: "points[*].positions[*]",
         times: "points[*].time_from_start",
         efforts: "points[*].effort",
-        joint_names: constant(["a", "bc", "def"]),
+        joint_names: fixed(["a", "bc", "def"]),
       },
     ),
     stampNs: 3_250_000_001,
@@ -381,9 +381,9 @@ describe("codec plans", () => {
     expect(to("geometry_msgs/msg/Vector3", [3], { value: "x" })).toThrow(
       'output "value" has 3 elements, x of geometry_msgs/msg/Vector3 takes 1',
     );
-    expect(to("geometry_msgs/msg/Vector3", [], { value: "x", x: constant(1) })).toThrow("x is filled twice");
-    expect(to("geometry_msgs/msg/Vector3", [], { value: "x", y: constant("one") })).toThrow('y is float64, not "one"');
-    expect(to("std_msgs/msg/UInt8MultiArray", [2], { value: "data", "layout.data_offset": constant(-1) })).toThrow(
+    expect(to("geometry_msgs/msg/Vector3", [], { value: "x", x: fixed(1) })).toThrow("x is filled twice");
+    expect(to("geometry_msgs/msg/Vector3", [], { value: "x", y: fixed("one") })).toThrow('y is float64, not "one"');
+    expect(to("std_msgs/msg/UInt8MultiArray", [2], { value: "data", "layout.data_offset": fixed(-1) })).toThrow(
       "layout.data_offset is uint32, not -1",
     );
     expect(to("geometry_msgs/msg/Vector3", [], { other: "y", value: "x" })).toThrow(

@@ -1,5 +1,7 @@
 // What an application says about a message: which fields become which tensors, and what else stands in a message.
-import type { Dtype } from "../../kernels/index.ts";
+import { z } from "zod";
+import { type Dtype, optionsOf } from "../../kernels/index.ts";
+import { argument, dtypeSchema, pathSchema } from "./selection-checks.ts";
 
 /** How fields become a tensor. */
 export interface FieldOptions {
@@ -37,43 +39,71 @@ export interface CountSelection<D extends Dtype = Dtype> {
 }
 
 /** A value that a field always has. */
-export interface ConstantSelection {
-  readonly kind: "constant";
-  readonly value: ConstantValue;
+export interface FixedSelection {
+  readonly kind: "fixed";
+  readonly value: FixedValue;
 }
 
 /** A value that a field of an output message always has. */
-export type ConstantValue = number | bigint | boolean | string | readonly (number | bigint | boolean | string)[];
+export type FixedValue = number | bigint | boolean | string | readonly (number | bigint | boolean | string)[];
 
 /** What a tensor of an input message can be made of. */
 export type InputSelection = FieldSelection | StampSelection | CountSelection;
+
+const fieldSchemas = {
+  dtype: dtypeSchema.optional(),
+  count: z.int().min(0).optional(),
+  most: z.int().min(0).optional(),
+  shape: z.array(z.int().min(0)).describe("a list of whole numbers from 0").optional(),
+};
+const checkField = optionsOf<FieldOptions>("message", "field", fieldSchemas);
+const checkFields = optionsOf<FieldOptions>("message", "fields", fieldSchemas);
 
 /** A field as a tensor: `angular_velocity.x`, `covariance[0]`, `ranges[*]`, `points[*].x`. */
 export function field<const O extends FieldOptions = Record<never, never>>(
   path: string,
   options?: O,
 ): FieldSelection<DtypeOf<O>> {
+  argument("field", "path", pathSchema, path);
+  checkField(options === undefined ? {} : options, `field("${path}")`);
   return fields([path], options);
 }
+
+const pathList = z.array(pathSchema).min(1).describe("a list of paths of fields");
 
 /** Several fields as one tensor, one after another: `fields(["position[*]", "velocity[*]"], { count: 12 })`. */
 export function fields<const O extends FieldOptions = Record<never, never>>(
   paths: readonly string[],
   options?: O,
 ): FieldSelection<DtypeOf<O>> {
+  argument("fields", "paths", pathList, paths);
+  checkFields(options === undefined ? {} : options);
   const { dtype = "f32", ...rest }: FieldOptions = options ?? {};
   return { kind: "fields", paths, dtype: dtype as DtypeOf<O>, options: rest };
 }
 
 /** A time: of an input as an i64 tensor of nanoseconds; of an output, the time of publication. */
-export const stamp = (path = "header.stamp"): StampSelection => ({ kind: "stamp", path });
+export function stamp(path = "header.stamp"): StampSelection {
+  argument("stamp", "path", pathSchema, path);
+  return { kind: "stamp", path };
+}
 
 /** How many elements a sequence of a message has, as a scalar. */
 export function count(path: string): CountSelection<"i32">;
 export function count<D extends Dtype>(path: string, dtype: D): CountSelection<D>;
 export function count(path: string, dtype: Dtype = "i32"): CountSelection {
+  argument("count", "path", pathSchema, path);
+  argument("count", "dtype", dtypeSchema, dtype);
   return { kind: "count", path, dtype };
 }
 
 /** A value that a field of an output message always has. */
-export const constant = (value: ConstantValue): ConstantSelection => ({ kind: "constant", value });
+export function fixed(value: FixedValue): FixedSelection {
+  argument("fixed", "value", fixedSchema, value);
+  return { kind: "fixed", value };
+}
+
+const oneValue = z.union([z.custom((given) => typeof given === "number"), z.bigint(), z.boolean(), z.string()]);
+const fixedSchema = z
+  .union([oneValue, z.array(oneValue)])
+  .describe("a number, a truth value, a text, or a list of them");

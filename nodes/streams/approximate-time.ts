@@ -1,9 +1,15 @@
 // `approximateTime`: messages of several streams whose times lie close together.
 import type { Observable } from "rxjs";
-import { type Duration, parseDuration } from "../../scheduler/index.ts";
-import { type Joined, join, type Sources } from "./sources.ts";
+import { optionsOf } from "../../kernels/index.ts";
+import { type Duration, durationSchema, parseDuration } from "../../scheduler/index.ts";
+import { checkSources, type Joined, join, type Sources } from "./sources.ts";
 import { headerStamp } from "./stamp.ts";
-import { type MatchOptions, type Waiting, WaitingMessages } from "./waiting.ts";
+import { type MatchOptions, matchSchemas, type Waiting, WaitingMessages } from "./waiting.ts";
+
+const checkOptions = optionsOf<MatchOptions & { readonly slop: Duration }>("stream", "approximateTime", {
+  ...matchSchemas,
+  slop: durationSchema,
+});
 
 /**
  * Sets of one message of each source whose times lie within `slop` of each other; each message is in one set at most.
@@ -16,6 +22,8 @@ export function approximateTime<const S extends Sources>(
   sources: S,
   options: MatchOptions & { readonly slop: Duration },
 ): Observable<Joined<S>> {
+  checkSources("approximateTime", sources);
+  checkOptions(options);
   const { stamp = headerStamp } = options;
   const slopNs = parseDuration(options.slop);
   return join<S, Joined<S>>(sources, (names, out) => {

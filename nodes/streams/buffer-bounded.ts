@@ -1,6 +1,7 @@
 // `bufferBounded`: a bounded queue before a consumer that takes time.
 import { from, Observable, type ObservableInput, type OperatorFunction } from "rxjs";
-import { IsochronError } from "../../kernels/index.ts";
+import { z } from "zod";
+import { checkArgument, IsochronError } from "../../kernels/index.ts";
 import { type DropCounter, ownCounter } from "./counter.ts";
 
 /** What happens to a value that finds the queue full: the oldest waiting value gives way, it is dropped itself, or the stream fails. */
@@ -17,10 +18,15 @@ export function bufferBounded<T, R>(
   consume: (value: T) => ObservableInput<R>,
   drops: Pick<DropCounter, "add"> = ownCounter(`bufferBounded(${size}, "${policy}")`),
 ): OperatorFunction<T, R> {
-  if (!Number.isInteger(size) || size < 0)
-    throw new IsochronError("stream/size", `a queue cannot hold ${size} values`, {
-      help: "give a whole number from 0",
-    });
+  const argument = (name: string, schema: z.ZodType, given: unknown) =>
+    checkArgument("stream", "bufferBounded", name, schema, given);
+  argument("size", z.int().min(0), size);
+  argument("policy", z.enum(["dropOldest", "dropNewest", "fail"]), policy);
+  argument(
+    "consume",
+    z.custom((given) => typeof given === "function").describe("a function from a value to a stream"),
+    consume,
+  );
   return (source) =>
     new Observable((out) => {
       const waiting: T[] = [];

@@ -1,11 +1,20 @@
 // The application's clock for RxJS: logical time as a scheduler, moved on by whoever grants time.
 import { type SchedulerAction, type SchedulerLike, Subscription } from "rxjs";
-import { IsochronError } from "../../kernels/index.ts";
+import { z } from "zod";
+import { checkArgument, IsochronError } from "../../kernels/index.ts";
 
 const nanosecondsPerMs = 1e6;
 
 /** A scheduler's time in whole nanoseconds: fractions of milliseconds add up to wrong sums, these do not. */
 export const nanosecondsOf = (clock: SchedulerLike): number => Math.round(clock.now() * nanosecondsPerMs);
+
+const clockSchema = z
+  .custom((given) => typeof (given as { schedule?: unknown } | undefined)?.schedule === "function")
+  .describe("a clock: app.clock");
+
+/** Refuses what keeps no time. Throws `stream/argument`. */
+export const checkClock = (operator: string, given: unknown): void =>
+  checkArgument("stream", operator, "clock", clockSchema, given);
 
 /** Timers that may fire at one instant before it is clear that time would never go on. */
 const mostAtOneInstant = 1_000_000;

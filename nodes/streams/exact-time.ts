@@ -1,8 +1,11 @@
 // `exactTime`: messages of several streams that bear the same time.
 import type { Observable } from "rxjs";
-import { type Joined, join, type Sources } from "./sources.ts";
+import { optionsOf } from "../../kernels/index.ts";
+import { checkSources, type Joined, join, type Sources } from "./sources.ts";
 import { headerStamp } from "./stamp.ts";
-import { type MatchOptions, type Waiting, WaitingMessages } from "./waiting.ts";
+import { type MatchOptions, matchSchemas, type Waiting, WaitingMessages } from "./waiting.ts";
+
+const checkOptions = optionsOf<MatchOptions>("stream", "exactTime", matchSchemas);
 
 /**
  * Sets of one message of each source with equal times (message_filters' ExactTime policy).
@@ -11,6 +14,8 @@ import { type MatchOptions, type Waiting, WaitingMessages } from "./waiting.ts";
  * source with the same time the newest counts. A source whose times jump back begins anew, see `MatchOptions.resets`.
  */
 export function exactTime<const S extends Sources>(sources: S, options: MatchOptions = {}): Observable<Joined<S>> {
+  checkSources("exactTime", sources);
+  checkOptions(options);
   const { stamp = headerStamp } = options;
   return join<S, Joined<S>>(sources, (names, out) => {
     const operator = `exactTime(${names.join(", ")})`;

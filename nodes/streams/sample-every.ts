@@ -1,20 +1,17 @@
 // `sampleEvery`: a stream at a steady rate, on the clock's own grid.
 import { Observable, type OperatorFunction, type SchedulerLike } from "rxjs";
-import { IsochronError } from "../../kernels/index.ts";
-import { type Duration, parseDuration } from "../../scheduler/index.ts";
-import { nanosecondsOf } from "./clock.ts";
+import { checkArgument } from "../../kernels/index.ts";
+import { type Duration, durationAboveZero, parseDuration } from "../../scheduler/index.ts";
+import { checkClock, nanosecondsOf } from "./clock.ts";
 
 /**
  * The newest value at every multiple of `period` on the clock, again where nothing newer has come (`watchdog` notices
- * silence); nothing before the first value. Ends, without a last sample, when the source does. Throws `stream/period`.
+ * silence); nothing before the first value. Ends, without a last sample, when the source does. Throws `stream/argument`.
  */
 export function sampleEvery<T>(period: Duration, clock: SchedulerLike): OperatorFunction<T, T> {
+  checkArgument("stream", "sampleEvery", "period", durationAboveZero, period);
+  checkClock("sampleEvery", clock);
   const periodNs = parseDuration(period);
-  if (periodNs === 0) {
-    throw new IsochronError("stream/period", "nothing can be sampled every 0 ns", {
-      help: 'give a period above 0: "20ms"',
-    });
-  }
   return (source) =>
     new Observable((out) => {
       let newest: { readonly value: T } | undefined;

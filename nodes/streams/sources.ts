@@ -1,8 +1,24 @@
 // Several named sources observed together: what the operators that join streams share.
 import { from, Observable, type ObservableInput, type Subscriber } from "rxjs";
+import { z } from "zod";
+import { checkArgument } from "../../kernels/index.ts";
 
 /** Streams by name. */
 export type Sources = Readonly<Record<string, ObservableInput<unknown>>>;
+
+const isStream = (given: unknown): boolean =>
+  typeof given === "object" &&
+  given !== null &&
+  ["subscribe", "then", "@@observable", Symbol.iterator, Symbol.asyncIterator].some((name) => name in given);
+const stream = z.custom(isStream).describe("an Observable");
+const streams = z.looseObject({}).describe("Observables by name: { image, imu }");
+
+/** Refuses what joins cannot subscribe to. Throws `stream/argument`. */
+export function checkSources(operator: string, sources: unknown): void {
+  checkArgument("stream", operator, "sources", streams, sources);
+  for (const [name, each] of Object.entries(sources as object))
+    checkArgument("stream", operator, `sources.${name}`, stream, each);
+}
 
 /** One value of each stream, by name. */
 export type Joined<S extends Sources> = {

@@ -1,10 +1,13 @@
 // `timeWindow`: the recent past of a stream.
 import { Observable, type OperatorFunction, type SchedulerLike } from "rxjs";
-import { type Duration, parseDuration } from "../../scheduler/index.ts";
-import { nanosecondsOf } from "./clock.ts";
+import { checkArgument } from "../../kernels/index.ts";
+import { type Duration, durationAboveZero, parseDuration } from "../../scheduler/index.ts";
+import { checkClock, nanosecondsOf } from "./clock.ts";
 
 /** With every value, all values of the last `duration` on the clock, oldest first, the new one included; what is as old as `duration` is forgotten. */
 export function timeWindow<T>(duration: Duration, clock: SchedulerLike): OperatorFunction<T, readonly T[]> {
+  checkArgument("stream", "timeWindow", "duration", durationAboveZero, duration);
+  checkClock("timeWindow", clock);
   const durationNs = parseDuration(duration);
   return (source) =>
     new Observable((out) => {

@@ -1,5 +1,6 @@
 // Messages that wait for partners of other streams, in the order in which they came.
-import { type DropCounter, ownCounter } from "./counter.ts";
+import { z } from "zod";
+import { DropCounter, ownCounter } from "./counter.ts";
 
 /** A message and its time. */
 export interface Waiting {
@@ -21,6 +22,18 @@ export interface MatchOptions {
   /** Counts the times that a stream began anew: its times jumped back, behind its last `depth` messages. */
   readonly resets?: DropCounter;
 }
+
+const counter = z.instanceof(DropCounter).describe("a counter: app.counter(NAME)").optional();
+/** What operators that match by time take. */
+export const matchSchemas = {
+  stamp: z
+    .custom((given) => typeof given === "function")
+    .describe("a function from a message to its time in nanoseconds")
+    .optional(),
+  depth: z.int().min(1).optional(),
+  drops: counter,
+  resets: counter,
+};
 
 /**
  * The messages of one stream that wait for partners.

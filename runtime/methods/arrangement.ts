@@ -1,7 +1,9 @@
 // Methods of tensors that rearrange elements, beyond transposition and broadcasting.
+import { z } from "zod";
 import type { Dtype } from "../../kernels/index.ts";
 import { axisIn } from "../operators/axis.ts";
 import { operandError } from "../operators/operand-error.ts";
+import { anyNumberOption, dtypeOption, operatorOptions, requireArgument, wholes } from "../options.ts";
 import { located } from "../place.ts";
 import type { Tensor } from "../tensor.ts";
 import { countOf, showShape, showTensorType, staticShape } from "../tensor-type.ts";
@@ -16,6 +18,17 @@ export interface PadOptions {
 
 /** A range of one dimension: where it starts and before what it ends, whole where left out, and its step. */
 export type Range = readonly [start?: number | null, end?: number | null, step?: number];
+
+const checkPad = operatorOptions<PadOptions>("pad", {
+  mode: z.enum(["constant", "reflect", "replicate", "circular"]).optional(),
+  value: anyNumberOption,
+});
+const checkOneHot = operatorOptions<{ readonly dtype?: Dtype }>("oneHot", { dtype: dtypeOption });
+
+const bound = z.int().nullish();
+const range = z
+  .union([z.tuple([]), z.tuple([bound]), z.tuple([bound, bound]), z.tuple([bound, bound, z.int().optional()])])
+  .describe("a range for each dimension: [0, 2], with a step [0, 8, 2], or [] for the whole");
 
 /** How a range with a negative step is read: the dimension backwards, from `start` on. */
 interface Backwards {
@@ -35,6 +48,7 @@ function backwards([start, end]: Range, size: number): Backwards {
 export abstract class ArrangementMethods<D extends Dtype> extends ReductionMethods<D> {
   /** The elements in row-major order under another shape, of which one size may be −1: what is left. */
   reshape(shape: readonly number[]): Tensor<D> {
+    requireArgument("reshape", "shape", wholes, shape);
     if (!shape.includes(-1)) return this.apply("reshape", [], { shape });
     return located(() => {
       const count = countOf(staticShape(this.type.shape));
@@ -56,6 +70,7 @@ export abstract class ArrangementMethods<D extends Dtype> extends ReductionMetho
    * ends. A negative step goes backwards, as in Python: `x.slice([null, null, -1])` is x reversed.
    */
   slice(...ranges: readonly Range[]): Tensor<D> {
+    for (const [d, each] of ranges.entries()) requireArgument("slice", `range ${d}`, range, each);
     const sizes = staticShape(this.type.shape);
     const turned = ranges.flatMap(([, , step = 1], d) => (step < 0 && d < sizes.length ? [d] : []));
     const from: Tensor<D> | this = turned.length > 0 ? this.flip(turned) : this;
@@ -82,6 +97,7 @@ export abstract class ArrangementMethods<D extends Dtype> extends ReductionMetho
   }
   /** Repeated so many times along each dimension; along the last ones where there are fewer numbers, new ones where more. */
   tile(repeats: readonly number[]): Tensor<D> {
+    requireArgument("tile", "repeats", wholes, repeats);
     const { shape } = this.type;
     const missing = repeats.length - shape.length;
     const grown = missing > 0 ? this.reshape([...Array<number>(missing).fill(1), ...staticShape(shape)]) : this;
@@ -90,6 +106,7 @@ export abstract class ArrangementMethods<D extends Dtype> extends ReductionMetho
   }
   /** Parts along `axis`, one after the other: of one size, the last with what is left, or of the sizes in a list. */
   split(size: number | readonly number[], axis = 0): Tensor<D>[] {
+    requireArgument("split", "size", z.union([z.number(), wholes]).describe("a size, or a list of sizes"), size);
     return located(() => {
       const shape = staticShape(this.type.shape);
       const what = `split of ${showTensorType(this.type)}`;
@@ -115,12 +132,16 @@ export abstract class ArrangementMethods<D extends Dtype> extends ReductionMetho
   }
   /** With so many elements added before and after along each dimension: a number, 0 unless given, or copies. */
   pad(before: readonly number[], after: readonly number[], options: number | PadOptions = 0): Tensor<D> {
-    const { mode = "constant", value = 0 } = typeof options === "number" ? { value: options } : options;
+    const given = typeof options === "number" ? { value: options } : options;
+    checkPad(given);
+    const { mode = "constant", value = 0 } = given;
     if (mode === "constant") return this.apply("pad", [], { before, after, value });
     return this.apply("padCopies", [], { before, after, mode });
   }
   /** 1 at the class of `count` that each integer names, 0 elsewhere, along a new last dimension; i64 unless said. */
-  oneHot<R extends Dtype = "i64">(count: number, { dtype = "i64" as R }: { readonly dtype?: R } = {}): Tensor<R> {
+  oneHot<R extends Dtype = "i64">(count: number, options: { readonly dtype?: R } = {}): Tensor<R> {
+    checkOneHot(options);
+    const { dtype = "i64" as R } = options;
     return this.apply("oneHot", [], { count, dtype });
   }
   /** The elements or slices at rows of positions in the first dimensions; positions outside are moved to the nearest end. */

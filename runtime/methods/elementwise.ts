@@ -1,7 +1,9 @@
 // Methods of tensors that work element by element, beyond arithmetic, comparison and the commonest functions.
+import { z } from "zod";
 import type { Dtype } from "../../kernels/index.ts";
-import type { operators } from "../operators/index.ts";
+import { operatorOptions } from "../options.ts";
 import type { Operand, Tensor } from "../tensor.ts";
+import { Symbolic } from "./symbolic.ts";
 
 /** Options of gelu, as in PyTorch. */
 export interface GeluOptions {
@@ -16,21 +18,22 @@ export interface SoftplusOptions {
   readonly threshold?: number;
 }
 
-/** The part of `Tensor` that holds these methods. */
-export abstract class ElementwiseMethods<D extends Dtype> {
-  /** Adds an operator to the trace, this its first operand; numbers mean their value. */
-  protected abstract apply<R extends Dtype>(
-    name: keyof typeof operators,
-    others: readonly Operand[],
-    attributes?: unknown,
-  ): Tensor<R>;
+const checkGelu = operatorOptions<GeluOptions>("gelu", { approximate: z.enum(["none", "tanh"]).optional() });
+const checkSoftplus = operatorOptions<SoftplusOptions>("softplus", {
+  beta: z.number().optional(),
+  threshold: z.number().optional(),
+});
 
+/** The part of `Tensor` that holds these methods. */
+export abstract class ElementwiseMethods<D extends Dtype> extends Symbolic {
   /** The error function, 2/√π·∫ e^−t² dt from 0 to this. */
   erf(): Tensor<D> {
     return this.apply("erf", []);
   }
   /** This times the normal distribution below it. */
-  gelu({ approximate = "none" }: GeluOptions = {}): Tensor<D> {
+  gelu(options: GeluOptions = {}): Tensor<D> {
+    checkGelu(options);
+    const { approximate = "none" } = options;
     return this.apply("gelu", [], { approximate });
   }
   /** This times its sigmoid. */
@@ -38,7 +41,9 @@ export abstract class ElementwiseMethods<D extends Dtype> {
     return this.apply("silu", []);
   }
   /** ln (1 + e^(beta·this)) / beta. */
-  softplus({ beta = 1, threshold = 20 }: SoftplusOptions = {}): Tensor<D> {
+  softplus(options: SoftplusOptions = {}): Tensor<D> {
+    checkSoftplus(options);
+    const { beta = 1, threshold = 20 } = options;
     return this.apply("softplus", [], { beta, threshold });
   }
   /** Of radians. */

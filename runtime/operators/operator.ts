@@ -1,10 +1,10 @@
 // What an operator is: its attributes, types, meaning, stated error, and how it is lowered.
 import { z } from "zod";
 import type { Expression, generators, Kernel, LoopBuffer, Target } from "../../kernels/index.ts";
+import { optionsOf, refusal } from "../../kernels/index.ts";
 import type { Value } from "../graph.ts";
 import type { TensorType, TypedArray } from "../tensor-type.ts";
 import { axisAttributeNames, resolveAxes } from "./axis.ts";
-import { operandError } from "./operand-error.ts";
 
 export { operandError } from "./operand-error.ts";
 
@@ -140,8 +140,20 @@ export interface Operator<A = unknown> {
   magnitude?(operands: readonly Nd[], attributes: A, result: Nd): ArrayLike<number>;
 }
 
+const functionSchema = z.custom((value) => typeof value === "function").describe("a function");
+const checkDefinition = optionsOf<OperatorDefinition<unknown>>("operator", "operator", {
+  name: z.string().min(1),
+  attributes: z.instanceof(z.ZodType).describe("a schema of zod"),
+  infer: functionSchema,
+  evaluate: functionSchema,
+  errorUlp: z.number().min(0),
+  magnitude: functionSchema.optional(),
+  lowering: z.looseObject({ kind: z.string() }).describe('what it is lowered to: { kind: "pointwise", … }'),
+});
+
 /** Makes an operator of a definition. */
 export function operator<A>(definition: OperatorDefinition<A>): Operator<A> {
+  checkDefinition(definition);
   const { name, errorUlp, magnitude } = definition;
   return {
     name,
@@ -151,7 +163,7 @@ export function operator<A>(definition: OperatorDefinition<A>): Operator<A> {
     parse(attributes, operands) {
       const parsed = definition.attributes.safeParse(attributes);
       if (parsed.success) return resolveAxes(name, definition.attributes, parsed.data, operands);
-      throw operandError("attributes", `${name}: ${z.prettifyError(parsed.error)}`);
+      throw refusal("operator/attributes", name, definition.attributes, attributes, parsed.error);
     },
     infer: (operands, attributes) => definition.infer(operands, attributes),
     evaluate: (operands, attributes, result) => definition.evaluate(operands, attributes, result),
@@ -160,7 +172,7 @@ export function operator<A>(definition: OperatorDefinition<A>): Operator<A> {
 }
 
 /** Any number, infinities and NaN included. */
-export const anyNumber = z.custom<number>((value) => typeof value === "number", "expected a number");
+export const anyNumber = z.custom<number>((value) => typeof value === "number").describe("a number");
 
 /** Two whole numbers from 1 on: of rows and of columns. */
 export const pair = z.tuple([z.int().min(1), z.int().min(1)]).readonly();

@@ -1,7 +1,8 @@
 // Opens logs of every form: MCAP files, SQLite bags, bags' folders, and what of these was compressed as a file.
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
-import { fileError } from "../../kernels/index.ts";
+import { z } from "zod";
+import { checkArgument, fileError } from "../../kernels/index.ts";
 import { metadataName, openBagFolder } from "./bag-folder.ts";
 import { inflateFile } from "./inflate.ts";
 import { kindOfFile } from "./kinds.ts";
@@ -16,6 +17,7 @@ import { type Bag, openBag, sqliteLog } from "./sqlite-log.ts";
  * `log/missing-file`, `log/no-bag`.
  */
 export async function openLog(path: string): Promise<Log> {
+  checkArgument("log", "openLog", "path", z.string().min(1).describe("the path of a file or a folder"), path);
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return openBagFolder(path, openFile);
   if (basename(path) === metadataName) return openBagFolder(dirname(path), openFile);
   return openFile(path);

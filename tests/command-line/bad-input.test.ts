@@ -164,7 +164,7 @@ const refusals: { readonly [name: string]: readonly [arguments_: string, message
       "error[schedule/utilisation]: core 0 is asked for 120 % of its time",
       "  double       budget 12 ms every 10 ms: 120 %",
       "  --> utilisation.ts:5:20",
-      '  help: move a task to another core, lengthen a period, or give "double" a smaller budget',
+      '  help: give "double" a budget of at most 10 ms, or a period of at least 12 ms',
     ),
   ],
   "a chain that cannot keep its budget": [
@@ -173,15 +173,15 @@ const refusals: { readonly [name: string]: readonly [arguments_: string, message
       'error[schedule/chain-budget]: chain "through" can take 15 ms, its budget is 14 ms',
       "  double   sampling 10 ms + deadline 5 ms",
       "  --> chain.ts:6:7",
-      "  help: allow 15 ms",
+      '  help: release "double" on arrival of /value, or allow 15 ms',
     ),
   ],
   "a period that is no duration": [
     "inspect duration.ts",
     lines(
-      'error[schedule/duration]: "10 fortnights" is not a duration',
+      'error[application/option]: task "double": period cannot be "10 fortnights"',
       "  --> duration.ts:5:20",
-      '  help: write a number and a unit (ns, us, ms, s, min), as in "20ms", or whole nanoseconds',
+      '  help: it takes a duration above 0: a number with ns, us, ms, s or min, as in "20ms", or whole nanoseconds',
     ),
   ],
   "an output of a message type that is not known": [
@@ -213,7 +213,11 @@ const refusals: { readonly [name: string]: readonly [arguments_: string, message
   ],
   "a world that publishes to no input": [
     "run topic.ts --record topic.mcap",
-    lines('error[world/topic]: the application has no input "/valve"', "  --> topic.ts:6:72", "  help: it has /value"),
+    lines(
+      'error[world/topic]: the application has no input "/valve"',
+      "  --> topic.ts:6:72",
+      "  help: did you mean /value? it has /value",
+    ),
   ],
   "a duration that is none": [
     "run good.ts --duration soon",

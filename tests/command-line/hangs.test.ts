@@ -41,8 +41,8 @@ describe("a world", () => {
       expect({ code, out }).toEqual({ code: 1, out: "" });
       expect(error).toMatch(
         at < periods.length
-          ? /^error\[world\/period\]: the world "hill" has a period of .+ ns\n {2}help: /
-          : /^error\[world\/shape\]: what app\.world\(\) makes is no world\n {2}help: /,
+          ? /^error\[world\/period\]: the world "hill"(: periodNs cannot be .+| has no periodNs)\n {2}help: /
+          : /^error\[world\/shape\]: (what app\.world\(\) makes is no world, but .+|the world has no name)\n {2}help: /,
       );
       expect(existsSync(workplace.path(`world-${at}.mcap`))).toBe(false);
     }

@@ -277,7 +277,7 @@ describe("a pipeline in virtual time", () => {
     });
     await expect(run(declared, 50 * ms)).rejects.toMatchObject({
       code: "world/topic",
-      message: 'the application has no output "/nothing"',
+      message: 'the application has no topic "/nothing"',
     });
   });
 });

@@ -1,0 +1,222 @@
+// Lays an application out: channels and tasks by number, every time resolved, and the analysis of what comes of it.
+import { bytesOf, type Dtype } from "../kernels/index.ts";
+import { type MessageText, outputPlan, type ResolvedMessage } from "../nodes/index.ts";
+import { type Graph, showTensorType, staticShape, type TensorType } from "../runtime/index.ts";
+import {
+  type Analysis,
+  analyse,
+  type Chain,
+  formatDuration,
+  layoutSlot,
+  parseDuration,
+  type ScheduleTable,
+  scheduleTable,
+  shortestIntervalOf,
+} from "../scheduler/index.ts";
+import type { Application, Channel, DeclaredTask, Periodic, Port, SinglePort } from "./application.ts";
+import { at, fail, requireApplication } from "./declarations.ts";
+
+const isPeriodic = (options: DeclaredTask["options"]): options is Extract<DeclaredTask["options"], Periodic> =>
+  "period" in options && options.period !== undefined;
+
+const portOf = (source: SinglePort<TensorType>, reader: string, place: string | undefined): Port => {
+  if (source.kind === "port") return source;
+  const ports = Object.values(source.ports);
+  if (ports.length === 1) return ports[0]!;
+  return fail(
+    "ports",
+    `${reader}: "${source.channel.name}" has the tensors ${Object.keys(source.ports).join(", ")}`,
+    place,
+    "name one of them: input.ports.NAME",
+  );
+};
+
+/** An application with every time resolved and analysed, before its graphs are compiled. */
+export interface LaidOut {
+  readonly table: ScheduleTable;
+  readonly chains: readonly Chain[];
+  readonly analysis: Analysis;
+  readonly inputs: readonly {
+    readonly topic: string;
+    readonly type: string;
+    readonly channel: number;
+    readonly plan: ResolvedMessage["plan"];
+  }[];
+  readonly outputs: readonly {
+    readonly topic: string;
+    readonly type: string;
+    readonly channel: number;
+    readonly plan: ReturnType<typeof outputPlan>;
+  }[];
+  /** Definitions that the messages need besides the common ones. */
+  readonly messages: readonly MessageText[];
+  /** One per program index. */
+  readonly graphs: readonly Graph[];
+}
+
+const fieldsOf = (channel: Channel): { name: string; dtype: Dtype; shape: number[]; bytes: number }[] =>
+  Object.entries(channel.fields).map(([name, { dtype, shape }]) => {
+    const sizes = staticShape(shape);
+    return { name, dtype, shape: sizes, bytes: sizes.reduce((a, b) => a * b, bytesOf(dtype)) };
+  });
+
+/** Samples that must stay readable: as many as can be published while the slowest reader has not started, and one more. */
+function depthOf(interval: number | undefined, readers: readonly { readonly letNs: number }[]): number {
+  const longest = Math.max(0, ...readers.map((each) => each.letNs));
+  return interval === undefined ? 8 : Math.min(64, Math.ceil(longest / interval) + 2);
+}
+
+/** Resolves names and times, and refuses what cannot be met: see `analyse`. */
+export function layOut(application: Application): LaidOut {
+  requireApplication(application);
+  const { name, declarations } = application;
+  const { inputs, tasks, outputs, chains } = declarations;
+  if (tasks.length === 0) fail("empty", `application "${name}" has no task`, undefined, "declare one with app.task()");
+  const channels = [...inputs.map((each) => each.channel), ...tasks.map((each) => each.task.channel)];
+  const channelId = (channel: Channel, what: string, place: string | undefined): number => {
+    const id = channels.indexOf(channel);
+    if (id >= 0) return id;
+    return fail(
+      "foreign",
+      `${what} uses "${channel.name}" of another application`,
+      place,
+      "use what this application declared",
+    );
+  };
+  const graphs = [...new Set(tasks.map((each) => each.graph))];
+
+  const rows = tasks.map(({ task, graph, options, place }) => {
+    const wired = graph.inputs.map(({ name: input, value }) => {
+      const given = options.inputs[input];
+      if (!given)
+        return fail(
+          "wiring",
+          `task "${task.name}": input "${input}" is not connected`,
+          place,
+          `add inputs: { ${input}: … }`,
+        );
+      const port = portOf(given, `task "${task.name}": input "${input}"`, place);
+      if (
+        port.type.dtype !== value.type.dtype ||
+        String(staticShape(port.type.shape)) !== String(staticShape(value.type.shape))
+      ) {
+        return fail(
+          "wiring",
+          `task "${task.name}": input "${input}" is ${showTensorType(value.type)}, but "${port.channel.name}.${port.field}" is ${showTensorType(port.type)}`,
+          place,
+          `connect a tensor of that type, or trace "${graph.name}" with ${showTensorType(port.type)}`,
+        );
+      }
+      const channel = channelId(port.channel, `task "${task.name}"`, place);
+      return { channel, field: Object.keys(port.channel.fields).indexOf(port.field) };
+    });
+    const { budgetNs, deadlineNs, trigger } = at(place, () => ({
+      budgetNs: parseDuration(options.budget),
+      deadlineNs: parseDuration(options.deadline),
+      trigger: isPeriodic(options)
+        ? {
+            kind: "periodic" as const,
+            periodNs: parseDuration(options.period),
+            phaseNs: parseDuration(options.phase ?? 0),
+          }
+        : {
+            kind: "arrival" as const,
+            channel: channelId(options.on.channel, `task "${task.name}"`, place),
+            minIntervalNs: parseDuration(options.minInterval),
+            ...(parseDuration(options.tolerance ?? 0) > 0
+              ? { toleranceNs: parseDuration(options.tolerance ?? 0) }
+              : {}),
+            early: options.early ?? ("drop" as const),
+          },
+    }));
+    const shortest = shortestIntervalOf(trigger);
+    if (deadlineNs > shortest) {
+      const tolerated = trigger.kind === "arrival" && trigger.toleranceNs !== undefined;
+      fail(
+        "deadline",
+        `task "${task.name}": its deadline, ${formatDuration(deadlineNs)}, is longer than the ${formatDuration(Math.max(0, shortest))} between releases${tolerated ? ", the tolerance counted" : ""}`,
+        place,
+        tolerated
+          ? "shorten the deadline or the tolerance, or lengthen the minInterval"
+          : `shorten the deadline or lengthen the ${trigger.kind === "periodic" ? "period" : "minInterval"}`,
+      );
+    }
+    return {
+      name: task.name,
+      program: graphs.indexOf(graph),
+      trigger,
+      budgetNs,
+      deadlineNs,
+      letNs: deadlineNs,
+      priority: options.priority ?? 50,
+      core: options.core ?? 0,
+      onOverrun: options.onOverrun ?? ("hold" as const),
+      inputs: wired,
+      output: channels.indexOf(task.channel),
+    };
+  });
+
+  // What could not be held was refused where it was declared.
+  const table = scheduleTable.parse({
+    version: 1,
+    name,
+    channels: channels.map((channel, id) => {
+      const producer = rows.findIndex((row) => row.output === id);
+      const readers = rows.filter((row) => row.inputs.some((port) => port.channel === id));
+      const interval =
+        producer < 0
+          ? readers.find((row) => row.trigger.kind === "arrival" && row.trigger.channel === id)
+          : rows[producer];
+      return {
+        name: channel.name,
+        source: producer < 0 ? { kind: "external" } : { kind: "task", task: producer },
+        ...(inputs[id]?.latencyNs ? { latencyNs: inputs[id].latencyNs } : {}),
+        depth: depthOf(interval && shortestIntervalOf(interval.trigger), readers),
+        ...layoutSlot(fieldsOf(channel)),
+      };
+    }),
+    tasks: rows,
+  });
+  const laidChains = chains.map(({ name: chainName, path, budgetNs, maxAgeNs, place }): Chain => {
+    const [from, ...rest] = path.map((each) => channelId(each.channel, `chain "${chainName}"`, place));
+    const passed = rest.map((channel) => rows.findIndex((row) => row.output === channel));
+    return {
+      name: chainName,
+      from: from!,
+      tasks: passed,
+      budgetNs,
+      ...(maxAgeNs === undefined ? {} : { maxAgeNs }),
+      place,
+    };
+  });
+  return {
+    table,
+    chains: laidChains,
+    analysis: analyse(
+      table,
+      laidChains,
+      tasks.map((each) => each.place),
+    ),
+    inputs: inputs.map(({ topic, message, channel }) => ({
+      topic,
+      type: message.type,
+      channel: channels.indexOf(channel),
+      plan: message.plan,
+    })),
+    outputs: outputs.map(({ topic, type, channel, ports, mapping, place }) => {
+      const id = channelId(channel, `output "${topic}"`, place);
+      const row = table.channels[id]!;
+      const shown = Object.entries(ports).map(([name, port]) => ({
+        ...row.fields.find((field) => field.name === port.field)!,
+        name,
+      }));
+      const plan = at(place, () => outputPlan(type, row.slotBytes, shown, mapping, declarations.definitions));
+      return { topic, type, channel: id, plan };
+    }),
+    messages: declarations.definitions.textsOf([
+      ...inputs.map((each) => each.message.type),
+      ...outputs.map((each) => each.type),
+    ]),
+    graphs,
+  };
+}

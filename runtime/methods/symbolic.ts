@@ -1,0 +1,30 @@
+// What every tensor is under trace: symbolic. It takes part in operators, and JavaScript cannot read it as a value.
+import { type Dtype, IsochronError } from "../../kernels/index.ts";
+import type { operators } from "../operators/index.ts";
+import { Place, withPlace } from "../place.ts";
+import type { Operand, Tensor } from "../tensor.ts";
+
+/** The root of `Tensor`, known to what `Tensor` is made of. */
+export abstract class Symbolic {
+  /** Adds an operator to the trace, this its first operand; numbers mean their value. */
+  protected abstract apply<R extends Dtype>(
+    name: keyof typeof operators,
+    others: readonly Operand[],
+    attributes?: unknown,
+  ): Tensor<R>;
+
+  /** What JavaScript's own operators ask for: `a > 0`, `a + 1`, a text with `a` in it. Throws `trace/value`. */
+  [Symbol.toPrimitive](hint: "number" | "string" | "default"): never {
+    const help =
+      hint === "string"
+        ? "print its type and shape, or the graph that trace() returns: graph.toString()"
+        : "compute with a.add(1), compare with a.greater(0), and choose with where(condition, a, b)";
+    throw withPlace(
+      new IsochronError("trace/value", "a tensor has no value while it is traced", { help }),
+      new Place(),
+    );
+  }
+}
+
+/** Whether something is a tensor. */
+export const isTensor = (given: unknown): given is Tensor => given instanceof Symbolic;

@@ -1,0 +1,472 @@
+// Every function with options: how it is called, options that are right, and wrong values of each option by hand.
+import { Observable } from "rxjs";
+import { z } from "zod";
+import {
+  application,
+  approximateTime,
+  type BuildOptions,
+  buildApplication,
+  compile,
+  conv2d,
+  convInteger,
+  convTranspose2d,
+  dequantize,
+  exactTime,
+  field,
+  fields,
+  gridSample,
+  gruCell,
+  load,
+  lstmCell,
+  measureLayers,
+  message,
+  numbers,
+  operator,
+  quantize,
+  resize,
+  scaledDotProductAttention,
+  type Tensor,
+  tensor,
+  trace,
+} from "../../launch/index.ts";
+import { readMessageFiles } from "../../nodes/messages/index.ts";
+import { checkRecordingName, createExecutive, Federation, replay, runVirtual } from "../../sim/index.ts";
+
+/** Options as anybody may give them. */
+type Given = never;
+
+/** A function with options. */
+export interface OptionCase {
+  readonly area: string;
+  readonly call: (options: Given) => unknown;
+  /** Options that are taken; the call is made with them too, unless it needs what no test of this kind has. */
+  readonly right: Readonly<Record<string, unknown>>;
+  readonly onlyWrong?: true;
+  /** Whether the call adds to the options. */
+  readonly merges?: true;
+  /** Wrong values of each. */
+  readonly wrong: Readonly<Record<string, readonly unknown[]>>;
+}
+
+const flag = ["yes", 1, null];
+const whole = (least: number) => ["1", least - 1, least + 0.5, Number.NaN, null];
+const plane = (least: number) => ["2", least - 1, Number.NaN, [1, 2, 3], null];
+const padding = [...plane(0).slice(1), "smae", ""];
+const number = ["1", Number.NaN, null];
+const choice = ["other", 5, null];
+const dtype = ["float32", "f16", 5, null];
+const tensorValue = [5, {}, new Float32Array(3)];
+const callable = [5, "x", {}, null];
+const text = ["", 5, null, {}];
+const duration = ["soon", "-1ms", -1, 0.5, null];
+const aboveZero = [...duration, 0, "0ms"];
+const target = ["x86", "X86-64-V3", 5, null];
+const signal = [5, {}, null];
+const path = ["", 5, null, ["a"]];
+
+const one = trace(({ x }) => ({ y: x.mul(2) }), { x: tensor("f32", []) }, { name: "one" });
+const cacheDir = ".cache/kernels";
+const artifact = await compile(one, { targets: ["x86-64-v3", "aarch64"], cacheDir });
+const float = numbers("std_msgs/msg/Float32", { data: { field: "data", dtype: "f32" } });
+const limits = { budget: "1ms", deadline: "5ms" };
+type Builder = Parameters<Parameters<typeof application>[1]>[0];
+const declared = (define: (app: Builder) => unknown) => application("test", (app) => void define(app));
+const small = declared((app) => {
+  const value = app.input("/value", float);
+  app.task("double", one, { inputs: { x: value }, period: "10ms", budget: "1ms", deadline: "5ms" });
+});
+const built = await buildApplication(small, { targets: ["x86-64-v3", "aarch64"], cacheDir });
+const executive = () => createExecutive(built.description, built.artifacts);
+
+/** Calls something under trace, with the tensors of a network's layers. */
+const traced = (body: (tensors: { readonly [name in keyof typeof shapes]: Tensor<"f32"> }) => unknown): void => {
+  trace(
+    (tensors) => {
+      body(tensors);
+      return { y: tensors.x.add(1) };
+    },
+    shapes,
+    { name: "test" },
+  );
+};
+const shapes = {
+  x: tensor("f32", [2, 3]),
+  image: tensor("f32", [1, 4, 8, 8]),
+  kernel: tensor("f32", [4, 4, 3, 3]),
+  channels: tensor("f32", [4]),
+  grid: tensor("f32", [5, 5, 2]),
+  plane: tensor("f32", [8, 8]),
+  weights: tensor("f32", [16, 3]),
+  recurrent: tensor("f32", [16, 4]),
+  gates: tensor("f32", [12, 3]),
+  gated: tensor("f32", [12, 4]),
+  state: tensor("f32", [2, 4]),
+};
+
+type Traced = Parameters<Parameters<typeof traced>[0]>[0];
+
+/** An operator whose options stand last. */
+const operatorCase = (
+  call: (tensors: Traced, options: Given) => unknown,
+  right: OptionCase["right"],
+  wrong: OptionCase["wrong"],
+): OptionCase => ({ area: "operator", call: (options) => traced((tensors) => call(tensors, options)), right, wrong });
+
+const reduction = (name: "max" | "min"): OptionCase =>
+  operatorCase(({ x }, options) => x[name]([0], options), { keepDims: true }, { keepDims: flag });
+const inDtype = (name: "sum" | "mean" | "prod"): OptionCase =>
+  operatorCase(
+    ({ x }: { readonly x: Tensor }, options) => x[name]([0], options),
+    { keepDims: true, dtype: "f64" },
+    { keepDims: flag, dtype },
+  );
+const truth = (name: "any" | "all"): OptionCase =>
+  operatorCase(({ x }, options) => x.greater(0)[name]([0], options), { keepDims: true }, { keepDims: flag });
+const spread = (name: "variance" | "std"): OptionCase =>
+  operatorCase(
+    ({ x }, options) => x[name]([0], options),
+    { keepDims: true, correction: 0 },
+    { keepDims: flag, correction: number },
+  );
+const running = (name: "cumsum" | "cumprod"): OptionCase =>
+  operatorCase(
+    ({ x }, options) => x[name](0, options),
+    { exclusive: true, reverse: true },
+    { exclusive: flag, reverse: flag },
+  );
+const poolRight = { stride: 2, padding: [1, 0], paddingAfter: 1, dilation: 1, ceil: true };
+const poolWrong = { stride: plane(1), padding: plane(0), paddingAfter: plane(0), dilation: plane(1), ceil: flag };
+const normWrong = { scale: tensorValue, shift: tensorValue, epsilon: number };
+const convolutionWrong = {
+  stride: plane(1),
+  paddingAfter: plane(0),
+  dilation: plane(1),
+  groups: whole(1),
+  convolution: choice,
+  bias: tensorValue,
+};
+const cell = { inputBias: tensorValue, hiddenBias: tensorValue, input: tensorValue, hidden: tensorValue };
+const fieldWrong = { dtype, count: whole(0), most: whole(0), shape: [5, "x", [-1], [1.5], null] };
+const stream = new Observable<{ header: unknown }>();
+const match = { stamp: callable, depth: whole(1), drops: [5, {}, null], resets: [5, {}, null] };
+
+/** By the names under which options are declared. */
+export const optionCases: Readonly<Record<string, OptionCase>> = {
+  trace: {
+    area: "trace",
+    call: (options) => trace(({ x }) => ({ y: x.add(1) }), { x: tensor("f32", []) }, options),
+    right: { name: "g" },
+    wrong: { name: text },
+  },
+  compile: {
+    area: "compile",
+    call: (options) => compile(one, options),
+    right: { targets: ["aarch64"], cacheDir, symbols: {}, convolution: "direct", signal: new AbortController().signal },
+    wrong: {
+      targets: [[], ["x86"], "aarch64", 5, null],
+      symbols: [5, "n", null],
+      cacheDir: path,
+      signal,
+      convolution: choice,
+      grain: [5, "fine", null],
+      schedules: [5, "x", null],
+    },
+  },
+  load: {
+    area: "program",
+    call: (options) => load(artifact, options),
+    right: { threads: 2 },
+    wrong: { target, threads: whole(1) },
+  },
+  measureLayers: {
+    area: "program",
+    call: (options) => measureLayers(artifact, options),
+    right: { budgetMs: 0, peak: async () => undefined },
+    wrong: { target, budgetMs: [-1, "5ms", null, Number.NaN], peak: callable },
+  },
+  operator: {
+    area: "operator",
+    call: (options) => operator(options),
+    right: {
+      name: "cubeRoot",
+      attributes: z.strictObject({}),
+      infer: ([x]: readonly unknown[]) => x,
+      evaluate: () => undefined,
+      errorUlp: 1,
+      lowering: { kind: "interpreted", why: "it is a test" },
+    },
+    wrong: {
+      name: text,
+      attributes: [5, {}, null],
+      infer: callable,
+      evaluate: callable,
+      errorUlp: [-1, "1", null],
+      magnitude: callable,
+      lowering: [5, "pointwise", {}, null],
+    },
+  },
+  sum: inDtype("sum"),
+  mean: inDtype("mean"),
+  prod: inDtype("prod"),
+  max: reduction("max"),
+  min: reduction("min"),
+  any: truth("any"),
+  all: truth("all"),
+  variance: spread("variance"),
+  std: spread("std"),
+  logSumExp: operatorCase(({ x }, options) => x.logSumExp([0], options), { keepDims: true }, { keepDims: flag }),
+  cumsum: running("cumsum"),
+  cumprod: running("cumprod"),
+  sort: operatorCase(({ x }, options) => x.sort(0, options), { descending: true }, { descending: flag }),
+  argsort: operatorCase(({ x }, options) => x.argsort(0, options), { descending: true }, { descending: flag }),
+  topK: operatorCase(({ x }, options) => x.topK(1, 0, options), { largest: false }, { largest: flag }),
+  gelu: operatorCase(({ x }, options) => x.gelu(options), { approximate: "tanh" }, { approximate: choice }),
+  softplus: operatorCase(
+    ({ x }, options) => x.softplus(options),
+    { beta: 2, threshold: 10 },
+    { beta: number, threshold: number },
+  ),
+  pad: operatorCase(
+    ({ x }, options) => x.pad([1, 1], [1, 1], options),
+    { mode: "constant", value: 1 },
+    { mode: choice, value: ["0", null, {}] },
+  ),
+  oneHot: operatorCase(({ x }, options) => x.cast("i32").oneHot(3, options), { dtype: "f32" }, { dtype }),
+  maxPool: operatorCase(({ image }, options) => image.maxPool(3, options), poolRight, poolWrong),
+  avgPool: operatorCase(
+    ({ image }, options) => image.avgPool(3, options),
+    { ...poolRight, dilation: 1, countPadding: false },
+    { ...poolWrong, countPadding: flag },
+  ),
+  batchNorm: operatorCase(
+    ({ image, channels }, options) => image.batchNorm(channels, channels, options),
+    { epsilon: 1e-3 },
+    normWrong,
+  ),
+  groupNorm: operatorCase(({ image }, options) => image.groupNorm(2, options), { epsilon: 1e-3 }, normWrong),
+  instanceNorm: operatorCase(({ image }, options) => image.instanceNorm(options), { epsilon: 1e-3 }, normWrong),
+  conv2d: operatorCase(
+    ({ image, kernel }, options) => conv2d(image, kernel, options),
+    { stride: 2, padding: 1, paddingAfter: [0, 1], dilation: 1, groups: 1, convolution: "direct" },
+    { ...convolutionWrong, padding },
+  ),
+  convTranspose2d: operatorCase(
+    ({ image, kernel }, options) => convTranspose2d(image, kernel, options),
+    { stride: 2, padding: 1, outputPadding: 1, groups: 1 },
+    { ...convolutionWrong, padding: plane(0), outputPadding: plane(0) },
+  ),
+  convInteger: operatorCase(
+    ({ image, kernel }, options) => convInteger(image.cast("u8"), kernel.cast("i8"), options),
+    { stride: 1, padding: "same", zeroPoint: 3 },
+    {
+      stride: plane(1),
+      padding,
+      paddingAfter: plane(0),
+      dilation: plane(1),
+      groups: whole(1),
+      zeroPoint: ["1", null, {}],
+    },
+  ),
+  scaledDotProductAttention: operatorCase(
+    ({ x }, options) => scaledDotProductAttention(x, x, x, options),
+    { causal: true, scale: 0.5 },
+    { mask: tensorValue, causal: flag, scale: number },
+  ),
+  resize: operatorCase(
+    ({ image }, options) => resize(image, [4, 4], options),
+    { mode: "cubic", coordinates: "alignCorners", cubic: -0.5, antialias: false },
+    { mode: choice, coordinates: choice, rounding: choice, cubic: number, antialias: flag },
+  ),
+  gridSample: operatorCase(
+    ({ plane: picture, grid }, options) => gridSample(picture, grid, options),
+    { mode: "nearest", outside: "border", coordinates: "normalized", alignCorners: true },
+    { mode: choice, outside: choice, coordinates: choice, alignCorners: flag },
+  ),
+  quantize: operatorCase(
+    ({ x }, options) => quantize(x, [1, 2, 3], [0, 0, 0], "i8", options),
+    { axis: 1 },
+    { axis: ["1", 0.5, null, []] },
+  ),
+  dequantize: operatorCase(
+    ({ x }, options) => dequantize(x.cast("i8"), [1, 2, 3], 0, options),
+    { axis: 1 },
+    { axis: ["1", 0.5, null, []] },
+  ),
+  lstmCell: {
+    ...operatorCase(
+      ({ x, state, weights, recurrent }, options) =>
+        lstmCell(x, { h: state, c: state }, { input: weights, hidden: recurrent, ...(options as object) }),
+      {},
+      cell,
+    ),
+    merges: true,
+  },
+  "the state of lstmCell": {
+    ...operatorCase(
+      ({ x, state, weights, recurrent }, options) =>
+        lstmCell(x, { h: state, c: state, ...(options as object) }, { input: weights, hidden: recurrent }),
+      {},
+      { h: tensorValue, c: tensorValue },
+    ),
+    merges: true,
+  },
+  gruCell: {
+    ...operatorCase(
+      ({ x, state, gates, gated }, options) =>
+        gruCell(x, state, { input: gates, hidden: gated, ...(options as object) }),
+      {},
+      cell,
+    ),
+    merges: true,
+  },
+  readMessageFiles: {
+    area: "message",
+    call: (options) => readMessageFiles(".", options),
+    right: {},
+    onlyWrong: true,
+    wrong: { package: text },
+  },
+  field: {
+    area: "message",
+    call: (options) => field("ranges[*]", options),
+    right: { dtype: "f64", most: 5, shape: [5] },
+    wrong: fieldWrong,
+  },
+  fields: {
+    area: "message",
+    call: (options) => fields(["a", "b"], options),
+    right: { dtype: "f64", count: 5 },
+    wrong: fieldWrong,
+  },
+  message: {
+    area: "message",
+    call: (options) => message("std_msgs/msg/Float32", { data: field("data") }, options),
+    right: { expect: { data: 1 } },
+    wrong: { expect: [5, "data", { data: {} }, { data: null }, null] },
+  },
+  numbers: {
+    area: "message",
+    call: (options) => numbers("std_msgs/msg/Float32", { data: options }),
+    right: { field: "data", dtype: "f32" },
+    wrong: { field: path.slice(1), dtype: [...dtype, undefined] },
+  },
+  exactTime: {
+    area: "stream",
+    call: (options) => exactTime({ a: stream, b: stream }, options),
+    right: { stamp: () => 0, depth: 3 },
+    wrong: match,
+  },
+  approximateTime: {
+    area: "stream",
+    call: (options) => approximateTime({ a: stream, b: stream }, options),
+    right: { slop: "5ms", stamp: () => 0, depth: 3 },
+    wrong: { ...match, slop: duration },
+  },
+  "app.messages": {
+    area: "application",
+    call: (options) => declared((app) => app.messages(".", options)),
+    right: {},
+    onlyWrong: true,
+    wrong: { package: text },
+  },
+  "app.input": {
+    area: "application",
+    call: (options) => declared((app) => app.input("/value", float, options)),
+    right: { latency: "5ms" },
+    wrong: { latency: duration },
+  },
+  "app.source": {
+    area: "application",
+    call: (options) => declared((app) => app.source(stream, float, options)),
+    right: { latency: 0, topic: "/fed" },
+    wrong: { latency: duration, topic: text },
+  },
+  "app.chain": {
+    area: "application",
+    call: (options) =>
+      declared((app) => {
+        const value = app.input("/value", float);
+        const task = app.task("double", one, { inputs: { x: value }, period: "10ms", budget: "1ms", deadline: "5ms" });
+        app.chain("through", [value, task], options);
+      }),
+    right: { budget: "20ms", maxAge: "30ms" },
+    wrong: { budget: aboveZero, maxAge: aboveZero },
+  },
+  "app.task": {
+    area: "application",
+    call: (options) =>
+      declared((app) => {
+        const value = app.input("/value", float);
+        const own = options as { readonly inputs?: unknown };
+        const { inputs = { x: value } } = own;
+        app.task("double", one, { ...own, inputs } as Given);
+      }),
+    merges: true,
+    right: { ...limits, period: "10ms", phase: "1ms", priority: 98, core: 0, onOverrun: "skip" },
+    wrong: {
+      inputs: [5, "x", null],
+      period: aboveZero,
+      phase: duration,
+      on: ["/value", 5, {}, null],
+      minInterval: aboveZero,
+      tolerance: duration,
+      early: choice,
+      budget: [...aboveZero, undefined],
+      deadline: [...aboveZero, undefined],
+      priority: [...whole(1), 99],
+      core: [...whole(0), 1024],
+      onOverrun: choice,
+    },
+  },
+  buildApplication: {
+    area: "application",
+    call: (options) => buildApplication(small, options),
+    right: { targets: ["aarch64"], cacheDir, onProgram: () => undefined } satisfies BuildOptions,
+    wrong: { targets: [[], ["x86"], "aarch64", null], cacheDir: path, signal, onProgram: callable },
+  },
+  createExecutive: {
+    area: "run",
+    call: (options) => createExecutive(built.description, built.artifacts, options),
+    right: { faults: [{ task: 0, every: 2, durationNs: 5 }], keyframeEveryNs: 1e9 },
+    wrong: {
+      faults: [5, [{ task: 0 }], [{ task: 0, every: 0, durationNs: 1 }], null],
+      replay: [5, "x", null],
+      keyframeEveryNs: whole(1),
+      target,
+      live: flag,
+      realtime: flag,
+    },
+  },
+  Federation: {
+    area: "run",
+    call: (options) => new Federation(built.description, executive(), options),
+    right: { followUpNs: 5 },
+    wrong: {
+      world: [5, "hill", null],
+      streams: [5, {}, null],
+      feed: [5, {}, null],
+      followUpNs: [-1, "1s", null],
+      onObserverError: callable,
+      watch: callable,
+    },
+  },
+  "runVirtual, runLive": {
+    area: "run",
+    call: (options) => runVirtual(new Federation(built.description, executive(), {}), 1, options),
+    right: { onEvents: () => undefined },
+    wrong: { onEvents: callable, signal, watch: callable },
+  },
+  checkRecordingName: {
+    area: "recording",
+    call: (options) => checkRecordingName("not-there.mcap", options),
+    right: { replace: true },
+    wrong: { replace: flag },
+  },
+  replay: {
+    area: "replay",
+    call: (options) => replay({} as Given, options),
+    right: {},
+    onlyWrong: true,
+    wrong: { artifacts: [5, "x", [5], null], target, onProgress: callable, signal },
+  },
+};

@@ -1,0 +1,155 @@
+// What users give wrongly gets an error of its own area, in plain words: every option of every function, and nonsense.
+import { describe, expect, it } from "vitest";
+import { declaredOptions } from "../../kernels/index.ts";
+import * as isochron from "../../launch/index.ts";
+import * as messages from "../../nodes/messages/index.ts";
+import * as simulation from "../../sim/index.ts";
+import { optionCases } from "./option-cases.ts";
+
+const { IsochronError } = isochron;
+
+/** What no message has in it: texts of zod, of JavaScript, and of what it makes of objects. */
+const raw =
+  /invalid input|expected \w+, received|unrecognized|too (big|small)|is not a function|not iterable|cannot read|\[object|ZodError/i;
+
+/** The error that some work ends with. */
+async function refused(work: () => unknown): Promise<InstanceType<typeof IsochronError>> {
+  let ended: unknown = "nothing was refused";
+  try {
+    await work();
+  } catch (error) {
+    ended = error;
+  }
+  expect(ended).toBeInstanceOf(IsochronError);
+  return ended as InstanceType<typeof IsochronError>;
+}
+
+describe("a wrong option is refused by a code of its area, with its name and what it takes:", () => {
+  it("every function with options has its cases here, and each of its options", () => {
+    const cases = Object.entries(optionCases).map(([name, { wrong }]) => [name, Object.keys(wrong).sort()]);
+    const declared = [...declaredOptions].map(([name, options]) => [name, [...options].sort()]);
+    expect(Object.fromEntries(cases)).toEqual(Object.fromEntries(declared));
+  });
+
+  it.each(Object.entries(optionCases))("%s", async (_, { area, call, right, wrong, onlyWrong, merges }) => {
+    const given = (options: object) => call(options as never);
+    if (onlyWrong !== true) await given(right);
+    const code = `${area}/option`;
+    for (const [name, values] of Object.entries(wrong)) {
+      for (const value of values) {
+        const error = await refused(() => given({ ...right, [name]: value }));
+        expect({ name, value, code: error.code }).toEqual({ name, value, code });
+        expect(error.message).toMatch(new RegExp(`: ${name}\\b.* (cannot be .|is missing)`));
+        expect(error.help).toMatch(/^(it takes|give it) ./);
+        expect(error.render()).not.toMatch(raw);
+      }
+      const misspelled = name.length < 3 ? `${name}${name}` : name[0] + name.slice(2);
+      const error = await refused(() => given({ ...right, [misspelled]: true }));
+      expect(error).toMatchObject({ code, message: expect.stringContaining(`there is no option "${misspelled}"`) });
+      if (name.length > 3) expect(error.help).toMatch(new RegExp(`^did you mean ${name}\\?`));
+      expect(error.help).toContain(name);
+    }
+    if (merges === true) return;
+    const error = await refused(() => given("fast" as never));
+    expect(error.code).toBe(code);
+    expect(error.message).toContain('its options cannot be "fast"');
+  });
+});
+
+const words = (text: string): string[] => text.trim().split(/\s+/);
+
+/** Functions and methods that take no options: a new one is put here, or among the cases with all its options. */
+const withoutOptions = words(`
+  abs acceptWeights acos adaptiveAvgPool adaptiveMaxPool add and application apply argmax argmin asin atan atan2
+  auditRecording bayerPlanes beginsAsArchive bitwiseAnd bitwiseLeftShift bitwiseNot bitwiseOr bitwiseRightShift
+  bitwiseXor bounded broadcastTo bufferBounded byteLength cast ceil changedEntries channels checkWorld clamp
+  compareRuns compressedImage concat constant cos cosh count cummax cummin decodePicture definitionsOf div equal
+  erf exp expectType explain expm1 feedFrom fixed flatten flip floor floorDivide full fullTypeName gather gatherND
+  globalAvgPool globalMaxPool graphOf greater greaterEqual hashOf headerStamp image iota isFinite isInf isNaN
+  kernelsOf kernelText latest layerNorm layOut layoutOf less lessEqual linear log log1p log2 logSoftmax matmul
+  matmulInteger maximum measureMachine messageDecoder messageReader messageTypes messageWriter minimum mul neg
+  newArray not notEqual ones openArtifact openLog or outputPlan parseEvents pow printLayers printPlan readArchive
+  readArtifact readRecording relu remainder reshape rmsNorm roll round rsqrt sameTypeName sampleEvery save scatter
+  scatterAdd scatterND schemaDefinitions schemaText shortTypeName showTensorType sigmoid sign silu simplified sin
+  sinh slice softmax split sqrt squeeze stack stamp state staticShape sub sym takeAlong tan tanh targetsOf tensor
+  tile timeWindow transpose trunc unsqueeze watchdog where writeArchive zeros app.closing app.counter app.on
+  app.output app.summary app.world Definitions.closure Definitions.has Definitions.of Definitions.schemaText
+  Definitions.textsOf Definitions.with Definitions.withParsed DropCounter.add DropCounter.reset Federation.begin
+  Federation.check Federation.conclude Federation.end Federation.fail Federation.feedUntil Federation.fillAhead
+  Federation.grant Federation.handOutRest Federation.settle Federation.take Graph.toString Graph.verify
+  Interpreter.reset Interpreter.run IsochronError.render Program.kernelTimes Program.newInputs Program.newOutputs
+  Program.reset Program.restore Program.run Program.snapshot Program.stepTimes RecordingWriter.add
+  RecordingWriter.discard RecordingWriter.finish
+`);
+
+/** Take what other functions made, where nothing may be slow or nobody but tools calls them: TypeScript alone guards them. */
+const inner = words(`
+  acceptWeights beginsAsArchive byteLength changedEntries hashOf kernelText newArray printLayers readArchive showTensorType
+  staticShape writeArchive messageReader messageTypes messageWriter printPlan schemaDefinitions auditRecording compareRuns
+  createExecutive expectType feedFrom messageDecoder parseEvents replay
+`);
+
+type Function = (...given: unknown[]) => unknown;
+const isClass = (value: object): boolean => /^class\b/.test(String(value));
+
+/** What a class's objects can be asked to do, its bases' methods included. */
+function methodsOf(made: { readonly prototype: object }): string[] {
+  const names = new Set<string>();
+  for (let at = made.prototype; at !== Object.prototype && at !== Error.prototype; at = Object.getPrototypeOf(at)) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at)))
+      if (name !== "constructor" && typeof value === "function") names.add(name);
+  }
+  return [...names];
+}
+
+/** All that the package's doors export to be called. */
+const exported = new Map<string, Function>();
+const methods = new Set<string>();
+for (const door of [isochron, messages, simulation]) {
+  for (const [name, value] of Object.entries(door as { readonly [name: string]: unknown })) {
+    if (typeof value !== "function") continue;
+    if (!isClass(value)) exported.set(name, value as Function);
+    else {
+      const prefix = name === "Tensor" ? "" : name === "ApplicationBuilder" ? "app." : `${name}.`;
+      for (const method of methodsOf(value as never)) methods.add(`${prefix}${method}`);
+    }
+  }
+}
+
+describe("all that the package exports", () => {
+  it("takes options that are tested here, or none", () => {
+    const known = new Set([...withoutOptions, ...[...declaredOptions.keys()].flatMap((name) => name.split(", "))]);
+    expect([...exported.keys(), ...methods].filter((name) => !known.has(name))).toEqual([]);
+    const there = new Set([...exported.keys(), ...methods]);
+    expect(withoutOptions.filter((name) => !there.has(name) || declaredOptions.has(name))).toEqual([]);
+  });
+
+  it("answers nonsense with an error of its own, never with one of JavaScript", async () => {
+    const nonsense: readonly unknown[] = [undefined, 5, "x", {}];
+    const raws: string[] = [];
+    // `measureMachine` takes half a second, whatever it is given.
+    const asked = [...exported].filter(([name]) => !inner.includes(name) && name !== "measureMachine");
+    for (const [name, called] of asked) {
+      for (const first of nonsense) {
+        for (const other of [undefined, {}]) {
+          const note = (error: unknown) => {
+            if (error instanceof IsochronError && !raw.test(error.render())) return;
+            raws.push(`${name}(${JSON.stringify(first)}, ${JSON.stringify(other)}, …): ${String(error)}`);
+          };
+          let result: unknown;
+          const call = ({ x }: { readonly x: isochron.Tensor<"f32"> }) => {
+            try {
+              result = called(first, other, other, other);
+            } catch (error) {
+              note(error);
+            }
+            return { y: x.add(1) };
+          };
+          isochron.trace(call, { x: isochron.tensor("f32", [2, 3]) }, { name: "nonsense" });
+          if (result instanceof Promise) await result.catch(note);
+        }
+      }
+    }
+    expect(raws).toEqual([]);
+  });
+});
