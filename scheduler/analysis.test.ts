@@ -211,6 +211,16 @@ describe("analysis", () => {
     expect(text).toContain("lane         budget 29 ms every 30 ms: 96.7 %");
   });
 
+  it("proposes a smaller budget or a longer deadline, and no priority, where a budget alone is too long", () => {
+    const text = refusal(() => analyse(road({ steer: { budgetNs: 5 * ms, deadlineNs: 4 * ms, letNs: 4 * ms } }), []));
+    expect(text).toContain(
+      "help: its budget alone is longer than its deadline: give it a budget of at most 4 ms, or a deadline of at least 5 ms",
+    );
+    expect(text).not.toContain("priority");
+    const filled = refusal(() => analyse(road({ steer: { budgetNs: 21 * ms } }), []));
+    expect(filled).toContain('help: give "steer" a budget of at most 20 ms, or a period of at least 21 ms');
+  });
+
   it("refuses a task that can miss its deadline, naming what delays it", () => {
     const text = refusal(() => analyse(road({ steer: { priority: 40, deadlineNs: 4 * ms, letNs: 4 * ms } }), []));
     expect(text).toBe(

@@ -2,7 +2,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import type { McapIndexedReader } from "@mcap/core";
 import { z } from "zod";
-import { fileError, IsochronError } from "../kernels/index.ts";
+import { checkArgument, fileError, IsochronError } from "../kernels/index.ts";
 import { type ApplicationDescription, applicationDescription } from "./application.ts";
 import { type Cut, scanAll } from "./logs/index.ts";
 import { applicationAttachment, formatVersions, metadataName } from "./recording-layout.ts";
@@ -53,6 +53,7 @@ const isFolderError = (cause: unknown): boolean => cause instanceof Error && "co
 
 /** Opens a recording for `read`. Throws `file/read`, `recording/foreign`, `recording/truncated` or `recording/damaged`. */
 export async function withRecording<T>(path: string, read: (file: FileHandle) => Promise<T>): Promise<T> {
+  checkArgument("recording", "a recording", "path", z.string().min(1).describe("the path of a file"), path);
   const file = await open(path).catch((cause: unknown) => {
     throw fileError("read", path, cause);
   });
