@@ -1,5 +1,5 @@
 // Small MCAP logs in every form that recorders write, for tests.
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { MessageWriter } from "@foxglove/rosmsg2-serialization";
 import zstd from "@foxglove/wasm-zstd";
 import { type IWritable, McapWriter, type McapWriterOptions } from "@mcap/core";
@@ -110,6 +110,8 @@ export function stamped(stampNs: bigint, source: string, littleEndian = true): U
 
 /** Writes a log; its path. */
 export function saved(path: string, bytes: Uint8Array): string {
+  // A file that is emptied and written again is flushed to the disk by ext4; a new one is not.
+  rmSync(path, { force: true });
   writeFileSync(path, bytes);
   return path;
 }
