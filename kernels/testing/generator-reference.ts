@@ -106,7 +106,10 @@ export async function expectEverySchedule(
     };
     const ours = arrays();
     await runNative(kernel, ours);
-    expect(shown(ours.at(-1)!), label).toEqual(shown(expected));
+    const found = ours.at(-1)!;
+    // As text only where they differ, to be read: long arrays take long.
+    if (!found.every((value, at) => Object.is(value, expected[at])))
+      expect(shown(found), label).toEqual(shown(expected));
     expectChunks(kernel, arrays());
   }
 }
