@@ -85,7 +85,7 @@ interface Rate {
 }
 
 /** Counts the intervals of one topic. */
-class Intervals {
+export class Intervals {
   #count = 0;
   #first = 0n;
   #last = 0n;

@@ -1,7 +1,9 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { reactions } from "./chains.ts";
 import { admit, facts, job, ledgerOf, ms, smallRun } from "./testing/small-run.ts";
 import { timelineOf } from "./timeline.ts";
+import { windowsOf } from "./windows.ts";
 import { summarise } from "./write.ts";
 
 const run = { durationNs: facts.durationNs, clock: "real" } as const;
@@ -41,11 +43,45 @@ describe("a page's timeline", () => {
     expect(find.job.at(-1)).toBe(999);
   });
 
+  it("draws no more than it may, whatever is missed, in stretches apart, and the first misses of all", () => {
+    const drawn = fc.record({
+      gaps: fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 20, maxLength: 150 }),
+      misses: fc.array(fc.record({ from: fc.integer({ min: 1, max: 2000 }), length: fc.nat(100) }), {
+        minLength: 1,
+        maxLength: 20,
+      }),
+      limit: fc.integer({ min: 4, max: 100 }),
+    });
+    fc.assert(
+      fc.property(drawn, ({ gaps, misses, limit }) => {
+        const times = gaps.map((_, at) => gaps.slice(0, at).reduce((a, b) => a + b, 0));
+        const ordered = Float64Array.from(times).sort();
+        // Between whole numbers, so that no time lies on an edge.
+        const around = misses.map(({ from, length }) => ({ fromNs: from - 0.5, toNs: from + length + 0.5 }));
+        around.sort((a, b) => a.fromNs - b.fromNs);
+        const windows = windowsOf({ times: ordered, misses: around }, 3000, limit);
+        const within = (list: typeof windows, time: number) =>
+          list.some(({ fromNs, toNs }) => time >= fromNs && time <= toNs);
+        const shown = times.filter((time) => within(windows, time));
+        expect(shown.length).toBeLessThanOrEqual(limit);
+        if (times.length <= limit) expect(shown).toEqual(times);
+        expect(windows.slice(1).filter(({ fromNs }, at) => fromNs <= windows[at]!.toNs)).toEqual([]);
+        const quarter = Math.floor(limit / 4);
+        for (const end of [ordered.slice(0, quarter), ordered.slice(-quarter)])
+          expect([...end].filter((time) => !within(windows, time))).toEqual([]);
+        const [first] = around;
+        const needed = first ? times.filter((time) => within([first], time)).length : 0;
+        if (first && needed <= limit - 2 * quarter) expect(within(windows, first.fromNs)).toBe(true);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it("keeps the slowest job of each part of a long run in its chart", () => {
-    const [response] = timeline(longRun(5000, 2345), 200_000 * ms).responses;
+    const [response] = timeline(longRun(5000, 2347), 200_000 * ms).responses;
     expect(response!.timeNs.length).toBeLessThanOrEqual(1001);
     expect(Math.max(...response!.valueNs)).toBe(20.1 * ms);
-    expect(response!.timeNs[response!.valueNs.indexOf(20.1 * ms)]).toBe(2345 * 40 * ms);
+    expect(response!.timeNs[response!.valueNs.indexOf(20.1 * ms)]).toBe(2347 * 40 * ms);
   });
 
   it("keeps a page of many jobs below four megabytes", () => {

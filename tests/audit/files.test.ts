@@ -4,6 +4,9 @@ import type { TypedMcapRecords } from "@mcap/core";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { IsochronError } from "../../kernels/index.ts";
+import { auditCommand } from "../../launch/commands/audit.ts";
+import { replayCommand } from "../../launch/commands/replay.ts";
+import type { Terminal } from "../../launch/terminal.ts";
 import { type AuditFinding, auditRules } from "../../sim/audit/index.ts";
 import { auditFile } from "../../sim/index.ts";
 import { Workplace } from "../command-line/command.ts";
@@ -270,6 +273,39 @@ describe("a recording that breaks a rule", () => {
       details: expect.arrayContaining([expect.stringMatching(/verdict\/time {2}polled: the verdict of job 2 is at /)]),
     });
     expect(await auditFile(path)).toMatchObject({ legal: false });
+  });
+});
+
+describe("the commands audit and replay --verify", () => {
+  const told: string[] = [];
+  const terminal: Terminal = {
+    out: (text) => told.push(text),
+    error: (text) => told.push(text),
+    progress: () => undefined,
+    signal: new AbortController().signal,
+  };
+
+  it("exit with 0 where all is legal", async () => {
+    expect(await auditCommand(recording, {}, terminal)).toBe(0);
+    expect(await replayCommand(recording, { verify: true }, terminal)).toBe(0);
+  });
+
+  it("exit with 1 where a rule is broken, though every bit is computed again", async () => {
+    // A job that ran before it was released: the times of threads are no part of what is computed.
+    const run = await virtualRun(usual, 110);
+    const records = run.records.flatMap((each) => {
+      const { event, index } = each;
+      if (event.kind !== "verdict" || event.job !== 2) return [each];
+      const { task, job, ended } = event;
+      const early = { kind: "trace", task, job, release: ended, start: ended - 1, end: ended } as const;
+      return [each, { index, event: early }];
+    });
+    const path = place.path("early.mcap");
+    await expect(record(path, { ...run, records })).rejects.toMatchObject({ code: "recording/illegal" });
+    told.length = 0;
+    expect(await auditCommand(path, { json: true }, terminal)).toBe(1);
+    expect(await replayCommand(path, { verify: true, json: true }, terminal)).toBe(1);
+    expect(told.map((each) => JSON.parse(each))).toMatchObject([{ legal: false }, { bitExact: true, legal: false }]);
   });
 });
 
