@@ -296,7 +296,7 @@ describe("the commands audit and replay --verify", () => {
     const records = run.records.flatMap((each) => {
       const { event, index } = each;
       if (event.kind !== "verdict" || event.job !== 2) return [each];
-      const { task, job, ended } = event;
+      const { task, job, ended = 0 } = event;
       const early = { kind: "trace", task, job, release: ended, start: ended - 1, end: ended } as const;
       return [each, { index, event: early }];
     });
