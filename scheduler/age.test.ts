@@ -208,6 +208,13 @@ describe("the age of what a chain acts on", () => {
     expect(() => ageBound(rowOf(arriving), chainOf(arriving, 15 * ms - 1))).toThrow("can act on what is 15 ms old,");
   });
 
+  it("leaves each of several samplings its share of the gap that maxAge allows", () => {
+    const paced = { kind: "arrival", channel: 0, minIntervalNs: 9, early: "drop" } as const;
+    const steps = [{ deadline: 5 }, { deadline: 2 }, { deadline: 3 }];
+    const table = rowOf(steps, { 1: paced, 2: paced });
+    expect(ageBound(table, chainOf(steps, 100))).toMatchObject({ samplings: 2, withoutGapsNs: 10, longestGapNs: 45 });
+  });
+
   it("is not promised where a task goes by the pace of another input", () => {
     const other = { kind: "arrival", channel: 3, minIntervalNs: 9, early: "drop" } as const;
     const steps = [{ deadline: 5 }, { every: { period: 9, phase: 0 }, deadline: 2 }];

@@ -267,6 +267,20 @@ describe("a report", () => {
     ]);
   });
 
+  it("tells a core that is not there from one that is not free", () => {
+    const [first, second] = facts.threads;
+    const threads = [
+      { ...first!, core: 2, bound: false },
+      { ...second!, core: 1, bound: false },
+    ];
+    expect(report(smallRun(), { ...facts, threads }).faults.map(({ first: { reason } }) => reason)).toEqual(
+      expect.arrayContaining([
+        "core 2 is not there, the machine has 2: it ran on any",
+        "core 1 is not free to this process: it ran on any other",
+      ]),
+    );
+  });
+
   it("counts what stream pipelines dropped, by the name of their counter", () => {
     const { streamDrops, verdicts } = report(smallRun(), { ...facts, streamDrops: { "frames kept back": 3, idle: 0 } });
     expect(streamDrops).toEqual({ "frames kept back": 3, idle: 0 });
