@@ -159,6 +159,16 @@ describe("approximateTime", () => {
       expectObservable(out).toBe("-p---q-----|", { p: "ax", q: "by" });
     }));
 
+  it("joins the older of two messages that lie equally near", () => {
+    const sides = { left: new Subject<object>(), right: new Subject<object>() };
+    const sets: string[] = [];
+    approximateTime(sides, { slop: "5ms" }).subscribe((set) => sets.push(names(set)));
+    sides.left.next(at("a", 8));
+    sides.left.next(at("b", 12));
+    sides.right.next(at("x", 10));
+    expect(sets).toEqual(["ax"]);
+  });
+
   it("uses each message once and never goes back in time", () => {
     const streams = fc.record({
       left: fc.uniqueArray(fc.integer({ min: 0, max: 400 }), { maxLength: 30 }),

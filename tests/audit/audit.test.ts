@@ -2,8 +2,15 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type AuditedRun, type AuditRule, auditRules, auditRun } from "../../sim/audit/index.ts";
-import { type EventKind, eventKinds, type FieldType, fieldsOf, type RunEvent } from "../../sim/records/index.ts";
-import { liveRun, type Times, virtualRun } from "./schedule.ts";
+import {
+  type EventKind,
+  type EventOf,
+  eventKinds,
+  type FieldType,
+  fieldsOf,
+  type RunEvent,
+} from "../../sim/records/index.ts";
+import { liveRun, type Times, usual, virtualRun } from "./schedule.ts";
 
 let inVirtualTime: AuditedRun;
 let live: AuditedRun;
@@ -173,16 +180,16 @@ describe("every field of every kind of record is held to a rule", () => {
 
 describe("an executive that broke a rule is found out:", () => {
   it("periodic jobs settled one release early, so that half of them are skipped as late", () => {
+    const jobs = live.records.flatMap(({ event }) => (event.kind === "release" && event.task === 0 ? [event.job] : []));
+    const taken = new Set(jobs.filter((_, at) => at % 2 === 1));
     const run = changed(live, (event) => {
-      if (!("task" in event) || event.task !== 0 || !("job" in event) || event.job % 2 === 0) return event;
-      if (event.kind === "release") {
-        const { task, job, time } = event;
-        return { kind: "skipped", task, job, time, reason: "late", decided: time + 1000 };
-      }
-      return event.kind === "skipped" ? event : undefined;
+      if (!("task" in event) || event.task !== 0 || !("job" in event) || !taken.has(event.job)) return event;
+      if (event.kind !== "release") return undefined;
+      const { task, job, time } = event;
+      return { kind: "skipped", task, job, time, reason: "late", decided: time + 1000 };
     });
-    expect(rulesOf(run)).toContain("skip/late");
-    expect(auditRun(run).findings[0]).toMatchObject({ subject: "polled", record: expect.any(Number) });
+    const found = auditRun(run).findings.find(({ rule }) => rule === "skip/late");
+    expect(found).toMatchObject({ subject: "polled", record: expect.any(Number) });
   });
 
   it("a reader that saw the sample before the newest", () => {
@@ -237,6 +244,29 @@ describe("an executive that broke a rule is found out:", () => {
           : event,
     );
     expect(rulesOf(skipped)).toContain("skip/busy");
+  });
+
+  it("a release made at the very instant at which the job before ends", async () => {
+    // Every third job of `polled` ends with the next release.
+    const run = await virtualRun({ ...usual, stall: { every: 3, ms: usual.period } }, 60);
+    expect(told(run)).toEqual([]);
+    const made = changedOnce(
+      run,
+      (event) => event.kind === "skipped" && event.reason === "busy",
+      (event) =>
+        event.kind === "skipped"
+          ? { kind: "release", task: event.task, job: event.job, time: event.time, pins: [] }
+          : event,
+    );
+    expect(rulesOf(made)).toContain("skip/busy");
+  });
+
+  it("a message that is a sample called rejected too", () => {
+    const sample = inVirtualTime.records.find(({ event }) => event.kind === "visible")!.event as EventOf<"visible">;
+    const { channel, sequence, time } = sample;
+    const event = { kind: "rejected", channel, sequence, time, reason: "error[codec/picture]: it is none" } as const;
+    const records = [...inVirtualTime.records, { index: inVirtualTime.records.length, event }];
+    expect(rulesOf({ ...inVirtualTime, records })).toEqual(["intake/rejected"]);
   });
 
   it("an input called gone that was kept", () => {

@@ -8,7 +8,7 @@ import { auditCommand } from "../../launch/commands/audit.ts";
 import { replayCommand } from "../../launch/commands/replay.ts";
 import type { Terminal } from "../../launch/terminal.ts";
 import { type AuditFinding, auditRules } from "../../sim/audit/index.ts";
-import { auditFile } from "../../sim/index.ts";
+import { auditFile, readRecording } from "../../sim/index.ts";
 import { Workplace } from "../command-line/command.ts";
 import { type Changes, rewrite } from "../replay/rewrite.ts";
 import { record, usual, virtualRun } from "./schedule.ts";
@@ -257,6 +257,23 @@ describe("the audit of a file", () => {
       }),
       { numRuns: process.env.ISOCHRON_NIGHTLY === "1" ? 10_000 : 50 },
     );
+  });
+});
+
+describe("a recording of a run that lost records", () => {
+  it("counts them, and is told so once", async () => {
+    const run = await virtualRun(usual, 110);
+    const lost = (["decisions", "outputs", "traces"] as const).map((what, at) => ({
+      index: null,
+      event: { kind: "lost", what, count: at + 1 } as const,
+    }));
+    const path = place.path("lost.mcap");
+    await expect(record(path, { ...run, records: [...run.records, ...lost] })).rejects.toMatchObject({
+      details: [
+        expect.stringMatching(/record\/missing {2}\(the run\): 1 decisions and 2 outputs were lost while recording$/),
+      ],
+    });
+    expect(await readRecording(path)).toMatchObject({ lost: 3 });
   });
 });
 

@@ -356,6 +356,20 @@ describe("a log in virtual time", () => {
     expect(seen).toEqual([30, 40, 50, 60]);
   });
 
+  it("is seen in its own order where messages have one time", async () => {
+    const seen: number[] = [];
+    const declared = fed((app) => {
+      app.on<Float32>("/in").subscribe(({ data }) => seen.push(data));
+    });
+    async function* messages() {
+      for await (const each of everyTenMs(4)) yield { ...each, timeNs: 10 * ms };
+    }
+    await run(declared, 1000 * ms, { feed: messages(), followUpNs: 3 * ms });
+    // The last byte grows, and with it the number.
+    expect(seen).toEqual([...new Set(seen)].sort((a, b) => a - b));
+    expect(seen).toHaveLength(4);
+  });
+
   it("is closed where the run ends before it", async () => {
     let closed = false;
     async function* messages() {

@@ -16,7 +16,8 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const cycles = Number(process.env.ISOCHRON_CYCLES ?? (process.env.ISOCHRON_NIGHTLY === "1" ? 1_000_000 : 3000));
+const asked = process.env.ISOCHRON_CYCLES;
+const cycles = Number(asked ?? 1_000_000);
 const us = 1000;
 /** Two tasks have it, a third is released by the first: three cycles each. */
 const periodNs = 400 * us;
@@ -79,7 +80,7 @@ function isochron(...args: string[]): unknown {
   return JSON.parse(stdout);
 }
 
-describe(`a live run of ${cycles} cycles`, () => {
+describe.runIf(asked !== undefined || process.env.ISOCHRON_NIGHTLY === "1")(`a live run of ${cycles} cycles`, () => {
   it("loses nothing, keeps its memory, and is legal and bit-exact", async () => {
     // The audit has a process of its own below.
     vi.stubEnv("ISOCHRON_AUDIT", "0");
@@ -98,7 +99,7 @@ describe(`a live run of ${cycles} cycles`, () => {
       outputs: 0,
     }));
     const lost: RunEvent[] = [];
-    const memory: { readonly time: number; readonly bytes: number }[] = [];
+    const memory: number[] = [];
     const count = (event: RunEvent) => {
       if (event.kind === "lost") lost.push(event);
       if (!("task" in event)) return;
@@ -111,10 +112,10 @@ describe(`a live run of ${cycles} cycles`, () => {
       } else if (event.kind === "output" || event.kind === "discarded") of.outputs++;
     };
     const { endNs, failure } = await runLive(federation, durationNs, {
-      onEvents: async (events, time) => {
+      onEvents: async (events) => {
         for (const event of events) count(event);
         await writer.add(events);
-        memory.push({ time, bytes: process.memoryUsage().rss });
+        memory.push(process.memoryUsage().rss);
       },
     });
     expect(failure).toBeUndefined();
@@ -131,10 +132,10 @@ describe(`a live run of ${cycles} cycles`, () => {
     const jobs = first.jobs + second.jobs + third.jobs;
     expect(first.skips + second.skips + second.early + third.skips + jobs).toBeGreaterThan(cycles * 0.99);
 
-    const at = (share: number) => memory.filter(({ time }) => time >= durationNs * share);
-    const most = (all: typeof memory) => Math.max(...all.map(({ bytes }) => bytes));
-    const early = memory.filter(({ time }) => time >= durationNs * 0.2 && time < durationNs * 0.4);
-    expect(most(at(0.8)) - most(early)).toBeLessThan(64 * 2 ** 20);
+    // The first half has warmed up what the second uses.
+    const most = (all: readonly number[]) => Math.max(...all);
+    const half = Math.ceil(memory.length / 2);
+    expect(most(memory.slice(half)) - most(memory.slice(0, half))).toBeLessThan(64 * 2 ** 20);
 
     expect(verified.parse(isochron("replay", path, "--verify"))).toEqual({ bitExact: true, legal: true, cycles: jobs });
     expect(isochron("audit", path)).toMatchObject({ legal: true, count: 0 });

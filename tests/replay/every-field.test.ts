@@ -317,10 +317,29 @@ describe("verification notices a changed", () => {
   for (const kind of ["admit", "output", "discarded", "message"] as const) {
     it(`${kind} on its topic, whichever of its fields`, async () => {
       const victim = await middle(inVirtualTime, (each) => isOf(kind, each));
-      for (const { what, change, computed } of Object.values(onTopics[kind].fields).flat())
-        await expectNoticed(`${kind}, ${what}`, await tampered(inVirtualTime, victim, change), computed);
+      for (const { what, change, computed } of Object.values(onTopics[kind].fields).flat()) {
+        const path = await tampered(inVirtualTime, victim, change);
+        await expectNoticed(`${kind}, ${what}`, path, computed);
+        // The rules of the schedule aside, what is computed again is not the same.
+        expect((await verify(path).catch(() => undefined))?.bitExact ?? false, `${kind}, ${what}`).toBe(false);
+      }
     });
   }
+
+  it("byte of what any of its tasks computed, or sent on any topic", async () => {
+    const all = await messagesOf(inVirtualTime);
+    const topics = new Set(all.map(({ topic }) => topic).filter((topic) => topic !== log));
+    expect(topics.size).toBe(2 + 2 + 5);
+    for (const topic of topics) {
+      const victim = await middle(inVirtualTime, (each) => each.topic === topic);
+      const last = all[victim]!.message.data.length - 1;
+      const path = await tampered(inVirtualTime, victim, (message) => ({
+        ...message,
+        data: flipped(message.data, last),
+      }));
+      expect(await verify(path), topic).toMatchObject({ code: 1, bitExact: false });
+    }
+  });
 });
 
 /** What the log has of an admitted message's bytes. */
@@ -380,6 +399,11 @@ describe("verification notices", () => {
         name,
         await changedBy(path, { metadata: (said) => ({ ...said, [name]: facts[name]!(said[name]!) }) }),
       );
+  });
+
+  it("another hash of the run, by computing it again", async () => {
+    const path = await changedBy(inVirtualTime, { metadata: (said) => ({ ...said, hash: facts.hash!(said.hash!) }) });
+    expect(await verify(path)).toMatchObject({ code: 1, bitExact: false });
   });
 
   it("an end that was put before the run's", async () => {

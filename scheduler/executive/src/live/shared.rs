@@ -391,3 +391,44 @@ impl Shared {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::verdict::State;
+
+    const MS: i64 = 1_000_000;
+    /// One task under hold: released every 10 ms from 3 ms on, its output due 5 ms later.
+    const TABLE: &str = r#"{ "version": 1, "name": "t", "channels": [
+        { "name": "f", "source": { "kind": "task", "task": 0 }, "depth": 2, "slotBytes": 8, "fields": [] } ],
+      "tasks": [ { "name": "f", "program": 0, "trigger": { "kind": "periodic", "periodNs": 10000000, "phaseNs": 3000000 },
+          "budgetNs": 1, "deadlineNs": 5000000, "letNs": 5000000, "priority": 1, "core": 0, "onOverrun": "hold",
+          "inputs": [], "output": 0 } ] }"#;
+
+    #[test]
+    fn a_reader_settles_a_running_job_at_its_publication_instant_and_not_before() {
+        let shared = Shared::new(Table::parse(TABLE).expect("it is sound")).expect("it is laid out");
+        let index = &shared.channels[0].index;
+        let mut producer = index.producer();
+        assert!(index.verdict.start(0));
+        let slot = index.claim(&mut producer).expect("a slot is free");
+        index.prepare(&producer, slot, 8 * MS, 1, 1);
+        assert!(index.verdict.finish(0));
+        index.retain(&mut producer, slot);
+        assert!(index.verdict.start(1));
+
+        let seen = |time| {
+            let (pinned, flags) = shared.pin(0, time);
+            index.unpin(pinned.slot);
+            (pinned.sequence, flags)
+        };
+        assert_eq!(seen(8 * MS - 1), (0, 0));
+        assert_eq!(seen(8 * MS), (1, 0));
+        assert_eq!(seen(18 * MS - 1), (1, 0));
+        assert_eq!(index.verdict.view().state, State::Running);
+        // The job's instant: what stood is held from now on.
+        assert_eq!(seen(18 * MS), (1, HELD));
+        assert_eq!(index.verdict.view().state, State::Overrun);
+        assert!(!index.verdict.finish(1));
+    }
+}

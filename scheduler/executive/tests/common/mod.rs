@@ -3,6 +3,7 @@
 
 use isochron_executive::authority::Authority;
 use isochron_executive::records::{self, Fields};
+use isochron_executive::table::TaskRow;
 use isochron_executive::task::Stall;
 use isochron_executive::{Job, Table, VirtualExecutive};
 use serde_json::{Value, json};
@@ -134,6 +135,12 @@ pub fn table(inputs: &[&str], tasks: &[Spec], depth: usize) -> Result<Table, Str
     Table::parse(&json.to_string()).map_err(|error| error.to_string())
 }
 
+/// A job for each task.
+pub fn jobs(table: &Table) -> Vec<Box<dyn Job>> {
+    let job = |task: &TaskRow| Box::new(Sum { inputs: task.inputs.len(), jobs: 0 }) as Box<dyn Job>;
+    table.tasks.iter().map(job).collect()
+}
+
 /// A run in virtual time whose records are kept.
 pub struct Run {
     pub executive: VirtualExecutive,
@@ -147,11 +154,7 @@ impl Run {
     }
 
     pub fn with(table: Table, stalls: &[Stall], authority: Option<&[u8]>, keyframe_every: i64) -> Self {
-        let jobs = table
-            .tasks
-            .iter()
-            .map(|task| Box::new(Sum { inputs: task.inputs.len(), jobs: 0 }) as Box<dyn Job>)
-            .collect();
+        let jobs = jobs(&table);
         let authority = authority.map(|log| Authority::parse(log).expect("the log is whole"));
         let executive = VirtualExecutive::new(table.clone(), jobs, stalls, authority, keyframe_every);
         Self { executive: executive.expect("it is laid out"), table, log: Vec::new() }
