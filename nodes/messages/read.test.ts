@@ -73,6 +73,32 @@ const hasWide = (layout: Layout): boolean => {
 const isTime = (type: string): boolean => layoutOf(type, own).kind === "time";
 
 describe("messages as values", () => {
+  it("of a big-endian sender are read as those of a little-endian one, lists of numbers of every size included", () => {
+    const definitions = Definitions.common.with([
+      { type: "lab_msgs/msg/Lists", text: "uint16[2] two\nfloat32[2] four\nfloat64[1] eight\nint64[1] large" },
+    ]);
+    const read = messageReader(layoutOf("lab_msgs/msg/Lists", definitions));
+    const sent = (little: boolean) => {
+      const bytes = new Uint8Array(4 + 32);
+      const view = new DataView(bytes.buffer, 4);
+      bytes[1] = little ? 1 : 0;
+      view.setUint16(0, 258, little);
+      view.setUint16(2, 772, little);
+      view.setFloat32(4, 0.5, little);
+      view.setFloat32(8, -3, little);
+      view.setFloat64(16, 1e300, little);
+      view.setBigInt64(24, -2n, little);
+      return bytes;
+    };
+    const value = {
+      two: Uint16Array.of(258, 772),
+      four: Float32Array.of(0.5, -3),
+      eight: Float64Array.of(1e300),
+      large: BigInt64Array.of(-2n),
+    };
+    expect([read(sent(true)), read(sent(false))]).toEqual([value, value]);
+  });
+
   it("are written and read as another implementation does, of every common type", () => {
     const known = types.filter((type) => !isTime(type) && !hasWide(layoutOf(type, own)));
     fc.assert(
