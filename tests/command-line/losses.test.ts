@@ -207,7 +207,7 @@ describe("errors under --json", () => {
       message: 'chain "through" can take 15 ms, its budget is 14 ms',
       place: `${workplace.path("chain.ts")}:6:7`,
       details: ["double   sampling 10 ms + deadline 5 ms"],
-      help: "allow 15 ms",
+      help: 'release "double" on arrival of /value, or allow 15 ms',
     });
   }, 120_000);
 });
