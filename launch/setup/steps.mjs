@@ -1,16 +1,7 @@
 // What a machine needs before the demonstration or the tests can run: each step knows when it is done and how to do it.
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -174,16 +165,6 @@ const portable = {
   },
 };
 
-/** Tests run the very module that robots get, which spares building it once more. */
-const robotsAddon = {
-  ...addon,
-  run: async () => {
-    const file = `isochron.linux-${hostArch}-gnu.node`;
-    copyFileSync(join(root, "target/portable", file), join(root, "launch/addon", file));
-    stamp("addon", addonHash());
-  },
-};
-
 /** An arm64 Node to run under qemu. */
 export const arm64NodePath = join(root, ".setup/node-arm64/package/bin/node");
 const nodeArm64 = {
@@ -208,10 +189,10 @@ export const profiles = {
     npmPackages,
     debianStep("Debian packages", [...buildPackages, ...testPackages]),
     compiler,
+    addon,
     zig,
     rustArm64,
     portable,
-    robotsAddon,
     nodeArm64,
   ],
 };
