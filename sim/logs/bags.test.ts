@@ -136,6 +136,16 @@ describe("a SQLite bag", () => {
     ]);
   });
 
+  it.each([3961, 3881])("whose byte %i was changed, so that its index leads back, is damaged", async (place) => {
+    const changed = Uint8Array.from(readFileSync(bag("jazzy.db3")));
+    changed[place] = 242;
+    const error = await rejected(async () => collect(await openLog(write({ "leads-back.db3": changed }))));
+    expect([error.code, error.message]).toEqual([
+      "log/damaged",
+      expect.stringContaining("its messages are not in the order that its index tells"),
+    ]);
+  });
+
   it("that was cut or changed anywhere is an error, or has nothing but messages", async () => {
     const bytes = readFileSync(bag("jazzy.db3"));
     const changes = fc.array(fc.tuple(fc.nat(bytes.length - 1), fc.integer({ min: 0, max: 255 })), { maxLength: 4 });

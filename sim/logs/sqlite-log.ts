@@ -157,6 +157,9 @@ class SqliteLog implements Log {
       }
       const last = found.at(-1);
       if (!last) return;
+      // A damaged index gives rows that lie elsewhere than it says: what does not lead on would be read for ever.
+      const isBehind = byTime && last.timeNs !== afterNs ? last.timeNs > afterNs : last.id > afterId;
+      if (!isBehind) throw damaged(this.path, "its messages are not in the order that its index tells");
       [afterNs, afterId] = [last.timeNs, last.id];
     }
   }
