@@ -24,9 +24,10 @@ export {
   type NativeHost,
   runnableTargets,
 } from "./native.ts";
-export { didYouMean, nearest } from "./nearest.ts";
+export { didYouMean, nearest, withMeant } from "./nearest.ts";
+export { compilerSchemas, functionSchema, hasKind, signalSchema, targetSchema } from "./option-schemas.ts";
 export { checkArgument, declaredOptions, type OptionCheck, optionsOf, refusal } from "./options.ts";
 export { beginsWith, type FileKind, place, placeNew, replaces, writeWhole } from "./output-file.ts";
 export { type Choice, drawnSchedules, printSchedule, type Schedules } from "./schedules/index.ts";
 export { addsDotOnly, type Target, type TargetName, target, targetNames } from "./targets.ts";
-export { shown } from "./words.ts";
+export { shown, withArticle } from "./words.ts";

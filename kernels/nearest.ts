@@ -29,8 +29,10 @@ export function nearest(name: string, names: Iterable<string>): string | undefin
   return best?.name;
 }
 
-/** `help` behind a question for the name that was meant, where one is near. */
-export function didYouMean(name: string, names: Iterable<string>, help: string): string {
-  const meant = nearest(name, names);
-  return meant === undefined ? help : `did you mean ${meant}? ${help}`;
-}
+/** `help` behind a question for what was meant, where that is known. */
+export const withMeant = (meant: string | undefined, help: string): string =>
+  meant === undefined ? help : `did you mean ${meant}? ${help}`;
+
+/** The same for the nearest of some names, where one is near. */
+export const didYouMean = (name: string, names: Iterable<string>, help: string): string =>
+  withMeant(nearest(name, names), help);

@@ -10,19 +10,20 @@ export type OptionCheck = (given: unknown, what?: string) => void;
 /** A schema for every option. */
 type Schemas<O> = { readonly [K in keyof Required<O>]: z.ZodType };
 
-/** The options that functions take, by the functions' names: for the test that gives each a wrong value. */
-export const declaredOptions = new Map<string, readonly string[]>();
+/** The names of the options that functions take, by the functions' names: for the test that gives each a wrong value. */
+export const declaredOptions = new Map<string, () => readonly string[]>();
 
 /**
- * The check of a function's options: a name that is not among them, a value that its schema refuses, or one that is missing
+ * The check of a function's options, whose schemas are made when it is first called: a name that is not among them, a value that its schema refuses, or one that is missing
  * is refused with a code `AREA/option`.
  */
-export function optionsOf<O extends object>(area: string, name: string, schemas: Schemas<O>): OptionCheck {
-  declaredOptions.set(name, Object.keys(schemas));
-  const schema = z.strictObject(schemas);
+export function optionsOf<O extends object>(area: string, name: string, schemas: () => Schemas<O>): OptionCheck {
+  let made: z.ZodObject | undefined;
+  const schemaOf = () => (made ??= z.strictObject(schemas()));
+  declaredOptions.set(name, () => Object.keys(schemaOf().shape));
   return (given, what = name) => {
-    const { error } = schema.safeParse(given);
-    if (error) throw refusal(`${area}/option`, what, schema, given, error);
+    const { error } = schemaOf().safeParse(given);
+    if (error) throw refusal(`${area}/option`, what, schemaOf(), given, error);
   };
 }
 
@@ -55,11 +56,14 @@ export function refusal(
   for (const issue of issues) {
     if (issue.code !== "unrecognized_keys") continue;
     const name = issue.keys[0]!;
-    const path = issue.path.length === 0 ? "" : `${pathText(issue.path)}.`;
-    const known = issue.path.length === 0 ? { names, takes } : undefined;
-    return new IsochronError(code, `${what}: there is no option "${path}${name}"`, {
-      help: known ? didYouMean(name, known.names, known.takes) : `leave it out`,
-    });
+    const isNested = issue.path.length > 0;
+    return new IsochronError(
+      code,
+      `${what}: there is no option "${isNested ? `${pathText(issue.path)}.` : ""}${name}"`,
+      {
+        help: isNested ? "leave it out" : didYouMean(name, names, takes),
+      },
+    );
   }
   const { path } = issues[0]!;
   if (path.length === 0)

@@ -4,7 +4,8 @@ import { z } from "zod";
 const longestText = 60;
 const mostElements = 8;
 
-const withArticle = (name: string): string => `${/^[AEIOUaeiou]/.test(name) ? "an" : "a"} ${name}`;
+/** A name with the article that it takes. */
+export const withArticle = (name: string): string => `${/^[AEIOUaeiou]/.test(name) ? "an" : "a"} ${name}`;
 
 /** A value that somebody gave, in a few words. Nothing of its own is called: it may be anything. */
 export function shown(value: unknown): string {

@@ -1,7 +1,15 @@
 // Builds an application: its graphs compiled, its description fixed; and writes and reads it as one file, `.isoapp`.
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { type FileKind, fileError, IsochronError, optionsOf, type TargetName, targetNames } from "../kernels/index.ts";
+import {
+  compilerSchemas,
+  type FileKind,
+  fileError,
+  functionSchema,
+  IsochronError,
+  optionsOf,
+  type TargetName,
+} from "../kernels/index.ts";
 import {
   beginsAsArchive,
   changedEntries,
@@ -32,19 +40,10 @@ export interface BuildOptions {
   readonly onProgram?: (name: string, index: number, count: number) => void;
 }
 
-const checkBuild = optionsOf<BuildOptions>("application", "buildApplication", {
-  targets: z
-    .array(z.enum(targetNames))
-    .min(1)
-    .describe(`a list of targets: ${targetNames.join(", ")}`)
-    .optional(),
-  cacheDir: z.string().min(1).describe("a text: the path of a folder").optional(),
-  signal: z.instanceof(AbortSignal).describe("an AbortSignal").optional(),
-  onProgram: z
-    .custom((given) => typeof given === "function")
-    .describe("a function")
-    .optional(),
-});
+const checkBuild = optionsOf<BuildOptions>("application", "buildApplication", () => ({
+  ...compilerSchemas(),
+  onProgram: functionSchema.optional(),
+}));
 
 /** Lays an application out, refuses what cannot be met, and compiles its graphs. */
 export async function buildApplication(

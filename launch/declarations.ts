@@ -1,6 +1,14 @@
 // What an application's declarations may be given, checked where they are made.
 import { z } from "zod";
-import { checkArgument, didYouMean, IsochronError, optionsOf, shown } from "../kernels/index.ts";
+import {
+  checkArgument,
+  didYouMean,
+  functionSchema,
+  hasKind,
+  IsochronError,
+  optionsOf,
+  shown,
+} from "../kernels/index.ts";
 import type { MessageFileOptions } from "../nodes/index.ts";
 import { Graph } from "../runtime/index.ts";
 import { durationAboveZero, durationSchema, highestPriority } from "../scheduler/index.ts";
@@ -26,10 +34,6 @@ export function at<T>(place: string | undefined, body: () => T): T {
 }
 
 const text = z.string().min(1).describe("a text that is not empty");
-const callable = z.custom((given) => typeof given === "function").describe("a function");
-
-const hasKind = (given: unknown, ...kinds: readonly string[]): boolean =>
-  typeof given === "object" && given !== null && "kind" in given && kinds.includes(String(given.kind));
 
 const argument = (what: string, name: string, schema: z.ZodType, given: unknown): void =>
   checkArgument("application", what, name, schema, given);
@@ -39,7 +43,7 @@ export const requireText = (what: string, name: string, given: unknown): void =>
 
 /** Refuses what cannot be called; `takes` is what it should be. */
 export const requireFunction = (what: string, name: string, given: unknown, takes: string): void =>
-  argument(what, name, callable.describe(`a function: ${takes}`), given);
+  argument(what, name, functionSchema.describe(`a function: ${takes}`), given);
 
 export const requireApplication = (given: unknown): void =>
   argument(
@@ -72,19 +76,23 @@ export const requireObservable = (given: unknown): void =>
     given,
   );
 
-export const checkMessages = optionsOf<MessageFileOptions>("application", "app.messages", { package: text.optional() });
-export const checkInput = optionsOf<InputOptions>("application", "app.input", { latency: durationSchema.optional() });
-export const checkSource = optionsOf<InputOptions & { readonly topic?: string }>("application", "app.source", {
+export const checkMessages = optionsOf<MessageFileOptions>("application", "app.messages", () => ({
+  package: text.optional(),
+}));
+export const checkInput = optionsOf<InputOptions>("application", "app.input", () => ({
+  latency: durationSchema.optional(),
+}));
+export const checkSource = optionsOf<InputOptions & { readonly topic?: string }>("application", "app.source", () => ({
   latency: durationSchema.optional(),
   topic: text.optional(),
-});
-const checkLimits = optionsOf<ChainLimits>("application", "app.chain", {
+}));
+const checkLimits = optionsOf<ChainLimits>("application", "app.chain", () => ({
   budget: durationAboveZero,
   maxAge: durationAboveZero.optional(),
-});
+}));
 
 type AllTaskOptions = TaskLimits & { readonly inputs: unknown } & Periodic & OnArrival;
-const checkTaskOptions = optionsOf<AllTaskOptions>("application", "app.task", {
+const checkTaskOptions = optionsOf<AllTaskOptions>("application", "app.task", () => ({
   inputs: z.looseObject({}).describe("what it reads, by its graph's inputs: { x: input }"),
   period: durationAboveZero.optional(),
   phase: durationSchema.optional(),
@@ -100,7 +108,7 @@ const checkTaskOptions = optionsOf<AllTaskOptions>("application", "app.task", {
   priority: z.int().min(1).max(highestPriority).optional(),
   core: z.int().min(0).max(1023).optional(),
   onOverrun: z.enum(["hold", "skip"]).optional(),
-});
+}));
 
 const triggerHelp = 'say when it is released: period: "20ms", or on: INPUT with minInterval: "20ms"';
 const ofArrival = ["minInterval", "tolerance", "early"] as const;

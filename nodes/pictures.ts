@@ -31,6 +31,8 @@ const native = (): Binding => {
   return loaded;
 };
 
+const bytesSchema = z.instanceof(Uint8Array).describe("the bytes of a picture");
+
 /**
  * Decodes a JPEG or PNG in grey or three colours, or ROS's compressed depth, whatever its size.
  *
@@ -42,13 +44,7 @@ const native = (): Binding => {
  */
 export function decodePicture<E extends PictureEncoding>(bytes: Uint8Array, encoding: E): Picture<E> {
   expectPictureEncoding(encoding);
-  checkArgument(
-    "picture",
-    "decodePicture",
-    "bytes",
-    z.instanceof(Uint8Array).describe("the bytes of a picture"),
-    bytes,
-  );
+  checkArgument("picture", "decodePicture", "bytes", bytesSchema, bytes);
   const { decodePicture: decode } = native();
   const { height, width, data } = callNative(() => decode(bytes, encoding));
   return { height, width, data: numbersOf(data, encoding) as NumbersOf<E> };

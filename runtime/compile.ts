@@ -5,6 +5,7 @@ import {
   awaitNative,
   bytesOf,
   checkArgument,
+  compilerSchemas,
   emitModule,
   type Grain,
   loadCompiler,
@@ -15,6 +16,7 @@ import {
   type TargetName,
   targetNames,
   target as targetOf,
+  targetSchema,
 } from "../kernels/index.ts";
 import { type Artifact, packArtifact } from "./artifact.ts";
 import { Graph, type Signature } from "./graph.ts";
@@ -72,20 +74,14 @@ const version = "0.1.0";
 const kernelsPerModule = 8;
 
 const functions = z.custom((value) => typeof value === "function" || (typeof value === "object" && value !== null));
-const checkCompile = optionsOf<CompileOptions>("compile", "compile", {
-  targets: z
-    .array(z.enum(targetNames))
-    .min(1)
-    .describe(`a list of targets: ${targetNames.join(", ")}`)
-    .optional(),
+const checkCompile = optionsOf<CompileOptions>("compile", "compile", () => ({
+  ...compilerSchemas(),
   // What is no size is refused with the dimension that it is given for.
   symbols: z.record(z.string(), z.unknown()).describe("sizes by the symbols' names: { n: 4 }").optional(),
-  cacheDir: z.string().min(1).describe("a text: the path of a folder").optional(),
-  signal: z.instanceof(AbortSignal).describe("an AbortSignal").optional(),
   convolution: z.literal("direct").optional(),
   grain: functions.describe("a grain").optional(),
   schedules: functions.describe("a chooser of schedules").optional(),
-});
+}));
 const graphSchema = z.instanceof(Graph).describe("a graph, which trace() makes");
 
 /** Compiles a graph. The same graph, options and compiler give the same bytes. */
@@ -191,7 +187,7 @@ export function simplified(graph: Graph, symbols: CompileOptions["symbols"] = {}
 
 /** What `inspect` shows of a graph's way to code: each stage in its own text. */
 export function explain(graph: Graph, targetName: TargetName, symbols: CompileOptions["symbols"] = {}): string {
-  checkArgument("compile", "explain", "targetName", z.enum(targetNames), targetName);
+  checkArgument("compile", "explain", "targetName", targetSchema, targetName);
   const plain = simplified(graph, symbols);
   const lowered = lower(plain, targetOf(targetName), layoutWeights(plain));
   const plan = planMemory(lifetimesOf(lowered));

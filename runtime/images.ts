@@ -22,13 +22,13 @@ export interface ResizeOptions {
   readonly antialias?: boolean;
 }
 
-const checkResize = operatorOptions<ResizeOptions>("resize", {
+const checkResize = operatorOptions<ResizeOptions>("resize", () => ({
   mode: z.enum(["nearest", "linear", "cubic"]).optional(),
   coordinates: z.enum(["halfPixel", "alignCorners", "asymmetric"]).optional(),
   rounding: z.enum(["floor", "ceil", "preferFloor", "preferCeil"]).optional(),
   cubic: z.number().optional(),
   antialias: flag,
-});
+}));
 const imageSize = z.tuple([z.int().min(1), z.int().min(1)]).describe("whole numbers from 1: [rows, columns]");
 
 /** x[n,c,h,w] at another size, [rows, columns]; bilinear unless another mode is named. Integers are rounded to the nearest. */
@@ -56,12 +56,12 @@ export interface GridSampleOptions {
   readonly alignCorners?: boolean;
 }
 
-const checkGridSample = operatorOptions<GridSampleOptions>("gridSample", {
+const checkGridSample = operatorOptions<GridSampleOptions>("gridSample", () => ({
   mode: z.enum(["bilinear", "nearest", "bicubic"]).optional(),
   outside: z.enum(["zeros", "border", "reflection"]).optional(),
   coordinates: z.enum(["pixels", "normalized"]).optional(),
   alignCorners: flag,
-});
+}));
 
 /**
  * Samples of an image[h,w] at positions (x, y) of grid[…,2], or of images[n,c,h,w] at those of grid[n,h,w,2] as in PyTorch.

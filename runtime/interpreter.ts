@@ -39,14 +39,10 @@ export class Interpreter<I extends Signature, O extends Signature> {
   /** One step; what it gives shares no memory with what it was given. Throws `interpreter/input` for an array that does not fit its input. */
   run(inputs: ArraysOf<I>): ArraysOf<O> {
     const { graph } = this;
-    const names = graph.inputs.map(({ name }) => name);
-    checkArgument(
-      "interpreter",
-      "run",
-      "inputs",
-      z.looseObject({}).describe(`arrays: { ${names.join(", ")} }`),
-      inputs,
-    );
+    if (typeof inputs !== "object" || inputs === null || Array.isArray(inputs)) {
+      const names = graph.inputs.map(({ name }) => name);
+      checkArgument("interpreter", "run", "inputs", z.never().describe(`arrays: { ${names.join(", ")} }`), inputs);
+    }
     const values = new Map<Value, Nd>();
     for (const { name, value } of graph.inputs) {
       const given = inputs[name];

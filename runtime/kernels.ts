@@ -8,8 +8,8 @@ import {
   printKernel,
   type Target,
   type TargetName,
-  targetNames,
   target as targetOf,
+  targetSchema,
 } from "../kernels/index.ts";
 import { Graph } from "./graph.ts";
 import { codeOf, type KernelCall } from "./kernel-call.ts";
@@ -34,7 +34,7 @@ export type KernelText = (typeof kernelTexts)[number];
 /** The kernels of a graph of primitive operators, such as an artifact holds, for a target. */
 export function kernelsOf(graph: Graph, target: TargetName): ShownKernel[] {
   checkArgument("compile", "kernelsOf", "graph", z.instanceof(Graph).describe("a graph"), graph);
-  checkArgument("compile", "kernelsOf", "target", z.enum(targetNames), target);
+  checkArgument("compile", "kernelsOf", "target", targetSchema, target);
   return lower(graph, targetOf(target), layoutWeights(graph)).map((call, at) => ({
     symbol: callSymbol(at),
     name: call.label,

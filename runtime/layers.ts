@@ -1,6 +1,6 @@
 // The time of every kernel of a program, beside what it computes and moves: the rows of a roofline.
 import { z } from "zod";
-import { countKernel, optionsOf, type TargetName, targetNames } from "../kernels/index.ts";
+import { countKernel, functionSchema, optionsOf, type TargetName, targetSchema } from "../kernels/index.ts";
 import { type Artifact, graphOf, requireArtifact } from "./artifact.ts";
 import { kernelsOf, type ShownKernel } from "./kernels.ts";
 import type { Peak } from "./peak.ts";
@@ -44,14 +44,11 @@ export interface LayerOptions {
   readonly peak?: (target: TargetName) => Promise<Peak | undefined>;
 }
 
-const checkLayers = optionsOf<LayerOptions>("program", "measureLayers", {
-  target: z.enum(targetNames).optional(),
+const checkLayers = optionsOf<LayerOptions>("program", "measureLayers", () => ({
+  target: targetSchema.optional(),
   budgetMs: z.number().min(0).optional(),
-  peak: z
-    .custom((value) => typeof value === "function")
-    .describe("a function")
-    .optional(),
-});
+  peak: functionSchema.optional(),
+}));
 
 const leastRuns = 31;
 const mostRuns = 2000;

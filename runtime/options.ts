@@ -18,7 +18,7 @@ export function placed<T>(body: () => T): T {
 /** The check of an operator's options, whose errors name the user's line. */
 export function operatorOptions<O extends object>(
   name: string,
-  schemas: { readonly [K in keyof Required<O>]: z.ZodType },
+  schemas: () => { readonly [K in keyof Required<O>]: z.ZodType },
 ): OptionCheck {
   const check = optionsOf<O>("operator", name, schemas);
   return (given) => placed(() => check(given));

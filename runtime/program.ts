@@ -1,6 +1,14 @@
 // A program: an artifact loaded for this machine, run with typed arrays.
 import { z } from "zod";
-import { callNative, IsochronError, loadRuntime, optionsOf, shown, targetNames } from "../kernels/index.ts";
+import {
+  callNative,
+  IsochronError,
+  loadRuntime,
+  optionsOf,
+  shown,
+  targetSchema,
+  withArticle,
+} from "../kernels/index.ts";
 import { type Artifact, type Manifest, readArtifact, requireArtifact } from "./artifact.ts";
 import type { Signature } from "./graph.ts";
 import type { ArraysOf } from "./interpreter.ts";
@@ -45,10 +53,10 @@ export interface LoadOptions {
   readonly threads?: number;
 }
 
-const checkLoad = optionsOf<LoadOptions>("program", "load", {
-  target: z.enum(targetNames).optional(),
+const checkLoad = optionsOf<LoadOptions>("program", "load", () => ({
+  target: targetSchema.optional(),
   threads: z.int().min(1).optional(),
-});
+}));
 /** A loaded artifact, typed by its graph's signature. */
 export class Program<I extends Signature = Signature, O extends Signature = Signature> {
   readonly #native: NativeProgram;
@@ -208,7 +216,7 @@ export class Program<I extends Signature = Signature, O extends Signature = Sign
       throw new IsochronError(
         "program/dtype",
         `${what} "${row.name}" is ${showTensorType(row)}, and got ${shown(array)}`,
-        { help: `pass ${/^[AEIOU]/.test(wanted) ? "an" : "a"} ${wanted}` },
+        { help: `pass ${withArticle(wanted)}` },
       );
     }
     if (array.byteLength !== own.byteLength) {

@@ -20,8 +20,8 @@ interface ChannelOptions {
 }
 
 const axisSchemas = { axis: z.int().optional() };
-const checkQuantize = operatorOptions<ChannelOptions>("quantize", axisSchemas);
-const checkDequantize = operatorOptions<ChannelOptions>("dequantize", axisSchemas);
+const checkQuantize = operatorOptions<ChannelOptions>("quantize", () => axisSchemas);
+const checkDequantize = operatorOptions<ChannelOptions>("dequantize", () => axisSchemas);
 
 /** Numbers, or a tensor of them. */
 const parameterSchema = z
@@ -111,14 +111,14 @@ interface ConvIntegerOptions extends Omit<ConvolutionOptions, "bias" | "convolut
   readonly zeroPoint?: number;
 }
 
-const checkConvInteger = operatorOptions<ConvIntegerOptions>("convInteger", {
+const checkConvInteger = operatorOptions<ConvIntegerOptions>("convInteger", () => ({
   stride: planeOption(1),
   padding: paddingOption,
   paddingAfter: planeOption(0),
   dilation: planeOption(1),
   groups: z.int().min(1).optional(),
   zeroPoint: z.number().optional(),
-});
+}));
 
 /** (x − zeroPoint)[n,c,h,w] convolved with w[o,c/groups,kh,kw] in 32-bit integers that wrap; padding is the zero point. */
 export function convInteger(x: Tensor<Byte>, w: Tensor<"i8">, options: ConvIntegerOptions = {}): Tensor<"i32"> {

@@ -26,9 +26,9 @@ export type GruWeights<D extends Dtype> = LstmWeights<D>;
 
 const required = tensorOption.unwrap();
 const weightSchemas = { input: required, hidden: required, inputBias: tensorOption, hiddenBias: tensorOption };
-const checkLstm = operatorOptions<LstmWeights<Dtype>>("lstmCell", weightSchemas);
-const checkLstmState = operatorOptions<LstmState<Dtype>>("the state of lstmCell", { h: required, c: required });
-const checkGru = operatorOptions<GruWeights<Dtype>>("gruCell", weightSchemas);
+const checkLstm = operatorOptions<LstmWeights<Dtype>>("lstmCell", () => weightSchemas);
+const checkLstmState = operatorOptions<LstmState<Dtype>>("the state of lstmCell", () => ({ h: required, c: required }));
+const checkGru = operatorOptions<GruWeights<Dtype>>("gruCell", () => weightSchemas);
 
 /** Checks what fits; the operators inside would name values that the caller has never seen. */
 function requireFit(cell: string, gates: number, x: Tensor, h: Tensor, { input, hidden }: LstmWeights<Dtype>): void {

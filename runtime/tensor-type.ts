@@ -1,5 +1,5 @@
 // Tensor types: element type and shape, with dimensions that are known, named, or bounded.
-import { bytesOf, type Dtype, dtypes, IsochronError, shown, typedArrays } from "../kernels/index.ts";
+import { bytesOf, type Dtype, dtypes, IsochronError, shown, typedArrays, withMeant } from "../kernels/index.ts";
 
 /** A dimension whose size is given when the graph is compiled. */
 export interface SymbolDimension {
@@ -95,10 +95,9 @@ function dtypeMeant(given: unknown): Dtype | undefined {
 /** Throws `tensor/dtype` for a name that is no dtype. */
 export function requireDtype(dtype: Dtype): void {
   if (dtypes.includes(dtype)) return;
-  const help = `dtypes are ${dtypes.join(", ")}`;
   const meant = typeof dtype === "string" ? dtypeMeant(dtype) : undefined;
   throw new IsochronError("tensor/dtype", `${shown(dtype)} is no dtype`, {
-    help: meant === undefined ? help : `did you mean ${meant}? ${help}`,
+    help: withMeant(meant, `dtypes are ${dtypes.join(", ")}`),
   });
 }
 

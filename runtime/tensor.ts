@@ -59,17 +59,17 @@ interface TopOptions {
 const inDtypeSchemas = { keepDims: flag, dtype: dtypeOption };
 /** The checks of reductions' options, by the operators' names. */
 const checkReduction = {
-  sum: operatorOptions<ReduceOptions & InDtype>("sum", inDtypeSchemas),
-  mean: operatorOptions<ReduceOptions & InDtype>("mean", inDtypeSchemas),
-  prod: operatorOptions<ReduceOptions & InDtype>("prod", inDtypeSchemas),
-  max: operatorOptions<ReduceOptions>("max", { keepDims: flag }),
-  min: operatorOptions<ReduceOptions>("min", { keepDims: flag }),
-  any: operatorOptions<ReduceOptions>("any", { keepDims: flag }),
-  all: operatorOptions<ReduceOptions>("all", { keepDims: flag }),
+  sum: operatorOptions<ReduceOptions & InDtype>("sum", () => inDtypeSchemas),
+  mean: operatorOptions<ReduceOptions & InDtype>("mean", () => inDtypeSchemas),
+  prod: operatorOptions<ReduceOptions & InDtype>("prod", () => inDtypeSchemas),
+  max: operatorOptions<ReduceOptions>("max", () => ({ keepDims: flag })),
+  min: operatorOptions<ReduceOptions>("min", () => ({ keepDims: flag })),
+  any: operatorOptions<ReduceOptions>("any", () => ({ keepDims: flag })),
+  all: operatorOptions<ReduceOptions>("all", () => ({ keepDims: flag })),
 };
-const checkSort = operatorOptions<OrderOptions>("sort", { descending: flag });
-const checkArgsort = operatorOptions<OrderOptions>("argsort", { descending: flag });
-const checkTopK = operatorOptions<TopOptions>("topK", { largest: flag });
+const checkSort = operatorOptions<OrderOptions>("sort", () => ({ descending: flag }));
+const checkArgsort = operatorOptions<OrderOptions>("argsort", () => ({ descending: flag }));
+const checkTopK = operatorOptions<TopOptions>("topK", () => ({ largest: flag }));
 
 /** A symbolic tensor; each method adds an operator to the trace. Negative axes count from the end. */
 export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
@@ -548,7 +548,7 @@ export const paddingOption = z
   .union([planeOption(0), z.enum(["same", "valid"])])
   .describe('a whole number from 0, two: [rows, columns], "same" or "valid"')
   .optional();
-const checkConv2d = operatorOptions<ConvolutionOptions>("conv2d", convolutionSchemas(paddingOption));
+const checkConv2d = operatorOptions<ConvolutionOptions>("conv2d", () => convolutionSchemas(paddingOption));
 
 /** How wide the padding is before and after each dimension of a plane. */
 export function planePadding(
@@ -598,10 +598,10 @@ export interface TransposedConvolutionOptions extends Omit<ConvolutionOptions, "
   readonly outputPadding?: Pair;
 }
 
-const checkConvTranspose2d = operatorOptions<TransposedConvolutionOptions>("convTranspose2d", {
+const checkConvTranspose2d = operatorOptions<TransposedConvolutionOptions>("convTranspose2d", () => ({
   ...convolutionSchemas(planeOption(0)),
   outputPadding: planeOption(0),
-});
+}));
 
 /** x[n,c,h,w] spread over w[c,o/groups,kh,kw], each input to all outputs that its taps reach, and a bias [o] added. */
 export function convTranspose2d<D extends Dtype>(
@@ -643,11 +643,11 @@ export interface AttentionOptions<D extends Dtype> {
   readonly scale?: number;
 }
 
-const checkAttention = operatorOptions<AttentionOptions<Dtype>>("scaledDotProductAttention", {
+const checkAttention = operatorOptions<AttentionOptions<Dtype>>("scaledDotProductAttention", () => ({
   mask: tensorOption,
   causal: flag,
   scale: z.number().optional(),
-});
+}));
 
 /** softmax(q·kᵀ·scale + mask)·v of every head: q[…,m,d], k[…,n,d], v[…,n,e] → […,m,e]. */
 export function scaledDotProductAttention<D extends Dtype>(

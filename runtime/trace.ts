@@ -27,9 +27,9 @@ interface TraceOptions {
   readonly name: string;
 }
 
-const checkTrace = optionsOf<TraceOptions>("trace", "trace", {
+const checkTrace = optionsOf<TraceOptions>("trace", "trace", () => ({
   name: z.string().min(1).describe("a text: the graph's name"),
-});
+}));
 
 /** Refuses what can be traced by nobody. Throws `trace/option`, `trace/input`. */
 function requireTraceable(fn: unknown, inputs: unknown, options: unknown): void {

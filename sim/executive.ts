@@ -1,6 +1,6 @@
 // The executive as simulation uses it: declared here, made by the runtime module.
 import { z } from "zod";
-import { callNative, loadRuntime, optionsOf, targetNames } from "../kernels/index.ts";
+import { callNative, loadRuntime, optionsOf, targetSchema } from "../kernels/index.ts";
 import { type ApplicationDescription, codecsOf } from "./application.ts";
 
 /** A stall to inject: every `every`-th job of a task takes `durationNs` longer. */
@@ -95,17 +95,17 @@ export interface ExecutiveOptions {
   readonly realtime?: boolean;
 }
 
-const checkExecutive = optionsOf<ExecutiveOptions>("run", "createExecutive", {
+const checkExecutive = optionsOf<ExecutiveOptions>("run", "createExecutive", () => ({
   faults: z
     .array(z.strictObject({ task: z.int().min(0), every: z.int().min(1), durationNs: z.int().min(0) }))
     .describe("a list of { task, every, durationNs }, whole numbers")
     .optional(),
   replay: z.instanceof(Uint8Array).describe("records, as bytes").optional(),
   keyframeEveryNs: z.int().min(1).optional(),
-  target: z.enum(targetNames).optional(),
+  target: targetSchema.optional(),
   live: z.boolean().optional(),
   realtime: z.boolean().optional(),
-});
+}));
 
 /** Loads the programs and lays out the schedule. */
 export function createExecutive(

@@ -1,7 +1,7 @@
 // What an executive runs with: a world, a log and the application's streams, each granted logical time in turn.
 import { config } from "rxjs";
 import { z } from "zod";
-import { callNative, IsochronError, optionsOf } from "../kernels/index.ts";
+import { callNative, functionSchema, IsochronError, optionsOf, signalSchema } from "../kernels/index.ts";
 import { StreamHub } from "../nodes/index.ts";
 import type { ApplicationDescription } from "./application.ts";
 import type { Executive } from "./executive.ts";
@@ -47,20 +47,19 @@ export interface RunHooks {
   readonly watch?: Watch;
 }
 
-const callable = z.custom((given) => typeof given === "function").describe("a function");
-const checkFederates = optionsOf<Federates>("run", "Federation", {
+const checkFederates = optionsOf<Federates>("run", "Federation", () => ({
   world: z.looseObject({}).describe("a world").optional(),
   streams: z.instanceof(StreamHub).describe("an application's streams").optional(),
   feed: z.looseObject({ next: z.unknown() }).describe("an async iterator of messages").optional(),
   followUpNs: z.number().min(0).optional(),
-  onObserverError: callable.optional(),
-  watch: callable.optional(),
-});
-const checkHooks = optionsOf<RunHooks>("run", "runVirtual, runLive", {
-  onEvents: callable,
-  signal: z.instanceof(AbortSignal).describe("an AbortSignal").optional(),
-  watch: callable.optional(),
-});
+  onObserverError: functionSchema.optional(),
+  watch: functionSchema.optional(),
+}));
+const checkHooks = optionsOf<RunHooks>("run", "runVirtual, runLive", () => ({
+  onEvents: functionSchema,
+  signal: signalSchema.optional(),
+  watch: functionSchema.optional(),
+}));
 /** Refuses hooks of a run. */
 export const requireHooks = (hooks: RunHooks): void => checkHooks(hooks);
 

@@ -39,9 +39,9 @@ export interface RecordingOptions {
 /** What a name can be given instead of one that is taken. */
 const anotherName = "record under another name, or replace a recording: --force";
 
-const checkOptions = optionsOf<RecordingOptions>("recording", "checkRecordingName", {
+const checkOptions = optionsOf<RecordingOptions>("recording", "checkRecordingName", () => ({
   replace: z.boolean().optional(),
-});
+}));
 
 /** Refuses a name that is taken. Throws `file/exists`, `file/write`. */
 export function checkRecordingName(path: string, options: RecordingOptions = {}): void {

@@ -1,6 +1,6 @@
 // Replays a recording: recomputes every job from the logged inputs and decisions, and compares.
 import { z } from "zod";
-import { callNative, optionsOf, targetNames } from "../kernels/index.ts";
+import { callNative, functionSchema, optionsOf, signalSchema, targetSchema } from "../kernels/index.ts";
 import { acceptWeights } from "../runtime/index.ts";
 import type { ApplicationDescription } from "./application.ts";
 import { compareRuns, type Difference, type Extent, readerOf, type TimedDifference } from "./compare.ts";
@@ -34,15 +34,12 @@ export interface ReplayOptions {
   readonly signal?: AbortSignal;
 }
 
-const checkReplay = optionsOf<ReplayOptions>("replay", "replay", {
+const checkReplay = optionsOf<ReplayOptions>("replay", "replay", () => ({
   artifacts: z.array(z.instanceof(Uint8Array)).describe("a list of artifacts' bytes").optional(),
-  target: z.enum(targetNames).optional(),
-  onProgress: z
-    .custom((given) => typeof given === "function")
-    .describe("a function")
-    .optional(),
-  signal: z.instanceof(AbortSignal).describe("an AbortSignal").optional(),
-});
+  target: targetSchema.optional(),
+  onProgress: functionSchema.optional(),
+  signal: signalSchema.optional(),
+}));
 
 /** Runs a recording again in virtual time, on one thread. */
 export function replay(recording: Recording, options: ReplayOptions = {}): ReplayResult {

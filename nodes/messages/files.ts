@@ -12,9 +12,9 @@ export interface MessageFileOptions {
   readonly package?: string;
 }
 
-const checkFiles = optionsOf<MessageFileOptions>("message", "readMessageFiles", {
+const checkFiles = optionsOf<MessageFileOptions>("message", "readMessageFiles", () => ({
   package: z.string().min(1).optional(),
-});
+}));
 
 const kinds: { readonly [extension: string]: InterfaceText["kind"] } = {
   ".msg": "msg",

@@ -54,12 +54,12 @@ export interface MessageOptions {
   readonly expect?: { readonly [path: string]: number | string };
 }
 
-const checkMessage = optionsOf<MessageOptions>("message", "message", {
+const checkMessage = optionsOf<MessageOptions>("message", "message", () => ({
   expect: z
     .record(z.string(), z.union([z.number(), z.string()]))
     .describe("numbers or texts by the fields' paths")
     .optional(),
-});
+}));
 
 /**
  * A message of any type as tensors.
@@ -85,7 +85,7 @@ interface NumberSelection {
   readonly field: string;
   readonly dtype: Dtype;
 }
-const checkNumber = optionsOf<NumberSelection>("message", "numbers", { field: pathSchema, dtype: dtypeSchema });
+const checkNumber = optionsOf<NumberSelection>("message", "numbers", () => ({ field: pathSchema, dtype: dtypeSchema }));
 
 function checkNumbers(what: string, selection: unknown): void {
   argument(

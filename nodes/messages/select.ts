@@ -56,8 +56,8 @@ const fieldSchemas = {
   most: z.int().min(0).optional(),
   shape: z.array(z.int().min(0)).describe("a list of whole numbers from 0").optional(),
 };
-const checkField = optionsOf<FieldOptions>("message", "field", fieldSchemas);
-const checkFields = optionsOf<FieldOptions>("message", "fields", fieldSchemas);
+const checkField = optionsOf<FieldOptions>("message", "field", () => fieldSchemas);
+const checkFields = optionsOf<FieldOptions>("message", "fields", () => fieldSchemas);
 
 /** A field as a tensor: `angular_velocity.x`, `covariance[0]`, `ranges[*]`, `points[*].x`. */
 export function field<const O extends FieldOptions = Record<never, never>>(

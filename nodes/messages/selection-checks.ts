@@ -1,6 +1,6 @@
 // What descriptions of messages may be given, checked where they are made.
 import { z } from "zod";
-import { checkArgument, dtypes, IsochronError, shown } from "../../kernels/index.ts";
+import { checkArgument, dtypes, hasKind, IsochronError, shown } from "../../kernels/index.ts";
 
 const text = z.string().min(1);
 
@@ -13,18 +13,12 @@ export const pathSchema = z.string().describe('the path of a field, such as "ang
 export const dtypeSchema = z.enum(dtypes);
 export const sizeSchema = z.tuple([z.int().min(1), z.int().min(1)]).describe("[height, width], whole numbers from 1");
 
-const isSelection = (given: unknown): boolean =>
-  typeof given === "object" &&
-  given !== null &&
-  "kind" in given &&
-  ["fields", "stamp", "count"].includes(String(given.kind));
-
 /** Refuses selections that are none. Throws `message/argument`. */
 export function checkSelections(what: string, selections: unknown): void {
   argument(what, "selections", z.looseObject({}).describe("an object: { NAME: field(PATH) }"), selections);
   for (const [name, each] of Object.entries(selections as object)) {
     const given: unknown = each;
-    if (isSelection(given)) continue;
+    if (hasKind(given, "fields", "stamp", "count")) continue;
     const help =
       typeof given === "string"
         ? `take a field: field(${shown(given)})`

@@ -6,10 +6,10 @@ import { checkSources, type Joined, join, type Sources } from "./sources.ts";
 import { headerStamp } from "./stamp.ts";
 import { type MatchOptions, matchSchemas, type Waiting, WaitingMessages } from "./waiting.ts";
 
-const checkOptions = optionsOf<MatchOptions & { readonly slop: Duration }>("stream", "approximateTime", {
-  ...matchSchemas,
+const checkOptions = optionsOf<MatchOptions & { readonly slop: Duration }>("stream", "approximateTime", () => ({
+  ...matchSchemas(),
   slop: durationSchema,
-});
+}));
 
 /**
  * Sets of one message of each source whose times lie within `slop` of each other; each message is in one set at most.

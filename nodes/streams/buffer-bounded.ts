@@ -1,7 +1,7 @@
 // `bufferBounded`: a bounded queue before a consumer that takes time.
 import { from, Observable, type ObservableInput, type OperatorFunction } from "rxjs";
 import { z } from "zod";
-import { checkArgument, IsochronError } from "../../kernels/index.ts";
+import { checkArgument, functionSchema, IsochronError } from "../../kernels/index.ts";
 import { type DropCounter, ownCounter } from "./counter.ts";
 
 /** What happens to a value that finds the queue full: the oldest waiting value gives way, it is dropped itself, or the stream fails. */
@@ -22,11 +22,7 @@ export function bufferBounded<T, R>(
     checkArgument("stream", "bufferBounded", name, schema, given);
   argument("size", z.int().min(0), size);
   argument("policy", z.enum(["dropOldest", "dropNewest", "fail"]), policy);
-  argument(
-    "consume",
-    z.custom((given) => typeof given === "function").describe("a function from a value to a stream"),
-    consume,
-  );
+  argument("consume", functionSchema.describe("a function from a value to a stream"), consume);
   return (source) =>
     new Observable((out) => {
       const waiting: T[] = [];

@@ -1,5 +1,6 @@
 // Messages that wait for partners of other streams, in the order in which they came.
 import { z } from "zod";
+import { functionSchema } from "../../kernels/index.ts";
 import { DropCounter, ownCounter } from "./counter.ts";
 
 /** A message and its time. */
@@ -23,17 +24,16 @@ export interface MatchOptions {
   readonly resets?: DropCounter;
 }
 
-const counter = z.instanceof(DropCounter).describe("a counter: app.counter(NAME)").optional();
 /** What operators that match by time take. */
-export const matchSchemas = {
-  stamp: z
-    .custom((given) => typeof given === "function")
-    .describe("a function from a message to its time in nanoseconds")
-    .optional(),
-  depth: z.int().min(1).optional(),
-  drops: counter,
-  resets: counter,
-};
+export function matchSchemas() {
+  const counter = z.instanceof(DropCounter).describe("a counter: app.counter(NAME)").optional();
+  return {
+    stamp: functionSchema.describe("a function from a message to its time in nanoseconds").optional(),
+    depth: z.int().min(1).optional(),
+    drops: counter,
+    resets: counter,
+  };
+}
 
 /**
  * The messages of one stream that wait for partners.

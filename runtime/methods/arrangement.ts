@@ -19,11 +19,11 @@ export interface PadOptions {
 /** A range of one dimension: where it starts and before what it ends, whole where left out, and its step. */
 export type Range = readonly [start?: number | null, end?: number | null, step?: number];
 
-const checkPad = operatorOptions<PadOptions>("pad", {
+const checkPad = operatorOptions<PadOptions>("pad", () => ({
   mode: z.enum(["constant", "reflect", "replicate", "circular"]).optional(),
   value: anyNumberOption,
-});
-const checkOneHot = operatorOptions<{ readonly dtype?: Dtype }>("oneHot", { dtype: dtypeOption });
+}));
+const checkOneHot = operatorOptions<{ readonly dtype?: Dtype }>("oneHot", () => ({ dtype: dtypeOption }));
 
 const bound = z.int().nullish();
 const range = z

@@ -31,16 +31,16 @@ const poolSchemas = {
   dilation: planeOption(1),
   ceil: flag,
 };
-const checkMaxPool = operatorOptions<PoolOptions>("maxPool", poolSchemas);
-const checkAvgPool = operatorOptions<PoolOptions & { readonly countPadding?: boolean }>("avgPool", {
+const checkMaxPool = operatorOptions<PoolOptions>("maxPool", () => poolSchemas);
+const checkAvgPool = operatorOptions<PoolOptions & { readonly countPadding?: boolean }>("avgPool", () => ({
   ...poolSchemas,
   countPadding: flag,
-});
+}));
 
 const normSchemas = { scale: tensorOption, shift: tensorOption, epsilon: z.number().optional() };
-const checkBatchNorm = operatorOptions<NormOptions<Dtype>>("batchNorm", normSchemas);
-const checkGroupNorm = operatorOptions<NormOptions<Dtype>>("groupNorm", normSchemas);
-const checkInstanceNorm = operatorOptions<NormOptions<Dtype>>("instanceNorm", normSchemas);
+const checkBatchNorm = operatorOptions<NormOptions<Dtype>>("batchNorm", () => normSchemas);
+const checkGroupNorm = operatorOptions<NormOptions<Dtype>>("groupNorm", () => normSchemas);
+const checkInstanceNorm = operatorOptions<NormOptions<Dtype>>("instanceNorm", () => normSchemas);
 
 const requireSize = (operator: string, size: Pair): void => requireArgument(operator, "size", planeOption(1), size);
 

@@ -18,11 +18,11 @@ export interface SoftplusOptions {
   readonly threshold?: number;
 }
 
-const checkGelu = operatorOptions<GeluOptions>("gelu", { approximate: z.enum(["none", "tanh"]).optional() });
-const checkSoftplus = operatorOptions<SoftplusOptions>("softplus", {
+const checkGelu = operatorOptions<GeluOptions>("gelu", () => ({ approximate: z.enum(["none", "tanh"]).optional() }));
+const checkSoftplus = operatorOptions<SoftplusOptions>("softplus", () => ({
   beta: z.number().optional(),
   threshold: z.number().optional(),
-});
+}));
 
 /** The part of `Tensor` that holds these methods. */
 export abstract class ElementwiseMethods<D extends Dtype> extends Symbolic {

@@ -29,11 +29,11 @@ export interface RunningExtremes<D extends Dtype> {
 
 const varianceSchemas = { keepDims: flag, correction: z.number().optional() };
 const runningSchemas = { exclusive: flag, reverse: flag };
-const checkVariance = operatorOptions<VarianceOptions>("variance", varianceSchemas);
-const checkStd = operatorOptions<VarianceOptions>("std", varianceSchemas);
-const checkLogSumExp = operatorOptions<{ readonly keepDims?: boolean }>("logSumExp", { keepDims: flag });
-const checkCumsum = operatorOptions<RunningOptions>("cumsum", runningSchemas);
-const checkCumprod = operatorOptions<RunningOptions>("cumprod", runningSchemas);
+const checkVariance = operatorOptions<VarianceOptions>("variance", () => varianceSchemas);
+const checkStd = operatorOptions<VarianceOptions>("std", () => varianceSchemas);
+const checkLogSumExp = operatorOptions<{ readonly keepDims?: boolean }>("logSumExp", () => ({ keepDims: flag }));
+const checkCumsum = operatorOptions<RunningOptions>("cumsum", () => runningSchemas);
+const checkCumprod = operatorOptions<RunningOptions>("cumprod", () => runningSchemas);
 
 /** The part of `Tensor` that holds these methods. */
 export abstract class ReductionMethods<D extends Dtype> extends ElementwiseMethods<D> {

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
 import { staticShape } from "../tensor-type.ts";
-import { type Operator, operator, pair } from "./operator.ts";
+import { convolutionLowering, type Operator, operator, pair } from "./operator.ts";
 import { absoluteMagnitude, blockedLayout, convolve, depthwiseLayout, fitError, outputPlane } from "./products.ts";
 
 const { channelBlock } = generators;
@@ -74,7 +74,7 @@ export const blockedConv2d: Operator<z.infer<typeof blockedConvolutionAttributes
     fuses: true,
     planned: true,
     build({ name, buffers, operands, shape, destination, epilogue, target }, { layout, ...plan }) {
-      const [given, w] = operands as readonly generators.View[] as [generators.View, generators.View];
+      const [given, w] = operands as [generators.View, generators.View];
       const x = layout === "planar" ? inBlocks(given) : given;
       return generators.blockedConvolutionKernel(name, buffers, x, w, shape, plan, destination, epilogue, target);
     },
@@ -112,22 +112,5 @@ export const depthwiseConv2d: Operator<z.infer<typeof depthwiseAttributes>> = op
       result,
       Number(operands[1]!.shape[1]) * Number(operands[1]!.shape[2]),
     ),
-  lowering: {
-    kind: "kernel",
-    inMemory: [0, 1],
-    fuses: true,
-    planned: true,
-    build: ({ name, buffers, operands: [x, w], shape, destination, epilogue, target }, given) =>
-      generators.depthwiseKernel(
-        name,
-        buffers,
-        x as generators.View,
-        w as generators.View,
-        shape,
-        given,
-        destination,
-        epilogue,
-        target,
-      ),
-  },
+  lowering: { ...convolutionLowering(generators.depthwiseKernel), planned: true },
 });

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
 import { broadcastShapes, countOf, sameDimension, showDimension, showTensorType, staticShape } from "../tensor-type.ts";
-import { type Operator, operandError, operator, pair, privateWork } from "./operator.ts";
+import { convolutionLowering, type Operator, operandError, operator, pair, privateWork } from "./operator.ts";
 import { absoluteMagnitude, convolve, multiply, outputPlane, planarLayout } from "./products.ts";
 
 const none = z.strictObject({});
@@ -76,7 +76,7 @@ export const convolutionAttributes = z.strictObject({
 export type Convolution = z.infer<typeof convolutionAttributes>;
 
 /** x[n,c,h,w] * w[o,c/groups,kh,kw] → [n,o,h',w'] without padding. Floats of one dtype. Error: one ulp of |x|*|w| per tap. */
-export const conv2d: Operator<z.infer<typeof convolutionAttributes>> = operator({
+export const conv2d: Operator<Convolution> = operator({
   name: "conv2d",
   attributes: convolutionAttributes,
   errorUlp: 1,
@@ -99,24 +99,7 @@ export const conv2d: Operator<z.infer<typeof convolutionAttributes>> = operator(
     convolve(operands, steps, planarLayout(operands, groups), result),
   magnitude: (operands, attributes, result) =>
     absoluteMagnitude(conv2d.evaluate, operands, attributes, result, countOf(operands[1]!.shape.slice(1))),
-  lowering: {
-    kind: "kernel",
-    inMemory: [0, 1],
-    fuses: true,
-    planned: true,
-    build: ({ name, buffers, operands: [x, w], shape, destination, epilogue, target }, given) =>
-      generators.convolutionKernel(
-        name,
-        buffers,
-        x as generators.View,
-        w as generators.View,
-        shape,
-        given,
-        destination,
-        epilogue,
-        target,
-      ),
-  },
+  lowering: { ...convolutionLowering(generators.convolutionKernel), planned: true },
 });
 
 const clampTo = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high);

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
 import { staticShape, type TensorType } from "../tensor-type.ts";
-import { type Lowering, type Operator, operator, pair } from "./operator.ts";
+import { convolutionLowering, type Operator, operator, pair } from "./operator.ts";
 import { absoluteMagnitude, convolve, fitError, groupedLayout, outputPlane } from "./products.ts";
 
 const { channelBlock, dotBytes, fitsBlock } = generators;
@@ -37,23 +37,7 @@ function resultType(
 }
 
 /** Both are one kernel of their own. */
-const lowering: Lowering<Attributes> = {
-  kind: "kernel",
-  inMemory: [0, 1],
-  fuses: true,
-  build: ({ name, buffers, operands: [x, w], shape, destination, epilogue, target }, given) =>
-    generators.groupedConvolutionKernel(
-      name,
-      buffers,
-      x as generators.View,
-      w as generators.View,
-      shape,
-      given,
-      destination,
-      epilogue,
-      target,
-    ),
-};
+const lowering = convolutionLowering<Attributes>(generators.groupedConvolutionKernel);
 
 /**
  * x[n,i,h,w,16] with w[o,kh,kw,inputs,16] → [n,o,h',w',16], in groups of so many input and output channels; f32.

@@ -221,4 +221,5 @@ export const operators = {
   instanceNorm,
 } as const satisfies { readonly [name: string]: Operator };
 
-export { type Border, type Builder, type Nd, type Operator, type OperatorDefinition, operator } from "./operator.ts";
+export type { Border, Builder, Nd, Operator, OperatorDefinition } from "./operator.ts";
+export { operator } from "./user-operator.ts";

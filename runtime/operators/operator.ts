@@ -1,7 +1,7 @@
 // What an operator is: its attributes, types, meaning, stated error, and how it is lowered.
 import { z } from "zod";
 import type { Expression, generators, Kernel, LoopBuffer, Target } from "../../kernels/index.ts";
-import { optionsOf, refusal } from "../../kernels/index.ts";
+import { refusal } from "../../kernels/index.ts";
 import type { Value } from "../graph.ts";
 import type { TensorType, TypedArray } from "../tensor-type.ts";
 import { axisAttributeNames, resolveAxes } from "./axis.ts";
@@ -110,6 +110,32 @@ export type Lowering<A> =
   /** A meaning without code: graphs with it are interpreted, and not compiled. */
   | { readonly kind: "interpreted"; readonly why: string };
 
+/** A generator of kernels over an input and a weight. */
+type ConvolutionGenerator<A> = (
+  name: string,
+  buffers: readonly LoopBuffer[],
+  x: generators.View,
+  w: generators.View,
+  shape: readonly number[],
+  plan: A,
+  destination: generators.Destination,
+  epilogue: generators.Epilogue,
+  target: Target,
+) => Kernel;
+
+/** The lowering of a convolution to a kernel of its own, over an input and a weight that lie in memory. */
+export const convolutionLowering = <A>(
+  generate: ConvolutionGenerator<A>,
+): Extract<Lowering<A>, { kind: "kernel" }> => ({
+  kind: "kernel",
+  inMemory: [0, 1],
+  fuses: true,
+  build({ name, buffers, operands, shape, destination, epilogue, target }, attributes) {
+    const [x, w] = operands as [generators.View, generators.View];
+    return generate(name, buffers, x, w, shape, attributes, destination, epilogue, target);
+  },
+});
+
 /** The definition of an operator. */
 export interface OperatorDefinition<A> {
   readonly name: string;
@@ -140,34 +166,18 @@ export interface Operator<A = unknown> {
   magnitude?(operands: readonly Nd[], attributes: A, result: Nd): ArrayLike<number>;
 }
 
-const functionSchema = z.custom((value) => typeof value === "function").describe("a function");
-const checkDefinition = optionsOf<OperatorDefinition<unknown>>("operator", "operator", {
-  name: z.string().min(1),
-  attributes: z.instanceof(z.ZodType).describe("a schema of zod"),
-  infer: functionSchema,
-  evaluate: functionSchema,
-  errorUlp: z.number().min(0),
-  magnitude: functionSchema.optional(),
-  lowering: z.looseObject({ kind: z.string() }).describe('what it is lowered to: { kind: "pointwise", … }'),
-});
-
 /** Makes an operator of a definition. */
 export function operator<A>(definition: OperatorDefinition<A>): Operator<A> {
-  checkDefinition(definition);
-  const { name, errorUlp, magnitude } = definition;
+  const { name, attributes: schema, ...rest } = definition;
   return {
+    ...rest,
     name,
-    errorUlp,
-    lowering: definition.lowering,
-    axisAttributes: axisAttributeNames(definition.attributes),
+    axisAttributes: axisAttributeNames(schema),
     parse(attributes, operands) {
-      const parsed = definition.attributes.safeParse(attributes);
-      if (parsed.success) return resolveAxes(name, definition.attributes, parsed.data, operands);
-      throw refusal("operator/attributes", name, definition.attributes, attributes, parsed.error);
+      const parsed = schema.safeParse(attributes);
+      if (parsed.success) return resolveAxes(name, schema, parsed.data, operands);
+      throw refusal("operator/attributes", name, schema, attributes, parsed.error);
     },
-    infer: (operands, attributes) => definition.infer(operands, attributes),
-    evaluate: (operands, attributes, result) => definition.evaluate(operands, attributes, result),
-    ...(magnitude ? { magnitude: (operands, attributes, result) => magnitude(operands, attributes, result) } : {}),
   };
 }
 

@@ -2,9 +2,9 @@
 import { z } from "zod";
 import { type Dtype, generators, loop } from "../../kernels/index.ts";
 import { broadcastShapes, sameDimension, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
-import { convolutionAttributes, matrices } from "./contraction.ts";
+import { type Convolution, convolutionAttributes, matrices } from "./contraction.ts";
 import { indexer } from "./indexing.ts";
-import { type Operator, operandError, operator, pair } from "./operator.ts";
+import { convolutionLowering, type Operator, operandError, operator, pair } from "./operator.ts";
 import { blockedLayout, convolve, multiply, outputPlane, planarLayout } from "./products.ts";
 
 const { channelBlock, dotBytes, dotColumns } = generators;
@@ -188,7 +188,7 @@ export const matmulInteger: Operator<z.infer<typeof none>> = operator({
 });
 
 /** x[n,c,h,w] * w[o,c/groups,kh,kw] → i32[n,o,h',w'] without padding, the sum wrapping; x: u8 or i8, w: i8. Exact. */
-export const convInteger: Operator<z.infer<typeof convolutionAttributes>> = operator({
+export const convInteger: Operator<Convolution> = operator({
   name: "convInteger",
   attributes: convolutionAttributes,
   errorUlp: 0,
@@ -203,23 +203,7 @@ export const convInteger: Operator<z.infer<typeof convolutionAttributes>> = oper
   },
   evaluate: (operands, { groups, ...steps }, result) =>
     convolve(operands, steps, planarLayout(operands, groups), result),
-  lowering: {
-    kind: "kernel",
-    inMemory: [0, 1],
-    fuses: true,
-    build: ({ name, buffers, operands: [x, w], shape, destination, epilogue, target }, given) =>
-      generators.integerConvolutionKernel(
-        name,
-        buffers,
-        x as generators.View,
-        w as generators.View,
-        shape,
-        given,
-        destination,
-        epilogue,
-        target,
-      ),
-  },
+  lowering: convolutionLowering(generators.integerConvolutionKernel),
 });
 
 const packedMatmulAttributes = z.strictObject({ columns: z.int().min(1) });
@@ -316,21 +300,5 @@ export const blockedConvInteger: Operator<z.infer<typeof blockedIntegerAttribute
     const counted = Math.ceil(channels / groups / dotBytes) * dotBytes;
     convolve(operands, steps, blockedLayout(operands, counted, { together: dotBytes, groups }), result);
   },
-  lowering: {
-    kind: "kernel",
-    inMemory: [0, 1],
-    fuses: true,
-    build: ({ name, buffers, operands: [x, w], shape, destination, epilogue, target }, given) =>
-      generators.blockedIntegerConvolutionKernel(
-        name,
-        buffers,
-        x as generators.View,
-        w as generators.View,
-        shape,
-        given,
-        destination,
-        epilogue,
-        target,
-      ),
-  },
+  lowering: convolutionLowering(generators.blockedIntegerConvolutionKernel),
 });

@@ -27,7 +27,7 @@ async function refused(work: () => unknown): Promise<InstanceType<typeof Isochro
 describe("a wrong option is refused by a code of its area, with its name and what it takes:", () => {
   it("every function with options has its cases here, and each of its options", () => {
     const cases = Object.entries(optionCases).map(([name, { wrong }]) => [name, Object.keys(wrong).sort()]);
-    const declared = [...declaredOptions].map(([name, options]) => [name, [...options].sort()]);
+    const declared = [...declaredOptions].map(([name, options]) => [name, [...options()].sort()]);
     expect(Object.fromEntries(cases)).toEqual(Object.fromEntries(declared));
   });
 
