@@ -35,3 +35,10 @@ export class IsochronError extends Error {
     ].join("\n");
   }
 }
+
+/** The same error with a place in the user's source, where it is one of ours, has none and one is known. */
+export function errorAt(error: unknown, place: string | undefined): unknown {
+  if (!(error instanceof IsochronError) || error.place !== undefined || place === undefined) return error;
+  const { code, message, details, help, cause } = error;
+  return new IsochronError(code, message, { details, place, cause, ...(help === undefined ? {} : { help }) });
+}

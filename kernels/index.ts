@@ -1,6 +1,6 @@
 // The kernels' door: the loop language, generators of kernels, targets, and the loader of native modules.
 export { bytesOf, type Dtype, dtypes, typedArrays } from "./dtype.ts";
-export { type ErrorParts, IsochronError } from "./error.ts";
+export { type ErrorParts, errorAt, IsochronError } from "./error.ts";
 export { fileError } from "./file-error.ts";
 export * as functions from "./functions/index.ts";
 export * as generators from "./generators/index.ts";

@@ -3,6 +3,7 @@ import { z } from "zod";
 import {
   checkArgument,
   didYouMean,
+  errorAt,
   functionSchema,
   hasKind,
   IsochronError,
@@ -27,9 +28,7 @@ export function at<T>(place: string | undefined, body: () => T): T {
   try {
     return body();
   } catch (error) {
-    if (!(error instanceof IsochronError) || error.place !== undefined || place === undefined) throw error;
-    const { code, message, details, help, cause } = error;
-    throw new IsochronError(code, message, { details, place, cause, ...(help === undefined ? {} : { help }) });
+    throw errorAt(error, place);
   }
 }
 

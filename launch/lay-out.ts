@@ -7,6 +7,7 @@ import {
   analyse,
   type Chain,
   formatDuration,
+  intervalName,
   layoutSlot,
   parseDuration,
   type ScheduleTable,
@@ -138,7 +139,7 @@ export function layOut(application: Application): LaidOut {
         place,
         tolerated
           ? "shorten the deadline or the tolerance, or lengthen the minInterval"
-          : `shorten the deadline or lengthen the ${trigger.kind === "periodic" ? "period" : "minInterval"}`,
+          : `shorten the deadline or lengthen the ${intervalName(trigger)}`,
       );
     }
     return {

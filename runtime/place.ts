@@ -1,5 +1,5 @@
 // Places in the user's source, whose text is made only when something is said about them.
-import { IsochronError } from "../kernels/index.ts";
+import { errorAt } from "../kernels/index.ts";
 
 const folder = new URL(".", import.meta.url);
 const isOurs = (frame: string): boolean =>
@@ -28,16 +28,7 @@ export class Place {
 }
 
 /** The same error with a place in the user's source, where it has none and one is known. */
-export function withPlace(error: unknown, place: Place): unknown {
-  if (!(error instanceof IsochronError) || error.place !== undefined || place.text === undefined) return error;
-  const { code, message, details, help, cause } = error;
-  return new IsochronError(code, message, {
-    details,
-    place: place.text,
-    cause,
-    ...(help === undefined ? {} : { help }),
-  });
-}
+export const withPlace = (error: unknown, place: Place): unknown => errorAt(error, place.text);
 
 /** Runs `body`, whose errors then name the place in the user's source from which this was called. */
 export function located<T>(body: (place: Place) => T): T {

@@ -1,10 +1,17 @@
 // Schedulability before the run: utilisation per core, response times under fixed priorities, latency bounds of chains.
 import { IsochronError } from "../kernels/index.ts";
 import { type AgeBound, ageBound } from "./age.ts";
-
 import { formatApart, formatDuration } from "./duration.ts";
 import { longestWaitOf } from "./pace.ts";
-import { highestPriority, intervalOf, type ScheduleTable, type TaskRow, toleranceOf } from "./schedule-table.ts";
+import {
+  highestPriority,
+  intervalName,
+  intervalOf,
+  type ScheduleTable,
+  shortestIntervalOf,
+  type TaskRow,
+  toleranceOf,
+} from "./schedule-table.ts";
 
 /** A path from a channel through tasks, with its end-to-end budget. */
 export interface Chain {
@@ -104,9 +111,8 @@ function asksTooMuch(tasks: readonly TaskRow[]): boolean {
 function utilisationHelp({ name, trigger, budgetNs }: TaskRow): string {
   const interval = intervalOf(trigger);
   if (budgetNs <= interval) return `move a task to another core, lengthen a period, or give "${name}" a smaller budget`;
-  const what = trigger.kind === "periodic" ? "a period" : "a minInterval";
   const [least, most] = formatApart(budgetNs, interval);
-  return `give "${name}" a budget of at most ${most}, or ${what} of at least ${least}`;
+  return `give "${name}" a budget of at most ${most}, or a ${intervalName(trigger)} of at least ${least}`;
 }
 
 /** Whose jobs can go before a task's on its core: each of the same priority once, those of higher priorities at every release. */
@@ -155,10 +161,9 @@ function responseTime(table: ScheduleTable, task: TaskRow, place: string | undef
 /** What helps a task that cannot end by its deadline: only what would. */
 function responseHelp(tasks: readonly TaskRow[], task: TaskRow): string {
   const { budgetNs, deadlineNs, trigger } = task;
-  const shortest = intervalOf(trigger) - toleranceOf(trigger);
+  const shortest = shortestIntervalOf(trigger);
   if (budgetNs > deadlineNs) {
-    const longer =
-      budgetNs > shortest ? `, with ${trigger.kind === "periodic" ? "a period" : "a minInterval"} as long` : "";
+    const longer = budgetNs > shortest ? `, with a ${intervalName(trigger)} as long` : "";
     const [least, most] = formatApart(budgetNs, deadlineNs);
     return `its budget alone is longer than its deadline: give it a budget of at most ${most}, or a deadline of at least ${least}${longer}`;
   }

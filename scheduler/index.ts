@@ -7,6 +7,7 @@ export {
   describeTrigger,
   type FieldRow,
   highestPriority,
+  intervalName,
   intervalOf,
   layoutSlot,
   type OverrunPolicy,

@@ -82,6 +82,10 @@ export const toleranceOf = (trigger: Trigger): number => (trigger.kind === "peri
 export const intervalOf = (trigger: Trigger): number =>
   trigger.kind === "periodic" ? trigger.periodNs : trigger.minIntervalNs;
 
+/** The option that says it. */
+export const intervalName = (trigger: Trigger): "period" | "minInterval" =>
+  trigger.kind === "periodic" ? "period" : "minInterval";
+
 /** The shortest time between two releases of a task. */
 export const shortestIntervalOf = (trigger: Trigger): number => intervalOf(trigger) - toleranceOf(trigger);
 

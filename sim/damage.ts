@@ -55,16 +55,19 @@ export const hexByte = (byte: number | undefined): string | null =>
 const factsOf = (time: number, bytes: number, checksum: number): string =>
   `at ${time} ns, ${bytes} bytes, CRC-32 ${checksum}`;
 
+/** A message by its channel and its number there. */
+export const messageKey = ({ channel, sequence }: Pick<RecordedInput, "channel" | "sequence">): string =>
+  `${channel} ${sequence}`;
+
 /** Compares the recorded input messages with the log of their admission. */
 export function inputDamage(recorded: readonly RecordedInput[], logged: readonly LoggedAdmission[]): Damage[] {
-  const keyOf = (each: RecordedInput | LoggedAdmission) => `${each.channel} ${each.sequence}`;
-  const log = new Map(logged.map((each) => [keyOf(each), each]));
+  const log = new Map(logged.map((each) => [messageKey(each), each]));
   const found: Damage[] = [];
   for (const input of recorded) {
     const { channel, sequence, time, bytes } = input;
     const at = { kind: "input", channel, sequence, time } as const;
-    const admission = log.get(keyOf(input));
-    log.delete(keyOf(input));
+    const admission = log.get(messageKey(input));
+    log.delete(messageKey(input));
     if (!admission) {
       found.push({ ...at, byte: null, recorded: `sample ${sequence}`, admitted: null });
     } else if (hashOf(bytes) !== admission.blake3) {

@@ -8,6 +8,7 @@ export {
   auditFile,
   auditRecording,
   describeFinding,
+  describeFindings,
   type FileAudit,
 } from "./audit/index.ts";
 export { type Comparison, compareRuns, type Difference, type Extent, type TimedDifference } from "./compare.ts";

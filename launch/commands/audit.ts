@@ -1,5 +1,5 @@
 // `isochron audit`: holds a recording's decisions to the rules of the schedule.
-import { type Audit, auditFile, describeFinding } from "../../sim/index.ts";
+import { type Audit, auditFile, describeFindings } from "../../sim/index.ts";
 import type { Terminal } from "../terminal.ts";
 import { tellEnd } from "./tell-end.ts";
 
@@ -8,17 +8,11 @@ export interface AuditOptions {
   readonly json?: boolean;
 }
 
-/** Findings that the terminal shows. */
-const shown = 10;
-
 /** What an audit came to, in words. */
 export function describeAudit({ legal, findings, count, records }: Audit): string {
   if (legal) return `legal: ${records} records keep the rules of the schedule`;
-  const lines = findings.slice(0, shown).map((finding) => `  ${describeFinding(finding)}`);
-  const rest = count > shown ? [`  and ${count - shown} more`] : [];
-  return [`NOT legal: ${count} of ${records} records break a rule of the schedule; the first`, ...lines, ...rest].join(
-    "\n",
-  );
+  const first = describeFindings(findings, count).map((line) => `  ${line}`);
+  return [`NOT legal: ${count} of ${records} records break a rule of the schedule; the first`, ...first].join("\n");
 }
 
 /** The command: exits 1 where a rule is broken. */

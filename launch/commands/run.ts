@@ -300,7 +300,7 @@ function describeScheduling(threads: readonly ThreadInfo[], memoryLocked: boolea
 /** What world and application say of a run; null where neither has anything to say. */
 async function whatRunCameTo(world: World | undefined, loaded: LoadedApplication): Promise<Facts | null> {
   const ofWorld = world && ofApplication(`the summary of "${world.name}"`, () => world.summary());
-  requireFacts(world === undefined ? {} : ofWorld, `world "${world?.name}"`);
+  if (world) requireFacts(ofWorld, `world "${world.name}"`);
   const all: Facts = { ...ofWorld, ...loaded.facts() };
   for (const [name, value] of Object.entries<unknown>(all)) {
     if (value === null || ["number", "string", "boolean", "undefined"].includes(typeof value)) continue;

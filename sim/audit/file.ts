@@ -3,7 +3,7 @@ import { z } from "zod";
 import { IsochronError } from "../../kernels/index.ts";
 import type { ApplicationDescription } from "../application.ts";
 import { type RecordingCut, reachOf } from "../cut-recording.ts";
-import { type Damage, inputDamage } from "../damage.ts";
+import { type Damage, inputDamage, messageKey } from "../damage.ts";
 import { openIndexed } from "../logs/index.ts";
 import { recordedMessages } from "../recorded-messages.ts";
 import {
@@ -19,7 +19,7 @@ import {
 import { eventsTopic, formatVersion, formatVersions } from "../recording-layout.ts";
 import type { EventOf, LoggedAdmission, LoggedEvent } from "../records/index.ts";
 import { type Audit, auditRun } from "./audit.ts";
-import { describeFinding, Findings } from "./finding.ts";
+import { describeFindings, Findings } from "./finding.ts";
 import { auditLosses } from "./read.ts";
 import type { AuditRecord } from "./run.ts";
 
@@ -81,15 +81,11 @@ export const auditFile = (path: string): Promise<FileAudit> =>
 export async function checkLegal(path: string): Promise<void> {
   const { legal, count, findings } = await auditFile(path);
   if (legal) return;
-  const rest = count > shown ? [`and ${count - shown} more`] : [];
   throw new IsochronError("recording/illegal", `${path} breaks the rules of the schedule`, {
-    details: [...findings.slice(0, shown).map(describeFinding), ...rest],
+    details: describeFindings(findings, count),
     help: "the recording stands; where no records were lost, this is a defect of Isochron: report it with the recording",
   });
 }
-
-/** Findings that an error tells. */
-const shown = 10;
 
 /** Where scanning had to stop in a file that has an index, what that leads to: more, but not in the order of writing. */
 async function mostOf(
@@ -148,9 +144,6 @@ interface ReadMessages {
   readonly arrivals: Map<string, number | null>;
 }
 
-const keyOf = ({ channel, sequence }: { readonly channel: number; readonly sequence: number }): string =>
-  `${channel} ${sequence}`;
-
 async function readMessages(
   path: string,
   application: ApplicationDescription,
@@ -183,7 +176,7 @@ async function readMessages(
       case "received":
         all.received.push(found.event);
         all.records.push({ index: record, event: found.event });
-        if (!all.arrivals.has(keyOf(found.event))) all.arrivals.set(keyOf(found.event), record);
+        if (!all.arrivals.has(messageKey(found.event))) all.arrivals.set(messageKey(found.event), record);
         break;
       case "given":
         for (const each of found.damage)
@@ -206,7 +199,7 @@ async function readMessages(
   }
   // A message that is only in the log did arrive; what followed from it is held to that.
   for (const [{ channel, sequence, time }, record] of logged) {
-    const key = keyOf({ channel, sequence });
+    const key = messageKey({ channel, sequence });
     if (all.arrivals.has(key)) continue;
     all.arrivals.set(key, record);
     const event = { kind: "admit", channel, sequence, time, bytes: new Uint8Array() } as const;
@@ -257,7 +250,7 @@ function auditInputs(
   for (const each of inputDamage(received.filter(isBefore), admissions.filter(isBefore))) {
     if (each.kind !== "input") continue;
     const { name } = table.channels[each.channel]!;
-    findings.add("intake/message", name, each.time, describeInput(each), arrivals.get(keyOf(each)) ?? null);
+    findings.add("intake/message", name, each.time, describeInput(each), arrivals.get(messageKey(each)) ?? null);
   }
 }
 

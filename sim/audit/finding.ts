@@ -60,6 +60,15 @@ export const describeFinding = ({ rule, subject, timeNs, record, byte, why }: Au
   return `${formatDuration(Math.max(0, timeNs))}  ${rule}  ${subject}: ${why}${where}`;
 };
 
+/** Findings that are told in words. */
+const told = 10;
+
+/** The first findings, a line each, and how many more there are. */
+export const describeFindings = (findings: readonly AuditFinding[], count: number): string[] => [
+  ...findings.slice(0, told).map(describeFinding),
+  ...(count > told ? [`and ${count - told} more`] : []),
+];
+
 /** Findings that are kept in full. */
 const kept = 1000;
 

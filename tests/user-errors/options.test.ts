@@ -64,7 +64,7 @@ const withoutOptions = words(`
   auditFile auditRecording bayerPlanes beginsAsArchive bitwiseAnd bitwiseLeftShift bitwiseNot bitwiseOr
   bitwiseRightShift bitwiseXor bounded broadcastTo bufferBounded byteLength cast ceil changedEntries channels
   checkWorld clamp compareRuns compressedImage concat constant cos cosh count cummax cummin decodePicture
-  definitionsOf describeFinding div equal erf exp expectType explain expm1 feedFrom fixed flatten flip floor
+  definitionsOf describeFinding describeFindings div equal erf exp expectType explain expm1 feedFrom fixed flatten flip floor
   floorDivide full fullTypeName gather gatherND globalAvgPool globalMaxPool graphOf greater greaterEqual hashOf
   headerStamp image iota isFinite isInf isNaN kernelsOf kernelText latest layerNorm layOut layoutOf less lessEqual
   linear log log1p log2 logSoftmax matmul matmulInteger maximum measureMachine messageDecoder messageReader
@@ -87,7 +87,7 @@ const withoutOptions = words(`
 const inner = words(`
   acceptWeights beginsAsArchive byteLength changedEntries hashOf kernelText newArray printLayers readArchive showTensorType
   staticShape writeArchive messageReader messageTypes messageWriter printPlan schemaDefinitions auditRecording compareRuns
-  describeFinding   createExecutive expectType feedFrom messageDecoder parseEvents replay
+  describeFinding describeFindings createExecutive expectType feedFrom messageDecoder parseEvents replay
 `);
 
 type Function = (...given: unknown[]) => unknown;
