@@ -1,29 +1,20 @@
 // The frames of the highway log: JPEG as recorded, and their pixels.
-import { open } from "node:fs/promises";
-import { MessageReader } from "@foxglove/rosmsg2-serialization";
-import { McapIndexedReader } from "@mcap/core";
-import { FileHandleReadable } from "@mcap/nodejs";
-import { loadDecompressHandlers } from "@mcap/support";
 import { decodePicture, IsochronError } from "isochron";
-import { definitionsOf } from "isochron/sim";
+import { messageDecoder, openLog } from "isochron/sim";
 import { camera } from "./camera.ts";
 
 export const topic = "/camera/image/compressed";
 
-/** The JPEG of each frame of an MCAP file, in log order. */
+/** The JPEG of each frame of a log, in log order. */
 export async function readFrames(path: string): Promise<Uint8Array[]> {
-  const file = await open(path);
-  try {
-    const decompressHandlers = await loadDecompressHandlers();
-    const log = await McapIndexedReader.Initialize({ readable: new FileHandleReadable(file), decompressHandlers });
-    const reader = new MessageReader<{ readonly data: Uint8Array }>(definitionsOf("sensor_msgs/msg/CompressedImage"));
+  const log = await openLog(path);
+  if (log.topics.some((each) => each.topic === topic)) {
+    const pictureOf = messageDecoder(log.topic(topic));
     const frames: Uint8Array[] = [];
-    for await (const { data } of log.readMessages({ topics: [topic] })) {
-      frames.push(new Uint8Array(reader.readMessage(data).data));
+    for await (const message of log.messages({ topics: [topic], by: "log" })) {
+      frames.push(new Uint8Array((pictureOf(message) as { readonly data: Uint8Array }).data));
     }
     if (frames.length > 0) return frames;
-  } finally {
-    await file.close();
   }
   throw new IsochronError("highway/frames", `${path} has no pictures on ${topic}`, {
     help: "name the highway log, or a recording of its run",

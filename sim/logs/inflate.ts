@@ -1,16 +1,32 @@
-// What recorders compressed by zstd, message by message or file by file, as it was before.
+// What recorders compressed, by chunks, by messages or as a whole file, as it was before.
 import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import type { McapTypes } from "@mcap/core";
 import { z } from "zod";
 import { callNative, IsochronError, loadRuntime } from "../../kernels/index.ts";
 
 const isFunction = <F>() => z.custom<F>((value) => typeof value === "function");
 const shape = z.object({
+  inflateChunk: isFunction<(compression: string, bytes: Uint8Array, size: number) => Buffer>(),
   inflateMessage: isFunction<(bytes: Uint8Array, most: number) => Buffer>(),
   inflateFile: isFunction<(from: string, to: string) => Promise<void>>(),
 });
 let native: z.infer<typeof shape> | undefined;
+
+const chunkInflater =
+  (compression: string) =>
+  (bytes: Uint8Array, size: bigint): Uint8Array => {
+    native ??= shape.parse(loadRuntime());
+    const { inflateChunk } = native;
+    return callNative(() => inflateChunk(compression, bytes, Number(size)));
+  };
+
+/** The compressions of MCAP's chunks. The native module keeps nothing from one chunk to the next, so that damage in one stays there. */
+export const chunkInflaters: McapTypes.DecompressHandlers = {
+  lz4: chunkInflater("lz4"),
+  zstd: chunkInflater("zstd"),
+};
 
 /** What one message may inflate to: a claim beyond it is damage, not data. */
 const mostMessageBytes = 2 ** 30;

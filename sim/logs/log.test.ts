@@ -8,6 +8,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { IsochronError } from "../../kernels/index.ts";
 import { Definitions } from "../../nodes/index.ts";
 import { expectType, type LogMessage, type MessageQuery, messageDecoder, openLog } from "./index.ts";
+import { chunkInflaters } from "./inflate.ts";
 import { forms, type MadeMessage, madeLog, saved, stamped } from "./testing/made-logs.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "isochron-logs-"));
@@ -182,11 +183,12 @@ describe("what a log does not hold", () => {
 });
 
 describe("a chunk whose bytes were changed", () => {
-  it.each(["chunks as they are", "chunks compressed by zstd", "no summary at all"])(
-    "is an error or the end of what is delivered, in a log with %s",
+  it.each(["chunks as they are", "chunks compressed by lz4", "chunks compressed by zstd", "no summary at all"])(
+    "is an error or the end of what is delivered, and spoils no other log, in a log with %s",
     async (name) => {
       const messages = made([...Array(20).keys()]);
       const bytes = Buffer.from(await madeLog(messages, forms[name]!, types));
+      const whole = saved(place("whole.mcap"), bytes);
       // In the middle of the data, well before any index.
       for (const at of [400, 700, 1000]) {
         const changed = Buffer.from(bytes);
@@ -200,9 +202,39 @@ describe("a chunk whose bytes were changed", () => {
         else expect(error).toMatchObject({ code: "log/damaged" });
         expect(found.map(({ sequence }) => sequence)).toEqual(messages.slice(0, found.length).map((m) => m.sequence));
         found.forEach(({ bytes: each }, k) => void expect(Buffer.from(each).equals(messages[k]!.bytes)).toBe(true));
+        expect(await collect(whole, { by: "log" })).toHaveLength(messages.length);
       }
     },
   );
+});
+
+describe("a compressed chunk", () => {
+  const text = Buffer.from("of a robot that goes round and round ".repeat(20));
+  // What `lz4 -9` and `zstd -19` make of the text.
+  const compressed = {
+    lz4: Buffer.from(
+      "BCJNGGRApy4AAADzD29mIGEgcm9ib3QgdGhhdCBnb2VzIHJvdW5kIGFuZAoADyUA//+pUG91bmQgAAAAAA6Tp5s=",
+      "base64",
+    ),
+    zstd: Buffer.from("KLUv/WTkATUBAOKBBgvQPVQJTgpzAQCEtnJguT0652UFU+vjaDA9AgC8kKrAZsUJu9VNCA==", "base64"),
+  };
+
+  it.each(["lz4", "zstd"] as const)("of %s is what was compressed", (name) => {
+    expect(Buffer.from(chunkInflaters[name]!(compressed[name], BigInt(text.length))).equals(text)).toBe(true);
+  });
+
+  it.each(["lz4", "zstd"] as const)("of %s that is cut, or not of the size recorded, is refused", (name) => {
+    const inflate = (bytes: Uint8Array, size: bigint) => () => chunkInflaters[name]!(bytes, size);
+    const size = BigInt(text.length);
+    for (const wrong of [0n, size - 1n, size + 1n, 2n ** 40n, 2n ** 64n - 1n]) {
+      expect(inflate(compressed[name], wrong), `${wrong}`).toThrow(expect.objectContaining({ code: "log/inflate" }));
+    }
+    // What follows the data is 8 bytes: LZ4's end mark and checksum, of zstd only the checksum.
+    for (let length = 0; length < compressed[name].length - 8; length++) {
+      expect(inflate(compressed[name].subarray(0, length), size), `${length}`).toThrow(/./);
+    }
+    expect(inflate(compressed[name], size)).not.toThrow();
+  });
 });
 
 describe.skipIf(!hasData)("logs that others recorded (needs ../shared)", () => {

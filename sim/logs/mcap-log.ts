@@ -2,10 +2,10 @@
 import { type FileHandle, open } from "node:fs/promises";
 import type { McapTypes } from "@mcap/core";
 import { fileError } from "../../kernels/index.ts";
-import { openIndexed } from "./decompress.ts";
 import { inflateMessage } from "./inflate.ts";
 import { damaged, type Log, type LogMessage, type MessageQuery, noStamp, type Recovery } from "./log.ts";
 import { type Outline, outlineOf } from "./mcap-outline.ts";
+import { openIndexed } from "./open-indexed.ts";
 import { inOrderOfTime } from "./order.ts";
 import { type Cut, type ScannedRecord, scan } from "./records.ts";
 import { type StampReader, stampReader } from "./schema.ts";

@@ -2,8 +2,8 @@
 import type { FileHandle } from "node:fs/promises";
 import type { McapIndexedReader, McapTypes } from "@mcap/core";
 import { McapFile } from "../mcap-file.ts";
-import { openIndexed } from "./decompress.ts";
 import { damaged, type LogFacts } from "./log.ts";
+import { openIndexed } from "./open-indexed.ts";
 import { scan } from "./records.ts";
 import { joinTopics, type LogTopic } from "./topics.ts";
 

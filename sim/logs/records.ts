@@ -2,7 +2,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import { McapStreamReader, type McapTypes } from "@mcap/core";
-import { loadDecompressors } from "./decompress.ts";
+import { chunkInflaters } from "./inflate.ts";
 import { magic } from "./kinds.ts";
 
 /** What the walk yields: in the order in which it was written. */
@@ -188,8 +188,7 @@ async function* walk(
   seen: { unchecked: boolean },
   carried: boolean,
 ): AsyncGenerator<Placed<ScannedRecord | CarriedRecord>, Cut | undefined> {
-  const decompressHandlers: McapTypes.DecompressHandlers = {};
-  const reader = new McapStreamReader({ decompressHandlers, noMagicPrefix: true });
+  const reader = new McapStreamReader({ decompressHandlers: chunkInflaters, noMagicPrefix: true });
   let at = magic.length;
   let inChunk = false;
   let checksum = crc32(magic);
@@ -254,9 +253,6 @@ async function* walk(
           if (code === opcode.chunk) {
             const size = length < 24 ? 0n : view(await window.bytes(at + headBytes + 16, 8)).getBigUint64(0, true);
             if (size > mostChunkBytes) throw new Error(`a chunk says that it inflates to ${size} bytes`);
-            const isCompressed =
-              length >= 32 && view(await window.bytes(at + headBytes + 28, 4)).getUint32(0, true) > 0;
-            if (isCompressed) Object.assign(decompressHandlers, await loadDecompressors());
           }
           const bytes = await window.bytes(at, headBytes + length);
           const places = code === opcode.chunk ? placesInChunk(bytes) : [0];

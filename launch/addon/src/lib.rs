@@ -5,11 +5,11 @@
 mod bag;
 mod codec;
 mod executive;
+mod inflate;
 mod kernel;
 mod picture;
 mod program;
 mod watchdog;
-mod zstd;
 
 use napi_derive::napi;
 
