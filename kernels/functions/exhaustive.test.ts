@@ -1,4 +1,4 @@
-// All 2^32 float32 arguments of every function of one argument; takes half an hour of a core, so it runs where ISOCHRON_NIGHTLY is 1.
+// All 2^32 float32 arguments of every function of one argument; takes some minutes of a core for each, so it runs where ISOCHRON_NIGHTLY is 1.
 import { describe, expect, it } from "vitest";
 import { noError, patterns, statedBounds, unaryNames, worstOfSingles } from "../testing/function-accuracy.ts";
 
