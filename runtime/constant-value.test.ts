@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Dtype, dtypes } from "../kernels/index.ts";
 import { compile } from "./compile.ts";
-import { Graph, type NamedValue, type Node } from "./graph.ts";
+import { Graph, type NamedValue, type Node, valuesOf } from "./graph.ts";
 import { Interpreter } from "./interpreter.ts";
 import { type Operator, operators } from "./operators/index.ts";
 import { declutter } from "./passes/index.ts";
@@ -32,9 +32,9 @@ function graphs(
     operator,
     attributes: parsed,
     inputs: inputs.map(({ value }) => value),
-    output: { type: operator.infer(operands, parsed) },
+    outputs: valuesOf(operator.infer(operands, parsed)),
   };
-  const rest = { name, states: [], nodes: [node], outputs: [{ name: "y", value: node.output }] };
+  const rest = { name, states: [], nodes: [node], outputs: [{ name: "y", value: node.outputs[0] }] };
   const constants = inputs.map((each, at) => ({ ...each, data: arrays[at]! }));
   return {
     running: new Graph({ ...rest, inputs, constants: [] }),

@@ -24,7 +24,7 @@ function withOneNaN(data: TypedArray): TypedArray {
  * is left to the step: where it would take long, and where the plan of a graph decides how it is rounded.
  */
 export function constantValue(
-  { operator, attributes, inputs, output }: Node,
+  { operator, attributes, inputs, outputs: [output] }: Node,
   operands: readonly Nd[],
 ): TypedArray | undefined {
   const { lowering, errorUlp } = operator;
@@ -42,7 +42,7 @@ export function constantValue(
     operator,
     attributes,
     inputs: inputs.map((value) => values.get(value)!),
-    output: { type: output.type },
+    outputs: [{ type: output.type }],
   };
   const graph = new Graph({
     name: operator.name,
@@ -50,7 +50,7 @@ export function constantValue(
     constants: [],
     states: [],
     nodes: [node],
-    outputs: [{ name: "y", value: node.output }],
+    outputs: [{ name: "y", value: node.outputs[0] }],
   });
   const kernels = new KernelInterpreter(graph, target("x86-64-v3"));
   if (kernels.operations > mostInterpreted) return undefined;

@@ -1,6 +1,6 @@
 // Decides which values of a graph get memory of their own, and which are computed inside the kernel of another.
 import { type Expression, depthOf as levelsOf } from "../kernels/index.ts";
-import type { Graph, Node, Value } from "./graph.ts";
+import { type Graph, type Node, producersOf, type Value } from "./graph.ts";
 import type { Operator } from "./operators/index.ts";
 import { countOf, sameShape, staticShape } from "./tensor-type.ts";
 
@@ -16,6 +16,8 @@ function memoryOperands(node: Node): readonly number[] {
   switch (lowering.kind) {
     case "reshape":
       return [0];
+    case "control":
+      return node.inputs.map((_, at) => at);
     case "source":
       return lowering.inMemory;
     case "kernel":
@@ -52,7 +54,11 @@ export function valuesReadFromMemory(graph: Graph): Set<Value> {
   const rootOutputs = new Set<Value>();
   const read = new Set<Value>();
   for (const node of graph.nodes) {
-    const { inputs, output, operator } = node;
+    const {
+      inputs,
+      outputs: [output],
+      operator,
+    } = node;
     const { kind } = operator.lowering;
     if (isRoot(node)) rootOutputs.add(output);
     const behindRoot = () =>
@@ -82,7 +88,7 @@ const sourceDepth = 4;
 const depthsOfOperators = new WeakMap<Operator, Map<string, number>>();
 
 /** How many levels a node's own expression has above its operands. */
-function depthOf({ operator, attributes, inputs, output }: Node): number {
+function depthOf({ operator, attributes, inputs, outputs: [output] }: Node): number {
   const { lowering } = operator;
   if (lowering.kind !== "pointwise") return sourceDepth;
   const known = depthsOfOperators.get(operator) ?? new Map<string, number>();
@@ -114,7 +120,7 @@ class Fusion {
 
   constructor(graph: Graph, stored: Iterable<Value>) {
     this.#graph = graph;
-    this.#producers = new Map(graph.nodes.map((node) => [node.output, node]));
+    this.#producers = producersOf(graph);
     this.#order = new Map(graph.nodes.map((node, at) => [node, at]));
     this.#inMemory = valuesReadFromMemory(graph);
     for (const value of stored) this.#inMemory.add(value);
@@ -126,7 +132,10 @@ class Fusion {
       }
     }
     for (const node of graph.nodes) {
-      const { inputs, output } = node;
+      const {
+        inputs,
+        outputs: [output],
+      } = node;
       if (node.operator.lowering.kind === "reshape")
         this.#reshaped.set(output, this.#reshaped.get(inputs[0]!) ?? inputs[0]!);
       this.#keepRepeated(node);
@@ -159,7 +168,7 @@ class Fusion {
     const { lowering } = node.operator;
     if (lowering.kind !== "pointwise" && !(lowering.kind === "source" && lowering.repeats)) return;
     for (const value of node.inputs) {
-      if (sizeOf(value) < sizeOf(node.output) && !this.#isView(value)) this.#inMemory.add(value);
+      if (sizeOf(value) < sizeOf(node.outputs[0]) && !this.#isView(value)) this.#inMemory.add(value);
     }
   }
 
@@ -197,7 +206,7 @@ class Fusion {
           depths.delete(value);
         } else if (depth > below) below = depth;
       }
-      if (!this.#isKept(node) && node.operator.lowering.kind !== "reshape") depths.set(node.output, own + below);
+      if (!this.#isKept(node) && node.operator.lowering.kind !== "reshape") depths.set(node.outputs[0], own + below);
     }
   }
 
@@ -205,7 +214,10 @@ class Fusion {
     const { kind } = node.operator.lowering;
     if (kind === "reshape") return false;
     if (kind !== "pointwise" && kind !== "source") return true;
-    return this.#inMemory.has(node.output) || (this.#consumersOf(node.output).length > 1 && !this.#isView(node.output));
+    return (
+      this.#inMemory.has(node.outputs[0]) ||
+      (this.#consumersOf(node.outputs[0]).length > 1 && !this.#isView(node.outputs[0]))
+    );
   }
 
   /** The last of the pointwise nodes that follow a contraction or reduction, element for element. */
@@ -214,7 +226,7 @@ class Fusion {
     let last: Node | undefined;
     let depth = 0;
     for (let node = root; ; ) {
-      const following = this.#meeting(node.output, claimed);
+      const following = this.#meeting(node.outputs[0], claimed);
       if (!following) return last;
       depth += following.reduce((sum, each) => sum + depthOf(each), 0);
       if (depth > deepest) return last;
@@ -236,12 +248,12 @@ class Fusion {
       const follows =
         next.operator.lowering.kind === "pointwise" &&
         !claimed.has(next) &&
-        sameShape(next.output.type.shape, value.type.shape);
+        sameShape(next.outputs[0].type.shape, value.type.shape);
       if (!follows) return undefined;
       open.delete(next);
       found.push(next);
       if (open.size === 0) return found;
-      from = next.output;
+      from = next.outputs[0];
     }
     return undefined;
   }

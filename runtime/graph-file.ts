@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { dtypes, IsochronError } from "../kernels/index.ts";
 import { type Constant, Graph, type Node, type State, type Value } from "./graph.ts";
-import { type Operator, operators } from "./operators/index.ts";
+import { controlOperators, type Operator, operators } from "./operators/index.ts";
 import { byteLength, countOf, newArray, staticShape, type TensorType, type TypedArray } from "./tensor-type.ts";
 import type { Weights } from "./weights.ts";
 
@@ -13,22 +13,32 @@ const typeRow = z.strictObject({ dtype: z.enum(dtypes), shape: z.array(index) })
 const namedRow = typeRow.extend({ name: z.string() });
 const constantRow = z.union([namedRow.extend({ all: element }), namedRow.extend({ offset: index })]);
 
-/** Values are numbered: inputs, then constants, then states, then the results of nodes. */
-const graphSchema = z.strictObject({
+const results = typeRow.extend({ hint: z.string().optional() });
+
+/** A graph without states. Values are numbered: inputs, then constants, then states, then the results of nodes. */
+const regionSchema = z.strictObject({
   name: z.string(),
-  text: z.string(),
   inputs: z.array(namedRow),
   constants: z.array(constantRow),
-  states: z.array(namedRow.extend({ offset: index, next: index })),
+  /** A node's row is that of its first result. */
   nodes: z.array(
-    typeRow.extend({
+    results.extend({
       operator: z.string(),
       attributes: z.record(z.string(), z.unknown()),
       inputs: z.array(index),
-      hint: z.string().optional(),
+      others: z.array(results).optional(),
+      get regions(): z.ZodOptional<z.ZodArray<typeof regionSchema>> {
+        return z.array(regionSchema).optional();
+      },
     }),
   ),
   outputs: z.array(z.strictObject({ name: z.string(), value: index })),
+});
+type Region = z.infer<typeof regionSchema>;
+
+const graphSchema = regionSchema.extend({
+  text: z.string(),
+  states: z.array(namedRow.extend({ offset: index, next: index })),
 });
 
 const needsText = (value: unknown): boolean =>
@@ -43,38 +53,53 @@ const bytesOfArray = (data: TypedArray): Uint8Array => new Uint8Array(data.buffe
 
 const rowOf = ({ dtype, shape }: TensorType) => ({ dtype, shape: staticShape(shape) });
 
+/** A value with the type and the name of a row. */
+const resultRow = ({ type, hint }: Value) => ({ ...rowOf(type), ...(hint === undefined ? {} : { hint }) });
+
 /** The text of `graph.json`; places in the user's source are left out, so that it is the same on every machine. */
 export function writeGraph(graph: Graph, weights: Weights): string {
+  const { numberOf, name, inputs, constants, nodes, outputs } = partsOf(graph, weights);
+  const states = graph.states.map(({ name, value, next }, at) => ({
+    ...rowOf(value.type),
+    name,
+    offset: weights.states[at],
+    next: numberOf(next),
+  }));
+  return JSON.stringify({ name, text: graph.toString(), inputs, constants, states, nodes, outputs }, encode);
+}
+
+/** The rows of a graph, and the numbers of its values. */
+function partsOf(graph: Graph, weights: Weights) {
   const numbers = new Map<Value, number>();
   const define = (value: Value) => numbers.set(value, numbers.size);
   for (const { value } of [...graph.inputs, ...graph.constants, ...graph.states]) define(value);
-  for (const { output } of graph.nodes) define(output);
+  for (const { outputs } of graph.nodes) outputs.forEach(define);
   const numberOf = (value: Value): number => numbers.get(value)!;
-  const file = {
+  return {
+    numberOf,
     name: graph.name,
-    text: graph.toString(),
     inputs: graph.inputs.map(({ name, value }) => ({ ...rowOf(value.type), name })),
     constants: graph.constants.map((each) => {
       const offset = weights.offsetOf(each);
       const head = { ...rowOf(each.value.type), name: each.name };
       return offset === undefined ? { ...head, all: each.data[0] } : { ...head, offset };
     }),
-    states: graph.states.map(({ name, value, next }, at) => ({
-      ...rowOf(value.type),
-      name,
-      offset: weights.states[at],
-      next: numberOf(next),
-    })),
-    nodes: graph.nodes.map(({ operator, attributes, inputs, output }) => ({
-      ...rowOf(output.type),
+    nodes: graph.nodes.map(({ operator, attributes, inputs, outputs: [first, ...others], regions }): object => ({
+      ...rowOf(first.type),
       operator: operator.name,
       attributes,
       inputs: inputs.map(numberOf),
-      ...(output.hint === undefined ? {} : { hint: output.hint }),
+      ...(first.hint === undefined ? {} : { hint: first.hint }),
+      ...(others.length === 0 ? {} : { others: others.map(resultRow) }),
+      ...(regions === undefined ? {} : { regions: regions.map((each) => regionOf(each, weights)) }),
     })),
     outputs: graph.outputs.map(({ name, value }) => ({ name, value: numberOf(value) })),
   };
-  return JSON.stringify(file, encode);
+}
+
+function regionOf(graph: Graph, weights: Weights): object {
+  const { numberOf: _, ...rows } = partsOf(graph, weights);
+  return rows;
 }
 
 const broken = (why: string, cause?: unknown): IsochronError =>
@@ -93,7 +118,27 @@ export function parseGraph(text: string, weights: Uint8Array): Graph {
   }
   const parsed = graphSchema.safeParse(json);
   if (!parsed.success) throw broken(z.prettifyError(parsed.error));
-  const { name, inputs, constants, states, nodes, outputs } = parsed.data;
+  const graph = graphFrom(parsed.data, parsed.data.states, weights);
+  graph.verify();
+  return graph;
+}
+
+const typeOf = ({ dtype, shape }: TensorType): TensorType => ({ dtype, shape });
+
+const known = new Map<string, Operator>(Object.entries({ ...operators, ...controlOperators }));
+
+/** An operator by its name. Throws `artifact/graph`. */
+function operatorOf(wanted: string): Operator {
+  const found = known.get(wanted);
+  if (!found) throw broken(`it has an operator "${wanted}" that this version does not know`);
+  return found;
+}
+
+function graphFrom(
+  { name, inputs, constants, nodes, outputs }: Region,
+  states: z.infer<typeof graphSchema>["states"],
+  weights: Uint8Array,
+): Graph {
   const values: Value[] = [];
   const at = (number: number): Value => {
     const value = values[number];
@@ -101,7 +146,7 @@ export function parseGraph(text: string, weights: Uint8Array): Graph {
     return value;
   };
   const define = (type: TensorType, hint?: string): Value => {
-    const value: Value = { type, ...(hint === undefined ? {} : { hint }) };
+    const value: Value = { type: typeOf(type), ...(hint === undefined ? {} : { hint }) };
     values.push(value);
     return value;
   };
@@ -112,25 +157,16 @@ export function parseGraph(text: string, weights: Uint8Array): Graph {
     bytesOfArray(data).set(weights.subarray(offset, offset + bytes));
     return data;
   };
-  const known = new Map<string, Operator>(Object.entries(operators));
-  const operatorOf = (wanted: string): Operator => {
-    const found = known.get(wanted);
-    if (!found) throw broken(`it has an operator "${wanted}" that this version does not know`);
-    return found;
-  };
-  const typeOf = ({ dtype, shape }: TensorType): TensorType => ({ dtype, shape });
-
-  const namedInputs = inputs.map((row) => ({ name: row.name, value: define(typeOf(row), row.name) }));
+  const namedInputs = inputs.map((row) => ({ name: row.name, value: define(row, row.name) }));
   const readConstants = constants.map((row): Constant => {
-    const type = typeOf(row);
-    const value = define(type);
-    if ("offset" in row) return { name: row.name, value, data: dataAt(type, row.offset) };
-    const data = newArray(type.dtype, countOf(staticShape(type.shape)));
+    const value = define(row);
+    if ("offset" in row) return { name: row.name, value, data: dataAt(row, row.offset) };
+    const data = newArray(row.dtype, countOf(row.shape));
     if (data instanceof BigInt64Array || data instanceof BigUint64Array) data.fill(BigInt(row.all));
     else data.fill(Number(row.all));
     return { name: row.name, value, data };
   });
-  const stateValues = states.map((row) => define(typeOf(row), row.name));
+  const stateValues = states.map((row) => define(row, row.name));
   const readNodes = nodes.map((row): Node => {
     const operator = operatorOf(row.operator);
     const operands = row.inputs.map(at);
@@ -138,9 +174,12 @@ export function parseGraph(text: string, weights: Uint8Array): Graph {
       JSON.parse(JSON.stringify(row.attributes), decode),
       operands.map(({ type }) => type),
     );
-    return { operator, attributes, inputs: operands, output: define(typeOf(row), row.hint) };
+    const regions = row.regions?.map((each) => graphFrom(each, [], weights));
+    const first = define(row, row.hint);
+    const others = (row.others ?? []).map((each) => define(each, each.hint));
+    return { operator, attributes, inputs: operands, outputs: [first, ...others], ...(regions ? { regions } : {}) };
   });
-  const graph = new Graph({
+  return new Graph({
     name,
     inputs: namedInputs,
     constants: readConstants,
@@ -148,13 +187,11 @@ export function parseGraph(text: string, weights: Uint8Array): Graph {
       (row, s): State => ({
         name: row.name,
         value: stateValues[s]!,
-        initial: dataAt(typeOf(row), row.offset),
+        initial: dataAt(row, row.offset),
         next: at(row.next),
       }),
     ),
     nodes: readNodes,
     outputs: outputs.map((row) => ({ name: row.name, value: at(row.value) })),
   });
-  graph.verify();
-  return graph;
 }

@@ -1,6 +1,6 @@
 // The graph: typed inputs and outputs, constants, states, and nodes in SSA form; prints itself, checks itself.
 import { IsochronError } from "../kernels/index.ts";
-import type { Operator } from "./operators/index.ts";
+import type { Operator, ResultTypes } from "./operators/index.ts";
 import type { Place } from "./place.ts";
 import { byteLength, sameShape, showTensorType, type TensorType, type TypedArray } from "./tensor-type.ts";
 
@@ -30,19 +30,44 @@ export interface State {
   next: Value;
 }
 
+/** The results of a node: one or more. */
+export type Results = readonly [Value, ...Value[]];
+
 /** One application of an operator, whose attributes are of type `A`; `isNodeOf` tells whose. */
 export interface Node<A = unknown> {
   readonly operator: Operator<A>;
   readonly attributes: A;
   readonly inputs: readonly Value[];
-  readonly output: Value;
+  readonly outputs: Results;
+  /** Of control flow: the graphs that it runs, which read nothing but their inputs. */
+  readonly regions?: readonly Graph[];
   /** Where in the user's source it was called. */
   readonly place?: Place;
 }
 
+/** A value of each type. */
+export const valuesOf = ([first, ...others]: ResultTypes, hint?: string): Results => {
+  const value = (type: TensorType): Value => ({ type, ...(hint === undefined ? {} : { hint }) });
+  return [value(first), ...others.map(value)];
+};
+
 /** Whether a node applies an operator, and so has its attributes. */
 export const isNodeOf = <A>(node: Node | undefined, operator: Operator<A>): node is Node<A> =>
   node?.operator === operator;
+
+/** The node that computes each value of a graph. */
+export const producersOf = ({ nodes }: { readonly nodes: readonly Node[] }): Map<Value, Node> =>
+  new Map(nodes.flatMap((node) => node.outputs.map((value) => [value, node] as const)));
+
+/** The node with the attributes of an operator, where it applies that. */
+export const match = <A>(node: Node | undefined, operator: Operator<A>): Node<A> | undefined =>
+  isNodeOf(node, operator) ? node : undefined;
+
+/** What is said of a loop that would run more often than it may. */
+export function faultOf({ operator, attributes, place }: Node): string {
+  const { atMost } = attributes as { readonly atMost?: number };
+  return `the ${operator.name}${place?.text === undefined ? "" : ` at ${place.text}`} would run more than ${atMost} times`;
+}
 
 /** The types of a graph's inputs or outputs, by name. */
 export type Signature = { readonly [name: string]: TensorType };
@@ -112,7 +137,8 @@ export class Graph<I extends Signature = Signature, O extends Signature = Signat
       else name(each.value, `@${each.name}`);
     }
     for (const { value, name: given } of this.states) name(value, `$${given}`);
-    for (const [at, { output }] of this.nodes.entries()) name(output, `%${output.hint ?? at}`);
+    for (const [at, { outputs }] of this.nodes.entries())
+      for (const output of outputs) name(output, `%${output.hint ?? at}`);
     const show = (value: Value) => names.get(value) ?? "%?";
     const list = (values: readonly NamedValue[]) =>
       values.map((each) => `${each.name}: ${showTensorType(each.value.type)}`).join(", ");
@@ -121,20 +147,21 @@ export class Graph<I extends Signature = Signature, O extends Signature = Signat
         ([key, value]) => `${key}=${showAttribute(value)}`,
       );
       const operands = [...node.inputs.map(show), ...attributes].join(", ");
-      return [
-        `  ${show(node.output)} = ${node.operator.name}(${operands})`,
-        `: ${showTensorType(node.output.type)}`,
-      ] as const;
+      return {
+        left: `  ${node.outputs.map(show).join(", ")} = ${node.operator.name}(${operands})`,
+        right: `: ${node.outputs.map(({ type }) => showTensorType(type)).join(", ")}`,
+        regions: (node.regions ?? []).flatMap((each) => each.toString().split("\n")).map((line) => `    ${line}`),
+      };
     });
     // A line of very many operands does not push the types of all others to its right.
-    const width = lines.reduce((most, [left]) => Math.max(most, left.length <= widest ? left.length : 0), 0) + 1;
+    const width = lines.reduce((most, { left }) => Math.max(most, left.length <= widest ? left.length : 0), 0) + 1;
     return [
       `graph ${this.name}(${list(this.inputs)}) -> (${list(this.outputs)})`,
       ...this.constants
         .filter((each) => !isLiteral(each))
         .map(({ value }) => `  const ${show(value)} : ${showTensorType(value.type)}`),
       ...this.states.map(({ value }) => `  state ${show(value)} : ${showTensorType(value.type)}`),
-      ...lines.map(([left, right]) => `${left.padEnd(width)}${right}`),
+      ...lines.flatMap(({ left, right, regions }) => [`${left.padEnd(width)}${right}`, ...regions]),
       ...this.states.map((state) => `  ${show(state.value)} := ${show(state.next)}`),
       `  return ${this.outputs.map((each) => `${each.name}=${show(each.value)}`).join(", ")}`,
     ].join("\n");
@@ -164,15 +191,24 @@ export class Graph<I extends Signature = Signature, O extends Signature = Signat
     for (const node of this.nodes) {
       if (node.inputs.some((value) => !defined.has(value)))
         fail(`${node.operator.name} uses a value before its definition`, node.place);
-      const type = node.operator.infer(
+      for (const region of node.regions ?? []) {
+        if (region.states.length > 0) fail(`region ${region.name} of ${node.operator.name} has states`, node.place);
+        region.verify();
+      }
+      const types = node.operator.infer(
         node.inputs.map((value) => value.type),
         node.attributes,
+        node.regions,
       );
-      const found = node.output.type;
-      if (type.dtype !== found.dtype || !sameShape(type.shape, found.shape)) {
-        fail(`${node.operator.name} gives ${showTensorType(type)}, not ${showTensorType(found)}`, node.place);
-      }
-      define(node.output, `the result of ${node.operator.name}`);
+      if (types.length !== node.outputs.length)
+        fail(`${node.operator.name} gives ${types.length} results, not ${node.outputs.length}`, node.place);
+      types.forEach((type, at) => {
+        const output = node.outputs[at]!;
+        const found = output.type;
+        if (type.dtype !== found.dtype || !sameShape(type.shape, found.shape))
+          fail(`${node.operator.name} gives ${showTensorType(type)}, not ${showTensorType(found)}`, node.place);
+        define(output, `the result of ${node.operator.name}`);
+      });
     }
     for (const { name, value } of this.outputs) if (!defined.has(value)) fail(`output ${name} is not defined`);
     for (const { name, value, next } of this.states) {

@@ -1,8 +1,8 @@
 // The graph interpreter: what every graph means, operator by operator, in plain TypeScript.
 import { z } from "zod";
 import { checkArgument, IsochronError } from "../kernels/index.ts";
-import { Graph, type Signature, type Value } from "./graph.ts";
-import type { Nd } from "./operators/index.ts";
+import { faultOf, Graph, match, type Node, type Signature, type Value } from "./graph.ts";
+import { controlOperators, type Nd } from "./operators/index.ts";
 import {
   type ArrayOf,
   arrayName,
@@ -18,6 +18,78 @@ import {
 export type ArraysOf<S extends Signature> = { readonly [K in keyof S]: ArrayOf<S[K]["dtype"]> };
 
 const nd = (type: TensorType, data: TypedArray): Nd => ({ dtype: type.dtype, shape: staticShape(type.shape), data });
+
+/** Computes the values of a graph's nodes from those of its inputs and states, which `values` holds, and adds them there. */
+export function evaluate(graph: Pick<Graph, "constants" | "nodes">, values: Map<Value, Nd>): void {
+  for (const { value, data } of graph.constants) values.set(value, nd(value.type, data));
+  for (const node of graph.nodes) {
+    const operands = node.inputs.map((value) => values.get(value)!);
+    const results = node.regions ? runControl(node, operands) : evaluateNode(node, operands);
+    node.outputs.forEach((value, at) => void values.set(value, results[at]!));
+  }
+}
+
+const zeroed = ({ type }: Value): Nd => nd(type, newArray(type.dtype, countOf(staticShape(type.shape))));
+
+function evaluateNode({ operator, attributes, outputs: [first, ...others] }: Node, operands: readonly Nd[]): Nd[] {
+  const [result, rest] = [zeroed(first), others.map(zeroed)];
+  operator.evaluate(operands, attributes, result, ...rest);
+  return [result, ...rest];
+}
+
+/** What a region gives on these inputs. */
+function runRegion(region: Graph, inputs: readonly Nd[]): Nd[] {
+  const values = new Map(region.inputs.map(({ value }, at) => [value, inputs[at]!]));
+  evaluate(region, values);
+  return region.outputs.map(({ value }) => values.get(value)!);
+}
+
+/** The results of control flow. Throws `program/fault` for a loop that would run more often than it may. */
+function runControl(node: Node, operands: readonly Nd[]): readonly Nd[] {
+  const { cond, forLoop, scan, whileLoop } = controlOperators;
+  const [first, second] = node.regions as readonly [Graph, Graph];
+  const isTrue = ({ data }: Nd): boolean => Number(data[0]) !== 0;
+  if (match(node, cond)) return runRegion(isTrue(operands[0]!) ? first : second, operands.slice(1));
+  const repeated = match(node, whileLoop);
+  if (repeated) {
+    let carried = operands;
+    for (let count = 0; isTrue(runRegion(first, carried)[0]!); count++) {
+      if (count === repeated.attributes.atMost) throw new IsochronError("program/fault", faultOf(node));
+      carried = runRegion(second, carried);
+    }
+    return carried;
+  }
+  const counted = match(node, forLoop);
+  if (counted) {
+    const [count, ...initial] = operands as readonly [Nd, ...Nd[]];
+    const times = Number(count.data[0]);
+    if (times > counted.attributes.atMost) throw new IsochronError("program/fault", faultOf(node));
+    let carried: readonly Nd[] = initial;
+    for (let at = 0; at < times; at++)
+      carried = runRegion(first, [{ dtype: "i64", shape: [], data: BigInt64Array.of(BigInt(at)) }, ...carried]);
+    return carried;
+  }
+  const scanned = match(node, scan);
+  if (!scanned) throw new IsochronError("graph/invalid", `${node.operator.name} has regions`);
+  const count = scanned.attributes.carried;
+  const sequences = operands.slice(count);
+  let carried = operands.slice(0, count);
+  const stacked = node.outputs.slice(count).map(zeroed);
+  for (let at = 0; at < sequences[0]!.shape[0]!; at++) {
+    const results = runRegion(first, [...carried, ...sequences.map((each) => elementOf(each, at))]);
+    carried = results.slice(0, count);
+    stacked.forEach(
+      (whole, k) => void (elementOf(whole, at).data as Uint8Array).set(results[count + k]!.data as Uint8Array),
+    );
+  }
+  return [...carried, ...stacked];
+}
+
+/** One of the tensors that lie one after the other in a tensor. */
+function elementOf({ dtype, shape: [, ...shape], data }: Nd, at: number): Nd {
+  const count = countOf(shape);
+  return { dtype, shape, data: data.subarray(at * count, (at + 1) * count) };
+}
 
 /** Interprets one graph, its states kept from step to step. */
 export class Interpreter<I extends Signature, O extends Signature> {
@@ -56,20 +128,10 @@ export class Interpreter<I extends Signature, O extends Signature> {
       }
       values.set(value, nd(value.type, given));
     }
-    for (const { value, data } of graph.constants) values.set(value, nd(value.type, data));
     graph.states.forEach(({ value }, at) => {
       values.set(value, nd(value.type, this.#states[at]!));
     });
-    for (const node of graph.nodes) {
-      const { type } = node.output;
-      const result = nd(type, newArray(type.dtype, countOf(staticShape(type.shape))));
-      node.operator.evaluate(
-        node.inputs.map((value) => values.get(value)!),
-        node.attributes,
-        result,
-      );
-      values.set(node.output, result);
-    }
+    evaluate(graph, values);
     this.#states = graph.states.map(({ next }) => values.get(next)!.data.slice());
     return Object.fromEntries(
       graph.outputs.map(({ name, value }) => [name, values.get(value)!.data.slice()]),

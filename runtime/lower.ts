@@ -12,7 +12,7 @@ import {
   type Target,
 } from "../kernels/index.ts";
 import { isPart, planFusion } from "./fusion.ts";
-import type { Graph, Node, Value } from "./graph.ts";
+import { type Graph, type Node, producersOf, type Value } from "./graph.ts";
 import { destinationOf, type KernelCall, KernelContext, type Operand, viewIn, viewOf } from "./kernel-call.ts";
 import { type Memory, tensorMemory } from "./memory.ts";
 import type { Border } from "./operators/index.ts";
@@ -57,7 +57,7 @@ class Lowering {
       },
     };
     this.#weights = weights;
-    this.#producers = new Map(graph.nodes.map((node) => [node.output, node]));
+    this.#producers = producersOf(graph);
   }
 
   run(): readonly KernelCall[] {
@@ -80,7 +80,7 @@ class Lowering {
     const places = planPlaces(this.#graph, kernels, homes);
     for (const each of groupRows(this.#graph, kernels)) {
       if ("members" in each) this.#keepRows(each, places);
-      else this.#keep(each.node, each.root, places.get(each.node.output)!);
+      else this.#keep(each.node, each.root, places.get(each.node.outputs[0])!);
     }
     for (const [index, { name, value }] of outputs.entries()) this.#copyUnless({ kind: "output", index }, name, value);
     for (const [index, { name, next }] of states.entries()) this.#copyUnless({ kind: "stateOut", index }, name, next);
@@ -116,7 +116,7 @@ class Lowering {
     for (const node of behind.reverse()) {
       place = place && derivedPlace(node, place);
       if (!place) return undefined;
-      this.#derived.set(node.output, place);
+      this.#derived.set(node.outputs[0], place);
     }
     return place;
   }
@@ -185,7 +185,7 @@ class Lowering {
       if (!sources.has(value)) sources.set(value, generators.broadcasted(this.#source(value, context, made), shape));
     }
     return {
-      scalar: node.output.type.dtype,
+      scalar: node.outputs[0].type.dtype,
       shape,
       at: (index, lanes) =>
         this.#once(node, index, lanes, () => {
@@ -193,7 +193,7 @@ class Lowering {
           return lowering.expression(
             node.inputs.map((value) => elements.get(value)!),
             node.attributes,
-            node.output.type,
+            node.outputs[0].type,
           );
         }),
     };
@@ -234,7 +234,9 @@ class Lowering {
   #keep(last: Node, root: Node | undefined, place: Place): void {
     const node = root ?? last;
     const { operator, attributes } = node;
-    const { output } = last;
+    const {
+      outputs: [output],
+    } = last;
     const context = new KernelContext();
     const hint = output.hint === undefined ? "" : ` %${output.hint}`;
     const label = `${operator.name}${root ? `+${last.operator.name}` : ""}${hint}`;
@@ -260,7 +262,7 @@ class Lowering {
         const kept = source.shape.filter((_, d) => !axes.includes(d));
         const accumulated = generators.whole(destination.buffer, kept);
         const accumulation = generators.reducing(source, generators.reducers[lowering.reducer]);
-        const keepsDims = node.output.type.shape.length === source.shape.length;
+        const keepsDims = node.outputs[0].type.shape.length === source.shape.length;
         const spread = (at: readonly LaneIndex[]): readonly LaneIndex[] => {
           if (!keepsDims) return at;
           let next = 0;
@@ -360,12 +362,24 @@ class Lowering {
     // Lines that a later member reads from where they are kept; what shares their memory shares their buffer.
     const readBack = new Set(
       members
-        .filter(({ node, root }) => (root ?? node).operator.lowering.kind !== "reduce" && shared.has(node.output))
-        .flatMap(({ node: { output } }) => (visible.has(output) ? [places.get(output)!.memory] : [])),
+        .filter(({ node, root }) => (root ?? node).operator.lowering.kind !== "reduce" && shared.has(node.outputs[0]))
+        .flatMap(
+          ({
+            node: {
+              outputs: [output],
+            },
+          }) => (visible.has(output) ? [places.get(output)!.memory] : []),
+        ),
     );
     for (const { node, root } of members) {
-      const { operator, inputs, output: reduced } = root ?? node;
-      const { output } = node;
+      const {
+        operator,
+        inputs,
+        outputs: [reduced],
+      } = root ?? node;
+      const {
+        outputs: [output],
+      } = node;
       const place = visible.has(output) ? places.get(output)! : undefined;
       if (place) kept.set(output, place);
       const { lowering } = operator;
@@ -391,7 +405,7 @@ class Lowering {
       context.steps.set(output, rows.reduce(accumulation, output.type.dtype, finish, stored, context.taken));
     }
     const names = members.map(({ node, root }) => (root ?? node).operator.name);
-    const hint = members.at(-1)!.node.output.hint;
+    const hint = members.at(-1)!.node.outputs[0].hint;
     this.#emit(`${names.join("+")}${hint === undefined ? "" : ` %${hint}`}`, context, (name) =>
       rows.finish(name, context.buffers, this.#target),
     );
@@ -400,7 +414,7 @@ class Lowering {
 
   /** What a chain of pointwise operators makes of each element that its root computes. */
   #epilogue(result: Value, root: Node, context: KernelContext): generators.Epilogue {
-    const computed: NonNullable<KernelContext["root"]> = { value: root.output, computed: undefined };
+    const computed: NonNullable<KernelContext["root"]> = { value: root.outputs[0], computed: undefined };
     context.root = computed;
     const source = this.#source(result, context);
     return (value, at) => {
@@ -428,7 +442,7 @@ class Lowering {
 const mostJoined = 16;
 
 /** Where a reshaping or a part of what lies somewhere lies. */
-function derivedPlace({ operator, attributes, output }: Node, place: Place): Place | undefined {
+function derivedPlace({ operator, attributes, outputs: [output] }: Node, place: Place): Place | undefined {
   const { lowering } = operator;
   const shape = staticShape(output.type.shape);
   if (lowering.kind === "reshape") return reshapedPlace(place, shape);
@@ -448,8 +462,8 @@ const workMemory = (name: string, dtype: Memory["dtype"], elements: number): Mem
 /** The parts of a padded tensor around its operand: before and after it along each dimension, none twice. */
 function haloOf(node: Node, whole: generators.Destination, { before, after, value }: Border): generators.Assignment[] {
   const inner = staticShape(node.inputs[0]!.type.shape);
-  const shape = staticShape(node.output.type.shape);
-  const { dtype } = node.output.type;
+  const shape = staticShape(node.outputs[0].type.shape);
+  const { dtype } = node.outputs[0].type;
   return shape.flatMap((size, d) =>
     [
       { start: 0, width: before[d]! },

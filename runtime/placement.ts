@@ -1,7 +1,7 @@
 // Where the tensors that kernels write lie: each in memory of its own, or as a part of what it is joined or padded into.
 import { generators } from "../kernels/index.ts";
 import type { FusedKernel } from "./fusion.ts";
-import type { Graph, Node, Value } from "./graph.ts";
+import { type Graph, type Node, producersOf, type Value } from "./graph.ts";
 import { type Memory, tensorMemory } from "./memory.ts";
 import { staticShape } from "./tensor-type.ts";
 
@@ -95,9 +95,13 @@ class Placement {
 
   constructor(graph: Graph, kernels: readonly FusedKernel[], homes: ReadonlyMap<Value, Memory>) {
     this.#homes = homes;
-    this.#producers = new Map(graph.nodes.map((node) => [node.output, node]));
-    this.#writers = new Map(kernels.map(({ node, root }) => [node.output, root ?? node]));
-    for (const { operator, inputs, output } of graph.nodes) {
+    this.#producers = producersOf(graph);
+    this.#writers = new Map(kernels.map(({ node, root }) => [node.outputs[0], root ?? node]));
+    for (const {
+      operator,
+      inputs,
+      outputs: [output],
+    } of graph.nodes) {
       if (operator.lowering.kind !== "reshape") continue;
       const [x] = inputs as [Value];
       const known = this.#reshaped.get(x);
@@ -106,7 +110,9 @@ class Placement {
     }
     // Backwards, so that a place is known before its parts are given away: to the last that asks for each value.
     for (const { node } of kernels.toReversed()) {
-      const { output } = node;
+      const {
+        outputs: [output],
+      } = node;
       const place =
         this.places.get(output) ??
         wholeOf(homes.get(output) ?? tensorMemory({ kind: "scratch" }, output.hint ?? node.operator.name, output.type));

@@ -1,7 +1,7 @@
 // The one way a pass edits a graph: it visits nodes in order and says what stands in their place.
 import { IsochronError } from "../kernels/index.ts";
-import { type Constant, Graph, type Node, type Value } from "./graph.ts";
-import type { Builder, Operator } from "./operators/index.ts";
+import { type Constant, Graph, type Node, type Results, type Value, valuesOf } from "./graph.ts";
+import type { Builder, Operator, ResultTypes } from "./operators/index.ts";
 import { withPlace } from "./place.ts";
 import { sameShape, showTensorType, type TensorType, type TypedArray } from "./tensor-type.ts";
 
@@ -13,8 +13,10 @@ export interface Editor extends Builder {
   producerOf(value: Value): Node | undefined;
 }
 
-/** Says what replaces a node, its operands already rewritten; undefined keeps it. */
-export type Rule = (node: Node, editor: Editor) => Value | undefined;
+/** Says what replaces a node's one result, or all of several, its operands already rewritten; undefined keeps the node. */
+export type Rule = (node: Node, editor: Editor) => Value | Results | undefined;
+
+const isOne = (replacement: Value | Results): replacement is Value => "type" in replacement;
 
 class Rewriting implements Editor {
   readonly nodes: Node[] = [];
@@ -29,28 +31,38 @@ class Rewriting implements Editor {
     this.#constants = new Map(constants.map((each) => [each.value, each]));
   }
 
-  replacing(node: Node, rule: Rule): Value {
+  replacing(node: Node, rule: Rule): Results {
     this.#origin = node;
     const replacement = rule(node, this);
     this.#origin = undefined;
-    if (replacement) return replacement;
+    if (replacement) return isOne(replacement) ? [replacement] : replacement;
     this.push(node);
-    return node.output;
+    return node.outputs;
   }
 
   push(node: Node): void {
     this.nodes.push(node);
-    this.#producers.set(node.output, node);
+    for (const output of node.outputs) this.#producers.set(output, node);
   }
 
   apply(operator: Operator, inputs: readonly Value[], attributes: unknown = {}): Value {
+    return this.results(operator, inputs, attributes)[0];
+  }
+
+  results(operator: Operator, inputs: readonly Value[], attributes: unknown = {}, regions?: readonly Graph[]): Results {
     const types = inputs.map((value) => value.type);
     const parsed = operator.parse(attributes, types);
-    const type = operator.infer(types, parsed);
-    const output: Value = { type };
+    const outputs = valuesOf(operator.infer(types, parsed, regions));
     const place = this.#origin?.place;
-    this.push({ operator, attributes: parsed, inputs, output, ...(place === undefined ? {} : { place }) });
-    return output;
+    this.push({
+      operator,
+      attributes: parsed,
+      inputs,
+      outputs,
+      ...(regions ? { regions } : {}),
+      ...(place === undefined ? {} : { place }),
+    });
+    return outputs;
   }
 
   constant(type: TensorType, data: TypedArray, name = "c"): Value {
@@ -68,17 +80,22 @@ class Rewriting implements Editor {
   }
 }
 
-/** The type that a node has on other operands; an error names the node's place. */
-function inferred({ operator, attributes, place }: Node, operands: readonly Value[]): TensorType {
+/** The types that a node's results have on other operands; an error names the node's place. */
+function inferred({ operator, attributes, regions, place }: Node, operands: readonly Value[]): ResultTypes {
   try {
     return operator.infer(
       operands.map((value) => value.type),
       attributes,
+      regions,
     );
   } catch (error) {
     throw place ? withPlace(error, place) : error;
   }
 }
+
+/** A value with another type, or the value itself where the type is the same. */
+const retyped = (value: Value, type: TensorType): Value =>
+  sameShape(type.shape, value.type.shape) ? value : { ...value, type };
 
 /** What stands for a node must have its type: a broadcast or a dimension that is lost would show far from here, or nowhere. */
 function requireSameType({ operator, place }: Node, { type, hint }: Value, { type: found }: Value): void {
@@ -107,12 +124,15 @@ export function rewrite(graph: Graph, rule: Rule, retype: (type: TensorType) => 
   for (const node of graph.nodes) {
     const operands = node.inputs.map(current);
     const changed = operands.some((value, at) => value.type !== node.inputs[at]!.type);
-    const type = changed ? inferred(node, operands) : node.output.type;
-    const output = sameShape(type.shape, node.output.type.shape) ? node.output : { ...node.output, type };
-    const replacement = editor.replacing({ ...node, inputs: operands, output }, rule);
-    if (replacement === node.output) continue;
-    if (replacement !== output) requireSameType(node, output, replacement);
-    replaced.set(node.output, replacement);
+    const types = changed ? inferred(node, operands) : node.outputs.map(({ type }) => type);
+    const outputs = node.outputs.map((value, at) => retyped(value, types[at]!)) as unknown as Results;
+    const replacements = editor.replacing({ ...node, inputs: operands, outputs }, rule);
+    node.outputs.forEach((value, at) => {
+      const replacement = replacements[at]!;
+      if (replacement === value) return;
+      if (replacement !== outputs[at]) requireSameType(node, outputs[at]!, replacement);
+      replaced.set(value, replacement);
+    });
   }
   return new Graph({
     name: graph.name,

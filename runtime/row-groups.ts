@@ -1,6 +1,6 @@
 // Finds kernels that follow each other row by row, as those of softmax and of norms do, to be computed as one over a few rows.
 import type { FusedKernel } from "./fusion.ts";
-import type { Graph, Node, Value } from "./graph.ts";
+import { type Graph, type Node, producersOf, type Value } from "./graph.ts";
 import { operators } from "./operators/index.ts";
 import { countOf, sameShape, staticShape } from "./tensor-type.ts";
 
@@ -25,7 +25,12 @@ const rootOf = ({ node, root }: FusedKernel): Node => root ?? node;
 
 /** The shape of the rows that a kernel reduces or computes. */
 function rowsOf(kernel: FusedKernel): readonly number[] | undefined {
-  const { operator, attributes, inputs, output } = rootOf(kernel);
+  const {
+    operator,
+    attributes,
+    inputs,
+    outputs: [output],
+  } = rootOf(kernel);
   const { lowering } = operator;
   let shape: readonly number[] | undefined;
   if (lowering.kind === "reduce") {
@@ -55,10 +60,14 @@ class Grouping {
   readonly #leaving = new Set<Value>();
 
   constructor(graph: Graph, kernels: readonly FusedKernel[]) {
-    this.#producers = new Map(graph.nodes.map((node) => [node.output, node]));
-    this.#kept = new Set(kernels.map(({ node }) => node.output));
+    this.#producers = producersOf(graph);
+    this.#kept = new Set(kernels.map(({ node }) => node.outputs[0]));
     this.#kernels = kernels;
-    for (const { operator, inputs, output } of graph.nodes) {
+    for (const {
+      operator,
+      inputs,
+      outputs: [output],
+    } of graph.nodes) {
       const turns = operator === operators.transpose || inputs.some((value) => this.#turned.has(value));
       if (turns && !this.#kept.has(output)) this.#turned.add(output);
     }
@@ -71,7 +80,10 @@ class Grouping {
     }
     for (const { value } of graph.outputs) this.#leaving.add(value);
     for (const { next } of graph.states) this.#leaving.add(next);
-    for (const { inputs, output } of graph.nodes.toReversed())
+    for (const {
+      inputs,
+      outputs: [output],
+    } of graph.nodes.toReversed())
       if (this.#leaving.has(output) && !this.#kept.has(output)) for (const value of inputs) this.#leaving.add(value);
   }
 
@@ -101,7 +113,7 @@ class Grouping {
       }
       if (rows) {
         members.push(kernel);
-        inside.add(kernel.node.output);
+        inside.add(kernel.node.outputs[0]);
       } else result.push(kernel);
     }
     close();
@@ -128,7 +140,7 @@ class Grouping {
     for (let next = open.pop(); next; next = open.pop()) {
       const { value, byRow } = next;
       const known = seen[`${byRow}`];
-      if (value === root?.output || known.has(value)) continue;
+      if (value === root?.outputs[0] || known.has(value)) continue;
       known.add(value);
       const whole = byRow && isOfRows(value, shape);
       if (this.#kept.has(value)) reads.push({ value, byRow: whole });
@@ -154,7 +166,7 @@ class Grouping {
     const inside = new Set(members);
     const leaves = (value: Value) =>
       this.#leaving.has(value) || this.#readers.get(value)?.some((reader) => !inside.has(reader));
-    return new Set(members.map(({ node }) => node.output).filter(leaves));
+    return new Set(members.map(({ node }) => node.outputs[0]).filter(leaves));
   }
 }
 

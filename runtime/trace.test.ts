@@ -283,17 +283,17 @@ describe("the verifier", () => {
       operator: operators.neg,
       attributes: {},
       inputs: [input],
-      output: { type: tensor("f32", [1]) },
+      outputs: [{ type: tensor("f32", [1]) }] as const,
     });
     const late = node(value);
-    const early = node(late.output);
+    const early = node(late.outputs[0]);
     const graph = new Graph({
       name: "g",
       inputs: [{ name: "x", value }],
       constants: [],
       states: [],
       nodes: [early, late],
-      outputs: [{ name: "y", value: early.output }],
+      outputs: [{ name: "y", value: early.outputs[0] }],
     });
     expect(() => graph.verify()).toThrow('graph "g": neg uses a value before its definition');
   });
@@ -306,7 +306,7 @@ describe("the verifier", () => {
       inputs: [{ name: "x", value }],
       constants: [],
       states: [],
-      nodes: [{ operator: operators.neg, attributes: {}, inputs: [value], output }],
+      nodes: [{ operator: operators.neg, attributes: {}, inputs: [value], outputs: [output] }],
       outputs: [{ name: "y", value: output }],
     });
     expect(() => graph.verify()).toThrow('graph "g": neg gives f32[2], not f32[3]');

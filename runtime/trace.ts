@@ -69,9 +69,9 @@ function requireOwn({
       ...(place === undefined ? {} : { place }),
     });
   };
-  for (const { inputs: operands, operator, output, place } of nodes) {
+  for (const { inputs: operands, operator, outputs: results, place } of nodes) {
     for (const value of operands) require(value, operator.name, place?.text);
-    own.add(output);
+    for (const value of results) own.add(value);
   }
   for (const { name: output, value } of outputs) require(value, `output "${output}"`);
   for (const { name: state, next } of states) require(next, `state "${state}"`);

@@ -111,7 +111,7 @@ export const linear: Operator<Record<string, never>> = operator({
     if (x!.shape.length < 2 || w!.shape.length !== 2 || !sameShape(b!.shape, w!.shape.slice(0, 1))) {
       throw operandError("shape", shown, "x is […,n,i], the weight [o,i], the bias [o]");
     }
-    const product = matmul.infer([x!, { dtype: w!.dtype, shape: [...w!.shape].reverse() }], {});
+    const [product] = matmul.infer([x!, { dtype: w!.dtype, shape: [...w!.shape].reverse() }], {});
     return add.infer([product, b!], {});
   },
   evaluate([x, w, b], _, { data }) {

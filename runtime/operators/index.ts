@@ -9,6 +9,7 @@ import { blockedConv2d, depthwiseConv2d } from "./blocked.ts";
 import { batchNorm, groupNorm, instanceNorm } from "./channel-norms.ts";
 import { argmax, argmin, linear, mean, softmax } from "./composite.ts";
 import { conv2d, gridSample, matmul } from "./contraction.ts";
+import { cond, forLoop, scan, whileLoop } from "./control.ts";
 import { floorDivide, remainder } from "./division.ts";
 import {
   acos,
@@ -221,5 +222,10 @@ export const operators = {
   instanceNorm,
 } as const satisfies { readonly [name: string]: Operator };
 
-export type { Border, Builder, Nd, Operator, OperatorDefinition } from "./operator.ts";
+/** The operators whose regions are graphs. */
+export const controlOperators = { cond, whileLoop, forLoop, scan } as const satisfies {
+  readonly [name: string]: Operator;
+};
+
+export type { Border, Builder, Nd, Operator, OperatorDefinition, ResultTypes } from "./operator.ts";
 export { operator } from "./user-operator.ts";

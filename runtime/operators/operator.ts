@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Expression, generators, Kernel, LoopBuffer, Target } from "../../kernels/index.ts";
 import { refusal } from "../../kernels/index.ts";
-import type { Value } from "../graph.ts";
+import type { Graph, Results, Value } from "../graph.ts";
 import type { TensorType, TypedArray } from "../tensor-type.ts";
 import { axisAttributeNames, resolveAxes } from "./axis.ts";
 
@@ -20,7 +20,10 @@ export interface Nd {
 
 /** What a decomposition builds with; recorders and rewriters are builders. */
 export interface Builder {
+  /** The result of an operator that has one. */
   apply(operator: Operator, operands: readonly Value[], attributes?: unknown): Value;
+  /** All results of an operator. */
+  results(operator: Operator, operands: readonly Value[], attributes?: unknown, regions?: readonly Graph[]): Results;
   constant(type: TensorType, data: TypedArray, name?: string): Value;
 }
 
@@ -107,6 +110,8 @@ export type Lowering<A> =
   | { readonly kind: "pad"; border(attributes: A): Border }
   /** Other operators; the one place that says so. */
   | { readonly kind: "composite"; decompose(operands: readonly Value[], attributes: A, builder: Builder): Value }
+  /** Graphs that are run as values say: the structure of a step, not a kernel. */
+  | { readonly kind: "control" }
   /** A meaning without code: graphs with it are interpreted, and not compiled. */
   | { readonly kind: "interpreted"; readonly why: string };
 
@@ -136,15 +141,18 @@ export const convolutionLowering = <A>(
   },
 });
 
+/** The types of a node's results. */
+export type ResultTypes = readonly [TensorType, ...TensorType[]];
+
 /** The definition of an operator. */
 export interface OperatorDefinition<A> {
   readonly name: string;
   /** Dimensions and ranges among them are declared by `axis.ts`, which counts them from the start before anything reads them. */
   readonly attributes: z.ZodType<A>;
-  /** The result's type; throws `operator/…` for operands that do not fit. */
-  infer(operands: readonly TensorType[], attributes: A): TensorType;
-  /** The meaning: float64 inside, rounded when stored into `result`. */
-  evaluate(operands: readonly Nd[], attributes: A, result: Nd): void;
+  /** The result's type, or those of several; throws `operator/…` for operands that do not fit. */
+  infer(operands: readonly TensorType[], attributes: A, regions: readonly Graph[]): TensorType | ResultTypes;
+  /** The meaning: float64 inside, rounded when stored into `result`, and into the `others` where there are several. */
+  evaluate(operands: readonly Nd[], attributes: A, result: Nd, ...others: readonly Nd[]): void;
   /** Largest difference of a compiled float element from the meaning, in ulp of `magnitude`; 0 is exact. */
   readonly errorUlp: number;
   /** Per element of the result, the number in whose ulp the error is stated; the result itself unless given. */
@@ -161,18 +169,24 @@ export interface Operator<A = unknown> {
   readonly axisAttributes: readonly string[];
   /** The attributes, checked, dimensions counted from the start. Throws `operator/attributes`, `operator/axes`, `operator/ranges`. */
   parse(attributes: unknown, operands: readonly TensorType[]): A;
-  infer(operands: readonly TensorType[], attributes: A): TensorType;
-  evaluate(operands: readonly Nd[], attributes: A, result: Nd): void;
+  infer(operands: readonly TensorType[], attributes: A, regions?: readonly Graph[]): ResultTypes;
+  evaluate(operands: readonly Nd[], attributes: A, result: Nd, ...others: readonly Nd[]): void;
   magnitude?(operands: readonly Nd[], attributes: A, result: Nd): ArrayLike<number>;
 }
 
+const isOne = (types: TensorType | ResultTypes): types is TensorType => "dtype" in types;
+
 /** Makes an operator of a definition. */
 export function operator<A>(definition: OperatorDefinition<A>): Operator<A> {
-  const { name, attributes: schema, ...rest } = definition;
+  const { name, attributes: schema, infer, ...rest } = definition;
   return {
     ...rest,
     name,
     axisAttributes: axisAttributeNames(schema),
+    infer(operands, attributes, regions = []) {
+      const types = infer(operands, attributes, regions);
+      return isOne(types) ? [types] : types;
+    },
     parse(attributes, operands) {
       const parsed = schema.safeParse(attributes);
       if (parsed.success) return resolveAxes(name, schema, parsed.data, operands);

@@ -47,18 +47,19 @@ function prepare(operator: Operator, each: OperatorCase, at: number): Prepared {
   const apply = (used: Operator, inputs: readonly Value[], attributes: unknown): Node => {
     const types = inputs.map((value) => value.type);
     const parsed = used.parse(attributes, types);
-    const type = used.infer(types, parsed);
-    const node: Node = { operator: used, attributes: parsed, inputs, output: { type } };
+    const [type] = used.infer(types, parsed);
+    const node: Node = { operator: used, attributes: parsed, inputs, outputs: [{ type }] };
     nodes.push(node);
     return node;
   };
   const inputs = each.operands.map((type, o): NamedValue => ({ name: `x${at}_${o}`, value: { type } }));
   const operands = inputs.map(({ value }) =>
-    around === "before" || around === "both" ? apply(involution(value), [value], {}).output : value,
+    around === "before" || around === "both" ? apply(involution(value), [value], {}).outputs[0] : value,
   );
   const core = apply(operator, operands, each.attributes);
-  const last = around === "behind" || around === "both" ? apply(involution(core.output), [core.output], {}) : core;
-  return { each, inputs, nodes, core, output: { name: `y${at}`, value: last.output } };
+  const last =
+    around === "behind" || around === "both" ? apply(involution(core.outputs[0]), [core.outputs[0]], {}) : core;
+  return { each, inputs, nodes, core, output: { name: `y${at}`, value: last.outputs[0] } };
 }
 
 /** All the cases as one graph, so that they are compiled together. */

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { targetNames } from "../../kernels/index.ts";
 import { compile } from "../compile.ts";
-import { Graph, type NamedValue, type Node, type Value } from "../graph.ts";
+import { Graph, type NamedValue, type Node, type Value, valuesOf } from "../graph.ts";
 import { Interpreter } from "../interpreter.ts";
 import { load } from "../program.ts";
 import {
@@ -41,16 +41,16 @@ function prepare(name: string, operator: Operator, { operands, attributes }: Ope
   const apply = (used: Operator, inputs: readonly Value[], given: unknown): Node => {
     const types = inputs.map(({ type }) => type);
     const parsed = used.parse(given, types);
-    const node: Node = { operator: used, attributes: parsed, inputs, output: { type: used.infer(types, parsed) } };
+    const node: Node = { operator: used, attributes: parsed, inputs, outputs: valuesOf(used.infer(types, parsed)) };
     nodes.push(node);
     return node;
   };
   const turned = at % 2 === 1;
   const inputs = operands.map((type, o): NamedValue => ({ name: `x${o}`, value: { type } }));
-  const values = inputs.map(({ value }) => (turned ? apply(involution(value), [value], {}).output : value));
+  const values = inputs.map(({ value }) => (turned ? apply(involution(value), [value], {}).outputs[0] : value));
   const core = apply(operator, values, attributes);
-  const last = at % 4 < 2 ? core : apply(involution(core.output), [core.output], {});
-  const output = { name: "y", value: last.output };
+  const last = at % 4 < 2 ? core : apply(involution(core.outputs[0]), [core.outputs[0]], {});
+  const output = { name: "y", value: last.outputs[0] };
   return {
     graph: new Graph({ name, inputs, constants: [], states: [], nodes, outputs: [output] }),
     core,

@@ -135,7 +135,7 @@ export const convTranspose2d: Operator<Attributes> = operator({
   lowering: {
     kind: "composite",
     decompose([x, w], given, builder) {
-      const { shape: result } = convTranspose2d.infer([x!.type, w!.type], given);
+      const [{ shape: result }] = convTranspose2d.infer([x!.type, w!.type], given);
       const [n, outputs, ...out] = staticShape(result) as [number, number, number, number];
       const { stride, dilation, padding } = given;
       const kernel = staticShape(w!.type.shape).slice(2);

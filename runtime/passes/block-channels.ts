@@ -41,7 +41,11 @@ const isConvolution = (operator: Operator): boolean =>
 /** Values that some convolution depends on. */
 function readByConvolutions(graph: Graph): ReadonlySet<Value> {
   const values = new Set<Value>();
-  for (const { operator, inputs, output } of graph.nodes.toReversed())
+  for (const {
+    operator,
+    inputs,
+    outputs: [output],
+  } of graph.nodes.toReversed())
     if (isConvolution(operator) || values.has(output)) for (const value of inputs) values.add(value);
   return values;
 }
@@ -70,7 +74,11 @@ class Blocking {
   }
 
   rule(node: Node, editor: Editor): Value | undefined {
-    const { operator, inputs, output } = node;
+    const {
+      operator,
+      inputs,
+      outputs: [output],
+    } = node;
     if (isNodeOf(node, operators.conv2d)) return this.#convolution(node, editor);
     if (isNodeOf(node, operators.convInteger)) return this.#integerConvolution(node, editor);
     if (operator === operators.dequantize && this.#leaving.has(output)) return this.#leavingBytes(node, editor);
@@ -94,7 +102,7 @@ class Blocking {
     if (!isOneForAll(parameters) || known.channels % channelBlock !== 0) return this.#pointwise(node, editor);
     const turned = this.#blocks.turned(known, editor);
     const numbers = editor.apply(operators.dequantize, [turned, ...parameters]);
-    return editor.apply(operators.reshape, [numbers], { shape: staticShape(node.output.type.shape) });
+    return editor.apply(operators.reshape, [numbers], { shape: staticShape(node.outputs[0].type.shape) });
   }
 
   #convolution(node: Node<Convolution>, editor: Editor): Value | undefined {
@@ -107,7 +115,7 @@ class Blocking {
     const known = this.#blocks.of(x) !== undefined;
     if (!weight || x.type.dtype !== "f32" || (outputs < leastChannels && !known)) return undefined;
     if (groups > 1) return this.#grouped(x, weight, { stride, dilation, groups }, editor);
-    const [, , oh, ow] = staticShape(node.output.type.shape) as [number, number, number, number];
+    const [, , oh, ow] = staticShape(node.outputs[0].type.shape) as [number, number, number, number];
     const plain = kh === 3 && kw === 3 && [...stride, ...dilation].every((each) => each === 1);
     const tile = plain && convolution !== "direct" ? winogradTile(channels, outputs, oh, ow) : undefined;
     if (tile) return this.#winograd(x, weight, outputs, channels, [oh, ow], tile, editor);
@@ -217,7 +225,7 @@ class Blocking {
 
   /** An element-wise operator over blocked values, and others brought into blocks. */
   #pointwise(node: Node, editor: Editor): Value | undefined {
-    const shape = staticShape(node.output.type.shape);
+    const shape = staticShape(node.outputs[0].type.shape);
     if (shape.length < 3) return undefined;
     const channels = shape[1]!;
     const whole = node.inputs.some((value) => this.#blocks.of(value) && sameShape(value.type.shape, shape));
@@ -231,7 +239,7 @@ class Blocking {
         !editor.constantOf(value) &&
         !this.#blocks.of(value),
     );
-    if (mixed && !this.#inside.has(node.output)) return undefined;
+    if (mixed && !this.#inside.has(node.outputs[0])) return undefined;
     const operands = node.inputs.map((value) => this.#operand(value, shape, editor));
     const value = editor.apply(node.operator, operands, node.attributes);
     return this.#blocks.publish({ value, channels }, editor);

@@ -14,7 +14,10 @@ const { channelBlock } = generators;
  * Channels leave their blocks for others only `inside` a network: at its edge they are about to leave all blocks.
  */
 export function moved(node: Node, blocks: ChannelBlocks, inside: boolean, editor: Editor): Value | undefined {
-  const { inputs, output } = node;
+  const {
+    inputs,
+    outputs: [output],
+  } = node;
   const [x] = inputs as [Value];
   const shape = staticShape(output.type.shape);
   if (isNodeOf(node, operators.concat)) return joined(node, blocks, inside, editor);
@@ -85,7 +88,7 @@ function turned(
 
 /** A concatenation of which some operand is known in blocks: along channels block by block, or within the plane. */
 function joined(
-  { inputs, attributes: { axis }, output }: Node<{ readonly axis: number }>,
+  { inputs, attributes: { axis }, outputs: [output] }: Node<{ readonly axis: number }>,
   blocks: ChannelBlocks,
   inside: boolean,
   editor: Editor,

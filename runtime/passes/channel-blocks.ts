@@ -22,7 +22,7 @@ export interface Channels {
 }
 
 /** Whether a padding adds no channels. */
-export const leavesChannels = ({ attributes: { before, after }, output }: Node<Border>): boolean =>
+export const leavesChannels = ({ attributes: { before, after }, outputs: [output] }: Node<Border>): boolean =>
   output.type.shape.length >= 3 && before[1] === 0 && after[1] === 0;
 
 export const paddingInBlocks = ({ before, after, value }: Border): Border => ({
@@ -114,7 +114,7 @@ export class ChannelBlocks {
         ? editor.apply(node.operator, [blocked.value], paddingInBlocks(node.attributes))
         : editor.apply(node.operator, [blocked.value, ...node.inputs.slice(1)]);
       blocked = { ...blocked, value: moved };
-      this.#known.set(node.output, blocked);
+      this.#known.set(node.outputs[0], blocked);
     }
     return blocked;
   }
@@ -167,7 +167,7 @@ const isMovedBehind = (node: Node): boolean =>
   isNodeOf(node, operators.pad)
     ? leavesChannels(node)
     : node.operator === operators.quantize &&
-      sameShape(node.inputs[0]!.type.shape, node.output.type.shape) &&
+      sameShape(node.inputs[0]!.type.shape, node.outputs[0].type.shape) &&
       isOneForAll(node.inputs.slice(1));
 
 const concatenated = (values: readonly Value[], axis: number, editor: Editor): Value =>

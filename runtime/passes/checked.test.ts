@@ -46,7 +46,10 @@ describe("a pass that changes a type", () => {
   it("is an error where a node, an output or a state is not what it was", () => {
     const type = tensor("f32", [4]);
     const wrongNode = (given: Graph): Graph =>
-      new Graph({ ...given, nodes: given.nodes.map((node, at) => (at === 0 ? { ...node, output: { type } } : node)) });
+      new Graph({
+        ...given,
+        nodes: given.nodes.map((node, at) => (at === 0 ? { ...node, outputs: [{ type }] as const } : node)),
+      });
     expect(failure(() => checked("p", wrongNode, graph))).toMatchObject({ code: "compile/pass" });
     const renamed = (given: Graph): Graph =>
       new Graph({ ...given, outputs: given.outputs.map(({ value }) => ({ name: "other", value })) });

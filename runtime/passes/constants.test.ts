@@ -15,7 +15,11 @@ const weight = (...shape: number[]) =>
 function repeated(graph: Graph): string[] {
   const varying = new Set<Value>([...graph.inputs, ...graph.states].map(({ value }) => value));
   const names: string[] = [];
-  for (const { operator, inputs, output } of graph.nodes) {
+  for (const {
+    operator,
+    inputs,
+    outputs: [output],
+  } of graph.nodes) {
     if (inputs.some((value) => varying.has(value))) varying.add(output);
     else names.push(operator.name);
   }

@@ -5,7 +5,7 @@ import { Graph, type Value } from "../graph.ts";
 export function dropDead(graph: Graph): Graph {
   const live = new Set<Value>([...graph.outputs.map((each) => each.value), ...graph.states.map((each) => each.next)]);
   const kept = graph.nodes.toReversed().filter((node) => {
-    if (!live.has(node.output)) return false;
+    if (!node.outputs.some((value) => live.has(value))) return false;
     for (const value of node.inputs) live.add(value);
     return true;
   });

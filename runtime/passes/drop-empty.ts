@@ -41,7 +41,12 @@ const ofNothing = new Map<Operator, number>([
 
 /** What stands for a node with an empty result or an empty operand. */
 function withoutElements(node: Node, editor: Editor): Value | undefined {
-  const { operator, inputs, output } = node;
+  const {
+    operator,
+    inputs,
+    outputs: [output],
+  } = node;
+  if (node.regions || node.outputs.length > 1) return undefined;
   const { type } = output;
   if (isEmpty(output)) return editor.constant(type, newArray(type.dtype, countOf(staticShape(type.shape))), "empty");
   if (!inputs.some(isEmpty)) return undefined;

@@ -21,7 +21,12 @@ const elementwise: ReadonlySet<Node["operator"]["lowering"]["kind"]> = new Set([
 /** The graph with every node over constants replaced by its value, with the bits that computing it in a step would give. */
 export const foldConstants = (graph: Graph): Graph =>
   rewrite(graph, (node, editor) => {
-    const { operator, inputs, output } = node;
+    const {
+      operator,
+      inputs,
+      outputs: [output, ...others],
+    } = node;
+    if (node.regions || others.length > 0) return undefined;
     const operands: Nd[] = [];
     for (const value of inputs) {
       const found = editor.constantOf(value);

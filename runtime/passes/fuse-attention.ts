@@ -49,7 +49,7 @@ class Match {
 }
 
 function attention(node: Node, editor: Editor, uses: ReadonlyMap<Value, number>): Value | undefined {
-  if (node.operator !== operators.matmul || node.output.type.dtype !== "f32") return undefined;
+  if (node.operator !== operators.matmul || node.outputs[0].type.dtype !== "f32") return undefined;
   const match = new Match(editor, uses);
   const [weights, v] = node.inputs as [Value, Value];
   const [powers, sum] = match.operands(weights, operators.div, 1) ?? [];

@@ -12,13 +12,13 @@ const isConvolution = ({ operator }: Node): boolean => /conv/i.test(operator.nam
 function innerReorderings(graph: Graph): string[] {
   const [behind, before] = [new Set<Value>(), new Set<Value>()];
   for (const node of graph.nodes)
-    if (isConvolution(node) || node.inputs.some((value) => behind.has(value))) behind.add(node.output);
+    if (isConvolution(node) || node.inputs.some((value) => behind.has(value))) behind.add(node.outputs[0]);
   for (const node of graph.nodes.toReversed())
-    if (isConvolution(node) || before.has(node.output)) for (const value of node.inputs) before.add(value);
+    if (isConvolution(node) || before.has(node.outputs[0])) for (const value of node.inputs) before.add(value);
   return graph.nodes
     .filter(({ operator }) => operator.name === "transpose")
-    .filter(({ inputs, output }) => behind.has(inputs[0]!) && before.has(output))
-    .map(({ output }) => output.type.shape.join());
+    .filter(({ inputs, outputs: [output] }) => behind.has(inputs[0]!) && before.has(output))
+    .map(({ outputs: [output] }) => output.type.shape.join());
 }
 
 const networks: readonly (readonly [string, Graph])[] = [
@@ -85,7 +85,7 @@ describe("between its first convolution and its last", () => {
       { name: "g" },
     );
     const moves = declutter(graph as unknown as Graph).nodes.filter(({ operator }) => operator.name === "transpose");
-    expect(moves.map(({ output }) => output.type.shape)).toEqual([
+    expect(moves.map(({ outputs: [output] }) => output.type.shape)).toEqual([
       [1, 2, 6, 7, 16],
       [1, 6, 7, 2, 16],
     ]);

@@ -10,7 +10,7 @@ import { staticShape } from "../tensor-type.ts";
 export function packFactors(graph: Graph): Graph {
   const known = new Map<string, Value>();
   const names = new Map<Value, number>();
-  return rewrite(graph, ({ operator, inputs, output }, editor) => {
+  return rewrite(graph, ({ operator, inputs, outputs: [output] }, editor) => {
     if (operator !== operators.matmul) return undefined;
     const [a, b] = inputs as [Value, Value];
     const factor = editor.constantOf(b);

@@ -1,5 +1,5 @@
 // Common subexpressions: equal constants and equal nodes are computed once.
-import { Graph, type Value } from "../graph.ts";
+import { Graph, type Results, type Value } from "../graph.ts";
 import { hashOf } from "../hash.ts";
 import { rewrite } from "../rewrite.ts";
 import { showTensorType } from "../tensor-type.ts";
@@ -30,17 +30,18 @@ export function shareCommon(graph: Graph): Graph {
     numbers.set(value, known);
     return known;
   };
-  const seen = new Map<string, Value>();
+  const seen = new Map<string, Results>();
   const merged = new Graph({
     ...graph,
     nodes: graph.nodes.map((node) => ({ ...node, inputs: node.inputs.map(current) })),
     outputs: graph.outputs.map(({ name, value }) => ({ name, value: current(value) })),
     states: graph.states.map((each) => ({ ...each, next: current(each.next) })),
   });
-  return rewrite(merged, ({ operator, attributes, inputs, output }) => {
+  return rewrite(merged, ({ operator, attributes, inputs, outputs, regions }) => {
+    if (regions) return undefined;
     const key = `${operator.name} ${attributesKey(attributes)} ${inputs.map(numberOf).join(",")}`;
     const twin = seen.get(key);
-    if (!twin) seen.set(key, output);
+    if (!twin) seen.set(key, outputs);
     return twin;
   });
 }

@@ -6,7 +6,9 @@ import { sameShape, staticShape } from "../tensor-type.ts";
 
 function simplified(node: Node, editor: Editor): Value | undefined {
   const [x] = node.inputs;
-  const { output } = node;
+  const {
+    outputs: [output],
+  } = node;
   if (!x) return undefined;
   if (isNodeOf(node, operators.cast)) return x.type.dtype === output.type.dtype ? x : undefined;
   if (isNodeOf(node, operators.broadcastTo)) return sameShape(x.type.shape, output.type.shape) ? x : undefined;

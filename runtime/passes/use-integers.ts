@@ -121,7 +121,7 @@ class Integers {
   }
 
   /** The bytes that a node makes numbers of. */
-  #dequantized({ operator, inputs, output }: Node): Bytes | undefined {
+  #dequantized({ operator, inputs, outputs: [output] }: Node): Bytes | undefined {
     if (operator !== operators.dequantize) return undefined;
     const [x, scaleOf, zeroOf] = inputs as [Value, Value, Value];
     const [scale, zero] = [this.#known(scaleOf), this.#known(zeroOf)];
@@ -175,7 +175,7 @@ class Integers {
     return found;
   }
 
-  #dequantizedWeights({ operator, inputs, output }: Node, axis: number): Weights | undefined {
+  #dequantizedWeights({ operator, inputs, outputs: [output] }: Node, axis: number): Weights | undefined {
     if (operator !== operators.dequantize) return undefined;
     const [data, scale, zero] = inputs.map((each) => this.#known(each));
     if (!data || !scale || !zero || data.value.type.dtype !== "i8" || scalarOf(zero) !== 0) return undefined;
@@ -274,7 +274,7 @@ class Integers {
     const numbers = shifted?.rest ?? clamped?.rest ?? x;
     const found = this.#sums.get(numbers);
     // A bound, a bias or a scale may have dimensions that the sum lacks.
-    if (!found || !sameShape(node.output.type.shape, numbers.type.shape)) return undefined;
+    if (!found || !sameShape(node.outputs[0].type.shape, numbers.type.shape)) return undefined;
     const bias = shifted && this.#biasOf(shifted.constant, found);
     if (shifted && !bias) return undefined;
     const whole = bias && wholeBias(bias, found);

@@ -16,7 +16,11 @@ export function disagreement(
   meant: TypedArray,
   found: TypedArray,
 ): string | undefined {
-  const { operator, attributes, output } = core;
+  const {
+    operator,
+    attributes,
+    outputs: [output],
+  } = core;
   const { dtype } = output.type;
   const result: Nd = { dtype, shape: staticShape(output.type.shape), data: meant };
   const float = dtype === "f32" || dtype === "f64";
