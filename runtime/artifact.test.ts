@@ -10,7 +10,6 @@ import {
   apply,
   compile,
   constant,
-  type Graph,
   graphOf,
   hashOf,
   load,
@@ -70,7 +69,7 @@ describe("an artifact", () => {
     }
     expect(names).toEqual([
       "manifest.json",
-      "graph.json",
+      "graphs/forward.json",
       "weights.bin",
       "code/x86-64-v3.o",
       "code/x86-64-v4.o",
@@ -80,8 +79,9 @@ describe("an artifact", () => {
 
   it("names the hash of every entry", () => {
     const entries = readArchive(artifact.bytes);
-    const { graph, weights, targets } = artifact.manifest;
-    for (const { file, blake3 } of [graph, weights, ...Object.values(targets)]) {
+    const { methods, weights, targets } = artifact.manifest;
+    const graphs = Object.values(methods).map(({ graph }) => graph);
+    for (const { file, blake3 } of [...graphs, weights, ...Object.values(targets)]) {
       expect(hashOf(entries[file]!)).toBe(blake3);
     }
     const version = z.object({ version: z.string() }).parse(JSON.parse(readFileSync("package.json", "utf8"))).version;
@@ -102,7 +102,7 @@ describe("an artifact", () => {
     const path = join(folder, "small.iso");
     save(artifact, path);
     expect(readdirSync(folder)).toEqual(["small.iso"]);
-    const program = load<Graph["signature"]["inputs"]>(path);
+    const program = load(path);
     const outputs = program.newOutputs();
     const x = Float32Array.of(1, 2, 3, 4, 5, 6);
     const counts = [0, 1].map(() => {
@@ -113,7 +113,7 @@ describe("an artifact", () => {
     program.reset();
     program.run({ x }, outputs);
     expect(outputs.n![0]).toBe(42n);
-    expect(program.kernelCalls).toBe(3 * Object.values(artifact.manifest.targets)[0]!.kernels.length);
+    expect(program.kernelCalls).toBe(3 * Object.values(artifact.manifest.targets)[0]!.methods.forward!.kernels.length);
   });
 
   it("is not saved in the place of an archive that only looks like one", () => {
@@ -180,12 +180,12 @@ describe("a damaged artifact", () => {
 
   it("is refused when its manifest lacks a field, which is named", () => {
     const bytes = altered("manifest.json", (data) => {
-      const { inputs: _, ...rest } = z
+      const { states: _, ...rest } = z
         .record(z.string(), z.unknown())
         .parse(JSON.parse(new TextDecoder().decode(data)));
       return new TextEncoder().encode(JSON.stringify(rest));
     });
-    expect(() => openArtifact(bytes)).toThrow("inputs");
+    expect(() => openArtifact(bytes)).toThrow("states");
   });
 });
 

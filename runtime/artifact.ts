@@ -1,66 +1,55 @@
 // The artifact: a graph compiled for some targets, in one self-contained file.
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { checkArgument, dtypes, type FileKind, fileError, IsochronError, writeWhole } from "../kernels/index.ts";
+import {
+  checkArgument,
+  didYouMean,
+  type FileKind,
+  fileError,
+  IsochronError,
+  shown,
+  writeWhole,
+} from "../kernels/index.ts";
 import { beginsAsArchive, changedEntries, readArchive, writeArchive } from "./archive.ts";
-import type { Graph, Signature } from "./graph.ts";
+import type { Graph } from "./graph.ts";
 import { parseGraph } from "./graph-file.ts";
 import { hashOf } from "./hash.ts";
+import { type Manifest, type MethodRow, parseManifest } from "./manifest.ts";
+import { forward, type Methods } from "./method-graphs.ts";
 
-const size = z.int().min(0);
-const tensorRow = z.strictObject({ name: z.string(), dtype: z.enum(dtypes), shape: z.array(size), bytes: size });
-const hashed = z.strictObject({ file: z.string(), blake3: z.string() });
-
-/** `manifest.json` of an artifact. */
-export const manifestSchema = z.strictObject({
-  format: z.literal("isochron-artifact"),
-  version: z.literal(1),
-  name: z.string(),
-  provenance: z.record(z.string(), z.string()),
-  inputs: z.array(tensorRow),
-  outputs: z.array(tensorRow),
-  states: z.array(tensorRow.extend({ initial: size })),
-  methods: z.record(z.string(), z.strictObject({ symbol: z.string() })),
-  graph: hashed,
-  weights: hashed.extend({ bytes: size }),
-  targets: z.record(
-    z.string(),
-    hashed.extend({ scratchBytes: size, kernels: z.array(z.strictObject({ symbol: z.string(), name: z.string() })) }),
-  ),
-});
-
-/** What `manifest.json` of an artifact says: names, types, memory, code and hashes. */
-export type Manifest = z.infer<typeof manifestSchema>;
-
-/** An artifact in memory, typed by the signature of the graph it came from. */
-export interface Artifact<I extends Signature = Signature, O extends Signature = Signature> {
+/** An artifact in memory, typed by the signatures of its methods. */
+export interface Artifact<M extends Methods = Methods> {
   readonly manifest: Manifest;
   readonly bytes: Uint8Array;
   /** Only for TypeScript. */
-  readonly signature?: { readonly inputs: I; readonly outputs: O };
+  readonly signatures?: M;
 }
 
 /** What the parts of an artifact are put together from. */
 export interface ArtifactParts {
-  readonly manifest: Omit<Manifest, "format" | "version" | "graph" | "weights" | "targets">;
-  readonly graph: string;
+  readonly manifest: Pick<Manifest, "name" | "provenance" | "states">;
+  readonly methods: readonly (Omit<MethodRow, "graph"> & { readonly name: string; readonly graph: string })[];
   readonly weights: Uint8Array;
   readonly targets: readonly {
     readonly name: string;
     readonly object: Uint8Array;
-    readonly scratchBytes: number;
-    readonly kernels: Manifest["targets"][string]["kernels"];
+    readonly methods: Manifest["targets"][string]["methods"];
   }[];
 }
 
 /** Puts an artifact together. */
-export function packArtifact({ manifest: head, graph, weights, targets }: ArtifactParts): Artifact {
-  const graphBytes = new TextEncoder().encode(graph);
+export function packArtifact({ manifest: head, methods, weights, targets }: ArtifactParts): Artifact {
+  const graphs = methods.map(({ name, graph }) => [`graphs/${name}.json`, new TextEncoder().encode(graph)] as const);
   const manifest: Manifest = {
     format: "isochron-artifact",
-    version: 1,
+    version: 2,
     ...head,
-    graph: { file: "graph.json", blake3: hashOf(graphBytes) },
+    methods: Object.fromEntries(
+      methods.map(({ name, graph: _, ...row }, at) => {
+        const [file, bytes] = graphs[at]!;
+        return [name, { ...row, graph: { file, blake3: hashOf(bytes) } }];
+      }),
+    ),
     weights: { file: "weights.bin", bytes: weights.length, blake3: hashOf(weights) },
     targets: Object.fromEntries(
       targets.map(({ name, object, ...row }) => [name, { file: `code/${name}.o`, blake3: hashOf(object), ...row }]),
@@ -68,7 +57,7 @@ export function packArtifact({ manifest: head, graph, weights, targets }: Artifa
   };
   const bytes = writeArchive([
     ["manifest.json", new TextEncoder().encode(JSON.stringify(manifest, null, 2))],
-    ["graph.json", graphBytes],
+    ...graphs,
     ["weights.bin", weights],
     ...targets.map(({ name, object }) => [`code/${name}.o`, object] as const),
   ]);
@@ -94,11 +83,10 @@ export function openArtifact(bytes: Uint8Array, place?: string): Artifact {
   try {
     const text = readArchive(bytes)["manifest.json"];
     if (!text) return fail("it has no manifest.json");
-    const parsed = manifestSchema.safeParse(JSON.parse(new TextDecoder().decode(text)));
-    if (!parsed.success) return fail(`manifest.json: ${z.prettifyError(parsed.error)}`);
-    return { manifest: parsed.data, bytes };
+    return { manifest: parseManifest(JSON.parse(new TextDecoder().decode(text))), bytes };
   } catch (error) {
     if (error instanceof IsochronError) throw error;
+    if (error instanceof z.ZodError) return fail(`manifest.json: ${z.prettifyError(error)}`, error);
     return fail(error instanceof Error ? error.message : String(error), error);
   }
 }
@@ -168,10 +156,21 @@ function firstChangedEntry(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** The graph that an artifact was compiled from, to be inspected or compiled again. Throws `artifact/graph`. */
-export function graphOf(artifact: Artifact): Graph {
+/** What an artifact's manifest says of a method. Throws `AREA/method`, where it has none of that name. */
+export function methodRow({ manifest }: Artifact, method: string, area: string): MethodRow {
+  const row = Object.hasOwn(manifest.methods, method) ? manifest.methods[method] : undefined;
+  if (row) return row;
+  const names = Object.keys(manifest.methods);
+  throw new IsochronError(`${area}/method`, `"${manifest.name}" has no method ${shown(method)}`, {
+    help: didYouMean(String(method), names, `it has ${names.join(", ")}`),
+  });
+}
+
+/** The graph that a method of an artifact was compiled from, to be inspected or compiled again. Throws `artifact/graph`, `artifact/method`. */
+export function graphOf(artifact: Artifact, method: string = forward): Graph {
   requireArtifact("artifact", "graphOf", artifact);
-  const { "graph.json": graph, "weights.bin": weights } = readArchive(artifact.bytes);
+  const { file } = methodRow(artifact, method, "artifact").graph;
+  const { [file]: graph, "weights.bin": weights } = readArchive(artifact.bytes);
   if (!graph || !weights) {
     throw new IsochronError("artifact/graph", `artifact "${artifact.manifest.name}" holds no graph`, {
       help: "build the artifact again",

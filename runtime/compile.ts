@@ -19,13 +19,23 @@ import {
   targetSchema,
 } from "../kernels/index.ts";
 import { type Artifact, packArtifact } from "./artifact.ts";
-import { Graph, type Signature } from "./graph.ts";
+import type { Graph, Signature } from "./graph.ts";
 import { writeGraph } from "./graph-file.ts";
 import { codeOf, type KernelCall } from "./kernel-call.ts";
 import { lower } from "./lower.ts";
 import { type Lifetime, type Memory, type MemoryPlan, planMemory } from "./memory.ts";
+import {
+  type Forward,
+  forward,
+  graphSchema,
+  type MethodGraph,
+  type MethodGraphs,
+  methodsOf,
+  requireSharedStates,
+  type SignaturesOf,
+} from "./method-graphs.ts";
 import { operators } from "./operators/index.ts";
-import { bindSymbols, declutter, directConvolutions } from "./passes/index.ts";
+import { bindSymbols, declutter, directConvolutions, symbolsIn } from "./passes/index.ts";
 import { located } from "./place.ts";
 import { callSymbol, emitStep } from "./step.ts";
 import { countOf, showTensorType, staticShape, type TensorType } from "./tensor-type.ts";
@@ -57,9 +67,9 @@ export interface CompileOptions {
   readonly schedules?: Schedules;
 }
 
-/** The targets that code of a simplified graph is made for unless others are named. */
-function defaultTargets(graph: Graph): readonly TargetName[] {
-  const used = new Set(graph.nodes.map(({ operator }) => operator));
+/** The targets that code of simplified graphs is made for unless others are named. */
+function defaultTargets(...graphs: readonly Graph[]): readonly TargetName[] {
+  const used = new Set(graphs.flatMap(({ nodes }) => nodes.map(({ operator }) => operator)));
   const { blockedConvInteger, groupedConvInteger, packedMatmulInteger } = operators;
   const dots = [blockedConvInteger, groupedConvInteger, packedMatmulInteger].some((each) => used.has(each));
   return dots ? targetNames : targetNames.filter((name) => !addsDotOnly(name));
@@ -82,79 +92,145 @@ const checkCompile = optionsOf<CompileOptions>("compile", "compile", () => ({
   grain: functions.describe("a grain").optional(),
   schedules: functions.describe("a chooser of schedules").optional(),
 }));
-const graphSchema = z.instanceof(Graph).describe("a graph, which trace() makes");
 
-/** Compiles a graph. The same graph, options and compiler give the same bytes. */
-export async function compile<I extends Signature, O extends Signature>(
+/** A method on its way to code for one target. */
+interface Lowered extends MethodGraph {
+  readonly symbol: string;
+  readonly calls: readonly KernelCall[];
+  readonly plan: MemoryPlan;
+  /** The number of its first call site: they are numbered through all methods. */
+  readonly first: number;
+}
+
+/** The symbol of a method's step; no kernel's has its form. */
+const symbolOf = (method: string): string => (method === forward ? method : `step.${method}`);
+
+/**
+ * Compiles a graph, which becomes the method `forward`, or some graphs, each the method of its name, into one artifact.
+ *
+ * Methods share weights of equal bytes, kernels alike, and states of one name. The same graphs, options and compiler give the
+ * same bytes. Throws `compile/state` where states of one name differ, `compile/method` for a name that is none.
+ */
+export function compile<I extends Signature, O extends Signature>(
   graph: Graph<I, O>,
-  options: CompileOptions = {},
-): Promise<Artifact<I, O>> {
-  located(() => {
-    checkArgument("compile", "compile", "graph", graphSchema, graph);
+  options?: CompileOptions,
+): Promise<Artifact<Forward<I, O>>>;
+export function compile<G extends MethodGraphs>(graphs: G, options?: CompileOptions): Promise<Artifact<SignaturesOf<G>>>;
+export async function compile(given: Graph | MethodGraphs, options: CompileOptions = {}): Promise<Artifact> {
+  const methods = located(() => {
+    const methods = methodsOf(given);
     checkCompile(options);
+    return methods;
   });
   const compiler = loadCompiler();
   const plain = located(() => {
-    const bound = bindSymbols(graph as unknown as Graph, options.symbols ?? {});
-    return declutter(options.convolution === "direct" ? directConvolutions(bound) : bound);
+    const bound = bindMethods(methods, options.symbols ?? {});
+    requireSharedStates(bound);
+    return bound.map(({ method, graph }) => ({
+      method,
+      graph: declutter(options.convolution === "direct" ? directConvolutions(graph) : graph),
+    }));
   });
-  const weights = layoutWeights(plain);
-  const built: { name: TargetName; calls: readonly KernelCall[]; plan: MemoryPlan; object: Uint8Array }[] = [];
-  for (const name of options.targets ?? defaultTargets(plain)) {
+  const graphs = plain.map(({ graph }) => graph);
+  const weights = layoutWeights(...graphs);
+  const built: { name: TargetName; methods: readonly Lowered[]; object: Uint8Array }[] = [];
+  for (const name of options.targets ?? defaultTargets(...graphs)) {
     options.signal?.throwIfAborted();
     const target = targetOf(name, options.schedules);
-    const calls = shareKernels(lower(plain, target, weights, options.grain), target);
-    const plan = planMemory(lifetimesOf(calls));
+    const lowered = lowerMethods(plain, target, weights, options.grain);
     const object = await awaitNative(() =>
       compiler.compile({
         triple: target.triple,
         cpu: target.cpu,
         features: target.features,
-        modules: modulesOf(calls, plan, target),
-        exports: ["forward", ...calls.map((_, at) => callSymbol(at))],
+        modules: modulesOf(lowered, target),
+        exports: lowered.flatMap(({ symbol, calls, first }) => [symbol, ...calls.map((_, at) => callSymbol(first + at))]),
         ...(options.cacheDir === undefined ? {} : { cacheDir: options.cacheDir }),
       }),
     );
-    built.push({ name, calls, plan, object });
+    built.push({ name, methods: lowered, object });
   }
   const row = (name: string, type: TensorType) => {
     const shape = staticShape(type.shape);
     return { name, dtype: type.dtype, shape, bytes: countOf(shape) * bytesOf(type.dtype) };
   };
+  const states = new Map(graphs.flatMap((graph) => graph.states.map((state) => [state.name, state] as const)));
   return packArtifact({
     manifest: {
-      name: plain.name,
+      name: (plain.find(({ method }) => method === forward) ?? plain[0]!).graph.name,
       provenance: { isochron: version, llvm: compiler.llvmVersion() },
-      inputs: plain.inputs.map(({ name, value }) => row(name, value.type)),
-      outputs: plain.outputs.map(({ name, value }) => row(name, value.type)),
-      states: plain.states.map(({ name, value }, at) => ({ ...row(name, value.type), initial: weights.states[at]! })),
-      methods: { forward: { symbol: "forward" } },
+      states: [...states.values()].map((state) => ({
+        ...row(state.name, state.value.type),
+        initial: weights.initialOf(state),
+      })),
     },
-    graph: writeGraph(plain, weights),
+    methods: plain.map(({ method, graph }) => ({
+      name: method,
+      symbol: symbolOf(method),
+      inputs: graph.inputs.map(({ name, value }) => row(name, value.type)),
+      outputs: graph.outputs.map(({ name, value }) => row(name, value.type)),
+      states: graph.states.map(({ name }) => name),
+      graph: writeGraph(graph, weights),
+    })),
     weights: weights.bytes,
-    targets: built.map(({ name, calls, plan, object }) => ({
+    targets: built.map(({ name, methods, object }) => ({
       name,
       object,
-      scratchBytes: plan.bytes,
-      kernels: calls.map(({ label }, at) => ({ symbol: callSymbol(at), name: label })),
+      methods: Object.fromEntries(
+        methods.map(({ method, plan, calls, first }) => {
+          const kernels = calls.map(({ label }, at) => ({ symbol: callSymbol(first + at), name: label }));
+          return [method, { scratchBytes: plan.bytes, kernels }];
+        }),
+      ),
     })),
-  }) as Artifact<I, O>;
+  });
+}
+
+/** The methods with each symbol replaced by its size; each symbol has to be in one of them at least. */
+function bindMethods(methods: readonly MethodGraph[], symbols: NonNullable<CompileOptions["symbols"]>): MethodGraph[] {
+  const [only] = methods;
+  const all = new Set(methods.flatMap(({ graph }) => [...symbolsIn(graph)]));
+  return methods.map(({ method, graph }) => {
+    const own = symbolsIn(graph);
+    // What no graph has is refused by the first.
+    const wanted = Object.entries(symbols).filter(([name]) => own.has(name) || (!all.has(name) && graph === only!.graph));
+    return { method, graph: bindSymbols(graph, Object.fromEntries(wanted)) };
+  });
+}
+
+/** Lowers methods one after the other; kernels of later ones have names of their own, unless they are those of earlier ones. */
+function lowerMethods(
+  methods: readonly MethodGraph[],
+  target: Target,
+  weights: ReturnType<typeof layoutWeights>,
+  grain: Grain | undefined,
+): Lowered[] {
+  const share = kernelSharing(target);
+  let first = 0;
+  return methods.map(({ method, graph }, at) => {
+    const calls = share(lower(graph, target, weights, grain), at === 0 ? "" : `m${at}.`);
+    const lowered = { method, graph, symbol: symbolOf(method), calls, plan: planMemory(lifetimesOf(calls)), first };
+    first += calls.length;
+    return lowered;
+  });
 }
 
 /** Calls whose kernels differ in nothing but their names share the first of them: layers alike are compiled once. */
-function shareKernels(calls: readonly KernelCall[], target: Target): KernelCall[] {
+function kernelSharing(target: Target): (calls: readonly KernelCall[], prefix: string) => KernelCall[] {
   const known = new Map<string, KernelCall["kernel"]>();
-  const shared = (kernel: KernelCall["kernel"]) => {
-    const text = emitModule([{ ...kernel, name: "kernel" }], target);
-    const first = known.get(text) ?? kernel;
-    known.set(text, first);
-    return first;
+  return (calls, prefix) => {
+    const shared = (kernel: KernelCall["kernel"]) => {
+      const text = emitModule([{ ...kernel, name: "kernel" }], target);
+      const first = known.get(text) ?? (prefix === "" ? kernel : { ...kernel, name: `${prefix}${kernel.name}` });
+      known.set(text, first);
+      return first;
+    };
+    return calls.map(({ kernel, split, ...call }) => ({
+      ...call,
+      kernel: shared(kernel),
+      ...(split ? { split: { ...split, kernels: split.kernels.map(shared) } } : {}),
+    }));
   };
-  return calls.map(({ kernel, split, ...call }) => ({
-    ...call,
-    kernel: shared(kernel),
-    ...(split ? { split: { ...split, kernels: split.kernels.map(shared) } } : {}),
-  }));
 }
 
 function lifetimesOf(calls: readonly KernelCall[]): Lifetime[] {
@@ -170,9 +246,12 @@ function lifetimesOf(calls: readonly KernelCall[]): Lifetime[] {
   return [...spans].map(([memory, span]) => ({ memory, ...span }));
 }
 
-function modulesOf(calls: readonly KernelCall[], plan: MemoryPlan, target: Target): { name: string; text: string }[] {
-  const modules = [{ name: "step", text: emitStep("forward", calls, plan, target) }];
-  const kernels = [...new Set(calls.flatMap(codeOf))];
+function modulesOf(methods: readonly Lowered[], target: Target): { name: string; text: string }[] {
+  const modules = methods.map(({ symbol, calls, plan, first }, at) => ({
+    name: at === 0 ? "step" : `step ${at}`,
+    text: emitStep(symbol, calls, plan, target, first),
+  }));
+  const kernels = [...new Set(methods.flatMap(({ calls }) => calls.flatMap(codeOf)))];
   for (let at = 0; at < kernels.length; at += kernelsPerModule) {
     modules.push({ name: `kernels ${at}`, text: emitModule(kernels.slice(at, at + kernelsPerModule), target) });
   }

@@ -1,4 +1,4 @@
-// `graph.json` of an artifact: the decluttered graph, complete enough to be compiled again.
+// The graph of a method in an artifact: decluttered, complete enough to be compiled again.
 import { z } from "zod";
 import { dtypes, IsochronError } from "../kernels/index.ts";
 import { type Constant, Graph, type Node, type State, type Value } from "./graph.ts";
@@ -56,14 +56,14 @@ const rowOf = ({ dtype, shape }: TensorType) => ({ dtype, shape: staticShape(sha
 /** A value with the type and the name of a row. */
 const resultRow = ({ type, hint }: Value) => ({ ...rowOf(type), ...(hint === undefined ? {} : { hint }) });
 
-/** The text of `graph.json`; places in the user's source are left out, so that it is the same on every machine. */
+/** The text of a graph's file; places in the user's source are left out, so that it is the same on every machine. */
 export function writeGraph(graph: Graph, weights: Weights): string {
   const { numberOf, name, inputs, constants, nodes, outputs } = partsOf(graph, weights);
-  const states = graph.states.map(({ name, value, next }, at) => ({
-    ...rowOf(value.type),
-    name,
-    offset: weights.states[at],
-    next: numberOf(next),
+  const states = graph.states.map((state) => ({
+    ...rowOf(state.value.type),
+    name: state.name,
+    offset: weights.initialOf(state),
+    next: numberOf(state.next),
   }));
   return JSON.stringify({ name, text: graph.toString(), inputs, constants, states, nodes, outputs }, encode);
 }
@@ -103,12 +103,12 @@ function regionOf(graph: Graph, weights: Weights): object {
 }
 
 const broken = (why: string, cause?: unknown): IsochronError =>
-  new IsochronError("artifact/graph", `graph.json of the artifact is not a graph: ${why}`, {
+  new IsochronError("artifact/graph", `a graph of the artifact is not a graph: ${why}`, {
     help: "build the artifact again with this version",
     ...(cause === undefined ? {} : { cause }),
   });
 
-/** The graph of `graph.json`, its data read from the weights. Throws `artifact/graph`. */
+/** The graph of a file's text, its data read from the weights. Throws `artifact/graph`. */
 export function parseGraph(text: string, weights: Uint8Array): Graph {
   let json: unknown;
   try {

@@ -4,8 +4,6 @@ export {
   type Artifact,
   acceptWeights,
   graphOf,
-  type Manifest,
-  manifestSchema,
   openArtifact,
   readArtifact,
   save,
@@ -18,6 +16,8 @@ export { type GridSampleOptions, gridSample, type ResizeOptions, resize } from "
 export { type ArraysOf, Interpreter } from "./interpreter.ts";
 export { type KernelText, kernelsOf, kernelText, kernelTexts, type ShownKernel } from "./kernels.ts";
 export { type Layer, type LayerOptions, type Layers, measureLayers, printLayers } from "./layers.ts";
+export { type Manifest, manifestSchema } from "./manifest.ts";
+export type { Forward, MethodGraphs, Methods, SignaturesOf } from "./method-graphs.ts";
 export type { PadOptions, Range } from "./methods/arrangement.ts";
 export type { NormOptions, PoolOptions } from "./methods/channels.ts";
 export type { GeluOptions, SoftplusOptions } from "./methods/elementwise.ts";
@@ -32,6 +32,7 @@ export {
 } from "./operators/index.ts";
 export { measureMachine, type Peak } from "./peak.ts";
 export { type LoadOptions, load, Program } from "./program.ts";
+export type { Method } from "./program-method.ts";
 export { convInteger, dequantize, matmulInteger, type Parameter, quantize } from "./quantization.ts";
 export {
   type GruWeights,

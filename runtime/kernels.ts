@@ -31,12 +31,12 @@ export const kernelTexts = ["loops", "llvm", "asm"] as const;
 /** One of `kernelTexts`. */
 export type KernelText = (typeof kernelTexts)[number];
 
-/** The kernels of a graph of primitive operators, such as an artifact holds, for a target. */
-export function kernelsOf(graph: Graph, target: TargetName): ShownKernel[] {
+/** The kernels of a graph of primitive operators, such as an artifact holds, for a target; `first` is the number of its first call site. */
+export function kernelsOf(graph: Graph, target: TargetName, first = 0): ShownKernel[] {
   checkArgument("compile", "kernelsOf", "graph", z.instanceof(Graph).describe("a graph"), graph);
   checkArgument("compile", "kernelsOf", "target", targetSchema, target);
   return lower(graph, targetOf(target), layoutWeights(graph)).map((call, at) => ({
-    symbol: callSymbol(at),
+    symbol: callSymbol(first + at),
     name: call.label,
     call,
   }));

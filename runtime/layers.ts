@@ -3,8 +3,10 @@ import { z } from "zod";
 import { countKernel, functionSchema, optionsOf, type TargetName, targetSchema } from "../kernels/index.ts";
 import { type Artifact, graphOf, requireArtifact } from "./artifact.ts";
 import { kernelsOf, type ShownKernel } from "./kernels.ts";
+import { forward } from "./method-graphs.ts";
 import type { Peak } from "./peak.ts";
-import { load, type Program } from "./program.ts";
+import { load } from "./program.ts";
+import type { Method } from "./program-method.ts";
 import type { TypedArray } from "./tensor-type.ts";
 
 /** One kernel, measured. What the artifact's graph no longer tells is absent: it was built by another version. */
@@ -26,9 +28,10 @@ export interface Layer {
   readonly bandwidthShare?: number;
 }
 
-/** A program's kernels, measured. */
+/** The kernels of a program's method, measured. */
 export interface Layers {
   readonly program: string;
+  readonly method: string;
   readonly target: TargetName;
   readonly runs: number;
   readonly us: number;
@@ -37,6 +40,8 @@ export interface Layers {
 
 /** Options of `measureLayers`. */
 export interface LayerOptions {
+  /** `forward` unless given. */
+  readonly method?: string;
   readonly target?: TargetName;
   /** How long to measure, in milliseconds. */
   readonly budgetMs?: number;
@@ -45,6 +50,7 @@ export interface LayerOptions {
 }
 
 const checkLayers = optionsOf<LayerOptions>("program", "measureLayers", () => ({
+  method: z.string().min(1).describe("a text: the name of a method").optional(),
   target: targetSchema.optional(),
   budgetMs: z.number().min(0).optional(),
   peak: functionSchema.optional(),
@@ -53,26 +59,29 @@ const checkLayers = optionsOf<LayerOptions>("program", "measureLayers", () => ({
 const leastRuns = 31;
 const mostRuns = 2000;
 
-/** Measures each call site of an artifact's step in turn, on invented inputs, with the initial states. */
+/** Measures each call site of a method's step in turn, on invented inputs, with the initial states. */
 export async function measureLayers(artifact: Artifact, options: LayerOptions = {}): Promise<Layers> {
   requireArtifact("program", "measureLayers", artifact);
   checkLayers(options);
   const program = load(artifact, options.target === undefined ? {} : { target: options.target });
   const target = program.target as TargetName;
-  invent(program);
-  program.kernelTimes(); // the first run finds nothing in the caches
+  const name = options.method ?? forward;
+  const method = program.method(name);
+  invent(method);
+  method.kernelTimes(); // the first run finds nothing in the caches
   const runs: Float64Array[] = [];
   const end = performance.now() + (options.budgetMs ?? 500);
   while (runs.length < leastRuns || (performance.now() < end && runs.length < mostRuns)) {
-    runs.push(program.kernelTimes());
+    runs.push(method.kernelTimes());
   }
   const peak = await options.peak?.(target);
-  const { kernels } = artifact.manifest.targets[target]!;
+  const { kernels } = artifact.manifest.targets[target]!.methods[name]!;
   const times = kernels.map((_, at) => median(runs.map((run) => run[at]!)) / 1e3);
   const us = times.reduce((sum, each) => sum + each, 0);
-  const known = matching(artifact, target);
+  const known = matching(artifact, name, target);
   return {
     program: artifact.manifest.name,
+    method: name,
     target,
     runs: runs.length,
     us,
@@ -102,10 +111,10 @@ function roofline({ call }: ShownKernel, us: number, peak: Peak | undefined): Pa
   };
 }
 
-/** The kernels that the artifact's graph gives today, where they are those that it holds. */
-function matching(artifact: Artifact, target: TargetName): ShownKernel[] | undefined {
-  const { kernels } = artifact.manifest.targets[target]!;
-  const made = kernelsOf(graphOf(artifact), target);
+/** The kernels that a method's graph gives today, where they are those that the artifact holds. */
+function matching(artifact: Artifact, method: string, target: TargetName): ShownKernel[] | undefined {
+  const { kernels } = artifact.manifest.targets[target]!.methods[method]!;
+  const made = kernelsOf(graphOf(artifact, method), target);
   const same = made.length === kernels.length && made.every(({ name }, at) => name === kernels[at]!.name);
   return same ? made : undefined;
 }
@@ -113,14 +122,14 @@ function matching(artifact: Artifact, target: TargetName): ShownKernel[] | undef
 const median = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
-/** Fills a program's inputs from a fixed sequence: fractions for floats, 0 and 1 for what may be an index. */
-function invent(program: Program): void {
+/** Fills a method's inputs from a fixed sequence: fractions for floats, 0 and 1 for what may be an index. */
+function invent({ inputs }: Method): void {
   let state = 12345;
   const next = (): number => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return state / 2 ** 32;
   };
-  for (const array of Object.values(program.inputs) as TypedArray[]) {
+  for (const array of Object.values(inputs) as TypedArray[]) {
     const float = array instanceof Float32Array || array instanceof Float64Array;
     const big = array instanceof BigInt64Array || array instanceof BigUint64Array;
     for (let at = 0; at < array.length; at++) {
@@ -134,7 +143,7 @@ const columns = ["µs", "step", "GFLOP/s", "of peak", "kB", "GB/s", "of memory"]
 const widths = [10, 8, 10, 9, 10, 8, 11] as const;
 
 /** A table of measured kernels. */
-export function printLayers({ program, target, runs, us, layers }: Layers, peak: Peak | undefined): string {
+export function printLayers({ program, method, target, runs, us, layers }: Layers, peak: Peak | undefined): string {
   const row = (cells: readonly string[], name: string) =>
     `${cells.map((cell, at) => cell.padStart(widths[at]!)).join("")}  ${name}`;
   const percent = (share: number | undefined) => (share === undefined ? "" : `${(share * 100).toFixed(0)} %`);
@@ -161,7 +170,7 @@ export function printLayers({ program, target, runs, us, layers }: Layers, peak:
       ? ["built by another version: what its kernels compute is not known; build it again"]
       : [];
   return [
-    `${program} on ${target}: ${us.toFixed(2)} µs in ${layers.length} kernels, medians of ${runs} runs`,
+    `${program}${method === forward ? "" : `/${method}`} on ${target}: ${us.toFixed(2)} µs in ${layers.length} kernels, medians of ${runs} runs`,
     limits,
     ...foreign,
     row(columns, "kernel"),

@@ -19,10 +19,16 @@ const field = {
 /** The symbol of the n-th call site. */
 export const callSymbol = (index: number): string => `call_${index}`;
 
-/** The module that defines `symbol` and its call sites; the step makes the calls in their order. */
-export function emitStep(symbol: string, calls: readonly KernelCall[], plan: MemoryPlan, target: Target): string {
+/** The module that defines `symbol` and its call sites, from the `first` number on; the step makes the calls in their order. */
+export function emitStep(
+  symbol: string,
+  calls: readonly KernelCall[],
+  plan: MemoryPlan,
+  target: Target,
+  first = 0,
+): string {
   const scratch = new Map(plan.placed.map(({ memory, offset }) => [memory, offset]));
-  const sites = calls.map((call, at) => callSite(callSymbol(at), call, scratch));
+  const sites = calls.map((call, at) => callSite(callSymbol(first + at), call, scratch));
   return [
     `target triple = "${target.triple}"`,
     "",
@@ -30,7 +36,7 @@ export function emitStep(symbol: string, calls: readonly KernelCall[], plan: Mem
     "",
     ...sites,
     `define i32 @${symbol}(ptr %context) #0 {`,
-    ...calls.map((_, at) => `  call void @${callSymbol(at)}(ptr %context)`),
+    ...calls.map((_, at) => `  call void @${callSymbol(first + at)}(ptr %context)`),
     `  %counter = getelementptr i64, ptr %context, i64 ${field.kernelCalls}`,
     "  %before = load i64, ptr %counter",
     `  %after = add i64 %before, ${calls.length}`,

@@ -3,13 +3,17 @@ import { IsochronError } from "../../kernels/index.ts";
 import type { Graph } from "../graph.ts";
 import { rewrite } from "../rewrite.ts";
 
-/** The graph with each symbol replaced by its size. Throws `compile/unknown-symbol` for a name the graph does not have, `compile/symbol-size`. */
-export function bindSymbols(graph: Graph, symbols: { readonly [name: string]: number }): Graph {
-  const names = new Set(
-    graph.inputs.flatMap(({ value }) =>
+/** The names of a graph's symbolic dimensions. */
+export const symbolsIn = ({ inputs }: Graph): ReadonlySet<string> =>
+  new Set(
+    inputs.flatMap(({ value }) =>
       value.type.shape.flatMap((each) => (typeof each !== "number" && each.kind === "symbol" ? [each.name] : [])),
     ),
   );
+
+/** The graph with each symbol replaced by its size. Throws `compile/unknown-symbol` for a name the graph does not have, `compile/symbol-size`. */
+export function bindSymbols(graph: Graph, symbols: { readonly [name: string]: number }): Graph {
+  const names = symbolsIn(graph);
   const unknown = Object.keys(symbols).find((name) => !names.has(name));
   if (unknown !== undefined) {
     throw new IsochronError("compile/unknown-symbol", `graph "${graph.name}" has no dimension "${unknown}"`, {

@@ -12,7 +12,7 @@ import { shareCommon } from "./share.ts";
 import { simplifyViews } from "./simplify-views.ts";
 import { packProducts, useIntegers } from "./use-integers.ts";
 
-export { bindSymbols } from "./bind-symbols.ts";
+export { bindSymbols, symbolsIn } from "./bind-symbols.ts";
 export { directConvolutions } from "./direct-convolutions.ts";
 
 /** Every pass by name, in order. */

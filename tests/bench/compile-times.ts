@@ -94,7 +94,7 @@ export async function compileTimes(only: readonly string[]): Promise<void> {
       for (const graph of made) {
         const artifact = await compile(graph, { targets: ["x86-64-v3"] });
         bytes += artifact.bytes.length;
-        kernels += artifact.manifest.targets["x86-64-v3"]!.kernels.length;
+        kernels += artifact.manifest.targets["x86-64-v3"]!.methods.forward!.kernels.length;
       }
     } catch (error) {
       console.log(`${name.padEnd(24)} ${error instanceof Error ? `${error.name}: ${error.message}` : error}`);

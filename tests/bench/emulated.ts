@@ -18,17 +18,19 @@ const runner = `
   const { readFileSync, writeFileSync } = require("node:fs");
   const [addon, artifact, target, inputs, outputs, steps] = process.argv.slice(1);
   const program = require(addon).Program.load(readFileSync(artifact), { target });
-  const manifest = JSON.parse(program.manifest);
-  const [memory, offsets, given, found] = [program.memory(), program.offsets, readFileSync(inputs), []];
+  const number = program.methods.indexOf("forward");
+  const { inputs: wanted, outputs: made } = JSON.parse(program.manifest).methods.forward;
+  const [memory, offsets] = [program.memory(number), program.offsets(number)];
+  const [given, found] = [readFileSync(inputs), []];
   let from = 0;
   for (let step = 0; step < Number(steps); step++) {
-    manifest.inputs.forEach(({ bytes }, at) => {
+    wanted.forEach(({ bytes }, at) => {
       memory.set(given.subarray(from, from + bytes), offsets[at]);
       from += bytes;
     });
-    program.step(0);
-    manifest.outputs.forEach(({ bytes }, at) => {
-      const start = offsets[manifest.inputs.length + at];
+    program.step(number, 0);
+    made.forEach(({ bytes }, at) => {
+      const start = offsets[wanted.length + at];
       found.push(Buffer.from(memory.subarray(start, start + bytes)));
     });
   }
@@ -55,7 +57,7 @@ export async function compareEmulated(each: BenchCase, target: TargetName, signa
     const found = sets.map(
       (): Outputs =>
         Object.fromEntries(
-          artifact.manifest.outputs.map((row) => {
+          artifact.manifest.methods.forward!.outputs.map((row) => {
             const array = new Float32Array(buffer, from, row.bytes / 4);
             from += row.bytes;
             return [row.name, array];

@@ -75,7 +75,7 @@ describe("verification", () => {
     const { application, artifacts } = await readRecording(recording);
     const kernels = application.table.tasks.map(({ program }) => {
       const artifact = openArtifact(artifacts[program]!);
-      return artifact.manifest.targets[load(artifact).target]!.kernels.length;
+      return artifact.manifest.targets[load(artifact).target]!.methods.forward!.kernels.length;
     });
     expect(application.table.tasks.map(({ name }) => name)).toEqual(["lane", "steer"]);
     expect(kernelCalls).toBe(50 * kernels[0]! + 100 * kernels[1]!);

@@ -10,16 +10,17 @@ const { Program, blake3, targets } = createRequire(import.meta.url)(addon);
 
 function hashesOf(artifact, given, steps, options) {
   const program = Program.load(artifact, options);
-  const { inputs, outputs } = JSON.parse(program.manifest);
-  const memory = program.memory();
-  const places = program.offsets;
+  const method = program.methods.indexOf("forward");
+  const { inputs, outputs } = JSON.parse(program.manifest).methods.forward;
+  const memory = program.memory(method);
+  const places = program.offsets(method);
   let at = 0;
   return Array.from({ length: steps }, () => {
     inputs.forEach(({ bytes }, input) => {
       memory.set(given.subarray(at, at + bytes), places[input]);
       at += bytes;
     });
-    program.step(0);
+    program.step(method, 0);
     const parts = outputs.map(({ bytes }, output) => {
       const start = places[inputs.length + output];
       return memory.subarray(start, start + bytes);

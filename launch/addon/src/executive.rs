@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use isochron_engine::{Artifact, Instance, Program};
+use isochron_engine::{Artifact, Program};
 use isochron_executive::authority::Authority;
 use isochron_executive::intake::{Decode, Decoders};
-use isochron_executive::job::Job;
+use isochron_executive::job::{Job, MethodJob};
 use isochron_executive::live::{LiveExecutive, ThreadHooks};
 use isochron_executive::table::{OnOverrun, Table};
 use isochron_executive::task::Stall;
@@ -185,7 +185,7 @@ impl Executive {
                             task.name
                         ))
                     })?;
-                    Ok(Box::new(Instance::new(program.clone()).map_err(failure)?) as Box<dyn Job>)
+                    Ok(Box::new(MethodJob::new(program, &task.method).map_err(failure)?) as Box<dyn Job>)
                 })
                 .collect::<napi::Result<Vec<_>>>()?;
             let stalls: Vec<Stall> = options

@@ -3,16 +3,22 @@
 use std::sync::Arc;
 
 use isochron_engine::arena::{Arena, aligned};
-use isochron_engine::{Artifact, Instance};
+use isochron_engine::{Artifact, Instance, MethodId, TensorSpec};
 use napi::bindgen_prelude::{BigInt, Buffer, Float64Array, Uint8Array};
 use napi_derive::napi;
 
 use crate::{failure, guarded};
 
-/// A loaded artifact.
+/// A loaded artifact. Its methods are numbered in the order of `methods`.
 #[napi]
 pub struct Program {
     instance: Instance,
+    methods: Vec<Method>,
+}
+
+/// A method with memory for what it takes and gives.
+struct Method {
+    id: MethodId,
     buffers: Arc<Arena>,
     /// Offsets of the inputs and then the outputs in `buffers`.
     offsets: Vec<usize>,
@@ -20,6 +26,52 @@ pub struct Program {
     inputs: Vec<Vec<*const u8>>,
     outputs: Vec<*mut u8>,
     sets: Vec<Arc<Arena>>,
+}
+
+impl Method {
+    fn new(program: &isochron_engine::Program, id: MethodId) -> napi::Result<Self> {
+        let mut end = 0;
+        let mut place = |spec: &TensorSpec| {
+            let offset = end;
+            end += aligned(spec.bytes);
+            offset
+        };
+        let input_offsets: Vec<usize> = program.inputs(id).iter().map(&mut place).collect();
+        let output_offsets: Vec<usize> = program.outputs(id).iter().map(&mut place).collect();
+        let buffers = Arc::new(Arena::new(end).map_err(failure)?);
+        let offsets = input_offsets.iter().chain(&output_offsets).copied().collect();
+        let inputs = vec![input_offsets.iter().map(|offset| buffers.at(*offset).cast_const()).collect()];
+        let outputs = output_offsets.iter().map(|offset| buffers.at(*offset)).collect();
+        Ok(Self { id, buffers, offsets, inputs, outputs, sets: Vec::new() })
+    }
+
+    fn step(&self, instance: &mut Instance, set: usize) -> napi::Result<()> {
+        let inputs = self.inputs.get(set).ok_or_else(|| {
+            failure(format!(
+                "error[program/inputs]: there is no set {set} of inputs\nhelp: ask for it with newInputs()"
+            ))
+        })?;
+        // SAFETY: the method is of the instance's program; one aligned, disjoint buffer of the manifest's size stands
+        // behind each pointer.
+        unsafe { instance.step(self.id, inputs, &self.outputs) }.map_err(|fault| {
+            failure(format!(
+                "error[program/fault]: the step ended with fault {}\nhelp: check the inputs' values",
+                fault.0
+            ))
+        })?;
+        instance.commit();
+        Ok(())
+    }
+
+    fn bytes(&self) -> usize {
+        self.buffers.bytes() + self.sets.iter().map(|each| each.bytes()).sum::<usize>()
+    }
+}
+
+/// The method of a number, borrowed apart from the instance that runs it.
+fn numbered(methods: &mut [Method], number: u32) -> napi::Result<&mut Method> {
+    let reason = format!("error[program/method]: there is no method {number}\nhelp: methods are numbered from 0");
+    methods.get_mut(number as usize).ok_or_else(|| failure(reason))
 }
 
 #[napi(object)]
@@ -44,19 +96,16 @@ impl Program {
         let program = isochron_engine::Program::load(&artifact, wanted.as_deref()).map_err(failure)?;
         let mut instance = Instance::new(program).map_err(failure)?;
         instance.set_threads(threads.map_or(1, |count| count as usize)).map_err(failure)?;
-        let mut end = 0;
-        let mut place = |bytes: usize| {
-            let offset = end;
-            end += aligned(bytes);
-            offset
-        };
-        let input_offsets: Vec<usize> = instance.inputs().iter().map(|spec| place(spec.bytes)).collect();
-        let output_offsets: Vec<usize> = instance.outputs().iter().map(|spec| place(spec.bytes)).collect();
-        let buffers = Arc::new(Arena::new(end).map_err(failure)?);
-        let offsets = input_offsets.iter().chain(&output_offsets).copied().collect();
-        let inputs = vec![input_offsets.iter().map(|offset| buffers.at(*offset).cast_const()).collect()];
-        let outputs = output_offsets.iter().map(|offset| buffers.at(*offset)).collect();
-        Ok(Self { instance, buffers, offsets, inputs, outputs, sets: Vec::new() })
+        let program = instance.program();
+        let methods = program.methods().map(|id| Method::new(program, id)).collect::<napi::Result<_>>()?;
+        Ok(Self { instance, methods })
+    }
+
+    /// The names of the methods, in the order of their numbers.
+    #[napi(getter)]
+    pub fn methods(&self) -> Vec<String> {
+        let program = self.instance.program();
+        program.methods().map(|id| program.name_of(id).to_owned()).collect()
     }
 
     /// `manifest.json` as it stands in the artifact.
@@ -74,42 +123,26 @@ impl Program {
     /// Bytes of memory that the program holds: states, scratch, weights, inputs and outputs.
     #[napi(getter)]
     pub fn arena_bytes(&self) -> f64 {
-        let sets: usize = self.sets.iter().map(|each| each.bytes()).sum();
-        (self.instance.arena_bytes() + self.buffers.bytes() + sets) as f64
+        let own: usize = self.methods.iter().map(Method::bytes).sum();
+        (self.instance.arena_bytes() + own) as f64
     }
 
-    /// Runs one step on a set of inputs, 0 being those of `memory()`, and commits the states. Allocates nothing.
+    /// Runs one step of a method on a set of inputs, 0 being those of `memory`, and commits the states. Allocates nothing.
     #[napi]
-    pub fn step(&mut self, set: u32) -> napi::Result<()> {
-        guarded(|| self.step_on(set as usize))
+    pub fn step(&mut self, method: u32, set: u32) -> napi::Result<()> {
+        guarded(|| numbered(&mut self.methods, method)?.step(&mut self.instance, set as usize))
     }
 
-    fn step_on(&mut self, set: usize) -> napi::Result<()> {
-        let inputs = self.inputs.get(set).ok_or_else(|| {
-            failure(format!(
-                "error[program/inputs]: there is no set {set} of inputs\nhelp: ask for it with newInputs()"
-            ))
-        })?;
-        // SAFETY: one aligned, disjoint buffer of the manifest's size stands behind each pointer.
-        unsafe { self.instance.step(inputs, &self.outputs) }.map_err(|fault| {
-            failure(format!(
-                "error[program/fault]: the step ended with fault {}\nhelp: check the inputs' values",
-                fault.0
-            ))
-        })?;
-        self.instance.commit();
-        Ok(())
-    }
-
-    /// Runs `count` steps, on each set of inputs in turn, and returns how many nanoseconds each took, two looks at the
-    /// clock included. For benchmarks: what a call costs without JavaScript.
+    /// Runs `count` steps of a method, on each set of inputs in turn, and returns how many nanoseconds each took, two looks
+    /// at the clock included. For benchmarks: what a call costs without JavaScript.
     #[napi]
-    pub fn time_steps(&mut self, count: u32) -> napi::Result<Float64Array> {
+    pub fn time_steps(&mut self, method: u32, count: u32) -> napi::Result<Float64Array> {
         guarded(|| {
+            let method = numbered(&mut self.methods, method)?;
             let mut nanoseconds = Vec::with_capacity(count as usize);
             for at in 0..count as usize {
                 let start = std::time::Instant::now();
-                self.step_on(at % self.inputs.len())?;
+                method.step(&mut self.instance, at % method.inputs.len())?;
                 nanoseconds.push(start.elapsed().as_nanos() as f64);
             }
             Ok(Float64Array::new(nanoseconds))
@@ -118,39 +151,41 @@ impl Program {
 
     /// Memory of another set of inputs, zeroed, each where `offsets` says; its number is the count of those before.
     #[napi]
-    pub fn new_inputs(&mut self) -> napi::Result<Uint8Array> {
+    pub fn new_inputs(&mut self, method: u32) -> napi::Result<Uint8Array> {
         guarded(|| {
-            let offsets = &self.offsets[..self.instance.inputs().len()];
-            let end =
-                offsets.iter().zip(self.instance.inputs()).map(|(offset, spec)| offset + aligned(spec.bytes)).max();
+            let method = numbered(&mut self.methods, method)?;
+            let specs = self.instance.program().inputs(method.id);
+            let offsets = &method.offsets[..specs.len()];
+            let end = offsets.iter().zip(specs).map(|(offset, spec)| offset + aligned(spec.bytes)).max();
             let set = Arc::new(Arena::new(end.unwrap_or(0)).map_err(failure)?);
-            self.inputs.push(offsets.iter().map(|offset| set.at(*offset).cast_const()).collect());
-            self.sets.push(Arc::clone(&set));
+            method.inputs.push(offsets.iter().map(|offset| set.at(*offset).cast_const()).collect());
+            method.sets.push(Arc::clone(&set));
             Ok(array_over(set))
         })
     }
 
-    /// Runs the kernels of one step one by one and returns how many nanoseconds each took; no states are committed.
+    /// Runs the kernels of one step of a method one by one and returns how many nanoseconds each took; no states are committed.
     #[napi]
-    pub fn profile(&mut self) -> napi::Result<Float64Array> {
+    pub fn profile(&mut self, method: u32) -> napi::Result<Float64Array> {
         guarded(|| {
-            let mut nanoseconds = vec![0; self.instance.program().kernel_names().count()];
+            let method = numbered(&mut self.methods, method)?;
+            let mut nanoseconds = vec![0; self.instance.program().kernel_names(method.id).count()];
             // SAFETY: as for a step.
-            unsafe { self.instance.profile(&self.inputs[0], &self.outputs, &mut nanoseconds) };
+            unsafe { self.instance.profile(method.id, &method.inputs[0], &method.outputs, &mut nanoseconds) };
             Ok(Float64Array::new(nanoseconds.into_iter().map(|each| each as f64).collect()))
         })
     }
 
-    /// The memory of all inputs and outputs; it lives as long as JavaScript holds it. To be asked for once.
+    /// The memory of all inputs and outputs of a method; it lives as long as JavaScript holds it. To be asked for once.
     #[napi]
-    pub fn memory(&self) -> Uint8Array {
-        array_over(Arc::clone(&self.buffers))
+    pub fn memory(&mut self, method: u32) -> napi::Result<Uint8Array> {
+        Ok(array_over(Arc::clone(&numbered(&mut self.methods, method)?.buffers)))
     }
 
-    /// Where each input and then each output starts in `memory()`.
-    #[napi(getter)]
-    pub fn offsets(&self) -> Vec<f64> {
-        self.offsets.iter().map(|offset| *offset as f64).collect()
+    /// Where each input and then each output of a method starts in its memory.
+    #[napi]
+    pub fn offsets(&mut self, method: u32) -> napi::Result<Vec<f64>> {
+        Ok(numbered(&mut self.methods, method)?.offsets.iter().map(|offset| *offset as f64).collect())
     }
 
     /// Sets every state to its initial value.

@@ -25,6 +25,10 @@ pub enum EngineError {
     #[error("error[artifact/code]: {file}: {reason}\nhelp: build the artifact again with this version's compiler")]
     Code { file: String, reason: String },
     #[error(
+        "error[program/method]: the program \"{program}\" has no method \"{wanted}\"\nhelp: it has {known}"
+    )]
+    Method { program: String, wanted: String, known: String },
+    #[error(
         "error[program/lengths]: {what} {name} takes {expected} bytes, not {found}\nhelp: pass an array of the manifest's dtype and shape"
     )]
     Length { what: &'static str, name: String, expected: usize, found: usize },

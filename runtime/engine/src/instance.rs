@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::arena::{Arena, aligned};
-use crate::artifact::{Artifact, Manifest, TensorSpec};
+use crate::artifact::Artifact;
 use crate::error::EngineError;
 use crate::fpenv::FpGuard;
 use crate::loader::Code;
+use crate::manifest::{MethodCode, MethodSpec, StateSpec, TensorSpec};
 use crate::nan;
 use crate::pool::{self, ParallelFor, Pool};
 use crate::target;
@@ -32,15 +33,31 @@ type CallSite = unsafe extern "C" fn(*mut StepContext);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault(pub i32);
 
-/// Code and weights of one artifact, loaded for this machine; shared by instances.
-pub struct Program {
-    manifest: Manifest,
-    manifest_text: String,
-    target: String,
-    scratch_bytes: usize,
-    weights: Arena,
+/// A method of the program that named it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MethodId(usize);
+
+/// One method, loaded.
+struct Method {
+    name: String,
+    inputs: Vec<TensorSpec>,
+    outputs: Vec<TensorSpec>,
+    /// The states that a step reads and writes, in the order in which its code numbers them.
+    states: Vec<usize>,
     step: Step,
     kernels: Vec<(String, CallSite)>,
+}
+
+/// Code and weights of one artifact, loaded for this machine; shared by instances.
+pub struct Program {
+    name: String,
+    manifest_text: String,
+    target: String,
+    methods: Vec<Method>,
+    states: Vec<StateSpec>,
+    /// Enough for any one method.
+    scratch_bytes: usize,
+    weights: Arena,
     _code: Code,
 }
 
@@ -48,43 +65,32 @@ impl Program {
     /// Loads an artifact for `target`, else for what `ISOCHRON_TARGET` names, else for the best that this machine runs.
     pub fn load(artifact: &Artifact, target: Option<&str>) -> Result<Arc<Self>, EngineError> {
         let (target, object) = artifact.code_for(&target::preferred(target)?)?;
-        let manifest = artifact.manifest.clone();
+        let manifest = &artifact.manifest;
         let row =
             manifest.targets.get(target).ok_or_else(|| EngineError::Bounds(format!("no row for target {target}")))?;
         let code = Code::load(&row.file, object)?;
-        let function = |symbol: &str| {
-            code.function(symbol).ok_or_else(|| EngineError::Code {
-                file: row.file.clone(),
-                reason: format!("no function \"{symbol}\""),
+        let methods = manifest
+            .methods
+            .iter()
+            .zip(row.methods.values())
+            .map(|((name, spec), method)| {
+                let states = spec.states.iter().filter_map(|state| manifest.state(state)).collect();
+                Method::load(&code, &row.file, name, spec, method, states)
             })
-        };
-        let forward = manifest.methods.get("forward").map_or("forward", |method| method.symbol.as_str());
-        // SAFETY: the address is that of a function in loaded code whose hash was checked against the manifest;
-        // by the artifact's format a method has the signature of `Step`.
-        let step = unsafe { std::mem::transmute::<*const u8, Step>(function(forward)?) };
-        let mut kernels = Vec::with_capacity(row.kernels.len());
-        for kernel in &row.kernels {
-            // SAFETY: as above; by the artifact's format a kernel's symbol has the signature of `CallSite`.
-            let call = unsafe { std::mem::transmute::<*const u8, CallSite>(function(&kernel.symbol)?) };
-            kernels.push((kernel.name.clone(), call));
-        }
+            .collect::<Result<_, _>>()?;
         let weights = Arena::new(artifact.weights.len())?;
         // SAFETY: the arena holds at least as many bytes, and nothing else refers to it yet.
         unsafe { std::ptr::copy_nonoverlapping(artifact.weights.as_ptr(), weights.at(0), artifact.weights.len()) };
         Ok(Arc::new(Self {
-            scratch_bytes: row.scratch_bytes,
+            name: manifest.name.clone(),
             manifest_text: artifact.manifest_text.clone(),
             target: target.to_owned(),
+            methods,
+            states: manifest.states.clone(),
+            scratch_bytes: row.methods.values().map(|method| method.scratch_bytes).max().unwrap_or(0),
             weights,
-            step,
-            kernels,
             _code: code,
-            manifest,
         }))
-    }
-
-    pub fn manifest(&self) -> &Manifest {
-        &self.manifest
     }
 
     /// `manifest.json` as it stands in the artifact.
@@ -96,9 +102,65 @@ impl Program {
         &self.target
     }
 
-    /// The names of the kernels in the order in which a step calls them.
-    pub fn kernel_names(&self) -> impl Iterator<Item = &str> {
-        self.kernels.iter().map(|(name, _)| name.as_str())
+    /// All methods, in the order of their names.
+    pub fn methods(&self) -> impl Iterator<Item = MethodId> {
+        (0..self.methods.len()).map(MethodId)
+    }
+
+    /// The method of a name.
+    pub fn method(&self, name: &str) -> Result<MethodId, EngineError> {
+        let place = self.methods.iter().position(|method| method.name == name);
+        place.map(MethodId).ok_or_else(|| EngineError::Method {
+            program: self.name.clone(),
+            wanted: name.to_owned(),
+            known: self.methods.iter().map(|method| method.name.as_str()).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    pub fn name_of(&self, method: MethodId) -> &str {
+        &self.methods[method.0].name
+    }
+
+    pub fn inputs(&self, method: MethodId) -> &[TensorSpec] {
+        &self.methods[method.0].inputs
+    }
+
+    pub fn outputs(&self, method: MethodId) -> &[TensorSpec] {
+        &self.methods[method.0].outputs
+    }
+
+    /// The names of a method's kernels in the order in which a step calls them.
+    pub fn kernel_names(&self, method: MethodId) -> impl Iterator<Item = &str> {
+        self.methods[method.0].kernels.iter().map(|(name, _)| name.as_str())
+    }
+}
+
+impl Method {
+    fn load(
+        code: &Code,
+        file: &str,
+        name: &str,
+        spec: &MethodSpec,
+        row: &MethodCode,
+        states: Vec<usize>,
+    ) -> Result<Self, EngineError> {
+        let function = |symbol: &str| {
+            code.function(symbol).ok_or_else(|| EngineError::Code {
+                file: file.to_owned(),
+                reason: format!("no function \"{symbol}\""),
+            })
+        };
+        // SAFETY: the address is that of a function in loaded code whose hash was checked against the manifest;
+        // by the artifact's format a method has the signature of `Step`.
+        let step = unsafe { std::mem::transmute::<*const u8, Step>(function(&spec.symbol)?) };
+        let mut kernels = Vec::with_capacity(row.kernels.len());
+        for kernel in &row.kernels {
+            // SAFETY: as above; by the artifact's format a kernel's symbol has the signature of `CallSite`.
+            let call = unsafe { std::mem::transmute::<*const u8, CallSite>(function(&kernel.symbol)?) };
+            kernels.push((kernel.name.clone(), call));
+        }
+        let (inputs, outputs) = (spec.inputs.clone(), spec.outputs.clone());
+        Ok(Self { name: name.to_owned(), inputs, outputs, states, step, kernels })
     }
 }
 
@@ -109,8 +171,11 @@ pub struct Instance {
     /// Offsets of each state within a bank.
     state_offsets: Vec<usize>,
     bank_bytes: usize,
-    /// The bank that holds the committed states, 0 or 1.
-    current: usize,
+    /// The bank that holds each state's committed value, 0 or 1: a method swaps those of its own states only.
+    banks: Vec<usize>,
+    /// The method whose step's states are not committed yet.
+    stepped: Option<MethodId>,
+    /// The pointers that the step of a method is given, in the order of its states; room for the method with the most.
     states_in: Vec<*const u8>,
     states_out: Vec<*mut u8>,
     kernel_calls: u64,
@@ -125,7 +190,6 @@ impl Instance {
     pub fn new(program: Arc<Program>) -> Result<Self, EngineError> {
         let mut bank_bytes = 0;
         let state_offsets = program
-            .manifest
             .states
             .iter()
             .map(|state| {
@@ -135,15 +199,16 @@ impl Instance {
             })
             .collect::<Vec<_>>();
         let arena = Arena::new(2 * bank_bytes + aligned(program.scratch_bytes))?;
-        let count = state_offsets.len();
+        let most = program.methods.iter().map(|method| method.states.len()).max().unwrap_or(0);
         let mut instance = Self {
-            program,
             arena,
-            state_offsets,
             bank_bytes,
-            current: 0,
-            states_in: vec![std::ptr::null(); count],
-            states_out: vec![std::ptr::null_mut(); count],
+            banks: vec![0; state_offsets.len()],
+            state_offsets,
+            stepped: None,
+            states_in: vec![std::ptr::null(); most],
+            states_out: vec![std::ptr::null_mut(); most],
+            program,
             kernel_calls: 0,
             pool: None,
         };
@@ -181,42 +246,46 @@ impl Instance {
 
     /// Sets every state to its initial value.
     pub fn reset(&mut self) {
-        self.current = 0;
-        for (offset, state) in self.state_offsets.iter().zip(&self.program.manifest.states) {
+        self.stepped = None;
+        for (at, state) in self.program.states.iter().enumerate() {
             // SAFETY: both ranges were checked when the artifact was opened and the arena laid out; they are different mappings.
             unsafe {
-                std::ptr::copy_nonoverlapping(
-                    self.program.weights.at(state.initial),
-                    self.arena.at(*offset),
-                    state.bytes,
-                );
+                std::ptr::copy_nonoverlapping(self.program.weights.at(state.initial), self.committed(at), state.bytes);
             }
         }
-        self.point();
     }
 
-    fn point(&mut self) {
-        let (from, to) = (self.current * self.bank_bytes, (1 - self.current) * self.bank_bytes);
-        for (at, offset) in self.state_offsets.iter().enumerate() {
-            self.states_in[at] = self.arena.at(from + offset);
-            self.states_out[at] = self.arena.at(to + offset);
-        }
+    /// Where a state's committed value lies.
+    fn committed(&self, state: usize) -> *mut u8 {
+        self.arena.at(self.banks[state] * self.bank_bytes + self.state_offsets[state])
     }
 
-    /// Runs one step; the next states are written but not committed. NaNs in outputs and states are made canonical.
+    /// Where a state's next value is written.
+    fn next(&self, state: usize) -> *mut u8 {
+        self.arena.at((1 - self.banks[state]) * self.bank_bytes + self.state_offsets[state])
+    }
+
+    /// Runs one step of a method; the next states are written but not committed. NaNs in outputs and states are made canonical.
     ///
     /// Real-time, as long as no threads were asked for: no allocation, no lock, no system call.
     ///
     /// # Safety
-    /// `inputs` and `outputs` hold one pointer per input and output of the manifest, in order, 64-byte aligned, to at least
-    /// the bytes that it states; no output overlaps an input or another output.
-    pub unsafe fn step(&mut self, inputs: &[*const u8], outputs: &[*mut u8]) -> Result<(), Fault> {
-        let mut context = self.context(inputs, outputs);
+    /// The method is one of this instance's program. `inputs` and `outputs` hold one pointer per input and output of it, in
+    /// order, 64-byte aligned, to at least the bytes that the manifest states; no output overlaps an input or another output.
+    pub unsafe fn step(
+        &mut self,
+        method: MethodId,
+        inputs: &[*const u8],
+        outputs: &[*mut u8],
+    ) -> Result<(), Fault> {
+        self.stepped = None;
+        let mut context = self.context(method, inputs, outputs);
+        let Method { step, outputs: specs, states, .. } = &self.program.methods[method.0];
         let code = {
             let _mode = FpGuard::enter();
             // SAFETY: the context's pointers are valid as the step interface demands: the caller's for inputs and outputs,
             // this instance's arena for the rest.
-            unsafe { (self.program.step)(&mut context) }
+            unsafe { step(&mut context) }
         };
         if let Some(pool) = &self.pool {
             pool.rest();
@@ -225,18 +294,25 @@ impl Instance {
         if code != 0 {
             return Err(Fault(code));
         }
-        for (pointer, spec) in outputs.iter().zip(&self.program.manifest.outputs) {
+        for (pointer, spec) in outputs.iter().zip(specs) {
             // SAFETY: the caller vouches for the output's bytes.
             nan::canonicalise(&spec.dtype, unsafe { std::slice::from_raw_parts_mut(*pointer, spec.bytes) });
         }
-        for (pointer, spec) in self.states_out.iter().zip(&self.program.manifest.states) {
+        for state in states {
+            let spec = &self.program.states[*state];
             // SAFETY: the pointer is to this instance's own bank of states.
-            nan::canonicalise(&spec.dtype, unsafe { std::slice::from_raw_parts_mut(*pointer, spec.bytes) });
+            nan::canonicalise(&spec.dtype, unsafe { std::slice::from_raw_parts_mut(self.next(*state), spec.bytes) });
         }
+        self.stepped = Some(method);
         Ok(())
     }
 
-    fn context(&self, inputs: &[*const u8], outputs: &[*mut u8]) -> StepContext {
+    /// What a method's code is given; its states are pointed at in its own order.
+    fn context(&mut self, method: MethodId, inputs: &[*const u8], outputs: &[*mut u8]) -> StepContext {
+        for (at, state) in self.program.methods[method.0].states.iter().enumerate() {
+            self.states_in[at] = self.committed(*state);
+            self.states_out[at] = self.next(*state);
+        }
         StepContext {
             inputs: inputs.as_ptr(),
             outputs: outputs.as_ptr(),
@@ -250,16 +326,24 @@ impl Instance {
         }
     }
 
-    /// Runs the kernels one by one in their order and writes how many nanoseconds each took; commits nothing.
+    /// Runs a method's kernels one by one in their order and writes how many nanoseconds each took; commits nothing.
     ///
     /// Real-time: as `step`, and two looks at the clock per kernel.
     ///
     /// # Safety
     /// As for `step`.
-    pub unsafe fn profile(&mut self, inputs: &[*const u8], outputs: &[*mut u8], nanoseconds: &mut [u64]) {
-        let mut context = self.context(inputs, outputs);
+    pub unsafe fn profile(
+        &mut self,
+        method: MethodId,
+        inputs: &[*const u8],
+        outputs: &[*mut u8],
+        nanoseconds: &mut [u64],
+    ) {
+        self.stepped = None;
+        let mut context = self.context(method, inputs, outputs);
         let _mode = FpGuard::enter();
-        for ((_, call), taken) in self.program.kernels.iter().zip(nanoseconds) {
+        let kernels = &self.program.methods[method.0].kernels;
+        for ((_, call), taken) in kernels.iter().zip(nanoseconds) {
             let start = std::time::Instant::now();
             // SAFETY: the context's pointers are valid as the step interface demands, as in `step`.
             unsafe { call(&mut context) };
@@ -268,20 +352,22 @@ impl Instance {
         if let Some(pool) = &self.pool {
             pool.rest();
         }
-        self.kernel_calls += self.program.kernels.len() as u64;
+        self.kernel_calls += kernels.len() as u64;
     }
 
-    /// Makes the states that the last step wrote the current ones.
+    /// Makes the states that the last step wrote the current ones; those that its method does not have stay what they are.
     ///
-    /// Real-time: swaps pointers.
+    /// Real-time: swaps banks, copies nothing.
     pub fn commit(&mut self) {
-        self.current = 1 - self.current;
-        self.point();
+        let Some(method) = self.stepped.take() else { return };
+        for state in &self.program.methods[method.0].states {
+            self.banks[*state] = 1 - self.banks[*state];
+        }
     }
 
     /// Bytes of all states, one after the other without padding.
     pub fn states_bytes(&self) -> usize {
-        self.program.manifest.states.iter().map(|state| state.bytes).sum()
+        self.program.states.iter().map(|state| state.bytes).sum()
     }
 
     /// Copies the committed states into `out`, which has `states_bytes()` bytes.
@@ -289,9 +375,10 @@ impl Instance {
     /// Real-time: copies only.
     pub fn copy_states(&self, out: &mut [u8]) {
         let mut at = 0;
-        for (pointer, spec) in self.states_in.iter().zip(&self.program.manifest.states) {
+        for (state, spec) in self.program.states.iter().enumerate() {
             // SAFETY: the pointer is to this instance's own bank of states, which nobody writes meanwhile.
-            out[at..at + spec.bytes].copy_from_slice(unsafe { std::slice::from_raw_parts(*pointer, spec.bytes) });
+            let value = unsafe { std::slice::from_raw_parts(self.committed(state), spec.bytes) };
+            out[at..at + spec.bytes].copy_from_slice(value);
             at += spec.bytes;
         }
     }
@@ -308,19 +395,12 @@ impl Instance {
             });
         }
         let mut at = 0;
-        for (pointer, spec) in self.states_in.iter().zip(&self.program.manifest.states) {
+        self.stepped = None;
+        for (state, spec) in self.program.states.iter().enumerate() {
             // SAFETY: the pointer is to this instance's own bank, borrowed mutably through `self`.
-            unsafe { std::ptr::copy_nonoverlapping(bytes[at..].as_ptr(), pointer.cast_mut(), spec.bytes) };
+            unsafe { std::ptr::copy_nonoverlapping(bytes[at..].as_ptr(), self.committed(state), spec.bytes) };
             at += spec.bytes;
         }
         Ok(())
-    }
-
-    pub fn inputs(&self) -> &[TensorSpec] {
-        &self.program.manifest.inputs
-    }
-
-    pub fn outputs(&self) -> &[TensorSpec] {
-        &self.program.manifest.outputs
     }
 }

@@ -6,11 +6,13 @@ pub mod error;
 pub mod fpenv;
 pub mod instance;
 pub mod loader;
+pub mod manifest;
 pub mod nan;
 pub mod pool;
 pub mod target;
 
-pub use artifact::{Artifact, Manifest, TensorSpec};
+pub use artifact::Artifact;
 pub use error::EngineError;
-pub use instance::{Fault, Instance, Program, StepContext};
+pub use instance::{Fault, Instance, MethodId, Program, StepContext};
+pub use manifest::{Manifest, TensorSpec};
 pub use pool::Pool;

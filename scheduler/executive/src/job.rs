@@ -1,6 +1,8 @@
-//! What a task runs: a program's instance, or plain Rust in tests.
+//! What a task runs: a method of a program on an instance of its own, or plain Rust in tests.
 
-use isochron_engine::Instance;
+use std::sync::Arc;
+
+use isochron_engine::{EngineError, Instance, MethodId, Program, TensorSpec};
 
 /// A computation with states; pointers are as the engine's step interface demands.
 pub trait Job: Send {
@@ -24,28 +26,42 @@ pub trait Job: Send {
     fn sizes(&self) -> (Vec<usize>, Vec<usize>);
 }
 
-impl Job for Instance {
+/// One method of a program, on an instance of its own.
+pub struct MethodJob {
+    instance: Instance,
+    method: MethodId,
+}
+
+impl MethodJob {
+    /// Lays out an instance and sets its states to their initial values.
+    pub fn new(program: &Arc<Program>, method: &str) -> Result<Self, EngineError> {
+        Ok(Self { method: program.method(method)?, instance: Instance::new(program.clone())? })
+    }
+}
+
+impl Job for MethodJob {
     unsafe fn step(&mut self, inputs: &[*const u8], outputs: &[*mut u8]) -> Result<(), i32> {
-        // SAFETY: passed on from the caller.
-        unsafe { Instance::step(self, inputs, outputs) }.map_err(|fault| fault.0)
+        // SAFETY: the method is of the instance's program; the rest is passed on from the caller.
+        unsafe { self.instance.step(self.method, inputs, outputs) }.map_err(|fault| fault.0)
     }
     fn commit(&mut self) {
-        Instance::commit(self);
+        self.instance.commit();
     }
     fn states_bytes(&self) -> usize {
-        Instance::states_bytes(self)
+        self.instance.states_bytes()
     }
     fn copy_states(&self, out: &mut [u8]) {
-        Instance::copy_states(self, out);
+        self.instance.copy_states(out);
     }
     fn kernel_calls(&self) -> u64 {
-        Instance::kernel_calls(self)
+        self.instance.kernel_calls()
     }
     fn lock_memory(&self) -> bool {
-        Instance::lock_memory(self)
+        self.instance.lock_memory()
     }
     fn sizes(&self) -> (Vec<usize>, Vec<usize>) {
-        let bytes = |specs: &[isochron_engine::TensorSpec]| specs.iter().map(|spec| spec.bytes).collect();
-        (bytes(self.inputs()), bytes(self.outputs()))
+        let program = self.instance.program();
+        let bytes = |specs: &[TensorSpec]| specs.iter().map(|spec| spec.bytes).collect();
+        (bytes(program.inputs(self.method)), bytes(program.outputs(self.method)))
     }
 }

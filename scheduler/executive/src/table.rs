@@ -72,11 +72,18 @@ pub struct Port {
     pub field: usize,
 }
 
+fn forward() -> String {
+    isochron_engine::manifest::FORWARD.to_owned()
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct TaskRow {
     pub name: String,
     pub program: usize,
+    /// Which of the program's methods; absent in tables from before there were several.
+    #[serde(default = "forward")]
+    pub method: String,
     pub trigger: Trigger,
     pub budget_ns: i64,
     pub deadline_ns: i64,
@@ -236,6 +243,13 @@ mod tests {
     #[test]
     fn a_sound_table_is_accepted() {
         assert_eq!(Table::parse(TABLE).expect("the table is sound").tasks[0].read_channels(), [0]);
+    }
+
+    #[test]
+    fn a_task_runs_the_method_that_it_names_or_forward() {
+        let method = |table: &str| Table::parse(table).expect("the table is sound").tasks[0].method.clone();
+        assert_eq!(method(TABLE), "forward");
+        assert_eq!(method(&TABLE.replace("\"program\": 0", "\"program\": 0, \"method\": \"encode\"")), "encode");
     }
 
     #[test]
