@@ -101,8 +101,8 @@ describe("an application laid out", () => {
     });
 
   it("tasks share a program, read by index, and publish at their deadline", () => {
-    const { table, graphs, chains, analysis } = layOut(halving());
-    expect(graphs).toEqual([halve]);
+    const { table, programs, chains, analysis } = layOut(halving());
+    expect(programs).toEqual([{ name: "halve", methods: { forward: halve } }]);
     expect(table.tasks).toMatchObject([
       {
         name: "first",

@@ -15,7 +15,7 @@ import {
   readMessageFiles,
   StreamHub,
 } from "../nodes/index.ts";
-import type { Graph, Signature, TensorType } from "../runtime/index.ts";
+import type { Graph, MethodGraphs, Signature, TensorType } from "../runtime/index.ts";
 import { type Duration, parseDuration } from "../scheduler/index.ts";
 import type { World } from "../sim/index.ts";
 import { Closers } from "./closers.ts";
@@ -108,9 +108,17 @@ export interface OnArrival {
 /** How a task is wired, when it is released, and its limits. */
 export type TaskOptions<I extends Signature> = TaskLimits & { readonly inputs: Wiring<I> } & (Periodic | OnArrival);
 
+/** The same for a task whose program has several methods, of which it runs the one that it names. */
+export type MethodTaskOptions<G extends MethodGraphs, K extends keyof G> = TaskOptions<G[K]["signature"]["inputs"]> &
+  (K extends "forward" ? { readonly method?: K } : { readonly method: K });
+
 /** A task as it was declared. */
 export interface DeclaredTask {
   readonly task: Task;
+  /** The methods of the program that it runs. */
+  readonly methods: MethodGraphs;
+  /** The one of them that it runs. */
+  readonly method: string;
   readonly graph: Graph;
   readonly options: TaskLimits & { readonly inputs: Readonly<Record<string, SinglePort<TensorType>>> } & (
       | Periodic
@@ -214,19 +222,26 @@ export class ApplicationBuilder {
   }
 
   /** A task that runs a graph; its inputs and outputs are typed by the graph. */
-  task<I extends Signature, O extends Signature>(name: string, graph: Graph<I, O>, options: TaskOptions<I>): Task<O> {
+  task<I extends Signature, O extends Signature>(name: string, graph: Graph<I, O>, options: TaskOptions<I>): Task<O>;
+  /**
+   * A task that runs one method of a program: that of `options.method`, or `forward`.
+   *
+   * Tasks that are given the same graphs under the same names share one program, its code and its weights. Each task has states of
+   * its own, whatever program it runs: what one writes, no other reads.
+   */
+  task<G extends MethodGraphs, K extends keyof G & string = "forward">(
+    name: string,
+    graphs: G,
+    options: MethodTaskOptions<G, K>,
+  ): Task<G[K]["signature"]["outputs"]>;
+  task(name: string, given: Graph | MethodGraphs, options: MethodTaskOptions<MethodGraphs, string>): Task {
     const place = callerPlace();
-    at(place, () => checkTask(name, graph, options));
+    const { methods, method, graph } = at(place, () => checkTask(name, given, options));
     this.#unique(name);
-    const fields = Object.fromEntries(graph.outputs.map((each) => [each.name, each.value.type])) as unknown as O;
+    const fields: Signature = Object.fromEntries(graph.outputs.map((each) => [each.name, each.value.type]));
     const channel: Channel = { name, fields, origin: "task" };
-    const task: Task<O> = { kind: "task", name, channel, outputs: portsOf(channel, fields) };
-    this.tasks.push({
-      task,
-      graph: graph as unknown as Graph,
-      options: options as unknown as DeclaredTask["options"],
-      place,
-    });
+    const task: Task = { kind: "task", name, channel, outputs: portsOf(channel, fields) };
+    this.tasks.push({ task, methods, method, graph, options, place });
     return task;
   }
 

@@ -51,15 +51,15 @@ export async function buildApplication(
   options: BuildOptions = {},
 ): Promise<BuiltApplication> {
   checkBuild(options);
-  const { table, chains, inputs, outputs, messages, graphs } = layOut(application);
+  const { table, chains, inputs, outputs, messages, programs: declared } = layOut(application);
   const artifacts: Uint8Array[] = [];
   const programs: ApplicationDescription["programs"] = [];
   const { onProgram, ...compileOptions } = options;
-  for (const [at, graph] of graphs.entries()) {
-    onProgram?.(graph.name, at, graphs.length);
-    const artifact = await compile(graph, compileOptions);
+  for (const [at, { name, methods }] of declared.entries()) {
+    onProgram?.(name, at, declared.length);
+    const artifact = await compile(methods, compileOptions);
     artifacts.push(artifact.bytes);
-    programs.push({ name: graph.name, blake3: hashOf(artifact.bytes) });
+    programs.push({ name, blake3: hashOf(artifact.bytes) });
   }
   const description = applicationDescription.parse({
     format: "isochron-application",

@@ -178,6 +178,7 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
       ]),
     )
     .option("--layers", "run the program here and show each kernel's time beside the machine's limits")
+    .option("--method <name>", "show this method of the programs only, all unless given")
     .addOption(
       new Option(
         "--target <name>",

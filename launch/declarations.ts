@@ -11,7 +11,7 @@ import {
   shown,
 } from "../kernels/index.ts";
 import type { MessageFileOptions } from "../nodes/index.ts";
-import { Graph } from "../runtime/index.ts";
+import { Graph, type MethodGraphs, methodsOf } from "../runtime/index.ts";
 import { durationAboveZero, durationSchema, highestPriority } from "../scheduler/index.ts";
 import type { ChainLimits, InputOptions, OnArrival, Periodic, TaskLimits } from "./application.ts";
 
@@ -90,9 +90,14 @@ const checkLimits = optionsOf<ChainLimits>("application", "app.chain", () => ({
   maxAge: durationAboveZero.optional(),
 }));
 
-type AllTaskOptions = TaskLimits & { readonly inputs: unknown } & Periodic & OnArrival;
+const programSchema = z
+  .union([z.instanceof(Graph), z.record(z.string(), z.instanceof(Graph))])
+  .describe("a graph, which trace() makes, or some by the names of their methods: { forward, reset }");
+
+type AllTaskOptions = TaskLimits & { readonly inputs: unknown; readonly method?: string } & Periodic & OnArrival;
 const checkTaskOptions = optionsOf<AllTaskOptions>("application", "app.task", () => ({
   inputs: z.looseObject({}).describe("what it reads, by its graph's inputs: { x: input }"),
+  method: text.optional(),
   period: durationAboveZero.optional(),
   phase: durationSchema.optional(),
   on: z
@@ -134,14 +139,28 @@ function checkTrigger(what: string, given: Partial<AllTaskOptions>): void {
 }
 
 /** Refuses a task's options: names, values, when it is released, and what it reads. */
-export function checkTask(name: string, graph: unknown, options: unknown): void {
+export function checkTask(
+  name: string,
+  given: unknown,
+  options: unknown,
+): { readonly methods: MethodGraphs; readonly method: string; readonly graph: Graph } {
   requireText("app.task", "name", name);
   const what = `task "${name}"`;
-  argument(what, "graph", z.instanceof(Graph).describe("a graph, which trace() makes"), graph);
+  argument(what, "graph", programSchema, given);
+  const methods = methodsOf(given as Graph | MethodGraphs);
   checkTaskOptions(options, what);
-  const given = options as Partial<AllTaskOptions>;
-  checkTrigger(what, given);
-  checkWiring(what, graph as Graph, given.inputs as Readonly<Record<string, unknown>>);
+  const asked = options as Partial<AllTaskOptions>;
+  checkTrigger(what, asked);
+  const method = asked.method ?? "forward";
+  const graph = Object.hasOwn(methods, method) ? methods[method] : undefined;
+  if (!graph) {
+    const names = Object.keys(methods);
+    throw new IsochronError("application/method", `${what}: its program has no method "${method}"`, {
+      help: didYouMean(method, names, `name one of its methods: method: "${names.join('", "')}"`),
+    });
+  }
+  checkWiring(what, graph, asked.inputs as Readonly<Record<string, unknown>>);
+  return { methods, method, graph };
 }
 
 /** Refuses inputs that the graph does not have, and what no input can read. Throws `application/wiring`. */

@@ -1,7 +1,7 @@
 // Lays an application out: channels and tasks by number, every time resolved, and the analysis of what comes of it.
 import { bytesOf, type Dtype } from "../kernels/index.ts";
 import { type MessageText, outputPlan, type ResolvedMessage } from "../nodes/index.ts";
-import { type Graph, showTensorType, staticShape, type TensorType } from "../runtime/index.ts";
+import { type MethodGraphs, programName, showTensorType, staticShape, type TensorType } from "../runtime/index.ts";
 import {
   type Analysis,
   analyse,
@@ -52,7 +52,30 @@ export interface LaidOut {
   /** Definitions that the messages need besides the common ones. */
   readonly messages: readonly MessageText[];
   /** One per program index. */
-  readonly graphs: readonly Graph[];
+  readonly programs: readonly DeclaredProgram[];
+}
+
+/** What tasks that are given the same graphs under the same names run. */
+export interface DeclaredProgram {
+  /** The name of its graph, or of that of `forward`; no two programs have one name. */
+  readonly name: string;
+  readonly methods: MethodGraphs;
+}
+
+const sameMethods = (a: MethodGraphs, b: MethodGraphs): boolean =>
+  Object.keys(a).length === Object.keys(b).length && Object.keys(a).every((method) => a[method] === b[method]);
+
+/** The programs that tasks run, in the order in which they are first named. */
+function programsOf(tasks: readonly DeclaredTask[]): DeclaredProgram[] {
+  const programs: DeclaredProgram[] = [];
+  for (const { methods } of tasks) {
+    if (programs.some((each) => sameMethods(each.methods, methods))) continue;
+    const wanted = programName(methods);
+    let name = wanted;
+    for (let count = 2; programs.some((each) => each.name === name); count++) name = `${wanted}-${count}`;
+    programs.push({ name, methods });
+  }
+  return programs;
 }
 
 const fieldsOf = (channel: Channel): { name: string; dtype: Dtype; shape: number[]; bytes: number }[] =>
@@ -84,9 +107,9 @@ export function layOut(application: Application): LaidOut {
       "use what this application declared",
     );
   };
-  const graphs = [...new Set(tasks.map((each) => each.graph))];
+  const programs = programsOf(tasks);
 
-  const rows = tasks.map(({ task, graph, options, place }) => {
+  const rows = tasks.map(({ task, methods, method, graph, options, place }) => {
     const wired = graph.inputs.map(({ name: input, value }) => {
       const given = options.inputs[input];
       if (!given)
@@ -144,7 +167,8 @@ export function layOut(application: Application): LaidOut {
     }
     return {
       name: task.name,
-      program: graphs.indexOf(graph),
+      program: programs.findIndex((each) => sameMethods(each.methods, methods)),
+      ...(method === "forward" ? {} : { method }),
       trigger,
       budgetNs,
       deadlineNs,
@@ -218,6 +242,6 @@ export function layOut(application: Application): LaidOut {
       ...inputs.map((each) => each.message.type),
       ...outputs.map((each) => each.type),
     ]),
-    graphs,
+    programs,
   };
 }

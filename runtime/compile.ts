@@ -28,10 +28,9 @@ import {
   type Forward,
   forward,
   graphSchema,
-  type MethodGraph,
   type MethodGraphs,
   methodsOf,
-  requireSharedStates,
+  programName,
   type SignaturesOf,
 } from "./method-graphs.ts";
 import { operators } from "./operators/index.ts";
@@ -93,6 +92,12 @@ const checkCompile = optionsOf<CompileOptions>("compile", "compile", () => ({
   schedules: functions.describe("a chooser of schedules").optional(),
 }));
 
+/** A graph that is one method of an artifact. */
+interface MethodGraph {
+  readonly method: string;
+  readonly graph: Graph;
+}
+
 /** A method on its way to code for one target. */
 interface Lowered extends MethodGraph {
   readonly symbol: string;
@@ -123,14 +128,12 @@ export async function compile(given: Graph | MethodGraphs, options: CompileOptio
     return methods;
   });
   const compiler = loadCompiler();
-  const plain = located(() => {
-    const bound = bindMethods(methods, options.symbols ?? {});
-    requireSharedStates(bound);
-    return bound.map(({ method, graph }) => ({
+  const plain = located(() =>
+    bindMethods(methods, options.symbols ?? {}).map(({ method, graph }) => ({
       method,
       graph: declutter(options.convolution === "direct" ? directConvolutions(graph) : graph),
-    }));
-  });
+    })),
+  );
   const graphs = plain.map(({ graph }) => graph);
   const weights = layoutWeights(...graphs);
   const built: { name: TargetName; methods: readonly Lowered[]; object: Uint8Array }[] = [];
@@ -157,7 +160,7 @@ export async function compile(given: Graph | MethodGraphs, options: CompileOptio
   const states = new Map(graphs.flatMap((graph) => graph.states.map((state) => [state.name, state] as const)));
   return packArtifact({
     manifest: {
-      name: (plain.find(({ method }) => method === forward) ?? plain[0]!).graph.name,
+      name: programName(methods),
       provenance: { isochron: version, llvm: compiler.llvmVersion() },
       states: [...states.values()].map((state) => ({
         ...row(state.name, state.value.type),
@@ -187,13 +190,12 @@ export async function compile(given: Graph | MethodGraphs, options: CompileOptio
 }
 
 /** The methods with each symbol replaced by its size; each symbol has to be in one of them at least. */
-function bindMethods(methods: readonly MethodGraph[], symbols: NonNullable<CompileOptions["symbols"]>): MethodGraph[] {
-  const [only] = methods;
-  const all = new Set(methods.flatMap(({ graph }) => [...symbolsIn(graph)]));
-  return methods.map(({ method, graph }) => {
+function bindMethods(methods: MethodGraphs, symbols: NonNullable<CompileOptions["symbols"]>): MethodGraph[] {
+  const all = new Set(Object.values(methods).flatMap((graph) => [...symbolsIn(graph)]));
+  return Object.entries(methods).map(([method, graph]) => {
     const own = symbolsIn(graph);
-    // What no graph has is refused by the first.
-    const wanted = Object.entries(symbols).filter(([name]) => own.has(name) || (!all.has(name) && graph === only!.graph));
+    // What no graph has is refused.
+    const wanted = Object.entries(symbols).filter(([name]) => own.has(name) || !all.has(name));
     return { method, graph: bindSymbols(graph, Object.fromEntries(wanted)) };
   });
 }

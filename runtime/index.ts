@@ -17,7 +17,14 @@ export { type ArraysOf, Interpreter } from "./interpreter.ts";
 export { type KernelText, kernelsOf, kernelText, kernelTexts, type ShownKernel } from "./kernels.ts";
 export { type Layer, type LayerOptions, type Layers, measureLayers, printLayers } from "./layers.ts";
 export { type Manifest, manifestSchema } from "./manifest.ts";
-export type { Forward, MethodGraphs, Methods, SignaturesOf } from "./method-graphs.ts";
+export {
+  type Forward,
+  type MethodGraphs,
+  type Methods,
+  methodsOf,
+  programName,
+  type SignaturesOf,
+} from "./method-graphs.ts";
 export type { PadOptions, Range } from "./methods/arrangement.ts";
 export type { NormOptions, PoolOptions } from "./methods/channels.ts";
 export type { GeluOptions, SoftplusOptions } from "./methods/elementwise.ts";

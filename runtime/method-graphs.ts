@@ -18,33 +18,8 @@ export type SignaturesOf<G extends MethodGraphs> = { readonly [K in keyof G]: G[
 /** The method that is meant where none is named. */
 export const forward = "forward";
 
-/** A graph that is one method of an artifact. */
-export interface MethodGraph {
-  readonly method: string;
-  readonly graph: Graph;
-}
-
 export const graphSchema = z.instanceof(Graph).describe("a graph, which trace() makes");
 const nameSchema = z.string().regex(/^[A-Za-z_]\w{0,99}$/);
-
-/** The methods that a graph or some graphs stand for. Throws `compile/argument`, `compile/method`. */
-export function methodsOf(given: Graph | MethodGraphs): readonly MethodGraph[] {
-  if (given instanceof Graph || typeof given !== "object" || given === null) {
-    checkArgument("compile", "compile", "graph", graphSchema, given);
-    return [{ method: forward, graph: given as Graph }];
-  }
-  const methods = Object.entries(given).map(([method, graph]) => {
-    checkArgument("compile", "compile", method, graphSchema, graph);
-    if (nameSchema.safeParse(method).success) return { method, graph };
-    throw new IsochronError("compile/method", `a method cannot be called ${shown(method)}`, {
-      help: "names are letters, digits and _, and begin with no digit",
-    });
-  });
-  if (methods.length > 0) return methods;
-  throw new IsochronError("compile/method", "there is no method to compile", {
-    help: "give it a graph, or some by name: { forward, reset }",
-  });
-}
 
 const bytesOf = (data: TypedArray): Buffer => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 
@@ -56,10 +31,10 @@ function difference(one: State, other: State): string | undefined {
   return bytesOf(one.initial).equals(bytesOf(other.initial)) ? undefined : "they begin with different values";
 }
 
-/** Refuses methods that mean different states by one name. Throws `compile/state`. */
-export function requireSharedStates(methods: readonly MethodGraph[]): void {
+/** Refuses methods that mean different states by one name. */
+function requireSharedStates(methods: MethodGraphs): void {
   const known = new Map<string, { readonly method: string; readonly state: State }>();
-  for (const { method, graph } of methods) {
+  for (const [method, graph] of Object.entries(methods)) {
     for (const state of graph.states) {
       const first = known.get(state.name);
       const differs = first && difference(first.state, state);
@@ -74,3 +49,28 @@ export function requireSharedStates(methods: readonly MethodGraph[]): void {
     }
   }
 }
+
+/** The methods that a graph or some graphs stand for. Throws `compile/argument`, `compile/method`, `compile/state`. */
+export function methodsOf(given: Graph | MethodGraphs): MethodGraphs {
+  if (given instanceof Graph || typeof given !== "object" || given === null) {
+    checkArgument("compile", "compile", "graph", graphSchema, given);
+    return { [forward]: given as Graph };
+  }
+  for (const [method, graph] of Object.entries(given)) {
+    checkArgument("compile", "compile", method, graphSchema, graph);
+    if (nameSchema.safeParse(method).success) continue;
+    throw new IsochronError("compile/method", `a method cannot be called ${shown(method)}`, {
+      help: "names are letters, digits and _, and begin with no digit",
+    });
+  }
+  if (Object.keys(given).length === 0) {
+    throw new IsochronError("compile/method", "there is no method to compile", {
+      help: "give it a graph, or some by name: { forward, reset }",
+    });
+  }
+  requireSharedStates(given);
+  return given;
+}
+
+/** What a program is called: as the graph of `forward`, or else as its first. */
+export const programName = (methods: MethodGraphs): string => (methods[forward] ?? Object.values(methods)[0]!).name;

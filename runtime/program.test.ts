@@ -61,7 +61,7 @@ describe("a program", () => {
   });
 
   it("aligns its own arrays to cache lines and keeps them apart", () => {
-    const arrays = [program.inputs.x, program.inputs.n, ...Object.values(program.outputs)] as Uint8Array[];
+    const arrays = [program.inputs.x, program.inputs.n, ...Object.values(program.outputs)];
     const spans = arrays.map((each) => [each.byteOffset, each.byteOffset + each.byteLength] as const);
     for (const [start] of spans) expect(start % 64).toBe(0);
     spans.forEach(([start], at) => {

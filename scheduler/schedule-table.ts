@@ -49,6 +49,8 @@ const task = z.strictObject({
   name: z.string().min(1),
   /** Which of the application's programs the task runs. */
   program: index,
+  /** Which of the program's methods; `forward` where absent. */
+  method: z.string().min(1).optional(),
   trigger,
   budgetNs: z.int().min(1),
   deadlineNs: z.int().min(1),
@@ -129,8 +131,9 @@ export function printScheduleTable(table: ScheduleTable): string {
       trigger.kind === "periodic"
         ? `${describeTrigger(trigger, "")}${trigger.phaseNs ? ` + ${time(trigger.phaseNs)}` : ""}`
         : `${describeTrigger(trigger, channelName(trigger.channel))} (${trigger.early})`;
+    const method = each.method === undefined ? "" : `  method ${each.method}`;
     lines.push(
-      `  task ${each.name}  ${when}  budget ${time(each.budgetNs)}, deadline ${time(each.deadlineNs)}, LET ${time(each.letNs)}, ` +
+      `  task ${each.name}${method}  ${when}  budget ${time(each.budgetNs)}, deadline ${time(each.deadlineNs)}, LET ${time(each.letNs)}, ` +
         `priority ${each.priority}, core ${each.core}, overrun ${each.onOverrun}`,
     );
     const inputs = each.inputs.map(

@@ -22,10 +22,12 @@ import { readApplication } from "../build.ts";
 import { layOut } from "../lay-out.ts";
 import { cacheDirectory, importApplication } from "../load-application.ts";
 import type { Terminal } from "../terminal.ts";
+import { askedMethods } from "./asked-methods.ts";
 
 interface Options {
   readonly target?: TargetName;
   readonly json?: boolean;
+  readonly method?: string;
 }
 
 /** The artifacts in a file; undefined for an application's source. */
@@ -47,11 +49,34 @@ function artifactsIn(path: string): Artifact[] | undefined {
 
 interface NamedKernel extends ShownKernel {
   readonly program: string;
+  readonly method: string;
 }
+
+/** The kernels of a program's methods, whose call sites are numbered through all of them. */
+function kernelsOfMethods(
+  program: string,
+  methods: { readonly [method: string]: Graph },
+  target: TargetName,
+): Record<string, readonly NamedKernel[]> {
+  let first = 0;
+  const named: Record<string, readonly NamedKernel[]> = {};
+  for (const [method, graph] of Object.entries(methods)) {
+    const kernels = kernelsOf(graph, target, first);
+    first += kernels.length;
+    named[method] = kernels.map((each) => ({ ...each, program, method }));
+  }
+  return named;
+}
+
+const mapped = <T, U>(of: { readonly [name: string]: T }, each: (value: T, name: string) => U): Record<string, U> =>
+  Object.fromEntries(Object.entries(of).map(([name, value]) => [name, each(value, name)]));
 
 /** One line per kernel, the way in which it can be asked for first. */
 const listing = (kernels: readonly NamedKernel[]): string[] =>
-  kernels.map(({ program, symbol, name }) => `  ${program}/${symbol}  ${name}`);
+  kernels.map(
+    ({ program, method, symbol, name }) =>
+      `  ${program}/${symbol}  ${method === "forward" ? "" : `${method}: `}${name}`,
+  );
 
 /** The kernels that a text names: PROGRAM/SYMBOL, a symbol, a number, or operator and value. */
 function named(kernels: readonly NamedKernel[], text: string): NamedKernel[] {
@@ -66,16 +91,21 @@ function named(kernels: readonly NamedKernel[], text: string): NamedKernel[] {
 export async function inspectKernel(
   path: string,
   kernel: string | undefined,
-  { ir, target = "x86-64-v3", json }: Options & { readonly ir: KernelText },
+  { ir, target = "x86-64-v3", json, method: only }: Options & { readonly ir: KernelText },
   terminal: Terminal,
 ): Promise<number> {
-  const graphs: readonly Graph[] =
-    artifactsIn(path)?.map(graphOf) ?? layOut(await importApplication(path)).graphs.map((each) => simplified(each));
-  const kernels = graphs.flatMap((graph): NamedKernel[] =>
-    kernelsOf(graph, target).map((each) => ({ ...each, program: graph.name })),
-  );
+  const programs =
+    artifactsIn(path)?.map((artifact) => {
+      const graphs = mapped(artifact.manifest.methods, (_, method) => graphOf(artifact, method));
+      return kernelsOfMethods(artifact.manifest.name, graphs, target);
+    }) ??
+    layOut(await importApplication(path)).programs.map(({ name, methods }) => {
+      const graphs = mapped(methods, (graph) => simplified(graph));
+      return kernelsOfMethods(name, graphs, target);
+    });
+  const kernels = askedMethods(programs, only, path).flatMap((methods) => methods.flatMap(([, named]) => named));
   if (kernel === undefined) {
-    const rows = kernels.map(({ program, symbol, name }) => ({ program, symbol, name }));
+    const rows = kernels.map(({ program, method, symbol, name }) => ({ program, method, symbol, name }));
     terminal.out(json ? JSON.stringify({ target, kernels: rows }) : listing(kernels).join("\n"));
     return 0;
   }
@@ -88,8 +118,8 @@ export async function inspectKernel(
     );
   }
   const text = await kernelText(found, ir, target);
-  const { program, symbol, name } = found;
-  terminal.out(json ? JSON.stringify({ target, program, symbol, name, ir, text }) : text.trimEnd());
+  const { program, method, symbol, name } = found;
+  terminal.out(json ? JSON.stringify({ target, program, method, symbol, name, ir, text }) : text.trimEnd());
   return 0;
 }
 
@@ -111,20 +141,29 @@ function machine(): (target: TargetName) => Promise<Peak | undefined> {
   };
 }
 
-/** Runs every program here and prints a table of its kernels. */
-export async function inspectLayers(path: string, { target, json }: Options, terminal: Terminal): Promise<number> {
+/** Runs every method of every program here and prints a table of its kernels. */
+export async function inspectLayers(
+  path: string,
+  { target, json, method: only }: Options,
+  terminal: Terminal,
+): Promise<number> {
   const artifacts =
     artifactsIn(path) ??
     (await Promise.all(
-      layOut(await importApplication(path)).graphs.map((graph) =>
-        compile(graph, { cacheDir: cacheDirectory(), signal: terminal.signal }),
+      layOut(await importApplication(path)).programs.map(({ methods }) =>
+        compile(methods, { cacheDir: cacheDirectory(), signal: terminal.signal }),
       ),
     ));
   const peak = machine();
   const tables: string[] = [];
   const measured: unknown[] = [];
-  for (const artifact of artifacts) {
-    const layers = await measureLayers(artifact, { peak, ...(target === undefined ? {} : { target }) });
+  const asked = askedMethods(
+    artifacts.map((artifact) => mapped(artifact.manifest.methods, () => artifact)),
+    only,
+    path,
+  );
+  for (const [method, artifact] of asked.flat()) {
+    const layers = await measureLayers(artifact, { method, peak, ...(target === undefined ? {} : { target }) });
     const limits = await peak(layers.target);
     tables.push(printLayers(layers, limits));
     measured.push({ ...layers, peak: limits ?? null });

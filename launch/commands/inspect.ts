@@ -3,13 +3,14 @@ import { statSync } from "node:fs";
 import { extname } from "node:path";
 import { IsochronError, type TargetName } from "../../kernels/index.ts";
 import { printPlan } from "../../nodes/index.ts";
-import { explain, type KernelText, openArtifact, readArtifact } from "../../runtime/index.ts";
+import { explain, type KernelText, type Manifest, openArtifact, readArtifact } from "../../runtime/index.ts";
 import { type Analysis, formatDuration, printScheduleTable } from "../../scheduler/index.ts";
 import { type ApplicationDescription, readRecording } from "../../sim/index.ts";
 import { readApplication } from "../build.ts";
 import { layOut } from "../lay-out.ts";
 import { importApplication } from "../load-application.ts";
 import type { Terminal } from "../terminal.ts";
+import { askedMethods } from "./asked-methods.ts";
 import { inspectKernel, inspectLayers } from "./inspect-kernels.ts";
 import { tellEnd } from "./tell-end.ts";
 import { topicListCommand } from "./topic.ts";
@@ -22,6 +23,8 @@ export interface InspectOptions {
   readonly ir?: KernelText;
   /** Measure the kernels. */
   readonly layers?: boolean;
+  /** The one method to show; all unless given. */
+  readonly method?: string;
 }
 
 const showDescription = (description: ApplicationDescription): string =>
@@ -31,19 +34,39 @@ const showDescription = (description: ApplicationDescription): string =>
     ...description.programs.map(({ name, blake3 }) => `program ${name}  blake3 ${blake3}`),
   ].join("\n");
 
-const showArtifact = (bytes: Uint8Array): string => {
-  const { manifest } = openArtifact(bytes);
-  const targets = Object.entries(manifest.targets).map(
-    ([name, row]) => `  ${name}: ${row.kernels.length} kernels, ${row.scratchBytes} bytes of scratch`,
+type MethodRow = Manifest["methods"][string];
+
+const showPorts = (rows: MethodRow["inputs"]): string =>
+  rows.map((row) => `${row.name}: ${row.dtype}[${row.shape}]`).join(", ");
+const showSignature = ({ inputs, outputs }: MethodRow): string => `(${showPorts(inputs)}) -> (${showPorts(outputs)})`;
+const showStates = (states: readonly string[]): string => (states.length === 0 ? "" : `, states ${states.join(", ")}`);
+
+const showArtifact = (manifest: Manifest, asked: readonly (readonly [method: string, row: MethodRow])[]): string => {
+  // Of an artifact that has `forward` alone, what it takes and gives stands behind the artifact's name; else each method has a line.
+  const only = Object.keys(manifest.methods).join() === "forward" ? manifest.methods.forward : undefined;
+  const targets = Object.entries(manifest.targets).flatMap(([name, { methods }]) =>
+    asked.map(([method]) => {
+      const { kernels, scratchBytes } = methods[method]!;
+      return `  ${name}${only ? "" : ` ${method}`}: ${kernels.length} kernels, ${scratchBytes} bytes of scratch`;
+    }),
   );
-  const ports = (rows: typeof manifest.inputs) =>
-    rows.map((row) => `${row.name}: ${row.dtype}[${row.shape}]`).join(", ");
   return [
-    `artifact ${manifest.name}(${ports(manifest.inputs)}) -> (${ports(manifest.outputs)})`,
+    `artifact ${manifest.name}${only ? showSignature(only) : ""}`,
+    ...(only ? [] : asked.map(([name, row]) => `  method ${name}${showSignature(row)}${showStates(row.states)}`)),
     `  weights ${manifest.weights.bytes} bytes, ${manifest.states.length} states`,
     ...targets,
   ].join("\n");
 };
+
+/** The artifacts of a file, of each the methods that are asked for. */
+function showArtifacts(artifacts: readonly { readonly manifest: Manifest }[], method: string | undefined, path: string) {
+  const asked = askedMethods(
+    artifacts.map(({ manifest }) => manifest.methods),
+    method,
+    path,
+  );
+  return artifacts.map(({ manifest }, at) => showArtifact(manifest, asked[at]!));
+}
 
 const showChain = ({ chain, boundNs, budgetNs, age }: Analysis["chains"][number]): string => {
   const { leastNs, withoutGapsNs, samplings, longestGapNs } = age;
@@ -89,8 +112,9 @@ export async function inspectCommand(
   if (options.layers) return await inspectLayers(path, options, terminal);
   switch (extname(path)) {
     case ".iso": {
-      const { manifest, bytes } = readArtifact(path);
-      terminal.out(options.json ? JSON.stringify(manifest) : showArtifact(bytes));
+      const artifact = readArtifact(path);
+      const [shown] = showArtifacts([artifact], options.method, path);
+      terminal.out(options.json ? JSON.stringify(artifact.manifest) : shown!);
       return 0;
     }
     case ".isoapp": {
@@ -98,7 +122,14 @@ export async function inspectCommand(
       terminal.out(
         options.json
           ? JSON.stringify(description)
-          : [showDescription(description), ...artifacts.map(showArtifact)].join("\n\n"),
+          : [
+              showDescription(description),
+              ...showArtifacts(
+                artifacts.map((bytes) => openArtifact(bytes)),
+                options.method,
+                path,
+              ),
+            ].join("\n\n"),
       );
       return 0;
     }
@@ -119,6 +150,11 @@ export async function inspectCommand(
         return 0;
       }
       const { analysis } = laidOut;
+      const asked = askedMethods(
+        laidOut.programs.map(({ methods }) => methods),
+        options.method,
+        path,
+      );
       terminal.out(
         [
           printScheduleTable(laidOut.table),
@@ -128,7 +164,7 @@ export async function inspectCommand(
               `task ${task}: response ≤ ${formatDuration(responseNs)}, deadline ${formatDuration(deadlineNs)}`,
           ),
           ...analysis.chains.map(showChain),
-          ...laidOut.graphs.map((graph) => `\n${explain(graph, options.target ?? "x86-64-v3")}`),
+          ...asked.flat().map(([, graph]) => `\n${explain(graph, options.target ?? "x86-64-v3")}`),
         ].join("\n"),
       );
       return 0;

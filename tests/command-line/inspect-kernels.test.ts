@@ -44,7 +44,7 @@ describe("isochron inspect --ir", () => {
     expect(whole(shown.list)).toBe("  twice/call_0  mul");
     expect(JSON.parse(whole(shown.listJson))).toEqual({
       target: "x86-64-v3",
-      kernels: [{ program: "twice", symbol: "call_0", name: "mul" }],
+      kernels: [{ program: "twice", method: "forward", symbol: "call_0", name: "mul" }],
     });
   });
 
