@@ -120,7 +120,10 @@ export function compile<I extends Signature, O extends Signature>(
   graph: Graph<I, O>,
   options?: CompileOptions,
 ): Promise<Artifact<Forward<I, O>>>;
-export function compile<G extends MethodGraphs>(graphs: G, options?: CompileOptions): Promise<Artifact<SignaturesOf<G>>>;
+export function compile<G extends MethodGraphs>(
+  graphs: G,
+  options?: CompileOptions,
+): Promise<Artifact<SignaturesOf<G>>>;
 export async function compile(given: Graph | MethodGraphs, options: CompileOptions = {}): Promise<Artifact> {
   const methods = located(() => {
     const methods = methodsOf(given);
@@ -147,7 +150,10 @@ export async function compile(given: Graph | MethodGraphs, options: CompileOptio
         cpu: target.cpu,
         features: target.features,
         modules: modulesOf(lowered, target),
-        exports: lowered.flatMap(({ symbol, calls, first }) => [symbol, ...calls.map((_, at) => callSymbol(first + at))]),
+        exports: lowered.flatMap(({ symbol, calls, first }) => [
+          symbol,
+          ...calls.map((_, at) => callSymbol(first + at)),
+        ]),
         ...(options.cacheDir === undefined ? {} : { cacheDir: options.cacheDir }),
       }),
     );

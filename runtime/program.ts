@@ -128,4 +128,5 @@ export class Program<M extends Methods = Methods> {
 export const load = <M extends Methods = Methods>(
   artifact: Artifact<M> | string,
   options: LoadOptions = {},
-): Program<M> => new Program(typeof artifact === "string" ? (readArtifact(artifact) as Artifact<M>) : artifact, options);
+): Program<M> =>
+  new Program(typeof artifact === "string" ? (readArtifact(artifact) as Artifact<M>) : artifact, options);

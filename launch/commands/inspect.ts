@@ -59,7 +59,11 @@ const showArtifact = (manifest: Manifest, asked: readonly (readonly [method: str
 };
 
 /** The artifacts of a file, of each the methods that are asked for. */
-function showArtifacts(artifacts: readonly { readonly manifest: Manifest }[], method: string | undefined, path: string) {
+function showArtifacts(
+  artifacts: readonly { readonly manifest: Manifest }[],
+  method: string | undefined,
+  path: string,
+) {
   const asked = askedMethods(
     artifacts.map(({ manifest }) => manifest.methods),
     method,
