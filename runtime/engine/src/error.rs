@@ -24,9 +24,7 @@ pub enum EngineError {
     CannotRun { target: String, reason: String, runs: String },
     #[error("error[artifact/code]: {file}: {reason}\nhelp: build the artifact again with this version's compiler")]
     Code { file: String, reason: String },
-    #[error(
-        "error[program/method]: the program \"{program}\" has no method \"{wanted}\"\nhelp: it has {known}"
-    )]
+    #[error("error[program/method]: the program \"{program}\" has no method \"{wanted}\"\nhelp: it has {known}")]
     Method { program: String, wanted: String, known: String },
     #[error(
         "error[program/lengths]: {what} {name} takes {expected} bytes, not {found}\nhelp: pass an array of the manifest's dtype and shape"

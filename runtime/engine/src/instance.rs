@@ -145,10 +145,8 @@ impl Method {
         states: Vec<usize>,
     ) -> Result<Self, EngineError> {
         let function = |symbol: &str| {
-            code.function(symbol).ok_or_else(|| EngineError::Code {
-                file: file.to_owned(),
-                reason: format!("no function \"{symbol}\""),
-            })
+            code.function(symbol)
+                .ok_or_else(|| EngineError::Code { file: file.to_owned(), reason: format!("no function \"{symbol}\"") })
         };
         // SAFETY: the address is that of a function in loaded code whose hash was checked against the manifest;
         // by the artifact's format a method has the signature of `Step`.
@@ -272,12 +270,7 @@ impl Instance {
     /// # Safety
     /// The method is one of this instance's program. `inputs` and `outputs` hold one pointer per input and output of it, in
     /// order, 64-byte aligned, to at least the bytes that the manifest states; no output overlaps an input or another output.
-    pub unsafe fn step(
-        &mut self,
-        method: MethodId,
-        inputs: &[*const u8],
-        outputs: &[*mut u8],
-    ) -> Result<(), Fault> {
+    pub unsafe fn step(&mut self, method: MethodId, inputs: &[*const u8], outputs: &[*mut u8]) -> Result<(), Fault> {
         self.stepped = None;
         let mut context = self.context(method, inputs, outputs);
         let Method { step, outputs: specs, states, .. } = &self.program.methods[method.0];

@@ -238,9 +238,7 @@ impl Manifest {
             check_unique(what, specs.iter().map(|spec| &spec.name))?;
         }
         if let Some(unknown) = method.states.iter().find(|state| self.state(state).is_none()) {
-            return Err(EngineError::Bounds(format!(
-                "method \"{name}\" has a state \"{unknown}\" that is not there"
-            )));
+            return Err(EngineError::Bounds(format!("method \"{name}\" has a state \"{unknown}\" that is not there")));
         }
         check_unique("state", method.states.iter())
     }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Flaw, archive, artifact, artifact_with, manifest, object_with, weights};
+use common::{Flaw, archive, artifact, artifact_with, manifest, manifest_1, object_with, weights};
 use isochron_engine::Artifact;
 use isochron_engine::loader::Code;
 use proptest::prelude::*;
@@ -20,7 +20,11 @@ fn refusal(bytes: &[u8]) -> String {
 }
 
 fn refusal_of(edit: impl FnOnce(&mut Value)) -> String {
-    refusal(&artifact_with(0.0, edit))
+    refusal(&artifact_with(manifest, 0.0, edit))
+}
+
+fn refusal_of_version_1(edit: impl FnOnce(&mut Value)) -> String {
+    refusal(&artifact_with(manifest_1, 0.0, edit))
 }
 
 #[track_caller]
@@ -32,6 +36,7 @@ fn says(text: &str, code: &str, thing: &str) {
 #[test]
 fn the_whole_artifact_is_accepted() {
     assert_eq!(refusal(&artifact(0.0)), "accepted");
+    assert_eq!(refusal_of_version_1(|_| {}), "accepted");
 }
 
 #[test]
@@ -40,9 +45,20 @@ fn what_is_no_artifact_is_refused() {
     says(&refusal(b"PK\x03\x04 and then nothing"), "artifact/not-an-artifact", "no ZIP");
     says(&refusal(&archive(&[("readme", b"hello")], 64)), "artifact/not-an-artifact", "manifest.json");
     says(&refusal_of(|m| m["format"] = json!("tar")), "artifact/not-an-artifact", "\"tar\"");
-    says(&refusal_of(|m| m["version"] = json!(2)), "artifact/not-an-artifact", "version is 2");
-    says(&refusal_of(|m| m["surprise"] = json!(1)), "artifact/not-an-artifact", "surprise");
-    says(&refusal_of(|m| m["graph"]["file"] = json!("other.json")), "artifact/not-an-artifact", "other.json");
+    says(
+        &refusal_of(|m| m["version"] = json!(3)),
+        "artifact/not-an-artifact",
+        "version is 3, this runtime reads 1 and 2",
+    );
+    for refusal in [refusal_of, refusal_of_version_1] as [fn(Edit) -> String; 2] {
+        says(&refusal(|m| m["surprise"] = json!(1)), "artifact/not-an-artifact", "surprise");
+        says(&refusal(|m| m["weights"]["file"] = json!("other")), "artifact/not-an-artifact", "other");
+    }
+    // Neither version is read as the other.
+    says(&refusal_of(|m| m["version"] = json!(1)), "artifact/not-an-artifact", "manifest.json");
+    says(&refusal_of_version_1(|m| m["version"] = json!(2)), "artifact/not-an-artifact", "manifest.json");
+    let graph: Edit = |m| m["methods"]["count"]["graph"]["file"] = json!("other.json");
+    says(&refusal_of(graph), "artifact/not-an-artifact", "other.json");
 }
 
 #[test]
@@ -57,6 +73,7 @@ fn a_changed_entry_is_refused_by_name_wherever_it_was_changed() {
     let good = [
         ("manifest.json", text.as_bytes()),
         ("graph.json", graph),
+        ("graphs/count.json", graph),
         ("weights.bin", &weights),
         ("code/x86-64-v3.o", &object),
         ("code/x86-64-v4.o", &object),
@@ -76,22 +93,44 @@ fn a_changed_entry_is_refused_by_name_wherever_it_was_changed() {
 
 #[test]
 fn bounds_that_do_not_hold_are_refused() {
-    let cases: [(&str, Edit); 10] = [
-        ("input \"x\"", |m| m["inputs"][0]["bytes"] = json!(8)),
-        ("unknown dtype f17", |m| m["outputs"][0]["dtype"] = json!("f17")),
-        ("output \"y\"", |m| m["outputs"][0]["shape"] = json!([u64::MAX, u64::MAX])),
+    let cases: [(&str, Edit); 14] = [
+        ("input \"x\"", |m| m["methods"]["forward"]["inputs"][0]["bytes"] = json!(8)),
+        ("unknown dtype f17", |m| m["methods"]["count"]["outputs"][0]["dtype"] = json!("f17")),
+        ("output \"y\"", |m| m["methods"]["forward"]["outputs"][0]["shape"] = json!([u64::MAX, u64::MAX])),
         ("input \"x\"", |m| {
-            m["inputs"][0] = json!({ "name": "x", "dtype": "u8", "shape": [1u64 << 40], "bytes": 1u64 << 40 })
+            let large = json!({ "name": "x", "dtype": "u8", "shape": [1u64 << 40], "bytes": 1u64 << 40 });
+            m["methods"]["count"]["inputs"][0] = large;
         }),
-        ("state \"total\" begins outside", |m| m["states"][0]["initial"] = json!(61)),
-        ("state \"total\" begins outside", |m| m["states"][0]["initial"] = json!(u64::MAX)),
+        ("state \"total\" begins outside", |m| m["states"][1]["initial"] = json!(61)),
+        ("state \"counted\" begins outside", |m| m["states"][0]["initial"] = json!(u64::MAX)),
         ("weights.bin holds 64 bytes", |m| m["weights"]["bytes"] = json!(65)),
-        ("scratch", |m| m["targets"]["x86-64-v3"]["scratchBytes"] = json!(1u64 << 50)),
-        ("no method \"forward\"", |m| m["methods"] = json!({})),
-        ("input \"x\" is there twice", |m| m["inputs"] = json!([m["inputs"][0], m["inputs"][0]])),
+        ("method \"count\" of target x86-64-v3 asks for", |m| {
+            m["targets"]["x86-64-v3"]["methods"]["count"]["scratchBytes"] = json!(1u64 << 50)
+        }),
+        ("no method", |m| m["methods"] = json!({})),
+        ("target x86-64-v3 has other methods", |m| {
+            m["targets"]["x86-64-v3"]["methods"].as_object_mut().unwrap().remove("count");
+        }),
+        ("target x86-64-v3 has other methods", |m| m["methods"]["third"] = m["methods"]["count"].clone()),
+        ("a state \"sum\" that is not there", |m| m["methods"]["count"]["states"] = json!(["sum"])),
+        ("state \"total\" is there twice", |m| m["methods"]["forward"]["states"] = json!(["total", "total"])),
+        ("input \"x\" is there twice", |m| {
+            let inputs = &mut m["methods"]["forward"]["inputs"];
+            *inputs = json!([inputs[0], inputs[0]]);
+        }),
     ];
     for (thing, edit) in cases {
         says(&refusal_of(edit), "artifact/bounds", thing);
+    }
+    let cases: [(&str, Edit); 5] = [
+        ("input \"x\"", |m| m["inputs"][0]["bytes"] = json!(8)),
+        ("output \"y\" is there twice", |m| m["outputs"] = json!([m["outputs"][0], m["outputs"][0]])),
+        ("state \"total\" begins outside", |m| m["states"][0]["initial"] = json!(61)),
+        ("scratch", |m| m["targets"]["x86-64-v3"]["scratchBytes"] = json!(1u64 << 50)),
+        ("no method \"forward\"", |m| m["methods"] = json!({})),
+    ];
+    for (thing, edit) in cases {
+        says(&refusal_of_version_1(edit), "artifact/bounds", thing);
     }
 }
 
@@ -102,6 +141,7 @@ fn entries_that_are_not_aligned_are_refused() {
     let entries = [
         ("manifest.json", text.as_bytes()),
         ("graph.json", b"{}".as_slice()),
+        ("graphs/count.json", b"{}".as_slice()),
         ("weights.bin", &weights),
         ("code/x86-64-v3.o", &object),
     ];

@@ -5,7 +5,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{CONSTANT_VALUE, Flaw, artifact, object_with};
+use common::{CONSTANT_VALUE, Flaw, artifact, artifact_with, manifest_1, object_with};
 use isochron_engine::loader::Code;
 use isochron_engine::{Artifact, Instance, Program, fpenv};
 
@@ -16,11 +16,23 @@ fn program(initial: f32) -> Arc<Program> {
     Program::load(&Artifact::open(&artifact(initial)).unwrap(), Some(common::TARGET)).unwrap()
 }
 
-fn step(instance: &mut Instance, x: f32) -> f32 {
+fn step_of(method: &str, instance: &mut Instance, x: f32) -> f32 {
     let (input, mut output) = (Cell([x; 16]), Cell([f32::NAN; 16]));
+    let method = instance.program().method(method).unwrap();
     // SAFETY: one aligned cell per input and output, larger than four bytes.
-    unsafe { instance.step(&[input.0.as_ptr().cast()], &[output.0.as_mut_ptr().cast()]) }.unwrap();
+    unsafe { instance.step(method, &[input.0.as_ptr().cast()], &[output.0.as_mut_ptr().cast()]) }.unwrap();
     output.0[0]
+}
+
+fn step(instance: &mut Instance, x: f32) -> f32 {
+    step_of("forward", instance, x)
+}
+
+/// The states `counted` and `total`.
+fn states(instance: &Instance) -> [f32; 2] {
+    let mut bytes = [0; 8];
+    instance.copy_states(&mut bytes);
+    [0, 4].map(|at| f32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()))
 }
 
 #[test]
@@ -52,14 +64,49 @@ fn states_advance_only_when_committed_and_reset_to_their_initial_values() {
     instance.commit();
     assert_eq!(step(&mut instance, 2.0), 14.0);
     instance.commit();
-    let mut states = [0; 4];
-    instance.copy_states(&mut states);
-    assert_eq!(f32::from_le_bytes(states), 14.0);
+    assert_eq!(states(&instance), [10.0, 14.0]);
+    let mut kept = [0; 8];
+    instance.copy_states(&mut kept);
     instance.reset();
     assert_eq!(step(&mut instance, 1.0), 11.0);
-    instance.set_states(&states).unwrap();
+    instance.set_states(&kept).unwrap();
     assert_eq!(step(&mut instance, 1.0), 15.0);
     assert_eq!(instance.kernel_calls(), 5);
+}
+
+#[test]
+fn a_method_leaves_the_states_of_others_as_they_are() {
+    let mut instance = Instance::new(program(0.0)).unwrap();
+    let mut expected = [0.0, 0.0];
+    for (at, method) in ["forward", "count", "count", "forward", "forward", "count", "forward"].iter().enumerate() {
+        let state = usize::from(*method == "forward");
+        expected[state] += at as f32;
+        assert_eq!(step_of(method, &mut instance, at as f32), expected[state]);
+        instance.commit();
+        assert_eq!(states(&instance), expected);
+    }
+}
+
+#[test]
+fn only_the_last_step_is_committed_and_once() {
+    let mut instance = Instance::new(program(0.0)).unwrap();
+    step_of("count", &mut instance, 3.0);
+    step(&mut instance, 5.0);
+    instance.commit();
+    instance.commit();
+    assert_eq!(states(&instance), [0.0, 5.0]);
+}
+
+#[test]
+fn an_artifact_of_version_1_has_the_method_forward_and_runs() {
+    let artifact = Artifact::open(&artifact_with(manifest_1, 2.0, |_| {})).unwrap();
+    let program = Program::load(&artifact, Some(common::TARGET)).unwrap();
+    let error = program.method("count").unwrap_err().to_string();
+    assert_eq!(error, "error[program/method]: the program \"sum\" has no method \"count\"\nhelp: it has forward");
+    let mut instance = Instance::new(program).unwrap();
+    step(&mut instance, 1.0);
+    instance.commit();
+    assert_eq!(step(&mut instance, 1.0), 4.0);
 }
 
 #[test]
@@ -76,9 +123,7 @@ fn nans_in_outputs_and_states_are_canonical() {
     let mut instance = Instance::new(program(0.0)).unwrap();
     assert_eq!(step(&mut instance, f32::from_bits(0xffc1_2345)).to_bits(), 0x7fc0_0000);
     instance.commit();
-    let mut states = [0; 4];
-    instance.copy_states(&mut states);
-    assert_eq!(u32::from_le_bytes(states), 0x7fc0_0000);
+    assert_eq!(states(&instance)[1].to_bits(), 0x7fc0_0000);
 }
 
 #[test]
@@ -102,12 +147,13 @@ fn the_callers_floating_point_mode_changes_no_bit_and_is_restored() {
 #[test]
 fn a_profile_calls_every_kernel_and_commits_nothing() {
     let program = program(3.0);
-    assert_eq!(program.kernel_names().collect::<Vec<_>>(), ["add %x %total"]);
+    let forward = program.method("forward").unwrap();
+    assert_eq!(program.kernel_names(forward).collect::<Vec<_>>(), ["add %x %total"]);
     let mut instance = Instance::new(program).unwrap();
     let (input, mut output) = (Cell([4.0; 16]), Cell([0.0; 16]));
     let mut taken = [u64::MAX];
     // SAFETY: one aligned cell per input and output, larger than four bytes.
-    unsafe { instance.profile(&[input.0.as_ptr().cast()], &[output.0.as_mut_ptr().cast()], &mut taken) };
+    unsafe { instance.profile(forward, &[input.0.as_ptr().cast()], &[output.0.as_mut_ptr().cast()], &mut taken) };
     assert_eq!((output.0[0], instance.kernel_calls()), (7.0, 1));
     assert_ne!(taken[0], u64::MAX);
     assert_eq!(step(&mut instance, 0.0), 3.0);

@@ -133,15 +133,40 @@ pub fn object_with(flaw: Flaw) -> Vec<u8> {
     object.write().unwrap()
 }
 
-/// Weights: 64 bytes, whose first four are the state's initial value.
+/// Weights: 64 bytes, whose first four are the initial value of each state.
 pub fn weights(initial: f32) -> Vec<u8> {
     let mut bytes = vec![0; 64];
     bytes[..4].copy_from_slice(&initial.to_le_bytes());
     bytes
 }
 
+fn hash(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().to_string()
+}
+
+/// Two methods of one code: `forward` adds to the state `total`, `count` to the state `counted`.
 pub fn manifest(object: &[u8], weights: &[u8], graph: &[u8]) -> Value {
-    let hash = |bytes: &[u8]| blake3::hash(bytes).to_hex().to_string();
+    let method = |state: &str, file: &str| {
+        json!({
+            "symbol": "forward", "states": [state], "graph": { "file": file, "blake3": hash(graph) },
+            "inputs": [{ "name": "x", "dtype": "f32", "shape": [], "bytes": 4 }],
+            "outputs": [{ "name": "y", "dtype": "f32", "shape": [1], "bytes": 4 }],
+        })
+    };
+    let state = |name: &str| json!({ "name": name, "dtype": "f32", "shape": [1], "bytes": 4, "initial": 0 });
+    let code = |bytes: usize, kernel: &str| json!({ "scratchBytes": bytes, "kernels": [{ "symbol": "call_0", "name": kernel }] });
+    json!({
+        "format": "isochron-artifact", "version": 2, "name": "sum", "provenance": { "isochron": "0.1.0" },
+        "states": [state("counted"), state("total")],
+        "methods": { "forward": method("total", "graph.json"), "count": method("counted", "graphs/count.json") },
+        "weights": { "file": "weights.bin", "bytes": weights.len(), "blake3": hash(weights) },
+        "targets": { TARGET: { "file": "code/x86-64-v3.o", "blake3": hash(object),
+            "methods": { "forward": code(128, "add %x %total"), "count": code(64, "add %x %counted") } } }
+    })
+}
+
+/// The manifest of version 1, with `forward` alone.
+pub fn manifest_1(object: &[u8], weights: &[u8], graph: &[u8]) -> Value {
     json!({
         "format": "isochron-artifact", "version": 1, "name": "sum", "provenance": { "isochron": "0.1.0" },
         "inputs": [{ "name": "x", "dtype": "f32", "shape": [], "bytes": 4 }],
@@ -166,16 +191,19 @@ pub fn archive(entries: &[(&str, &[u8])], align: u16) -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
+type MakeManifest = fn(object: &[u8], weights: &[u8], graph: &[u8]) -> Value;
+
 /// The artifact, its manifest changed by `edit` before it is written.
-pub fn artifact_with(initial: f32, edit: impl FnOnce(&mut Value)) -> Vec<u8> {
+pub fn artifact_with(make: MakeManifest, initial: f32, edit: impl FnOnce(&mut Value)) -> Vec<u8> {
     let (object, weights, graph) = (object_with(Flaw::None), weights(initial), b"{}");
-    let mut manifest = manifest(&object, &weights, graph);
+    let mut manifest = make(&object, &weights, graph);
     edit(&mut manifest);
     let text = manifest.to_string();
     archive(
         &[
             ("manifest.json", text.as_bytes()),
             ("graph.json", graph),
+            ("graphs/count.json", graph),
             ("weights.bin", &weights),
             ("code/x86-64-v3.o", &object),
         ],
@@ -184,5 +212,5 @@ pub fn artifact_with(initial: f32, edit: impl FnOnce(&mut Value)) -> Vec<u8> {
 }
 
 pub fn artifact(initial: f32) -> Vec<u8> {
-    artifact_with(initial, |_| {})
+    artifact_with(manifest, initial, |_| {})
 }
