@@ -4,7 +4,8 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { IsochronError } from "../kernels/index.ts";
 import { image, numbers } from "../nodes/index.ts";
-import { type TensorType, tensor, trace } from "../runtime/index.ts";
+import { state, type TensorType, tensor, trace } from "../runtime/index.ts";
+import { printScheduleTable } from "../scheduler/index.ts";
 import { type Application, type ApplicationBuilder, application, type Input, type Port } from "./application.ts";
 import type { TaskOptions } from "./index.ts";
 import { layOut } from "./lay-out.ts";
@@ -18,6 +19,7 @@ const brighten = trace(
   { name: "brighten" },
 );
 const halve = trace(({ x }) => ({ half: x.mul(0.5) }), { x: tensor("f32", []) }, { name: "halve" });
+const raise = trace(({ y }) => ({ more: y.add(1) }), { y: tensor("f32", []) }, { name: "raise" });
 const float = numbers("std_msgs/msg/Float32", { data: { field: "data", dtype: "f32" } });
 const vector = numbers("geometry_msgs/msg/Vector3", {
   x: { field: "x", dtype: "f32" },
@@ -168,6 +170,33 @@ describe("an application laid out", () => {
     );
   });
 
+  it("tasks name their methods, and share a program where their graphs are the same under the same names", () => {
+    const { table, programs } = layOut(
+      application("methods", (app) => {
+        const x = app.input("/value", float);
+        const first = app.task("first", { forward: halve, raise }, { inputs: { x }, ...limits });
+        expectTypeOf(first.outputs).toEqualTypeOf<{ readonly half: Port<TensorType<"f32">> }>();
+        const inputs = { y: first.outputs.half };
+        const second = app.task("second", { raise, forward: halve }, { method: "raise", inputs, ...limits });
+        expectTypeOf(second.outputs).toEqualTypeOf<{ readonly more: Port<TensorType<"f32">> }>();
+        app.task("third", halve, { inputs: { x }, ...limits });
+        app.task("fourth", { raise }, { method: "raise", inputs, ...limits });
+      }),
+    );
+    expect(programs).toEqual([
+      { name: "halve", methods: { forward: halve, raise } },
+      { name: "halve-2", methods: { forward: halve } },
+      { name: "raise", methods: { raise } },
+    ]);
+    expect(table.tasks.map(({ program, method }) => [program, method])).toEqual([
+      [0, undefined],
+      [0, "raise"],
+      [1, undefined],
+      [2, "raise"],
+    ]);
+    expect(printScheduleTable(table)).toContain("task second  method raise  every 10 ms");
+  });
+
   it("is the same table each time", () => {
     expect(layOut(halving()).table).toEqual(layOut(halving()).table);
   });
@@ -191,6 +220,44 @@ describe("an application is refused, with the place,", () => {
         'error[application/name]: there are two things named "/value"',
         '  --> app.output("/value", "std_msgs/msg/Float32", {});',
         "  help: give each input, task and output a name of its own",
+      ].join("\n"),
+    );
+  });
+
+  it("when its program has no method of the name", () => {
+    expect(
+      refusal((app) => {
+        // @ts-expect-error: "rise" is no method.
+        app.task("first", { forward: halve, raise }, { method: "rise", inputs: {}, ...limits });
+      }),
+    ).toBe(
+      [
+        'error[application/method]: task "first": its program has no method "rise"',
+        '  --> app.task("first", { forward: halve, raise }, { method: "rise", inputs: {}, ...limits });',
+        '  help: did you mean raise? name one of its methods: method: "forward", "raise"',
+      ].join("\n"),
+    );
+    expect(
+      refusal((app) => {
+        // @ts-expect-error: there is no forward, so the method has to be named.
+        app.task("first", { raise }, { inputs: {}, ...limits });
+      }),
+    ).toContain('error[application/method]: task "first": its program has no method "forward"');
+  });
+
+  it("when its methods do not share a state of one name", () => {
+    const holding = (size: number) =>
+      trace(() => ({ y: state("level", tensor("f32", [size])).get() }), {}, { name: "holding" });
+    const graphs = { forward: holding(2), reset: holding(4) };
+    expect(
+      refusal((app) => {
+        app.task("first", graphs, { inputs: {}, ...limits });
+      }),
+    ).toBe(
+      [
+        'error[compile/state]: methods "forward" and "reset" do not share the state "level": it is f32[2] in one, f32[4] in the other',
+        '  --> app.task("first", graphs, { inputs: {}, ...limits });',
+        "  help: a state of one name is one state: give it one type and one initial value, or two names",
       ].join("\n"),
     );
   });

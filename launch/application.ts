@@ -108,9 +108,8 @@ export interface OnArrival {
 /** How a task is wired, when it is released, and its limits. */
 export type TaskOptions<I extends Signature> = TaskLimits & { readonly inputs: Wiring<I> } & (Periodic | OnArrival);
 
-/** The same for a task whose program has several methods, of which it runs the one that it names. */
-export type MethodTaskOptions<G extends MethodGraphs, K extends keyof G> = TaskOptions<G[K]["signature"]["inputs"]> &
-  (K extends "forward" ? { readonly method?: K } : { readonly method: K });
+type OptionsOf<G extends Graph> = TaskOptions<G["signature"]["inputs"]>;
+type TaskOf<G extends Graph> = Task<G["signature"]["outputs"]>;
 
 /** A task as it was declared. */
 export interface DeclaredTask {
@@ -229,12 +228,17 @@ export class ApplicationBuilder {
    * Tasks that are given the same graphs under the same names share one program, its code and its weights. Each task has states of
    * its own, whatever program it runs: what one writes, no other reads.
    */
-  task<G extends MethodGraphs, K extends keyof G & string = "forward">(
+  task<G extends MethodGraphs, K extends keyof G & string>(
     name: string,
     graphs: G,
-    options: MethodTaskOptions<G, K>,
-  ): Task<G[K]["signature"]["outputs"]>;
-  task(name: string, given: Graph | MethodGraphs, options: MethodTaskOptions<MethodGraphs, string>): Task {
+    options: OptionsOf<G[K]> & { readonly method: K },
+  ): TaskOf<G[K]>;
+  task<G extends MethodGraphs & { readonly forward: Graph }>(
+    name: string,
+    graphs: G,
+    options: OptionsOf<G["forward"]> & { readonly method?: never },
+  ): TaskOf<G["forward"]>;
+  task(name: string, given: Graph | MethodGraphs, options: OptionsOf<Graph>): Task {
     const place = callerPlace();
     const { methods, method, graph } = at(place, () => checkTask(name, given, options));
     this.#unique(name);

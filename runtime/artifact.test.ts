@@ -28,7 +28,7 @@ const cacheDir = join(fileURLToPath(new URL("..", import.meta.url)), ".cache/ker
 const folder = mkdtempSync(join(tmpdir(), "isochron-artifact-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const build = () =>
+const small = () =>
   trace(
     ({ x }) => {
       const w = constant(
@@ -46,6 +46,12 @@ const build = () =>
     { x: tensor("f32", [2, 3]) },
     { name: "small" },
   );
+
+/** Two methods of one state. */
+const build = () => ({
+  forward: small(),
+  count: trace(() => ({ n: state("count", tensor("i64", [1]), [40]).get() }), {}, { name: "count" }),
+});
 
 let artifact: Artifact;
 beforeAll(async () => {
@@ -70,6 +76,7 @@ describe("an artifact", () => {
     expect(names).toEqual([
       "manifest.json",
       "graphs/forward.json",
+      "graphs/count.json",
       "weights.bin",
       "code/x86-64-v3.o",
       "code/x86-64-v4.o",
@@ -93,9 +100,17 @@ describe("an artifact", () => {
     expect(Buffer.from(again.bytes).equals(artifact.bytes)).toBe(true);
   });
 
-  it("holds its graph, which compiles to the same bytes", async () => {
-    const again = await compile(graphOf(artifact), { cacheDir });
+  it("holds the graphs of its methods, which compile to the same bytes", async () => {
+    const held = { forward: graphOf(artifact), count: graphOf(artifact, "count") };
+    const again = await compile(held, { cacheDir });
     expect(Buffer.from(again.bytes).equals(artifact.bytes)).toBe(true);
+    expect(() => graphOf(artifact, "counts")).toThrow(
+      expect.objectContaining({
+        code: "artifact/method",
+        message: '"small" has no method "counts"',
+        help: "did you mean count? it has forward, count",
+      }),
+    );
   });
 
   it("is saved whole, and runs from its file; states continue and reset", () => {
@@ -146,7 +161,7 @@ const flipped = (data: Uint8Array): Uint8Array => {
 describe("a damaged artifact", () => {
   it("is refused when a byte of weights, graph or code differs, naming the entry", () => {
     const [manifest, ...entries] = Object.keys(readArchive(artifact.bytes));
-    expect([manifest, entries.length]).toEqual(["manifest.json", 5]);
+    expect([manifest, entries.length]).toEqual(["manifest.json", 6]);
     for (const entry of entries) {
       const bytes = altered(entry, flipped);
       expect(() => load({ ...artifact, bytes })).toThrow(entry);
@@ -159,7 +174,7 @@ describe("a damaged artifact", () => {
       const start = Buffer.from(artifact.bytes).indexOf(data);
       return [0, data.length >> 1, data.length - 1].map((at) => [entry, start + at] as const);
     });
-    expect(places).toHaveLength(18);
+    expect(places).toHaveLength(21);
     for (const [entry, at] of places) {
       const bytes = artifact.bytes.slice();
       bytes[at]! ^= 1;

@@ -9,7 +9,6 @@ import {
   compile,
   constant,
   Graph,
-  graphOf,
   Interpreter,
   load,
   readArchive,
@@ -206,15 +205,6 @@ describe("the methods of an artifact", () => {
     const { methods } = twice.manifest.targets["x86-64-v3"]!;
     const symbols = Object.values(methods).flatMap(({ kernels }) => kernels.map(({ symbol }) => symbol));
     expect(symbols).toEqual(symbols.map((_, at) => `call_${at}`));
-  });
-
-  it("hold their graphs, which compile to the same bytes", async () => {
-    const held = Object.fromEntries(
-      Object.keys(network).map((method) => [method, graphOf(artifact as Artifact, method)]),
-    );
-    const again = await compile(held, { targets, cacheDir });
-    expect(Buffer.from(again.bytes).equals(artifact.bytes)).toBe(true);
-    expect(() => graphOf(artifact as Artifact, "reset")).toThrow(expect.objectContaining({ code: "artifact/method" }));
   });
 
   it("are asked for by name where none is forward", async () => {

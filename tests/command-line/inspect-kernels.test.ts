@@ -1,10 +1,32 @@
 // `isochron inspect --ir` and `--layers`: kernels of artifacts, built applications and sources, as texts and as times.
 import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { readArchive } from "../../runtime/index.ts";
+import { runnableTargets } from "../../kernels/index.ts";
+import { compile, readArchive, save, state, tensor, trace } from "../../runtime/index.ts";
+import { root } from "../robot/robot.ts";
 import { doubling, type Ended, Workplace } from "./command.ts";
 
+const cacheDir = join(root, ".cache/kernels");
+const level = () => state("level", tensor("f32", [2]));
+const forward = trace(
+  ({ x }) => {
+    const sum = level();
+    sum.set(sum.get().add(x));
+    return { y: sum.get().mul(3) };
+  },
+  { x: tensor("f32", [2]) },
+  { name: "level" },
+);
+const reset = trace(
+  ({ to }) => {
+    level().set(to);
+    return { left: to.neg() };
+  },
+  { to: tensor("f32", [2]) },
+  { name: "reset" },
+);
 const workplace = new Workplace();
 afterAll(() => workplace.remove());
 
@@ -24,6 +46,12 @@ const commands = {
   stray: ["inspect", "twice.iso", "mul"],
   layers: ["inspect", "twice.iso", "--layers"],
   layersJson: ["inspect", "app.isoapp", "--layers", "--json"],
+  methods: ["inspect", "level.iso"],
+  method: ["inspect", "level.iso", "--method", "reset"],
+  listMethods: ["inspect", "level.iso", "--ir", "loops"],
+  listMethod: ["inspect", "level.iso", "--ir", "loops", "--method", "reset"],
+  layersMethod: ["inspect", "level.iso", "--layers", "--method", "reset"],
+  noMethod: ["inspect", "level.iso", "--layers", "--method", "rest"],
 } as const;
 const shown = {} as Record<keyof typeof commands, Ended>;
 
@@ -33,6 +61,7 @@ beforeAll(async () => {
   whole(await workplace.isochron("build", "app.ts", "-o", "app.isoapp"));
   const artifact = readArchive(readFileSync(workplace.path("app.isoapp")))["artifacts/twice.iso"];
   writeFileSync(workplace.path("twice.iso"), artifact!);
+  save(await compile({ forward, reset }, { targets: runnableTargets(), cacheDir }), workplace.path("level.iso"));
   const ended = await workplace.each(Object.values(commands));
   Object.keys(commands).forEach((name, at) => {
     shown[name as keyof typeof commands] = ended[at]!;
@@ -117,5 +146,38 @@ describe("isochron inspect --layers", () => {
       })
       .parse(JSON.parse(whole(shown.layersJson)));
     expect(programs[0]!.layers).toHaveLength(1);
+  });
+});
+
+describe("isochron inspect of several methods", () => {
+  it("says what each takes and gives, and the states that it has", () => {
+    const lines = whole(shown.methods).split("\n");
+    expect(lines.slice(0, 4)).toEqual([
+      "artifact level",
+      "  method forward(x: f32[2]) -> (y: f32[2]), states level",
+      "  method reset(to: f32[2]) -> (left: f32[2]), states level",
+      "  weights 64 bytes, 1 states",
+    ]);
+    expect(lines[4]).toMatch(/^ {2}\S+ forward: 1 kernels, \d+ bytes of scratch$/);
+    expect(whole(shown.method).split("\n").slice(0, 2)).toEqual(["artifact level", lines[2]]);
+  });
+
+  it("numbers kernels through all methods, and shows those of the one that is named", () => {
+    expect(whole(shown.listMethods).split("\n")).toEqual([
+      "  level/call_0  add+mul",
+      "  level/call_1  reset: neg",
+      "  level/call_2  reset: copy level",
+    ]);
+    expect(whole(shown.listMethod).split("\n")).toEqual(whole(shown.listMethods).split("\n").slice(1));
+    expect(whole(shown.layersMethod)).toMatch(
+      /^level\/reset on \S+: [\s\S]*call_1 {2}neg\n[\s\S]*call_2 {2}copy level$/,
+    );
+  });
+
+  it("answers an unknown method with those that there are", () => {
+    expect(shown.noMethod).toMatchObject({ code: 1, out: "" });
+    expect(shown.noMethod.error).toContain(
+      'error[command/method]: no program in level.iso has a method "rest"\n  help: did you mean reset? they have forward, reset',
+    );
   });
 });

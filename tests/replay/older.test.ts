@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { runnableTargets } from "../../kernels/index.ts";
 import { buildApplication } from "../../launch/build.ts";
 import type { Application } from "../../launch/index.ts";
+import { graphOf, load, openArtifact, readArchive, writeArchive } from "../../runtime/index.ts";
 import { readRecording, replay } from "../../sim/index.ts";
 import { Workplace } from "../command-line/command.ts";
 import across from "./older/across.ts";
@@ -35,6 +36,50 @@ describe("a recording from before channel blocks and split kernels", () => {
     });
   });
 });
+
+describe("an artifact of version 1", () => {
+  const version1 = async (): Promise<Uint8Array> => {
+    const { application, artifacts } = await readRecording(pathOf("rows.mcap"));
+    expect(application.programs.map(({ name }) => name)).toEqual(["rows"]);
+    return artifacts[0]!;
+  };
+  const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(readArchive(bytes)["manifest.json"]);
+
+  it("is read as one of version 2 with the method forward, whose graph it holds", async () => {
+    const bytes = await version1();
+    const written = JSON.parse(textOf(bytes));
+    expect(written).toMatchObject({ version: 1, graph: { file: "graph.json" } });
+    const artifact = openArtifact(bytes);
+    const { version, methods, targets } = artifact.manifest;
+    expect([version, Object.keys(methods)]).toEqual([2, ["forward"]]);
+    expect(methods.forward).toMatchObject({ inputs: written.inputs, outputs: written.outputs, graph: written.graph });
+    expect(targets["x86-64-v3"]!.methods.forward!.kernels).toEqual(written.targets["x86-64-v3"].kernels);
+    expect(graphOf(artifact).name).toBe("rows");
+    expect(() => openArtifact(withManifest(bytes, { ...written, version: 3 }))).toThrow("version");
+    expect(() => openArtifact(withManifest(bytes, { ...written, version: 2 }))).toThrow("manifest.json");
+  });
+
+  it("is refused by the name of the entry that was changed", async () => {
+    const bytes = await version1();
+    const entries = Object.entries(readArchive(bytes));
+    const artifact = openArtifact(bytes);
+    for (const [name, data] of entries.slice(1)) {
+      const changed = data.slice();
+      changed[changed.length >> 1]! ^= 1;
+      const damaged = writeArchive(entries.map(([each, of]) => [each, each === name ? changed : of]));
+      expect(() => load({ ...artifact, bytes: damaged }), name).toThrow(name);
+    }
+  });
+});
+
+/** The same artifact with another manifest. */
+const withManifest = (bytes: Uint8Array, manifest: object): Uint8Array =>
+  writeArchive(
+    Object.entries(readArchive(bytes)).map(([name, data]) => [
+      name,
+      name === "manifest.json" ? new TextEncoder().encode(JSON.stringify(manifest)) : data,
+    ]),
+  );
 
 /** Recordings of the kernels of version ae15b79, by kind; whether each kind's plan still stands. */
 const kinds: readonly { readonly name: string; readonly stands: boolean; readonly application: Application }[] = [
