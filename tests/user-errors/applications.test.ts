@@ -55,7 +55,7 @@ const mistakes: { readonly [name: string]: readonly [(app: ApplicationBuilder) =
   ],
   "a misspelled option": [
     task({ ...limits, onOverun: "skip" }),
-    'application/option: task "double": there is no option "onOverun"\ndid you mean onOverrun? it takes inputs, period, phase, on, minInterval, tolerance, early, budget, deadline, priority, core, onOverrun',
+    'application/option: task "double": there is no option "onOverun"\ndid you mean onOverrun? it takes inputs, method, period, phase, on, minInterval, tolerance, early, budget, deadline, priority, core, onOverrun',
   ],
   "a tolerance beside a period": [
     task({ ...limits, tolerance: "1ms" }),

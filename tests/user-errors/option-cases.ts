@@ -181,8 +181,8 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
   measureLayers: {
     area: "program",
     call: (options) => measureLayers(artifact, options),
-    right: { budgetMs: 0, peak: async () => undefined },
-    wrong: { target, budgetMs: [-1, "5ms", null, Number.NaN], peak: callable },
+    right: { method: "forward", budgetMs: 0, peak: async () => undefined },
+    wrong: { method: text, target, budgetMs: [-1, "5ms", null, Number.NaN], peak: callable },
   },
   operator: {
     area: "operator",
@@ -402,9 +402,10 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
         app.task("double", one, { ...own, inputs } as Given);
       }),
     merges: true,
-    right: { ...limits, period: "10ms", phase: "1ms", priority: 98, core: 0, onOverrun: "skip" },
+    right: { ...limits, method: "forward", period: "10ms", phase: "1ms", priority: 98, core: 0, onOverrun: "skip" },
     wrong: {
       inputs: [5, "x", null],
+      method: text,
       period: aboveZero,
       phase: duration,
       on: ["/value", 5, {}, null],

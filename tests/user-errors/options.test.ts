@@ -68,8 +68,8 @@ const withoutOptions = words(`
   floorDivide full fullTypeName gather gatherND globalAvgPool globalMaxPool graphOf greater greaterEqual hashOf
   headerStamp image iota isFinite isInf isNaN kernelsOf kernelText latest layerNorm layOut layoutOf less lessEqual
   linear log log1p log2 logSoftmax matmul matmulInteger maximum measureMachine messageDecoder messageReader
-  messageTypes messageWriter minimum mul neg newArray not notEqual ones openArtifact openLog or outputPlan
-  parseEvents pow printLayers printPlan readArchive readArtifact readRecording relu remainder reshape rmsNorm roll
+  messageTypes messageWriter methodsOf minimum mul neg newArray not notEqual ones openArtifact openLog or outputPlan
+  parseEvents pow printLayers printPlan programName readArchive readArtifact readRecording relu remainder reshape rmsNorm roll
   round rsqrt sameTypeName sampleEvery save scatter scatterAdd scatterND schemaDefinitions schemaText
   shortTypeName showTensorType sigmoid sign silu simplified sin sinh slice softmax split sqrt squeeze stack stamp
   state staticShape sub sym takeAlong tan tanh targetsOf tensor tile timeWindow transpose trunc unsqueeze watchdog
@@ -78,7 +78,7 @@ const withoutOptions = words(`
   Definitions.withParsed DropCounter.add DropCounter.reset Federation.begin Federation.check Federation.conclude
   Federation.end Federation.fail Federation.feedUntil Federation.fillAhead Federation.grant Federation.handOutRest
   Federation.settle Federation.take Graph.toString Graph.verify Interpreter.reset Interpreter.run
-  IsochronError.render Program.kernelTimes Program.newInputs Program.newOutputs Program.reset Program.restore
+  IsochronError.render Program.kernelTimes Program.method Program.newInputs Program.newOutputs Program.reset Program.restore
   Program.run Program.snapshot Program.stepTimes RecordingWriter.add RecordingWriter.discard
   RecordingWriter.finish
 `);
@@ -87,7 +87,7 @@ const withoutOptions = words(`
 const inner = words(`
   acceptWeights beginsAsArchive byteLength changedEntries hashOf kernelText newArray printLayers readArchive showTensorType
   staticShape writeArchive messageReader messageTypes messageWriter printPlan schemaDefinitions auditRecording compareRuns
-  describeFinding describeFindings createExecutive expectType feedFrom messageDecoder parseEvents replay
+  describeFinding describeFindings createExecutive programName expectType feedFrom messageDecoder parseEvents replay
 `);
 
 type Function = (...given: unknown[]) => unknown;
