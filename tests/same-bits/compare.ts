@@ -36,8 +36,11 @@ interface Way {
   readonly hashes: readonly (readonly string[])[];
 }
 
-const describeDraw = ({ seed, options, graph }: Draw): string =>
-  `seed ${seed}, ${JSON.stringify(options)}; again: ISOCHRON_SEED=${seed} npx vitest run tests/same-bits\n${graph}`;
+const describeDraw = ({ seed, options, methods }: Draw): string =>
+  [
+    `seed ${seed}, ${JSON.stringify(options)}; again: ISOCHRON_SEED=${seed} npx vitest run tests/same-bits`,
+    ...Object.entries(methods).map(([method, graph]) => `${method}: ${graph}`),
+  ].join("\n");
 
 const howOf = (target: string, threads: number): string => `${target} with ${threads} threads`;
 
@@ -58,24 +61,32 @@ async function ways([command, args]: readonly [string, readonly string[]]): Prom
   return { found, ...(ended.message === undefined ? {} : { failure: ended.message }) };
 }
 
-function interpret({ graph, options, steps, interpreted }: Draw): Way[] {
+function interpret({ graph, methods, options, steps, interpreted }: Draw): Way[] {
   return interpreted.flatMap((target) => {
-    const loops = new LoopInterpreter(graph, target, options);
-    if (loops.operations > mostInterpreted) return [];
-    const hashes = steps.map((inputs) => {
-      const { outputs, states } = loops.step(inputs);
-      return [...outputs, states].map(hashOf);
+    const graphs = new Set([graph, ...Object.values(methods)]);
+    const loops = new Map([...graphs].map((each) => [each, new LoopInterpreter(each, target, options)]));
+    if ([...loops.values()].some(({ operations }) => operations > mostInterpreted)) return [];
+    // Only the graph that is `forward` has states.
+    let states: Uint8Array = Buffer.concat(
+      graph.states.map(({ initial }) => new Uint8Array(initial.buffer, initial.byteOffset, initial.byteLength)),
+    );
+    const hashes = steps.map(({ method, inputs }) => {
+      const left = loops.get(methods[method]!)!.step(inputs);
+      if (methods[method] === graph) states = left.states;
+      return [...left.outputs, states].map(hashOf);
     });
     return [{ how: `${target}, interpreted`, hashes }];
   });
 }
 
 /** Where a way differs from another, in words. */
-function difference({ graph }: Draw, a: Way, b: Way): string | undefined {
-  for (const [step, hashes] of a.hashes.entries())
+function difference({ methods, steps }: Draw, a: Way, b: Way): string | undefined {
+  for (const [step, hashes] of a.hashes.entries()) {
+    const { method } = steps[step]!;
     for (const [at, hash] of hashes.entries())
       if (hash !== b.hashes[step]![at])
-        return `${graph.outputs[at]?.name ?? "the states"} of step ${step}: ${a.how} and ${b.how} differ`;
+        return `${methods[method]!.outputs[at]?.name ?? "the states"} of step ${step}, ${method}: ${a.how} and ${b.how} differ`;
+  }
   return undefined;
 }
 
@@ -139,16 +150,18 @@ export class Comparison {
 
   /** Writes artifacts and inputs into a folder; those that could be compiled. */
   async #compile(draws: readonly Draw[], folder: string): Promise<Draw[]> {
-    const cases: { name: string; steps: number; targets: string[] }[] = [];
+    const cases: { name: string; methods: string[]; targets: string[] }[] = [];
     const compiled: Draw[] = [];
     for (const each of draws) {
       const name = String(each.seed);
       try {
-        const artifact = await compile(each.graph, { ...this.#options, ...each.options });
+        const artifact = await compile(each.methods, { ...this.#options, ...each.options });
         writeFileSync(join(folder, `${name}.iso`), artifact.bytes);
-        const inputs = each.steps.flat().map((of) => new Uint8Array(of.buffer, of.byteOffset, of.byteLength));
+        const arrays = each.steps.flatMap(({ inputs }) => inputs);
+        const inputs = arrays.map((of) => new Uint8Array(of.buffer, of.byteOffset, of.byteLength));
         writeFileSync(join(folder, `${name}.inputs`), Buffer.concat(inputs));
-        cases.push({ name, steps: each.steps.length, targets: Object.keys(artifact.manifest.targets) });
+        const methods = each.steps.map(({ method }) => method);
+        cases.push({ name, methods, targets: Object.keys(artifact.manifest.targets) });
         compiled.push(each);
       } catch (error) {
         this.problems.push(`cannot be compiled: ${error}\n${describeDraw(each)}`);

@@ -1,6 +1,13 @@
 // Draws a graph, how it is compiled, and the inputs of some steps from a seed.
 import { drawnSchedules, type TargetName, targetNames } from "../../kernels/index.ts";
-import { type CompileOptions, type Graph, type Signature, staticShape, type TypedArray } from "../../runtime/index.ts";
+import {
+  type CompileOptions,
+  type Graph,
+  type MethodGraphs,
+  type Signature,
+  staticShape,
+  type TypedArray,
+} from "../../runtime/index.ts";
 import { valuesFor } from "../../runtime/testing/cases/values.ts";
 import { chain, quantised } from "./chains.ts";
 import { type OperatorName, operatorCases, operatorNames, operatorsOfEveryKernel } from "./operator.ts";
@@ -13,8 +20,10 @@ export interface Draw {
   readonly seed: number;
   readonly graph: Graph;
   readonly options: Pick<CompileOptions, "grain" | "schedules" | "targets">;
-  /** Per step, an array for each input. */
-  readonly steps: readonly (readonly TypedArray[])[];
+  /** The graph is `forward`; for some it is a second method too, and for some another graph, without states, is. */
+  readonly methods: MethodGraphs;
+  /** What runs one after the other: a method on an array for each of its inputs. */
+  readonly steps: readonly { readonly method: string; readonly inputs: readonly TypedArray[] }[];
   /** The targets whose kernels are interpreted. */
   readonly interpreted: readonly TargetName[];
 }
@@ -56,6 +65,15 @@ function operatorsOf(seed: number): readonly OperatorName[] {
   return seed % operatorEvery === 0 ? [operatorNames[(seed / operatorEvery) % operatorNames.length]!] : [];
 }
 
+/** The methods that are compiled together, drawn apart from all else. */
+function methodsWith(graph: Graph, seed: number): MethodGraphs {
+  const random = new Random(seed + 1_000_003);
+  if (!random.chance(0.3)) return { forward: graph };
+  if (random.chance(0.5)) return { forward: graph, again: graph };
+  const other = random.pick(networkChoices)(random) as unknown as Graph;
+  return other.states.length > 0 ? { forward: graph } : { forward: graph, other };
+}
+
 export function draw(seed: number): Draw {
   const random = new Random(seed);
   const names = operatorsOf(seed);
@@ -64,14 +82,21 @@ export function draw(seed: number): Draw {
       ? operatorCases(random, names, seed === 0 ? 1 : 3)
       : { graph: random.pick(networkChoices)(random) as unknown as Graph, operatorOf: [] };
   const { graph, operatorOf } = drawn;
-  const steps = Array.from({ length: 3 }, (_, step) =>
-    graph.inputs.map(({ value: { type } }, at) => {
+  const steps = Array.from({ length: 3 }, (_, step) => ({
+    method: "forward",
+    inputs: graph.inputs.map(({ value: { type } }, at) => {
       const operator = operatorOf[at];
       return operator
         ? valuesFor(operator, type, seed + 7919 * step + at)
         : inputValues(random, type.dtype, staticShape(type.shape));
     }),
-  );
+  }));
   const options = compileOptions(random);
-  return { seed, graph, options, steps, interpreted: seed === 0 ? targetNames : [random.pick(targetNames)] };
+  const interpreted = seed === 0 ? targetNames : [random.pick(targetNames)];
+  const methods = methodsWith(graph, seed);
+  for (const [method, { inputs }] of Object.entries(methods).slice(1)) {
+    const given = inputs.map(({ value: { type } }) => inputValues(random, type.dtype, staticShape(type.shape)));
+    steps.splice(1, 0, { method, inputs: given });
+  }
+  return { seed, graph, methods, options, steps, interpreted };
 }
