@@ -4,12 +4,13 @@ import { emitModule, target } from "../kernels/index.ts";
 import { compile } from "./compile.ts";
 import { Graph, type Node } from "./graph.ts";
 import { writeGraph } from "./graph-file.ts";
-import { codeOf, type KernelCall } from "./kernel-call.ts";
+import { codeOf } from "./kernel-call.ts";
 import { lower } from "./lower.ts";
-import { type Lifetime, planMemory } from "./memory.ts";
+import { planMemory } from "./memory.ts";
 import { declutter } from "./passes/index.ts";
 import { load } from "./program.ts";
 import { emitStep } from "./step.ts";
+import { callsOf, lifetimesOf } from "./step-tree.ts";
 import { constant, conv2d, convTranspose2d, stack, type Tensor } from "./tensor.ts";
 import { tensor } from "./tensor-type.ts";
 import { trace } from "./trace.ts";
@@ -43,26 +44,16 @@ function counted(graph: Graph): { readonly graph: Graph; readonly visits: () => 
   return { graph: new Graph({ ...graph, nodes }), visits: () => visits };
 }
 
-const scratchOf = (calls: readonly KernelCall[]): Lifetime[] => {
-  const spans = new Map<Lifetime["memory"], Lifetime>();
-  calls.forEach(({ operands }, at) => {
-    for (const { memory } of operands)
-      if (memory.home.kind === "scratch")
-        spans.set(memory, { memory, first: spans.get(memory)?.first ?? at, last: at });
-  });
-  return [...spans.values()];
-};
-
 function workOf(given: Graph): Work {
   const plain = declutter(given);
   const weights = layoutWeights(plain);
   const { graph, visits } = counted(plain);
-  const calls = lower(graph, x64, weights);
-  const kernels = calls.flatMap(codeOf);
+  const { steps } = lower(graph, x64, weights);
+  const kernels = callsOf(steps).flatMap(({ call }) => codeOf(call));
   const texts = [
     writeGraph(plain, weights),
     ...kernels.map((kernel) => emitModule([kernel], x64)),
-    emitStep("forward", calls, planMemory(scratchOf(calls)), x64),
+    emitStep("forward", steps, planMemory(lifetimesOf(steps)), x64),
   ];
   const bytes = texts.reduce((sum, text) => sum + text.length, 0);
   return { nodes: plain.nodes.length, visits: visits(), kernels: kernels.length, bytes };

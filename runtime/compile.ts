@@ -19,11 +19,11 @@ import {
   targetSchema,
 } from "../kernels/index.ts";
 import { type Artifact, packArtifact } from "./artifact.ts";
-import type { Graph, Signature } from "./graph.ts";
+import { type Graph, type Signature, withRegions } from "./graph.ts";
 import { writeGraph } from "./graph-file.ts";
 import { codeOf, type KernelCall } from "./kernel-call.ts";
 import { lower } from "./lower.ts";
-import { type Lifetime, type Memory, type MemoryPlan, planMemory } from "./memory.ts";
+import { type MemoryPlan, planMemory } from "./memory.ts";
 import {
   type Forward,
   forward,
@@ -37,6 +37,7 @@ import { operators } from "./operators/index.ts";
 import { bindSymbols, declutter, directConvolutions, symbolsIn } from "./passes/index.ts";
 import { located } from "./place.ts";
 import { callSymbol, emitStep } from "./step.ts";
+import { callsOf, lifetimesOf, mapCalls, type Step } from "./step-tree.ts";
 import { countOf, showTensorType, staticShape, type TensorType } from "./tensor-type.ts";
 import { layoutWeights } from "./weights.ts";
 
@@ -68,7 +69,7 @@ export interface CompileOptions {
 
 /** The targets that code of simplified graphs is made for unless others are named. */
 function defaultTargets(...graphs: readonly Graph[]): readonly TargetName[] {
-  const used = new Set(graphs.flatMap(({ nodes }) => nodes.map(({ operator }) => operator)));
+  const used = new Set(graphs.flatMap(withRegions).flatMap(({ nodes }) => nodes.map(({ operator }) => operator)));
   const { blockedConvInteger, groupedConvInteger, packedMatmulInteger } = operators;
   const dots = [blockedConvInteger, groupedConvInteger, packedMatmulInteger].some((each) => used.has(each));
   return dots ? targetNames : targetNames.filter((name) => !addsDotOnly(name));
@@ -99,9 +100,11 @@ interface MethodGraph {
 }
 
 /** A method on its way to code for one target. */
-interface Lowered extends MethodGraph {
+interface LoweredMethod extends MethodGraph {
   readonly symbol: string;
+  readonly steps: readonly Step[];
   readonly calls: readonly KernelCall[];
+  readonly faults: readonly string[];
   readonly plan: MemoryPlan;
   /** The number of its first call site: they are numbered through all methods. */
   readonly first: number;
@@ -139,7 +142,7 @@ export async function compile(given: Graph | MethodGraphs, options: CompileOptio
   );
   const graphs = plain.map(({ graph }) => graph);
   const weights = layoutWeights(...graphs);
-  const built: { name: TargetName; methods: readonly Lowered[]; object: Uint8Array }[] = [];
+  const built: { name: TargetName; methods: readonly LoweredMethod[]; object: Uint8Array }[] = [];
   for (const name of options.targets ?? defaultTargets(...graphs)) {
     options.signal?.throwIfAborted();
     const target = targetOf(name, options.schedules);
@@ -179,6 +182,7 @@ export async function compile(given: Graph | MethodGraphs, options: CompileOptio
       inputs: graph.inputs.map(({ name, value }) => row(name, value.type)),
       outputs: graph.outputs.map(({ name, value }) => row(name, value.type)),
       states: graph.states.map(({ name }) => name),
+      ...faultsOf(built[0]?.methods.find((each) => each.method === method)),
       graph: writeGraph(graph, weights),
     })),
     weights: weights.bytes,
@@ -194,6 +198,10 @@ export async function compile(given: Graph | MethodGraphs, options: CompileOptio
     })),
   });
 }
+
+/** What a step may end with, where there is anything: it is the same on every target. */
+const faultsOf = (method: LoweredMethod | undefined): { faults?: string[] } =>
+  method && method.faults.length > 0 ? { faults: [...method.faults] } : {};
 
 /** The methods with each symbol replaced by its size; each symbol has to be in one of them at least. */
 function bindMethods(methods: MethodGraphs, symbols: NonNullable<CompileOptions["symbols"]>): MethodGraph[] {
@@ -212,28 +220,31 @@ function lowerMethods(
   target: Target,
   weights: ReturnType<typeof layoutWeights>,
   grain: Grain | undefined,
-): Lowered[] {
+): LoweredMethod[] {
   const share = kernelSharing(target);
   let first = 0;
   return methods.map(({ method, graph }, at) => {
-    const calls = share(lower(graph, target, weights, grain), at === 0 ? "" : `m${at}.`);
-    const lowered = { method, graph, symbol: symbolOf(method), calls, plan: planMemory(lifetimesOf(calls)), first };
+    const { steps: own, faults } = lower(graph, target, weights, grain);
+    const steps = share(own, at === 0 ? "" : `m${at}.`);
+    const calls = callsOf(steps).map(({ call }) => call);
+    const plan = planMemory(lifetimesOf(steps));
+    const lowered = { method, graph, symbol: symbolOf(method), steps, calls, faults, plan, first };
     first += calls.length;
     return lowered;
   });
 }
 
 /** Calls whose kernels differ in nothing but their names share the first of them: layers alike are compiled once. */
-function kernelSharing(target: Target): (calls: readonly KernelCall[], prefix: string) => KernelCall[] {
+function kernelSharing(target: Target): (steps: readonly Step[], prefix: string) => Step[] {
   const known = new Map<string, KernelCall["kernel"]>();
-  return (calls, prefix) => {
+  return (steps, prefix) => {
     const shared = (kernel: KernelCall["kernel"]) => {
       const text = emitModule([{ ...kernel, name: "kernel" }], target);
       const first = known.get(text) ?? (prefix === "" ? kernel : { ...kernel, name: `${prefix}${kernel.name}` });
       known.set(text, first);
       return first;
     };
-    return calls.map(({ kernel, split, ...call }) => ({
+    return mapCalls(steps, ({ kernel, split, ...call }) => ({
       ...call,
       kernel: shared(kernel),
       ...(split ? { split: { ...split, kernels: split.kernels.map(shared) } } : {}),
@@ -241,23 +252,10 @@ function kernelSharing(target: Target): (calls: readonly KernelCall[], prefix: s
   };
 }
 
-function lifetimesOf(calls: readonly KernelCall[]): Lifetime[] {
-  const spans = new Map<Memory, { first: number; last: number }>();
-  calls.forEach(({ operands }, at) => {
-    for (const { memory } of operands) {
-      if (memory.home.kind !== "scratch") continue;
-      const span = spans.get(memory);
-      if (span) span.last = at;
-      else spans.set(memory, { first: at, last: at });
-    }
-  });
-  return [...spans].map(([memory, span]) => ({ memory, ...span }));
-}
-
-function modulesOf(methods: readonly Lowered[], target: Target): { name: string; text: string }[] {
-  const modules = methods.map(({ symbol, calls, plan, first }, at) => ({
+function modulesOf(methods: readonly LoweredMethod[], target: Target): { name: string; text: string }[] {
+  const modules = methods.map(({ symbol, steps, plan, first }, at) => ({
     name: at === 0 ? "step" : `step ${at}`,
-    text: emitStep(symbol, calls, plan, target, first),
+    text: emitStep(symbol, steps, plan, target, first),
   }));
   const kernels = [...new Set(methods.flatMap(({ calls }) => calls.flatMap(codeOf)))];
   for (let at = 0; at < kernels.length; at += kernelsPerModule) {
@@ -272,27 +270,54 @@ export function simplified(graph: Graph, symbols: CompileOptions["symbols"] = {}
   return declutter(bindSymbols(graph, symbols));
 }
 
+/** A line for each kernel, choice and loop of a step, what is inside of them further right. */
+function explainSteps(steps: readonly Step[]): string[] {
+  let calls = 0;
+  const show = ({ memory, access }: KernelCall["operands"][number]) =>
+    `${access === "write" ? "→ " : ""}${memory.home.kind} ${memory.name}: ${showTensorType(memory)}`;
+  const all = (some: readonly Step[], margin: string): string[] => some.flatMap((step) => lines(step, margin));
+  const lines = (step: Step, margin: string): string[] => {
+    switch (step.kind) {
+      case "call": {
+        const { label, operands, choices } = step.call;
+        return [
+          `${margin}${String(calls++).padStart(3)}  ${label}  (${operands.map(show).join(", ")})`,
+          ...choices.map(
+            ({ problem, chosen }) => `${margin}     schedule of ${problem.name}: ${printSchedule(chosen)}`,
+          ),
+        ];
+      }
+      case "branch":
+        return [
+          `${margin}     if ${step.predicate.memory.name}`,
+          ...all(step.whenTrue, `${margin}  `),
+          `${margin}     else`,
+          ...all(step.whenFalse, `${margin}  `),
+        ];
+      case "loop": {
+        const { label, turns, atMost, body } = step;
+        const asked =
+          turns.kind === "while"
+            ? [...all(turns.condition, `${margin}  `), `${margin}     while ${turns.predicate.memory.name}`]
+            : [];
+        return [`${margin}     ${label}, at most ${atMost} times`, ...asked, ...all(body, `${margin}  `)];
+      }
+    }
+  };
+  return all(steps, "  ");
+}
+
 /** What `inspect` shows of a graph's way to code: each stage in its own text. */
 export function explain(graph: Graph, targetName: TargetName, symbols: CompileOptions["symbols"] = {}): string {
   checkArgument("compile", "explain", "targetName", targetSchema, targetName);
   const plain = simplified(graph, symbols);
-  const lowered = lower(plain, targetOf(targetName), layoutWeights(plain));
-  const plan = planMemory(lifetimesOf(lowered));
-  const calls = lowered.flatMap(({ label, operands, choices }, at) => {
-    const show = operands.map(
-      ({ memory, access }) =>
-        `${access === "write" ? "→ " : ""}${memory.home.kind} ${memory.name}: ${showTensorType(memory)}`,
-    );
-    return [
-      `  ${String(at).padStart(3)}  ${label}  (${show.join(", ")})`,
-      ...choices.map(({ problem, chosen }) => `       schedule of ${problem.name}: ${printSchedule(chosen)}`),
-    ];
-  });
+  const { steps } = lower(plain, targetOf(targetName), layoutWeights(plain));
+  const plan = planMemory(lifetimesOf(steps));
   return [
     plain.toString(),
     "",
     `kernels for ${targetName}:`,
-    ...calls,
+    ...explainSteps(steps),
     "",
     `scratch, ${plan.bytes} bytes:`,
     plan.toString(),

@@ -45,10 +45,13 @@ export interface Node<A = unknown> {
   readonly place?: Place;
 }
 
-/** A value of each type. */
-export const valuesOf = ([first, ...others]: ResultTypes, hint?: string): Results => {
-  const value = (type: TensorType): Value => ({ type, ...(hint === undefined ? {} : { hint }) });
-  return [value(first), ...others.map(value)];
+/** A value of each type, with what the user calls it where that is known. */
+export const valuesOf = ([first, ...others]: ResultTypes, hints: readonly (string | undefined)[] = []): Results => {
+  const value = (type: TensorType, at: number): Value => {
+    const hint = hints[at];
+    return { type, ...(hint === undefined ? {} : { hint }) };
+  };
+  return [value(first, 0), ...others.map((type, at) => value(type, at + 1))];
 };
 
 /** Whether a node applies an operator, and so has its attributes. */
@@ -59,14 +62,29 @@ export const isNodeOf = <A>(node: Node | undefined, operator: Operator<A>): node
 export const producersOf = ({ nodes }: { readonly nodes: readonly Node[] }): Map<Value, Node> =>
   new Map(nodes.flatMap((node) => node.outputs.map((value) => [value, node] as const)));
 
+/** A graph whose regions are others, made of its own. */
+export function mapRegions(graph: Graph, change: (region: Graph) => Graph): Graph {
+  if (graph.nodes.every(({ regions }) => regions === undefined)) return graph;
+  const nodes = graph.nodes.map((node) => (node.regions ? { ...node, regions: node.regions.map(change) } : node));
+  return new Graph({ ...graph, nodes });
+}
+
+/** A graph and all regions inside of it. */
+export const withRegions = (graph: Graph): Graph[] => [
+  graph,
+  ...graph.nodes.flatMap(({ regions = [] }) => regions.flatMap(withRegions)),
+];
+
 /** The node with the attributes of an operator, where it applies that. */
 export const match = <A>(node: Node | undefined, operator: Operator<A>): Node<A> | undefined =>
   isNodeOf(node, operator) ? node : undefined;
 
 /** What is said of a loop that would run more often than it may. */
-export function faultOf({ operator, attributes, place }: Node): string {
+export function faultOf({ operator, attributes, outputs }: Node): string {
   const { atMost } = attributes as { readonly atMost?: number };
-  return `the ${operator.name}${place?.text === undefined ? "" : ` at ${place.text}`} would run more than ${atMost} times`;
+  const names = outputs.flatMap(({ hint }) => (hint === undefined ? [] : [hint]));
+  const over = names.length === 0 ? "" : ` over ${names.join(", ")}`;
+  return `${operator.name}${over} would run more than ${atMost} times`;
 }
 
 /** The types of a graph's inputs or outputs, by name. */

@@ -9,6 +9,7 @@ export {
   save,
 } from "./artifact.ts";
 export { type CompileOptions, compile, explain, simplified, targetsOf } from "./compile.ts";
+export { cond, forLoop, type LoopOptions, scan, type Tensors, whileLoop } from "./control-flow.ts";
 export * from "./functional.ts";
 export { Graph, type Signature } from "./graph.ts";
 export { hashOf } from "./hash.ts";

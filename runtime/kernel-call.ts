@@ -62,7 +62,7 @@ export class KernelContext {
       scalar: memory.dtype,
       length: countOf(memory.shape),
       access,
-      align: 64,
+      align: memory.align ?? 64,
       ...options,
     };
     buffers.set(memory, buffer);

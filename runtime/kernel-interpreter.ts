@@ -1,8 +1,11 @@
-// Runs the kernels of a graph of primitive operators by the loop interpreter, one after the other.
-import { bytesOf, countKernel, type Grain, prepareKernel, type Target } from "../kernels/index.ts";
+// Runs the step of a graph of primitive operators, its kernels by the loop interpreter.
+import { bytesOf, countKernel, type Grain, IsochronError, prepareKernel, type Target } from "../kernels/index.ts";
 import type { Graph } from "./graph.ts";
+import type { KernelCall } from "./kernel-call.ts";
 import { lower } from "./lower.ts";
-import type { Memory } from "./memory.ts";
+import type { Memory, Scratch } from "./memory.ts";
+import type { Place } from "./placement.ts";
+import { callsOf, type LoopStep, lifetimesOf, type Step } from "./step-tree.ts";
 import { byteLength, type TypedArray } from "./tensor-type.ts";
 import { layoutWeights } from "./weights.ts";
 
@@ -19,7 +22,13 @@ export interface Left {
 export class KernelInterpreter {
   /** Operations of one step, a vector's counting once. */
   readonly operations: number;
-  readonly #run: readonly (() => void)[];
+  readonly #steps: readonly Step[];
+  readonly #faults: readonly string[];
+  readonly #scratch = new Map<Scratch, Uint8Array>();
+  /** What the pointers of loops' tables point to. */
+  readonly #tables = new Map<Scratch, Uint8Array[]>();
+  readonly #weights: Uint8Array;
+  readonly #prepared = new Map<KernelCall, () => void>();
   readonly #inputs: readonly Uint8Array[];
   readonly #outputs: readonly Uint8Array[];
   readonly #states: readonly Uint8Array[];
@@ -27,7 +36,10 @@ export class KernelInterpreter {
 
   constructor(plain: Graph, target: Target, grain?: Grain) {
     const weights = layoutWeights(plain);
-    const calls = lower(plain, target, weights, grain);
+    const { steps, faults } = lower(plain, target, weights, grain);
+    this.#steps = steps;
+    this.#faults = faults;
+    this.#weights = weights.bytes;
     const areas = (values: readonly { readonly value: Graph["inputs"][number]["value"] }[]) =>
       values.map(({ value }) => new Uint8Array(byteLength(value.type)).fill(noise));
     this.#inputs = areas(plain.inputs);
@@ -36,38 +48,101 @@ export class KernelInterpreter {
       new Uint8Array(initial.buffer, initial.byteOffset, initial.byteLength).slice(),
     );
     this.#next = areas(plain.states);
-    const scratch = new Map<Memory, Uint8Array>();
-    const place = (memory: Memory): Uint8Array => {
-      const { home, bytes } = memory;
-      switch (home.kind) {
-        case "input":
-          return this.#inputs[home.index]!;
-        case "output":
-          return this.#outputs[home.index]!;
-        case "stateIn":
-          return this.#states[home.index]!;
-        case "stateOut":
-          return this.#next[home.index]!;
-        case "weights":
-          return weights.bytes.subarray(home.offset, home.offset + bytes);
-        case "scratch": {
-          const known = scratch.get(memory) ?? new Uint8Array(bytes).fill(noise);
-          scratch.set(memory, known);
-          return known;
-        }
-      }
-    };
-    this.operations = calls.reduce((sum, { kernel }) => sum + countKernel(kernel).operations, 0);
-    this.#run = calls.map(({ kernel, operands }) => {
-      const arrays = kernel.buffers.map(({ length, scalar }, at) =>
-        place(operands[at]!.memory).subarray(0, length * bytesOf(scalar)),
+    for (const { home, bytes } of lifetimesOf(steps)) this.#scratch.set(home, new Uint8Array(bytes).fill(noise));
+    this.operations = callsOf(steps).reduce(
+      (sum, { call, times }) => sum + times * countKernel(call.kernel).operations,
+      0,
+    );
+  }
+
+  /** The bytes of a piece of memory now. */
+  #bytesOf({ home, bytes }: Memory): Uint8Array {
+    switch (home.kind) {
+      case "input":
+        return this.#inputs[home.index]!;
+      case "output":
+        return this.#outputs[home.index]!;
+      case "stateIn":
+        return this.#states[home.index]!;
+      case "stateOut":
+        return this.#next[home.index]!;
+      case "weights":
+        return this.#weights.subarray(home.offset, home.offset + bytes);
+      case "scratch":
+        return this.#scratch.get(home)!;
+      case "slot":
+        return this.#tables.get(home.table)![home.index]!;
+    }
+  }
+
+  /** The bytes of a place and of what follows it. */
+  #bytesAt({ memory, offset }: Place): Uint8Array {
+    return this.#bytesOf(memory).subarray(offset * bytesOf(memory.dtype));
+  }
+
+  #isTrue = (predicate: Place): boolean => this.#bytesAt(predicate)[0] !== 0;
+
+  #run(steps: readonly Step[]): void {
+    for (const step of steps) {
+      if (step.kind === "call") this.#call(step.call);
+      else if (step.kind === "branch") this.#run(this.#isTrue(step.predicate) ? step.whenTrue : step.whenFalse);
+      else this.#loop(step);
+    }
+  }
+
+  #call(call: KernelCall): void {
+    const known = this.#prepared.get(call);
+    if (known) {
+      known();
+      return;
+    }
+    const { kernel, operands } = call;
+    const prepared = prepareKernel(kernel);
+    const arrays = (): Uint8Array[] =>
+      kernel.buffers.map(({ length, scalar }, at) =>
+        this.#bytesOf(operands[at]!.memory).subarray(0, length * bytesOf(scalar)),
       );
-      let prepared: ReturnType<typeof prepareKernel> | undefined;
-      return () => {
-        prepared ??= prepareKernel(kernel);
-        prepared(arrays);
-      };
-    });
+    const moves = operands.some(({ memory }) => memory.home.kind === "slot");
+    const fixed = arrays();
+    const run = (): void => void prepared(moves ? arrays() : fixed);
+    this.#prepared.set(call, run);
+    run();
+  }
+
+  #loop({ table, carried, moving, index, turns, atMost, fault, body }: LoopStep): void {
+    const slots: Uint8Array[] = [];
+    if (table.home.kind === "scratch") this.#tables.set(table.home, slots);
+    for (const { from, to, initial, buffers } of carried) {
+      slots[from] = this.#bytesAt(initial);
+      slots[to] = this.#bytesOf(buffers[0]);
+    }
+    for (const { slot, start } of moving) slots[slot] = this.#bytesAt(start);
+    const counter = new DataView(this.#bytesOf(index).buffer);
+    const times =
+      turns.kind === "while" || typeof turns.times === "number"
+        ? undefined
+        : Number(Buffer.from(this.#bytesAt(turns.times)).readBigInt64LE());
+    const end = turns.kind === "while" ? Infinity : (times ?? (turns.times as number));
+    if (turns.kind === "times" && end > atMost) throw this.#fault(fault);
+    for (let turn = 0; turn < end; turn++) {
+      counter.setBigInt64(0, BigInt(turn), true);
+      if (turns.kind === "while") {
+        this.#run(turns.condition);
+        if (!this.#isTrue(turns.predicate)) return;
+        if (turn === atMost) throw this.#fault(fault);
+      }
+      this.#run(body);
+      for (const { from, to, buffers } of carried) {
+        const [first, second] = buffers.map((each) => this.#bytesOf(each)) as [Uint8Array, Uint8Array];
+        slots[from] = slots[to]!;
+        slots[to] = slots[from] === first ? second : first;
+      }
+      for (const { slot, bytes } of moving) slots[slot] = slots[slot]!.subarray(bytes);
+    }
+  }
+
+  #fault(code: number): IsochronError {
+    return new IsochronError("program/fault", this.#faults[code - 1] ?? `fault ${code}`);
   }
 
   /** One step on an array for each input, in their order. */
@@ -75,7 +150,7 @@ export class KernelInterpreter {
     inputs.forEach((given, at) => {
       this.#inputs[at]!.set(new Uint8Array(given.buffer, given.byteOffset, given.byteLength));
     });
-    for (const run of this.#run) run();
+    this.#run(this.#steps);
     this.#next.forEach((bytes, at) => {
       this.#states[at]!.set(bytes);
     });

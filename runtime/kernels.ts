@@ -15,6 +15,7 @@ import { Graph } from "./graph.ts";
 import { codeOf, type KernelCall } from "./kernel-call.ts";
 import { lower } from "./lower.ts";
 import { callSymbol } from "./step.ts";
+import { callsOf } from "./step-tree.ts";
 import { layoutWeights } from "./weights.ts";
 
 /** A kernel as it is asked for by name. */
@@ -35,11 +36,8 @@ export type KernelText = (typeof kernelTexts)[number];
 export function kernelsOf(graph: Graph, target: TargetName, first = 0): ShownKernel[] {
   checkArgument("compile", "kernelsOf", "graph", z.instanceof(Graph).describe("a graph"), graph);
   checkArgument("compile", "kernelsOf", "target", targetSchema, target);
-  return lower(graph, targetOf(target), layoutWeights(graph)).map((call, at) => ({
-    symbol: callSymbol(first + at),
-    name: call.label,
-    call,
-  }));
+  const { steps } = lower(graph, targetOf(target), layoutWeights(graph));
+  return callsOf(steps).map(({ call }, at) => ({ symbol: callSymbol(first + at), name: call.label, call }));
 }
 
 /** The text of a kernel at a stage; only assembly needs the compiler. Throws `compile/missing-compiler`. */

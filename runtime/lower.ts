@@ -14,18 +14,43 @@ import {
 import { isPart, planFusion } from "./fusion.ts";
 import { type Graph, type Node, producersOf, type Value } from "./graph.ts";
 import { destinationOf, type KernelCall, KernelContext, type Operand, viewIn, viewOf } from "./kernel-call.ts";
+import { lowerControl } from "./lower-control.ts";
 import { type Memory, tensorMemory } from "./memory.ts";
 import type { Border } from "./operators/index.ts";
 import { type Place, partOf, partsOf, planPlaces, reshapedPlace, samePlace, wholeOf } from "./placement.ts";
 import { groupRows, type RowGroup } from "./row-groups.ts";
+import type { Step } from "./step-tree.ts";
 import { showTensorType, staticShape } from "./tensor-type.ts";
 import { isUniform, type Weights } from "./weights.ts";
 
 type Source = generators.Source;
 type LaneIndex = generators.LaneIndex;
 
+/** What all parts of a step are lowered with. */
+interface Setting {
+  readonly target: Target;
+  readonly weights: Weights;
+  readonly grain: Grain | undefined;
+  /** Kernels so far. */
+  kernels: number;
+  /** The faults that the step may end with; their codes count from 1. */
+  readonly faults: string[];
+  /** The label of the kernel that is being made, for errors. */
+  making: string;
+}
+
+/** Where what a graph reads lies, and where what it leaves shall lie; what need not be left has no memory. */
+interface Bindings {
+  readonly inputs: readonly Place[];
+  readonly states: readonly Place[];
+  readonly outputs: readonly (Memory | undefined)[];
+  readonly next: readonly Memory[];
+}
+
 class Lowering {
   readonly #graph: Graph;
+  readonly #setting: Setting;
+  readonly #bindings: Bindings;
   readonly #target: Target;
   readonly #producers: Map<Value, Node>;
   /** Where inputs, states and constants lie, and what kernels have stored so far. */
@@ -37,41 +62,34 @@ class Lowering {
   #evaluated:
     | Map<Node, { readonly index: readonly LaneIndex[]; readonly lanes: number; readonly value: Expression }>
     | undefined;
-  readonly #calls: KernelCall[] = [];
+  readonly #steps: Step[] = [];
   /** What was chosen since the last kernel, by the problems' names. */
   readonly #choices = new Map<string, Choice>();
-  readonly #weights: Weights;
-  readonly #grain: Grain | undefined;
-  /** The label of the kernel that is being made, for errors. */
-  making = "";
 
-  constructor(graph: Graph, target: Target, weights: Weights, grain?: Grain) {
-    this.#grain = grain;
+  constructor(graph: Graph, setting: Setting, bindings: Bindings) {
     this.#graph = graph;
+    this.#setting = setting;
+    this.#bindings = bindings;
     this.#target = {
-      ...target,
+      ...setting.target,
       schedules: (problem) => {
-        const chosen = target.schedules(problem);
+        const chosen = setting.target.schedules(problem);
         this.#choices.set(problem.name, { problem, chosen });
         return chosen;
       },
     };
-    this.#weights = weights;
     this.#producers = producersOf(graph);
   }
 
-  run(): readonly KernelCall[] {
+  run(): readonly Step[] {
     const { inputs, states, constants, outputs } = this.#graph;
-    inputs.forEach(({ name, value }, index) => {
-      this.#places.set(value, wholeOf(tensorMemory({ kind: "input", index }, name, value.type)));
-    });
-    states.forEach(({ name, value }, index) => {
-      this.#places.set(value, wholeOf(tensorMemory({ kind: "stateIn", index }, name, value.type)));
-    });
+    const bindings = this.#bindings;
+    for (const [at, { value }] of inputs.entries()) this.#places.set(value, bindings.inputs[at]!);
+    for (const [at, { value }] of states.entries()) this.#places.set(value, bindings.states[at]!);
     for (const constant of constants) {
       const { name, value, data } = constant;
       if (isUniform(data)) this.#uniform.set(value, data[0]!);
-      const offset = this.#weights.offsetOf(constant);
+      const offset = this.#setting.weights.offsetOf(constant);
       if (offset !== undefined)
         this.#places.set(value, wholeOf(tensorMemory({ kind: "weights", offset }, name, value.type)));
     }
@@ -80,27 +98,30 @@ class Lowering {
     const places = planPlaces(this.#graph, kernels, homes);
     for (const each of groupRows(this.#graph, kernels)) {
       if ("members" in each) this.#keepRows(each, places);
+      else if (each.node.regions) this.#control(each.node, homes);
       else this.#keep(each.node, each.root, places.get(each.node.outputs[0])!);
     }
-    for (const [index, { name, value }] of outputs.entries()) this.#copyUnless({ kind: "output", index }, name, value);
-    for (const [index, { name, next }] of states.entries()) this.#copyUnless({ kind: "stateOut", index }, name, next);
-    return this.#calls;
+    for (const [at, { value }] of outputs.entries()) this.#copyUnless(bindings.outputs[at], value);
+    for (const [at, { next }] of states.entries()) this.#copyUnless(bindings.next[at], next);
+    return this.#steps;
   }
 
   /** The output or state that each value is computed straight into: the first that asks for it. */
   #finalHomes(): Map<Value, Memory> {
     const homes = new Map<Value, Memory>();
-    const claim = (home: Memory["home"], name: string, wanted: Value) => {
+    const claim = (home: Memory | undefined, wanted: Value) => {
+      if (!home) return;
       let value = wanted;
       let producer = this.#producers.get(value);
       while (producer?.operator.lowering.kind === "reshape") {
         value = producer.inputs[0]!;
         producer = this.#producers.get(value);
       }
-      if (producer && !homes.has(value)) homes.set(value, tensorMemory(home, name, value.type));
+      if (producer && !homes.has(value)) homes.set(value, { ...home, shape: staticShape(value.type.shape) });
     };
-    for (const [index, { name, value }] of this.#graph.outputs.entries()) claim({ kind: "output", index }, name, value);
-    for (const [index, { name, next }] of this.#graph.states.entries()) claim({ kind: "stateOut", index }, name, next);
+    const { outputs, states } = this.#graph;
+    for (const [at, { value }] of outputs.entries()) claim(this.#bindings.outputs[at], value);
+    for (const [at, { next }] of states.entries()) claim(this.#bindings.next[at], next);
     return homes;
   }
 
@@ -168,11 +189,16 @@ class Lowering {
     }
   }
 
-  /** A value that lies in memory, as a view. */
-  #view(value: Value, context: KernelContext): generators.View {
+  /** Where a value lies that has to be in memory. */
+  #kept(value: Value): Place {
     const place = this.#placeOf(value);
     if (!place) throw new IsochronError("compile/internal", `${showTensorType(value.type)} was to be kept in memory`);
-    return viewOf(place, context);
+    return place;
+  }
+
+  /** A value that lies in memory, as a view. */
+  #view(value: Value, context: KernelContext): generators.View {
+    return viewOf(this.#kept(value), context);
   }
 
   #pointwise(node: Node, shape: readonly number[], context: KernelContext, made: Map<Value, Source>): Source {
@@ -215,10 +241,10 @@ class Lowering {
   }
 
   #emit(label: string, context: KernelContext, build: (name: string) => Kernel): void {
-    this.making = label;
-    const name = `k${this.#calls.length}_${label.replace(/\W+/g, "_")}`;
+    this.#setting.making = label;
+    const name = `k${this.#setting.kernels++}_${label.replace(/\W+/g, "_")}`;
     const kernel = { ...build(name), buffers: context.buffers };
-    const split = splitKernel(kernel, this.#grain);
+    const split = splitKernel(kernel, this.#setting.grain);
     const operands = context.operands.map((operand, at): Operand => {
       const { memory } = operand;
       const copies = split?.copies[at] ?? 1;
@@ -226,7 +252,14 @@ class Lowering {
       const bytes = Math.ceil(memory.bytes / 64) * 64;
       return { ...operand, copyBytes: bytes, memory: { ...memory, bytes: bytes * copies } };
     });
-    this.#calls.push({ kernel, label, operands, choices: [...this.#choices.values()], ...(split ? { split } : {}) });
+    const call: KernelCall = {
+      kernel,
+      label,
+      operands,
+      choices: [...this.#choices.values()],
+      ...(split ? { split } : {}),
+    };
+    this.#steps.push({ kind: "call", call });
     this.#choices.clear();
   }
 
@@ -334,6 +367,7 @@ class Lowering {
       }
       case "reshape":
       case "composite":
+      case "control":
         throw new IsochronError("compile/internal", `${operator.name} has no kernel of its own`);
       case "interpreted": {
         const place = node.place?.text;
@@ -424,17 +458,38 @@ class Lowering {
   }
 
   /** Copies a value to its final home, unless it was computed there or has no elements. */
-  #copyUnless(home: Memory["home"], name: string, value: Value): void {
-    if (value.type.shape.includes(0)) return;
-    const given = this.#placeOf(value)?.memory.home;
-    if (given?.kind === home.kind && "index" in given && "index" in home && given.index === home.index) return;
+  #copyUnless(home: Memory | undefined, value: Value): void {
+    if (!home || value.type.shape.includes(0)) return;
+    if (this.#placeOf(value)?.memory.home === home.home) return;
+    this.#copy(value, { ...home, shape: staticShape(value.type.shape) });
+  }
+
+  /** Writes a value to a piece of memory. */
+  #copy(value: Value, memory: Memory): void {
     const context = new KernelContext();
-    const target = wholeOf(tensorMemory(home, name, value.type));
+    const target = wholeOf(memory);
     const destination = destinationOf(target, context.at(target, "write"));
     const source = this.#source(value, context);
-    this.#emit(`copy ${name}`, context, (kernelName) =>
+    this.#emit(`copy ${memory.name}`, context, (kernelName) =>
       generators.mapKernel(kernelName, context.buffers, [{ source, destination }], this.#target),
     );
+  }
+
+  /** Lowers a node of control flow: its regions, and what decides which of them run. */
+  #control(node: Node, homes: ReadonlyMap<Value, Memory>): void {
+    const { step, places } = lowerControl(node, {
+      placeOf: (value) => this.#kept(value),
+      numberOf: (value) => this.#uniform.get(value),
+      homeOf: (value) => homes.get(value),
+      copy: (value, memory) => {
+        this.#copy(value, memory);
+      },
+      region: (graph, inputs, outputs) =>
+        new Lowering(graph, this.#setting, { inputs, outputs, states: [], next: [] }).run(),
+      fault: (text) => this.#setting.faults.push(text),
+    });
+    this.#steps.push(step);
+    node.outputs.forEach((value, at) => void this.#places.set(value, places[at]!));
   }
 }
 
@@ -480,16 +535,29 @@ function haloOf(node: Node, whole: generators.Destination, { before, after, valu
   );
 }
 
-/** The kernels of a graph of primitive operators for a target, in the order in which a step calls them. */
-export function lower(graph: Graph, target: Target, weights: Weights, grain?: Grain): readonly KernelCall[] {
-  const lowering = new Lowering(graph, target, weights, grain);
+/** A step, and the faults that it may end with, whose codes count from 1. */
+export interface Lowered {
+  readonly steps: readonly Step[];
+  readonly faults: readonly string[];
+}
+
+/** The step of a graph of primitive operators for a target. */
+export function lower(graph: Graph, target: Target, weights: Weights, grain?: Grain): Lowered {
+  const { inputs, outputs, states } = graph;
+  const setting: Setting = { target, weights, grain, kernels: 0, faults: [], making: "" };
+  const lowering = new Lowering(graph, setting, {
+    inputs: inputs.map(({ name, value }, index) => wholeOf(tensorMemory({ kind: "input", index }, name, value.type))),
+    states: states.map(({ name, value }, index) => wholeOf(tensorMemory({ kind: "stateIn", index }, name, value.type))),
+    outputs: outputs.map(({ name, value }, index) => tensorMemory({ kind: "output", index }, name, value.type)),
+    next: states.map(({ name, value }, index) => tensorMemory({ kind: "stateOut", index }, name, value.type)),
+  });
   try {
-    return lowering.run();
+    return { steps: lowering.run(), faults: setting.faults };
   } catch (error) {
     if (error instanceof IsochronError && !error.code.startsWith("loop/")) throw error;
     throw new IsochronError(
       "compile/internal",
-      `kernel "${lowering.making}" of graph "${graph.name}" could not be made: ${error instanceof Error ? error.message : String(error)}`,
+      `kernel "${setting.making}" of graph "${graph.name}" could not be made: ${error instanceof Error ? error.message : String(error)}`,
       {
         help: "this is an error of Isochron's own; please report it with the graph, which the Interpreter still runs",
         cause: error,

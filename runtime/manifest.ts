@@ -28,6 +28,8 @@ export const manifestSchema = z.strictObject({
       outputs: z.array(tensorRow),
       /** The states that a step reads and writes, by name, in the order in which its code numbers them. */
       states: z.array(z.string()),
+      /** What a step may end with; the codes of faults count from 1. */
+      faults: z.array(z.string()).optional(),
       graph: hashed,
     }),
   ),

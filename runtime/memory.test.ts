@@ -4,7 +4,9 @@ import { describe, expect, it } from "vitest";
 import { type Lifetime, planMemory } from "./memory.ts";
 
 const lifetime = (name: string, bytes: number, first: number, last: number): Lifetime => ({
-  memory: { home: { kind: "scratch" }, name, dtype: "u8", shape: [bytes], bytes },
+  home: { kind: "scratch" },
+  name,
+  bytes,
   first,
   last,
 });
@@ -31,16 +33,14 @@ describe("the memory plan", () => {
         expect(placed.length).toBe(lifetimes.length);
         for (const [at, a] of placed.entries()) {
           expect(a.offset % 64).toBe(0);
-          expect(a.offset + a.memory.bytes).toBeLessThanOrEqual(bytes);
+          expect(a.offset + a.bytes).toBeLessThanOrEqual(bytes);
           for (const b of placed.slice(at + 1)) {
             const together = a.first <= b.last && b.first <= a.last;
-            const apart = a.offset + a.memory.bytes <= b.offset || b.offset + b.memory.bytes <= a.offset;
+            const apart = a.offset + a.bytes <= b.offset || b.offset + b.bytes <= a.offset;
             expect(!together || apart).toBe(true);
           }
         }
-        expect(bytes).toBeLessThanOrEqual(
-          lifetimes.reduce((sum, each) => sum + Math.ceil(each.memory.bytes / 64) * 64, 0),
-        );
+        expect(bytes).toBeLessThanOrEqual(lifetimes.reduce((sum, each) => sum + Math.ceil(each.bytes / 64) * 64, 0));
       }),
     );
   });

@@ -9,7 +9,22 @@ export type Home =
   | { readonly kind: "stateIn"; readonly index: number }
   | { readonly kind: "stateOut"; readonly index: number }
   | { readonly kind: "weights"; readonly offset: number }
-  | { readonly kind: "scratch" };
+  | Scratch
+  | Slot;
+
+/** A piece of the scratch arena; its identity is the object. */
+export interface Scratch {
+  readonly kind: "scratch";
+}
+
+/** Where the pointer at `index` of a table in the scratch arena points to, which changes while a loop runs. */
+export interface Slot {
+  readonly kind: "slot";
+  readonly table: Scratch;
+  readonly index: number;
+  /** All that it may point to. */
+  readonly reaches: readonly Home[];
+}
 
 /** A row-major tensor in memory. */
 export interface Memory {
@@ -18,6 +33,8 @@ export interface Memory {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
   readonly bytes: number;
+  /** What its address is a multiple of; 64 unless given. */
+  readonly align?: number;
 }
 
 /** Memory for a tensor. */
@@ -26,9 +43,11 @@ export function tensorMemory(home: Home, name: string, { dtype, shape: given }: 
   return { home, name, dtype, shape, bytes: countOf(shape) * bytesOf(dtype) };
 }
 
-/** A temporary tensor and the kernels, first and last, between which its bytes must stay. */
+/** A piece of the scratch arena and the kernels, first and last, between which its bytes must stay. */
 export interface Lifetime {
-  readonly memory: Memory;
+  readonly home: Scratch;
+  readonly name: string;
+  readonly bytes: number;
   readonly first: number;
   readonly last: number;
 }
@@ -49,15 +68,15 @@ export function planMemory(lifetimes: readonly Lifetime[]): MemoryPlan {
   const placed: (Lifetime & { offset: number })[] = [];
   /** What has been placed, by the kernels that it lives through. */
   const living: (Lifetime & { offset: number })[][] = [];
-  const order = [...lifetimes].sort((a, b) => b.memory.bytes - a.memory.bytes || a.first - b.first);
+  const order = [...lifetimes].sort((a, b) => b.bytes - a.bytes || a.first - b.first);
   for (const each of order) {
     const others = new Set<Lifetime & { offset: number }>();
     for (let at = each.first; at <= each.last; at++) for (const other of living[at] ?? []) others.add(other);
     const rivals = [...others].sort((a, b) => a.offset - b.offset);
     let offset = 0;
     for (const rival of rivals) {
-      if (offset + each.memory.bytes <= rival.offset) break;
-      offset = Math.max(offset, roundUp(rival.offset + rival.memory.bytes));
+      if (offset + each.bytes <= rival.offset) break;
+      offset = Math.max(offset, roundUp(rival.offset + rival.bytes));
     }
     const own = { ...each, offset };
     placed.push(own);
@@ -69,13 +88,13 @@ export function planMemory(lifetimes: readonly Lifetime[]): MemoryPlan {
   }
   placed.sort((a, b) => a.offset - b.offset || a.first - b.first);
   return {
-    bytes: placed.reduce((end, each) => Math.max(end, roundUp(each.offset + each.memory.bytes)), 0),
+    bytes: placed.reduce((end, each) => Math.max(end, roundUp(each.offset + each.bytes)), 0),
     placed,
     toString: () =>
       placed
         .map(
-          ({ offset, memory, first, last }) =>
-            `${String(offset).padStart(9)} +${String(memory.bytes).padEnd(8)} kernels ${first}–${last}  ${memory.name}`,
+          ({ offset, bytes, name, first, last }) =>
+            `${String(offset).padStart(9)} +${String(bytes).padEnd(8)} kernels ${first}–${last}  ${name}`,
         )
         .join("\n"),
   };

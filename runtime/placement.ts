@@ -1,5 +1,5 @@
 // Where the tensors that kernels write lie: each in memory of its own, or as a part of what it is joined or padded into.
-import { generators } from "../kernels/index.ts";
+import { bytesOf, generators } from "../kernels/index.ts";
 import type { FusedKernel } from "./fusion.ts";
 import { type Graph, type Node, producersOf, type Value } from "./graph.ts";
 import { type Memory, tensorMemory } from "./memory.ts";
@@ -62,6 +62,12 @@ export function reshapedPlace(place: Place, shape: readonly number[]): Place | u
   return { ...place, shape, strides };
 }
 
+/** Whether a place is a row-major tensor that begins where a piece of memory may begin. */
+export const isWhole = ({ memory, shape, strides, offset }: Place): boolean =>
+  memory.align === undefined &&
+  (offset * bytesOf(memory.dtype)) % 64 === 0 &&
+  generators.rowMajor(shape).every((stride, d) => shape[d] === 1 || stride === strides[d]);
+
 /** Whether two places of one shape are the same elements. */
 export const samePlace = (a: Place, b: Place): boolean =>
   a.memory === b.memory &&
@@ -110,15 +116,16 @@ class Placement {
     }
     // Backwards, so that a place is known before its parts are given away: to the last that asks for each value.
     for (const { node } of kernels.toReversed()) {
-      const {
-        outputs: [output],
-      } = node;
-      const place =
-        this.places.get(output) ??
-        wholeOf(homes.get(output) ?? tensorMemory({ kind: "scratch" }, output.hint ?? node.operator.name, output.type));
-      this.places.set(output, place);
-      for (const { value, part } of partsOf(node, place)) this.#claim(value, part);
+      for (const output of node.outputs) this.places.set(output, this.places.get(output) ?? this.#own(node, output));
+      for (const { value, part } of partsOf(node, this.places.get(node.outputs[0])!)) this.#claim(value, part);
     }
+  }
+
+  /** A piece of memory for one result of a node. */
+  #own({ operator }: Node, value: Value): Place {
+    return wholeOf(
+      this.#homes.get(value) ?? tensorMemory({ kind: "scratch" }, value.hint ?? operator.name, value.type),
+    );
   }
 
   #claim(value: Value, part: Place): void {
@@ -149,6 +156,7 @@ function writesParts({ operator: { lowering } }: Node, { shape, strides }: Place
   const neighbours = shape.length === 0 || shape.at(-1) === 1 || strides.at(-1) === 1;
   switch (lowering.kind) {
     case "reduce":
+    case "control":
       return false;
     case "kernel":
       return lowering.fuses === true && neighbours;

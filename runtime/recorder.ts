@@ -12,7 +12,7 @@ export class Recorder {
   readonly nodes: Node[] = [];
 
   apply(operator: Operator, operands: readonly Value[], attributes: unknown = {}, hint?: string): Value {
-    return this.results(operator, operands, attributes, undefined, hint)[0];
+    return this.results(operator, operands, attributes, undefined, [hint])[0];
   }
 
   results(
@@ -20,12 +20,12 @@ export class Recorder {
     operands: readonly Value[],
     attributes: unknown = {},
     regions?: readonly Graph[],
-    hint?: string,
+    hints?: readonly (string | undefined)[],
   ): Results {
     return located((place) => {
       const types = operands.map((value) => value.type);
       const parsed = operator.parse(attributes, types);
-      const outputs = valuesOf(operator.infer(types, parsed, regions), hint);
+      const outputs = valuesOf(operator.infer(types, parsed, regions), hints);
       this.nodes.push({
         operator,
         attributes: parsed,
@@ -42,6 +42,39 @@ export class Recorder {
     const value: Value = { type };
     this.constants.push({ name, value, data });
     return value;
+  }
+
+  /** What was last written to a state, or what the step found. */
+  readState(state: State): Value {
+    return state.next;
+  }
+
+  writeState(state: State, next: Value): void {
+    state.next = next;
+  }
+}
+
+/** Collects a region of control flow, which gets the states that it uses as inputs. */
+export class RegionRecorder extends Recorder {
+  /** The states that were read or written: the region's input for each, and what it leaves. */
+  readonly used = new Map<State, { readonly input: Value; next: Value }>();
+
+  override readState(state: State): Value {
+    return this.use(state).next;
+  }
+
+  override writeState(state: State, next: Value): void {
+    this.use(state).next = next;
+  }
+
+  /** The input and the output that stand for a state. */
+  use(state: State): { readonly input: Value; next: Value } {
+    const known = this.used.get(state);
+    if (known) return known;
+    const input: Value = { type: state.value.type, hint: state.name };
+    const entry = { input, next: input };
+    this.used.set(state, entry);
+    return entry;
   }
 }
 

@@ -1,6 +1,6 @@
 // The one way a pass edits a graph: it visits nodes in order and says what stands in their place.
 import { IsochronError } from "../kernels/index.ts";
-import { type Constant, Graph, type Node, type Results, type Value, valuesOf } from "./graph.ts";
+import { type Constant, Graph, mapRegions, type Node, type Results, type Value, valuesOf } from "./graph.ts";
 import type { Builder, Operator, ResultTypes } from "./operators/index.ts";
 import { withPlace } from "./place.ts";
 import { sameShape, showTensorType, type TensorType, type TypedArray } from "./tensor-type.ts";
@@ -49,10 +49,16 @@ class Rewriting implements Editor {
     return this.results(operator, inputs, attributes)[0];
   }
 
-  results(operator: Operator, inputs: readonly Value[], attributes: unknown = {}, regions?: readonly Graph[]): Results {
+  results(
+    operator: Operator,
+    inputs: readonly Value[],
+    attributes: unknown = {},
+    regions?: readonly Graph[],
+    hints?: readonly (string | undefined)[],
+  ): Results {
     const types = inputs.map((value) => value.type);
     const parsed = operator.parse(attributes, types);
-    const outputs = valuesOf(operator.infer(types, parsed, regions));
+    const outputs = valuesOf(operator.infer(types, parsed, regions), hints);
     const place = this.#origin?.place;
     this.push({
       operator,
@@ -143,3 +149,9 @@ export function rewrite(graph: Graph, rule: Rule, retype: (type: TensorType) => 
     outputs: graph.outputs.map(({ name, value }) => ({ name, value: current(value) })),
   });
 }
+
+/** A pass that goes through the regions of a graph first, those inside of them before. */
+export const descending =
+  (pass: (graph: Graph) => Graph) =>
+  (graph: Graph): Graph =>
+    pass(mapRegions(graph, descending(pass)));

@@ -6,7 +6,7 @@ import { isTensor } from "./methods/symbolic.ts";
 import { elementsFrom } from "./numbers.ts";
 import { placed, tensorOf } from "./options.ts";
 import { located } from "./place.ts";
-import { currentRecorder, Recorder, recording } from "./recorder.ts";
+import { currentRecorder, Recorder, RegionRecorder, recording } from "./recorder.ts";
 import { Tensor } from "./tensor.ts";
 import {
   type ArrayOf,
@@ -137,6 +137,12 @@ export function state<D extends Dtype>(
   initial: ArrayOf<D> | readonly number[] | number = 0,
 ): StateTensor<D> {
   const recorder = currentRecorder();
+  if (recorder instanceof RegionRecorder)
+    placed(() => {
+      throw new IsochronError("trace/state", `state "${name}" is declared inside control flow`, {
+        help: "declare it outside, and read and write it inside",
+      });
+    });
   placed(() => checkArgument("trace", "state", "name", z.string().min(1), name));
   if (recorder.states.some((each) => each.name === name)) {
     throw new IsochronError("trace/state", `there are two states named "${name}"`, {
@@ -163,11 +169,12 @@ export function state<D extends Dtype>(
   const entry: State = { name, value, initial: data, next: value };
   recorder.states.push(entry);
   return {
-    get: () => new Tensor<D>(entry.next),
+    get: () => new Tensor<D>(currentRecorder().readState(entry)),
     set: (next) =>
       located(() => {
         const found = tensorOf(`state "${name}"`, next).type;
-        if (found.dtype === own.dtype && sameShape(found.shape, own.shape)) entry.next = next.value;
+        if (found.dtype === own.dtype && sameShape(found.shape, own.shape))
+          currentRecorder().writeState(entry, next.value);
         else
           throw new IsochronError(
             "trace/state",

@@ -1,6 +1,6 @@
 // Lays out the weights block: the initial values of states first, then the constants that kernels read from memory.
 import { valuesReadFromMemory } from "./fusion.ts";
-import type { Constant, Graph, State } from "./graph.ts";
+import { type Constant, type Graph, type State, withRegions } from "./graph.ts";
 import { hashOf } from "./hash.ts";
 import type { TypedArray } from "./tensor-type.ts";
 
@@ -23,6 +23,12 @@ export function isUniform(data: TypedArray): boolean {
 
 const bytesOf = (data: TypedArray): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
+/** A graph's constants, and the values that have to be in memory. */
+const withMemory = (graph: Graph) => ({
+  constants: graph.constants,
+  readFromMemory: valuesReadFromMemory(graph),
+});
+
 /**
  * Lays out the data of graphs at 64-byte aligned offsets, in the order of the graphs.
  *
@@ -43,15 +49,16 @@ export function layoutWeights(...graphs: readonly Graph[]): Weights {
   const shared = new Map<string, number>();
   for (const graph of graphs) {
     for (const { name, initial } of graph.states) if (!states.has(name)) states.set(name, place(initial));
-    const readFromMemory = valuesReadFromMemory(graph);
     const own = new Map<string, number>();
-    for (const constant of graph.constants) {
-      const { data, value } = constant;
-      if (isUniform(data) && !readFromMemory.has(value)) continue;
-      const hash = graphs.length > 1 ? hashOf(bytesOf(data)) : undefined;
-      const offset = (hash === undefined ? undefined : shared.get(hash)) ?? place(data);
-      offsets.set(constant, offset);
-      if (hash !== undefined) own.set(hash, offset);
+    for (const { constants, readFromMemory } of withRegions(graph).map(withMemory)) {
+      for (const constant of constants) {
+        const { data, value } = constant;
+        if (isUniform(data) && !readFromMemory.has(value)) continue;
+        const hash = graphs.length > 1 ? hashOf(bytesOf(data)) : undefined;
+        const offset = (hash === undefined ? undefined : shared.get(hash)) ?? place(data);
+        offsets.set(constant, offset);
+        if (hash !== undefined) own.set(hash, offset);
+      }
     }
     for (const [hash, offset] of own) shared.set(hash, offset);
   }

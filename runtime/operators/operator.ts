@@ -23,7 +23,13 @@ export interface Builder {
   /** The result of an operator that has one. */
   apply(operator: Operator, operands: readonly Value[], attributes?: unknown): Value;
   /** All results of an operator. */
-  results(operator: Operator, operands: readonly Value[], attributes?: unknown, regions?: readonly Graph[]): Results;
+  results(
+    operator: Operator,
+    operands: readonly Value[],
+    attributes?: unknown,
+    regions?: readonly Graph[],
+    hints?: readonly (string | undefined)[],
+  ): Results;
   constant(type: TensorType, data: TypedArray, name?: string): Value;
 }
 

@@ -1,7 +1,7 @@
 // Gives symbolic dimensions their sizes by inferring every type anew.
 import { IsochronError } from "../../kernels/index.ts";
 import type { Graph } from "../graph.ts";
-import { rewrite } from "../rewrite.ts";
+import { descending, rewrite } from "../rewrite.ts";
 
 /** The names of a graph's symbolic dimensions. */
 export const symbolsIn = ({ inputs }: Graph): ReadonlySet<string> =>
@@ -30,7 +30,11 @@ export function bindSymbols(graph: Graph, symbols: { readonly [name: string]: nu
       },
     );
   }
-  return rewrite(
+  return descending((each) => bound(each, symbols))(graph);
+}
+
+const bound = (graph: Graph, symbols: { readonly [name: string]: number }): Graph =>
+  rewrite(
     graph,
     () => undefined,
     (type) => ({
@@ -40,4 +44,3 @@ export function bindSymbols(graph: Graph, symbols: { readonly [name: string]: nu
       ),
     }),
   );
-}

@@ -11,7 +11,7 @@ export const decompose = (graph: Graph): Graph =>
   rewrite(graph, ({ operator, attributes, inputs }, editor) => {
     const nested: Builder = {
       constant: (type, data, name) => editor.constant(type, data, name),
-      results: (inner, operands, given, regions) => editor.results(inner, operands, given, regions),
+      results: (...given) => editor.results(...given),
       apply(inner, operands, given = {}) {
         const { lowering } = inner;
         return lowering.kind === "composite"

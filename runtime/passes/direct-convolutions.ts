@@ -1,12 +1,13 @@
 // Asks for direct convolution in every layer, where values may be NaN or infinite.
 import { type Graph, isNodeOf } from "../graph.ts";
 import { operators } from "../operators/index.ts";
-import { rewrite } from "../rewrite.ts";
+import { descending, rewrite } from "../rewrite.ts";
 
 /** The graph with each convolution computed as the sum of its windows' own products. */
-export const directConvolutions = (graph: Graph): Graph =>
+export const directConvolutions = descending((graph: Graph) =>
   rewrite(graph, (node, editor) =>
     isNodeOf(node, operators.conv2d) || isNodeOf(node, operators.convTranspose2d)
       ? editor.apply(node.operator, node.inputs, { ...node.attributes, convolution: "direct" })
       : undefined,
-  );
+  ),
+);

@@ -1,7 +1,9 @@
 // The portable passes, and the order in which a graph goes through them.
 import type { Graph } from "../graph.ts";
+import { descending } from "../rewrite.ts";
 import { blockChannels } from "./block-channels.ts";
 import { checked } from "./checked.ts";
+import { foldControl, hoistInvariants } from "./control-flow.ts";
 import { decompose } from "./decompose.ts";
 import { dropDead } from "./drop-dead.ts";
 import { dropEmpty } from "./drop-empty.ts";
@@ -23,8 +25,10 @@ export const passes = {
   dropEmptyParts: dropEmpty,
   useIntegers,
   foldConstants,
+  foldControl,
   simplifyViews,
   shareCommon,
+  hoistInvariants,
   packProducts,
   fuseAttention,
   packFactors,
@@ -41,7 +45,7 @@ export function declutter(graph: Graph, after: (pass: string, graph: Graph) => v
   graph.verify();
   let current = graph;
   for (const [name, pass] of Object.entries(passes)) {
-    current = checked(name, pass, current);
+    current = checked(name, descending(pass), current);
     after(name, current);
   }
   return current;

@@ -19,7 +19,7 @@ import type { Random } from "./random.ts";
 import { integers, weights } from "./values.ts";
 
 type Number = Exclude<Dtype, "bool">;
-type Any = Tensor<Number>;
+export type Any = Tensor<Number>;
 const floats: readonly Dtype[] = ["f32", "f64"];
 const mostElements = 3000;
 const mostDimensions = 7;
@@ -28,7 +28,7 @@ const shapeText = (x: Any): string => String(x.shape);
 const axisOf = (random: Random, x: Any): number => random.whole(0, x.shape.length - 1);
 
 /** An element-wise operator of one operand. */
-function unary(random: Random, x: Any): Any {
+export function unary(random: Random, x: Any): Any {
   if (!floats.includes(x.dtype)) return random.pick([() => x.neg(), () => x.abs(), () => x.clamp(1, 9)])();
   const operators = [
     () => x.neg(),
@@ -49,7 +49,7 @@ function unary(random: Random, x: Any): Any {
   return random.pick(operators)();
 }
 
-function binary(random: Random, x: Any, other: Any): Any {
+export function binary(random: Random, x: Any, other: Any): Any {
   const operators = [
     () => x.add(other),
     () => x.sub(other),

@@ -10,6 +10,7 @@ import {
 } from "../../runtime/index.ts";
 import { valuesFor } from "../../runtime/testing/cases/values.ts";
 import { chain, quantised } from "./chains.ts";
+import { controlFlow } from "./control.ts";
 import { type OperatorName, operatorCases, operatorNames, operatorsOfEveryKernel } from "./operator.ts";
 import { planes, winogradChain } from "./planes.ts";
 import { Random } from "./random.ts";
@@ -37,6 +38,7 @@ const networks: readonly (readonly [share: number, make: (random: Random) => Gra
   [2, recurrent],
   [4, chain],
   [3, quantised],
+  [4, controlFlow],
 ];
 const networkChoices = networks.flatMap(([share, make]) => new Array<typeof make>(share).fill(make));
 /** Of so many seeds, one is for cases of an operator: each operator in turn. */

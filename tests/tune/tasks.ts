@@ -6,6 +6,7 @@ import { addsDotOnly, type TargetName, target as targetOf } from "../../kernels/
 import { type Graph, simplified } from "../../runtime/index.ts";
 import type { KernelCall } from "../../runtime/kernel-call.ts";
 import { lower } from "../../runtime/lower.ts";
+import { callsOf } from "../../runtime/step-tree.ts";
 import { layoutWeights, type Weights } from "../../runtime/weights.ts";
 import type { NamedGraph } from "./graphs.ts";
 
@@ -37,7 +38,7 @@ export function* tasksOf(graphs: Iterable<PreparedGraph>, name: TargetName): Gen
   const known = new Set<string>();
   for (const { name: graphName, graph, weights } of graphs) {
     const callsWith = (schedules: typeof usualSchedules): readonly KernelCall[] =>
-      lower(graph, targetOf(name, schedules), weights);
+      callsOf(lower(graph, targetOf(name, schedules), weights).steps).map(({ call }) => call);
     for (const [at, { kernel, choices }] of callsWith(usualSchedules).entries()) {
       // A target that only adds dot products takes the rest from its base's table.
       if (addsDotOnly(name) && !usesDot(kernel.body)) continue;

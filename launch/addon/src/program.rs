@@ -54,10 +54,8 @@ impl Method {
         // SAFETY: the method is of the instance's program; one aligned, disjoint buffer of the manifest's size stands
         // behind each pointer.
         unsafe { instance.step(self.id, inputs, &self.outputs) }.map_err(|fault| {
-            failure(format!(
-                "error[program/fault]: the step ended with fault {}\nhelp: check the inputs' values",
-                fault.0
-            ))
+            let said = instance.program().said_of(self.id, fault);
+            failure(format!("error[program/fault]: {said}\nhelp: check the inputs' values, or allow more"))
         })?;
         instance.commit();
         Ok(())

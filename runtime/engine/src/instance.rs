@@ -44,6 +44,8 @@ struct Method {
     outputs: Vec<TensorSpec>,
     /// The states that a step reads and writes, in the order in which its code numbers them.
     states: Vec<usize>,
+    /// What a step may end with; the codes of faults count from 1.
+    faults: Vec<String>,
     step: Step,
     kernels: Vec<(String, CallSite)>,
 }
@@ -129,6 +131,13 @@ impl Program {
         &self.methods[method.0].outputs
     }
 
+    /// What a fault of a method's step means, in words.
+    pub fn said_of(&self, method: MethodId, fault: Fault) -> String {
+        let at = usize::try_from(fault.0).ok().and_then(|code| code.checked_sub(1));
+        let known = at.and_then(|at| self.methods[method.0].faults.get(at));
+        known.cloned().unwrap_or_else(|| format!("the step ended with fault {}", fault.0))
+    }
+
     /// The names of a method's kernels in the order in which a step calls them.
     pub fn kernel_names(&self, method: MethodId) -> impl Iterator<Item = &str> {
         self.methods[method.0].kernels.iter().map(|(name, _)| name.as_str())
@@ -157,8 +166,8 @@ impl Method {
             let call = unsafe { std::mem::transmute::<*const u8, CallSite>(function(&kernel.symbol)?) };
             kernels.push((kernel.name.clone(), call));
         }
-        let (inputs, outputs) = (spec.inputs.clone(), spec.outputs.clone());
-        Ok(Self { name: name.to_owned(), inputs, outputs, states, step, kernels })
+        let (inputs, outputs, faults) = (spec.inputs.clone(), spec.outputs.clone(), spec.faults.clone());
+        Ok(Self { name: name.to_owned(), inputs, outputs, states, faults, step, kernels })
     }
 }
 
@@ -321,7 +330,8 @@ impl Instance {
 
     /// Runs a method's kernels one by one in their order and writes how many nanoseconds each took; commits nothing.
     ///
-    /// Real-time: as `step`, and two looks at the clock per kernel.
+    /// A step runs before, so that kernels inside of loops find what they read. Real-time: as `step`, and two looks at the
+    /// clock per kernel.
     ///
     /// # Safety
     /// As for `step`.
@@ -335,7 +345,9 @@ impl Instance {
         self.stepped = None;
         let mut context = self.context(method, inputs, outputs);
         let _mode = FpGuard::enter();
-        let kernels = &self.program.methods[method.0].kernels;
+        let Method { step, kernels, .. } = &self.program.methods[method.0];
+        // SAFETY: the context's pointers are valid as the step interface demands, as in `step`.
+        unsafe { step(&mut context) };
         for ((_, call), taken) in kernels.iter().zip(nanoseconds) {
             let start = std::time::Instant::now();
             // SAFETY: the context's pointers are valid as the step interface demands, as in `step`.

@@ -35,6 +35,9 @@ pub struct MethodSpec {
     pub inputs: Vec<TensorSpec>,
     pub outputs: Vec<TensorSpec>,
     pub states: Vec<String>,
+    /// What a step may end with; the codes of faults count from 1.
+    #[serde(default)]
+    pub faults: Vec<String>,
     pub graph: HashedFile,
 }
 
@@ -139,6 +142,7 @@ impl Version1 {
             inputs: self.inputs,
             outputs: self.outputs,
             states: self.states.iter().map(|state| state.name.clone()).collect(),
+            faults: Vec::new(),
             graph: self.graph,
         };
         let code = |TargetCode1 { file, blake3, scratch_bytes, kernels }| TargetCode {
