@@ -14,8 +14,10 @@ import {
   exactTime,
   field,
   fields,
+  forLoop,
   gridSample,
   gruCell,
+  type LoopOptions,
   load,
   lstmCell,
   measureLayers,
@@ -28,6 +30,7 @@ import {
   type Tensor,
   tensor,
   trace,
+  whileLoop,
 } from "../../launch/index.ts";
 import { readMessageFiles } from "../../nodes/messages/index.ts";
 import { checkRecordingName, createExecutive, Federation, replay, runVirtual } from "../../sim/index.ts";
@@ -271,6 +274,22 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
     ({ x }, options) => scaledDotProductAttention(x, x, x, options),
     { causal: true, scale: 0.5 },
     { mask: tensorValue, causal: flag, scale: number },
+  ),
+  whileLoop: operatorCase(
+    ({ x }, options) =>
+      whileLoop(
+        (each) => each.sum().less(0),
+        (each) => each,
+        x,
+        options as LoopOptions,
+      ),
+    { atMost: 3 },
+    { atMost: whole(1) },
+  ),
+  forLoop: operatorCase(
+    ({ x }, options) => forLoop(2, (_, each) => each, x, options as LoopOptions),
+    { atMost: 3 },
+    { atMost: whole(1) },
   ),
   resize: operatorCase(
     ({ image }, options) => resize(image, [4, 4], options),

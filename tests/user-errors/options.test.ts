@@ -63,14 +63,14 @@ const withoutOptions = words(`
   abs acceptWeights acos adaptiveAvgPool adaptiveMaxPool add and application apply argmax argmin asin atan atan2
   auditFile auditRecording bayerPlanes beginsAsArchive bitwiseAnd bitwiseLeftShift bitwiseNot bitwiseOr
   bitwiseRightShift bitwiseXor bounded broadcastTo bufferBounded byteLength cast ceil changedEntries channels
-  checkWorld clamp compareRuns compressedImage concat constant cos cosh count cummax cummin decodePicture
+  checkWorld clamp compareRuns compressedImage concat cond constant cos cosh count cummax cummin decodePicture
   definitionsOf describeFinding describeFindings div equal erf exp expectType explain expm1 feedFrom fixed flatten flip floor
   floorDivide full fullTypeName gather gatherND globalAvgPool globalMaxPool graphOf greater greaterEqual hashOf
   headerStamp image iota isFinite isInf isNaN kernelsOf kernelText latest layerNorm layOut layoutOf less lessEqual
   linear log log1p log2 logSoftmax matmul matmulInteger maximum measureMachine messageDecoder messageReader
   messageTypes messageWriter methodsOf minimum mul neg newArray not notEqual ones openArtifact openLog or outputPlan
   parseEvents pow printLayers printPlan programName readArchive readArtifact readRecording relu remainder reshape rmsNorm roll
-  round rsqrt sameTypeName sampleEvery save scatter scatterAdd scatterND schemaDefinitions schemaText
+  round rsqrt sameTypeName sampleEvery save scan scatter scatterAdd scatterND schemaDefinitions schemaText
   shortTypeName showTensorType sigmoid sign silu simplified sin sinh slice softmax split sqrt squeeze stack stamp
   state staticShape sub sym takeAlong tan tanh targetsOf tensor tile timeWindow transpose trunc unsqueeze watchdog
   where writeArchive zeros app.closing app.counter app.on app.output app.summary app.world Definitions.closure
