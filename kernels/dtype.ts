@@ -1,51 +1,68 @@
-// Element types of tensors and how many bytes each takes in memory.
-import type { Scalar } from "./loop/ir.ts";
+// Element types of tensors: how each lies in memory, and which type it is computed in.
+import type { Arithmetic, Half, Scalar } from "./loop/ir.ts";
 
 /** A tensor's element type: every scalar of the loop language. */
 export type Dtype = Scalar;
 
-export const dtypes = [
-  "bool",
-  "i8",
-  "u8",
-  "i16",
-  "u16",
-  "i32",
-  "u32",
-  "i64",
-  "u64",
-  "f32",
-  "f64",
-] as const satisfies readonly Dtype[];
+/** One element type. */
+interface Row {
+  /** The class of the arrays that hold its elements as memory and the wire do; bool is bytes 0 and 1, halves are their bits. */
+  readonly array:
+    | Int8ArrayConstructor
+    | Uint8ArrayConstructor
+    | Int16ArrayConstructor
+    | Uint16ArrayConstructor
+    | Int32ArrayConstructor
+    | Uint32ArrayConstructor
+    | BigInt64ArrayConstructor
+    | BigUint64ArrayConstructor
+    | Float32ArrayConstructor
+    | Float64ArrayConstructor;
+  readonly kind: "bool" | "integer" | "float";
+  /** What its elements become to be computed with; results are rounded back once. */
+  readonly arithmetic: Arithmetic;
+}
 
-const bytes: { readonly [d in Dtype]: number } = {
-  bool: 1,
-  i8: 1,
-  u8: 1,
-  i16: 2,
-  u16: 2,
-  i32: 4,
-  u32: 4,
-  i64: 8,
-  u64: 8,
-  f32: 4,
-  f64: 8,
+/** The table of element types: what is stored and what is computed in are two things. */
+const table = {
+  bool: { array: Uint8Array, kind: "bool", arithmetic: "bool" },
+  i8: { array: Int8Array, kind: "integer", arithmetic: "i8" },
+  u8: { array: Uint8Array, kind: "integer", arithmetic: "u8" },
+  i16: { array: Int16Array, kind: "integer", arithmetic: "i16" },
+  u16: { array: Uint16Array, kind: "integer", arithmetic: "u16" },
+  i32: { array: Int32Array, kind: "integer", arithmetic: "i32" },
+  u32: { array: Uint32Array, kind: "integer", arithmetic: "u32" },
+  i64: { array: BigInt64Array, kind: "integer", arithmetic: "i64" },
+  u64: { array: BigUint64Array, kind: "integer", arithmetic: "u64" },
+  f32: { array: Float32Array, kind: "float", arithmetic: "f32" },
+  f64: { array: Float64Array, kind: "float", arithmetic: "f64" },
+  f16: { array: Uint16Array, kind: "float", arithmetic: "f32" },
+  bf16: { array: Uint16Array, kind: "float", arithmetic: "f32" },
+} as const satisfies { readonly [d in Dtype]: Row };
+
+export const dtypes = Object.keys(table) as [Dtype, ...Dtype[]];
+/** The element types that messages and the loop language compute with. */
+export const arithmeticDtypes = dtypes.filter((dtype) => table[dtype].arithmetic === dtype) as [
+  Arithmetic,
+  ...Arithmetic[],
+];
+
+/** The classes of the arrays that hold each dtype. */
+export const typedArrays = Object.fromEntries(dtypes.map((dtype) => [dtype, table[dtype].array])) as {
+  readonly [D in Dtype]: (typeof table)[D]["array"];
 };
 
-/** The classes of the arrays that hold each dtype as memory and the wire do; bool is bytes 0 and 1. */
-export const typedArrays = {
-  bool: Uint8Array,
-  i8: Int8Array,
-  u8: Uint8Array,
-  i16: Int16Array,
-  u16: Uint16Array,
-  i32: Int32Array,
-  u32: Uint32Array,
-  i64: BigInt64Array,
-  u64: BigUint64Array,
-  f32: Float32Array,
-  f64: Float64Array,
-} as const;
-
 /** Bytes per element in memory. */
-export const bytesOf = (dtype: Dtype): number => bytes[dtype];
+export const bytesOf = (dtype: Dtype): number => table[dtype].array.BYTES_PER_ELEMENT;
+
+/** The type that elements of a dtype are computed in. */
+export const arithmeticOf = (dtype: Dtype): Arithmetic => table[dtype].arithmetic;
+
+/** The element types that are floats, halves included. */
+export type FloatDtype = { [D in Dtype]: (typeof table)[D]["kind"] extends "float" ? D : never }[Dtype];
+
+/** Whether elements are floats, halves included. */
+export const isFloatDtype = (dtype: Dtype): dtype is FloatDtype => table[dtype].kind === "float";
+
+/** Whether elements are stored in fewer bits than they are computed in. */
+export const isHalf = (dtype: Dtype): dtype is Half => table[dtype].arithmetic !== dtype;

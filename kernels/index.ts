@@ -1,15 +1,26 @@
 // The kernels' door: the loop language, generators of kernels, targets, and the loader of native modules.
-export { bytesOf, type Dtype, dtypes, typedArrays } from "./dtype.ts";
+export {
+  arithmeticDtypes,
+  arithmeticOf,
+  bytesOf,
+  type Dtype,
+  dtypes,
+  type FloatDtype,
+  isFloatDtype,
+  isHalf,
+  typedArrays,
+} from "./dtype.ts";
 export { type ErrorParts, errorAt, IsochronError } from "./error.ts";
 export { fileError } from "./file-error.ts";
 export * as functions from "./functions/index.ts";
 export * as generators from "./generators/index.ts";
-export { convertOf, type Lane, rangeOf, toFloat32 } from "./loop/arithmetic.ts";
+export { canonicalHalf, halfOfNumber, numberOfHalf } from "./half.ts";
+export { convertOf, type Lane, rangeOf, toFloat32, toHalf } from "./loop/arithmetic.ts";
 export * as loop from "./loop/build.ts";
 export { countKernel, type Work } from "./loop/count.ts";
 export { declareKernel, emitModule, targetAttributes } from "./loop/emit.ts";
 export { interpretKernel, prepareKernel } from "./loop/interpret.ts";
-export type { Buffer as LoopBuffer, Expression, Kernel, Scalar } from "./loop/ir.ts";
+export type { Arithmetic, Buffer as LoopBuffer, Expression, Half, Kernel, Scalar } from "./loop/ir.ts";
 export { printKernel } from "./loop/print.ts";
 export { type Grain, type Split, type SplitStep, splitKernel } from "./loop/split.ts";
 export { verifyKernel } from "./loop/verify.ts";

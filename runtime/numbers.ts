@@ -1,11 +1,19 @@
 // What a number is as an element of a dtype: whether it holds it, and what comparing with and bounding by others comes to.
-import { type Dtype, IsochronError, rangeOf, toFloat32 } from "../kernels/index.ts";
-import { type ArrayOf, arrayName, newArray, requireDtype, type TypedArray } from "./tensor-type.ts";
+import {
+  type Dtype,
+  type FloatDtype,
+  IsochronError,
+  isFloatDtype,
+  isHalf,
+  numberOfHalf,
+  rangeOf,
+  toFloat32,
+  toHalf,
+} from "../kernels/index.ts";
+import { type ArrayOf, arrayName, newArray, requireDtype, stored, type TypedArray } from "./tensor-type.ts";
 
 /** A number in any of the forms that users write. */
 export type Numeric = number | bigint | boolean;
-
-const isFloat = (dtype: Dtype): boolean => dtype === "f32" || dtype === "f64";
 
 /** The least and the greatest integer of a dtype; bool has 0 and 1. */
 export const limitsOf = (dtype: Dtype): readonly [bigint, bigint] => rangeOf(dtype);
@@ -13,6 +21,7 @@ export const limitsOf = (dtype: Dtype): readonly [bigint, bigint] => rangeOf(dty
 /** A number as a float of a dtype, rounded once. */
 const rounded = (dtype: Dtype, value: number | bigint): number => {
   if (dtype === "f64") return Number(value);
+  if (isHalf(dtype)) return numberOfHalf(dtype, toHalf(dtype, value));
   return typeof value === "bigint" ? toFloat32(value) : Math.fround(value);
 };
 
@@ -24,16 +33,18 @@ const staysFinite = (dtype: Dtype, value: number | bigint): boolean =>
 export function holds(dtype: Dtype, value: Numeric): boolean {
   if (typeof value === "boolean") return true;
   if (typeof value !== "number" && typeof value !== "bigint") return false;
-  if (isFloat(dtype)) return staysFinite(dtype, value);
+  if (isFloatDtype(dtype)) return staysFinite(dtype, value);
   if (typeof value === "number" && !Number.isInteger(value)) return false;
   const [low, high] = limitsOf(dtype);
   return value >= low && value <= high;
 }
 
+const largest: { readonly [D in FloatDtype]: string } = { f16: "65504", bf16: "3.4e38", f32: "3.4e38", f64: "1.8e308" };
+
 /** The numbers that a dtype holds, in words. */
 export function rangeText(dtype: Dtype): string {
   if (dtype === "bool") return "bool holds 0 and 1";
-  if (isFloat(dtype)) return `${dtype} holds numbers up to ${dtype === "f32" ? "3.4e38" : "1.8e308"}, and infinities`;
+  if (isFloatDtype(dtype)) return `${dtype} holds numbers up to ${largest[dtype]}, and infinities`;
   const [low, high] = limitsOf(dtype);
   return `${dtype} holds whole numbers from ${low} to ${high}`;
 }
@@ -41,7 +52,7 @@ export function rangeText(dtype: Dtype): string {
 /**
  * A new array of a dtype's elements, from numbers in a list or an array of any kind.
  *
- * Floats are rounded once. `what` is whose numbers they are. Throws `tensor/value` for a number that the dtype does not hold.
+ * Floats are rounded once; halves may be given as an array of their bits. `what` is whose numbers they are. Throws `tensor/value` for a number that the dtype does not hold.
  */
 export function elementsFrom<D extends Dtype>(what: string, dtype: D, values: ArrayLike<Numeric>): ArrayOf<D> {
   requireDtype(dtype);
@@ -57,7 +68,7 @@ export function elementsFrom<D extends Dtype>(what: string, dtype: D, values: Ar
       });
     }
     if (wide) array[at] = BigInt(value);
-    else array[at] = typeof value === "bigint" ? rounded(dtype, value) : Number(value);
+    else array[at] = stored(dtype, typeof value === "bigint" ? rounded(dtype, value) : Number(value));
   }
   return array as ArrayOf<D>;
 }
@@ -76,7 +87,7 @@ interface Comparable {
  * holds, which is true for the same elements. Floats compare with the number rounded to their precision.
  */
 export function comparable(name: Comparison, dtype: Dtype, value: number): Comparable {
-  if (isFloat(dtype)) return staysFinite(dtype, value) ? { name, value } : beyondFloats(name, value > 0);
+  if (isFloatDtype(dtype)) return staysFinite(dtype, value) ? { name, value } : beyondFloats(name, value > 0);
   const [low, high] = limitsOf(dtype);
   const least = Number(low);
   const always: Comparable = { name: "greaterEqual", value: least };
@@ -122,7 +133,7 @@ function beyondFloats(name: Comparison, above: boolean): Comparable {
 /** Whether a bound lies at or beyond the end of a dtype, so that it bounds no element. */
 export function boundsNothing(name: "maximum" | "minimum", dtype: Dtype, value: number): boolean {
   if (dtype === "bool") return false;
-  if (isFloat(dtype)) return !staysFinite(dtype, value) && value > 0 === (name === "minimum");
+  if (isFloatDtype(dtype)) return !staysFinite(dtype, value) && value > 0 === (name === "minimum");
   const [low, high] = limitsOf(dtype);
   return name === "maximum" ? value <= low : value >= high;
 }

@@ -1,5 +1,16 @@
 // Tensor types: element type and shape, with dimensions that are known, named, or bounded.
-import { bytesOf, type Dtype, dtypes, IsochronError, shown, typedArrays, withMeant } from "../kernels/index.ts";
+import {
+  bytesOf,
+  type Dtype,
+  dtypes,
+  halfOfNumber,
+  IsochronError,
+  isHalf,
+  numberOfHalf,
+  shown,
+  typedArrays,
+  withMeant,
+} from "../kernels/index.ts";
 
 /** A dimension whose size is given when the graph is compiled. */
 export interface SymbolDimension {
@@ -24,7 +35,7 @@ export interface TensorType<D extends Dtype = Dtype> {
   readonly shape: Shape;
 }
 
-/** The typed array that holds elements of a dtype; bool is bytes 0 and 1. */
+/** The typed array that holds elements of a dtype; bool is bytes 0 and 1, f16 and bf16 are their bits. */
 export type ArrayOf<D extends Dtype> = D extends "f32"
   ? Float32Array
   : D extends "f64"
@@ -39,7 +50,7 @@ export type ArrayOf<D extends Dtype> = D extends "f32"
             ? Uint32Array
             : D extends "i16"
               ? Int16Array
-              : D extends "u16"
+              : D extends "u16" | "f16" | "bf16"
                 ? Uint16Array
                 : D extends "i8"
                   ? Int8Array
@@ -59,13 +70,20 @@ export const arrayOver = (dtype: Dtype, buffer: ArrayBuffer, offset: number, byt
 /** The class of the arrays that hold a dtype. */
 export const arrayName = (dtype: Dtype): string => typedArrays[dtype].name;
 
+/** What a number is in an array of a dtype. */
+export const stored = (dtype: Dtype, value: number): number => (isHalf(dtype) ? halfOfNumber(dtype, value) : value);
+
+/** The number that an element of a dtype's array is. */
+export const numberIn = (dtype: Dtype, element: number | bigint): number | bigint =>
+  isHalf(dtype) ? numberOfHalf(dtype, Number(element)) : element;
+
 /** An array from numbers that are known to fit, floats rounded; what users give comes through `numbers.ts`. */
 export function arrayFrom<D extends Dtype>(dtype: D, values: readonly (number | bigint | boolean)[]): ArrayOf<D> {
   const array: TypedArray = newArray<Dtype>(dtype, values.length);
   values.forEach((value, at) => {
     if (array instanceof BigInt64Array || array instanceof BigUint64Array) {
       array[at] = typeof value === "bigint" ? value : BigInt(Math.trunc(Number(value)));
-    } else array[at] = Number(value);
+    } else array[at] = stored(dtype, Number(value));
   });
   return array as ArrayOf<D>;
 }
@@ -80,6 +98,8 @@ const otherNames: { readonly [name: string]: Dtype } = {
   single: "f32",
   double: "f64",
   number: "f32",
+  half: "f16",
+  bfloat16: "bf16",
 };
 
 /** The dtype that was meant by a name such as `float32`; others that are spelled alike mean something else. */

@@ -1,11 +1,11 @@
 // Two messages of one type that should be the same: the first number in them that differs.
 import type { MessageDefinition } from "@foxglove/message-definition";
-import type { Dtype } from "../kernels/index.ts";
+import type { Arithmetic } from "../kernels/index.ts";
 import { type ApplicationDescription, definitionsIn } from "./application.ts";
 import { type NumberDifference, numberDifference } from "./number-difference.ts";
 import { TopicCodecs } from "./topic-codecs.ts";
 
-const dtypes: Readonly<Record<string, Dtype>> = {
+const dtypes: Readonly<Record<string, Arithmetic>> = {
   bool: "bool",
   int8: "i8",
   uint8: "u8",

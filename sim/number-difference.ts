@@ -1,5 +1,5 @@
 // Two numbers of one type that should be the same: both values, and how far they lie apart.
-import { bytesOf, type Dtype } from "../kernels/index.ts";
+import { bytesOf, type Dtype, halfOfNumber, isFloatDtype, isHalf, numberOfHalf } from "../kernels/index.ts";
 import type { FieldRow } from "../scheduler/index.ts";
 
 /** Text stands for what JSON has no number for: NaN, infinities, integers beyond 2⁵³. */
@@ -43,11 +43,18 @@ function numberAt(bytes: Uint8Array, at: number, dtype: Dtype): number | bigint 
       return view.getFloat32(at, true);
     case "f64":
       return view.getFloat64(at, true);
+    case "f16":
+    case "bf16":
+      return numberOfHalf(dtype, view.getUint16(at, true));
   }
 }
 
 /** The bits of a float as an integer in which neighbours differ by one, and both zeros are 0. */
-function step(value: number, dtype: "f32" | "f64"): bigint {
+function step(value: number, dtype: Dtype): bigint {
+  if (isHalf(dtype)) {
+    const bits = halfOfNumber(dtype, value);
+    return BigInt(bits & 0x8000 ? -(bits & 0x7fff) : bits);
+  }
   const view = new DataView(new ArrayBuffer(8));
   if (dtype === "f32") view.setFloat32(0, value);
   else view.setFloat64(0, value);
@@ -91,7 +98,7 @@ export function numberDifference(
   }
   if (Number.isNaN(recorded) || Number.isNaN(recomputed)) return { ...both, absolute: null, ulps: null };
   const absolute = shown(Math.abs(recorded - recomputed), "f64");
-  if (dtype !== "f32" && dtype !== "f64") return { ...both, absolute, ulps: null };
+  if (!isFloatDtype(dtype)) return { ...both, absolute, ulps: null };
   return { ...both, absolute, ulps: shown(apart(step(recorded, dtype), step(recomputed, dtype)), "i64") };
 }
 

@@ -2,7 +2,7 @@
 import { bytesOf, type Dtype } from "../kernels/index.ts";
 import type { FieldRow } from "../scheduler/index.ts";
 
-/** The wire's names of element types. */
+/** The wire's names of element types; it knows no halves, whose bits are recorded. */
 const wireNames: { readonly [d in Dtype]: string } = {
   bool: "bool",
   i8: "int8",
@@ -15,6 +15,8 @@ const wireNames: { readonly [d in Dtype]: string } = {
   u64: "uint64",
   f32: "float32",
   f64: "float64",
+  f16: "uint16",
+  bf16: "uint16",
 };
 
 const headerBytes = 4;

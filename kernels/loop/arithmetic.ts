@@ -1,9 +1,11 @@
 // What each operator of the loop language does to one lane, exactly.
+import { isHalf } from "../dtype.ts";
+import { halfOfNumber, numberOfHalf } from "../half.ts";
 import { bitsOf, isFloat, isSigned } from "./build.ts";
-import type { BinaryOperator, CompareOperator, Scalar, UnaryOperator } from "./ir.ts";
+import type { BinaryOperator, CompareOperator, Half, Scalar, UnaryOperator } from "./ir.ts";
 import { fma32, fma64 } from "./softfma.ts";
 
-/** One lane: a bigint for i64 and u64, otherwise a number; bool is 0 or 1, f32 a number that is already rounded. */
+/** One lane: a bigint for i64 and u64, otherwise a number; bool is 0 or 1, f32 a number that is already rounded, a half its bits. */
 export type Lane = number | bigint;
 
 type Unary = (a: Lane) => Lane;
@@ -42,6 +44,9 @@ export function binaryOf(operator: BinaryOperator, scalar: Scalar): Binary {
     case "i64":
     case "u64":
       return wideBinary(operator, wrapBigint(scalar));
+    case "f16":
+    case "bf16":
+      throw new RangeError(`${operator} is not defined on ${scalar}`);
     default:
       return narrowBinary(operator, wrapNumber[scalar], bitsOf[scalar] - 1);
   }
@@ -190,21 +195,31 @@ export function rangeOf(scalar: Scalar): readonly [bigint, bigint] {
   return isSigned(scalar) ? [-(1n << (bits - 1n)), (1n << (bits - 1n)) - 1n] : [0n, (1n << bits) - 1n];
 }
 
-/** A 64-bit integer to the nearest f32, ties to even, in one rounding. */
-export function toFloat32(a: bigint): number {
+/** A 64-bit integer as f64, rounded to odd, so that rounding that again to 24 bits or fewer is as rounding the integer. */
+function toOddFloat64(a: bigint): number {
   const magnitude = a < 0n ? -a : a;
   const extra = magnitude.toString(2).length - 53;
-  if (extra <= 0) return Math.fround(Number(a));
-  // Rounded to odd at 53 bits: exact as an f64, and rounding that again to 24 bits is correct.
+  if (extra <= 0) return Number(a);
   const kept = magnitude >> BigInt(extra);
   const odd = kept << BigInt(extra) === magnitude ? kept : kept | 1n;
-  const value = Math.fround(Number(odd) * 2 ** extra);
+  const value = Number(odd) * 2 ** extra;
   return a < 0n ? -value : value;
 }
+
+/** A 64-bit integer to the nearest f32, ties to even, in one rounding. */
+export const toFloat32 = (a: bigint): number => Math.fround(toOddFloat64(a));
+
+/** A number to the bits of the nearest half, ties to even, in one rounding. */
+export const toHalf = (half: Half, a: Lane): number => halfOfNumber(half, typeof a === "bigint" ? toOddFloat64(a) : a);
 
 /** The numeric conversion between two scalars. */
 export function convertOf(from: Scalar, to: Scalar): Unary {
   if (from === to) return (a) => a;
+  if (isHalf(from)) {
+    const convert = isHalf(to) ? (a: number) => toHalf(to, a) : (convertOf("f32", to) as (a: number) => Lane);
+    return unaryNumber((a) => convert(numberOfHalf(from, a)));
+  }
+  if (isHalf(to)) return (a) => toHalf(to, a);
   if (to === "bool") return (a) => (Number(a) !== 0 ? 1 : 0);
   if (to === "f64") return Number;
   if (to === "f32") return isWide(from) ? unaryBigint(toFloat32) : unaryNumber(Math.fround);
@@ -247,6 +262,8 @@ const writers: { readonly [scalar in Scalar]: (a: Lane) => void } = {
   u64: (a) => scratch.setBigUint64(0, BigInt(a)),
   f32: (a) => scratch.setFloat32(0, canonical(Number(a))),
   f64: (a) => scratch.setFloat64(0, canonical(Number(a))),
+  f16: (a) => scratch.setUint16(0, Number(a)),
+  bf16: (a) => scratch.setUint16(0, Number(a)),
 };
 
 const readers: { readonly [scalar in Scalar]: () => Lane } = {
@@ -261,6 +278,8 @@ const readers: { readonly [scalar in Scalar]: () => Lane } = {
   u64: () => scratch.getBigUint64(0),
   f32: () => scratch.getFloat32(0),
   f64: () => scratch.getFloat64(0),
+  f16: () => scratch.getUint16(0),
+  bf16: () => scratch.getUint16(0),
 };
 
 /** The same bits as another scalar of the same width. */

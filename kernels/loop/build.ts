@@ -1,5 +1,7 @@
 // Constructors of the loop language: typed expressions, and the builder that generators write kernels with.
+import { isHalf } from "../dtype.ts";
 import { IsochronError } from "../error.ts";
+import { halfOfNumber, numberOfHalf } from "../half.ts";
 import type {
   Access,
   BinaryOperator,
@@ -27,11 +29,13 @@ export const bitsOf: { readonly [scalar in Scalar]: number } = {
   u64: 64,
   f32: 32,
   f64: 64,
+  f16: 16,
+  bf16: 16,
 };
 
 export const isFloat = (scalar: Scalar): boolean => scalar === "f32" || scalar === "f64";
 export const isSigned = (scalar: Scalar): boolean => scalar.startsWith("i") || isFloat(scalar);
-export const isInteger = (scalar: Scalar): boolean => !isFloat(scalar) && scalar !== "bool";
+export const isInteger = (scalar: Scalar): boolean => !isFloat(scalar) && !isHalf(scalar) && scalar !== "bool";
 
 export const valueType = (scalar: Scalar, lanes = 1): ValueType => ({ scalar, lanes });
 export const sameType = (a: ValueType, b: ValueType): boolean => a.scalar === b.scalar && a.lanes === b.lanes;
@@ -58,6 +62,8 @@ export function constant(scalar: Scalar, value: number | bigint | boolean, lanes
   if (scalar === "bool") return { kind: "constant", type, value: Boolean(value) };
   if (scalar === "f32") return { kind: "constant", type, value: Math.fround(Number(value)) };
   if (scalar === "f64") return { kind: "constant", type, value: Number(value) };
+  if (isHalf(scalar))
+    return { kind: "constant", type, value: numberOfHalf(scalar, halfOfNumber(scalar, Number(value))) };
   if (typeof value === "number" && !Number.isInteger(value)) throw typeError(`${value} is not a constant of ${scalar}`);
   const exact = BigInt(value);
   const wrapped = wrapInteger(scalar, exact);
@@ -101,7 +107,8 @@ export function binary(operator: BinaryOperator, a: Index, b: Index): Expression
   }
   const { scalar, lanes } = left.type;
   const bitwise = operator === "and" || operator === "or" || operator === "xor";
-  if (bitwise ? isFloat(scalar) : scalar === "bool") throw typeError(`${operator} is not defined on ${scalar}`);
+  if (isHalf(scalar) || (bitwise ? isFloat(scalar) : scalar === "bool"))
+    throw typeError(`${operator} is not defined on ${scalar}`);
   if ((operator === "shl" || operator === "shr" || operator === "rem") && isFloat(scalar)) {
     throw typeError(`${operator} is not defined on ${scalar}`);
   }
@@ -133,7 +140,7 @@ const unary = (operator: UnaryOperator, operand: Expression): Expression => {
       : operator === "neg" || operator === "abs"
         ? scalar !== "bool"
         : isFloat(scalar);
-  if (!fits) throw typeError(`${operator} is not defined on ${scalar}`);
+  if (!fits || isHalf(scalar)) throw typeError(`${operator} is not defined on ${scalar}`);
   return { kind: "unary", type: operand.type, operator, operand };
 };
 
@@ -151,6 +158,7 @@ export function compare(operator: CompareOperator, a: Index, b: Index): Expressi
   const [left, right] = matched(a, b);
   if (!sameType(left.type, right.type))
     throw typeError(`${operator} of ${showType(left.type)} and ${showType(right.type)}`);
+  if (isHalf(left.type.scalar)) throw typeError(`${operator} is not defined on ${left.type.scalar}`);
   return { kind: "compare", type: valueType("bool", left.type.lanes), operator, left, right };
 }
 
@@ -192,9 +200,27 @@ export function select(condition: Expression, whenTrue: Index, whenFalse: Index)
   return { kind: "select", type: yes.type, condition, whenTrue: yes, whenFalse: no };
 }
 
-/** Numeric conversion, lane by lane; see the IR for its rules. */
-export const convert = (operand: Expression, scalar: Scalar): Expression =>
-  operand.type.scalar === scalar ? operand : { kind: "convert", type: valueType(scalar, operand.type.lanes), operand };
+/** Numeric conversion, lane by lane; see the IR for its rules. To halves and from them it goes through f32, and rounds once. */
+export function convert(operand: Expression, scalar: Scalar): Expression {
+  const from = operand.type.scalar;
+  if (from === scalar) return operand;
+  if (isHalf(from) && scalar !== "f32") return convert(convert(operand, "f32"), scalar);
+  if (isHalf(scalar) && from !== "f32")
+    return convert(bitsOf[from] <= 16 ? convert(operand, "f32") : roundedToOdd(operand), scalar);
+  return { kind: "convert", type: valueType(scalar, operand.type.lanes), operand };
+}
+
+/** A number as f32 whose last digit is odd where it is not exact, so that rounding that to a half is as rounding the number. */
+function roundedToOdd(operand: Expression): Expression {
+  const { scalar, lanes } = operand.type;
+  const nearest = convert(operand, "f32");
+  const back = convert(nearest, scalar);
+  const bits = bitcast(nearest, "i32");
+  const one = (value: number) => constant("i32", value, lanes);
+  const up = select(gt(operand, back), one(1), select(lt(operand, back), one(-1), one(0)));
+  const outward = select(lt(bits, 0), neg(up), up);
+  return bitcast(select(eq(and(bits, 1), 0), add(bits, outward), bits), "f32");
+}
 
 /** The same bits as another scalar of the same width. */
 export function bitcast(operand: Expression, scalar: Scalar): Expression {

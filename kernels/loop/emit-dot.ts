@@ -2,12 +2,12 @@
 import type { Target } from "../targets.ts";
 
 /** What emission writes to: each call adds an instruction and names its result. */
-interface Instructions {
+export interface Instructions {
   define(text: string): string;
   intrinsic(name: string, result: string, types: readonly string[], values: readonly string[]): string;
 }
 
-const splat = (type: string, lanes: number, value: number): string =>
+export const splat = (type: string, lanes: number, value: number): string =>
   lanes === 1 ? String(value) : `<${Array.from({ length: lanes }, () => `${type} ${value}`).join(", ")}>`;
 
 /** pmaddwd by lanes of its result: i16 products in pairs, which never overflow where one factor has eight bits. */

@@ -1,10 +1,14 @@
 // Emits kernels as LLVM IR text: opaque pointers, explicit vectors and alignment, no fast-math, nothing LLVM could turn into a call.
+import { isHalf } from "../dtype.ts";
+import { halfOfNumber } from "../half.ts";
 import type { Target } from "../targets.ts";
 import { bitsOf, isFloat, isSigned } from "./build.ts";
-import { emitDot } from "./emit-dot.ts";
+import { emitDot, type Instructions } from "./emit-dot.ts";
+import { emitNarrow, emitWiden } from "./emit-half.ts";
 import type { Buffer, Expression, Kernel, Local, Scalar, Statement, ValueType } from "./ir.ts";
 import { isSymbol, verifyKernel } from "./verify.ts";
 
+/** Halves are their bits, but where they are converted. */
 const scalarText = (scalar: Scalar): string => {
   if (scalar === "f32") return "float";
   if (scalar === "f64") return "double";
@@ -27,6 +31,7 @@ const float64 = new Float64Array(1);
 const float64Bits = new BigUint64Array(float64.buffer);
 
 function constantText(scalar: Scalar, value: number | bigint | boolean): string {
+  if (isHalf(scalar)) return String(halfOfNumber(scalar, Number(value)));
   if (!isFloat(scalar)) return scalar === "bool" ? String(Boolean(value)) : String(value);
   float64[0] = Number(value);
   const bits = Number.isNaN(Number(value)) ? 0x7ff8000000000000n : float64Bits[0]!;
@@ -102,6 +107,11 @@ class FunctionEmitter {
   #memo = new Map<Expression, string>();
   #counter = 0;
   #block = "entry";
+  /** What expressions that take several instructions are written with. */
+  readonly #writer: Instructions = {
+    define: (text) => this.#define(text),
+    intrinsic: (name, result, types, values) => this.#intrinsic(name, result, types, values),
+  };
 
   constructor(kernel: Kernel, intrinsics: Set<string>, target: Target) {
     this.#kernel = kernel;
@@ -304,10 +314,7 @@ class FunctionEmitter {
         );
       case "dot4":
         return emitDot(
-          {
-            define: (text) => this.#define(text),
-            intrinsic: (name, result, types, values) => this.#intrinsic(name, result, types, values),
-          },
+          this.#writer,
           this.#target,
           e.type.lanes,
           e.left.type.scalar === "i8",
@@ -460,6 +467,8 @@ class FunctionEmitter {
     const result = typeText(to);
     const [a, b] = [from.scalar, to.scalar];
     if (a === b) return value;
+    if (isHalf(a)) return emitWiden(this.#writer, a, from.lanes, value);
+    if (isHalf(b)) return emitNarrow(this.#writer, b, from.lanes, value);
     if (b === "bool")
       return this.#define(`${isFloat(a) ? "fcmp une" : "icmp ne"} ${source} ${value}, ${this.#constant(from, 0)}`);
     if (isFloat(a) && isFloat(b))

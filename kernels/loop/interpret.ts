@@ -1,6 +1,7 @@
 // Interprets kernels exactly on typed arrays: the oracle that compiled code equals bit for bit.
-import { bytesOf } from "../dtype.ts";
+import { bytesOf, isHalf } from "../dtype.ts";
 import { IsochronError } from "../error.ts";
+import { canonicalHalf } from "../half.ts";
 import {
   binaryOf,
   bitcastOf,
@@ -10,6 +11,7 @@ import {
   fmaOf,
   isWide,
   type Lane,
+  toHalf,
   unaryOf,
 } from "./arithmetic.ts";
 import type { Buffer, Expression, Kernel, Local, Scalar, Statement } from "./ir.ts";
@@ -218,7 +220,12 @@ class Preparation {
     const { scalar, lanes } = e.type;
     switch (e.kind) {
       case "constant": {
-        const lane: Lane = typeof e.value === "boolean" ? Number(e.value) : e.value;
+        const { value: given } = e;
+        const lane: Lane = isHalf(scalar)
+          ? toHalf(scalar, Number(given))
+          : typeof given === "boolean"
+            ? Number(given)
+            : given;
         const value = Array.from({ length: lanes }, () => lane);
         return () => value;
       }
@@ -343,6 +350,8 @@ const viewOf: { readonly [scalar in Narrow]: (b: ArrayBufferLike, offset: number
   u32: (b, offset, length) => new Uint32Array(b, offset, length),
   f32: (b, offset, length) => new Float32Array(b, offset, length),
   f64: (b, offset, length) => new Float64Array(b, offset, length),
+  f16: (b, offset, length) => new Uint16Array(b, offset, length),
+  bf16: (b, offset, length) => new Uint16Array(b, offset, length),
 };
 
 interface NumberArray {
@@ -368,7 +377,7 @@ function memoryOf(scalar: Scalar, { buffer, byteOffset, byteLength }: ArrayBuffe
     length,
     get: scalar === "bool" ? (at) => narrow[at]! & 1 : (at) => narrow[at]!,
     set: (at, lane) => {
-      narrow[at] = canonical(Number(lane));
+      narrow[at] = isHalf(scalar) ? canonicalHalf(scalar, Number(lane)) : canonical(Number(lane));
     },
   };
 }

@@ -1,7 +1,13 @@
 // The loop language: a small typed loop-nest IR that kernel generators write, and that is printed, verified, interpreted and emitted.
 
-/** A scalar type; signedness belongs to the type, so division, comparison, shifts and conversions need no variants. */
-export type Scalar = "bool" | "i8" | "u8" | "i16" | "u16" | "i32" | "u32" | "i64" | "u64" | "f32" | "f64";
+/** A type that is computed in; signedness belongs to it, so division, comparison, shifts and conversions need no variants. */
+export type Arithmetic = "bool" | "i8" | "u8" | "i16" | "u16" | "i32" | "u32" | "i64" | "u64" | "f32" | "f64";
+
+/** A float of 16 bits: it is stored, moved, chosen between and converted to f32 and from it, and never computed in. */
+export type Half = "f16" | "bf16";
+
+/** A scalar type. */
+export type Scalar = Arithmetic | Half;
 
 /** A value: `lanes` copies of a scalar; 1 is a scalar, more is a vector. Lanes are a matter of schedule and may not change a bit. */
 export interface ValueType {
@@ -45,7 +51,7 @@ export type UnaryOperator = "neg" | "abs" | "sqrt" | "floor" | "ceil" | "trunc" 
  * There is no min or max: they are compare-and-select, written out, so that NaN and zeros are the same everywhere.
  */
 export type Expression =
-  /** A constant in every lane. Integers of 64 bits are bigints; f32 constants are already rounded (Math.fround). */
+  /** A constant in every lane. Integers of 64 bits are bigints; constants of f32 and halves are numbers that are already rounded. */
   | { readonly kind: "constant"; readonly type: ValueType; readonly value: number | bigint | boolean }
   | { readonly kind: "local"; readonly type: ValueType; readonly local: Local }
   | {
@@ -90,7 +96,7 @@ export type Expression =
       readonly whenTrue: Expression;
       readonly whenFalse: Expression;
     }
-  /** Numeric conversion: float to integer truncates and saturates (NaN to 0), integer to float and f64 to f32 round to nearest even, integers wrap, bool is 0 or 1; to bool is `≠ 0`. */
+  /** Numeric conversion: float to integer truncates and saturates (NaN to 0), integer to float and f64 to f32 round to nearest even, integers wrap, bool is 0 or 1; to bool is `≠ 0`. Halves are converted to f32 and from it only. */
   | { readonly kind: "convert"; readonly type: ValueType; readonly operand: Expression }
   /** The same bits as another scalar type of the same width. */
   | { readonly kind: "bitcast"; readonly type: ValueType; readonly operand: Expression }

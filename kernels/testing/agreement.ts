@@ -1,5 +1,6 @@
 // Compares a kernel's compiled code with the interpreter bit for bit, for tests of generators and of the emitter.
-import { typedArrays } from "../dtype.ts";
+import { isHalf, typedArrays } from "../dtype.ts";
+import { numberOfHalf } from "../half.ts";
 import { interpretKernel } from "../loop/interpret.ts";
 import type { Buffer, Kernel, Scalar } from "../loop/ir.ts";
 import { printKernel } from "../loop/print.ts";
@@ -24,12 +25,14 @@ const copied = (scalar: Scalar, array: ArrayBufferView): ScalarArray => {
 };
 
 /** The first element whose bits differ; two NaNs are equal, since which NaN an operation gives is not specified. */
-function firstDifference(a: ScalarArray, b: ScalarArray): number | undefined {
+function firstDifference(scalar: Scalar, a: ScalarArray, b: ScalarArray): number | undefined {
+  const isNaN = (value: number | bigint): boolean =>
+    Number.isNaN(isHalf(scalar) ? numberOfHalf(scalar, Number(value)) : value);
   const size = a.BYTES_PER_ELEMENT;
   const [left, right] = [bytesOfArray(a), bytesOfArray(b)];
   for (let at = 0; at < a.length; at++) {
     const [x, y] = [a[at]!, b[at]!];
-    if (Number.isNaN(x) && Number.isNaN(y)) continue;
+    if (isNaN(x) && isNaN(y)) continue;
     for (let byte = at * size; byte < (at + 1) * size; byte++) if (left[byte] !== right[byte]) return at;
   }
   return undefined;
@@ -51,8 +54,8 @@ export async function expectAgreement(
   for (const target of options.targets ?? runnableTargets().filter(useful)) {
     const actual = fresh();
     await runNative(kernel, actual, { target, cached: options.cached ?? true });
-    kernel.buffers.forEach(({ name }, at) => {
-      const element = firstDifference(expected[at]!, actual[at]!);
+    kernel.buffers.forEach(({ name, scalar }, at) => {
+      const element = firstDifference(scalar, expected[at]!, actual[at]!);
       if (element === undefined) return;
       const values = `${actual[at]![element]}, interpreted ${expected[at]![element]}`;
       throw new Error(`${target}: element ${element} of ${name} is ${values}\n${printKernel(kernel)}`);

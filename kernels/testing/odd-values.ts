@@ -1,4 +1,6 @@
 // Values at which operations behave oddly, for tests of kernels.
+
+import { isHalf } from "../dtype.ts";
 import { rangeOf } from "../loop/arithmetic.ts";
 import type { Scalar } from "../loop/ir.ts";
 
@@ -7,15 +9,31 @@ const extremes = [2 ** 63, -(2 ** 63), 2 ** 64, 16777217, 1e10, Infinity, -Infin
 const float32Only = [2 ** -149, 2 ** -127, 3.4028234663852886e38, 1.1754942106924411e-38];
 const float64Only = [2 ** -1022, 2 ** -1060, Number.MAX_VALUE, 0.1, 2 ** 53 + 2];
 
+const ofHalves = [
+  65504,
+  65519,
+  65520,
+  2 ** -14,
+  2 ** -24,
+  2 ** -25,
+  1.5 * 2 ** -24,
+  3.3895313892515355e38,
+  2 ** -133,
+  1.5 * 2 ** -133,
+];
+/** Near ties of halves, by less than f32 can tell. */
+const nearTies = [1 + 2 ** -11, 1 + 2 ** -8].flatMap((tie) => [tie, tie + 2 ** -50, tie - 2 ** -50, -tie - 2 ** -50]);
+
 /** Values at which operations behave oddly, as constants and as data. */
 export function oddValues(scalar: Scalar): readonly (number | bigint)[] {
   if (scalar === "bool") return [0, 1];
-  if (scalar === "f32") return [...floats, ...extremes, ...float32Only].map(Math.fround);
-  if (scalar === "f64") return [...floats, ...extremes, ...float64Only];
+  if (scalar === "f32") return [...floats, ...extremes, ...float32Only, ...ofHalves].map(Math.fround);
+  if (scalar === "f64") return [...floats, ...extremes, ...float64Only, ...ofHalves, ...nearTies];
+  if (isHalf(scalar)) return [...floats, ...extremes, ...ofHalves];
   const [low, high] = rangeOf(scalar);
   const small = [0n, 1n, 2n, 3n, 7n, 31n, 63n, 100n, -1n, -2n, -7n];
   const all = [...small.filter((v) => v >= low), low, low + 1n, high, high - 1n, high / 2n, high / 3n];
   if (scalar !== "i64" && scalar !== "u64") return all.map(Number);
-  // Just above a tie of f32, by less than f64 can tell.
-  return [...all, (1n << 60n) + (1n << 36n) + 1n, (1n << 53n) + 1n];
+  // Just above ties of f32 and bf16, by less than f64 can tell.
+  return [...all, (1n << 60n) + (1n << 36n) + 1n, (1n << 53n) + 1n, (1n << 62n) + (1n << 54n) + 1n];
 }

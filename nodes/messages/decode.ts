@@ -1,5 +1,5 @@
 // Makes decode plans: what is wanted of a message, laid on its layout, becomes steps in the order of the wire.
-import { bytesOf, type Dtype, IsochronError } from "../../kernels/index.ts";
+import { type Arithmetic, bytesOf, IsochronError } from "../../kernels/index.ts";
 import type { Definitions } from "./definitions.ts";
 import { type Layout, layoutOf } from "./layout.ts";
 import { fullTypeName } from "./names.ts";
@@ -103,7 +103,7 @@ export class DecodePlanner {
   }
 
   /** Wants fields at `offset` of the slot, as measured. */
-  select({ paths, exact }: Measured, dtype: Dtype, offset: number): void {
+  select({ paths, exact }: Measured, dtype: Arithmetic, offset: number): void {
     const bytes = bytesOf(dtype);
     let end = offset;
     let partly = false;
@@ -146,7 +146,7 @@ export class DecodePlanner {
   }
 
   /** Wants the number of a sequence's elements. */
-  count(path: string, dtype: Dtype, offset: number): void {
+  count(path: string, dtype: Arithmetic, offset: number): void {
     const { wanted, layout } = this.#find(path);
     if (layout.kind !== "list" || layout.length !== undefined) {
       throw this.#unsupported(path, layout.type, "count() takes a sequence");
@@ -291,7 +291,7 @@ export class DecodePlanner {
     if (wanted!.places.length > 0) {
       throw this.#unsupported(path, "a time", "read it as a whole, stamp(), or by its parts, not both");
     }
-    const part = (name: string, dtype: Dtype) =>
+    const part = (name: string, dtype: Arithmetic) =>
       this.#compile(
         { kind: "number", type: name, dtype, initial: 0 },
         parts.get(name),
@@ -333,7 +333,7 @@ export class DecodePlanner {
   }
 }
 
-const placed = (to: Dtype, offset: number, strides: readonly number[]): Place => ({
+const placed = (to: Arithmetic, offset: number, strides: readonly number[]): Place => ({
   to,
   offset,
   ...(strides.some((each) => each > 0) ? { strides: [...strides] } : {}),

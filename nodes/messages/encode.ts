@@ -1,5 +1,5 @@
 // Makes encode plans: tensors, constants and stamps, laid on a message's layout, become steps in the order of the wire.
-import { bytesOf, type Dtype, IsochronError } from "../../kernels/index.ts";
+import { type Arithmetic, bytesOf, type Dtype, IsochronError, isHalf } from "../../kernels/index.ts";
 import type { Definitions } from "./definitions.ts";
 import { type Layout, layoutOf, pathsOf } from "./layout.ts";
 import { fullTypeName } from "./names.ts";
@@ -9,7 +9,7 @@ import type { FieldSelection, FixedValue } from "./select.ts";
 
 /** Numbers of the slot. */
 interface Source {
-  readonly from: Dtype;
+  readonly from: Arithmetic;
   readonly offset: number;
   readonly strides?: number[];
 }
@@ -78,11 +78,21 @@ export class EncodePlanner {
 
   /** Spreads a tensor's elements over fields, in order. */
   spread({ paths, options }: Pick<FieldSelection, "paths" | "options">, tensor: PlacedField): void {
+    const { dtype } = tensor;
+    if (isHalf(dtype)) {
+      throw new IsochronError(
+        "message/unsupported-field",
+        `output "${tensor.name}" is ${dtype}, which no message holds`,
+        {
+          help: 'convert it in the program: .cast("f32")',
+        },
+      );
+    }
     const total = tensor.shape.reduce((a, b) => a * b, 1);
     const measured = paths.map((path) => {
       const { segments, end } = resolvePath(this.#root, path);
       if (end.kind === "string") throw this.#unsupported(path, end.type, 'text is fixed: fixed("…")');
-      if (end.kind === "time" && tensor.dtype !== "i64") {
+      if (end.kind === "time" && dtype !== "i64") {
         throw this.#unsupported(path, end.type, "a time comes from an i64 tensor of nanoseconds, or from stamp()");
       }
       if (end.kind === "struct") throw this.#unsupported(path, end.type, "name a field of it");
@@ -107,8 +117,8 @@ export class EncodePlanner {
     }
     let offset = tensor.offset;
     for (const { path, segments, sizes } of sized) {
-      this.#place(path, segments, sizes, tensor.dtype, offset);
-      offset += product(sizes) * bytesOf(tensor.dtype);
+      this.#place(path, segments, sizes, dtype, offset);
+      offset += product(sizes) * bytesOf(dtype);
     }
   }
 
@@ -147,7 +157,7 @@ export class EncodePlanner {
     return { message: this.#type, slotBytes, steps: this.#compile(this.#root, this.#filled, "") };
   }
 
-  #place(path: string, segments: readonly Segment[], sizes: readonly number[], from: Dtype, offset: number): void {
+  #place(path: string, segments: readonly Segment[], sizes: readonly number[], from: Arithmetic, offset: number): void {
     const bytes = bytesOf(from);
     const strides: number[] = [];
     let [at, layout, star] = [this.#filled, this.#root, 0];

@@ -1,9 +1,9 @@
 // Encodings of images by their names in ROS (sensor_msgs/image_encodings): element types, channels and rows.
-import { type Dtype, didYouMean, IsochronError, shown } from "../../kernels/index.ts";
+import { type Arithmetic, didYouMean, IsochronError, shown } from "../../kernels/index.ts";
 
 /** What the pixels of an encoding are. */
 interface PixelForm {
-  readonly dtype: Dtype;
+  readonly dtype: Arithmetic;
   readonly channels: number;
   /** Rows of data for each row of pixels, where planes of colour follow: 1 unless given. */
   readonly rows?: number;
@@ -47,7 +47,7 @@ const depths = {
   "32S": "i32",
   "32F": "f32",
   "64F": "f64",
-} as const satisfies { readonly [depth: string]: Dtype };
+} as const satisfies { readonly [depth: string]: Arithmetic };
 
 type Named = keyof typeof named;
 type Depth = keyof typeof depths;

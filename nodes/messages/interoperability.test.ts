@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { PNG } from "pngjs";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { z } from "zod";
-import { bytesOf, callNative, type Dtype, loadRuntime } from "../../kernels/index.ts";
+import { type Arithmetic, bytesOf, callNative, type Dtype, loadRuntime } from "../../kernels/index.ts";
 import { newArray, staticShape, type TensorType, type TypedArray } from "../../runtime/index.ts";
 import { layoutSlot } from "../../scheduler/index.ts";
 import { Definitions } from "./definitions.ts";
@@ -64,7 +64,7 @@ function decode({ plan, fields: types }: ResolvedMessage, bytes: Uint8Array): Re
 
 type Draw = (options: { readonly min: number; readonly max: number }) => number;
 
-const ranges: { readonly [d in Dtype]: readonly [number, number] } = {
+const ranges: { readonly [d in Arithmetic]: readonly [number, number] } = {
   bool: [0, 1],
   i8: [-128, 127],
   u8: [0, 255],
@@ -111,7 +111,7 @@ function randomValue(layout: Layout, draw: Draw, path: string, noted: Map<string
 }
 
 interface Noted {
-  readonly dtype: Dtype;
+  readonly dtype: Arithmetic;
   readonly numbers: number[];
 }
 

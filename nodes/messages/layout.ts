@@ -1,13 +1,13 @@
 // Message types as trees in the order of the wire: numbers, strings, times, lists and what holds them.
 import type { MessageDefinitionField } from "@foxglove/message-definition";
-import { type Dtype, IsochronError } from "../../kernels/index.ts";
+import { type Arithmetic, IsochronError } from "../../kernels/index.ts";
 import { type Definitions, requireDefinitions } from "./definitions.ts";
 import type { Literal } from "./literal.ts";
 import { fullTypeName, shortTypeName } from "./names.ts";
 
 /** A type's form on the wire, with the values that its fields have where nothing is said. */
 export type Layout =
-  | { readonly kind: "number"; readonly type: string; readonly dtype: Dtype; readonly initial: Literal }
+  | { readonly kind: "number"; readonly type: string; readonly dtype: Arithmetic; readonly initial: Literal }
   | {
       readonly kind: "string";
       readonly type: string;
@@ -34,7 +34,7 @@ export interface LayoutField {
 }
 
 /** The wire's primitive types by their names in message definitions. */
-const primitives: { readonly [type: string]: Dtype } = {
+const primitives: { readonly [type: string]: Arithmetic } = {
   bool: "bool",
   byte: "u8",
   char: "u8",

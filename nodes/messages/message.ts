@@ -1,6 +1,6 @@
 // What topics carry: messages described as the tensors that an application sees.
 import { z } from "zod";
-import { bytesOf, type Dtype, didYouMean, IsochronError, optionsOf } from "../../kernels/index.ts";
+import { type Arithmetic, bytesOf, didYouMean, IsochronError, optionsOf } from "../../kernels/index.ts";
 import { type Signature, type TensorType, tensor } from "../../runtime/index.ts";
 import { layoutSlot } from "../../scheduler/index.ts";
 import { DecodePlanner } from "./decode.ts";
@@ -83,7 +83,7 @@ export function message<const S extends Selections>(
 
 interface NumberSelection {
   readonly field: string;
-  readonly dtype: Dtype;
+  readonly dtype: Arithmetic;
 }
 const checkNumber = optionsOf<NumberSelection>("message", "numbers", () => ({ field: pathSchema, dtype: dtypeSchema }));
 
@@ -199,7 +199,7 @@ function describe<S extends Selections>(
         const put = (offset: number) => planner.select(extent, selection.dtype, offset);
         return { name, dtype: selection.dtype, shape: extent.shape, put };
       }
-      const dtype: Dtype = selection.kind === "stamp" ? "i64" : selection.dtype;
+      const dtype: Arithmetic = selection.kind === "stamp" ? "i64" : selection.dtype;
       const put = (offset: number) =>
         selection.kind === "stamp"
           ? planner.time(selection.path, offset)

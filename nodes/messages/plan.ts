@@ -1,9 +1,9 @@
 // The form of codec plans: lists of steps that carry CDR into a slot's tensors, and tensors into CDR.
 import { z } from "zod";
-import { dtypes } from "../../kernels/index.ts";
+import { arithmeticDtypes } from "../../kernels/index.ts";
 import { type PictureEncoding, pictureEncodings } from "./encodings.ts";
 
-const primitive = z.enum(dtypes);
+const primitive = z.enum(arithmeticDtypes);
 const size = z.int().min(0);
 const register = z.int().min(0).max(3);
 const path = z.string();

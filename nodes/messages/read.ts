@@ -1,5 +1,5 @@
 // Messages as values: reads CDR by a layout, with the checks and the errors of the codec that feeds the executive.
-import { bytesOf, type Dtype, IsochronError } from "../../kernels/index.ts";
+import { type Arithmetic, bytesOf, IsochronError } from "../../kernels/index.ts";
 import { type Layout, placeholder } from "./layout.ts";
 import { fullTypeName } from "./names.ts";
 
@@ -97,7 +97,7 @@ class Readers {
     };
   }
 
-  #number(dtype: Dtype, path: string): Read {
+  #number(dtype: Arithmetic, path: string): Read {
     const size = bytesOf(dtype);
     const get = getters[dtype];
     return (cursor) => get(cursor.view, this.#take(cursor, 1, size, path), cursor.little);
@@ -159,7 +159,7 @@ class Readers {
     };
   }
 
-  #numbers(list: Layout & { readonly kind: "list" }, dtype: Dtype, path: string): Read {
+  #numbers(list: Layout & { readonly kind: "list" }, dtype: Arithmetic, path: string): Read {
     const size = bytesOf(dtype);
     const count = this.#count(list, path);
     return (cursor) => {
@@ -212,7 +212,7 @@ function fewestBytes(layout: Layout): number {
 
 type Getter = (view: DataView, at: number, little: boolean) => number | bigint | boolean;
 
-const getters: { readonly [d in Dtype]: Getter } = {
+const getters: { readonly [d in Arithmetic]: Getter } = {
   bool: (view, at) => view.getUint8(at) !== 0,
   i8: (view, at) => view.getInt8(at),
   u8: (view, at) => view.getUint8(at),
@@ -243,7 +243,7 @@ const typed =
     return new Type(own.buffer as ArrayBuffer);
   };
 
-const arrays: { readonly [d in Dtype]: ArrayReader } = {
+const arrays: { readonly [d in Arithmetic]: ArrayReader } = {
   bool: ({ bytes }, start, length) => Array.from(bytes.subarray(start, start + length), (byte) => byte !== 0),
   // Bytes are the greatest part of most messages, and are not copied.
   u8: ({ bytes }, start, length) => new Uint8Array(bytes.buffer, bytes.byteOffset + start, length),

@@ -1,12 +1,12 @@
 // What an application says about a message: which fields become which tensors, and what else stands in a message.
 import { z } from "zod";
-import { type Dtype, optionsOf } from "../../kernels/index.ts";
+import { type Arithmetic, optionsOf } from "../../kernels/index.ts";
 import { argument, dtypeSchema, pathSchema } from "./selection-checks.ts";
 
 /** How fields become a tensor. */
 export interface FieldOptions {
   /** The tensor's element type; f32 unless given. What does not fit becomes the nearest that does, NaN becomes 0. */
-  readonly dtype?: Dtype;
+  readonly dtype?: Arithmetic;
   /** Elements of each sequence on the way; a message with another number is refused. */
   readonly count?: number;
   /** At most so many elements of each sequence; those that a message does not have are 0. */
@@ -15,10 +15,10 @@ export interface FieldOptions {
 }
 
 /** The element type that options ask for. */
-type DtypeOf<O> = O extends { readonly dtype: infer D extends Dtype } ? D : "f32";
+type DtypeOf<O> = O extends { readonly dtype: infer D extends Arithmetic } ? D : "f32";
 
 /** Fields of a message, one after another in one tensor. */
-export interface FieldSelection<D extends Dtype = Dtype> {
+export interface FieldSelection<D extends Arithmetic = Arithmetic> {
   readonly kind: "fields";
   readonly paths: readonly string[];
   readonly dtype: D;
@@ -32,7 +32,7 @@ export interface StampSelection {
 }
 
 /** How many elements a sequence has. */
-export interface CountSelection<D extends Dtype = Dtype> {
+export interface CountSelection<D extends Arithmetic = Arithmetic> {
   readonly kind: "count";
   readonly path: string;
   readonly dtype: D;
@@ -90,8 +90,8 @@ export function stamp(path = "header.stamp"): StampSelection {
 
 /** How many elements a sequence of a message has, as a scalar. */
 export function count(path: string): CountSelection<"i32">;
-export function count<D extends Dtype>(path: string, dtype: D): CountSelection<D>;
-export function count(path: string, dtype: Dtype = "i32"): CountSelection {
+export function count<D extends Arithmetic>(path: string, dtype: D): CountSelection<D>;
+export function count(path: string, dtype: Arithmetic = "i32"): CountSelection {
   argument("count", "path", pathSchema, path);
   argument("count", "dtype", dtypeSchema, dtype);
   return { kind: "count", path, dtype };

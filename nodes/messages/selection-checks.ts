@@ -1,6 +1,6 @@
 // What descriptions of messages may be given, checked where they are made.
 import { z } from "zod";
-import { checkArgument, dtypes, hasKind, IsochronError, shown } from "../../kernels/index.ts";
+import { arithmeticDtypes, checkArgument, hasKind, IsochronError, shown } from "../../kernels/index.ts";
 
 const text = z.string().min(1);
 
@@ -10,7 +10,7 @@ export const argument = (what: string, name: string, schema: z.ZodType, given: u
 
 export const typeSchema = text.describe('the name of a message type, such as "sensor_msgs/msg/Imu"');
 export const pathSchema = z.string().describe('the path of a field, such as "angular_velocity.z" or "ranges[*]"');
-export const dtypeSchema = z.enum(dtypes);
+export const dtypeSchema = z.enum(arithmeticDtypes);
 export const sizeSchema = z.tuple([z.int().min(1), z.int().min(1)]).describe("[height, width], whole numbers from 1");
 
 /** Refuses selections that are none. Throws `message/argument`. */

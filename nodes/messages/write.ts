@@ -1,5 +1,5 @@
 // Messages from values: writes CDR by a layout, as `read.ts` and the executive's codec read it.
-import { bytesOf, type Dtype, IsochronError, typedArrays } from "../../kernels/index.ts";
+import { type Arithmetic, bytesOf, IsochronError, typedArrays } from "../../kernels/index.ts";
 import { type Layout, placeholder } from "./layout.ts";
 import type { Literal } from "./literal.ts";
 import { fullTypeName } from "./names.ts";
@@ -123,7 +123,7 @@ class Writers {
 
 type Setter = (view: DataView, at: number, value: Literal) => void;
 
-const setters: { readonly [d in Dtype]: Setter } = {
+const setters: { readonly [d in Arithmetic]: Setter } = {
   bool: (view, at, value) => view.setUint8(at, value ? 1 : 0),
   i8: (view, at, value) => view.setInt8(at, Number(value)),
   u8: (view, at, value) => view.setUint8(at, Number(value)),
@@ -137,7 +137,7 @@ const setters: { readonly [d in Dtype]: Setter } = {
   f64: (view, at, value) => view.setFloat64(at, Number(value), true),
 };
 
-function number(dtype: Dtype, initial: Literal): Write {
+function number(dtype: Arithmetic, initial: Literal): Write {
   const [set, size] = [setters[dtype], bytesOf(dtype)];
   return (sink, value) => {
     const at = sink.room(1, size);
