@@ -1,21 +1,12 @@
 // What an operator gives on constants, bit for bit what its kernel would give in a step.
-import { target } from "../kernels/index.ts";
+import { isFloatDtype, target } from "../kernels/index.ts";
 import { Graph, type Node } from "./graph.ts";
 import { KernelInterpreter } from "./kernel-interpreter.ts";
 import type { Nd } from "./operators/index.ts";
-import { arrayOver, countOf, newArray, staticShape, type TypedArray } from "./tensor-type.ts";
+import { arrayOver, countOf, newArray, staticShape, type TypedArray, withOneNaN } from "./tensor-type.ts";
 
 /** Operations of a kernel, a vector's counting once, that are worth interpreting when a graph is compiled. */
 const mostInterpreted = 1 << 20;
-
-const isFloat = (dtype: Nd["dtype"]): boolean => dtype === "f32" || dtype === "f64";
-
-/** Every NaN with the bits that programs give it. */
-function withOneNaN(data: TypedArray): TypedArray {
-  if (data instanceof Float32Array || data instanceof Float64Array)
-    for (let at = 0; at < data.length; at++) if (Number.isNaN(data[at])) data[at] = Number.NaN;
-  return data;
-}
 
 /**
  * The elements that a node of a primitive operator has, from those of its operands.
@@ -30,11 +21,11 @@ export function constantValue(
   const { lowering, errorUlp } = operator;
   const { dtype } = output.type;
   if (lowering.kind === "interpreted" || lowering.kind === "composite") return undefined;
-  if (errorUlp === 0 || !isFloat(dtype)) {
+  if (errorUlp === 0 || !isFloatDtype(dtype)) {
     const shape = staticShape(output.type.shape);
     const data = newArray(dtype, countOf(shape));
     operator.evaluate(operands, attributes, { dtype, shape, data });
-    return withOneNaN(data);
+    return withOneNaN(dtype, data);
   }
   if (lowering.kind === "kernel" && lowering.planned) return undefined;
   const values = new Map([...new Set(inputs)].map((value) => [value, { type: value.type }]));
@@ -55,5 +46,5 @@ export function constantValue(
   const kernels = new KernelInterpreter(graph, target("x86-64-v3"));
   if (kernels.operations > mostInterpreted) return undefined;
   const [bytes] = kernels.step([...values.keys()].map((value) => operands[inputs.indexOf(value)]!.data)).outputs;
-  return withOneNaN(arrayOver(dtype, bytes!.buffer as ArrayBuffer, bytes!.byteOffset, bytes!.byteLength));
+  return withOneNaN(dtype, arrayOver(dtype, bytes!.buffer as ArrayBuffer, bytes!.byteOffset, bytes!.byteLength));
 }

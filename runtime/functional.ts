@@ -1,5 +1,5 @@
 // The tensor API as free functions, for those who write add(a, b) rather than a.add(b).
-import type { Dtype } from "../kernels/index.ts";
+import type { Dtype, FloatDtype } from "../kernels/index.ts";
 import type { PadOptions } from "./methods/arrangement.ts";
 import type { NormOptions } from "./methods/channels.ts";
 import type { GeluOptions, SoftplusOptions } from "./methods/elementwise.ts";
@@ -7,7 +7,7 @@ import type { RunningExtremes, RunningOptions, VarianceOptions } from "./methods
 import { tensorOf } from "./options.ts";
 import type { Operand, Tensor } from "./tensor.ts";
 
-type Float = "f32" | "f64";
+type Float = FloatDtype;
 type Bits = Exclude<Dtype, Float>;
 type Integer = Exclude<Bits, "bool">;
 type Numeric = Exclude<Dtype, "bool">;

@@ -2,7 +2,7 @@
 import { IsochronError } from "../kernels/index.ts";
 import type { Operator, ResultTypes } from "./operators/index.ts";
 import type { Place } from "./place.ts";
-import { byteLength, sameShape, showTensorType, type TensorType, type TypedArray } from "./tensor-type.ts";
+import { byteLength, numberIn, sameShape, showTensorType, type TensorType, type TypedArray } from "./tensor-type.ts";
 
 /** One value; identity is the object. */
 export interface Value {
@@ -93,9 +93,10 @@ export type Signature = { readonly [name: string]: TensorType };
 const showNumber = (value: number | bigint | undefined): string => (Object.is(value, -0) ? "-0" : String(value));
 
 /** The shortest decimal that reads back as the element; a float32 needs nine digits at most. */
-function showElement(data: TypedArray): string {
+function showElement(dtype: TensorType["dtype"], data: TypedArray): string {
   const [value] = data;
-  if (!(data instanceof Float32Array) || value === undefined) return showNumber(value);
+  if (!(data instanceof Float32Array) || value === undefined)
+    return showNumber(value === undefined ? value : numberIn(dtype, value));
   for (let digits = 1; digits < 9; digits++) {
     const short = Number(Number(value).toPrecision(digits));
     if (Object.is(Math.fround(short), value)) return showNumber(short);
@@ -151,7 +152,7 @@ export class Graph<I extends Signature = Signature, O extends Signature = Signat
     for (const { value, name: given } of this.inputs) name(value, `%${given}`);
     const isLiteral = ({ value }: Constant) => value.type.shape.length === 0;
     for (const each of this.constants) {
-      if (isLiteral(each)) names.set(each.value, showElement(each.data));
+      if (isLiteral(each)) names.set(each.value, showElement(each.value.type.dtype, each.data));
       else name(each.value, `@${each.name}`);
     }
     for (const { value, name: given } of this.states) name(value, `$${given}`);

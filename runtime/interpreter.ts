@@ -12,6 +12,7 @@ import {
   staticShape,
   type TensorType,
   type TypedArray,
+  withOneNaN,
 } from "./tensor-type.ts";
 
 /** A typed array for each tensor of a signature, by its name. */
@@ -132,9 +133,10 @@ export class Interpreter<I extends Signature, O extends Signature> {
       values.set(value, nd(value.type, this.#states[at]!));
     });
     evaluate(graph, values);
-    this.#states = graph.states.map(({ next }) => values.get(next)!.data.slice());
+    const left = (value: Value): TypedArray => withOneNaN(value.type.dtype, values.get(value)!.data.slice());
+    this.#states = graph.states.map(({ next }) => left(next));
     return Object.fromEntries(
-      graph.outputs.map(({ name, value }) => [name, values.get(value)!.data.slice()]),
+      graph.outputs.map(({ name, value }) => [name, left(value)]),
     ) as unknown as ArraysOf<O>;
   }
 

@@ -20,7 +20,7 @@ import type { Border } from "./operators/index.ts";
 import { type Place, partOf, partsOf, planPlaces, reshapedPlace, samePlace, wholeOf } from "./placement.ts";
 import { groupRows, type RowGroup } from "./row-groups.ts";
 import type { Step } from "./step-tree.ts";
-import { showTensorType, staticShape } from "./tensor-type.ts";
+import { numberIn, showTensorType, staticShape } from "./tensor-type.ts";
 import { isUniform, type Weights } from "./weights.ts";
 
 type Source = generators.Source;
@@ -88,7 +88,7 @@ class Lowering {
     for (const [at, { value }] of states.entries()) this.#places.set(value, bindings.states[at]!);
     for (const constant of constants) {
       const { name, value, data } = constant;
-      if (isUniform(data)) this.#uniform.set(value, data[0]!);
+      if (isUniform(data)) this.#uniform.set(value, numberIn(value.type.dtype, data[0]!));
       const offset = this.#setting.weights.offsetOf(constant);
       if (offset !== undefined)
         this.#places.set(value, wholeOf(tensorMemory({ kind: "weights", offset }, name, value.type)));

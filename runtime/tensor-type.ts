@@ -1,6 +1,7 @@
 // Tensor types: element type and shape, with dimensions that are known, named, or bounded.
 import {
   bytesOf,
+  canonicalHalf,
   type Dtype,
   dtypes,
   halfOfNumber,
@@ -76,6 +77,14 @@ export const stored = (dtype: Dtype, value: number): number => (isHalf(dtype) ? 
 /** The number that an element of a dtype's array is. */
 export const numberIn = (dtype: Dtype, element: number | bigint): number | bigint =>
   isHalf(dtype) ? numberOfHalf(dtype, Number(element)) : element;
+
+/** The elements, every NaN with the bits that programs give it. */
+export function withOneNaN<A extends TypedArray>(dtype: Dtype, data: A): A {
+  if (isHalf(dtype)) for (let at = 0; at < data.length; at++) data[at] = canonicalHalf(dtype, Number(data[at]));
+  if (data instanceof Float32Array || data instanceof Float64Array)
+    for (let at = 0; at < data.length; at++) if (Number.isNaN(data[at])) data[at] = Number.NaN;
+  return data;
+}
 
 /** An array from numbers that are known to fit, floats rounded; what users give comes through `numbers.ts`. */
 export function arrayFrom<D extends Dtype>(dtype: D, values: readonly (number | bigint | boolean)[]): ArrayOf<D> {

@@ -26,13 +26,13 @@ const copied = (scalar: Scalar, array: ArrayBufferView): ScalarArray => {
 
 /** The first element whose bits differ; two NaNs are equal, since which NaN an operation gives is not specified. */
 function firstDifference(scalar: Scalar, a: ScalarArray, b: ScalarArray): number | undefined {
-  const isNaN = (value: number | bigint): boolean =>
+  const isNumberless = (value: number | bigint): boolean =>
     Number.isNaN(isHalf(scalar) ? numberOfHalf(scalar, Number(value)) : value);
   const size = a.BYTES_PER_ELEMENT;
   const [left, right] = [bytesOfArray(a), bytesOfArray(b)];
   for (let at = 0; at < a.length; at++) {
     const [x, y] = [a[at]!, b[at]!];
-    if (isNaN(x) && isNaN(y)) continue;
+    if (isNumberless(x) && isNumberless(y)) continue;
     for (let byte = at * size; byte < (at + 1) * size; byte++) if (left[byte] !== right[byte]) return at;
   }
   return undefined;

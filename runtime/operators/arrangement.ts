@@ -20,6 +20,7 @@ export const flip = operator({
   name: "flip",
   attributes: z.strictObject({ axes: axesAttribute() }),
   errorUlp: 0,
+  moves: true,
   infer: ([x]) => ({ dtype: x!.dtype, shape: staticShape(x!.shape) }),
   evaluate: ([x], { axes }, result) =>
     rearrange(x!, result, (index) => index.map((each, d) => (axes.includes(d) ? x!.shape[d]! - 1 - each : each))),
@@ -58,6 +59,7 @@ export const roll = operator({
   name: "roll",
   attributes: z.strictObject({ shifts: z.array(z.int()).readonly(), axes: axesAttribute() }),
   errorUlp: 0,
+  moves: true,
   infer([x], { shifts, axes }) {
     if (shifts.length === axes.length) return x!;
     throw operandError(
@@ -88,6 +90,7 @@ export const tile = operator({
   name: "tile",
   attributes: z.strictObject({ repeats: perDimension(0) }),
   errorUlp: 0,
+  moves: true,
   infer: ([x], { repeats }) => ({
     dtype: x!.dtype,
     shape: staticShape(x!.shape).map((size, d) => size * repeats[d]!),
@@ -128,6 +131,7 @@ export const padCopies = operator({
   name: "padCopies",
   attributes: z.strictObject({ before: perDimension(0), after: perDimension(0), mode: z.enum(copies) }),
   errorUlp: 0,
+  moves: true,
   infer([x], { before, after, mode }) {
     const shape = staticShape(x!.shape);
     const empty = shape.findIndex((size, d) => size === 0 && before[d]! + after[d]! > 0);

@@ -1,6 +1,6 @@
 // Scaled dot-product attention of every head of a batch, computed in tiles.
 import { z } from "zod";
-import { generators } from "../../kernels/index.ts";
+import { generators, isFloatDtype } from "../../kernels/index.ts";
 import type { Value } from "../graph.ts";
 import {
   broadcastShapes,
@@ -22,7 +22,7 @@ function attentionType(name: string, operands: readonly TensorType[], turned: bo
   const [q, k, v, mask] = operands as [TensorType, TensorType, TensorType, TensorType?];
   const shown = `${name} of ${operands.map(showTensorType).join(", ")}`;
   const wrong = (why: string) => operandError("shape", shown, why);
-  if (operands.some(({ dtype }) => dtype !== q.dtype) || (q.dtype !== "f32" && q.dtype !== "f64"))
+  if (operands.some(({ dtype }) => dtype !== q.dtype) || !isFloatDtype(q.dtype))
     throw operandError("dtype", shown, "all must be f32, or all f64");
   if ([q, k, v].some(({ shape }) => shape.length < 2)) throw wrong("each needs two dimensions or more");
   const last = ({ shape }: TensorType) => shape.slice(-2) as [Dimension, Dimension];

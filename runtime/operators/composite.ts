@@ -1,5 +1,6 @@
 // Operators made of others: softmax, mean, linear layers, positions of extremes.
 import { z } from "zod";
+import { isFloatDtype } from "../../kernels/index.ts";
 import type { Value } from "../graph.ts";
 import { arrayFrom, countOf, sameShape, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
@@ -13,7 +14,7 @@ import { iota, transpose } from "./structure.ts";
 const { add, div, equal, exp, logicalOr, notEqual, sub, where } = elementwise;
 const axisOnly = z.strictObject({ axis: axisAttribute() });
 
-const isFloat = ({ dtype }: TensorType): boolean => dtype === "f32" || dtype === "f64";
+const isFloat = ({ dtype }: TensorType): boolean => isFloatDtype(dtype);
 
 export function requireFloat(name: string, x: TensorType): void {
   if (!isFloat(x))

@@ -7,6 +7,7 @@ import {
   type Expression,
   functions,
   generators,
+  isFloatDtype,
   type Lane,
   loop,
 } from "../../kernels/index.ts";
@@ -18,7 +19,7 @@ const none = z.strictObject({});
 type Kind = "float" | "integer" | "bool";
 
 export const kindOf = (dtype: Dtype): Kind =>
-  dtype === "bool" ? "bool" : dtype === "f32" || dtype === "f64" ? "float" : "integer";
+  dtype === "bool" ? "bool" : isFloatDtype(dtype) ? "float" : "integer";
 
 interface Meaning {
   /** On float elements, in float64; bool operands and results are 0 and 1. */
@@ -280,6 +281,7 @@ export const where = operator({
   name: "where",
   attributes: none,
   errorUlp: 0,
+  moves: true,
   infer([condition, a, b]) {
     if (condition!.dtype !== "bool")
       throw operandError("dtype", `where needs a bool condition, not ${showTensorType(condition!)}`);
@@ -300,6 +302,7 @@ export const cast = operator({
   name: "cast",
   attributes: z.strictObject({ dtype: z.enum(dtypes) }),
   errorUlp: 0,
+  moves: true,
   infer: ([x], { dtype }) => ({ dtype, shape: x!.shape }),
   evaluate([x], { dtype }, { data }) {
     const convert = convertOf(x!.dtype, dtype);

@@ -44,6 +44,7 @@ export const gather = operator({
   name: "gather",
   attributes: z.strictObject({ axis: axisAttribute() }),
   errorUlp: 0,
+  moves: true,
   infer([x, positions], { axis }) {
     const size = x!.shape[axis];
     const shape = [...x!.shape.slice(0, axis), ...positions!.shape, ...x!.shape.slice(axis + 1)];
@@ -99,6 +100,7 @@ export const takeAlong = operator({
   name: "takeAlong",
   attributes: z.strictObject({ axis: axisAttribute() }),
   errorUlp: 0,
+  moves: true,
   infer([x, positions], { axis }) {
     const [from, to] = [x!.shape, positions!.shape];
     const fits = from.length === to.length && from.every((size, d) => d === axis || sameDimension(size, to[d]!));

@@ -1,5 +1,6 @@
 // Sampling of images at computed positions, as PyTorch's grid_sample: bilinear, nearest and bicubic, in batches of channels.
 import { z } from "zod";
+import { isFloatDtype } from "../../kernels/index.ts";
 import type { Value } from "../graph.ts";
 import { arrayFrom, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
 import {
@@ -201,7 +202,7 @@ export const gridSampler2d = operator({
   errorUlp: 8,
   infer([x, grid]) {
     const [images, positions] = [staticShape(x!.shape), staticShape(grid!.shape)];
-    const float = x!.dtype === "f32" || x!.dtype === "f64";
+    const float = isFloatDtype(x!.dtype);
     const fits = images.length === 4 && positions.length === 4 && positions[3] === 2 && positions[0] === images[0];
     if (!float || grid!.dtype !== x!.dtype || !fits || images[2] === 0 || images[3] === 0)
       throw operandError(

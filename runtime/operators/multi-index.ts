@@ -91,6 +91,7 @@ export const gatherND = operator({
   name: "gatherND",
   attributes: z.strictObject({}),
   errorUlp: 0,
+  moves: true,
   infer([x, positions]) {
     const shown = `gatherND of ${showTensorType(x!)} at ${showTensorType(positions!)}`;
     const depth = indexedDimensions(shown, x!, positions!);

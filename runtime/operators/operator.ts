@@ -5,6 +5,7 @@ import { refusal } from "../../kernels/index.ts";
 import type { Graph, Results, Value } from "../graph.ts";
 import type { TensorType, TypedArray } from "../tensor-type.ts";
 import { axisAttributeNames, resolveAxes } from "./axis.ts";
+import { throughFloat32 } from "./halves.ts";
 
 export { operandError } from "./operand-error.ts";
 
@@ -164,6 +165,8 @@ export interface OperatorDefinition<A> {
   /** Per element of the result, the number in whose ulp the error is stated; the result itself unless given. */
   magnitude?(operands: readonly Nd[], attributes: A, result: Nd): ArrayLike<number>;
   readonly lowering: Lowering<A>;
+  /** Whether it takes elements as they are stored; the others compute halves in float32, and round what they give once. */
+  readonly moves?: true;
 }
 
 /** An operator; graphs hold those of any attributes, and `isNodeOf` tells which. */
@@ -171,6 +174,7 @@ export interface Operator<A = unknown> {
   readonly name: string;
   readonly errorUlp: number;
   readonly lowering: Lowering<A>;
+  readonly moves?: true;
   /** The names of the attributes that name dimensions, or give something for each of them. */
   readonly axisAttributes: readonly string[];
   /** The attributes, checked, dimensions counted from the start. Throws `operator/attributes`, `operator/axes`, `operator/ranges`. */
@@ -187,6 +191,7 @@ export function operator<A>(definition: OperatorDefinition<A>): Operator<A> {
   const { name, attributes: schema, infer, ...rest } = definition;
   return {
     ...rest,
+    ...(definition.moves ? {} : throughFloat32(definition)),
     name,
     axisAttributes: axisAttributeNames(schema),
     infer(operands, attributes, regions = []) {

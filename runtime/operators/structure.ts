@@ -11,6 +11,7 @@ import {
   showShape,
   showTensorType,
   staticShape,
+  stored,
   type TensorType,
 } from "../tensor-type.ts";
 import { axisAttribute, orderAttribute, perDimension, rangeEnds, rangeStarts } from "./axis.ts";
@@ -26,6 +27,7 @@ export const reshape = operator({
   name: "reshape",
   attributes: z.strictObject({ shape: sizes }),
   errorUlp: 0,
+  moves: true,
   infer([x], { shape }) {
     const count = countOf(staticShape(x!.shape));
     if (countOf(shape) !== count) {
@@ -45,6 +47,7 @@ export const transpose = operator({
   name: "transpose",
   attributes: z.strictObject({ axes: orderAttribute() }),
   errorUlp: 0,
+  moves: true,
   infer: ([x], { axes }) => ({ dtype: x!.dtype, shape: axes.map((d) => x!.shape[d]!) }),
   evaluate([x], { axes }, { shape, data }) {
     const strides = rowMajor(x!.shape);
@@ -58,6 +61,7 @@ export const broadcastTo = operator({
   name: "broadcastTo",
   attributes: z.strictObject({ shape: sizes }),
   errorUlp: 0,
+  moves: true,
   infer([x], { shape }) {
     const joined = broadcastShapes(x!.shape, shape);
     if (!joined || !sameShape(joined, shape))
@@ -82,6 +86,7 @@ export const slice = operator({
   name: "slice",
   attributes: z.strictObject({ starts: rangeStarts(), ends: rangeEnds(), steps: perDimension(1) }),
   errorUlp: 0,
+  moves: true,
   infer([x], { starts, ends, steps }) {
     return { dtype: x!.dtype, shape: starts.map((start, d) => Math.ceil((ends[d]! - start) / steps[d]!)) };
   },
@@ -102,15 +107,16 @@ export const pad = operator({
   name: "pad",
   attributes: z.strictObject({ before: perDimension(0), after: perDimension(0), value: anyNumber }),
   errorUlp: 0,
+  moves: true,
   infer([x], { before, after, value }) {
     const shape = staticShape(x!.shape);
     if (!holds(x!.dtype, value))
       throw operandError("pad-value", `pad of ${showTensorType(x!)} with ${value}`, rangeText(x!.dtype));
     return { dtype: x!.dtype, shape: shape.map((length, d) => length + before[d]! + after[d]!) };
   },
-  evaluate([x], { before, value }, { data, shape }) {
+  evaluate([x], { before, value }, { data, shape, dtype }) {
     if (data instanceof BigInt64Array || data instanceof BigUint64Array) data.fill(BigInt(value));
-    else data.fill(value);
+    else data.fill(stored(dtype, value));
     copyBox(x!.shape, { data: x!.data }, { data, offset: ravel(before, shape), strides: rowMajor(shape) });
   },
   lowering: { kind: "pad", border: (attributes) => attributes },
@@ -121,6 +127,7 @@ export const concat = operator({
   name: "concat",
   attributes: z.strictObject({ axis: axisAttribute() }),
   errorUlp: 0,
+  moves: true,
   infer(operands, { axis }) {
     const [first] = operands as [TensorType];
     const total = operands.reduce((sum, { dtype, shape }) => {

@@ -1,5 +1,6 @@
 // Transposed convolution, made of one convolution per phase of a small stride, or per group of phases that read the same inputs.
 import { z } from "zod";
+import { isFloatDtype } from "../../kernels/index.ts";
 import type { Value } from "../graph.ts";
 import { arrayFrom, countOf, showTensorType, staticShape } from "../tensor-type.ts";
 import { conv2d } from "./contraction.ts";
@@ -80,8 +81,8 @@ export const convTranspose2d: Operator<Attributes> = operator({
   infer([x, w], { stride, dilation, padding, outputPadding, groups }) {
     const wrong = (why: string) =>
       operandError("shape", `convTranspose2d of ${showTensorType(x!)} with ${showTensorType(w!)}: ${why}`);
-    if (x!.dtype !== w!.dtype || (x!.dtype !== "f32" && x!.dtype !== "f64"))
-      throw wrong("both must be f32, or both f64");
+    if (x!.dtype !== w!.dtype || !isFloatDtype(x!.dtype))
+      throw wrong("both must be of one float dtype");
     if (x!.shape.length !== 4 || w!.shape.length !== 4)
       throw wrong("the input is [n,c,h,w] and the weight [c,o/groups,kh,kw]");
     const [n, c, ...plane] = staticShape(x!.shape) as [number, number, ...number[]];

@@ -10,6 +10,7 @@ const checkDefinition = optionsOf<OperatorDefinition<unknown>>("operator", "oper
   evaluate: functionSchema,
   errorUlp: z.number().min(0),
   magnitude: functionSchema.optional(),
+  moves: z.literal(true).optional(),
   lowering: z.looseObject({ kind: z.string() }).describe('what it is lowered to: { kind: "pointwise", … }'),
 }));
 

@@ -1,24 +1,44 @@
-// Replaces composite operators by the primitive ones that they are made of.
-import type { Graph, Value } from "../graph.ts";
-import type { Builder } from "../operators/index.ts";
-import { rewrite } from "../rewrite.ts";
+// Replaces composite operators by the primitive ones that they are made of, and computes halves in float32.
+import { type Dtype, isHalf } from "../../kernels/index.ts";
+import type { Graph, Results, Value } from "../graph.ts";
+import { type Builder, type Operator, operators } from "../operators/index.ts";
+import { type Editor, rewrite } from "../rewrite.ts";
 import type { TensorType } from "../tensor-type.ts";
 
 const typesOf = (values: readonly Value[]): TensorType[] => values.map(({ type }) => type);
 
-/** The graph in primitive operators; composites inside composites included. */
+/** Whether an operator computes with halves, which it does in float32. */
+const computesHalves = ({ moves, lowering }: Operator, operands: readonly Value[]): boolean =>
+  !moves && lowering.kind !== "control" && operands.some(({ type }) => isHalf(type.dtype));
+
+/** Builds primitive operators whatever it is asked for. */
+const primitives = (editor: Editor): Builder => {
+  const cast = (value: Value, dtype: Dtype): Value =>
+    value.type.dtype === dtype ? value : editor.apply(operators.cast, [value], { dtype });
+  const nested: Builder = {
+    constant: (type, data, name) => editor.constant(type, data, name),
+    apply: (operator, operands, given) => nested.results(operator, operands, given)[0],
+    results(operator, operands, given = {}, ...regions) {
+      const { lowering } = operator;
+      const types = typesOf(operands);
+      if (computesHalves(operator, operands)) {
+        const wide = operands.map((value) => (isHalf(value.type.dtype) ? cast(value, "f32") : value));
+        const results = nested.results(operator, wide, given, ...regions);
+        const meant = operator.infer(types, operator.parse(given, types));
+        return results.map((value, at) => cast(value, meant[at]!.dtype)) as unknown as Results;
+      }
+      return lowering.kind === "composite"
+        ? [lowering.decompose(operands, operator.parse(given, types), nested)]
+        : editor.results(operator, operands, given, ...regions);
+    },
+  };
+  return nested;
+};
+
+/** The graph in primitive operators, of which only those that move and convert elements meet halves. */
 export const decompose = (graph: Graph): Graph =>
   rewrite(graph, ({ operator, attributes, inputs }, editor) => {
-    const nested: Builder = {
-      constant: (type, data, name) => editor.constant(type, data, name),
-      results: (...given) => editor.results(...given),
-      apply(inner, operands, given = {}) {
-        const { lowering } = inner;
-        return lowering.kind === "composite"
-          ? lowering.decompose(operands, inner.parse(given, typesOf(operands)), nested)
-          : editor.apply(inner, operands, given);
-      },
-    };
+    if (computesHalves(operator, inputs)) return primitives(editor).results(operator, inputs, attributes);
     const { lowering } = operator;
-    return lowering.kind === "composite" ? lowering.decompose(inputs, attributes, nested) : undefined;
+    return lowering.kind === "composite" ? lowering.decompose(inputs, attributes, primitives(editor)) : undefined;
   });

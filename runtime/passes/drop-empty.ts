@@ -2,14 +2,14 @@
 import { type Graph, isNodeOf, type Node, type Value } from "../graph.ts";
 import { type Operator, operators } from "../operators/index.ts";
 import { type Editor, rewrite } from "../rewrite.ts";
-import { countOf, newArray, staticShape, type TensorType } from "../tensor-type.ts";
+import { countOf, newArray, staticShape, stored, type TensorType } from "../tensor-type.ts";
 
 const isEmpty = ({ type }: Value): boolean => type.shape.includes(0);
 
 function filled({ dtype, shape }: TensorType, value: number, editor: Editor): Value {
   const data = newArray(dtype, 1);
   if (data instanceof BigInt64Array || data instanceof BigUint64Array) data[0] = BigInt(value);
-  else data[0] = value;
+  else data[0] = stored(dtype, value);
   const one = editor.constant({ dtype, shape: [] }, data, "fill");
   return shape.length === 0 ? one : editor.apply(operators.broadcastTo, [one], { shape: staticShape(shape) });
 }

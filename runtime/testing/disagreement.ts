@@ -1,10 +1,19 @@
 // Where the elements that an operator gave lie outside its stated error.
+import { type Dtype, type FloatDtype, isFloatDtype, isHalf } from "../../kernels/index.ts";
 import type { Node } from "../graph.ts";
 import type { Nd } from "../operators/index.ts";
-import { staticShape, type TypedArray } from "../tensor-type.ts";
+import { numberIn, staticShape, type TypedArray } from "../tensor-type.ts";
 
-const ulp = (magnitude: number, dtype: string): number => {
-  const [bits, least] = dtype === "f32" ? [23, -149] : [52, -1074];
+/** Digits of the fraction, and the exponent of the least number. */
+const digits: { readonly [D in FloatDtype]: readonly [number, number] } = {
+  f16: [10, -24],
+  bf16: [7, -133],
+  f32: [23, -149],
+  f64: [52, -1074],
+};
+
+const ulp = (magnitude: number, dtype: Dtype): number => {
+  const [bits, least] = isFloatDtype(dtype) ? digits[dtype] : digits.f64;
   if (!Number.isFinite(magnitude)) return 0;
   return 2 ** Math.max(least, Math.floor(Math.log2(Math.max(Math.abs(magnitude), 2 ** -1074))) - bits);
 };
@@ -23,17 +32,19 @@ export function disagreement(
   } = core;
   const { dtype } = output.type;
   const result: Nd = { dtype, shape: staticShape(output.type.shape), data: meant };
-  const float = dtype === "f32" || dtype === "f64";
+  const float = isFloatDtype(dtype);
   const magnitude = float && operator.errorUlp > 0 ? operator.magnitude?.(operands, attributes, result) : undefined;
   if (found.length !== meant.length) return `${found.length} elements, meant ${meant.length}`;
   for (let i = 0; i < meant.length; i++) {
-    const [a, b] = [found[i]!, meant[i]!];
+    const [a, b] = [numberIn(dtype, found[i]!), numberIn(dtype, meant[i]!)];
     if (Object.is(a, b)) continue;
     // In float64 the reference itself rounds like the compiled code.
     const units = operator.errorUlp * (dtype === "f64" ? 2 : 1);
     const difference = Math.abs(Number(a) - Number(b));
     const scale = Math.max(Math.abs(Number(magnitude?.[i] ?? b)), Math.abs(Number(b)));
-    if (float && units > 0 && difference <= units * ulp(scale, dtype)) continue;
+    // Halves are computed in float32, and what lies near the middle between two of them is rounded to either.
+    const allowed = isHalf(dtype) ? units * ulp(scale, "f32") + ulp(Number(b), dtype) : units * ulp(scale, dtype);
+    if (float && units > 0 && difference <= allowed) continue;
     return `element ${i} of ${meant.length} is ${a}, meant ${b} (${difference / ulp(scale, dtype)} ulp)`;
   }
   return undefined;

@@ -167,7 +167,7 @@ impl Version1 {
 pub fn element_bytes(dtype: &str) -> Option<usize> {
     Some(match dtype {
         "bool" | "i8" | "u8" => 1,
-        "i16" | "u16" => 2,
+        "i16" | "u16" | "f16" | "bf16" => 2,
         "i32" | "u32" | "f32" => 4,
         "i64" | "u64" | "f64" => 8,
         _ => return None,

@@ -18,7 +18,7 @@ export const shape = fc.oneof(
   fc.tuple(small, small, size).map((each): number[] => each),
 );
 export const filledShape = shape.filter((each) => each.length > 0);
-export const floats = fc.constantFrom<Dtype>("f32", "f32", "f64");
+export const floats = fc.constantFrom<Dtype>("f32", "f32", "f32", "f64", "f64", "f16", "bf16");
 export const integers = fc.constantFrom<Dtype>("i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64");
 export const numbers = fc.oneof(floats, integers);
 

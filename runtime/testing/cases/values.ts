@@ -1,4 +1,5 @@
 // The values of generated operands, which reach the corners of operators.
+import { type FloatDtype, isFloatDtype } from "../../../kernels/index.ts";
 import { arrayFrom, countOf, newArray, type TensorType, type TypedArray } from "../../tensor-type.ts";
 
 /** Operators whose chains would overflow on the way where float64 does not: they get values of moderate size. */
@@ -50,6 +51,14 @@ function uniform(seed: number): () => number {
   };
 }
 
+/** The least and the greatest positive number. */
+const ends: { readonly [D in FloatDtype]: readonly [number, number] } = {
+  f16: [2 ** -24, 65504],
+  bf16: [2 ** -133, 3.3895313892515355e38],
+  f32: [2 ** -149, 3.4028234663852886e38],
+  f64: [2 ** -1074, Number.MAX_VALUE],
+};
+
 /** Values for an operand: ordinary ones mixed with zeros of both signs, subnormals, infinities, NaN and the ends of the type. */
 export function valuesFor(name: string, { dtype, shape: of }: TensorType, seed: number): TypedArray {
   const next = uniform(seed * 2654435761 + 1);
@@ -59,7 +68,7 @@ export function valuesFor(name: string, { dtype, shape: of }: TensorType, seed: 
       "bool",
       Array.from({ length: count }, () => next() < 0.5),
     );
-  if (dtype !== "f32" && dtype !== "f64") {
+  if (!isFloatDtype(dtype)) {
     const bits = Number(dtype.slice(1));
     const array = newArray(dtype, count);
     for (let i = 0; i < count; i++) {
@@ -70,7 +79,7 @@ export function valuesFor(name: string, { dtype, shape: of }: TensorType, seed: 
     }
     return array;
   }
-  const [tiny, huge] = dtype === "f32" ? [2 ** -149, 3.4028234663852886e38] : [2 ** -1074, Number.MAX_VALUE];
+  const [tiny, huge] = ends[dtype];
   const specials = [0, -0, tiny, -tiny, tiny * 1234567, Infinity, -Infinity, NaN, 1, -1, 0.5];
   const extremes = moderate.has(name) ? specials : [...specials, huge, -huge];
   // One tensor in two is free of specials, which would drown reductions in NaN.
