@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { emitModule, target } from "../kernels/index.ts";
 import { compile } from "./compile.ts";
+import { conv2d, convTranspose2d } from "./convolutions.ts";
 import { Graph, type Node } from "./graph.ts";
 import { writeGraph } from "./graph-file.ts";
 import { codeOf } from "./kernel-call.ts";
@@ -11,7 +12,7 @@ import { declutter } from "./passes/index.ts";
 import { load } from "./program.ts";
 import { emitStep } from "./step.ts";
 import { callsOf, lifetimesOf } from "./step-tree.ts";
-import { constant, conv2d, convTranspose2d, stack, type Tensor } from "./tensor.ts";
+import { constant, stack, type Tensor } from "./tensor.ts";
 import { tensor } from "./tensor-type.ts";
 import { trace } from "./trace.ts";
 import { layoutWeights } from "./weights.ts";

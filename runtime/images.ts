@@ -1,6 +1,6 @@
-// Functions of images: resizing, and sampling at computed positions.
+// Functions of images: resizing, of lines and volumes too, and sampling at computed positions.
 import { z } from "zod";
-import type { Dtype } from "../kernels/index.ts";
+import type { Dtype, FloatDtype } from "../kernels/index.ts";
 import { operators } from "./operators/index.ts";
 import { operandError } from "./operators/operand-error.ts";
 import { flag, operatorOptions, requireArgument, tensorOf, valueOfOperand } from "./options.ts";
@@ -29,12 +29,16 @@ const checkResize = operatorOptions<ResizeOptions>("resize", () => ({
   cubic: z.number().optional(),
   antialias: flag,
 }));
-const imageSize = z.tuple([z.int().min(1), z.int().min(1)]).describe("whole numbers from 1: [rows, columns]");
+const imageSize = z
+  .array(z.int().min(1))
+  .min(1)
+  .max(3)
+  .describe("whole numbers from 1, one for each dimension behind the channels: [rows, columns] of images");
 
-/** x[n,c,h,w] at another size, [rows, columns]; bilinear unless another mode is named. Integers are rounded to the nearest. */
+/** x[n,c,l], x[n,c,h,w] or x[n,c,d,h,w] at another size, [rows, columns] of images; linear unless another mode is named. Integers are rounded to the nearest. */
 export const resize = <D extends Dtype>(
   x: Tensor<D>,
-  size: readonly [number, number],
+  size: readonly number[],
   options: ResizeOptions = {},
 ): Tensor<D> => {
   checkResize(options);
@@ -68,7 +72,7 @@ const checkGridSample = operatorOptions<GridSampleOptions>("gridSample", () => (
  *
  * Bilinear with zeros outside, positions in pixels, unless said otherwise.
  */
-export function gridSample<D extends "f32" | "f64">(
+export function gridSample<D extends FloatDtype>(
   image: Tensor<D>,
   grid: Tensor<D>,
   options: GridSampleOptions = {},

@@ -10,6 +10,14 @@ export {
 } from "./artifact.ts";
 export { type CompileOptions, compile, explain, simplified, targetsOf } from "./compile.ts";
 export { cond, forLoop, type LoopOptions, scan, type Tensors, whileLoop } from "./control-flow.ts";
+export {
+  type ConvolutionOptions,
+  conv1d,
+  conv2d,
+  conv3d,
+  convTranspose2d,
+  type TransposedConvolutionOptions,
+} from "./convolutions.ts";
 export * from "./functional.ts";
 export { Graph, type Signature } from "./graph.ts";
 export { hashOf } from "./hash.ts";
@@ -52,11 +60,8 @@ export {
 export {
   type AttentionOptions,
   apply,
-  type ConvolutionOptions,
   concat,
   constant,
-  conv2d,
-  convTranspose2d,
   full,
   iota,
   type Operand,
@@ -64,7 +69,6 @@ export {
   scaledDotProductAttention,
   stack,
   Tensor,
-  type TransposedConvolutionOptions,
   where,
   zeros,
 } from "./tensor.ts";

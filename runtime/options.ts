@@ -67,5 +67,12 @@ export const planeOption = (least: number) =>
     .describe(`a whole number from ${least}, or two: [rows, columns]`)
     .optional();
 
+/** One whole number for all dimensions behind the channels, or one for each. */
+export const extentsOption = (least: number) =>
+  z
+    .union([whole(least), z.array(whole(least)).min(1).max(3)])
+    .describe(`a whole number from ${least}, or one for each dimension`)
+    .optional();
+
 /** Whole numbers, one for each dimension. */
 export const wholes = z.array(z.int()).describe("a list of whole numbers");

@@ -1,8 +1,16 @@
-// Numbers for the two dimensions of a plane.
+// Numbers for the dimensions of a plane, or of a line, a plane or a volume.
 
 /** A number for rows and one for columns; one alone stands for both. */
 export type Pair = number | readonly [number, number];
 
-export const isPair = (value: Pair | object): value is Pair => typeof value === "number" || Array.isArray(value);
+/** A number for each dimension behind the channels, of which there are one to three; one alone stands for all. */
+export type Extents = number | readonly number[];
+
+export const isExtents = (value: Extents | object): value is Extents =>
+  typeof value === "number" || Array.isArray(value);
 
 export const both = (value: Pair): readonly [number, number] => (typeof value === "number" ? [value, value] : value);
+
+/** A number for each of so many dimensions; a list is taken as it is. */
+export const perExtent = (value: Extents, rank: number): readonly number[] =>
+  typeof value === "number" ? Array.from({ length: rank }, () => value) : value;

@@ -1,6 +1,7 @@
 // Linear quantisation as free functions: numbers to bytes and back, and products of bytes in 32-bit integers.
 import { z } from "zod";
 import type { Dtype } from "../kernels/index.ts";
+import { type ConvolutionOptions, paddedFor, paddingOption } from "./convolutions.ts";
 import { holds, rangeText } from "./numbers.ts";
 import { axisIn } from "./operators/axis.ts";
 import { operators } from "./operators/index.ts";
@@ -8,7 +9,7 @@ import { operandError } from "./operators/operand-error.ts";
 import { operatorOptions, planeOption, requireArgument, tensorOf } from "./options.ts";
 import { both } from "./pair.ts";
 import { located } from "./place.ts";
-import { apply, type ConvolutionOptions, constant, paddingOption, planePadding, Tensor } from "./tensor.ts";
+import { apply, constant, Tensor } from "./tensor.ts";
 import { requireDtype, showTensorType } from "./tensor-type.ts";
 
 /** One parameter for a whole tensor, one per channel, or a tensor that broadcasts. */
@@ -126,9 +127,7 @@ export function convInteger(x: Tensor<Byte>, w: Tensor<"i8">, options: ConvInteg
   for (const each of [x, w]) tensorOf("convInteger", each);
   const { zeroPoint = 0, stride = 1, dilation = 1, groups = 1 } = options;
   located(() => requireZeroPoint(`convInteger of ${showTensorType(x.type)}`, zeroPoint, x.dtype));
-  const [[top, left], [bottom, right]] = planePadding(w, options);
-  const isPadded = top || left || bottom || right;
-  const padded = isPadded ? x.pad([0, 0, top, left], [0, 0, bottom, right], zeroPoint) : x;
+  const padded = paddedFor("convInteger", x, w, 2, options, zeroPoint);
   const attributes = { stride: both(stride), dilation: both(dilation), groups };
   const sum = apply<"i32">(operators.convInteger, [padded, w], attributes);
   if (zeroPoint === 0) return sum;

@@ -4,8 +4,9 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { addsDotOnly, drawnSchedules, runnableTargets, type Schedules, type TargetName } from "../kernels/index.ts";
 import { type CompileOptions, compile, explain } from "./compile.ts";
+import { conv2d } from "./convolutions.ts";
 import { load } from "./program.ts";
-import { constant, conv2d, type Tensor } from "./tensor.ts";
+import { constant, type Tensor } from "./tensor.ts";
 import { tensor } from "./tensor-type.ts";
 import { trace } from "./trace.ts";
 

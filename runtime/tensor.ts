@@ -19,7 +19,7 @@ import {
   valueOfOperand,
   wholes,
 } from "./options.ts";
-import { both, type Pair } from "./pair.ts";
+import { both, type Extents, type Pair, perExtent } from "./pair.ts";
 import { located } from "./place.ts";
 import { currentRecorder } from "./recorder.ts";
 import {
@@ -514,123 +514,6 @@ export function stack<D extends Dtype>(tensors: readonly Tensor<D>[], axis = 0):
     tensors.map((each) => tensorOf("stack", each).unsqueeze(axis)),
     axis,
   );
-}
-
-/** Options of conv2d, as in PyTorch; one number stands for both dimensions. */
-export interface ConvolutionOptions {
-  readonly stride?: Pair;
-  /** Zeros around the plane; "same" keeps its size, with the one more of an odd number below and to the right. */
-  readonly padding?: Pair | "same" | "valid";
-  /** Zeros below and to the right, where they differ. */
-  readonly paddingAfter?: Pair;
-  readonly dilation?: Pair;
-  readonly groups?: number;
-  /**
-   * "direct" where inputs may be NaN or infinite: only outputs whose window holds such a number are then not finite. Unless given,
-   * 3×3 layers may go by Winograd's algorithm, which spreads it over the tiles around.
-   */
-  readonly convolution?: "direct";
-  /** Added to every element of its channel, [o], of the result's dtype. */
-  readonly bias?: Tensor;
-}
-
-const convolutionSchemas = (padding: z.ZodType) => ({
-  stride: planeOption(1),
-  padding,
-  paddingAfter: planeOption(0),
-  dilation: planeOption(1),
-  groups: z.int().min(1).optional(),
-  convolution: z.literal("direct").optional(),
-  bias: tensorOption,
-});
-/** What convolutions of a plane take as padding. */
-export const paddingOption = z
-  .union([planeOption(0), z.enum(["same", "valid"])])
-  .describe('a whole number from 0, two: [rows, columns], "same" or "valid"')
-  .optional();
-const checkConv2d = operatorOptions<ConvolutionOptions>("conv2d", () => convolutionSchemas(paddingOption));
-
-/** How wide the padding is before and after each dimension of a plane. */
-export function planePadding(
-  w: Tensor,
-  { stride = 1, padding = 0, paddingAfter, dilation = 1 }: ConvolutionOptions,
-): readonly [before: readonly [number, number], after: readonly [number, number]] {
-  if (padding === "valid") return [[0, 0], both(paddingAfter ?? 0)];
-  if (padding !== "same") return [both(padding), both(paddingAfter ?? padding)];
-  const refuse = (message: string, help: string) =>
-    located(() => {
-      throw operandError("attributes", `conv2d with ${showTensorType(w.type)}: ${message}`, help);
-    });
-  if (both(stride).some((each) => each !== 1))
-    refuse(`padding "same" and a stride of ${both(stride)}`, "give the padding in numbers");
-  if (paddingAfter !== undefined) refuse('padding "same" and paddingAfter', "give one of them");
-  const total = w.shape.slice(2).map((size, d) => both(dilation)[d]! * (size - 1)) as [number, number];
-  const before: readonly [number, number] = [Math.floor(total[0] / 2), Math.floor(total[1] / 2)];
-  return [before, [total[0] - before[0], total[1] - before[1]]];
-}
-
-/** y[n,o,h,w] with a bias of each channel. */
-const biased = <D extends Dtype>(y: Tensor<D>, bias: Tensor | undefined): Tensor<D> =>
-  bias ? y.add(bias.reshape([-1, 1, 1]) as Tensor<D>) : y;
-
-/**
- * x[n,c,h,w] convolved with w[o,c/groups,kh,kw], and a bias [o] added; padding is zeros, and padded taps are multiplied like
- * any other.
- */
-export function conv2d<D extends Dtype>(x: Tensor<D>, w: Tensor<D>, options: ConvolutionOptions = {}): Tensor<D> {
-  checkConv2d(options);
-  for (const each of [x, w]) tensorOf("conv2d", each);
-  const [[top, left], [bottom, right]] = planePadding(w, options);
-  const padded = top || left || bottom || right ? x.pad([0, 0, top, left], [0, 0, bottom, right]) : x;
-  const attributes = {
-    stride: both(options.stride ?? 1),
-    dilation: both(options.dilation ?? 1),
-    groups: options.groups ?? 1,
-    ...(options.convolution ? { convolution: options.convolution } : {}),
-  };
-  const y = new Tensor<D>(currentRecorder().apply(operators.conv2d, [padded.value, w.value], attributes));
-  return biased(y, options.bias);
-}
-
-/** Options of convTranspose2d, as in PyTorch. */
-export interface TransposedConvolutionOptions extends Omit<ConvolutionOptions, "padding"> {
-  readonly padding?: Pair;
-  readonly outputPadding?: Pair;
-}
-
-const checkConvTranspose2d = operatorOptions<TransposedConvolutionOptions>("convTranspose2d", () => ({
-  ...convolutionSchemas(planeOption(0)),
-  outputPadding: planeOption(0),
-}));
-
-/** x[n,c,h,w] spread over w[c,o/groups,kh,kw], each input to all outputs that its taps reach, and a bias [o] added. */
-export function convTranspose2d<D extends Dtype>(
-  x: Tensor<D>,
-  w: Tensor<D>,
-  options: TransposedConvolutionOptions = {},
-): Tensor<D> {
-  checkConvTranspose2d(options);
-  for (const each of [x, w]) tensorOf("convTranspose2d", each);
-  const { stride = 1, padding = 0, paddingAfter = padding, dilation = 1, outputPadding = 0, groups = 1 } = options;
-  const { convolution } = options;
-  const [before, after] = [both(padding), both(paddingAfter)];
-  // Where the two ends differ, the smaller is cut off by the operator and the rest of the larger behind it.
-  const common = before.map((width, d) => Math.min(width, after[d]!));
-  const attributes = {
-    stride: both(stride),
-    padding: common,
-    dilation: both(dilation),
-    outputPadding: both(outputPadding),
-    groups,
-    ...(convolution ? { convolution } : {}),
-  };
-  const whole = new Tensor<D>(currentRecorder().apply(operators.convTranspose2d, [x.value, w.value], attributes));
-  const cut = whole.shape.slice(2).map((size, d) => [before[d]! - common[d]!, size - (after[d]! - common[d]!)]) as [
-    [number, number],
-    [number, number],
-  ];
-  const even = before.every((each, d) => each === after[d]);
-  return biased(even ? whole : whole.slice([], [], ...cut), options.bias);
 }
 
 /** Options of attention, as in PyTorch. */

@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { compile } from "./compile.ts";
+import { conv2d } from "./convolutions.ts";
 import { hashOf } from "./hash.ts";
 import { load } from "./program.ts";
-import { constant, conv2d, scaledDotProductAttention, type Tensor } from "./tensor.ts";
+import { constant, scaledDotProductAttention, type Tensor } from "./tensor.ts";
 import { tensor } from "./tensor-type.ts";
 import { state, trace } from "./trace.ts";
 

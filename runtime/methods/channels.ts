@@ -1,18 +1,19 @@
 // Methods of tensors of channels: pooling of images, and normalisation by channel.
 import { z } from "zod";
 import type { Dtype } from "../../kernels/index.ts";
-import { flag, operatorOptions, planeOption, requireArgument, tensorOption } from "../options.ts";
-import { both, isPair, type Pair } from "../pair.ts";
+import { extentsOption, flag, operatorOptions, requireArgument, tensorOption } from "../options.ts";
+import { type Extents, isExtents, perExtent } from "../pair.ts";
 import type { Tensor } from "../tensor.ts";
+import type { TensorType } from "../tensor-type.ts";
 import { ArrangementMethods } from "./arrangement.ts";
 
 /** Options of pooling, as in PyTorch; `padding` may differ at the end of each dimension. */
 export interface PoolOptions {
-  readonly stride?: Pair;
-  readonly padding?: Pair;
+  readonly stride?: Extents;
+  readonly padding?: Extents;
   /** Padding below and to the right, where it differs. */
-  readonly paddingAfter?: Pair;
-  readonly dilation?: Pair;
+  readonly paddingAfter?: Extents;
+  readonly dilation?: Extents;
   /** Whether a last window may reach beyond the padding. */
   readonly ceil?: boolean;
 }
@@ -25,10 +26,10 @@ export interface NormOptions<D extends Dtype> {
 }
 
 const poolSchemas = {
-  stride: planeOption(1),
-  padding: planeOption(0),
-  paddingAfter: planeOption(0),
-  dilation: planeOption(1),
+  stride: extentsOption(1),
+  padding: extentsOption(0),
+  paddingAfter: extentsOption(0),
+  dilation: extentsOption(1),
   ceil: flag,
 };
 const checkMaxPool = operatorOptions<PoolOptions>("maxPool", () => poolSchemas);
@@ -42,17 +43,20 @@ const checkBatchNorm = operatorOptions<NormOptions<Dtype>>("batchNorm", () => no
 const checkGroupNorm = operatorOptions<NormOptions<Dtype>>("groupNorm", () => normSchemas);
 const checkInstanceNorm = operatorOptions<NormOptions<Dtype>>("instanceNorm", () => normSchemas);
 
-const requireSize = (operator: string, size: Pair): void => requireArgument(operator, "size", planeOption(1), size);
+const requireSize = (operator: string, size: Extents): void =>
+  requireArgument(operator, "size", extentsOption(1), size);
 
-function poolWindow(size: Pair, given: Pair | PoolOptions): object {
-  const options: PoolOptions = isPair(given) ? { stride: given } : given;
+/** The attributes of a window over the dimensions behind the channels. */
+function poolWindow({ shape }: TensorType, size: Extents, given: Extents | PoolOptions): object {
+  const options: PoolOptions = isExtents(given) ? { stride: given } : given;
   const { stride = size, padding = 0, paddingAfter = padding, dilation = 1, ceil = false } = options;
+  const every = (value: Extents) => perExtent(value, shape.length - 2);
   return {
-    size: both(size),
-    stride: both(stride),
-    dilation: both(dilation),
-    before: both(padding),
-    after: both(paddingAfter),
+    size: every(size),
+    stride: every(stride),
+    dilation: every(dilation),
+    before: every(padding),
+    after: every(paddingAfter),
     ceil,
   };
 }
@@ -67,36 +71,40 @@ export abstract class ChannelMethods<D extends Dtype> extends ArrangementMethods
     return [scale ?? this.channels(1), shift];
   }
 
-  /** The largest of each window of [n,c,h,w]; the stride is the window's size unless given, alone or among options. */
-  maxPool(size: Pair, options: Pair | PoolOptions = {}): Tensor<D> {
+  /** The largest of each window of [n,c,l], [n,c,h,w] or [n,c,d,h,w]; the stride is the window's size unless given, alone or among options. */
+  maxPool(size: Extents, options: Extents | PoolOptions = {}): Tensor<D> {
     requireSize("maxPool", size);
-    checkMaxPool(isPair(options) ? { stride: options } : options);
-    return this.apply("maxPool", [], poolWindow(size, options));
+    checkMaxPool(isExtents(options) ? { stride: options } : options);
+    return this.apply("maxPool", [], poolWindow(this.type, size, options));
   }
-  /** The mean of each window of [n,c,h,w]; padding counts as zeros unless `countPadding` is false. */
-  avgPool(size: Pair, options: Pair | (PoolOptions & { readonly countPadding?: boolean }) = {}): Tensor<D> {
+  /** The mean of each window of [n,c,l], [n,c,h,w] or [n,c,d,h,w]; padding counts as zeros unless `countPadding` is false. */
+  avgPool(size: Extents, options: Extents | (PoolOptions & { readonly countPadding?: boolean }) = {}): Tensor<D> {
     requireSize("avgPool", size);
-    checkAvgPool(isPair(options) ? { stride: options } : options);
-    const countPadding = (isPair(options) ? undefined : options.countPadding) ?? true;
-    return this.apply("avgPool", [], { ...poolWindow(size, options), countPadding });
+    checkAvgPool(isExtents(options) ? { stride: options } : options);
+    const countPadding = (isExtents(options) ? undefined : options.countPadding) ?? true;
+    return this.apply("avgPool", [], { ...poolWindow(this.type, size, options), countPadding });
   }
-  /** The largest of each of so many windows over the planes of [n,c,h,w]. */
-  adaptiveMaxPool(size: Pair): Tensor<D> {
+  /** The largest of each of so many windows over the lines, planes or volumes of [n,c,…]. */
+  adaptiveMaxPool(size: Extents): Tensor<D> {
     requireSize("adaptiveMaxPool", size);
-    return this.apply("adaptiveMaxPool", [], { size: both(size) });
+    return this.apply("adaptiveMaxPool", [], { size: perExtent(size, this.type.shape.length - 2) });
   }
-  /** The mean of each of so many windows over the planes of [n,c,h,w]. */
-  adaptiveAvgPool(size: Pair): Tensor<D> {
+  /** The mean of each of so many windows over the lines, planes or volumes of [n,c,…]. */
+  adaptiveAvgPool(size: Extents): Tensor<D> {
     requireSize("adaptiveAvgPool", size);
-    return this.apply("adaptiveAvgPool", [], { size: both(size) });
+    return this.apply("adaptiveAvgPool", [], { size: perExtent(size, this.type.shape.length - 2) });
   }
-  /** The largest of each channel of [n,c,h,w], as [n,c,1,1]. */
+  /** The dimensions behind the channels, one at least. */
+  get #extents(): number[] {
+    return Array.from({ length: Math.max(1, this.type.shape.length - 2) }, (_, d) => d + 2);
+  }
+  /** The largest of each channel of [n,c,…], as [n,c,1,…]. */
   globalMaxPool(): Tensor<D> {
-    return this.apply("max", [], { axes: [2, 3], keepDims: true });
+    return this.apply("max", [], { axes: this.#extents, keepDims: true });
   }
-  /** The mean of each channel of [n,c,h,w], as [n,c,1,1]. */
+  /** The mean of each channel of [n,c,…], as [n,c,1,…]. */
   globalAvgPool(): Tensor<D> {
-    return this.apply("mean", [], { axes: [2, 3], keepDims: true });
+    return this.apply("mean", [], { axes: this.#extents, keepDims: true });
   }
 
   /** (this − mean) / √(variance + epsilon) · scale + shift by channel of [n,c,…], with a mean and a variance that are known. */

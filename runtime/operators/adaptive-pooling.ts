@@ -5,11 +5,11 @@ import { arrayFrom, countOf, showTensorType, staticShape, type TensorType } from
 import { add, cast, div, maximum } from "./elementwise.ts";
 import { gather } from "./gather.ts";
 import { ravel, unravel } from "./indexing.ts";
-import { type Builder, type Nd, type Operator, operandError, operator, pair } from "./operator.ts";
+import { type Builder, type Nd, type Operator, operandError, operator, sizes } from "./operator.ts";
 import { avgPool, largestOf, maxPool, meanOf, requireImages, sumType } from "./pooling.ts";
 import { pad } from "./structure.ts";
 
-const attributes = z.strictObject({ size: pair });
+const attributes = z.strictObject({ size: sizes });
 type Size = z.infer<typeof attributes>["size"];
 
 /** Window i of `count` over a dimension: from ⌊i·length/count⌋ up to below ⌈(i+1)·length/count⌉. */
@@ -22,7 +22,7 @@ const windowsOf = (count: number, length: number) =>
   Array.from({ length: count }, (_, i) => windowAt(i, count, length));
 
 function adaptiveType(name: string, x: TensorType, size: Size): TensorType {
-  requireImages(name, x);
+  requireImages(name, x, size);
   const shape = staticShape(x.shape);
   if (shape.slice(2).includes(0)) throw operandError("shape", `${name} of ${showTensorType(x)}: the plane is empty`);
   return { dtype: x.dtype, shape: [...shape.slice(0, 2), ...size] };
@@ -31,12 +31,13 @@ function adaptiveType(name: string, x: TensorType, size: Size): TensorType {
 /** The elements of each window. */
 function forEachWindow(x: Nd, result: Nd, visit: (to: number, values: (number | bigint)[]) => void): void {
   for (let i = 0; i < result.data.length; i++) {
-    const [n, c, row, column] = unravel(i, result.shape) as [number, number, number, number];
-    const rows = windowAt(row, result.shape[2]!, x.shape[2]!);
-    const columns = windowAt(column, result.shape[3]!, x.shape[3]!);
-    const values: (number | bigint)[] = [];
-    for (let y = rows.start; y < rows.end; y++)
-      for (let left = columns.start; left < columns.end; left++) values.push(x.data[ravel([n, c, y, left], x.shape)]!);
+    const [n, c, ...at] = unravel(i, result.shape) as [number, number, ...number[]];
+    const windows = at.map((each, d) => windowAt(each, result.shape[d + 2]!, x.shape[d + 2]!));
+    const lengths = windows.map(({ start, end }) => end - start);
+    const values = Array.from({ length: countOf(lengths) }, (_, tap) => {
+      const place = unravel(tap, lengths).map((each, d) => windows[d]!.start + each);
+      return x.data[ravel([n, c, ...place], x.shape)]!;
+    });
     visit(i, values);
   }
 }
@@ -52,7 +53,7 @@ function evenWindows(x: Value, size: Size): { readonly size: number[]; readonly 
 /** All places of the windows over `length` along one dimension combined; one that ends early reads `otherwise`, or its last. */
 function along(
   x: Value,
-  d: 0 | 1,
+  d: number,
   { count, length, otherwise }: { readonly count: number; readonly length: number; readonly otherwise?: number },
   builder: Builder,
   combine: (a: Value, b: Value) => Value,
@@ -67,7 +68,7 @@ function along(
   return taps.reduce(combine);
 }
 
-/** The largest of each of `size` windows over the planes of x[n,c,h,w], which may overlap by one. Numbers. Exact. */
+/** The largest of each of `size` windows over the lines, planes or volumes of x[n,c,…], which may overlap by one. Numbers. Exact. */
 export const adaptiveMaxPool = operator({
   name: "adaptiveMaxPool",
   attributes,
@@ -83,15 +84,14 @@ export const adaptiveMaxPool = operator({
       const even = evenWindows(x!, size);
       if (even) return builder.apply(maxPool, [x!], even);
       const larger = (a: Value, b: Value) => builder.apply(maximum, [a, b]);
-      const [height, width] = staticShape(x!.type.shape).slice(2) as [number, number];
-      const rows = along(x!, 0, { count: size[0], length: height }, builder, larger);
-      return along(rows, 1, { count: size[1], length: width }, builder, larger);
+      const plane = staticShape(x!.type.shape).slice(2);
+      return size.reduce((of, count, d) => along(of, d, { count, length: plane[d]! }, builder, larger), x!);
     },
   },
 });
 
 /**
- * The mean of each of `size` windows over the planes of x[n,c,h,w], which may overlap by one.
+ * The mean of each of `size` windows over the lines, planes or volumes of x[n,c,…], which may overlap by one.
  *
  * Numbers; integers as in `avgPool`. Error of floats: n + 1 ulp of the mean of |x|, n the largest window.
  */
@@ -118,15 +118,21 @@ export const adaptiveAvgPool: Operator<z.infer<typeof attributes>> = operator({
       if (even) return builder.apply(avgPool, [given!], even);
       const dtype = sumType(given!.type.dtype);
       const wide = dtype === given!.type.dtype ? given! : builder.apply(cast, [given!], { dtype });
-      const [height, width] = staticShape(wide.type.shape).slice(2) as [number, number];
+      const plane = staticShape(wide.type.shape).slice(2);
       // Windows that end early read a zero behind the plane.
-      const padded = builder.apply(pad, [wide], { before: [0, 0, 0, 0], after: [0, 0, 1, 1], value: 0 });
+      const one = plane.map(() => 1);
+      const padded = builder.apply(pad, [wide], {
+        before: [0, 0, ...one.map(() => 0)],
+        after: [0, 0, ...one],
+        value: 0,
+      });
       const sum = (a: Value, b: Value) => builder.apply(add, [a, b]);
-      const rows = along(padded, 0, { count: size[0], length: height, otherwise: height }, builder, sum);
-      const total = along(rows, 1, { count: size[1], length: width, otherwise: width }, builder, sum);
-      const counts = windowsOf(size[0], height).flatMap((y) =>
-        windowsOf(size[1], width).map((x) => (y.end - y.start) * (x.end - x.start)),
+      const total = plane.reduce(
+        (of, length, d) => along(of, d, { count: size[d]!, length, otherwise: length }, builder, sum),
+        padded,
       );
+      const lengths = plane.map((length, d) => windowsOf(size[d]!, length).map(({ start, end }) => end - start));
+      const counts = lengths.reduce((all, each) => all.flatMap((a) => each.map((b) => a * b)), [1]);
       const divisor = builder.constant({ dtype, shape: [1, 1, ...size] }, arrayFrom(dtype, counts), "windows");
       const quotient = builder.apply(div, [total, divisor]);
       return wide === given ? quotient : builder.apply(cast, [quotient], { dtype: given!.type.dtype });

@@ -10,6 +10,7 @@ import { batchNorm, groupNorm, instanceNorm } from "./channel-norms.ts";
 import { argmax, argmin, linear, mean, softmax } from "./composite.ts";
 import { conv2d, gridSample, matmul } from "./contraction.ts";
 import { cond, forLoop, scan, whileLoop } from "./control.ts";
+import { conv1d, conv3d } from "./convolution.ts";
 import { floorDivide, remainder } from "./division.ts";
 import {
   acos,
@@ -173,7 +174,9 @@ export const operators = {
   any,
   all,
   matmul,
+  conv1d,
   conv2d,
+  conv3d,
   gridSample,
   packedMatmul,
   blockedConv2d,

@@ -209,5 +209,8 @@ export function operator<A>(definition: OperatorDefinition<A>): Operator<A> {
 /** Any number, infinities and NaN included. */
 export const anyNumber = z.custom<number>((value) => typeof value === "number").describe("a number");
 
+/** Whole numbers from 1 on: of a line, of rows and columns, or of a volume's three dimensions. */
+export const sizes = z.array(z.int().min(1)).min(1).max(3).readonly();
+
 /** Two whole numbers from 1 on: of rows and of columns. */
 export const pair = z.tuple([z.int().min(1), z.int().min(1)]).readonly();

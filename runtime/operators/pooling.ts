@@ -1,23 +1,24 @@
-// Pooling: the largest or the mean of each window of an image.
+// Pooling: the largest or the mean of each window of a line, a plane or a volume.
 import { z } from "zod";
 import type { Value } from "../graph.ts";
 import { limitsOf } from "../numbers.ts";
 import { arrayFrom, countOf, showShape, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
 import { add, cast, div, kindOf, maximum } from "./elementwise.ts";
-import { ravel, unravel } from "./indexing.ts";
-import { type Builder, type Nd, type Operator, operandError, operator, pair } from "./operator.ts";
+import { unravel } from "./indexing.ts";
+import { type Builder, type Nd, type Operator, operandError, operator, sizes } from "./operator.ts";
 import { max, sum } from "./reduction.ts";
 import { pad, slice } from "./structure.ts";
 
-const widths = z.tuple([z.int().min(0), z.int().min(0)]).readonly();
+const widths = z.array(z.int().min(0)).max(3).readonly();
 
 const windowAttributes = {
-  size: pair,
-  stride: pair,
-  dilation: pair.default([1, 1]),
-  /** Rows above and columns to the left that are taken to be there, and those below and to the right. */
-  before: widths.default([0, 0]),
-  after: widths.default([0, 0]),
+  size: sizes,
+  stride: sizes,
+  /** 1 along every dimension where it is left out. */
+  dilation: z.array(z.int().min(1)).max(3).readonly().default([]),
+  /** Rows above and columns to the left that are taken to be there, and those below and to the right; none where left out. */
+  before: widths.default([]),
+  after: widths.default([]),
   /** Whether a last window that reaches beyond the padding counts, as long as it starts in front of it. */
   ceil: z.boolean().default(false),
 };
@@ -30,35 +31,55 @@ const averageAttributes = z.strictObject({
 type Window = z.infer<typeof maxAttributes>;
 type AverageWindow = z.infer<typeof averageAttributes>;
 
-/** Distance from the first to the last tap of a window. */
-const reach = ({ size, dilation }: Window, d: 0 | 1): number => dilation[d] * (size[d] - 1);
+/** A window with what is left out. */
+function complete<W extends Window>(window: W): W {
+  const filled = (given: readonly number[], value: number) => (given.length > 0 ? given : window.size.map(() => value));
+  const { dilation, before, after } = window;
+  return { ...window, dilation: filled(dilation, 1), before: filled(before, 0), after: filled(after, 0) };
+}
 
-function outputSize(length: number, window: Window, d: 0 | 1): number {
-  const { stride, before, after } = window;
-  const steps = (length + before[d] + after[d] - reach(window, d) - 1) / stride[d];
+/** Distance from the first to the last tap of a window. */
+const reach = ({ size, dilation }: Window, d: number): number => dilation[d]! * (size[d]! - 1);
+
+function outputSize(length: number, window: Window, d: number): number {
+  const [stride, before, after] = [window.stride[d]!, window.before[d]!, window.after[d]!];
+  const steps = (length + before + after - reach(window, d) - 1) / stride;
   if (!window.ceil) return Math.floor(steps) + 1;
   const count = Math.ceil(steps) + 1;
-  return (count - 1) * stride[d] >= length + before[d] ? count - 1 : count;
+  return (count - 1) * stride >= length + before ? count - 1 : count;
 }
 
-/** Images are numbers in [n,c,h,w]. */
-export function requireImages(name: string, x: TensorType): void {
-  if (x.dtype !== "bool" && x.shape.length === 4) return;
-  throw operandError("shape", `${name} of ${showTensorType(x)}`, "the input is [n,c,h,w] of any dtype but bool");
+/** Images are numbers in [n,c,l], [n,c,h,w] or [n,c,d,h,w]; what is said of their dimensions is a list for each of l, or h and w, or all three. */
+export function requireImages(name: string, x: TensorType, ...lists: readonly (readonly number[])[]): void {
+  const rank = x.shape.length - 2;
+  if (x.dtype === "bool" || rank < 1 || rank > 3)
+    throw operandError(
+      "shape",
+      `${name} of ${showTensorType(x)}`,
+      "the input is [n,c,l], [n,c,h,w] or [n,c,d,h,w] of any dtype but bool",
+    );
+  const wrong = lists.find((each) => each.length !== rank);
+  if (wrong)
+    throw operandError(
+      "attributes",
+      `${name} of ${showTensorType(x)} with ${showShape(wrong)}`,
+      `give a number for each of the ${rank} dimensions behind the channels`,
+    );
 }
 
-function poolType(name: string, x: TensorType, window: Window): TensorType {
-  requireImages(name, x);
-  const [n, c, h, w] = staticShape(x.shape) as [number, number, number, number];
-  for (const d of [0, 1] as const) {
-    if (Math.max(window.before[d], window.after[d]) > reach(window, d))
+function poolType(name: string, x: TensorType, given: Window): TensorType {
+  const window = complete(given);
+  requireImages(name, x, window.size, window.stride, window.dilation, window.before, window.after);
+  const [n, c, ...plane] = staticShape(x.shape) as [number, number, ...number[]];
+  for (const d of plane.keys()) {
+    if (Math.max(window.before[d]!, window.after[d]!) > reach(window, d))
       throw operandError(
         "attributes",
         `${name}: padding of ${showShape(window.before)} and ${showShape(window.after)} holds a whole window of ${showShape(window.size)}`,
         "pad by less than the window is long",
       );
   }
-  const out = [outputSize(h, window, 0), outputSize(w, window, 1)];
+  const out = plane.map((length, d) => outputSize(length, window, d));
   if (out.some((length) => length < 1)) {
     throw operandError(
       "shape",
@@ -68,7 +89,7 @@ function poolType(name: string, x: TensorType, window: Window): TensorType {
   return { dtype: x.dtype, shape: [n, c, ...out] };
 }
 
-/** Taps of a window at which its two dimensions are taken one after the other, so that not all are written out. */
+/** Taps of a window at which its dimensions are taken one after the other, so that not all are written out. */
 const mostTaps = 36;
 
 /** Combines all places of every window, each a strided slice of x padded with `value`; in row-major order where few. */
@@ -80,37 +101,31 @@ function combineWindows(
   combine: (a: Value, b: Value) => Value,
 ): Value {
   const { size, stride, dilation, before } = window;
-  const [, , ...out] = staticShape(poolType("pool", x.type, window).shape) as [number, number, number, number];
-  const [, , ...plane] = staticShape(x.type.shape) as [number, number, number, number];
-  const last = ([0, 1] as const).map((d) => (out[d]! - 1) * stride[d] + reach(window, d) + 1);
+  const [, , ...out] = staticShape(poolType("pool", x.type, window).shape);
+  const [, , ...plane] = staticShape(x.type.shape);
+  const last = out.map((count, d) => (count - 1) * stride[d]! + reach(window, d) + 1);
   const missing = last.map((end, d) => Math.max(0, end - plane[d]! - before[d]!));
   const padded =
     Math.max(...before, ...missing) === 0
       ? x
       : builder.apply(pad, [x], { before: [0, 0, ...before], after: [0, 0, ...missing], value });
   /** `of` at one tap of every window along one dimension. */
-  const tap = (of: Value, d: 0 | 1, at: number): Value => {
+  const tap = (of: Value, d: number, at: number): Value => {
     const shape = staticShape(of.type.shape);
-    const start = at * dilation[d];
+    const start = at * dilation[d]!;
     const along = (whole: (size: number, e: number) => number, here: number) =>
       shape.map((each, e) => (e === d + 2 ? here : whole(each, e)));
     return builder.apply(slice, [of], {
       starts: along(() => 0, start),
-      ends: along((each) => each, start + (out[d]! - 1) * stride[d] + 1),
-      steps: along(() => 1, stride[d]),
+      ends: along((each) => each, start + (out[d]! - 1) * stride[d]! + 1),
+      steps: along(() => 1, stride[d]!),
     });
   };
-  const taps = (d: 0 | 1) => Array.from({ length: size[d] }, (_, at) => at);
+  const taps = (of: Value, d: number) => Array.from({ length: size[d]! }, (_, at) => tap(of, d, at));
+  const dimensions = size.map((_, d) => d);
   if (countOf(size) <= mostTaps)
-    return taps(0)
-      .flatMap((y) => taps(1).map((left) => tap(tap(padded, 0, y), 1, left)))
-      .reduce(combine);
-  const rows = taps(1)
-    .map((left) => tap(padded, 1, left))
-    .reduce(combine);
-  return taps(0)
-    .map((y) => tap(rows, 0, y))
-    .reduce(combine);
+    return dimensions.reduce((parts, d) => parts.flatMap((part) => taps(part, d)), [padded]).reduce(combine);
+  return dimensions.reduceRight((whole, d) => taps(whole, d).reduce(combine), padded);
 }
 
 /** Whether one window of many taps covers the plane: then all is reduced at once. */
@@ -120,22 +135,27 @@ const isGlobal = (x: Value, { size, dilation, before, after }: Window): boolean 
   dilation.every((each) => each === 1) &&
   size.every((each, d) => each === x.type.shape[d + 2]);
 
-const overPlane = { axes: [2, 3], keepDims: true };
+/** The axes of the plane, for a reduction that keeps them. */
+const overPlane = ({ type }: Value) => ({ axes: type.shape.map((_, d) => d).slice(2), keepDims: true });
 
 /** The elements of each window that lie in the image, one after the other. */
 function windows(x: Nd, window: Window, result: Nd, visit: (to: number, values: (number | bigint)[]) => void): void {
-  const { size, stride, dilation, before } = window;
-  const [, , height, width] = x.shape as [number, number, number, number];
+  const { size, stride, dilation, before } = complete(window);
+  const taps = Array.from({ length: countOf(size) }, (_, tap) => unravel(tap, size));
+  const [, , ...plane] = x.shape;
   for (let i = 0; i < result.data.length; i++) {
-    const [n, c, y, left] = unravel(i, result.shape) as [number, number, number, number];
+    const [n, c, ...at] = unravel(i, result.shape) as [number, number, ...number[]];
     const values: (number | bigint)[] = [];
-    for (let ky = 0; ky < size[0]; ky++)
-      for (let kx = 0; kx < size[1]; kx++) {
-        const row = y * stride[0] + ky * dilation[0] - before[0];
-        const column = left * stride[1] + kx * dilation[1] - before[1];
-        if (row < 0 || row >= height || column < 0 || column >= width) continue;
-        values.push(x.data[ravel([n, c, row, column], x.shape)]!);
+    for (const tap of taps) {
+      let position = n * x.shape[1]! + c;
+      let inside = true;
+      for (let d = 0; d < plane.length; d++) {
+        const place = at[d]! * stride[d]! + tap[d]! * dilation[d]! - before[d]!;
+        inside &&= place >= 0 && place < plane[d]!;
+        position = position * plane[d]! + place;
       }
+      if (inside) values.push(x.data[position]!);
+    }
     visit(i, values);
   }
 }
@@ -152,7 +172,7 @@ const leastOf = (dtype: TensorType["dtype"]): number | bigint => {
 };
 
 /**
- * The largest of each window of x[n,c,h,w]; NaN wins, padding never does, −∞ or the least integer where a window is all
+ * The largest of each window of x[n,c,l], x[n,c,h,w] or x[n,c,d,h,w]; NaN wins, padding never does, −∞ or the least integer where a window is all
  * padding. Numbers. Exact.
  */
 export const maxPool = operator({
@@ -167,32 +187,27 @@ export const maxPool = operator({
   },
   lowering: {
     kind: "composite",
-    decompose: ([x], attributes, builder) =>
-      isGlobal(x!, attributes)
-        ? builder.apply(max, [x!], overPlane)
-        : combineWindows(
-            x!,
-            attributes,
-            isFloat(x!.type.dtype) ? -Infinity : Number(leastOf(x!.type.dtype)),
-            builder,
-            (a, b) => builder.apply(maximum, [a, b]),
-          ),
+    decompose([x], attributes, builder) {
+      const window = complete(attributes);
+      if (isGlobal(x!, window)) return builder.apply(max, [x!], overPlane(x!));
+      const least = isFloat(x!.type.dtype) ? -Infinity : Number(leastOf(x!.type.dtype));
+      return combineWindows(x!, window, least, builder, (a, b) => builder.apply(maximum, [a, b]));
+    },
   },
 });
 
 /** What each window of a plane is divided by, row by row; at least 1. */
 function divisors(plane: readonly number[], out: readonly number[], window: AverageWindow): number[] {
-  const counts = ([0, 1] as const).map((d) => {
-    const [low, high] = window.countPadding ? [-window.before[d], plane[d]! + window.after[d]] : [0, plane[d]!];
+  const { size, stride, dilation, before, after, countPadding } = complete(window);
+  const counts = plane.map((length, d) => {
+    const [low, high] = countPadding ? [-before[d]!, length + after[d]!] : [0, length];
     return Array.from({ length: out[d]! }, (_, at) => {
-      const taps = Array.from(
-        { length: window.size[d] },
-        (_, tap) => at * window.stride[d] - window.before[d] + tap * window.dilation[d],
-      );
+      const taps = Array.from({ length: size[d]! }, (_, tap) => at * stride[d]! - before[d]! + tap * dilation[d]!);
       return taps.filter((place) => place >= low && place < high).length;
     });
   });
-  return counts[0]!.flatMap((rows) => counts[1]!.map((columns) => Math.max(1, rows * columns)));
+  const products = counts.reduce((all, each) => all.flatMap((a) => each.map((b) => a * b)), [1]);
+  return products.map((count) => Math.max(1, count));
 }
 
 /** The mean of some elements over a count: of floats in float64, of integers by a sum in i64, which wraps, towards zero. */
@@ -211,7 +226,7 @@ export function meanOf(
 export const sumType = (dtype: TensorType["dtype"]): TensorType["dtype"] => (isFloat(dtype) ? dtype : "i64");
 
 /**
- * The mean of each window of x[n,c,h,w]. Numbers; integers are summed in i64, which wraps, and divided towards zero.
+ * The mean of each window of x[n,c,l], x[n,c,h,w] or x[n,c,d,h,w]. Numbers; integers are summed in i64, which wraps, and divided towards zero.
  *
  * Padding counts as zeros with `countPadding`; what lies beyond it, which only `ceil` reaches, never counts. Error: n + 1 ulp
  * of the mean of |x|, n the window's size.
@@ -238,7 +253,7 @@ export const avgPool: Operator<z.infer<typeof averageAttributes>> = operator({
     decompose([given], attributes, builder) {
       const dtype = sumType(given!.type.dtype);
       const x = dtype === given!.type.dtype ? given : builder.apply(cast, [given!], { dtype });
-      const { countPadding: _, ...window } = attributes;
+      const { countPadding: _, ...window } = complete(attributes);
       const out = staticShape(poolType("avgPool", x!.type, window).shape).slice(2);
       const by = divisors(staticShape(x!.type.shape).slice(2), out, attributes);
       const even = by.every((each) => each === by[0]);
@@ -246,7 +261,7 @@ export const avgPool: Operator<z.infer<typeof averageAttributes>> = operator({
         ? builder.constant({ dtype, shape: [] }, arrayFrom(dtype, [by[0]!]))
         : builder.constant({ dtype, shape: [1, 1, ...out] }, arrayFrom(dtype, by), "windows");
       const total = isGlobal(x!, window)
-        ? builder.apply(sum, [x!], overPlane)
+        ? builder.apply(sum, [x!], overPlane(x!))
         : combineWindows(x!, window, 0, builder, (a, b) => builder.apply(add, [a, b]));
       const quotient = builder.apply(div, [total, divisor]);
       return x === given ? quotient : builder.apply(cast, [quotient], { dtype: given!.type.dtype });

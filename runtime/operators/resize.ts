@@ -1,11 +1,13 @@
-// Resizing of images: nearest pixel, bilinear, bicubic, antialiased, in the three usual systems of coordinates.
+// Resizing of lines, planes and volumes: nearest pixel, bilinear, bicubic, antialiased, in the three usual systems of coordinates.
 import { z } from "zod";
 import type { Value } from "../graph.ts";
 import { limitsOf } from "../numbers.ts";
-import { arrayFrom, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import { arrayFrom, countOf, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
 import { add, cast, floor, kindOf, mul } from "./elementwise.ts";
 import { gather } from "./gather.ts";
-import { type Builder, type Nd, type Operator, operandError, operator, pair } from "./operator.ts";
+import { ravel, unravel } from "./indexing.ts";
+import { type Builder, type Nd, type Operator, operandError, operator, sizes } from "./operator.ts";
+import { requireImages } from "./pooling.ts";
 
 /** How an output's pixel is placed among the input's; named as ONNX and PyTorch do. */
 const coordinates = ["halfPixel", "alignCorners", "asymmetric"] as const;
@@ -13,7 +15,7 @@ const coordinates = ["halfPixel", "alignCorners", "asymmetric"] as const;
 const roundings = ["floor", "ceil", "preferFloor", "preferCeil"] as const;
 
 const attributes = z.strictObject({
-  size: pair,
+  size: sizes,
   mode: z.enum(["nearest", "linear", "cubic"]),
   coordinates: z.enum(coordinates),
   /** Of "nearest" only. */
@@ -88,13 +90,13 @@ function antialiasedTaps(from: number, to: number, mode: Attributes["mode"], a: 
   }));
 }
 
-/** The taps along dimension `d` of the plane; pixels beyond the edge are those of the edge. */
+/** The taps along dimension `d` behind the channels; pixels beyond the edge are those of the edge. */
 function tapsOf(
   from: number,
-  d: 0 | 1,
+  d: number,
   { size, mode, coordinates: system, rounding, cubic, antialias }: Attributes,
 ): Tap[] {
-  const to = size[d];
+  const to = size[d]!;
   if (antialias) return antialiasedTaps(from, to, mode, cubic);
   const outputs = Array.from({ length: to }, (_, i) => {
     const place = placeOf(i, from, to, system);
@@ -112,9 +114,9 @@ function tapsOf(
 }
 
 function resizedType(x: TensorType, { size, mode, coordinates: system, antialias }: Attributes): TensorType {
-  const refuse = (help: string) => operandError("shape", `resize of ${showTensorType(x)}`, help);
-  if (x.shape.length !== 4 || x.dtype === "bool" || staticShape(x.shape).slice(2).includes(0))
-    throw refuse("the input is [n,c,h,w] of numbers, and not empty");
+  requireImages("resize", x, size);
+  if (staticShape(x.shape).slice(2).includes(0))
+    throw operandError("shape", `resize of ${showTensorType(x)}`, "the input is not empty");
   if (antialias && (mode === "nearest" || system !== "halfPixel"))
     throw operandError(
       "attributes",
@@ -132,16 +134,14 @@ function computedIn(dtype: TensorType["dtype"], mode: Attributes["mode"]): Tenso
 
 /** Each output's pixel, for a mode that only chooses one. */
 function evaluateNearest(x: Nd, given: Attributes, result: Nd): void {
-  const [, , height, width] = x.shape as [number, number, number, number];
-  const [, , oh, ow] = result.shape as [number, number, number, number];
-  const [rows, columns] = [tapsOf(height, 0, given)[0]!.positions, tapsOf(width, 1, given)[0]!.positions];
+  const positions = x.shape.slice(2).map((from, d) => tapsOf(from, d, given)[0]!.positions);
   for (let i = 0; i < result.data.length; i++) {
-    const plane = Math.floor(i / (oh * ow));
-    result.data[i] = x.data[(plane * height + rows[Math.floor(i / ow) % oh]!) * width + columns[i % ow]!]!;
+    const [n, c, ...at] = unravel(i, result.shape) as [number, number, ...number[]];
+    result.data[i] = x.data[ravel([n, c, ...at.map((each, d) => positions[d]![each]!)], x.shape)]!;
   }
 }
 
-/** The sums along rows and then along columns; each step is rounded by `step`, weights are made by `weighted`. */
+/** The sums along one dimension after the other; each step is rounded by `step`, weights are made by `weighted`. */
 function evaluateWith(
   x: Nd,
   given: Attributes,
@@ -149,9 +149,6 @@ function evaluateWith(
   step: (value: number) => number = (value) => value,
   weighted: (weight: number) => number = step,
 ): Float64Array {
-  const [, , height, width] = x.shape as [number, number, number, number];
-  const [n, c, oh, ow] = shape as [number, number, number, number];
-  const [rows, columns] = [tapsOf(height, 0, given), tapsOf(width, 1, given)];
   const total = (taps: readonly Tap[], i: number, value: (position: number) => number): number =>
     taps
       .map((tap) => step(weighted(tap.weights[i]!) * value(tap.positions[i]!)))
@@ -159,21 +156,19 @@ function evaluateWith(
   /** A dimension with a single tap, of weight 1, keeps its pixels. */
   const along = (taps: readonly Tap[], i: number, value: (position: number) => number): number =>
     taps.length === 1 && taps[0]!.weights[i] === 1 ? value(taps[0]!.positions[i]!) : total(taps, i, value);
-  const lines = new Float64Array(oh * width);
-  const data = new Float64Array(n * c * oh * ow);
-  for (let plane = 0; plane < n * c; plane++) {
-    for (let i = 0; i < lines.length; i++) {
-      const column = i % width;
-      lines[i] = along(rows, Math.floor(i / width), (row) =>
-        step(Number(x.data[(plane * height + row) * width + column]!)),
-      );
+  const first = Float64Array.from(x.data as ArrayLike<number>, (value) => step(Number(value)));
+  return x.shape.slice(2).reduce((from, length, d) => {
+    const taps = tapsOf(length, d, given);
+    // What lies before the dimension is resized already.
+    const inner = countOf(x.shape.slice(d + 3));
+    const to = new Float64Array(countOf(shape.slice(0, d + 3)) * inner);
+    for (let i = 0; i < to.length; i++) {
+      const [line, column] = [Math.floor(i / inner), i % inner];
+      const outer = Math.floor(line / shape[d + 2]!);
+      to[i] = along(taps, line % shape[d + 2]!, (row) => from[(outer * length + row) * inner + column]!);
     }
-    for (let i = 0; i < oh * ow; i++) {
-      const row = Math.floor(i / ow);
-      data[plane * oh * ow + i] = along(columns, i % ow, (column) => lines[row * width + column]!);
-    }
-  }
-  return data;
+    return to;
+  }, first);
 }
 
 /** A half, and more than rounding on the way to it loses: so that what is a half exactly goes up. */
@@ -187,7 +182,7 @@ function toInteger(value: number, dtype: TensorType["dtype"]): bigint {
 }
 
 /** One dimension resized: a sum of gathered slices times their weights. */
-function along(x: Value, d: 0 | 1, given: Attributes, builder: Builder): Value {
+function along(x: Value, d: number, given: Attributes, builder: Builder): Value {
   const { dtype } = x.type;
   const from = staticShape(x.type.shape)[d + 2]!;
   const taps = tapsOf(from, d, given);
@@ -197,14 +192,14 @@ function along(x: Value, d: 0 | 1, given: Attributes, builder: Builder): Value {
     const places = builder.constant({ dtype: "i64", shape: [positions.length] }, arrayFrom("i64", [...positions]));
     const read = builder.apply(gather, [x, places], { axis: d + 2 });
     if (taps.length === 1 && weights.every((each) => each === 1)) return read;
-    const shape = d === 0 ? [weights.length, 1] : [weights.length];
+    const shape = [weights.length, ...given.size.slice(d + 1).map(() => 1)];
     return builder.apply(mul, [read, builder.constant({ dtype, shape }, arrayFrom(dtype, [...weights]), "weights")]);
   });
   return terms.reduce((sum, term) => builder.apply(add, [sum, term]));
 }
 
 /**
- * x[n,c,h,w] at another size: rows first, then columns. Numbers.
+ * x[n,c,l], x[n,c,h,w] or x[n,c,d,h,w] at another size, one dimension after the other. Numbers.
  *
  * Places and weights are computed in float64 when the graph is compiled. "nearest" is exact; the others sum 2 or 4 pixels per
  * dimension, or as many as an antialiasing kernel covers, taps of weight 0 included. Bytes are resized in f32, other integers in
@@ -234,9 +229,9 @@ export const resize: Operator<Attributes> = operator({
   },
   magnitude([x], given, { shape, data }) {
     if (given.mode === "nearest") return new Float64Array(data.length);
-    const taps = ([0, 1] as const).map((d) => tapsOf(x!.shape[d + 2]!, d, given).length + 2);
+    const taps = x!.shape.slice(2).reduce((sum, from, d) => sum + tapsOf(from, d, given).length + 2, 0);
     const absolute = { ...x!, data: Float64Array.from(x!.data as ArrayLike<number>, Math.abs) };
-    return evaluateWith(absolute, given, shape, (value) => value, Math.abs).map((each) => each * (taps[0]! + taps[1]!));
+    return evaluateWith(absolute, given, shape, (value) => value, Math.abs).map((each) => each * taps);
   },
   lowering: {
     kind: "composite",
@@ -244,7 +239,7 @@ export const resize: Operator<Attributes> = operator({
       const { dtype } = x!.type;
       const wide = computedIn(dtype, given.mode);
       const operand = wide === dtype ? x! : builder.apply(cast, [x!], { dtype: wide });
-      const resized = along(along(operand, 0, given, builder), 1, given, builder);
+      const resized = given.size.reduce((of, _, d) => along(of, d, given, builder), operand);
       if (wide === dtype) return resized;
       const half = builder.constant({ dtype: wide, shape: [] }, arrayFrom(wide, [upFrom[wide as "f32" | "f64"]]));
       const rounded = builder.apply(floor, [builder.apply(add, [resized, half])]);

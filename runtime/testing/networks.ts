@@ -1,7 +1,9 @@
 // Networks of convolutions as people draw them, small: what layouts, placement and tolerances are tested on.
+
+import { conv2d, convTranspose2d } from "../convolutions.ts";
 import type { Graph, Signature } from "../graph.ts";
 import { resize } from "../images.ts";
-import { concat, constant, conv2d, convTranspose2d, type Tensor } from "../tensor.ts";
+import { concat, constant, type Tensor } from "../tensor.ts";
 import { tensor } from "../tensor-type.ts";
 import { trace } from "../trace.ts";
 

@@ -1,8 +1,9 @@
 // Networks drawn at random: convolutions of every kind, and what may stand between them.
 import fc from "fast-check";
+import { convTranspose2d } from "../convolutions.ts";
 import type { Graph } from "../graph.ts";
 import { resize } from "../images.ts";
-import { concat, constant, convTranspose2d, type Tensor } from "../tensor.ts";
+import { concat, constant, type Tensor } from "../tensor.ts";
 import { tensor } from "../tensor-type.ts";
 import { trace } from "../trace.ts";
 import { evenly, layer } from "./networks.ts";

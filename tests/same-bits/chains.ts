@@ -1,5 +1,5 @@
 // Random chains of element-wise operators, views and reductions, and quantised networks: what is fused in every way.
-import type { Dtype } from "../../kernels/index.ts";
+import { type Dtype, isFloatDtype } from "../../kernels/index.ts";
 import {
   concat,
   conv2d,
@@ -20,7 +20,6 @@ import { integers, weights } from "./values.ts";
 
 type Number = Exclude<Dtype, "bool">;
 export type Any = Tensor<Number>;
-const floats: readonly Dtype[] = ["f32", "f64"];
 const mostElements = 3000;
 const mostDimensions = 7;
 
@@ -29,7 +28,7 @@ const axisOf = (random: Random, x: Any): number => random.whole(0, x.shape.lengt
 
 /** An element-wise operator of one operand. */
 export function unary(random: Random, x: Any): Any {
-  if (!floats.includes(x.dtype)) return random.pick([() => x.neg(), () => x.abs(), () => x.clamp(1, 9)])();
+  if (!isFloatDtype(x.dtype)) return random.pick([() => x.neg(), () => x.abs(), () => x.clamp(1, 9)])();
   const operators = [
     () => x.neg(),
     () => x.abs(),
@@ -156,7 +155,7 @@ function reduced(random: Random, x: Any): Any {
     () => x.max(axes, { keepDims }),
     () => x.min(axes, { keepDims }),
     () => x.prod(axes, { keepDims }),
-    ...(floats.includes(x.dtype) ? [() => x.mean(axes, { keepDims })] : []),
+    ...(isFloatDtype(x.dtype) ? [() => x.mean(axes, { keepDims })] : []),
   ]);
   const y = reduce();
   // What is reduced meets what it came from, as in a normalisation.
@@ -165,7 +164,7 @@ function reduced(random: Random, x: Any): Any {
 
 /** Five to twelve operators, each over what came before, in one dtype or some. */
 export function chain(random: Random): Graph<Signature, Signature> {
-  const dtype = random.pick<Number>(["f32", "f32", "f32", "f64", "i32", "u8", "i16", "i64"]);
+  const dtype = random.pick<Number>(["f32", "f32", "f32", "f64", "f16", "bf16", "i32", "u8", "i16", "i64"]);
   const rank = random.chance(0.75) ? random.whole(1, 4) : random.whole(5, 6);
   const shape = Array.from({ length: rank }, () => random.pick(rank > 4 ? [1, 2, 3] : [1, 2, 3, 7, 16, 17]));
   return trace(
@@ -190,7 +189,7 @@ export function chain(random: Random): Graph<Signature, Signature> {
         else if (kind < 0.87) next = last.shape.length > 0 ? placed(random, last) : last;
         else if (kind < 0.93) next = reduced(random, last);
         else if (kind < 0.96) next = spread(random, last);
-        else next = last.cast(random.pick<Number>(["f32", "f64", "i32", dtype]));
+        else next = last.cast(random.pick<Number>(["f32", "f64", "f16", "bf16", "i32", dtype]));
         if (next.shape.length <= mostDimensions && next.shape.reduce((a, b) => a * b, 1) <= mostElements)
           seen.push(next);
       }

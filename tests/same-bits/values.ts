@@ -1,5 +1,5 @@
 // Values for inputs and constants of drawn graphs: ordinary ones, and those at which arithmetic behaves oddly.
-import type { Dtype } from "../../kernels/index.ts";
+import { type Dtype, halfOfNumber, isFloatDtype, isHalf } from "../../kernels/index.ts";
 import { type ArrayOf, constant, newArray, type Tensor, type TypedArray } from "../../runtime/index.ts";
 import type { Random } from "./random.ts";
 
@@ -9,8 +9,10 @@ const countOf = (shape: readonly number[]): number => shape.reduce((a, b) => a *
 const faint = [0, -0, 2 ** -149, -(2 ** -149), 2 ** -140, 1e-30, -1e-30];
 const unbounded = [Infinity, -Infinity, Number.NaN, 3e38, -3e38];
 
-function fill(array: TypedArray, next: () => number): void {
-  if (array instanceof BigInt64Array || array instanceof BigUint64Array)
+/** Fills an array of a dtype with numbers. */
+function fill(dtype: Dtype, array: TypedArray, next: () => number): void {
+  if (isHalf(dtype)) for (let at = 0; at < array.length; at++) array[at] = halfOfNumber(dtype, next());
+  else if (array instanceof BigInt64Array || array instanceof BigUint64Array)
     for (let at = 0; at < array.length; at++) array[at] = BigInt(Math.trunc(next()));
   else for (let at = 0; at < array.length; at++) array[at] = next();
 }
@@ -18,20 +20,20 @@ function fill(array: TypedArray, next: () => number): void {
 /** Values of a step: most often ordinary, now and then some faint ones among them, and rarely one or two unbounded ones. */
 export function inputValues(random: Random, dtype: Dtype, shape: readonly number[]): TypedArray {
   const array: TypedArray = newArray<Dtype>(dtype, countOf(shape));
-  if (dtype === "bool") fill(array, () => random.whole(0, 1));
-  else if (dtype !== "f32" && dtype !== "f64") {
+  if (dtype === "bool") fill(dtype, array, () => random.whole(0, 1));
+  else if (!isFloatDtype(dtype)) {
     const far = random.chance(0.5) ? 2 ** 40 : 20;
-    fill(array, () => (random.next() - 0.4) * far);
+    fill(dtype, array, () => (random.next() - 0.4) * far);
   } else {
     const kind = random.next();
     const spread = random.chance(0.2) ? 60 : 2;
-    fill(array, () => {
+    fill(dtype, array, () => {
       if (kind > 0.7 && random.chance(0.2)) return random.pick(faint);
       return (random.next() - 0.5) * spread;
     });
     if (kind > 0.9 && array.length > 0) {
       const odd: TypedArray = newArray<Dtype>(dtype, random.whole(1, 2));
-      fill(odd, () => random.pick(unbounded));
+      fill(dtype, odd, () => random.pick(unbounded));
       for (const each of odd as Float32Array) (array as Float32Array)[random.whole(0, array.length - 1)] = each;
     }
   }
@@ -47,13 +49,13 @@ export function weights<D extends "f32" | "f64">(
 ): Tensor<D> {
   const array: TypedArray = newArray<Dtype>(dtype, countOf(shape));
   const one = random.chance(0.03) ? random.next() - 0.5 : undefined;
-  fill(array, () => one ?? (random.next() * 2 - 1) * spread);
+  fill(dtype, array, () => one ?? (random.next() * 2 - 1) * spread);
   return constant(array as ArrayOf<D>, dtype, shape);
 }
 
 /** A constant of signed bytes, or of 32-bit integers. */
 export function integers<D extends "i8" | "i32">(random: Random, dtype: D, shape: readonly number[]): Tensor<D> {
   const array: TypedArray = newArray<Dtype>(dtype, countOf(shape));
-  fill(array, () => (dtype === "i8" ? random.whole(-128, 127) : random.whole(-3000, 3000)));
+  fill(dtype, array, () => (dtype === "i8" ? random.whole(-128, 127) : random.whole(-3000, 3000)));
   return constant(array as ArrayOf<D>, dtype, shape);
 }

@@ -5,7 +5,33 @@ import { floats, integers, type OperatorCase, size, small } from "./shapes.ts";
 /** Images are mostly floats. */
 const pixels = fc.oneof(floats, floats, integers);
 
-export const pool: fc.Arbitrary<OperatorCase> = fc
+/** Windows over lines and volumes. */
+const extents = fc.constantFrom(1, 3).chain((rank) => {
+  const every = <T>(one: fc.Arbitrary<T>) => fc.array(one, { minLength: rank, maxLength: rank });
+  return fc
+    .record({
+      dtype: pixels,
+      c: small,
+      sizes: every(rank === 1 ? fc.constantFrom(7, 33, 50) : fc.constantFrom(3, 5, 7)),
+      size: rank === 1 ? every(fc.constantFrom(1, 2, 3, 40)) : every(fc.constantFrom(1, 2, 3, 4)),
+      stride: every(small),
+      dilation: every(fc.constantFrom(1, 1, 2)),
+      before: every(fc.nat(2)),
+      after: every(fc.nat(2)),
+      ceil: fc.boolean(),
+    })
+    .filter(({ sizes, size, dilation }) => sizes.every((length, d) => dilation[d]! * (size[d]! - 1) < length))
+    .map(({ dtype, c, sizes, before, after, ...window }) => {
+      const most = (widths: readonly number[]) =>
+        widths.map((width, d) => Math.min(width, window.dilation[d]! * (window.size[d]! - 1)));
+      return {
+        operands: [{ dtype, shape: [2, c, ...sizes] }],
+        attributes: { ...window, before: most(before), after: most(after) },
+      };
+    });
+});
+
+const planes: fc.Arbitrary<OperatorCase> = fc
   .record({
     dtype: pixels,
     c: small,
@@ -34,13 +60,18 @@ export const pool: fc.Arbitrary<OperatorCase> = fc
     };
   });
 
+/** Two of three are of planes. */
+export const pool: fc.Arbitrary<OperatorCase> = fc.oneof(planes, planes, extents);
+
 export const adaptivePool: fc.Arbitrary<OperatorCase> = fc
   .record({
     dtype: pixels,
     c: small,
-    plane: fc.tuple(fc.constantFrom(1, 5, 8), fc.constantFrom(3, 7, 16)),
-    size: fc.tuple(fc.constantFrom(1, 2, 3, 4, 7), fc.constantFrom(1, 2, 3, 5, 8)),
+    rank: fc.constantFrom(1, 2, 2, 3),
+    plane: fc.tuple(fc.constantFrom(2, 3), fc.constantFrom(1, 5, 8), fc.constantFrom(3, 7, 16)),
+    size: fc.tuple(fc.constantFrom(1, 2, 3), fc.constantFrom(1, 2, 3, 4, 7), fc.constantFrom(1, 2, 3, 5, 8)),
   })
+  .map(({ rank, plane, size, ...rest }) => ({ ...rest, plane: plane.slice(3 - rank), size: size.slice(3 - rank) }))
   .map(({ dtype, c, plane, size }) => ({ operands: [{ dtype, shape: [2, c, ...plane] }], attributes: { size } }));
 
 /** Images, sequences or rows of channels, with some operands of one element per channel. */
@@ -92,6 +123,35 @@ export const convolution: fc.Arbitrary<OperatorCase> = fc
     ],
     attributes: { stride, dilation, groups },
   }));
+
+/** Convolutions over lines or volumes. */
+export const convolutionOver = (rank: 1 | 3): fc.Arbitrary<OperatorCase> => {
+  const every = <T>(one: fc.Arbitrary<T>) => fc.array(one, { minLength: rank, maxLength: rank });
+  return fc
+    .record({
+      dtype: floats,
+      groups: fc.constantFrom(1, 1, 2),
+      inner: small,
+      outer: small,
+      extents: rank === 1 ? every(fc.constantFrom(5, 16, 33)) : fc.constantFrom([5, 5, 7], [6, 7, 16], [3, 5, 5]),
+      kernel:
+        rank === 1 ? every(fc.constantFrom(1, 2, 3)) : fc.constantFrom([1, 3, 3], [2, 3, 3], [3, 1, 2], [2, 2, 1]),
+      stride: every(fc.constantFrom(1, 1, 2)),
+      dilation: every(fc.constantFrom(1, 1, 2)),
+    })
+    .map(({ dtype, groups, inner, outer, extents: of, kernel, stride, dilation }) => ({
+      operands: [
+        { dtype, shape: [2, inner * groups, ...of] },
+        { dtype, shape: [outer * groups, inner, ...kernel] },
+      ],
+      // A kernel that would be larger than the input has its taps beside each other.
+      attributes: {
+        stride,
+        dilation: dilation.map((each, d) => (each * (kernel[d]! - 1) < of[d]! ? each : 1)),
+        groups,
+      },
+    }));
+};
 
 export const transposedConvolution: fc.Arbitrary<OperatorCase> = fc
   .record({
@@ -215,17 +275,19 @@ export const sampling: fc.Arbitrary<OperatorCase> = fc
 export const resizing: fc.Arbitrary<OperatorCase> = fc
   .record({
     dtype: pixels,
-    from: fc.tuple(fc.constantFrom(1, 3, 8), fc.constantFrom(2, 7, 16)),
-    size: fc.tuple(fc.constantFrom(1, 3, 5, 16), fc.constantFrom(1, 7, 16, 33)),
+    rank: fc.constantFrom(1, 2, 2, 2, 3),
+    from: fc.tuple(fc.constantFrom(1, 2), fc.constantFrom(1, 3, 8), fc.constantFrom(2, 7, 16)),
+    size: fc.tuple(fc.constantFrom(1, 3), fc.constantFrom(1, 3, 5, 16), fc.constantFrom(1, 7, 16, 33)),
     mode: fc.constantFrom("nearest", "linear", "cubic"),
     coordinates: fc.constantFrom("halfPixel", "alignCorners", "asymmetric"),
     rounding: fc.constantFrom("floor", "ceil", "preferFloor", "preferCeil"),
     antialias: fc.boolean(),
   })
-  .map(({ dtype, from, antialias, ...attributes }) => ({
-    operands: [{ dtype, shape: [1, 2, ...from] }],
+  .map(({ dtype, rank, from, size, antialias, ...attributes }) => ({
+    operands: [{ dtype, shape: [1, 2, ...from.slice(3 - rank)] }],
     attributes: {
       ...attributes,
+      size: size.slice(3 - rank),
       antialias: antialias && attributes.mode !== "nearest" && attributes.coordinates === "halfPixel",
     },
   }));
