@@ -34,10 +34,10 @@ const table = {
   u32: { array: Uint32Array, kind: "integer", arithmetic: "u32" },
   i64: { array: BigInt64Array, kind: "integer", arithmetic: "i64" },
   u64: { array: BigUint64Array, kind: "integer", arithmetic: "u64" },
-  f32: { array: Float32Array, kind: "float", arithmetic: "f32" },
-  f64: { array: Float64Array, kind: "float", arithmetic: "f64" },
   f16: { array: Uint16Array, kind: "float", arithmetic: "f32" },
   bf16: { array: Uint16Array, kind: "float", arithmetic: "f32" },
+  f32: { array: Float32Array, kind: "float", arithmetic: "f32" },
+  f64: { array: Float64Array, kind: "float", arithmetic: "f64" },
 } as const satisfies { readonly [d in Dtype]: Row };
 
 export const dtypes = Object.keys(table) as [Dtype, ...Dtype[]];

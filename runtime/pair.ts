@@ -11,6 +11,6 @@ export const isExtents = (value: Extents | object): value is Extents =>
 
 export const both = (value: Pair): readonly [number, number] => (typeof value === "number" ? [value, value] : value);
 
-/** A number for each of so many dimensions; a list is taken as it is. */
+/** A number for each of so many dimensions, of which an operator takes one to three; a list is taken as it is. */
 export const perExtent = (value: Extents, rank: number): readonly number[] =>
-  typeof value === "number" ? Array.from({ length: rank }, () => value) : value;
+  typeof value === "number" ? Array.from({ length: Math.min(Math.max(rank, 1), 3) }, () => value) : value;

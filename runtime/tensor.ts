@@ -12,14 +12,12 @@ import {
   flag,
   operand,
   operatorOptions,
-  planeOption,
   requireArgument,
   tensorOf,
   tensorOption,
   valueOfOperand,
   wholes,
 } from "./options.ts";
-import { both, type Extents, type Pair, perExtent } from "./pair.ts";
 import { located } from "./place.ts";
 import { currentRecorder } from "./recorder.ts";
 import {

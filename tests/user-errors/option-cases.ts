@@ -7,7 +7,9 @@ import {
   type BuildOptions,
   buildApplication,
   compile,
+  conv1d,
   conv2d,
+  conv3d,
   convInteger,
   convTranspose2d,
   dequantize,
@@ -54,10 +56,12 @@ export interface OptionCase {
 const flag = ["yes", 1, null];
 const whole = (least: number) => ["1", least - 1, least + 0.5, Number.NaN, null];
 const plane = (least: number) => ["2", least - 1, Number.NaN, [1, 2, 3], null];
+/** Of lines, planes and volumes. */
+const extents = (least: number) => ["2", least - 1, Number.NaN, [], [1, 2, 3, 4], null];
 const padding = [...plane(0).slice(1), "smae", ""];
 const number = ["1", Number.NaN, null];
 const choice = ["other", 5, null];
-const dtype = ["float32", "f16", 5, null];
+const dtype = ["float32", "f8", 5, null];
 const tensorValue = [5, {}, new Float32Array(3)];
 const callable = [5, "x", {}, null];
 const text = ["", 5, null, {}];
@@ -138,7 +142,13 @@ const running = (name: "cumsum" | "cumprod"): OptionCase =>
     { exclusive: flag, reverse: flag },
   );
 const poolRight = { stride: 2, padding: [1, 0], paddingAfter: 1, dilation: 1, ceil: true };
-const poolWrong = { stride: plane(1), padding: plane(0), paddingAfter: plane(0), dilation: plane(1), ceil: flag };
+const poolWrong = {
+  stride: extents(1),
+  padding: extents(0),
+  paddingAfter: extents(0),
+  dilation: extents(1),
+  ceil: flag,
+};
 const normWrong = { scale: tensorValue, shift: tensorValue, epsilon: number };
 const convolutionWrong = {
   stride: plane(1),
@@ -204,6 +214,7 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
       infer: callable,
       evaluate: callable,
       errorUlp: [-1, "1", null],
+      moves: [false, "yes", 1, null],
       magnitude: callable,
       lowering: [5, "pointwise", {}, null],
     },
@@ -248,6 +259,23 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
   ),
   groupNorm: operatorCase(({ image }, options) => image.groupNorm(2, options), { epsilon: 1e-3 }, normWrong),
   instanceNorm: operatorCase(({ image }, options) => image.instanceNorm(options), { epsilon: 1e-3 }, normWrong),
+  conv1d: operatorCase(
+    ({ image, kernel }, options) =>
+      conv1d(image.flatten().reshape([1, image.shape[1]!, -1]), kernel.slice([], [], [0, 1]).squeeze(2), options),
+    { stride: [2], padding: 1, paddingAfter: 0, dilation: 1, groups: 1, convolution: "direct" },
+    { ...convolutionWrong, padding },
+  ),
+  conv3d: operatorCase(
+    ({ image, kernel }, options) => conv3d(image.unsqueeze(2), kernel.unsqueeze(2), options),
+    { stride: [1, 2, 2], padding: "valid", dilation: 1, groups: 1, convolution: "direct" },
+    {
+      ...convolutionWrong,
+      padding: ["2", -1, "smae", [1, 2]],
+      stride: ["2", 0, [1, 2], null],
+      paddingAfter: ["2", -1, [1, 2], null],
+      dilation: ["2", 0, [1, 2, 3, 4], null],
+    },
+  ),
   conv2d: operatorCase(
     ({ image, kernel }, options) => conv2d(image, kernel, options),
     { stride: 2, padding: 1, paddingAfter: [0, 1], dilation: 1, groups: 1, convolution: "direct" },
