@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { type Half, halfOfNumber, numberOfHalf, runnableTargets } from "../kernels/index.ts";
 import { compile } from "./compile.ts";
 import type { Graph, Signature } from "./graph.ts";
+import { fromHalves, toHalves } from "./halves.ts";
 import { Interpreter } from "./interpreter.ts";
 import { load } from "./program.ts";
 import { constant, type Tensor, where } from "./tensor.ts";
@@ -145,6 +146,21 @@ describe.each(halves)("%s", (half) => {
     );
     expect(traced((x) => x.add(1e39))).toThrow(`1e+39 is no ${half}`);
     expect(traced((x) => x.matmul(x.cast("f64") as unknown as Tensor<Half>))).toThrow("matmul");
+  });
+});
+
+describe("arrays of halves", () => {
+  it("are made of numbers, rounded once, and read as numbers", () => {
+    const made = toHalves("f16", [1, 1 / 3, -0, Infinity, NaN]);
+    expect([...made]).toEqual([0x3c00, 0x3555, 0x8000, 0x7c00, 0x7e00]);
+    expect([...fromHalves("f16", made)]).toEqual([1, 0.333251953125, -0, Infinity, NaN]);
+    expect([...toHalves("bf16", Float32Array.of(1, 3e38))]).toEqual([0x3f80, 0x7f62]);
+  });
+
+  it("are refused of numbers that they do not hold, and of what is no array", () => {
+    expect(() => toHalves("f16", [1, 65520])).toThrow("toHalves: 65520 at position 1 is no f16");
+    expect(() => toHalves("f32" as "f16", [])).toThrow(expect.objectContaining({ code: "tensor/argument" }));
+    expect(() => fromHalves("bf16", [1] as never)).toThrow(expect.objectContaining({ code: "tensor/argument" }));
   });
 });
 

@@ -20,6 +20,7 @@ export {
 } from "./convolutions.ts";
 export * from "./functional.ts";
 export { Graph, type Signature } from "./graph.ts";
+export { fromHalves, toHalves } from "./halves.ts";
 export { hashOf } from "./hash.ts";
 export { type GridSampleOptions, gridSample, type ResizeOptions, resize } from "./images.ts";
 export { type ArraysOf, Interpreter } from "./interpreter.ts";

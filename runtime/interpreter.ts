@@ -135,9 +135,7 @@ export class Interpreter<I extends Signature, O extends Signature> {
     evaluate(graph, values);
     const left = (value: Value): TypedArray => withOneNaN(value.type.dtype, values.get(value)!.data.slice());
     this.#states = graph.states.map(({ next }) => left(next));
-    return Object.fromEntries(
-      graph.outputs.map(({ name, value }) => [name, left(value)]),
-    ) as unknown as ArraysOf<O>;
+    return Object.fromEntries(graph.outputs.map(({ name, value }) => [name, left(value)])) as unknown as ArraysOf<O>;
   }
 
   /** Back to the initial states. */

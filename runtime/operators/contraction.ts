@@ -22,8 +22,7 @@ export const matmul: Operator<z.infer<typeof none>> = operator({
   infer([a, b]) {
     const wrong = (why: string) =>
       operandError("shape", `matmul of ${showTensorType(a!)} and ${showTensorType(b!)}: ${why}`);
-    if (a!.dtype !== b!.dtype || !isFloatDtype(a!.dtype))
-      throw wrong("both must be of one float dtype");
+    if (a!.dtype !== b!.dtype || !isFloatDtype(a!.dtype)) throw wrong("both must be of one float dtype");
     if (a!.shape.length < 2 || b!.shape.length < 2) throw wrong("both need two dimensions or more");
     const [m, k] = a!.shape.slice(-2);
     const [k2, n] = b!.shape.slice(-2);
@@ -83,8 +82,7 @@ export const conv2d: Operator<Convolution> = operator({
   infer([x, w], { groups, ...steps }) {
     const wrong = (why: string) =>
       operandError("shape", `conv2d of ${showTensorType(x!)} with ${showTensorType(w!)}: ${why}`);
-    if (x!.dtype !== w!.dtype || !isFloatDtype(x!.dtype))
-      throw wrong("both must be of one float dtype");
+    if (x!.dtype !== w!.dtype || !isFloatDtype(x!.dtype)) throw wrong("both must be of one float dtype");
     if (x!.shape.length !== 4 || w!.shape.length !== 4)
       throw wrong("the input is [n,c,h,w] and the weight [o,c,kh,kw]");
     const [n, c, ...plane] = staticShape(x!.shape) as [number, number, ...number[]];

@@ -18,8 +18,7 @@ import { type Nd, type Operator, operandError, operator } from "./operator.ts";
 const none = z.strictObject({});
 type Kind = "float" | "integer" | "bool";
 
-export const kindOf = (dtype: Dtype): Kind =>
-  dtype === "bool" ? "bool" : isFloatDtype(dtype) ? "float" : "integer";
+export const kindOf = (dtype: Dtype): Kind => (dtype === "bool" ? "bool" : isFloatDtype(dtype) ? "float" : "integer");
 
 interface Meaning {
   /** On float elements, in float64; bool operands and results are 0 and 1. */

@@ -122,6 +122,15 @@ describe("a volume", () => {
       w.reduce((total, each, at) => total + each * (at + 1), 0),
       5,
     );
+    // Taps along the depth stay in their groups, by the operators that it is made of too.
+    const grouped = meaning({ x: [1, 4, 3, 2, 2], w: [4, 2, 2, 1, 1] }, ({ x, w: kernel }) =>
+      conv3d(x, kernel, { groups: 2 }),
+    );
+    const [x, taps] = [numbers(48), numbers(16, 2)];
+    expect(grouped[31]).toBeCloseTo(
+      [0, 1, 2, 3].reduce((total, t) => total + taps[12 + t]! * x[(2 + (t >> 1)) * 12 + (1 + (t & 1)) * 4 + 3]!, 0),
+      5,
+    );
     // One plane of taps is a plane of conv2d; with another step along the depth, of others.
     const deep = { x: [2, 4, 5, 4, 3], w: [6, 2, 1, 2, 2] };
     const volume = meaning(deep, ({ x, w: kernel }) =>

@@ -81,8 +81,7 @@ export const convTranspose2d: Operator<Attributes> = operator({
   infer([x, w], { stride, dilation, padding, outputPadding, groups }) {
     const wrong = (why: string) =>
       operandError("shape", `convTranspose2d of ${showTensorType(x!)} with ${showTensorType(w!)}: ${why}`);
-    if (x!.dtype !== w!.dtype || !isFloatDtype(x!.dtype))
-      throw wrong("both must be of one float dtype");
+    if (x!.dtype !== w!.dtype || !isFloatDtype(x!.dtype)) throw wrong("both must be of one float dtype");
     if (x!.shape.length !== 4 || w!.shape.length !== 4)
       throw wrong("the input is [n,c,h,w] and the weight [c,o/groups,kh,kw]");
     const [n, c, ...plane] = staticShape(x!.shape) as [number, number, ...number[]];
