@@ -65,7 +65,7 @@ const withoutOptions = words(`
   bitwiseRightShift bitwiseXor bounded broadcastTo bufferBounded byteLength cast ceil changedEntries channels
   checkWorld clamp compareRuns compressedImage concat cond constant cos cosh count cummax cummin decodePicture
   definitionsOf describeFinding describeFindings div equal erf exp expectType explain expm1 feedFrom fixed flatten flip floor
-  floorDivide full fullTypeName gather gatherND globalAvgPool globalMaxPool graphOf greater greaterEqual hashOf
+  floorDivide fromHalves full fullTypeName gather gatherND globalAvgPool globalMaxPool graphOf greater greaterEqual hashOf
   headerStamp image iota isFinite isInf isNaN kernelsOf kernelText latest layerNorm layOut layoutOf less lessEqual
   linear log log1p log2 logSoftmax matmul matmulInteger maximum measureMachine messageDecoder messageReader
   messageTypes messageWriter methodsOf minimum mul neg newArray not notEqual ones openArtifact openLog or outputPlan
