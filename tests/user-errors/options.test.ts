@@ -72,7 +72,7 @@ const withoutOptions = words(`
   parseEvents pow printLayers printPlan programName readArchive readArtifact readRecording relu remainder reshape rmsNorm roll
   round rsqrt sameTypeName sampleEvery save scan scatter scatterAdd scatterND schemaDefinitions schemaText
   shortTypeName showTensorType sigmoid sign silu simplified sin sinh slice softmax split sqrt squeeze stack stamp
-  state staticShape sub sym takeAlong tan tanh targetsOf tensor tile timeWindow transpose trunc unsqueeze watchdog
+  state staticShape sub sym takeAlong tan tanh targetsOf tensor tile timeWindow toHalves transpose trunc unsqueeze watchdog
   where writeArchive zeros app.closing app.counter app.on app.output app.summary app.world Definitions.closure
   Definitions.has Definitions.of Definitions.schemaText Definitions.textsOf Definitions.with
   Definitions.withParsed DropCounter.add DropCounter.reset Federation.begin Federation.check Federation.conclude
