@@ -4,7 +4,10 @@ import { createWriteStream, mkdirSync } from "node:fs";
 
 const folder = "out/nightly";
 const cargo = (crate, ...tests) => ["cargo", ["test", "--release", "--locked", "-p", crate, ...tests]];
-const vitest = (...files) => ["node_modules/.bin/vitest", ["run", "--reporter=verbose", "--testTimeout=3600000", ...files]];
+const vitest = (...files) => [
+  "node_modules/.bin/vitest",
+  ["run", "--reporter=verbose", "--testTimeout=3600000", ...files],
+];
 
 /** Name, command, and what it is about. */
 const suites = [

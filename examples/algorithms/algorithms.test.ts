@@ -1,8 +1,8 @@
 // The algorithms against results that others computed, and their application: run, recorded and replayed.
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { compile, load } from "isochron";
 import { afterAll, describe, expect, it } from "vitest";
-import { compile, load } from "../../runtime/index.ts";
 import { Workplace } from "../../tests/command-line/command.ts";
 import { predictive } from "./predictive.ts";
 import { registration } from "./registration.ts";
