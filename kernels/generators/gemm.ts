@@ -10,11 +10,11 @@ import { alongVectors, type Destination, forEachOuter, lanesFor, powerBelow } fr
 import { store } from "./store.ts";
 
 /**
- * Columns w of a block of a packed right factor [⌈n/w⌉,k,w]: as many as a few rows have registers for, so that a factor that is
- * read once is read in order.
+ * Columns w of a block of a packed right factor [⌈n/w⌉,k,w]: no more than a tile of so many rows takes on any target, so that a
+ * block is read in order, and one that comes from memory is read once. Wider tiles take neighbouring blocks side by side.
  */
 export const blockWidth = (rows: number, columns: number): number =>
-  Math.min(rows <= 2 ? 128 : rows <= 6 ? 64 : 32, powerBelow(columns));
+  Math.min(rows > 2 && rows <= 6 ? 64 : 32, powerBelow(columns));
 
 /** The first column of a block: block b starts at w·b, the last one w before the end, so that all are full. */
 export const firstColumn = (block: number, width: number, columns: number): number =>
