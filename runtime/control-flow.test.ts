@@ -202,6 +202,94 @@ describe("forLoop", () => {
   });
 });
 
+describe("what a loop begins with and reads", () => {
+  const counted = (...shape: number[]) =>
+    Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, at) => (at % 7) - 3);
+
+  it("may lie in strides, or begin anywhere in another tensor", async () => {
+    const graph = trace(
+      ({ x }) => {
+        const turn = (_: unknown, each: Tensor<"f32">) => each.mul(2).add(1);
+        const [columns, rows] = [x.slice([0, 4], [1, 9]), x.slice([1, 4], [0, 12])];
+        return { columns: forLoop(2, turn, columns), rows: forLoop(3, turn, rows), x };
+      },
+      { x: tensor("f32", [4, 12]) },
+      one,
+    );
+    const x = counted(4, 12);
+    const [found] = await runs(graph, [{ x }]);
+    expect(found!.columns).toEqual(
+      Float32Array.from({ length: 32 }, (_, at) => 4 * x[Math.floor(at / 8) * 12 + 1 + (at % 8)]! + 3),
+    );
+    expect(found!.rows).toEqual(x.slice(12).map((each) => 8 * each + 7));
+  });
+
+  it("stays there until the loop ends, whatever a turn computes beside it", async () => {
+    const graph = trace(
+      ({ x }) => {
+        const w = x.matmul(x);
+        const { y } = forLoop(
+          3,
+          (_, { y: before, w: same }) => {
+            const first = before.matmul(same);
+            const second = first.matmul(first).tanh();
+            return { y: second.matmul(second).tanh(), w: same };
+          },
+          { y: x, w },
+        );
+        return { y };
+      },
+      { x: tensor("f32", [2, 2]) },
+      one,
+    );
+    const unrolled = trace(
+      ({ x }) => {
+        const w = x.matmul(x);
+        let y = x;
+        for (let turn = 0; turn < 3; turn++) {
+          const first = y.matmul(w);
+          const second = first.matmul(first).tanh();
+          y = second.matmul(second).tanh();
+        }
+        return { y };
+      },
+      { x: tensor("f32", [2, 2]) },
+      one,
+    );
+    const inputs = { x: f32(0.5, -0.25, 0.125, 0.75) };
+    const results = await Promise.all(
+      [graph, unrolled].map(async (each) => {
+        const program = load(await compile(each, { targets: ["x86-64-v3"], cacheDir }));
+        const outputs = program.newOutputs();
+        program.run(inputs, outputs);
+        return outputs.y;
+      }),
+    );
+    expect(results[0]).toEqual(results[1]);
+  });
+
+  it("may be rows that begin at no vector's boundary", async () => {
+    const graph = trace(
+      ({ x }) => {
+        const [total, rows] = scan(
+          (before, row: Tensor<"f32">) => [before.add(row), row.mul(3)],
+          constant(new Float32Array(12), "f32"),
+          x,
+        );
+        return { total, rows };
+      },
+      { x: tensor("f32", [5, 12]) },
+      one,
+    );
+    const x = counted(5, 12);
+    const [found] = await runs(graph, [{ x }]);
+    expect(found!.rows).toEqual(x.map((each) => 3 * each));
+    expect(found!.total).toEqual(
+      Float32Array.from({ length: 12 }, (_, at) => [0, 1, 2, 3, 4].reduce((sum, row) => sum + x[row * 12 + at]!, 0)),
+    );
+  });
+});
+
 describe("scan", () => {
   it("goes along a sequence, carries on, and keeps something of each element", async () => {
     const graph = trace(
@@ -428,6 +516,27 @@ describe("passes over control flow", () => {
     expect(new Interpreter(plain).run(inputs as never)).toEqual(new Interpreter(graph).run(inputs));
   });
 
+  it("leave inside of a loop control flow that is the same in every turn", () => {
+    const graph = trace(
+      ({ x, w }) => {
+        const { y } = forLoop(
+          5,
+          (_, { y: outer, w: same }) => {
+            const inner = forLoop(2, (_turn, each) => each.mul(2), same);
+            return { y: outer.add(inner), w: same };
+          },
+          { y: x, w },
+        );
+        return { y };
+      },
+      { x: tensor("f32", [3]), w: tensor("f32", [3]) },
+      one,
+    );
+    const plain = declutter(graph as never);
+    expect(operatorsOf(plain)).toEqual(["forLoop"]);
+    expect(new Interpreter(plain).run({ x: f32(1, 2, 3), w: f32(1, 0, -1) } as never)).toEqual({ y: f32(21, 2, -17) });
+  });
+
   it("drop a loop whose results nobody reads", () => {
     const graph = trace(
       ({ x }) => {
@@ -477,6 +586,8 @@ describe("a loop that would run more often than it may", () => {
       );
       expect(run(12)).toEqual({ y: f32(12), count: i64(2) });
     }
+    const kernels = new KernelInterpreter(declutter(graph as never), target("x86-64-v3"));
+    expect(() => kernels.step([f32(4)])).toThrow(expect.objectContaining({ code: "program/fault" }));
   });
 });
 
