@@ -108,6 +108,11 @@ export interface OnArrival {
 /** How a task is wired, when it is released, and its limits. */
 export type TaskOptions<I extends Signature> = TaskLimits & { readonly inputs: Wiring<I> } & (Periodic | OnArrival);
 
+/** The methods that a task may name, and the one that it runs where it names none. */
+type MethodName<G> = G extends Graph ? never : keyof G & string;
+type DefaultMethod<G> = G extends Graph ? never : MethodName<G> & "forward";
+/** The graph of a method: of one graph alone, itself. */
+type MethodOf<G, K> = G extends Graph ? G : G extends MethodGraphs ? (K extends keyof G ? G[K] : never) : never;
 type OptionsOf<G extends Graph> = TaskOptions<G["signature"]["inputs"]>;
 type TaskOf<G extends Graph> = Task<G["signature"]["outputs"]>;
 
@@ -220,33 +225,26 @@ export class ApplicationBuilder {
     return { kind: "input", channel, ports: portsOf(channel, resolved.fields) };
   }
 
-  /** A task that runs a graph; its inputs and outputs are typed by the graph. */
-  task<I extends Signature, O extends Signature>(name: string, graph: Graph<I, O>, options: TaskOptions<I>): Task<O>;
   /**
-   * A task that runs one method of a program: that of `options.method`, or `forward`.
+   * A task that runs a graph, or one method of a program: that of `options.method`, or `forward`. Its inputs and outputs are
+   * typed by the graph.
    *
    * Tasks that are given the same graphs under the same names share one program, its code and its weights. Each task has states of
    * its own, whatever program it runs: what one writes, no other reads.
    */
-  task<G extends MethodGraphs, K extends keyof G & string>(
+  task<G extends Graph | MethodGraphs, K extends MethodName<G> = DefaultMethod<G>>(
     name: string,
-    graphs: G,
-    options: OptionsOf<G[K]> & { readonly method: K },
-  ): TaskOf<G[K]>;
-  task<G extends MethodGraphs & { readonly forward: Graph }>(
-    name: string,
-    graphs: G,
-    options: OptionsOf<G["forward"]> & { readonly method?: never },
-  ): TaskOf<G["forward"]>;
-  task(name: string, given: Graph | MethodGraphs, options: OptionsOf<Graph>): Task {
+    given: G,
+    options: OptionsOf<MethodOf<G, K>> & { readonly method?: K },
+  ): TaskOf<MethodOf<G, K>> {
     const place = callerPlace();
     const { methods, method, graph } = at(place, () => checkTask(name, given, options));
     this.#unique(name);
     const fields: Signature = Object.fromEntries(graph.outputs.map((each) => [each.name, each.value.type]));
     const channel: Channel = { name, fields, origin: "task" };
     const task: Task = { kind: "task", name, channel, outputs: portsOf(channel, fields) };
-    this.tasks.push({ task, methods, method, graph, options, place });
-    return task;
+    this.tasks.push({ task, methods, method, graph, options: options as OptionsOf<Graph>, place });
+    return task as TaskOf<MethodOf<G, K>>;
   }
 
   /** An output topic that shows a task's outputs as a message; see `OutputMapping` for what fills which field. */
