@@ -195,7 +195,7 @@ const refusals: { readonly [name: string]: readonly [arguments_: string, message
     lines(
       'error[application/option]: task "double": there is no option "onOverun"',
       "  --> misspelled.ts:5:20",
-      "  help: did you mean onOverrun? it takes inputs, period, phase, on, minInterval, tolerance, early, budget, deadline, priority, core, onOverrun",
+      "  help: did you mean onOverrun? it takes inputs, method, period, phase, on, minInterval, tolerance, early, budget, deadline, priority, core, onOverrun",
     ),
   ],
   "a tensor that is compared as a value": [
