@@ -1,7 +1,7 @@
 // The arguments that elementary functions are tried with: odd values, turns of a circle, and random bits.
 import { newArray } from "./agreement.ts";
 import { random } from "./function-accuracy.ts";
-import { oddValues } from "./odd-values.ts";
+import { oddArguments } from "./odd-values.ts";
 
 /** Operands of a function. */
 export const arityOf = (name: string): number => (["atan2", "pow", "remainder", "floorDivide"].includes(name) ? 2 : 1);
@@ -17,7 +17,7 @@ function randomBits(scalar: "f32" | "f64", count: number, seed: number): number[
 
 /** What a function is tried with: pairs for two operands, and plain values for one, with a length that leaves a scalar end. */
 export function argumentsOf(scalar: "f32" | "f64", arity: number): number[][] {
-  const odd = oddValues(scalar).map(Number);
+  const odd = oddArguments[scalar];
   const turns = Array.from({ length: 60 }, (_, at) => (at + 1) * 0.26);
   const one = [...odd, ...odd.map((x) => -x), ...turns, ...turns.map((x) => -x), ...randomBits(scalar, 400, 11)];
   if (arity === 1) return [one.slice(0, one.length - (one.length % 8) - 3)];
