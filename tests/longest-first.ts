@@ -9,6 +9,7 @@ export const longest: readonly string[] = [
   "tests/command-line/hangs.test.ts",
   "tests/same-bits/same-bits.test.ts",
   "sim/logs/cuts.test.ts",
+  "kernels/generators/convolutions.test.ts",
   "kernels/generators/generators.test.ts",
   "tests/command-line/failures.test.ts",
   "examples/highway/run.test.ts",
