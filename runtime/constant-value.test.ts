@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { type Dtype, dtypes } from "../kernels/index.ts";
 import { compile } from "./compile.ts";
 import { conv2d } from "./convolutions.ts";
-import { Graph, type NamedValue, type Node, valuesOf } from "./graph.ts";
+import { Graph, type NamedValue, nodeOf } from "./graph.ts";
 import { Interpreter } from "./interpreter.ts";
 import { type Operator, operators } from "./operators/index.ts";
 import { declutter } from "./passes/index.ts";
@@ -27,14 +27,12 @@ function graphs(
   { operands, attributes }: OperatorCase,
   arrays: readonly TypedArray[],
 ) {
-  const parsed = operator.parse(attributes, operands);
   const inputs = operands.map((type, at): NamedValue => ({ name: `x${at}`, value: { type } }));
-  const node: Node = {
+  const node = nodeOf(
     operator,
-    attributes: parsed,
-    inputs: inputs.map(({ value }) => value),
-    outputs: valuesOf(operator.infer(operands, parsed)),
-  };
+    inputs.map(({ value }) => value),
+    { attributes },
+  );
   const rest = { name, states: [], nodes: [node], outputs: [{ name: "y", value: node.outputs[0] }] };
   const constants = inputs.map((each, at) => ({ ...each, data: arrays[at]! }));
   return {

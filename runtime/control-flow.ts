@@ -1,13 +1,13 @@
 // Control flow under trace: choices, loops and scans, whose functions are traced as regions of the graph.
 import { z } from "zod";
 import { IsochronError, shown } from "../kernels/index.ts";
-import { Graph, type NamedValue, type State, type Value } from "./graph.ts";
+import { foreignUse, Graph, type NamedValue, type State, type Value } from "./graph.ts";
 import { isTensor } from "./methods/symbolic.ts";
-import { controlOperators } from "./operators/index.ts";
+import { controlOperators, type Operator } from "./operators/index.ts";
 import { operatorOptions, placed, tensorOf } from "./options.ts";
-import { currentRecorder, type Recorder, RegionRecorder, recording } from "./recorder.ts";
+import { currentRecorder, RegionRecorder, recording } from "./recorder.ts";
 import { constant, Tensor } from "./tensor.ts";
-import { sameShape, showTensorType, type TensorType } from "./tensor-type.ts";
+import { isScalar, sameShape, sameType, showTensorType } from "./tensor-type.ts";
 
 /** What control flow takes and gives: a tensor, a list of tensors, or tensors by name. */
 export type Tensors = Tensor | readonly Tensor[] | { readonly [name: string]: Tensor };
@@ -68,19 +68,9 @@ interface Traced {
   readonly results: Flat;
 }
 
-const typesOf = (values: readonly Value[]): TensorType[] => values.map(({ type }) => type);
-const latestOf = (recorder: Recorder, states: readonly State[]): Value[] =>
-  states.map((state) => recorder.readState(state));
-
 /** The types of tensors, and what they are called. */
 const namedLike = ({ values, hints }: Flat): Pick<Value, "type" | "hint">[] =>
   values.map(({ type }, at) => ({ type, ...(hints[at] === undefined ? {} : { hint: hints[at] }) }));
-
-/** What the results of a node are called: its own, and what it leaves of states. */
-const hintsOf = ({ hints }: Flat, states: readonly State[]): (string | undefined)[] => [
-  ...hints,
-  ...states.map(({ name }) => name),
-];
 
 /** Traces a function on inputs like these values. Throws `control/function`, `control/tensors`. */
 function traceRegion(
@@ -115,21 +105,16 @@ const withStates = (values: readonly Value[], states: readonly Value[], before =
 /** The graph of a traced function, with the inputs and outputs that it has. Throws `control/capture`. */
 function regionOf({ name, recorder }: Traced, inputs: readonly NamedValue[], outputs: readonly NamedValue[]): Graph {
   const { constants, nodes } = recorder;
-  const own = new Set<Value>([...inputs, ...constants].map(({ value }) => value));
-  const require = (value: Value, where: string, place?: string): void => {
-    if (own.has(value)) return;
-    const what = value.hint === undefined ? showTensorType(value.type) : `"${value.hint}"`;
-    throw new IsochronError("control/capture", `${name} reads ${what} of outside, in ${where}`, {
-      help: "a region reads nothing but its operands: pass the tensor on as one more of them",
-      ...(place === undefined ? {} : { place }),
-    });
-  };
-  for (const { inputs: operands, operator, outputs: results, place } of nodes) {
-    for (const value of operands) require(value, operator.name, place?.text);
-    for (const value of results) own.add(value);
-  }
-  for (const { value } of outputs) require(value, "its result");
-  return new Graph({ name: name.replace(/^the | of .*$/g, ""), inputs, constants, states: [], nodes, outputs });
+  const graph = new Graph({ name: name.replace(/^the | of .*$/g, ""), inputs, constants, states: [], nodes, outputs });
+  const foreign = foreignUse(graph);
+  if (!foreign) return graph;
+  const { value, reader, place } = foreign;
+  const what = value.hint === undefined ? showTensorType(value.type) : `"${value.hint}"`;
+  const where = reader.kind === "operator" ? reader.name : "its result";
+  throw new IsochronError("control/capture", `${name} reads ${what} of outside, in ${where}`, {
+    help: "a region reads nothing but its operands: pass the tensor on as one more of them",
+    ...(place === undefined ? {} : { place }),
+  });
 }
 
 /** The graph of a region that takes states and leaves them, behind the first `before` of its own inputs and outputs. */
@@ -157,7 +142,7 @@ function requireCarried(what: string, before: Flat, after: Flat): void {
     throw controlError("carried", `${what} gives (${after.names.join()} ) instead of (${before.names.join()} )`, help);
   before.values.forEach(({ type }, at) => {
     const found = after.values[at]!.type;
-    if (found.dtype === type.dtype && sameShape(found.shape, type.shape)) return;
+    if (sameType(found, type)) return;
     const name = before.names[at]!;
     throw controlError(
       "carried",
@@ -167,11 +152,30 @@ function requireCarried(what: string, before: Flat, after: Flat): void {
   });
 }
 
-/** Takes the results of a node: its own first, then what it leaves of states. */
-function leave(recorder: Recorder, states: readonly State[], left: readonly Value[]): void {
+/** Control flow as it is applied: the operands before its states and behind them, and what its results are like. */
+interface Applied {
+  readonly operands: readonly Value[];
+  readonly states: readonly State[];
+  readonly others?: readonly Value[];
+  readonly attributes?: unknown;
+  readonly regions: readonly Graph[];
+  readonly results: Flat;
+  /** Results behind those that are left of states. */
+  readonly more?: Flat;
+}
+
+/** Applies control flow; what it leaves of states is written to them. */
+function apply(operator: Operator, applied: Applied): readonly [results: Tensors, more: Tensors | undefined] {
+  const { operands, states, others = [], attributes, regions, results, more } = applied;
+  const recorder = currentRecorder();
+  const latest = states.map((state) => recorder.readState(state));
+  const hints = [...results.hints, ...states.map(({ name }) => name), ...(more?.hints ?? [])];
+  const given = recorder.results(operator, [...operands, ...latest, ...others], { attributes, regions, hints });
+  const own = results.values.length;
   states.forEach((state, at) => {
-    recorder.writeState(state, left[at]!);
+    recorder.writeState(state, given[own + at]!);
   });
+  return [results.rebuild(given.slice(0, own)), more?.rebuild(given.slice(own + states.length))];
 }
 
 /**
@@ -189,7 +193,7 @@ export function cond<O extends readonly Tensor[], R extends Tensors>(
 ): R {
   return placed(() => {
     const { type } = tensorOf("cond", predicate);
-    if (type.dtype !== "bool" || type.shape.length > 0)
+    if (!isScalar(type, "bool"))
       throw controlError(
         "predicate",
         `cond is asked by ${showTensorType(type)} instead of one bool`,
@@ -201,13 +205,10 @@ export function cond<O extends readonly Tensor[], R extends Tensors>(
     const [first, second] = [regionFrom("then of cond", then), regionFrom("otherwise of cond", otherwise)];
     requireAlike(first.results, second.results);
     const states = statesOf(first, second);
-    const recorder = currentRecorder();
     const regions = [first, second].map((each) => statefulRegion(each, states));
-    const given = [predicate.value, ...values, ...latestOf(recorder, states)];
-    const results = recorder.results(controlOperators.cond, given, {}, regions, hintsOf(first.results, states));
-    const count = first.results.values.length;
-    leave(recorder, states, results.slice(count));
-    return first.results.rebuild(results.slice(0, count)) as R;
+    const given = [predicate.value, ...values];
+    const [results] = apply(controlOperators.cond, { operands: given, states, regions, results: first.results });
+    return results as R;
   });
 }
 
@@ -217,10 +218,7 @@ function requireAlike(then: Flat, otherwise: Flat): void {
     names.map((name, at) => `${name} ${showTensorType(values[at]!.type)}`.trim()).join(", ");
   const alike =
     then.names.join() === otherwise.names.join() &&
-    typesOf(then.values).every(({ dtype, shape }, at) => {
-      const other = otherwise.values[at]!.type;
-      return dtype === other.dtype && sameShape(shape, other.shape);
-    });
+    then.values.every(({ type }, at) => sameType(type, otherwise.values[at]!.type));
   if (alike) return;
   throw controlError(
     "results",
@@ -235,8 +233,9 @@ export interface LoopOptions {
   readonly atMost: number;
 }
 
-const checkWhile = operatorOptions<LoopOptions>("whileLoop", () => ({ atMost: z.int().min(1) }));
-const checkFor = operatorOptions<LoopOptions>("forLoop", () => ({ atMost: z.int().min(1) }));
+const loopSchemas = () => ({ atMost: z.int().min(1) });
+const checkWhile = operatorOptions<LoopOptions>("whileLoop", loopSchemas);
+const checkFor = operatorOptions<LoopOptions>("forLoop", loopSchemas);
 
 /** Traces a function on what is carried. */
 const traceOnCarried = <C extends Tensors>(name: string, fn: (carried: C) => unknown, carried: Flat): Traced =>
@@ -260,7 +259,7 @@ export function whileLoop<C extends Tensors>(
     const asked = traceOnCarried("the condition of whileLoop", condition, carried);
     const repeated = traceOnCarried("the body of whileLoop", body, carried);
     const [answer] = asked.results.values;
-    if (asked.results.values.length !== 1 || answer!.type.dtype !== "bool" || answer!.type.shape.length > 0)
+    if (asked.results.values.length !== 1 || !isScalar(answer!.type, "bool"))
       throw controlError(
         "condition",
         `the condition of whileLoop gives ${asked.results.values.map(({ type }) => showTensorType(type)).join(", ")} instead of one bool`,
@@ -282,17 +281,9 @@ export function whileLoop<C extends Tensors>(
       states.map((state) => asked.recorder.use(state).input),
     );
     const regions = [regionOf(asked, inputs, [{ name: "v0", value: answer! }]), statefulRegion(repeated, states)];
-    const recorder = currentRecorder();
-    const given = [...carried.values, ...latestOf(recorder, states)];
-    const results = recorder.results(
-      controlOperators.whileLoop,
-      given,
-      { atMost: options.atMost },
-      regions,
-      hintsOf(carried, states),
-    );
-    leave(recorder, states, results.slice(carried.values.length));
-    return carried.rebuild(results.slice(0, carried.values.length)) as C;
+    const attributes = { atMost: options.atMost };
+    const applied = { operands: carried.values, states, attributes, regions, results: carried };
+    return apply(controlOperators.whileLoop, applied)[0] as C;
   });
 }
 
@@ -311,7 +302,7 @@ export function forLoop<C extends Tensors>(
   const known = typeof count === "number" && Number.isSafeInteger(count) && count >= 0;
   if (options !== undefined || !known) checkFor(options ?? {});
   return placed(() => {
-    const isIndex = isTensor(count) && count.dtype === "i64" && count.type.shape.length === 0;
+    const isIndex = isTensor(count) && isScalar(count.type, "i64");
     if (!known && !isIndex)
       throw controlError(
         "count",
@@ -328,18 +319,15 @@ export function forLoop<C extends Tensors>(
     );
     requireCarried("the body of forLoop", carried, traced.results);
     const states = statesOf(traced);
-    const recorder = currentRecorder();
     const times = known ? constant(count, "i64").value : (count as Tensor).value;
-    const given = [times, ...carried.values, ...latestOf(recorder, states)];
-    const results = recorder.results(
-      controlOperators.forLoop,
-      given,
-      { atMost },
-      [statefulRegion(traced, states)],
-      hintsOf(carried, states),
-    );
-    leave(recorder, states, results.slice(carried.values.length));
-    return carried.rebuild(results.slice(0, carried.values.length)) as C;
+    const [results] = apply(controlOperators.forLoop, {
+      operands: [times, ...carried.values],
+      states,
+      attributes: { atMost },
+      regions: [statefulRegion(traced, states)],
+      results: carried,
+    });
+    return results as C;
   });
 }
 
@@ -388,17 +376,14 @@ export function scan<C extends Tensors, S extends Tensors, Y extends Tensors>(
     });
     requireCarried("the body of scan", carried, left!);
     const states = statesOf(traced);
-    const recorder = currentRecorder();
-    const operands = [...carried.values, ...latestOf(recorder, states), ...given.values];
-    const attributes = { carried: own + states.length };
-    const results = recorder.results(
-      controlOperators.scan,
-      operands,
-      attributes,
-      [statefulRegion(traced, states, own)],
-      [...hintsOf(carried, states), ...made!.hints],
-    );
-    leave(recorder, states, results.slice(own, own + states.length));
-    return [carried.rebuild(results.slice(0, own)) as C, made!.rebuild(results.slice(own + states.length)) as Y];
+    return apply(controlOperators.scan, {
+      operands: carried.values,
+      states,
+      others: given.values,
+      attributes: { carried: own + states.length },
+      regions: [statefulRegion(traced, states, own)],
+      results: carried,
+      more: made!,
+    }) as [C, Y];
   });
 }

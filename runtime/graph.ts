@@ -2,7 +2,7 @@
 import { IsochronError } from "../kernels/index.ts";
 import type { Operator, ResultTypes } from "./operators/index.ts";
 import type { Place } from "./place.ts";
-import { byteLength, numberIn, sameShape, showTensorType, type TensorType, type TypedArray } from "./tensor-type.ts";
+import { byteLength, numberIn, sameType, showTensorType, type TensorType, type TypedArray } from "./tensor-type.ts";
 
 /** One value; identity is the object. */
 export interface Value {
@@ -54,6 +54,33 @@ export const valuesOf = ([first, ...others]: ResultTypes, hints: readonly (strin
   return [value(first, 0), ...others.map((type, at) => value(type, at + 1))];
 };
 
+/** What a node may have beside its operands. */
+export interface NodeParts {
+  readonly attributes?: unknown;
+  readonly regions?: readonly Graph[] | undefined;
+  /** What the user calls the results. */
+  readonly hints?: readonly (string | undefined)[];
+  readonly place?: Place | undefined;
+}
+
+/** A node that applies an operator: its attributes checked, its results of the types that the operator gives. */
+export function nodeOf(
+  operator: Operator,
+  inputs: readonly Value[],
+  { attributes = {}, regions, hints, place }: NodeParts = {},
+): Node {
+  const types = inputs.map((value) => value.type);
+  const parsed = operator.parse(attributes, types);
+  return {
+    operator,
+    attributes: parsed,
+    inputs,
+    outputs: valuesOf(operator.infer(types, parsed, regions), hints),
+    ...(regions ? { regions } : {}),
+    ...(place ? { place } : {}),
+  };
+}
+
 /** Whether a node applies an operator, and so has its attributes. */
 export const isNodeOf = <A>(node: Node | undefined, operator: Operator<A>): node is Node<A> =>
   node?.operator === operator;
@@ -78,6 +105,33 @@ export const withRegions = (graph: Graph): Graph[] => [
 /** The node with the attributes of an operator, where it applies that. */
 export const match = <A>(node: Node | undefined, operator: Operator<A>): Node<A> | undefined =>
   isNodeOf(node, operator) ? node : undefined;
+
+/** A value that a graph reads and nothing in it defines: what reads it first, and where. */
+export interface ForeignUse {
+  readonly value: Value;
+  readonly reader: { readonly kind: "operator" | "output" | "state"; readonly name: string };
+  readonly place?: string;
+}
+
+/** The first use of a value that no input, constant, state or earlier node of a graph defines. */
+export function foreignUse({ inputs, constants, states, nodes, outputs }: Graph): ForeignUse | undefined {
+  const own = new Set<Value>([...inputs, ...constants, ...states].map(({ value }) => value));
+  for (const { inputs: operands, operator, outputs: results, place } of nodes) {
+    const value = operands.find((each) => !own.has(each));
+    if (value) {
+      const text = place?.text;
+      const reader = { kind: "operator", name: operator.name } as const;
+      return { value, reader, ...(text === undefined ? {} : { place: text }) };
+    }
+    for (const each of results) own.add(each);
+  }
+  const last = [
+    ...outputs.map(({ name, value }) => ({ kind: "output", name, value }) as const),
+    ...states.map(({ name, next }) => ({ kind: "state", name, value: next }) as const),
+  ];
+  const found = last.find(({ value }) => !own.has(value));
+  return found && { value: found.value, reader: found };
+}
 
 /** What is said of a loop that would run more often than it may. */
 export function faultOf({ operator, attributes, outputs }: Node): string {
@@ -224,7 +278,7 @@ export class Graph<I extends Signature = Signature, O extends Signature = Signat
       types.forEach((type, at) => {
         const output = node.outputs[at]!;
         const found = output.type;
-        if (type.dtype !== found.dtype || !sameShape(type.shape, found.shape))
+        if (!sameType(type, found))
           fail(`${node.operator.name} gives ${showTensorType(type)}, not ${showTensorType(found)}`, node.place);
         define(output, `the result of ${node.operator.name}`);
       });
@@ -232,7 +286,7 @@ export class Graph<I extends Signature = Signature, O extends Signature = Signat
     for (const { name, value } of this.outputs) if (!defined.has(value)) fail(`output ${name} is not defined`);
     for (const { name, value, next } of this.states) {
       if (!defined.has(next)) fail(`the next value of state ${name} is not defined`);
-      if (next.type.dtype !== value.type.dtype || !sameShape(next.type.shape, value.type.shape)) {
+      if (!sameType(next.type, value.type)) {
         fail(`state ${name} is ${showTensorType(value.type)}, its next value ${showTensorType(next.type)}`);
       }
     }

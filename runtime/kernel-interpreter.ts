@@ -5,7 +5,7 @@ import type { KernelCall } from "./kernel-call.ts";
 import { lower } from "./lower.ts";
 import type { Memory, Scratch } from "./memory.ts";
 import type { Place } from "./placement.ts";
-import { callsOf, type LoopStep, lifetimesOf, type Step } from "./step-tree.ts";
+import { callsOf, type LoopStep, lifetimesOf, type Step, type Turns } from "./step-tree.ts";
 import { byteLength, type TypedArray } from "./tensor-type.ts";
 import { layoutWeights } from "./weights.ts";
 
@@ -118,11 +118,7 @@ export class KernelInterpreter {
     }
     for (const { slot, start } of moving) slots[slot] = this.#bytesAt(start);
     const counter = new DataView(this.#bytesOf(index).buffer);
-    const times =
-      turns.kind === "while" || typeof turns.times === "number"
-        ? undefined
-        : Number(Buffer.from(this.#bytesAt(turns.times)).readBigInt64LE());
-    const end = turns.kind === "while" ? Infinity : (times ?? (turns.times as number));
+    const end = this.#endOf(turns);
     if (turns.kind === "times" && end > atMost) throw this.#fault(fault);
     for (let turn = 0; turn < end; turn++) {
       counter.setBigInt64(0, BigInt(turn), true);
@@ -139,6 +135,14 @@ export class KernelInterpreter {
       }
       for (const { slot, bytes } of moving) slots[slot] = slots[slot]!.subarray(bytes);
     }
+  }
+
+  /** How many turns a loop makes, as far as that is known before the first. */
+  #endOf(turns: Turns): number {
+    if (turns.kind === "while") return Infinity;
+    if (typeof turns.times === "number") return turns.times;
+    const bytes = this.#bytesAt(turns.times);
+    return Number(new DataView(bytes.buffer, bytes.byteOffset).getBigInt64(0, true));
   }
 
   #fault(code: number): IsochronError {

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { checkArgument, IsochronError, shown } from "../kernels/index.ts";
 import { Graph, type Signature, type State } from "./graph.ts";
-import { sameShape, showTensorType, type TypedArray } from "./tensor-type.ts";
+import { sameType, showTensorType, type TypedArray } from "./tensor-type.ts";
 
 /** The signatures of methods, by name. */
 export type Methods = { readonly [method: string]: { readonly inputs: Signature; readonly outputs: Signature } };
@@ -26,8 +26,7 @@ const bytesOf = (data: TypedArray): Buffer => Buffer.from(data.buffer, data.byte
 /** How two states differ that have one name, in words. */
 function difference(one: State, other: State): string | undefined {
   const [a, b] = [one.value.type, other.value.type];
-  if (a.dtype !== b.dtype || !sameShape(a.shape, b.shape))
-    return `it is ${showTensorType(a)} in one, ${showTensorType(b)} in the other`;
+  if (!sameType(a, b)) return `it is ${showTensorType(a)} in one, ${showTensorType(b)} in the other`;
   return bytesOf(one.initial).equals(bytesOf(other.initial)) ? undefined : "they begin with different values";
 }
 

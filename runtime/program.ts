@@ -45,6 +45,8 @@ export class Program<M extends Methods = Methods> {
   readonly #native: NativeProgram;
   readonly #artifact: Artifact<M>;
   readonly #methods: ReadonlyMap<string, Method>;
+  /** Looked up once: a step takes less time than looking it up. */
+  readonly #forward: Method | undefined;
 
   constructor(artifact: Artifact<M>, options: LoadOptions = {}) {
     requireArtifact("program", "load", artifact);
@@ -56,6 +58,7 @@ export class Program<M extends Methods = Methods> {
     this.#methods = new Map(
       Object.entries(methods).map(([method, row]) => [method, new Method(this.#native, name, method, row)]),
     );
+    this.#forward = this.#methods.get(forward);
   }
 
   /** One of the program's methods. Throws `program/method`, which names those that there are. */
@@ -63,6 +66,11 @@ export class Program<M extends Methods = Methods> {
     const found = this.#methods.get(name);
     if (!found) methodRow(this.#artifact, name, "program");
     return found as unknown as MethodOf<M, K>;
+  }
+
+  /** The method that the program itself stands for. Throws `program/method` where it has none of that name. */
+  get #own(): Method {
+    return this.#forward ?? (this.method(forward) as unknown as Method);
   }
 
   /** The target whose code runs. */
@@ -84,31 +92,31 @@ export class Program<M extends Methods = Methods> {
 
   /** `forward`'s own input arrays: what is written there need not be copied by `run`. */
   get inputs(): OfForward<M, "inputs"> {
-    return this.method(forward).inputs as OfForward<M, "inputs">;
+    return this.#own.inputs as OfForward<M, "inputs">;
   }
   /** `forward`'s own output arrays, overwritten by every step: passed to `run`, they cost no copy. */
   get outputs(): OfForward<M, "outputs"> {
-    return this.method(forward).outputs as OfForward<M, "outputs">;
+    return this.#own.outputs as OfForward<M, "outputs">;
   }
   /** Arrays of `forward`'s outputs, zeroed. */
   newOutputs(): OfForward<M, "outputs"> {
-    return this.method(forward).newOutputs() as OfForward<M, "outputs">;
+    return this.#own.newOutputs() as OfForward<M, "outputs">;
   }
   /** Another set of `forward`'s input arrays, as `Method.newInputs` makes it. */
   newInputs(): OfForward<M, "inputs"> {
-    return this.method(forward).newInputs() as OfForward<M, "inputs">;
+    return this.#own.newInputs() as OfForward<M, "inputs">;
   }
   /** One step of `forward`: reads the inputs, writes the outputs, commits the states. Allocates nothing. */
   run(inputs: OfForward<M, "inputs">, outputs: OfForward<M, "outputs">): void {
-    this.method(forward).run(inputs, outputs);
+    this.#own.run(inputs, outputs);
   }
   /** `Method.kernelTimes` of `forward`. */
   kernelTimes(): Float64Array {
-    return this.method(forward).kernelTimes();
+    return this.#own.kernelTimes();
   }
   /** `Method.stepTimes` of `forward`. */
   stepTimes(count: number): Float64Array {
-    return this.method(forward).stepTimes(count);
+    return this.#own.stepTimes(count);
   }
 
   /** Back to the initial states. */

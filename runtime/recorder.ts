@@ -1,6 +1,6 @@
 // What a trace in progress collects, and where in the user's source each operator was called.
 import { IsochronError } from "../kernels/index.ts";
-import { type Constant, type Graph, type Node, type Results, type State, type Value, valuesOf } from "./graph.ts";
+import { type Constant, type Node, type NodeParts, nodeOf, type Results, type State, type Value } from "./graph.ts";
 import type { Operator } from "./operators/index.ts";
 import { located } from "./place.ts";
 import type { TensorType, TypedArray } from "./tensor-type.ts";
@@ -12,29 +12,14 @@ export class Recorder {
   readonly nodes: Node[] = [];
 
   apply(operator: Operator, operands: readonly Value[], attributes: unknown = {}, hint?: string): Value {
-    return this.results(operator, operands, attributes, undefined, [hint])[0];
+    return this.results(operator, operands, { attributes, hints: [hint] })[0];
   }
 
-  results(
-    operator: Operator,
-    operands: readonly Value[],
-    attributes: unknown = {},
-    regions?: readonly Graph[],
-    hints?: readonly (string | undefined)[],
-  ): Results {
+  results(operator: Operator, operands: readonly Value[], parts?: NodeParts): Results {
     return located((place) => {
-      const types = operands.map((value) => value.type);
-      const parsed = operator.parse(attributes, types);
-      const outputs = valuesOf(operator.infer(types, parsed, regions), hints);
-      this.nodes.push({
-        operator,
-        attributes: parsed,
-        inputs: operands,
-        outputs,
-        place,
-        ...(regions ? { regions } : {}),
-      });
-      return outputs;
+      const node = nodeOf(operator, operands, { ...parts, place });
+      this.nodes.push(node);
+      return node.outputs;
     });
   }
 

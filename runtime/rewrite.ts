@@ -1,9 +1,18 @@
 // The one way a pass edits a graph: it visits nodes in order and says what stands in their place.
 import { IsochronError } from "../kernels/index.ts";
-import { type Constant, Graph, mapRegions, type Node, type Results, type Value, valuesOf } from "./graph.ts";
+import {
+  type Constant,
+  Graph,
+  mapRegions,
+  type Node,
+  type NodeParts,
+  nodeOf,
+  type Results,
+  type Value,
+} from "./graph.ts";
 import type { Builder, Operator, ResultTypes } from "./operators/index.ts";
 import { withPlace } from "./place.ts";
-import { sameShape, showTensorType, type TensorType, type TypedArray } from "./tensor-type.ts";
+import { sameShape, sameType, showTensorType, type TensorType, type TypedArray } from "./tensor-type.ts";
 
 /** What a rule can do: look up, and build what replaces the node it was given. */
 export interface Editor extends Builder {
@@ -46,29 +55,13 @@ class Rewriting implements Editor {
   }
 
   apply(operator: Operator, inputs: readonly Value[], attributes: unknown = {}): Value {
-    return this.results(operator, inputs, attributes)[0];
+    return this.results(operator, inputs, { attributes })[0];
   }
 
-  results(
-    operator: Operator,
-    inputs: readonly Value[],
-    attributes: unknown = {},
-    regions?: readonly Graph[],
-    hints?: readonly (string | undefined)[],
-  ): Results {
-    const types = inputs.map((value) => value.type);
-    const parsed = operator.parse(attributes, types);
-    const outputs = valuesOf(operator.infer(types, parsed, regions), hints);
-    const place = this.#origin?.place;
-    this.push({
-      operator,
-      attributes: parsed,
-      inputs,
-      outputs,
-      ...(regions ? { regions } : {}),
-      ...(place === undefined ? {} : { place }),
-    });
-    return outputs;
+  results(operator: Operator, inputs: readonly Value[], parts?: NodeParts): Results {
+    const node = nodeOf(operator, inputs, { ...parts, place: this.#origin?.place });
+    this.push(node);
+    return node.outputs;
   }
 
   constant(type: TensorType, data: TypedArray, name = "c"): Value {
@@ -105,7 +98,7 @@ const retyped = (value: Value, type: TensorType): Value =>
 
 /** What stands for a node must have its type: a broadcast or a dimension that is lost would show far from here, or nowhere. */
 function requireSameType({ operator, place }: Node, { type, hint }: Value, { type: found }: Value): void {
-  if (found.dtype === type.dtype && sameShape(found.shape, type.shape)) return;
+  if (sameType(found, type)) return;
   const name = `${operator.name}${hint === undefined ? "" : ` %${hint}`}`;
   const at = place?.text;
   throw new IsochronError(

@@ -108,6 +108,14 @@ class StepBody {
     return name;
   }
 
+  /** A number that is known, or lies in memory as i64. */
+  #number(known: number | Place): string {
+    if (typeof known === "number") return String(known);
+    const address = this.#address(known);
+    this.#emit(`${address}.v = load i64, ptr ${address}`);
+    return `${address}.v`;
+  }
+
   /** Goes to one label or the other, as a bool in memory says. */
   #ask(predicate: Place, yes: string, no: string): void {
     const address = this.#address(predicate);
@@ -157,18 +165,10 @@ class StepBody {
       this.#emit(`store ptr ${this.#address(start)}, ptr ${place}`);
       return { place, bytes };
     });
-    let times = "";
-    if (turns.kind === "times") {
-      if (typeof turns.times === "number") times = String(turns.times);
-      else {
-        const address = this.#address(turns.times);
-        times = `${address}.v`;
-        this.#emit(`${times} = load i64, ptr ${address}`);
-      }
-      if (fault > 0)
-        this.#emit(`%many${id} = icmp sgt i64 ${times}, ${atMost}`, `br i1 %many${id}, label %${over}, label %${head}`);
-      else this.#emit(`br label %${head}`);
-    } else this.#emit(`br label %${head}`);
+    const times = turns.kind === "times" ? this.#number(turns.times) : "";
+    if (turns.kind === "times" && fault > 0)
+      this.#emit(`%many${id} = icmp sgt i64 ${times}, ${atMost}`, `br i1 %many${id}, label %${over}, label %${head}`);
+    else this.#emit(`br label %${head}`);
     this.#label(head);
     this.#emit(`%turn${id} = load i64, ptr ${counter}`);
     if (turns.kind === "times")

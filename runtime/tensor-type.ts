@@ -178,6 +178,12 @@ export function sameDimension(a: Dimension, b: Dimension): boolean {
 export const sameShape = (a: Shape, b: Shape): boolean =>
   a.length === b.length && a.every((each, d) => sameDimension(each, b[d]!));
 
+/** Whether two types are one: element type and shape. */
+export const sameType = (a: TensorType, b: TensorType): boolean => a.dtype === b.dtype && sameShape(a.shape, b.shape);
+
+/** Whether a type is that of one element. */
+export const isScalar = (type: TensorType, dtype: Dtype): boolean => type.dtype === dtype && type.shape.length === 0;
+
 /** The shape as numbers. Throws `compile/unbound-dimension` where a dimension is still a name or a bound. */
 export function staticShape(shape: Shape): number[] {
   return shape.map((dimension) => {

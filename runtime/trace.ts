@@ -1,7 +1,7 @@
 // Capture: runs a function once on symbolic tensors and keeps the operators it calls as a graph.
 import { z } from "zod";
 import { checkArgument, type Dtype, dtypes, IsochronError, optionsOf, shown } from "../kernels/index.ts";
-import { Graph, type NamedValue, type Signature, type State, type Value } from "./graph.ts";
+import { foreignUse, Graph, type NamedValue, type Signature, type State, type Value } from "./graph.ts";
 import { isTensor } from "./methods/symbolic.ts";
 import { elementsFrom } from "./numbers.ts";
 import { placed, tensorOf } from "./options.ts";
@@ -11,7 +11,7 @@ import { Tensor } from "./tensor.ts";
 import {
   type ArrayOf,
   countOf,
-  sameShape,
+  sameType,
   showTensorType,
   staticShape,
   type TensorType,
@@ -53,28 +53,15 @@ function requireTraceable(fn: unknown, inputs: unknown, options: unknown): void 
 const usage = 'trace(({ x }) => ({ y: x.mul(2) }), { x: tensor("f32", [3]) }, { name: "twice" })';
 
 /** Refuses tensors of another trace, which a variable outside of the function may have kept. Throws `trace/foreign`. */
-function requireOwn({
-  name,
-  inputs,
-  constants,
-  states,
-  nodes,
-  outputs,
-}: Pick<Graph, "name" | "inputs" | "constants" | "states" | "nodes" | "outputs">): void {
-  const own = new Set<Value>([...inputs, ...constants, ...states].map(({ value }) => value));
-  const require = (value: Value, what: string, place?: string): void => {
-    if (own.has(value)) return;
-    throw new IsochronError("trace/foreign", `"${name}": ${what} is given a tensor of another trace`, {
-      help: "give the function what it reads: as an input, a constant or a state",
-      ...(place === undefined ? {} : { place }),
-    });
-  };
-  for (const { inputs: operands, operator, outputs: results, place } of nodes) {
-    for (const value of operands) require(value, operator.name, place?.text);
-    for (const value of results) own.add(value);
-  }
-  for (const { name: output, value } of outputs) require(value, `output "${output}"`);
-  for (const { name: state, next } of states) require(next, `state "${state}"`);
+function requireOwn(graph: Graph): void {
+  const foreign = foreignUse(graph);
+  if (!foreign) return;
+  const { reader, place } = foreign;
+  const what = reader.kind === "operator" ? reader.name : `${reader.kind} "${reader.name}"`;
+  throw new IsochronError("trace/foreign", `"${graph.name}": ${what} is given a tensor of another trace`, {
+    help: "give the function what it reads: as an input, a constant or a state",
+    ...(place === undefined ? {} : { place }),
+  });
 }
 
 /** What a traced function returned, by name. Throws `trace/no-output`, `trace/output`. */
@@ -173,8 +160,7 @@ export function state<D extends Dtype>(
     set: (next) =>
       located(() => {
         const found = tensorOf(`state "${name}"`, next).type;
-        if (found.dtype === own.dtype && sameShape(found.shape, own.shape))
-          currentRecorder().writeState(entry, next.value);
+        if (sameType(found, own)) currentRecorder().writeState(entry, next.value);
         else
           throw new IsochronError(
             "trace/state",

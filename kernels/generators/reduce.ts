@@ -8,6 +8,7 @@ import {
   fma,
   gt,
   index,
+  isFloat,
   KernelBuilder,
   load,
   lt,
@@ -32,7 +33,6 @@ export interface Reducer {
   combine(accumulator: Expression, value: Expression): Expression;
 }
 
-const isFloat = (scalar: Scalar): boolean => scalar === "f32" || scalar === "f64";
 const lowest = (scalar: Scalar): number | bigint => {
   if (isFloat(scalar)) return -Infinity;
   if (scalar.startsWith("u")) return 0;

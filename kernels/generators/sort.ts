@@ -11,6 +11,7 @@ import {
   ge,
   gt,
   index,
+  isFloat,
   KernelBuilder,
   load,
   lt,
@@ -30,7 +31,7 @@ import { type Destination, forEachOuter } from "./map.ts";
 /** Whether `b` comes before `a` though it stood behind it; NaN comes after everything. */
 function overtakes(b: Expression, a: Expression, scalar: Scalar, descending: boolean): Expression {
   const ahead = descending ? gt(b, a) : lt(b, a);
-  return scalar === "f32" || scalar === "f64" ? or(ahead, and(ne(a, a), eq(b, b))) : ahead;
+  return isFloat(scalar) ? or(ahead, and(ne(a, a), eq(b, b))) : ahead;
 }
 
 /** Shortest line that is sorted byte by byte: counts cost as much whatever the length. */

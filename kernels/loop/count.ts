@@ -1,4 +1,5 @@
 // Counts what a kernel computes, from its loops alone: for rooflines, and for deciding what is worth splitting.
+import { isFloat } from "./build.ts";
 import type { Expression, Kernel, Statement } from "./ir.ts";
 import { expressionsOf, operandsOf } from "./walk.ts";
 
@@ -67,7 +68,7 @@ const isFree = (e: Expression): boolean =>
   e.kind === "constant" || e.kind === "local" || (e.type.scalar === "i64" && e.type.lanes === 1);
 
 function flopsOf(e: Expression): number {
-  if (e.type.scalar !== "f32" && e.type.scalar !== "f64") return 0;
+  if (!isFloat(e.type.scalar)) return 0;
   if (e.kind === "fma") return 2;
   return e.kind === "binary" || (e.kind === "unary" && e.operator === "sqrt") ? 1 : 0;
 }

@@ -1,14 +1,6 @@
 // Emits the dot product of bytes: one instruction where the target has it, exact widening arithmetic elsewhere.
 import type { Target } from "../targets.ts";
-
-/** What emission writes to: each call adds an instruction and names its result. */
-export interface Instructions {
-  define(text: string): string;
-  intrinsic(name: string, result: string, types: readonly string[], values: readonly string[]): string;
-}
-
-export const splat = (type: string, lanes: number, value: number): string =>
-  lanes === 1 ? String(value) : `<${Array.from({ length: lanes }, () => `${type} ${value}`).join(", ")}>`;
+import { type Instructions, splat, vector } from "./instructions.ts";
 
 /** pmaddwd by lanes of its result: i16 products in pairs, which never overflow where one factor has eight bits. */
 const pairProducts = new Map([
@@ -27,7 +19,7 @@ export function emitDot(
   left: string,
   right: string,
 ): string {
-  const words = lanes === 1 ? "i32" : `<${lanes} x i32>`;
+  const words = vector("i32", lanes);
   const halves = `<${2 * lanes} x i16>`;
   const bytes = `<${4 * lanes} x i8>`;
   const flipped = () => to.define(`xor ${bytes} ${left}, ${splat("i8", 4 * lanes, -128)}`);

@@ -1,8 +1,6 @@
 // Emits conversions of halves to f32 and back, which give equal bits on every target.
-import { type Instructions, splat } from "./emit-dot.ts";
+import { type Instructions, splat, vector } from "./instructions.ts";
 import type { Half } from "./ir.ts";
-
-const vector = (text: string, lanes: number): string => (lanes === 1 ? text : `<${lanes} x ${text}>`);
 
 const word = (value: number, lanes: number): string => splat("i32", lanes, value);
 

@@ -3,8 +3,9 @@ import { isHalf } from "../dtype.ts";
 import { halfOfNumber } from "../half.ts";
 import type { Target } from "../targets.ts";
 import { bitsOf, isFloat, isSigned } from "./build.ts";
-import { emitDot, type Instructions } from "./emit-dot.ts";
+import { emitDot } from "./emit-dot.ts";
 import { emitNarrow, emitWiden } from "./emit-half.ts";
+import { type Instructions, vector } from "./instructions.ts";
 import type { Buffer, Expression, Kernel, Local, Scalar, Statement, ValueType } from "./ir.ts";
 import { isSymbol, verifyKernel } from "./verify.ts";
 
@@ -15,7 +16,6 @@ const scalarText = (scalar: Scalar): string => {
   return `i${bitsOf[scalar]}`;
 };
 const typeText = ({ scalar, lanes }: ValueType): string => vector(scalarText(scalar), lanes);
-const vector = (text: string, lanes: number): string => (lanes === 1 ? text : `<${lanes} x ${text}>`);
 /** bool is a byte in memory. */
 const memoryText = ({ scalar, lanes }: ValueType): string =>
   vector(scalar === "bool" ? "i8" : scalarText(scalar), lanes);

@@ -1,5 +1,4 @@
 // Values at which operations behave oddly, for tests of kernels.
-
 import { isHalf } from "../dtype.ts";
 import { rangeOf } from "../loop/arithmetic.ts";
 import type { Scalar } from "../loop/ir.ts";

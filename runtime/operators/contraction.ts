@@ -3,7 +3,7 @@ import { z } from "zod";
 import { generators, isFloatDtype } from "../../kernels/index.ts";
 import { broadcastShapes, countOf, sameDimension, showDimension, showTensorType, staticShape } from "../tensor-type.ts";
 import { convolutionLowering, type Operator, operandError, operator, pair, privateWork } from "./operator.ts";
-import { absoluteMagnitude, convolve, multiply, outputPlane, planarLayout } from "./products.ts";
+import { absoluteMagnitude, convolve, convolvedType, multiply, planarLayout } from "./products.ts";
 
 const none = z.strictObject({});
 
@@ -79,20 +79,7 @@ export const conv2d: Operator<Convolution> = operator({
   name: "conv2d",
   attributes: convolutionAttributes,
   errorUlp: 1,
-  infer([x, w], { groups, ...steps }) {
-    const wrong = (why: string) =>
-      operandError("shape", `conv2d of ${showTensorType(x!)} with ${showTensorType(w!)}: ${why}`);
-    if (x!.dtype !== w!.dtype || !isFloatDtype(x!.dtype)) throw wrong("both must be of one float dtype");
-    if (x!.shape.length !== 4 || w!.shape.length !== 4)
-      throw wrong("the input is [n,c,h,w] and the weight [o,c,kh,kw]");
-    const [n, c, ...plane] = staticShape(x!.shape) as [number, number, ...number[]];
-    const [o, i, ...kernel] = staticShape(w!.shape) as [number, number, ...number[]];
-    if (c !== i * groups || o % groups !== 0)
-      throw wrong(`${c} channels in ${groups} groups do not fit a weight for ${i}`);
-    const out = outputPlane(plane, kernel, steps);
-    if (out.some((size) => size < 1)) throw wrong("the kernel is larger than the padded input");
-    return { dtype: x!.dtype, shape: [n, o, ...out] };
-  },
+  infer: (operands, given) => convolvedType("conv2d", "hw", operands, given),
   evaluate: (operands, { groups, ...steps }, result) =>
     convolve(operands, steps, planarLayout(operands, groups), result),
   magnitude: (operands, attributes, result) =>

@@ -1,13 +1,12 @@
 // Control flow: operators whose regions are graphs that are run as values say.
 import { z } from "zod";
 import type { Graph, NamedValue } from "../graph.ts";
-import { sameShape, showTensorType, type TensorType } from "../tensor-type.ts";
+import { isScalar, sameShape, sameType, showTensorType, type TensorType } from "../tensor-type.ts";
 import { operandError, operator, type ResultTypes } from "./operator.ts";
 
 const atMost = z.int().min(1);
 const carried = z.int().min(0);
 
-const sameType = (a: TensorType, b: TensorType): boolean => a.dtype === b.dtype && sameShape(a.shape, b.shape);
 const showTypes = (types: readonly TensorType[]): string => `(${types.map(showTensorType).join(", ")})`;
 const typesOf = (values: readonly NamedValue[]): TensorType[] => values.map(({ value }) => value.type);
 
@@ -19,7 +18,7 @@ function requireTypes(what: string, found: readonly TensorType[], wanted: readon
 
 /** Throws `operator/region` where an operand is not one element of a dtype. */
 function requireScalar(what: string, type: TensorType | undefined, dtype: TensorType["dtype"]): void {
-  if (type?.dtype === dtype && type.shape.length === 0) return;
+  if (type && isScalar(type, dtype)) return;
   throw operandError("region", `${what} is ${type ? showTensorType(type) : "missing"} instead of one ${dtype}`);
 }
 

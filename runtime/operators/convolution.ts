@@ -1,12 +1,11 @@
 // Convolutions of lines and volumes: a line is a flat plane, and taps along a volume's depth are channels of planes.
 import { z } from "zod";
-import { isFloatDtype } from "../../kernels/index.ts";
 import type { Value } from "../graph.ts";
-import { countOf, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import { countOf, staticShape } from "../tensor-type.ts";
 import { conv2d } from "./contraction.ts";
 import { unravel } from "./indexing.ts";
-import { type Builder, type Nd, type Operator, operandError, operator, sizes } from "./operator.ts";
-import { absoluteMagnitude } from "./products.ts";
+import { type Builder, type Nd, type Operator, operator, sizes } from "./operator.ts";
+import { absoluteMagnitude, convolvedSizes, convolvedType } from "./products.ts";
 import { concat, reshape, slice, transpose } from "./structure.ts";
 
 const attributes = z.strictObject({
@@ -17,31 +16,6 @@ const attributes = z.strictObject({
   convolution: z.literal("direct").optional(),
 });
 type Attributes = z.infer<typeof attributes>;
-
-/** The sizes of a result, those behind the channels. */
-const outputOf = (plane: readonly number[], kernel: readonly number[], { stride, dilation }: Attributes): number[] =>
-  plane.map((length, d) => Math.floor((length - dilation[d]! * (kernel[d]! - 1) - 1) / stride[d]!) + 1);
-
-/** The type of a convolution over `rank` dimensions, which a message calls by their letters. */
-function typeOf(name: string, letters: string, [x, w]: readonly TensorType[], given: Attributes): TensorType {
-  const rank = letters.length;
-  const wrong = (why: string) =>
-    operandError("shape", `${name} of ${showTensorType(x!)} with ${showTensorType(w!)}: ${why}`);
-  if (x!.dtype !== w!.dtype || !isFloatDtype(x!.dtype)) throw wrong("both must be of one float dtype");
-  if (x!.shape.length !== rank + 2 || w!.shape.length !== rank + 2) {
-    const kernel = [...letters].map((each) => `k${each}`);
-    throw wrong(`the input is [n,c,${[...letters]}] and the weight [o,c,${kernel}]`);
-  }
-  for (const each of [given.stride, given.dilation])
-    if (each.length !== rank) throw operandError("attributes", `${name} takes ${rank} steps, not [${each}]`);
-  const [n, c, ...plane] = staticShape(x!.shape) as [number, number, ...number[]];
-  const [o, i, ...kernel] = staticShape(w!.shape) as [number, number, ...number[]];
-  if (c !== i * given.groups || o % given.groups !== 0)
-    throw wrong(`${c} channels in ${given.groups} groups do not fit a weight for ${i}`);
-  const out = outputOf(plane, kernel, given);
-  if (out.some((size) => size < 1)) throw wrong("the kernel is larger than the padded input");
-  return { dtype: x!.dtype, shape: [n, o, ...out] };
-}
 
 /** Every output as a sum over channels and taps. */
 function convolve([x, w]: readonly Nd[], { stride, dilation, groups }: Attributes, { shape, data }: Nd): void {
@@ -73,7 +47,7 @@ function convolution(
     name,
     attributes,
     errorUlp: 1,
-    infer: (operands, given) => typeOf(name, letters, operands, given),
+    infer: (operands, given) => convolvedType(name, letters, operands, given),
     evaluate: convolve,
     magnitude: (operands, given, result) =>
       absoluteMagnitude(made.evaluate, operands, given, result, countOf(operands[1]!.shape.slice(1))),
@@ -109,7 +83,7 @@ export const conv3d = convolution("conv3d", "dhw", ([x, w], given, builder) => {
   const { stride, dilation, groups } = given;
   const [n, c, depth, height, width] = staticShape(x!.type.shape) as [number, number, number, number, number];
   const [o, inner, taps, ...kernel] = staticShape(w!.type.shape) as [number, number, number, number, number];
-  const [planes] = outputOf([depth], [taps], given) as [number];
+  const [planes] = convolvedSizes([depth], [taps], given) as [number];
   // [n,d,groups,c/groups,h,w]: depth lies beside the batch, and channels of a group beside each other.
   const moved = builder.apply(transpose, [x!], { axes: [0, 2, 1, 3, 4] });
   const met = Array.from({ length: taps }, (_, tap) => {

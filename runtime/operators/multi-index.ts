@@ -5,7 +5,7 @@ import {
   arrayFrom,
   countOf,
   type Dimension,
-  sameShape,
+  sameType,
   showShape,
   showTensorType,
   staticShape,
@@ -135,7 +135,7 @@ export const scatterND: Operator<{ readonly mode: (typeof modes)[number] }> = op
     const shown = `scatterND of ${showTensorType(updates!)} into ${showTensorType(x!)} at ${showTensorType(positions!)}`;
     const depth = indexedDimensions(shown, x!, positions!);
     const wanted: Dimension[] = [...positions!.shape.slice(0, -1), ...x!.shape.slice(depth)];
-    if (updates!.dtype !== x!.dtype || !sameShape(updates!.shape, wanted))
+    if (!sameType(updates!, { dtype: x!.dtype, shape: wanted }))
       throw operandError("shape", shown, `the updates must be ${x!.dtype}${showShape(wanted)}`);
     if (x!.dtype === "bool" && mode !== "set")
       throw operandError("dtype", `scatterND "${mode}" is not defined on bool`, "convert the operand with .cast()");

@@ -4,7 +4,7 @@ import type { Value } from "../graph.ts";
 import {
   arrayFrom,
   countOf,
-  sameShape,
+  sameType,
   showShape,
   showTensorType,
   staticShape,
@@ -73,7 +73,7 @@ function normalizedType(name: string, operands: readonly TensorType[], dimension
     throw operandError("axes", `${name} of ${showTensorType(x)} over its last ${dimensions} dimensions`);
   const row = x.shape.slice(-dimensions);
   for (const each of parameters) {
-    if (each.dtype !== x.dtype || !sameShape(each.shape, row))
+    if (!sameType(each, { dtype: x.dtype, shape: row }))
       throw operandError(
         "shape",
         `${name} of ${showTensorType(x)} with ${showTensorType(each)}`,

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Expression, generators, Kernel, LoopBuffer, Target } from "../../kernels/index.ts";
 import { refusal } from "../../kernels/index.ts";
-import type { Graph, Results, Value } from "../graph.ts";
+import type { Graph, NodeParts, Results, Value } from "../graph.ts";
 import type { TensorType, TypedArray } from "../tensor-type.ts";
 import { axisAttributeNames, resolveAxes } from "./axis.ts";
 import { throughFloat32 } from "./halves.ts";
@@ -24,13 +24,7 @@ export interface Builder {
   /** The result of an operator that has one. */
   apply(operator: Operator, operands: readonly Value[], attributes?: unknown): Value;
   /** All results of an operator. */
-  results(
-    operator: Operator,
-    operands: readonly Value[],
-    attributes?: unknown,
-    regions?: readonly Graph[],
-    hints?: readonly (string | undefined)[],
-  ): Results;
+  results(operator: Operator, operands: readonly Value[], parts?: NodeParts): Results;
   constant(type: TensorType, data: TypedArray, name?: string): Value;
 }
 

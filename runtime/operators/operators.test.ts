@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { addsDotOnly, drawnSchedules, functions, runnableTargets, type TargetName } from "../../kernels/index.ts";
 import { compile } from "../compile.ts";
-import { Graph, type NamedValue, type Node, type Value } from "../graph.ts";
+import { Graph, type NamedValue, type Node, nodeOf, type Value } from "../graph.ts";
 import { Interpreter } from "../interpreter.ts";
 import { decompose } from "../passes/decompose.ts";
 import { load } from "../program.ts";
@@ -45,10 +45,7 @@ function prepare(operator: Operator, each: OperatorCase, at: number): Prepared {
   const around = arounds[at % arounds.length]!;
   const nodes: Node[] = [];
   const apply = (used: Operator, inputs: readonly Value[], attributes: unknown): Node => {
-    const types = inputs.map((value) => value.type);
-    const parsed = used.parse(attributes, types);
-    const [type] = used.infer(types, parsed);
-    const node: Node = { operator: used, attributes: parsed, inputs, outputs: [{ type }] };
+    const node = nodeOf(used, inputs, { attributes });
     nodes.push(node);
     return node;
   };

@@ -1,6 +1,6 @@
 // What matrix products and convolutions mean, in every layout: the sizes of their outputs, and the sums that these are.
-import { generators } from "../../kernels/index.ts";
-import { countOf, showTensorType, type TensorType } from "../tensor-type.ts";
+import { generators, isFloatDtype } from "../../kernels/index.ts";
+import { countOf, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
 import { indexer } from "./indexing.ts";
 import { type Nd, type Operator, operandError } from "./operator.ts";
 
@@ -16,13 +16,49 @@ export interface Steps {
   readonly dilation: readonly [number, number];
 }
 
-/** Rows and columns of an output, from those of the padded input and of the kernel. */
-export const outputPlane = (
-  plane: readonly number[],
+/** The sizes of a convolution's result behind its channels, from those of the padded input and of the kernel. */
+export const convolvedSizes = (
+  input: readonly number[],
   kernel: readonly number[],
-  { stride, dilation }: Steps,
-): [number, number] =>
-  [0, 1].map((d) => Math.floor((plane[d]! - dilation[d]! * (kernel[d]! - 1) - 1) / stride[d]!) + 1) as [number, number];
+  { stride, dilation }: { readonly stride: readonly number[]; readonly dilation: readonly number[] },
+): number[] => input.map((size, d) => Math.floor((size - dilation[d]! * (kernel[d]! - 1) - 1) / stride[d]!) + 1);
+
+/** Rows and columns of an output, from those of the padded input and of the kernel. */
+export const outputPlane = ([height, width]: readonly number[], kernel: readonly number[], steps: Steps) =>
+  convolvedSizes([height!, width!], kernel, steps) as [number, number];
+
+/** What convolutions over any dimensions have. */
+interface AnySteps {
+  readonly stride: readonly number[];
+  readonly dilation: readonly number[];
+  readonly groups: number;
+}
+
+/** The type of a convolution of floats over the dimensions that these letters stand for. Throws `operator/shape`, `operator/attributes`. */
+export function convolvedType(
+  name: string,
+  letters: string,
+  [x, w]: readonly TensorType[],
+  { groups, ...steps }: AnySteps,
+): TensorType {
+  const rank = letters.length;
+  const wrong = (why: string) =>
+    operandError("shape", `${name} of ${showTensorType(x!)} with ${showTensorType(w!)}: ${why}`);
+  if (x!.dtype !== w!.dtype || !isFloatDtype(x!.dtype)) throw wrong("both must be of one float dtype");
+  if (x!.shape.length !== rank + 2 || w!.shape.length !== rank + 2) {
+    const kernel = [...letters].map((each) => `k${each}`);
+    throw wrong(`the input is [n,c,${[...letters]}] and the weight [o,c,${kernel}]`);
+  }
+  for (const each of [steps.stride, steps.dilation])
+    if (each.length !== rank) throw operandError("attributes", `${name} takes ${rank} steps, not [${each}]`);
+  const [n, c, ...input] = staticShape(x!.shape) as [number, number, ...number[]];
+  const [o, i, ...kernel] = staticShape(w!.shape) as [number, number, ...number[]];
+  if (c !== i * groups || o % groups !== 0)
+    throw wrong(`${c} channels in ${groups} groups do not fit a weight for ${i}`);
+  const out = convolvedSizes(input, kernel, steps);
+  if (out.some((size) => size < 1)) throw wrong("the kernel is larger than the padded input");
+  return { dtype: x!.dtype, shape: [n, o, ...out] };
+}
 
 /** Where a convolution's operands have their elements. */
 export interface Layout {

@@ -1,7 +1,7 @@
 // Writing slices of a tensor at computed positions.
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
-import { countOf, type Dimension, sameShape, showShape, showTensorType } from "../tensor-type.ts";
+import { countOf, type Dimension, sameType, showShape, showTensorType } from "../tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
 import { kindOf } from "./elementwise.ts";
 import { type Operator, operandError, operator } from "./operator.ts";
@@ -39,7 +39,7 @@ export const scatter: Operator<z.infer<typeof attributes>> = operator({
     if (kindOf(positions!.dtype) !== "integer" || positions!.dtype === "u64")
       throw operandError("shape", shown, "positions are integers (not u64)");
     const wanted: Dimension[] = [...x!.shape.slice(0, axis), ...positions!.shape, ...x!.shape.slice(axis + 1)];
-    if (updates!.dtype !== x!.dtype || !sameShape(updates!.shape, wanted))
+    if (!sameType(updates!, { dtype: x!.dtype, shape: wanted }))
       throw operandError("shape", shown, `the updates must be ${x!.dtype}${showShape(wanted)}`);
     if (x!.dtype === "bool" && mode !== "set")
       throw operandError("dtype", `scatter "${mode}" is not defined on bool`, "convert the operand with .cast()");

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { targetNames } from "../../kernels/index.ts";
 import { compile } from "../compile.ts";
-import { Graph, type NamedValue, type Node, type Value, valuesOf } from "../graph.ts";
+import { Graph, type NamedValue, type Node, nodeOf, type Value } from "../graph.ts";
 import { Interpreter } from "../interpreter.ts";
 import { load } from "../program.ts";
 import {
@@ -39,9 +39,7 @@ const involution = ({ type }: Value): Operator => (type.dtype === "bool" ? opera
 function prepare(name: string, operator: Operator, { operands, attributes }: OperatorCase, at: number): Prepared {
   const nodes: Node[] = [];
   const apply = (used: Operator, inputs: readonly Value[], given: unknown): Node => {
-    const types = inputs.map(({ type }) => type);
-    const parsed = used.parse(given, types);
-    const node: Node = { operator: used, attributes: parsed, inputs, outputs: valuesOf(used.infer(types, parsed)) };
+    const node = nodeOf(used, inputs, { attributes: given });
     nodes.push(node);
     return node;
   };

@@ -1,7 +1,7 @@
 // Checks what a pass leaves: every node's type inferred again, and the graph's signature, which no pass may change.
 import { IsochronError } from "../../kernels/index.ts";
 import type { Graph, NamedValue } from "../graph.ts";
-import { sameShape, showTensorType } from "../tensor-type.ts";
+import { sameType, showTensorType } from "../tensor-type.ts";
 
 /** An error of a pass, which no input should lead to. */
 const passError = (
@@ -21,7 +21,7 @@ function changed(what: string, before: readonly NamedValue[], after: readonly Na
   for (const [at, { name, value }] of before.entries()) {
     const now = after[at]!;
     const { type } = now.value;
-    if (now.name === name && type.dtype === value.type.dtype && sameShape(type.shape, value.type.shape)) continue;
+    if (now.name === name && sameType(type, value.type)) continue;
     return `${what} ${name}: ${showTensorType(value.type)} became ${now.name}: ${showTensorType(type)}`;
   }
   return undefined;

@@ -9,7 +9,7 @@ function inlined(region: Graph, operands: readonly Value[], editor: Editor): Val
   for (const { name, value, data } of region.constants) values.set(value, editor.constant(value.type, data, name));
   const current = (value: Value): Value => values.get(value)!;
   for (const { operator, inputs, attributes, regions, outputs } of region.nodes) {
-    const results = editor.results(operator, inputs.map(current), attributes, regions);
+    const results = editor.results(operator, inputs.map(current), { attributes, regions });
     outputs.forEach((value, at) => void values.set(value, results[at]!));
   }
   return region.outputs.map(({ value }) => current(value));
@@ -91,7 +91,7 @@ function hoisted(
     return constant;
   };
   for (const { operator, inputs, attributes, outputs } of moved) {
-    const results = editor.results(operator, inputs.map(current), attributes);
+    const results = editor.results(operator, inputs.map(current), { attributes });
     outputs.forEach((value, at) => void outside.set(value, results[at]!));
   }
   const rest = body.nodes.filter((each) => !moved.has(each));
@@ -111,20 +111,12 @@ function hoisted(
         }),
   );
   const scanned = match(node, controlOperators.scan);
-  const results = editor.results(
-    node.operator,
-    inserted(
-      node.inputs,
-      before + carried,
-      needed.map((value) => outside.get(value)!),
-    ),
-    scanned ? { carried: carried + needed.length } : node.attributes,
+  const operands = needed.map((value) => outside.get(value)!);
+  const hintsOf = (values: readonly Value[]) => values.map(({ hint }) => hint);
+  const results = editor.results(node.operator, inserted(node.inputs, before + carried, operands), {
+    attributes: scanned ? { carried: carried + needed.length } : node.attributes,
     regions,
-    inserted(
-      node.outputs.map(({ hint }) => hint),
-      carried,
-      needed.map(({ hint }) => hint),
-    ),
-  );
+    hints: inserted(hintsOf(node.outputs), carried, hintsOf(needed)),
+  });
   return asResults([...results.slice(0, carried), ...results.slice(carried + needed.length)]);
 }

@@ -17,19 +17,20 @@ const primitives = (editor: Editor): Builder => {
     value.type.dtype === dtype ? value : editor.apply(operators.cast, [value], { dtype });
   const nested: Builder = {
     constant: (type, data, name) => editor.constant(type, data, name),
-    apply: (operator, operands, given) => nested.results(operator, operands, given)[0],
-    results(operator, operands, given = {}, ...regions) {
+    apply: (operator, operands, attributes) => nested.results(operator, operands, { attributes })[0],
+    results(operator, operands, parts = {}) {
       const { lowering } = operator;
+      const { attributes = {} } = parts;
       const types = typesOf(operands);
       if (computesHalves(operator, operands)) {
         const wide = operands.map((value) => (isHalf(value.type.dtype) ? cast(value, "f32") : value));
-        const results = nested.results(operator, wide, given, ...regions);
-        const meant = operator.infer(types, operator.parse(given, types));
+        const results = nested.results(operator, wide, parts);
+        const meant = operator.infer(types, operator.parse(attributes, types));
         return results.map((value, at) => cast(value, meant[at]!.dtype)) as unknown as Results;
       }
       return lowering.kind === "composite"
-        ? [lowering.decompose(operands, operator.parse(given, types), nested)]
-        : editor.results(operator, operands, given, ...regions);
+        ? [lowering.decompose(operands, operator.parse(attributes, types), nested)]
+        : editor.results(operator, operands, parts);
     },
   };
   return nested;
@@ -38,7 +39,7 @@ const primitives = (editor: Editor): Builder => {
 /** The graph in primitive operators, of which only those that move and convert elements meet halves. */
 export const decompose = (graph: Graph): Graph =>
   rewrite(graph, ({ operator, attributes, inputs }, editor) => {
-    if (computesHalves(operator, inputs)) return primitives(editor).results(operator, inputs, attributes);
+    if (computesHalves(operator, inputs)) return primitives(editor).results(operator, inputs, { attributes });
     const { lowering } = operator;
     return lowering.kind === "composite" ? lowering.decompose(inputs, attributes, primitives(editor)) : undefined;
   });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import type { McapTypes } from "@mcap/core";
 import { z } from "zod";
-import { callNative, IsochronError, loadRuntime } from "../../kernels/index.ts";
+import { awaitNative, callNative, IsochronError, loadRuntime } from "../../kernels/index.ts";
 
 const isFunction = <F>() => z.custom<F>((value) => typeof value === "function");
 const shape = z.object({
@@ -14,11 +14,16 @@ const shape = z.object({
 });
 let native: z.infer<typeof shape> | undefined;
 
+/** The part of the runtime module that inflates, loaded when it is first needed. */
+function inflating(): z.infer<typeof shape> {
+  native ??= shape.parse(loadRuntime());
+  return native;
+}
+
 const chunkInflater =
   (compression: string) =>
   (bytes: Uint8Array, size: bigint): Uint8Array => {
-    native ??= shape.parse(loadRuntime());
-    const { inflateChunk } = native;
+    const { inflateChunk } = inflating();
     return callNative(() => inflateChunk(compression, bytes, Number(size)));
   };
 
@@ -40,9 +45,9 @@ const isCompressed = (bytes: Uint8Array): boolean => magic.every((byte, at) => b
  */
 export function inflateMessage(encoding: string, bytes: Uint8Array): Uint8Array {
   if (encoding !== "cdr" || !isCompressed(bytes)) return bytes;
-  native ??= shape.parse(loadRuntime());
+  const { inflateMessage: inflated } = inflating();
   try {
-    return native.inflateMessage(bytes, mostMessageBytes);
+    return inflated(bytes, mostMessageBytes);
   } catch {
     return bytes;
   }
@@ -61,14 +66,14 @@ export interface Unnamed<T> {
  * `open` opens what cannot be opened by the path of an open file. Throws `log/damaged`, `file/write`.
  */
 export async function inflateFile<T>(path: string, open: (path: string) => T): Promise<Unnamed<T>> {
-  native ??= shape.parse(loadRuntime());
+  const { inflateFile: inflated } = inflating();
   const folder = mkdtempSync(join(tmpdir(), "isochron-log-"));
   try {
     const file = join(folder, basename(path).replace(/\.zstd?$/, ""));
     try {
-      await native.inflateFile(path, file);
+      await awaitNative(() => inflated(path, file));
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message.replace(/^error\[[^\]]*\]: /, "") : String(cause);
+      const why = cause instanceof Error ? cause.message : String(cause);
       throw new IsochronError("log/damaged", `${path} cannot be decompressed: ${why}`, {
         details: [`it was being written to ${folder}`],
         help: "unzstd FILE says more; TMPDIR=FOLDER names a place with more room",

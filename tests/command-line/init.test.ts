@@ -55,7 +55,10 @@ describe("isochron init", () => {
 
   it("asks for the versions of tools that the repository is tested with", () => {
     const path = fileURLToPath(new URL("../../package.json", import.meta.url));
-    const { devDependencies } = JSON.parse(readFileSync(path, "utf8")) as { devDependencies: Record<string, string> };
-    expect(devDependencies).toMatchObject(tools);
+    const { dependencies, devDependencies } = JSON.parse(readFileSync(path, "utf8")) as {
+      dependencies: Record<string, string>;
+      devDependencies: Record<string, string>;
+    };
+    expect({ ...dependencies, ...devDependencies }).toMatchObject(tools);
   });
 });

@@ -1,6 +1,6 @@
 // A graph of generated cases of one operator, alone and between exact ones.
 import fc from "fast-check";
-import { Graph, type NamedValue, type Node, valuesOf } from "../../runtime/graph.ts";
+import { Graph, type NamedValue, type Node, nodeOf } from "../../runtime/graph.ts";
 import { type Operator, operators } from "../../runtime/index.ts";
 import { caseArbitraries } from "../../runtime/testing/cases/index.ts";
 import type { Random } from "./random.ts";
@@ -34,11 +34,9 @@ export function operatorCases(
   const inputs: NamedValue[] = [];
   const outputs: NamedValue[] = [];
   const apply = (operator: Operator, given: readonly NamedValue["value"][], chosen: unknown) => {
-    const types = given.map(({ type }) => type);
-    const attributes = operator.parse(chosen, types);
-    const outputs = valuesOf(operator.infer(types, attributes));
-    nodes.push({ operator, attributes, inputs: given, outputs });
-    return outputs[0];
+    const node = nodeOf(operator, given, { attributes: chosen });
+    nodes.push(node);
+    return node.outputs[0];
   };
   for (const name of names) {
     const cases = fc.sample(caseArbitraries[name], { numRuns: count, seed: random.whole(0, 2 ** 31 - 1) });

@@ -68,8 +68,9 @@ impl Method {
 
 /// The method of a number, borrowed apart from the instance that runs it.
 fn numbered(methods: &mut [Method], number: u32) -> napi::Result<&mut Method> {
-    let reason = format!("error[program/method]: there is no method {number}\nhelp: methods are numbered from 0");
-    methods.get_mut(number as usize).ok_or_else(|| failure(reason))
+    methods.get_mut(number as usize).ok_or_else(|| {
+        failure(format!("error[program/method]: there is no method {number}\nhelp: methods are numbered from 0"))
+    })
 }
 
 #[napi(object)]
