@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { IsochronError } from "../kernels/index.ts";
 import { image, numbers } from "../nodes/index.ts";
-import { state, type TensorType, tensor, trace } from "../runtime/index.ts";
+import { state, type TensorType, tensorType, trace } from "../runtime/index.ts";
 import { printScheduleTable } from "../scheduler/index.ts";
 import { type Application, type ApplicationBuilder, application, type Input, type Port } from "./application.ts";
 import type { TaskOptions } from "./index.ts";
@@ -15,11 +15,11 @@ const brighten = trace(
     const scaled = picture.cast("f32").mul(gain);
     return { sum: scaled.sum(), count: scaled.greater(100).cast("i32").sum() };
   },
-  { picture: tensor("u8", [4, 6]), gain: tensor("f32", []) },
+  { picture: tensorType("u8", [4, 6]), gain: tensorType("f32", []) },
   { name: "brighten" },
 );
-const halve = trace(({ x }) => ({ half: x.mul(0.5) }), { x: tensor("f32", []) }, { name: "halve" });
-const raise = trace(({ y }) => ({ more: y.add(1) }), { y: tensor("f32", []) }, { name: "raise" });
+const halve = trace(({ x }) => ({ half: x.mul(0.5) }), { x: tensorType("f32", []) }, { name: "halve" });
+const raise = trace(({ y }) => ({ more: y.add(1) }), { y: tensorType("f32", []) }, { name: "raise" });
 const float = numbers("std_msgs/msg/Float32", { data: { field: "data", dtype: "f32" } });
 const vector = numbers("geometry_msgs/msg/Vector3", {
   x: { field: "x", dtype: "f32" },
@@ -247,7 +247,7 @@ describe("an application is refused, with the place,", () => {
 
   it("when its methods do not share a state of one name", () => {
     const holding = (size: number) =>
-      trace(() => ({ y: state("level", tensor("f32", [size])).get() }), {}, { name: "holding" });
+      trace(() => ({ y: state("level", tensorType("f32", [size])).get() }), {}, { name: "holding" });
     const graphs = { forward: holding(2), reset: holding(4) };
     expect(
       refusal((app) => {

@@ -5,14 +5,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Definitions, field, fields, fixed, message } from "../nodes/index.ts";
-import { tensor, trace } from "../runtime/index.ts";
+import { tensorType, trace } from "../runtime/index.ts";
 import { type ApplicationBuilder, application } from "./application.ts";
 import { messagesCommand } from "./commands/messages.ts";
 import { layOut } from "./lay-out.ts";
 import { importApplication } from "./load-application.ts";
 import type { Terminal } from "./terminal.ts";
 
-const double = trace(({ x }) => ({ line: x.mul(2), seen: x.sum() }), { x: tensor("f32", [2]) }, { name: "double" });
+const double = trace(({ x }) => ({ line: x.mul(2), seen: x.sum() }), { x: tensorType("f32", [2]) }, { name: "double" });
 const limits = { period: "10ms", budget: "1ms", deadline: "5ms" } as const;
 
 const lineText = "float32 intercept\nfloat32 slope\n";

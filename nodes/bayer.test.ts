@@ -1,6 +1,6 @@
 // Bayer mosaics as planes.
 import { describe, expect, it } from "vitest";
-import { Interpreter, tensor, trace } from "../runtime/index.ts";
+import { Interpreter, tensorType, trace } from "../runtime/index.ts";
 import { bayerPlanes } from "./bayer.ts";
 
 /** Two by four pixels, each the number of its place in the square of four, plus ten for the second square. */
@@ -15,7 +15,7 @@ describe("the planes of a Bayer mosaic", () => {
   ] as const)("of %s are red, green beside red, green beside blue, blue", (pattern, expected) => {
     const graph = trace(
       ({ data }) => ({ planes: bayerPlanes(data, pattern) }),
-      { data: tensor("u8", [2, 4]) },
+      { data: tensorType("u8", [2, 4]) },
       { name: "planes" },
     );
     const [planes] = Object.values(new Interpreter(graph).run({ data: mosaic }));
@@ -25,8 +25,12 @@ describe("the planes of a Bayer mosaic", () => {
 
   it("are refused of what is no mosaic", () => {
     const planes = (shape: readonly number[], pattern: string) => () =>
-      // @ts-expect-error: another pattern is a mistake in the types already.
-      trace(({ data }) => ({ planes: bayerPlanes(data, pattern) }), { data: tensor("u8", shape) }, { name: "planes" });
+      trace(
+        // @ts-expect-error: another pattern is a mistake in the types already.
+        ({ data }) => ({ planes: bayerPlanes(data, pattern) }),
+        { data: tensorType("u8", shape) },
+        { name: "planes" },
+      );
     for (const shape of [
       [3, 4],
       [2, 5],

@@ -19,7 +19,7 @@ import {
   readArtifact,
   save,
   state,
-  tensor,
+  tensorType,
   trace,
   writeArchive,
 } from "./index.ts";
@@ -37,20 +37,20 @@ const small = () =>
         [3, 4],
         "w",
       );
-      const count = state("count", tensor("i64", [1]), [40]);
+      const count = state("count", tensorType("i64", [1]), [40]);
       count.set(count.get().add(2));
-      const level = state("level", tensor("f32", [4]), [-0, Number.NaN, Number.POSITIVE_INFINITY, 1]);
+      const level = state("level", tensorType("f32", [4]), [-0, Number.NaN, Number.POSITIVE_INFINITY, 1]);
       const y = x.matmul(w).add(0.5).softmax(-1).pad([0, 1], [0, 0], Number.NEGATIVE_INFINITY);
       return { y, n: count.get(), level: level.get().mul(-0) };
     },
-    { x: tensor("f32", [2, 3]) },
+    { x: tensorType("f32", [2, 3]) },
     { name: "small" },
   );
 
 /** Two methods of one state. */
 const build = () => ({
   forward: small(),
-  count: trace(() => ({ n: state("count", tensor("i64", [1]), [40]).get() }), {}, { name: "count" }),
+  count: trace(() => ({ n: state("count", tensorType("i64", [1]), [40]).get() }), {}, { name: "count" }),
 });
 
 let artifact: Artifact;
@@ -228,7 +228,7 @@ describe("what cannot be compiled", () => {
       },
       lowering: { kind: "interpreted", why: "it has a meaning only" },
     });
-    const graph = trace(({ x }) => ({ y: apply<"f32">(cubes, [x]) }), { x: tensor("f32", [1]) }, { name: "g" });
+    const graph = trace(({ x }) => ({ y: apply<"f32">(cubes, [x]) }), { x: tensorType("f32", [1]) }, { name: "g" });
     await expect(compile(graph, { cacheDir })).rejects.toMatchObject({
       code: "compile/operator",
       message: "cubeRoot cannot be compiled: it has a meaning only",

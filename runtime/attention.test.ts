@@ -1,14 +1,14 @@
 // What attention is made of, and its masks.
 import { describe, expect, it } from "vitest";
 import { compile } from "./compile.ts";
-import { explain, load, scaledDotProductAttention, type Tensor, tensor, trace } from "./index.ts";
+import { explain, load, scaledDotProductAttention, type Tensor, tensorType, trace } from "./index.ts";
 
 const [heads, queries, keys, depth] = [2, 9, 21, 4];
 const inputs = {
-  q: tensor("f32", [heads, queries, depth]),
-  k: tensor("f32", [heads, keys, depth]),
-  v: tensor("f32", [heads, keys, depth]),
-  mask: tensor("bool", [queries, keys]),
+  q: tensorType("f32", [heads, queries, depth]),
+  k: tensorType("f32", [heads, keys, depth]),
+  v: tensorType("f32", [heads, keys, depth]),
+  mask: tensorType("bool", [queries, keys]),
 };
 const wave = (count: number, seed: number): Float32Array =>
   Float32Array.from({ length: count }, (_, i) => Math.sin((i + 1) * (seed + 0.37)));
@@ -16,7 +16,7 @@ const wave = (count: number, seed: number): Float32Array =>
 describe("attention", () => {
   it("hides keys by a bool mask as softmax over the others does", async () => {
     const plain = (q: Tensor<"f32">, k: Tensor<"f32">, v: Tensor<"f32">, mask: Tensor<"bool">) => {
-      const scores = q.matmul(k.transpose([0, 2, 1])).div(Math.sqrt(depth));
+      const scores = q.matmul(k.permute([0, 2, 1])).div(Math.sqrt(depth));
       return mask.cast("f32").sub(1).mul(1e9).add(scores).softmax(-1).matmul(v);
     };
     const graph = trace(
@@ -48,8 +48,8 @@ describe("attention", () => {
       .map((line) => line.trim());
     expect(kernels).toMatchInlineSnapshot(`
       [
-        "0  transpose  (→ scratch transpose: f32[2,4,21], input k: f32[2,21,4])",
-        "1  tiledAttention  (→ output y: f32[2,9,4], input q: f32[2,9,4], scratch transpose: f32[2,4,21], input v: f32[2,21,4], scratch work: f32[165])",
+        "0  permute  (→ scratch permute: f32[2,4,21], input k: f32[2,21,4])",
+        "1  tiledAttention  (→ output y: f32[2,9,4], input q: f32[2,9,4], scratch permute: f32[2,4,21], input v: f32[2,21,4], scratch work: f32[165])",
       ]
     `);
   });

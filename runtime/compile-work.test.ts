@@ -13,7 +13,7 @@ import { load } from "./program.ts";
 import { emitStep } from "./step.ts";
 import { callsOf, lifetimesOf } from "./step-tree.ts";
 import { constant, stack, type Tensor } from "./tensor.ts";
-import { tensor } from "./tensor-type.ts";
+import { tensorType } from "./tensor-type.ts";
 import { trace } from "./trace.ts";
 import { layoutWeights } from "./weights.ts";
 
@@ -68,7 +68,7 @@ const graphOf = (shape: readonly number[], compute: (x: Plane) => Plane | Record
       const made = compute(x);
       return "type" in made ? { y: made as Plane } : (made as Record<string, Plane>);
     },
-    { x: tensor("f32", shape) },
+    { x: tensorType("f32", shape) },
     { name: "g" },
   ) as unknown as Graph;
 
@@ -84,7 +84,7 @@ const chain = (count: number): Graph =>
 const stacked = (count: number): Graph =>
   trace(
     (all) => ({ y: stack(Object.values(all)) }),
-    Object.fromEntries(Array.from({ length: count }, (_, at) => [`x${at}`, tensor("f32", [28, 28])])),
+    Object.fromEntries(Array.from({ length: count }, (_, at) => [`x${at}`, tensorType("f32", [28, 28])])),
     { name: "g" },
   ) as unknown as Graph;
 
@@ -96,7 +96,7 @@ const families: { readonly [name: string]: (count: number) => Graph } = {
   "values read twice by the operator after next": (count) =>
     graphOf([64], (x) => repeated(x, count, (y) => y.mul(y.neg()))),
   "gates behind a product": (count) =>
-    graphOf([8, 16], (x) => repeated(x.matmul(x.transpose()), count, (y) => y.abs().mul(y))),
+    graphOf([8, 16], (x) => repeated(x.matmul(x.permute()), count, (y) => y.abs().mul(y))),
   "doublings of one integer": (count) =>
     graphOf([1], (x) => {
       let y = x.cast("i64");
@@ -106,7 +106,7 @@ const families: { readonly [name: string]: (count: number) => Graph } = {
   "a stack of tensors": stacked,
   "slices of slices": (count) => graphOf([4000], (x) => repeated(x, count, (y) => y.slice([1, y.shape[0]!])).add(1)),
   "turned and padded planes": (count) =>
-    graphOf([8, 8], (x) => repeated(x, count, (y) => y.transpose().pad([0, 1], [0, 0]).slice([0, 8], [1, 9]).neg())),
+    graphOf([8, 8], (x) => repeated(x, count, (y) => y.permute().pad([0, 1], [0, 0]).slice([0, 8], [1, 9]).neg())),
   "readers of one value": (count) =>
     graphOf([32], (x) => {
       const y = x.exp();

@@ -17,7 +17,7 @@ import {
   type Signature,
   state,
   sym,
-  tensor,
+  tensorType,
   trace,
   where,
 } from "./index.ts";
@@ -62,7 +62,7 @@ describe("the code of layers alike", () => {
           }
           return { y };
         },
-        { x: tensor("f32", [1, 16, 6, 6]) },
+        { x: tensorType("f32", [1, 16, 6, 6]) },
         { name: "layers" },
       );
       const artifact = await compile(graph, { targets: ["x86-64-v3"], cacheDir });
@@ -75,7 +75,7 @@ describe("the code of layers alike", () => {
 });
 
 describe("what cannot be compiled", () => {
-  const graph = trace(({ x }) => ({ y: x.max([0]) }), { x: tensor("f32", [sym("n"), 2]) }, { name: "g" });
+  const graph = trace(({ x }) => ({ y: x.max([0]) }), { x: tensorType("f32", [sym("n"), 2]) }, { name: "g" });
 
   it.each([
     [
@@ -108,7 +108,7 @@ describe("compiled graphs", () => {
   it("compute a pointwise chain with broadcasting and choice", async () => {
     const graph = trace(
       ({ x, y }) => ({ z: where(x.greater(y), x.mul(2).add(y), x.exp().tanh()), s: x.sub(y).abs().sqrt() }),
-      { x: tensor("f32", [5, 33]), y: tensor("f32", [33]) },
+      { x: tensorType("f32", [5, 33]), y: tensorType("f32", [33]) },
       { name: "chain" },
     );
     await agree(graph, [{ x: ramp(165), y: ramp(33, Math.cos) }]);
@@ -117,11 +117,11 @@ describe("compiled graphs", () => {
   it("keep a state from step to step", async () => {
     const graph = trace(
       ({ x }) => {
-        const total = state("total", tensor("f32", [3]), [1, 2, 3]);
+        const total = state("total", tensorType("f32", [3]), [1, 2, 3]);
         total.set(total.get().mul(0.5).add(x));
         return { total: total.get() };
       },
-      { x: tensor("f32", [3]) },
+      { x: tensorType("f32", [3]) },
       { name: "filter" },
     );
     await agree(graph, [{ x: ramp(3) }, { x: ramp(3, Math.cos) }, { x: ramp(3) }]);
@@ -137,7 +137,7 @@ describe("compiled graphs", () => {
         least: x.min([0, 2]),
         soft: x.softmax(2),
       }),
-      { x: tensor("f32", [3, 4, 37]) },
+      { x: tensorType("f32", [3, 4, 37]) },
       { name: "reductions" },
     );
     await agree(graph, [{ x: ramp(3 * 4 * 37) }]);
@@ -146,7 +146,7 @@ describe("compiled graphs", () => {
   it("multiply matrices of odd sizes, batched and not", async () => {
     const graph = trace(
       ({ a, b, c }) => ({ ab: a.matmul(b), bc: b.matmul(c), row: a.slice([0, 1], [0, 1]).matmul(b) }),
-      { a: tensor("f32", [2, 5, 7]), b: tensor("f32", [7, 19]), c: tensor("f32", [19, 1]) },
+      { a: tensorType("f32", [2, 5, 7]), b: tensorType("f32", [7, 19]), c: tensorType("f32", [19, 1]) },
       { name: "products" },
     );
     await agree(graph, [{ a: ramp(70), b: ramp(133, Math.cos), c: ramp(19) }]);
@@ -160,7 +160,7 @@ describe("compiled graphs", () => {
         dilated: conv2d(x, w, { dilation: 2 }),
         grouped: conv2d(x, g, { groups: 2 }).relu(),
       }),
-      { x: tensor("f32", [1, 4, 9, 21]), w: tensor("f32", [3, 4, 3, 3]), g: tensor("f32", [4, 2, 3, 3]) },
+      { x: tensorType("f32", [1, 4, 9, 21]), w: tensorType("f32", [3, 4, 3, 3]), g: tensorType("f32", [4, 2, 3, 3]) },
       { name: "convolutions" },
     );
     await agree(graph, [{ x: ramp(4 * 9 * 21), w: ramp(108, Math.cos), g: ramp(72) }]);
@@ -169,17 +169,17 @@ describe("compiled graphs", () => {
   it("move elements: transpose, slice with steps, pad, concat, reshape", async () => {
     const graph = trace(
       ({ x }) => ({
-        turned: x.transpose([2, 0, 1]),
+        turned: x.permute([2, 0, 1]),
         thinned: x.slice([0, 3, 2], [1, 4], [0, 17, 3]),
         padded: x.pad([0, 1, 2], [1, 0, 3], -7),
         joined: concat([x.slice([0, 1]), x.neg()], 0),
         flat: x
           .add(1)
           .reshape([4 * 17, 3])
-          .transpose(),
+          .permute(),
         same: x,
       }),
-      { x: tensor("f32", [3, 4, 17]) },
+      { x: tensorType("f32", [3, 4, 17]) },
       { name: "moves" },
     );
     await agree(graph, [{ x: ramp(204) }]);
@@ -195,7 +195,7 @@ describe("compiled graphs", () => {
         const grey = image.cast("f32");
         return { zeros: gridSample(grey, grid), border: gridSample(grey, grid, { outside: "border" }) };
       },
-      { image: tensor("u8", [12, 16]) },
+      { image: tensorType("u8", [12, 16]) },
       { name: "sampling" },
     );
     await agree(graph, [{ image: Uint8Array.from({ length: 192 }, (_, i) => (i * 37) % 256) }], 1e-4);
@@ -211,7 +211,7 @@ describe("compiled graphs", () => {
         truth: n.cast("bool"),
         halves: n.div(constant(2, "i32")),
       }),
-      { x: tensor("f32", [18]), n: tensor("i32", [18]) },
+      { x: tensorType("f32", [18]), n: tensorType("i32", [18]) },
       { name: "conversions" },
     );
     await agree(graph, [{ x: ramp(18), n: Int32Array.from({ length: 18 }, (_, i) => (i - 9) * 1234567) }], 0);

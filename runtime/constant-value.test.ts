@@ -12,7 +12,7 @@ import { type Operator, operators } from "./operators/index.ts";
 import { declutter } from "./passes/index.ts";
 import { load } from "./program.ts";
 import { constant } from "./tensor.ts";
-import { newArray, showTensorType, type TypedArray, tensor } from "./tensor-type.ts";
+import { newArray, showTensorType, type TypedArray, tensorType } from "./tensor-type.ts";
 import { caseArbitraries, type OperatorCase, valuesFor } from "./testing/cases/index.ts";
 import { LoopInterpreter } from "./testing/loop-interpreter.ts";
 import { trace } from "./trace.ts";
@@ -121,7 +121,7 @@ describe("conversions of special values", () => {
   it.each(dtypes)("from %s are the same folded, interpreted and in every target's kernels", (from) => {
     const data = specialElements(from);
     const outputs = (x: ReturnType<typeof constant>) => Object.fromEntries(dtypes.map((to) => [to, x.cast(to)]));
-    const type = tensor(from, [data.length]);
+    const type = tensorType(from, [data.length]);
     const running = trace(({ x }) => outputs(x as never), { x: type }, { name: "casts" });
     const folding = trace(() => outputs(constant(data as never, from) as never), {}, { name: "casts" });
     const wanted = new LoopInterpreter(running as never, "x86-64-v3").step([data]).outputs;
@@ -144,7 +144,7 @@ describe("conversions of special values", () => {
         once: w.cast("f32"),
         top: u.cast("f32"),
       }),
-      { x: tensor("f32", [floats.length]), w: tensor("i64", [2]), u: tensor("u64", [1]) },
+      { x: tensorType("f32", [floats.length]), w: tensorType("i64", [2]), u: tensorType("u64", [1]) },
       { name: "casts" },
     );
     const inputs = {
@@ -184,7 +184,7 @@ describe("what rounds on its way", () => {
         );
         return { y: conv2d(image, weight).add(x) };
       },
-      { x: tensor("f32", [1]) },
+      { x: tensorType("f32", [1]) },
       { name: "g" },
     );
     expect(declutter(graph).nodes.map(({ operator: { name } }) => name)).toContain("conv2d");

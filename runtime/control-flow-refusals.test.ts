@@ -3,18 +3,18 @@ import { describe, expect, it } from "vitest";
 import { IsochronError } from "../kernels/index.ts";
 import { cond, forLoop, scan, whileLoop } from "./control-flow.ts";
 import { constant, stack, type Tensor } from "./tensor.ts";
-import { tensor } from "./tensor-type.ts";
+import { tensorType } from "./tensor-type.ts";
 import { state, trace } from "./trace.ts";
 
 const f32 = (...values: number[]): Float32Array => Float32Array.from(values);
 
 describe("what cannot be control flow", () => {
-  const x = tensor("f32", [3]);
+  const x = tensorType("f32", [3]);
   const refused = (body: (x: Tensor<"f32">, p: Tensor<"bool">) => unknown): IsochronError => {
     try {
       trace(
         ({ x: given, p }) => ({ y: body(given, p) }) as { y: Tensor },
-        { x, p: tensor("bool", []) },
+        { x, p: tensorType("bool", []) },
         { name: "test" },
       );
     } catch (error) {
@@ -99,7 +99,7 @@ describe("what cannot be control flow", () => {
         forLoop(
           2,
           (_, each) => {
-            state("inner", tensor("f32", []));
+            state("inner", tensorType("f32", []));
             return each;
           },
           y,

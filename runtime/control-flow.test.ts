@@ -12,7 +12,7 @@ import { KernelInterpreter } from "./kernel-interpreter.ts";
 import { declutter } from "./passes/index.ts";
 import { load } from "./program.ts";
 import { constant, type Tensor, where } from "./tensor.ts";
-import { type TypedArray, tensor } from "./tensor-type.ts";
+import { type TypedArray, tensorType } from "./tensor-type.ts";
 import { state, trace } from "./trace.ts";
 
 const cacheDir = join(fileURLToPath(new URL("..", import.meta.url)), ".cache/kernels");
@@ -62,7 +62,7 @@ describe("cond", () => {
         );
         return { low, high };
       },
-      { x: tensor("f32", []), y: tensor("f32", []) },
+      { x: tensorType("f32", []), y: tensorType("f32", []) },
       one,
     );
     expect(
@@ -79,7 +79,7 @@ describe("cond", () => {
   it("reads and writes states in one branch, and keeps them in the other", async () => {
     const graph = trace(
       ({ x, reset }) => {
-        const total = state("total", tensor("f32", []));
+        const total = state("total", tensorType("f32", []));
         const before = cond(
           reset,
           (each) => {
@@ -96,7 +96,7 @@ describe("cond", () => {
         );
         return { before, after: total.get() };
       },
-      { x: tensor("f32", []), reset: tensor("bool", []) },
+      { x: tensorType("f32", []), reset: tensorType("bool", []) },
       one,
     );
     const step = (x: number, reset: number) => ({ x: f32(x), reset: Uint8Array.of(reset) });
@@ -124,7 +124,7 @@ describe("whileLoop", () => {
         );
         return { n, steps };
       },
-      { x: tensor("i64", []) },
+      { x: tensorType("i64", []) },
       one,
     );
     // The lengths of the Collatz sequences: OEIS A006577.
@@ -156,7 +156,7 @@ describe("whileLoop", () => {
         );
         return { v };
       },
-      { x: tensor("f32", [5]), scale: tensor("f32", []) },
+      { x: tensorType("f32", [5]), scale: tensorType("f32", []) },
       one,
     );
     expect(await runs(graph, [{ x: f32(8, -64, 3, 0, 1), scale: f32(2) }])).toEqual([
@@ -169,7 +169,7 @@ describe("forLoop", () => {
   it("runs as often as a tensor says, 0 times for less", async () => {
     const graph = trace(
       ({ n }) => ({ factorial: forLoop(n, (i, product) => product.mul(i.add(1)), constant(1, "i64"), { atMost: 20 }) }),
-      { n: tensor("i64", []) },
+      { n: tensorType("i64", []) },
       one,
     );
     const steps = [5, 0, -3, 20, 1].map((n) => ({ n: i64(n) }));
@@ -181,7 +181,7 @@ describe("forLoop", () => {
   it("keeps states from turn to turn", async () => {
     const graph = trace(
       ({ x }) => {
-        const seen = state("seen", tensor("f32", [2]));
+        const seen = state("seen", tensorType("f32", [2]));
         forLoop(
           3,
           (_, each) => {
@@ -192,7 +192,7 @@ describe("forLoop", () => {
         );
         return { seen: seen.get() };
       },
-      { x: tensor("f32", [2]) },
+      { x: tensorType("f32", [2]) },
       one,
     );
     expect(await runs(graph, [{ x: f32(1, 10) }, { x: f32(0, 1) }])).toEqual([
@@ -213,7 +213,7 @@ describe("what a loop begins with and reads", () => {
         const [columns, rows] = [x.slice([0, 4], [1, 9]), x.slice([1, 4], [0, 12])];
         return { columns: forLoop(2, turn, columns), rows: forLoop(3, turn, rows), x };
       },
-      { x: tensor("f32", [4, 12]) },
+      { x: tensorType("f32", [4, 12]) },
       one,
     );
     const x = counted(4, 12);
@@ -239,7 +239,7 @@ describe("what a loop begins with and reads", () => {
         );
         return { y };
       },
-      { x: tensor("f32", [2, 2]) },
+      { x: tensorType("f32", [2, 2]) },
       one,
     );
     const unrolled = trace(
@@ -253,7 +253,7 @@ describe("what a loop begins with and reads", () => {
         }
         return { y };
       },
-      { x: tensor("f32", [2, 2]) },
+      { x: tensorType("f32", [2, 2]) },
       one,
     );
     const inputs = { x: f32(0.5, -0.25, 0.125, 0.75) };
@@ -278,7 +278,7 @@ describe("what a loop begins with and reads", () => {
         );
         return { total, rows };
       },
-      { x: tensor("f32", [5, 12]) },
+      { x: tensorType("f32", [5, 12]) },
       one,
     );
     const x = counted(5, 12);
@@ -304,7 +304,7 @@ describe("scan", () => {
         );
         return { total, ...sums };
       },
-      { x: tensor("f32", [4, 3]) },
+      { x: tensorType("f32", [4, 3]) },
       one,
     );
     expect(await runs(graph, [{ x: f32(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12) }])).toEqual([
@@ -331,7 +331,7 @@ describe("compiled control flow", () => {
         );
         return { y: forLoop(n, (_, each) => each.matmul(each), y, { atMost: 10 }) };
       },
-      { x: tensor("f32", [2, 2]), n: tensor("i64", []) },
+      { x: tensorType("f32", [2, 2]), n: tensorType("i64", []) },
       one,
     );
     const program = await compiled(graph as unknown as Graph);
@@ -374,7 +374,7 @@ describe("compiled control flow", () => {
           ),
         };
       },
-      { x: tensor("f32", [4, 3]) },
+      { x: tensorType("f32", [4, 3]) },
       one,
     );
     const first = await compile(graph, { targets: ["x86-64-v3"], cacheDir });
@@ -396,7 +396,7 @@ describe("compiled control flow", () => {
   it("has the time of each of its kernels measured", async () => {
     const graph = trace(
       ({ x }) => ({ y: forLoop(3, (_, each) => each.matmul(each), x) }),
-      { x: tensor("f32", [4, 4]) },
+      { x: tensorType("f32", [4, 4]) },
       one,
     );
     const program = await compiled(graph as unknown as Graph);
@@ -419,7 +419,7 @@ describe("compiled control flow", () => {
           { atMost: 20 },
         ),
       }),
-      { x: tensor("f32", [2]) },
+      { x: tensorType("f32", [2]) },
       one,
     );
     expect(graph.toString()).toMatchInlineSnapshot(`
@@ -483,7 +483,7 @@ describe("passes over control flow", () => {
         );
         return { y: forLoop(0, (_, each) => each.sqrt(), y) };
       },
-      { x: tensor("f32", [3]) },
+      { x: tensorType("f32", [3]) },
       one,
     );
     expect(operatorsOf(declutter(graph as never))).toEqual(["tanh"]);
@@ -507,7 +507,7 @@ describe("passes over control flow", () => {
         );
         return { y };
       },
-      { x: tensor("f32", [3]), w: tensor("f32", [8]) },
+      { x: tensorType("f32", [3]), w: tensorType("f32", [8]) },
       one,
     );
     const plain = declutter(graph as never);
@@ -529,7 +529,7 @@ describe("passes over control flow", () => {
         );
         return { y };
       },
-      { x: tensor("f32", [3]), w: tensor("f32", [3]) },
+      { x: tensorType("f32", [3]), w: tensorType("f32", [3]) },
       one,
     );
     const plain = declutter(graph as never);
@@ -543,7 +543,7 @@ describe("passes over control flow", () => {
         forLoop(3, (_, each) => each.mul(2), x);
         return { y: x.neg() };
       },
-      { x: tensor("f32", [3]) },
+      { x: tensorType("f32", [3]) },
       one,
     );
     expect(operatorsOf(declutter(graph as never))).toEqual(["neg"]);
@@ -553,7 +553,7 @@ describe("passes over control flow", () => {
 describe("a loop that would run more often than it may", () => {
   const graph = trace(
     ({ x }) => {
-      const count = state("count", tensor("i64", []));
+      const count = state("count", tensorType("i64", []));
       count.set(count.get().add(1));
       const y = whileLoop(
         (each) => each.less(10),
@@ -563,7 +563,7 @@ describe("a loop that would run more often than it may", () => {
       );
       return { y, count: count.get() };
     },
-    { x: tensor("f32", []) },
+    { x: tensorType("f32", []) },
     one,
   );
 

@@ -96,25 +96,49 @@ export const layerNorm = <D extends Float>(
 /** x / √(mean square + epsilon) · scale over the dimensions of scale, the last of x. */
 export const rmsNorm = <D extends Float>(x: Tensor<D>, scale: Tensor<D>, epsilon?: number): Tensor<D> =>
   tensorOf("rmsNorm", x).rmsNorm(scale, epsilon);
-export const gather = <D extends Dtype>(x: Tensor<D>, positions: Tensor, axis?: number): Tensor<D> =>
-  tensorOf("gather", x).gather(positions, axis);
-export const takeAlong = <D extends Dtype>(x: Tensor<D>, positions: Tensor, axis: number): Tensor<D> =>
-  tensorOf("takeAlong", x).takeAlong(positions, axis);
-export const scatter = <D extends Dtype>(
+export const indexSelect = <D extends Dtype>(x: Tensor<D>, axis: number, positions: Tensor): Tensor<D> =>
+  tensorOf("indexSelect", x).indexSelect(axis, positions);
+export const gather = <D extends Dtype>(x: Tensor<D>, axis: number, positions: Tensor): Tensor<D> =>
+  tensorOf("gather", x).gather(axis, positions);
+export const indexCopy = <D extends Dtype>(
+  x: Tensor<D>,
+  axis: number,
+  positions: Tensor,
+  source: Tensor<D>,
+): Tensor<D> => tensorOf("indexCopy", x).indexCopy(axis, positions, source);
+export const indexAdd = <D extends Numeric>(
+  x: Tensor<D>,
+  axis: number,
+  positions: Tensor,
+  source: Tensor<D>,
+): Tensor<D> => tensorOf("indexAdd", x).indexAdd(axis, positions, source);
+export const indexReduce = <D extends Numeric>(
+  x: Tensor<D>,
+  axis: number,
+  positions: Tensor,
+  source: Tensor<D>,
+  reduce: "amax" | "amin",
+): Tensor<D> => tensorOf("indexReduce", x).indexReduce(axis, positions, source, reduce);
+export const scatter = <D extends Dtype>(x: Tensor<D>, axis: number, positions: Tensor, source: Tensor<D>): Tensor<D> =>
+  tensorOf("scatter", x).scatter(axis, positions, source);
+export const scatterAdd = <D extends Numeric>(
+  x: Tensor<D>,
+  axis: number,
+  positions: Tensor,
+  source: Tensor<D>,
+): Tensor<D> => tensorOf("scatterAdd", x).scatterAdd(axis, positions, source);
+export const scatterReduce = <D extends Numeric>(
+  x: Tensor<D>,
+  axis: number,
+  positions: Tensor,
+  source: Tensor<D>,
+  reduce: "sum" | "amax" | "amin",
+): Tensor<D> => tensorOf("scatterReduce", x).scatterReduce(axis, positions, source, reduce);
+export const gatherND = <D extends Dtype>(
   x: Tensor<D>,
   positions: Tensor,
-  updates: Tensor<D>,
-  axis?: number,
-  mode?: Parameters<Tensor<D>["scatter"]>[3],
-): Tensor<D> => tensorOf("scatter", x).scatter(positions, updates, axis, mode);
-export const scatterAdd = <D extends Dtype>(
-  x: Tensor<D>,
-  positions: Tensor,
-  updates: Tensor<D>,
-  axis?: number,
-): Tensor<D> => tensorOf("scatterAdd", x).scatterAdd(positions, updates, axis);
-export const gatherND = <D extends Dtype>(x: Tensor<D>, positions: Tensor): Tensor<D> =>
-  tensorOf("gatherND", x).gatherND(positions);
+  options?: Parameters<Tensor<D>["gatherND"]>[1],
+): Tensor<D> => tensorOf("gatherND", x).gatherND(positions, options);
 export const scatterND = <D extends Dtype>(
   x: Tensor<D>,
   positions: Tensor,

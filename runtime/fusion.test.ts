@@ -1,6 +1,6 @@
 // Which kernels a graph becomes.
 import { describe, expect, it } from "vitest";
-import { constant, conv2d, explain, type Graph, tensor, trace } from "./index.ts";
+import { constant, conv2d, explain, type Graph, tensorType, trace } from "./index.ts";
 
 /** The kernels of a graph, one line each. */
 const kernelsOf = (graph: Graph): string[] =>
@@ -9,11 +9,11 @@ const kernelsOf = (graph: Graph): string[] =>
     .filter((line) => /^ +\d+ {2}\S+ /.test(line))
     .map((line) => line.trim());
 
-const x = { x: tensor("f32", [4, 32]) };
+const x = { x: tensorType("f32", [4, 32]) };
 
 describe("fusion", () => {
   it("computes a chain of pointwise operators and views in one kernel", () => {
-    const graph = trace(({ x }) => ({ y: x.mul(2).transpose().exp().slice([0, 16]).add(1) }), x, { name: "g" });
+    const graph = trace(({ x }) => ({ y: x.mul(2).permute().exp().slice([0, 16]).add(1) }), x, { name: "g" });
     expect(kernelsOf(graph as unknown as Graph)).toMatchInlineSnapshot(`
       [
         "0  add  (→ output y: f32[16,4], input x: f32[4,32])",
@@ -27,7 +27,7 @@ describe("fusion", () => {
         const y = x.matmul(w).add(b).relu().add(r);
         return { y: y.exp(), z: y.sum([1]) };
       },
-      { ...x, w: tensor("f32", [32, 8]), b: tensor("f32", [8]), r: tensor("f32", [4, 8]) },
+      { ...x, w: tensorType("f32", [32, 8]), b: tensorType("f32", [8]), r: tensorType("f32", [4, 8]) },
       { name: "g" },
     );
     expect(kernelsOf(graph as unknown as Graph)).toMatchInlineSnapshot(`

@@ -37,6 +37,8 @@ const regionSchema = z.strictObject({
 type Region = z.infer<typeof regionSchema>;
 
 const graphSchema = regionSchema.extend({
+  /** Which names the operators have: those of today, or where there is no number, the former ones. */
+  names: z.literal(2).optional(),
   text: z.string(),
   states: z.array(namedRow.extend({ offset: index, next: index })),
 });
@@ -65,7 +67,7 @@ export function writeGraph(graph: Graph, weights: Weights): string {
     offset: weights.initialOf(state),
     next: numberOf(state.next),
   }));
-  return JSON.stringify({ name, text: graph.toString(), inputs, constants, states, nodes, outputs }, encode);
+  return JSON.stringify({ names: 2, name, text: graph.toString(), inputs, constants, states, nodes, outputs }, encode);
 }
 
 /** The rows of a graph, and the numbers of its values. */
@@ -118,7 +120,8 @@ export function parseGraph(text: string, weights: Uint8Array): Graph {
   }
   const parsed = graphSchema.safeParse(json);
   if (!parsed.success) throw broken(z.prettifyError(parsed.error));
-  const graph = graphFrom(parsed.data, parsed.data.states, weights);
+  const { data } = parsed;
+  const graph = graphFrom(data, data.states, weights, data.names === undefined);
   graph.verify();
   return graph;
 }
@@ -127,9 +130,17 @@ const typeOf = ({ dtype, shape }: TensorType): TensorType => ({ dtype, shape });
 
 const known = new Map<string, Operator>(Object.entries({ ...operators, ...controlOperators }));
 
+/** What operators were called in graphs that do not say which names they use. */
+const formerNames = new Map([
+  ["gather", "indexSelect"],
+  ["takeAlong", "gather"],
+  ["transpose", "permute"],
+  ["scatter", "indexPut"],
+]);
+
 /** An operator by its name. Throws `artifact/graph`. */
-function operatorOf(wanted: string): Operator {
-  const found = known.get(wanted);
+function operatorOf(wanted: string, former: boolean): Operator {
+  const found = known.get((former ? formerNames.get(wanted) : undefined) ?? wanted);
   if (!found) throw broken(`it has an operator "${wanted}" that this version does not know`);
   return found;
 }
@@ -138,6 +149,7 @@ function graphFrom(
   { name, inputs, constants, nodes, outputs }: Region,
   states: z.infer<typeof graphSchema>["states"],
   weights: Uint8Array,
+  former: boolean,
 ): Graph {
   const values: Value[] = [];
   const at = (number: number): Value => {
@@ -168,13 +180,13 @@ function graphFrom(
   });
   const stateValues = states.map((row) => define(row, row.name));
   const readNodes = nodes.map((row): Node => {
-    const operator = operatorOf(row.operator);
+    const operator = operatorOf(row.operator, former);
     const operands = row.inputs.map(at);
     const attributes = operator.parse(
       JSON.parse(JSON.stringify(row.attributes), decode),
       operands.map(({ type }) => type),
     );
-    const regions = row.regions?.map((each) => graphFrom(each, [], weights));
+    const regions = row.regions?.map((each) => graphFrom(each, [], weights, former));
     const first = define(row, row.hint);
     const others = (row.others ?? []).map((each) => define(each, each.hint));
     return { operator, attributes, inputs: operands, outputs: [first, ...others], ...(regions ? { regions } : {}) };

@@ -9,7 +9,7 @@ import { fromHalves, toHalves } from "./halves.ts";
 import { Interpreter } from "./interpreter.ts";
 import { load } from "./program.ts";
 import { constant, type Tensor, where } from "./tensor.ts";
-import { tensor } from "./tensor-type.ts";
+import { tensorType } from "./tensor-type.ts";
 import { LoopInterpreter } from "./testing/loop-interpreter.ts";
 import { state, trace } from "./trace.ts";
 
@@ -43,12 +43,12 @@ describe.each(halves)("%s", (half) => {
   it("is an input, an output and a state, and is cast to float32 and back", async () => {
     const graph = trace(
       ({ x, y }) => {
-        const last = state("last", tensor(half, [4]), 1.5);
+        const last = state("last", tensorType(half, [4]), 1.5);
         const before = last.get();
         last.set(x);
         return { wide: x.cast("f32"), narrow: y.cast(half), before };
       },
-      { x: tensor(half, [4]), y: tensor("f32", [4]) },
+      { x: tensorType(half, [4]), y: tensorType("f32", [4]) },
       { name: `casts_${half}` },
     );
     const values = [1 / 3, -70000, 1e-6, Number.NaN];
@@ -70,7 +70,7 @@ describe.each(halves)("%s", (half) => {
           .sub(x)
           .div(3),
       }),
-      { x: tensor(half, [20]) },
+      { x: tensorType(half, [20]) },
       { name: `chain_${half}` },
     );
     const x = bitsOf(
@@ -91,8 +91,8 @@ describe.each(halves)("%s", (half) => {
   it("is summed in float32, and rounded at the end", async () => {
     // One by one, ones would stop to count in a half at 2048, or at 256.
     const graph = trace(
-      ({ x }) => ({ sum: x.sum(), mean: x.mean([1]), product: x.matmul(x.transpose()) }),
-      { x: tensor(half, [2, 3000]) },
+      ({ x }) => ({ sum: x.sum(), mean: x.mean([1]), product: x.matmul(x.permute()) }),
+      { x: tensorType(half, [2, 3000]) },
       { name: `sums_${half}` },
     );
     const { meant } = await ran(graph, { x: bitsOf(half, new Array<number>(6000).fill(1)) });
@@ -107,12 +107,12 @@ describe.each(halves)("%s", (half) => {
         const padded = x.pad([1, 0], [0, 1], 0.1);
         return {
           padded,
-          moved: padded.transpose().flip().slice([1, 5]),
-          taken: x.gather(at.cast("i32")),
+          moved: padded.permute().flip().slice([1, 5]),
+          taken: x.indexSelect(0, at.cast("i32")),
           chosen: where(x.greater(0), x, x.roll(1, 1)),
         };
       },
-      { x: tensor(half, [4, 6]), at: tensor("f32", [3]) },
+      { x: tensorType(half, [4, 6]), at: tensorType("f32", [3]) },
       { name: `moves_${half}` },
     );
     const x = Uint16Array.from({ length: 24 }, (_, at) => at * 1301);
@@ -128,7 +128,7 @@ describe.each(halves)("%s", (half) => {
         const bits = constant(bitsOf(half, [0.1, 2]), half, [2]);
         return { y: x.add(numbers).sub(bits).mul(0.25) as Tensor };
       },
-      { x: tensor(half, [2]) },
+      { x: tensorType(half, [2]) },
       { name: "constants" },
     );
     expect(graph.constants.slice(0, 2).map(({ data }) => [...data])).toEqual([
@@ -140,7 +140,7 @@ describe.each(halves)("%s", (half) => {
 
   it("meets no other dtype unless it is cast, and holds what it can", () => {
     const traced = (fn: (x: Tensor<Half>, y: Tensor<"f32">) => Tensor) => () =>
-      trace(({ x, y }) => ({ z: fn(x, y) }), { x: tensor(half, [2]), y: tensor("f32", [2]) }, { name: "g" });
+      trace(({ x, y }) => ({ z: fn(x, y) }), { x: tensorType(half, [2]), y: tensorType("f32", [2]) }, { name: "g" });
     expect(traced((x, y) => x.add(y as unknown as Tensor<Half>))).toThrow(
       `add of ${half}[2] and f32[2]: the dtypes differ`,
     );
@@ -170,7 +170,7 @@ describe("names of halves", () => {
     ["float16", "f16"],
     ["torch.bfloat16", "bf16"],
   ])("%s is answered by %s", (name, meant) => {
-    expect(() => tensor(name as "f32", [])).toThrow(
+    expect(() => tensorType(name as "f32", [])).toThrow(
       expect.objectContaining({ help: expect.stringContaining(`did you mean ${meant}?`) }),
     );
   });

@@ -35,7 +35,7 @@ export {
   programName,
   type SignaturesOf,
 } from "./method-graphs.ts";
-export type { PadOptions, Range } from "./methods/arrangement.ts";
+export type { GatherOptions, PadOptions, Range } from "./methods/arrangement.ts";
 export type { NormOptions, PoolOptions } from "./methods/channels.ts";
 export type { GeluOptions, SoftplusOptions } from "./methods/elementwise.ts";
 export type { RunningExtremes, RunningOptions, VarianceOptions } from "./methods/reduction.ts";
@@ -84,6 +84,6 @@ export {
   sym,
   type TensorType,
   type TypedArray,
-  tensor,
+  tensorType,
 } from "./tensor-type.ts";
 export { type StateTensor, state, trace } from "./trace.ts";

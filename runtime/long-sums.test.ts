@@ -1,13 +1,13 @@
 // Sums of millions of elements, compiled: their error does not grow with their number.
 import { describe, expect, it } from "vitest";
-import { compile, load, type Tensor, tensor, trace } from "./index.ts";
+import { compile, load, type Tensor, tensorType, trace } from "./index.ts";
 
 async function computed(
   shape: readonly number[],
   x: Float32Array,
   of: (x: Tensor<"f32">) => Tensor<"f32">,
 ): Promise<Float32Array> {
-  const graph = trace(({ x: given }) => ({ y: of(given) }), { x: tensor("f32", shape) }, { name: "sum" });
+  const graph = trace(({ x: given }) => ({ y: of(given) }), { x: tensorType("f32", shape) }, { name: "sum" });
   const program = load(await compile(graph, { targets: ["x86-64-v3"] }));
   const outputs = program.newOutputs();
   program.run({ x }, outputs);

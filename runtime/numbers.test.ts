@@ -13,7 +13,7 @@ import {
   quantize,
   state,
   type Tensor,
-  tensor,
+  tensorType,
   trace,
   where,
 } from "./index.ts";
@@ -106,7 +106,7 @@ describe("a number beside a tensor", () => {
         more: x.greaterEqual(-128.5),
         half: x.less(0.5),
       }),
-      { x: tensor("i8", [5]) },
+      { x: tensorType("i8", [5]) },
       { name: "bytes" },
     );
     expect(new Interpreter(graph).run({ x })).toEqual({
@@ -128,7 +128,7 @@ describe("a number beside a tensor", () => {
         below: wide.less(2 ** 63),
         above: wide.greater(-Infinity),
       }),
-      { x: tensor("i32", [3]), wide: tensor("i64", [2]) },
+      { x: tensorType("i32", [3]), wide: tensorType("i64", [2]) },
       { name: "words" },
     );
     expect(
@@ -149,10 +149,10 @@ function refusal(
 ): string {
   try {
     const inputs = {
-      f: tensor("f32", [2]),
-      i: tensor("i32", [2]),
-      w: tensor("i64", [2]),
-      u: tensor("u8", [1, 1, 1, 1]),
+      f: tensorType("f32", [2]),
+      i: tensorType("i32", [2]),
+      w: tensorType("i64", [2]),
+      u: tensorType("u8", [1, 1, 1, 1]),
     };
     trace((given) => ({ y: body(given) }), inputs, { name: "g" });
   } catch (error) {
@@ -189,7 +189,7 @@ describe("a number that a dtype does not hold", () => {
     expect(refusal(() => constant([2], "bool"))).toBe("tensor/value: a constant: 2 at position 0 is no bool");
     expect(refusal(() => full("i8", [3], 200))).toMatch(/^tensor\/value/);
     expect(refusal(() => constant([1, 2], "f32", [3]))).toBe("tensor/count: a constant of f32[3] got 2 numbers");
-    expect(refusal(() => state("s", tensor("u8", [2]), -1).get())).toBe(
+    expect(refusal(() => state("s", tensorType("u8", [2]), -1).get())).toBe(
       'tensor/value: state "s": -1 at position 0 is no u8',
     );
     expect(refusal(({ f }) => quantize(f, 1, 300, "u8"))).toBe(
@@ -205,10 +205,12 @@ describe("a number that a dtype does not hold", () => {
     expect(refusal(({ f }) => f.cast("f8" as "f32"))).toBe('tensor/dtype: "f8" is no dtype');
     expect(refusal(() => constant(1, "f8" as "f32"))).toBe('tensor/dtype: "f8" is no dtype');
     expect(refusal(() => iota("f8" as "f32", [2]))).toBe('tensor/dtype: "f8" is no dtype');
-    expect(() => tensor("f8" as "f32", [2])).toThrow(expect.objectContaining({ code: "tensor/dtype" }));
-    expect(() => tensor("f32", [-1])).toThrow(expect.objectContaining({ code: "tensor/shape" }));
-    expect(() => tensor("f32", ["n" as unknown as number])).toThrow(expect.objectContaining({ code: "tensor/shape" }));
-    expect(tensor("f32", [bounded("n", 3)]).shape).toHaveLength(1);
+    expect(() => tensorType("f8" as "f32", [2])).toThrow(expect.objectContaining({ code: "tensor/dtype" }));
+    expect(() => tensorType("f32", [-1])).toThrow(expect.objectContaining({ code: "tensor/shape" }));
+    expect(() => tensorType("f32", ["n" as unknown as number])).toThrow(
+      expect.objectContaining({ code: "tensor/shape" }),
+    );
+    expect(tensorType("f32", [bounded("n", 3)]).shape).toHaveLength(1);
     const inputs = { x: { dtype: "f8" as "f32", shape: [2] } };
     expect(() => trace(({ x }) => ({ x }), inputs, { name: "g" })).toThrow(
       expect.objectContaining({ code: "tensor/dtype", place: expect.stringContaining("numbers.test.ts") }),
@@ -220,7 +222,7 @@ describe("a state", () => {
   it("takes no next value of another type", () => {
     const message = 'trace/state: state "s" is f32[2], its next value f32[1]';
     const body = ({ f }: { f: Tensor<"f32"> }) => {
-      const s = state("s", tensor("f32", [2]));
+      const s = state("s", tensorType("f32", [2]));
       s.set(f.slice([0, 1]));
       return s.get();
     };
@@ -235,12 +237,12 @@ describe("data given to constants and states", () => {
     const shape = [2];
     const graph = trace(
       ({ x }) => {
-        const memory = state("memory", tensor("f32", shape), first as unknown as Float32Array);
+        const memory = state("memory", tensorType("f32", shape), first as unknown as Float32Array);
         const sum = x.add(memory.get()).add(constant(data, "f32", shape));
         memory.set(sum);
         return { sum };
       },
-      { x: tensor("f32", [2]) },
+      { x: tensorType("f32", [2]) },
       { name: "copied" },
     );
     data.fill(100);
@@ -255,11 +257,11 @@ describe("the results of an interpreter", () => {
   it("are the caller's alone: an input, a constant, a state and another output keep their numbers", () => {
     const graph = trace(
       ({ x }) => {
-        const memory = state("memory", tensor("f32", [2]), [5, 6]);
+        const memory = state("memory", tensorType("f32", [2]), [5, 6]);
         const kept = memory.get();
         return { x, again: x, fixed: constant([3, 4], "f32"), kept };
       },
-      { x: tensor("f32", [2]) },
+      { x: tensorType("f32", [2]) },
       { name: "shared" },
     );
     const interpreter = new Interpreter(graph);
@@ -273,7 +275,7 @@ describe("the results of an interpreter", () => {
   });
 
   it("need arrays of the inputs' dtypes", () => {
-    const graph = trace(({ x }) => ({ y: x.neg() }), { x: tensor("f32", [2]) }, { name: "g" });
+    const graph = trace(({ x }) => ({ y: x.neg() }), { x: tensorType("f32", [2]) }, { name: "g" });
     const wrong = Float64Array.of(1, 2) as unknown as Float32Array;
     expect(() => new Interpreter(graph).run({ x: wrong })).toThrow(
       expect.objectContaining({

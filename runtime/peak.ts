@@ -12,7 +12,7 @@ import {
 } from "../kernels/index.ts";
 import { compile } from "./compile.ts";
 import { load } from "./program.ts";
-import { tensor } from "./tensor-type.ts";
+import { tensorType } from "./tensor-type.ts";
 import { trace } from "./trace.ts";
 
 const runtime = z.object({
@@ -69,7 +69,7 @@ async function measurePeak(target: TargetName): Promise<number> {
 
 /** GB/s of reading memory in order: a sum of four long rows at once. Throws `compile/missing-compiler`. */
 async function measureBandwidth(target: TargetName): Promise<number> {
-  const graph = trace(({ x }) => ({ y: x.sum([1]) }), { x: tensor("f32", [4, farFloats / 4]) }, { name: "read" });
+  const graph = trace(({ x }) => ({ y: x.sum([1]) }), { x: tensorType("f32", [4, farFloats / 4]) }, { name: "read" });
   const program = load(await compile(graph, { targets: [target] }), { target });
   let best = Number.POSITIVE_INFINITY;
   for (let at = 0; at < repeats; at++) best = Math.min(best, program.kernelTimes()[0]!);

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { addsDotOnly, runnableTargets } from "../kernels/index.ts";
 import { planFusion } from "./fusion.ts";
 import { Graph } from "./graph.ts";
-import { compile, concat, explain, load, simplified, state, tensor, trace } from "./index.ts";
+import { compile, concat, explain, load, simplified, state, tensorType, trace } from "./index.ts";
 import { tensorMemory } from "./memory.ts";
 import { planPlaces } from "./placement.ts";
 import { evenly, layer, uNet, yolo } from "./testing/networks.ts";
@@ -26,7 +26,7 @@ const kernelsOf = (graph: unknown): string[] =>
 /** Kernels that only move what another one has computed. */
 const copiesOf = (graph: unknown): string[] =>
   kernelsOf(graph).filter(
-    (line) => /^(concat|slice|transpose|copy|reshape|pad) /.test(line) && !/^pad border/.test(line),
+    (line) => /^(concat|slice|permute|copy|reshape|pad) /.test(line) && !/^pad border/.test(line),
   );
 
 /** The graph with everything that is joined, padded or cut as an output too, so that each of these has memory of its own. */
@@ -57,14 +57,14 @@ describe("placement", () => {
         "pad  (→ scratch pad: f32[1,3,18,18], input x: f32[1,3,16,16])",
         expect.stringMatching(/^pad .*1,1,10,10,16.*1,2,18,18,16/), // the largest of each window, into its padding
         expect.stringMatching(/^pad .*1,2,6,6,16.*1,4,10,10,16/),
-        expect.stringMatching(/^transpose /),
+        expect.stringMatching(/^permute /),
       ]);
   });
 
   it("joins, splits and pools in a YOLO without copies but those that padding needs", () => {
     const copies = copiesOf(yolo(32, 16)).map((line) => line.split(" ")[0]);
-    expect(new Set(copies)).toEqual(new Set(["pad", "transpose"]));
-    expect(copies.filter((name) => name === "transpose")).toHaveLength(4); // the parts of the result, straight into it
+    expect(new Set(copies)).toEqual(new Set(["pad", "permute"]));
+    expect(copies.filter((name) => name === "permute")).toHaveLength(4); // the parts of the result, straight into it
   });
 
   it("leaves where outputs lie what is an output and a part of another one", async () => {
@@ -73,7 +73,7 @@ describe("placement", () => {
         const twice = x.mul(2);
         return { joined: concat([twice, x.neg()], 0), padded: twice.pad([1, 0], [0, 1]), twice };
       },
-      { x: tensor("f32", [2, 3]) },
+      { x: tensorType("f32", [2, 3]) },
       { name: "parts" },
     );
     expect(await run(graph as unknown as Graph, Float32Array.of(1, 2, 3, 4, 5, 6))).toEqual({
@@ -86,7 +86,7 @@ describe("placement", () => {
   it("copies what is joined under a shape that its place cannot have", async () => {
     const graph = trace(
       ({ x }) => ({ y: concat([x.mul(2).reshape([3, 2]), x.reshape([3, 2])], 1) }),
-      { x: tensor("f32", [2, 3]) },
+      { x: tensorType("f32", [2, 3]) },
       { name: "reshaped" },
     );
     expect(await run(graph as unknown as Graph, Float32Array.of(1, 2, 3, 4, 5, 6))).toEqual({
@@ -101,7 +101,7 @@ describe("placement", () => {
         const column = product.reshape([3, 20, 1]);
         return { y: concat([column, column.neg()], 2), z: product.matmul(b) };
       },
-      { a: tensor("f32", [3, 20]), b: tensor("f32", [20, 20]) },
+      { a: tensorType("f32", [3, 20]), b: tensorType("f32", [20, 20]) },
       { name: "stacked" },
     );
     const plain = simplified(stacked as unknown as Graph);
@@ -119,28 +119,28 @@ describe("placement", () => {
         const y = layer(x, { outputs: 48, kernel: 1 });
         return { y: layer(y.slice([0, 1], [16, 48], [1, 7], [0, 8, 2]), { outputs: 16, kernel: 1, seed: 4 }) };
       },
-      { x: tensor("f32", [1, 16, 8, 8]) },
+      { x: tensorType("f32", [1, 16, 8, 8]) },
       { name: "g" },
     );
     expect(kernelsOf(graph).map((line) => line.split("  ")[0])).toEqual([
-      "transpose",
+      "permute",
       "blockedConv2d+add",
       "blockedConv2d+add",
-      "transpose",
+      "permute",
     ]);
   });
 
   it("joins what is joined already, twice, and what others read too, into an output and a state", async () => {
     const graph = trace(
       ({ x }) => {
-        const memory = state("memory", tensor("f32", [1, 32, 4, 4]));
+        const memory = state("memory", tensorType("f32", [1, 32, 4, 4]));
         const a = layer(x, { outputs: 16, kernel: 1, seed: 3 });
         const b = layer(a, { outputs: 16, kernel: 1, seed: 5 }).relu();
         const inner = concat([a, b], 1);
         memory.set(inner.add(memory.get()));
         return { y: concat([inner, b, inner], 1), z: layer(inner, { outputs: 8, kernel: 1, seed: 7 }) };
       },
-      { x: tensor("f32", [1, 16, 4, 4]) },
+      { x: tensorType("f32", [1, 16, 4, 4]) },
       { name: "g" },
     ) as unknown as Graph;
     const x = evenly(256, 1);

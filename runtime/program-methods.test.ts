@@ -17,7 +17,7 @@ import {
   sym,
   type Tensor,
   type TypedArray,
-  tensor,
+  tensorType,
   trace,
 } from "./index.ts";
 import { LoopInterpreter } from "./testing/loop-interpreter.ts";
@@ -30,14 +30,14 @@ const whole = (rows: number, columns: number, seed: number) =>
     "f32",
     [rows, columns],
   );
-const memory = () => state("memory", tensor("f32", [1, 4]), [1, 2, 3, 4]);
+const memory = () => state("memory", tensorType("f32", [1, 4]), [1, 2, 3, 4]);
 const readOut = (h: Tensor<"f32">) => h.matmul(whole(4, 2, 5));
 
 /** A recurrent network of whole numbers, whose sums have no rounding. */
 const network = {
   forward: trace(
     ({ x }) => {
-      const [h, steps] = [memory(), state("steps", tensor("i64", []))];
+      const [h, steps] = [memory(), state("steps", tensorType("i64", []))];
       h.set(
         x
           .matmul(whole(3, 4, 1))
@@ -47,12 +47,12 @@ const network = {
       steps.set(steps.get().add(1));
       return { y: readOut(h.get()) };
     },
-    { x: tensor("f32", [1, 3]) },
+    { x: tensorType("f32", [1, 3]) },
     { name: "network" },
   ),
   recall: trace(
     ({ scale }) => ({ y: readOut(memory().get()).mul(scale) }),
-    { scale: tensor("f32", []) },
+    { scale: tensorType("f32", []) },
     { name: "recall" },
   ),
   resetMemory: trace(
@@ -62,7 +62,7 @@ const network = {
       h.set(level.broadcastTo([1, 4]));
       return { was };
     },
-    { level: tensor("f32", []) },
+    { level: tensorType("f32", []) },
     { name: "resetMemory" },
   ),
 };
@@ -225,7 +225,7 @@ describe("the methods of an artifact", () => {
 
   it("take the size of a symbol that only one of them has", async () => {
     const n = sym("n");
-    const sized = trace(({ x }) => ({ y: x.add(1) }), { x: tensor("f32", [n]) }, { name: "sized" });
+    const sized = trace(({ x }) => ({ y: x.add(1) }), { x: tensorType("f32", [n]) }, { name: "sized" });
     const both = { forward: sized, recall: network.recall };
     const { manifest } = await compile(both, { symbols: { n: 3 }, targets: ["x86-64-v3"], cacheDir });
     expect(manifest.methods.forward!.inputs[0]!.shape).toEqual([3]);
@@ -237,7 +237,7 @@ describe("the methods of an artifact", () => {
 
 describe("methods that cannot be compiled together", () => {
   const holding = (initial: number, dtype: "f32" | "i32", shape: readonly number[]) =>
-    trace(() => ({ y: state("level", tensor(dtype, shape), initial).get() }), {}, { name: "holding" });
+    trace(() => ({ y: state("level", tensorType(dtype, shape), initial).get() }), {}, { name: "holding" });
   const refused = (graphs: unknown) => {
     const failing = compile(graphs as typeof network, { targets: ["x86-64-v3"] });
     return expect(failing).rejects;

@@ -2,12 +2,12 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
-import { compile, load, type Program, tensor, trace } from "./index.ts";
+import { compile, load, type Program, tensorType, trace } from "./index.ts";
 
 const cacheDir = join(fileURLToPath(new URL("..", import.meta.url)), ".cache/kernels");
 const graph = trace(
   ({ x, n }) => ({ y: x.mul(2).add(1), m: n.neg() }),
-  { x: tensor("f32", [5]), n: tensor("i64", [2]) },
+  { x: tensorType("f32", [5]), n: tensorType("i64", [2]) },
   { name: "twice" },
 );
 const x = Float32Array.of(1, 2, 3, 4, 5);

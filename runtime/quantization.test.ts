@@ -19,7 +19,7 @@ import {
   type Signature,
   type Tensor,
   targetsOf,
-  tensor,
+  tensorType,
   trace,
 } from "./index.ts";
 import { declutter } from "./passes/index.ts";
@@ -67,7 +67,7 @@ describe("quantize", () => {
   it("rounds halves to even, saturates, and makes the lower end of NaN", async () => {
     const graph = trace(
       ({ x }) => ({ u: quantize(x, 1, 3, "u8"), i: quantize(x, 1, 0, "i8"), w: quantize(x, 0.5, -1, "i16") }),
-      { x: tensor("f32", [x.length]) },
+      { x: tensorType("f32", [x.length]) },
       { name: "rounding" },
     );
     const { u, i, w } = await outputsOf(graph, { x: Float32Array.from(x) });
@@ -82,7 +82,7 @@ describe("quantize", () => {
         const q = quantize(x, [1, 0.5], [10, 20], "u8");
         return { q, y: dequantize(q, [1, 0.5], [10, 20]) };
       },
-      { x: tensor("f32", [1, 2, 3]) },
+      { x: tensorType("f32", [1, 2, 3]) },
       { name: "channels" },
     );
     const { q, y } = await outputsOf(graph, { x: Float32Array.of(1, -2, 300, 1, -2, 300) });
@@ -102,7 +102,7 @@ describe("integer products", () => {
           zeroPoint: 128,
         }),
       }),
-      { a: tensor("u8", [6]) },
+      { a: tensorType("u8", [6]) },
       { name: "zero" },
     );
     const { product, plane } = await outputsOf(graph, { a });
@@ -151,7 +151,7 @@ function qdq({ channels, outputs, plane, kernel, stride, dtype, zero, relu, grou
       const sum = conv2d(value, w, { padding, stride, groups }).add(b);
       return { y: quantize(relu ? sum.relu() : sum, outputScale, zero, dtype) };
     },
-    { x: tensor("f32", [1, channels, ...plane]) },
+    { x: tensorType("f32", [1, channels, ...plane]) },
     { name: "qdq" },
   );
   const [least, most] = dtype === "u8" ? [0, 255] : [-128, 127];
@@ -219,14 +219,14 @@ describe("a graph in QDQ form", () => {
     expect(text.split("\n").slice(4)).toMatchInlineSnapshot(`
       [
         "  %0 = reshape(%x, shape=[1,1,16,6,7])                                       : f32[1,1,16,6,7]",
-        "  %1 = transpose(%0, axes=[0,1,3,4,2])                                       : f32[1,1,6,7,16]",
+        "  %1 = permute(%0, axes=[0,1,3,4,2])                                         : f32[1,1,6,7,16]",
         "  %2 = quantize(%1, 0.013, 128)                                              : u8[1,1,6,7,16]",
         "  %3 = pad(%2, before=[0,0,1,1,0], after=[0,0,1,1,0], value=128)             : u8[1,1,8,9,16]",
         "  %4 = blockedConvInteger(%3, @c, stride=[1,1], dilation=[1,1], channels=16) : i32[1,1,6,7,16]",
         "  %5 = add(%4, @offset)                                                      : i32[1,1,6,7,16]",
         "  %6 = requantize(%5, @scale, dtype=u8, zeroPoint=128, low=128, high=255)    : u8[1,1,6,7,16]",
         "  %7 = reshape(%6, shape=[1,1,42,16])                                        : u8[1,1,42,16]",
-        "  %8 = transpose(%7, axes=[0,1,3,2])                                         : u8[1,1,16,42]",
+        "  %8 = permute(%7, axes=[0,1,3,2])                                           : u8[1,1,16,42]",
         "  %9 = reshape(%8, shape=[1,16,6,7])                                         : u8[1,16,6,7]",
         "  return y=%9",
       ]
@@ -243,7 +243,7 @@ describe("a graph in QDQ form", () => {
         const w = dequantize(constant(weight, "i8", [columns, depth]), 0.004, 0, { axis: 0 });
         return { y: quantize(value.linear(w, constant(bias, "f32")), outputScale, 9, "u8") };
       },
-      { x: tensor("f32", [rows, depth]) },
+      { x: tensorType("f32", [rows, depth]) },
       { name: "linear" },
     );
     const plain = declutter(graph as unknown as Graph);
@@ -275,7 +275,7 @@ describe("a graph in QDQ form", () => {
           given: conv2d(value, dequantize(v, 0.1, 0)),
         };
       },
-      { x: tensor("f32", [1, 4, 2, 2]), v: tensor("i8", [4, 4, 1, 1]) },
+      { x: tensorType("f32", [1, 4, 2, 2]), v: tensorType("i8", [4, 4, 1, 1]) },
       { name: "floats" },
     );
     const names = declutter(graph as unknown as Graph).nodes.map(({ operator }) => operator.name);
@@ -294,7 +294,7 @@ describe("an artifact", () => {
     expect(Buffer.from(again.bytes).equals(artifact.bytes)).toBe(true);
     const best = load(artifact).target;
     expect(best).toBe(targets[0]);
-    const plain = trace(({ x }) => ({ y: x.add(1) }), { x: tensor("f32", [4]) }, { name: "plain" });
+    const plain = trace(({ x }) => ({ y: x.add(1) }), { x: tensorType("f32", [4]) }, { name: "plain" });
     expect(targetsOf(plain as unknown as Graph)).toEqual(["x86-64-v3", "x86-64-v4", "aarch64"]);
   });
 });

@@ -68,7 +68,7 @@ export function lstmCell<D extends Dtype>(x: Tensor<D>, state: LstmState<D>, wei
   requireFit("lstmCell", 4, x, h, weights);
   const width = h.shape[1]!;
   const { inputBias, hiddenBias } = weights;
-  const both = concat([weights.input, weights.hidden], 1).transpose();
+  const both = concat([weights.input, weights.hidden], 1).permute();
   const bias = inputBias && hiddenBias ? inputBias.add(hiddenBias) : (inputBias ?? hiddenBias);
   const gates = plus(concat([x, h], 1).matmul(both), bias);
   const [i, f, g, o] = [0, 1, 2, 3].map((gate) => gateOf(gates, gate, width)) as [
@@ -91,8 +91,8 @@ export function gruCell<D extends Dtype>(x: Tensor<D>, h: Tensor<D>, weights: Gr
   for (const each of [x, h]) tensorOf("gruCell", each);
   requireFit("gruCell", 3, x, h, weights);
   const width = h.shape[1]!;
-  const ofInput = plus(x.matmul(weights.input.transpose()), weights.inputBias);
-  const ofHidden = plus(h.matmul(weights.hidden.transpose()), weights.hiddenBias);
+  const ofInput = plus(x.matmul(weights.input.permute()), weights.inputBias);
+  const ofHidden = plus(h.matmul(weights.hidden.permute()), weights.hiddenBias);
   const gate = (at: number): Tensor<D> =>
     gateOf(ofInput, at, width)
       .add(gateOf(ofHidden, at, width))

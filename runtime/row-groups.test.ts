@@ -11,7 +11,7 @@ import {
   Interpreter,
   load,
   type Tensor,
-  tensor,
+  tensorType,
   trace,
 } from "./index.ts";
 
@@ -28,7 +28,7 @@ const namesOf = (graph: unknown): string[] => kernelsOf(graph).map((line) => lin
 const numbers = (count: number, seed: number): Float32Array =>
   Float32Array.from({ length: count }, (_, at) => Math.sin(at * 12.9898 + seed) * 3);
 
-const x = { x: tensor("f32", [3, 10, 70]) };
+const x = { x: tensorType("f32", [3, 10, 70]) };
 const row = (seed: number) => constant(numbers(70, seed), "f32", undefined, `row${seed}`);
 
 /** Runs a graph of one output on several threads, and expects the same of each. */
@@ -62,7 +62,7 @@ describe("row groups", () => {
         const joined = x.add(r);
         return { y: joined.rmsNorm(row(1)).add(joined), joined };
       },
-      { ...x, r: tensor("f32", [3, 10, 70]) },
+      { ...x, r: tensorType("f32", [3, 10, 70]) },
       { name: "g" },
     );
     expect(kernelsOf(graph)).toEqual([
@@ -105,8 +105,8 @@ describe("row groups", () => {
   });
 
   it.each([[5], [16], [70], [197]])("gives softmax of rows of %i the bits of its steps one by one", async (length) => {
-    const whole = tensor("f32", [3, 10, length]);
-    const one = tensor("f32", [3, 10, 1]);
+    const whole = tensorType("f32", [3, 10, length]);
+    const one = tensorType("f32", [3, 10, 1]);
     const xs = numbers(30 * length, 5);
     const step = { name: "g" };
     const top = await run(

@@ -68,7 +68,7 @@ class Grouping {
       inputs,
       outputs: [output],
     } of graph.nodes) {
-      const turns = operator === operators.transpose || inputs.some((value) => this.#turned.has(value));
+      const turns = operator === operators.permute || inputs.some((value) => this.#turned.has(value));
       if (turns && !this.#kept.has(output)) this.#turned.add(output);
     }
     for (const kernel of kernels) {

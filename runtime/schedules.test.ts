@@ -7,7 +7,7 @@ import { type CompileOptions, compile, explain } from "./compile.ts";
 import { conv2d } from "./convolutions.ts";
 import { load } from "./program.ts";
 import { constant, type Tensor } from "./tensor.ts";
-import { tensor } from "./tensor-type.ts";
+import { tensorType } from "./tensor-type.ts";
 import { trace } from "./trace.ts";
 
 const cacheDir = join(fileURLToPath(new URL("..", import.meta.url)), ".cache/kernels");
@@ -38,7 +38,7 @@ const network = () =>
       const features = narrow.mean([2, 3]);
       return { y: features.matmul(weight([32, 70], 5)).softmax(1) };
     },
-    { x: tensor("f32", [1, 5, 30, 38]) },
+    { x: tensorType("f32", [1, 5, 30, 38]) },
     { name: "network" },
   );
 const input = { x: numbers(5 * 30 * 38, 9) };

@@ -136,10 +136,10 @@ const isDimension = (size: Dimension): boolean =>
     : size !== null && typeof size === "object" && (size.kind === "symbol" || size.kind === "bounded");
 
 /** The type `dtype[shape]`. Throws `tensor/dtype` and `tensor/shape`. */
-export function tensor<D extends Dtype>(dtype: D, shape: Shape): TensorType<D> {
+export function tensorType<D extends Dtype>(dtype: D, shape: Shape): TensorType<D> {
   requireDtype(dtype);
   if (!Array.isArray(shape)) {
-    const example = `tensor(${shown(dtype)}, [${typeof shape === "number" ? shape : "2, 3"}])`;
+    const example = `tensorType(${shown(dtype)}, [${typeof shape === "number" ? shape : "2, 3"}])`;
     throw new IsochronError("tensor/shape", `a shape cannot be ${shown(shape)}`, {
       help: `give a list of sizes: ${example}; [] is one number`,
     });

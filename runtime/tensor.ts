@@ -27,7 +27,7 @@ import {
   showTensorType,
   staticShape,
   type TensorType,
-  tensor,
+  tensorType,
 } from "./tensor-type.ts";
 
 /**
@@ -68,6 +68,14 @@ const checkReduction = {
 const checkSort = operatorOptions<OrderOptions>("sort", () => ({ descending: flag }));
 const checkArgsort = operatorOptions<OrderOptions>("argsort", () => ({ descending: flag }));
 const checkTopK = operatorOptions<TopOptions>("topK", () => ({ largest: flag }));
+
+const reductionModes = { sum: "add", amax: "max", amin: "min" } as const;
+/** The mode in which an operator writes, by the name that PyTorch gives the reduction. */
+function reductionMode(name: "indexReduce" | "scatterReduce", reduce: keyof typeof reductionModes) {
+  const known = name === "indexReduce" ? (["amax", "amin"] as const) : (["sum", "amax", "amin"] as const);
+  requireArgument(name, "reduce", z.enum(known), reduce);
+  return reductionModes[reduce];
+}
 
 /** A symbolic tensor; each method adds an operator to the trace. Negative axes count from the end. */
 export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
@@ -230,8 +238,18 @@ export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
     located(() => requireDtype(dtype));
     return this.#apply("cast", [], { dtype });
   }
-  transpose(axes: readonly number[] = this.type.shape.map((_, d) => this.type.shape.length - 1 - d)): Tensor<D> {
-    return this.#apply("transpose", [], { axes });
+  /** The dimensions in another order, from the last to the first unless it is given. */
+  permute(axes: readonly number[] = this.type.shape.map((_, d) => this.type.shape.length - 1 - d)): Tensor<D> {
+    return this.#apply("permute", [], { axes });
+  }
+  /** With two dimensions in each other's place. */
+  transpose(a: number, b: number): Tensor<D> {
+    return located(() => {
+      const rank = this.type.shape.length;
+      const [first, second] = [a, b].map((axis) => axisIn(`transpose of ${showTensorType(this.type)}`, axis, rank));
+      const axes = this.type.shape.map((_, d) => (d === first ? second! : d === second ? first! : d));
+      return this.permute(axes);
+    });
   }
   /** All elements in one dimension. */
   flatten(): Tensor<D> {
@@ -345,21 +363,40 @@ export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
   linear(weight: Tensor<D>, bias: Tensor<D>): Tensor<D> {
     return this.#apply("linear", [weight, bias]);
   }
-  /** Slices along `axis` at integer positions; positions outside are moved to the nearest end. */
-  gather(positions: Tensor, axis = 0): Tensor<D> {
-    return this.#apply("gather", [positions], { axis });
+  /** The slices along `axis` at integer positions, of any shape; positions outside are moved to the nearest end. */
+  indexSelect(axis: number, positions: Tensor): Tensor<D> {
+    return this.#apply("indexSelect", [positions], { axis });
   }
   /** Element by element along `axis` at integer positions, shaped like the tensor but for that dimension. */
-  takeAlong(positions: Tensor, axis: number): Tensor<D> {
-    return this.#apply("takeAlong", [positions], { axis });
+  gather(axis: number, positions: Tensor): Tensor<D> {
+    return this.#apply("gather", [positions], { axis });
   }
-  /** With the slices at `positions` along `axis` replaced by `updates`; of several the last stays, positions outside take nothing. */
-  scatter(positions: Tensor, updates: Tensor<D>, axis = 0, mode: "set" | "add" | "max" | "min" = "set"): Tensor<D> {
-    return this.#apply("scatter", [positions, updates], { axis, mode });
+  /** With the slices at `positions` along `axis` replaced by those of `source`; of several the last stays, positions outside take nothing. */
+  indexCopy(axis: number, positions: Tensor, source: Tensor<D>): Tensor<D> {
+    return this.#apply("indexPut", [positions, source], { axis, mode: "set" });
   }
-  /** With `updates` added to the slices at `positions` along `axis`, one after the other. */
-  scatterAdd(positions: Tensor, updates: Tensor<D>, axis = 0): Tensor<D> {
-    return this.scatter(positions, updates, axis, "add");
+  /** With the slices of `source` added to those at `positions` along `axis`, one after the other. */
+  indexAdd(axis: number, positions: Tensor, source: Tensor<D>): Tensor<D> {
+    return this.#apply("indexPut", [positions, source], { axis, mode: "add" });
+  }
+  /** With the slices at `positions` along `axis` joined with those of `source`, one after the other. */
+  indexReduce(axis: number, positions: Tensor, source: Tensor<D>, reduce: "amax" | "amin"): Tensor<D> {
+    return this.#apply("indexPut", [positions, source], { axis, mode: reductionMode("indexReduce", reduce) });
+  }
+  /**
+   * With the elements at `positions` along `axis` replaced by those of `source`, element by element; of several the last
+   * stays, positions outside take nothing. `positions` and `source` have one shape, nowhere but along `axis` greater than this.
+   */
+  scatter(axis: number, positions: Tensor, source: Tensor<D>): Tensor<D> {
+    return this.#apply("scatter", [positions, source], { axis, mode: "set" });
+  }
+  /** With the elements of `source` added to those at `positions` along `axis`, one after the other. */
+  scatterAdd(axis: number, positions: Tensor, source: Tensor<D>): Tensor<D> {
+    return this.#apply("scatter", [positions, source], { axis, mode: "add" });
+  }
+  /** With the elements at `positions` along `axis` joined with those of `source`, one after the other. */
+  scatterReduce(axis: number, positions: Tensor, source: Tensor<D>, reduce: "sum" | "amax" | "amin"): Tensor<D> {
+    return this.#apply("scatter", [positions, source], { axis, mode: reductionMode("scatterReduce", reduce) });
   }
   /** The elements in order along `axis`; equal ones keep theirs, NaN comes last. */
   sort(axis = -1, options: OrderOptions = {}): Tensor<D> {
@@ -382,7 +419,7 @@ export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
     checkTopK(options);
     const { largest = true } = options;
     const positions = this.#apply<"i64">("topK", [], { axis, count, largest });
-    return { values: this.takeAlong(positions, axis), positions };
+    return { values: this.gather(axis, positions), positions };
   }
   protected override channels(value: number): Tensor<D> {
     return full(this.dtype, [this.shape[1] ?? 0], value);
@@ -429,7 +466,7 @@ export function constant<D extends Dtype>(
   return located(() => {
     requireNumbers(data);
     const values: ArrayLike<number | bigint> = typeof data === "number" ? [data] : data;
-    const type = tensor(dtype, shape ?? (typeof data === "number" ? [] : [values.length]));
+    const type = tensorType(dtype, shape ?? (typeof data === "number" ? [] : [values.length]));
     const count = countOf(staticShape(type.shape));
     if (count !== values.length) {
       throw new IsochronError("tensor/count", `a constant of ${showTensorType(type)} got ${values.length} numbers`, {

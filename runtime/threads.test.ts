@@ -8,7 +8,7 @@ import { conv2d } from "./convolutions.ts";
 import { hashOf } from "./hash.ts";
 import { load } from "./program.ts";
 import { constant, scaledDotProductAttention, type Tensor } from "./tensor.ts";
-import { tensor } from "./tensor-type.ts";
+import { tensorType } from "./tensor-type.ts";
 import { state, trace } from "./trace.ts";
 
 const cacheDir = join(fileURLToPath(new URL("..", import.meta.url)), ".cache/kernels");
@@ -29,7 +29,7 @@ const network = () => {
     );
   return trace(
     ({ x }) => {
-      const memory = state("memory", tensor("f32", [1, 48, 22, 30]));
+      const memory = state("memory", tensorType("f32", [1, 48, 22, 30]));
       let y: Tensor<"f32"> = conv2d(x, weight([48, 3, 5, 5], 1), { padding: 2, stride: 2 }).relu();
       y = conv2d(y, weight([48, 48, 3, 3], 2), { padding: 1 })
         .add(memory.get())
@@ -38,10 +38,10 @@ const network = () => {
       y = conv2d(y, weight([48, 1, 3, 3], 4), { padding: 1, groups: 48 });
       memory.set(y.mul(0.5));
       const rows = conv2d(y, weight([40, 48, 1, 1], 5)).reshape([40, 660]);
-      const scores = rows.matmul(rows.transpose([1, 0])).softmax(1);
+      const scores = rows.matmul(rows.permute([1, 0])).softmax(1);
       return { y: scores.matmul(rows), sums: rows.sum([0]) };
     },
-    { x: tensor("f32", [1, 3, 44, 60]) },
+    { x: tensorType("f32", [1, 3, 44, 60]) },
     { name: "threaded" },
   );
 };
@@ -77,7 +77,7 @@ describe("a program on several threads", () => {
         const heads = filtered.reshape([32, 60, 72]).slice([0, 8], [0, 50]);
         return { filtered, mixed: scaledDotProductAttention(heads, heads, heads) };
       },
-      { x: tensor("f32", [1, 32, 60, 72]) },
+      { x: tensorType("f32", [1, 32, 60, 72]) },
       { name: "areas" },
     );
     const artifact = await compile(graph, { cacheDir, grain: { mostChunks: 24, leastOperations: 1024 } });

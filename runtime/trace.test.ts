@@ -16,7 +16,7 @@ import {
   state,
   sym,
   Tensor,
-  tensor,
+  tensorType,
   trace,
 } from "./index.ts";
 
@@ -39,11 +39,11 @@ describe("trace", () => {
       ({ image }) => {
         const grey = image.cast("f32").mul(1 / 255);
         const edges = conv2d(grey.reshape([1, 1, 4, 5]), constant([1, 0, -1], "f32", [1, 1, 1, 3], "edge"));
-        const average = state("average", tensor("f32", []), 0.5);
+        const average = state("average", tensorType("f32", []), 0.5);
         average.set(average.get().mul(0.75).add(edges.mean()));
         return { edges, level: average.get() };
       },
-      { image: tensor("u8", [4, 5]) },
+      { image: tensorType("u8", [4, 5]) },
       { name: "lane" },
     );
     expect(graph.toString()).toMatchInlineSnapshot(`
@@ -65,7 +65,7 @@ describe("trace", () => {
   it("gives inputs and outputs their types", () => {
     const graph = trace(
       ({ x }) => ({ y: x.cast("i32"), z: x.greater(0) }),
-      { x: tensor("f32", [2]) },
+      { x: tensorType("f32", [2]) },
       { name: "typed" },
     );
     type Signature = (typeof graph)["signature"];
@@ -77,12 +77,12 @@ describe("trace", () => {
   });
 
   it("promotes numbers to the dtype of the tensor beside them", () => {
-    const graph = trace(({ x }) => ({ y: add(x, 2) }), { x: tensor("i16", [2]) }, { name: "promoted" });
+    const graph = trace(({ x }) => ({ y: add(x, 2) }), { x: tensorType("i16", [2]) }, { name: "promoted" });
     expect(new Interpreter(graph).run({ x: Int16Array.of(1, 32767) }).y).toEqual(Int16Array.of(3, -32767));
   });
 
   it("leaves a state that is never set as it is", () => {
-    const graph = trace(() => ({ y: state("fixed", tensor("f32", [1]), 3).get() }), {}, { name: "fixed" });
+    const graph = trace(() => ({ y: state("fixed", tensorType("f32", [1]), 3).get() }), {}, { name: "fixed" });
     const interpreter = new Interpreter(graph);
     interpreter.run({});
     expect(interpreter.run({}).y).toEqual(Float32Array.of(3));
@@ -90,7 +90,7 @@ describe("trace", () => {
 });
 
 describe("errors of a trace", () => {
-  const x = { x: tensor("f32", [2, 3]) };
+  const x = { x: tensorType("f32", [2, 3]) };
 
   it("name both shapes, the operator and the place in the user's file", () => {
     expect(
@@ -149,8 +149,8 @@ describe("errors of a trace", () => {
       errorOf(() =>
         trace(
           () => {
-            state("s", tensor("f32", []));
-            return { y: state("s", tensor("f32", [])).get() };
+            state("s", tensorType("f32", []));
+            return { y: state("s", tensorType("f32", [])).get() };
           },
           {},
           { name: "g" },
@@ -170,7 +170,7 @@ describe("a tensor under trace", () => {
         body(x);
         return { y: x };
       },
-      { x: tensor("f32", [3]) },
+      { x: tensorType("f32", [3]) },
       { name: "g" },
     );
 
@@ -206,12 +206,19 @@ describe("a tensor under trace", () => {
       code: "trace/foreign",
       message: expect.stringContaining("another trace"),
     });
-    expect(() => trace(({ x }) => ({ y: x.add(kept!) }), { x: tensor("f32", [3]) }, { name: "g" })).toThrow(foreign);
+    expect(() => trace(({ x }) => ({ y: x.add(kept!) }), { x: tensorType("f32", [3]) }, { name: "g" })).toThrow(
+      foreign,
+    );
     expect(() => trace(() => ({ y: kept! }), {}, { name: "g" })).toThrow(foreign);
   });
 
   it.each<[string, (x: Tensor<"f32">) => unknown, string, string]>([
-    ["a state", (x) => x.add(state("s", tensor("f32", [])) as never), "operator/operand", "add: a state is no operand"],
+    [
+      "a state",
+      (x) => x.add(state("s", tensorType("f32", [])) as never),
+      "operator/operand",
+      "add: a state is no operand",
+    ],
     ["nothing", (x) => x.mul(undefined as never), "operator/operand", "mul: what is undefined is no operand"],
     ["a number for a tensor", (x) => add(1 as never, x), "operator/operand", "add: 1 is no operand"],
     ["one axis for a list of them", (x) => x.sum(0 as never), "operator/attributes", "sum: axes cannot be 0"],
@@ -223,8 +230,8 @@ describe("a tensor under trace", () => {
       "tensor/value",
       "a constant cannot be a list of lists",
     ],
-    ["another name of a dtype", () => tensor("float32" as never, [3]), "tensor/dtype", '"float32" is no dtype'],
-    ["a size for a shape", () => tensor("f32", 3 as never), "tensor/shape", "a shape cannot be 3"],
+    ["another name of a dtype", () => tensorType("float32" as never, [3]), "tensor/dtype", '"float32" is no dtype'],
+    ["a size for a shape", () => tensorType("f32", 3 as never), "tensor/shape", "a shape cannot be 3"],
   ])("is asked for nothing that it cannot be given: %s", (_, body, code, message) => {
     expect(traced(body)).toThrow(expect.objectContaining({ code, message }));
   });
@@ -235,28 +242,39 @@ describe("a tensor under trace", () => {
       expect(returned(value)).toThrow(
         expect.objectContaining({ code: expect.stringMatching(/^trace\/(no-)?output$/) }),
       );
-    expect(() => trace(({ x }) => x as never, { x: tensor("f32", []) }, { name: "g" })).toThrow('"g" returns a Tensor');
+    expect(() => trace(({ x }) => x as never, { x: tensorType("f32", []) }, { name: "g" })).toThrow(
+      '"g" returns a Tensor',
+    );
     expect(() => trace(() => ({}) as never, { x: "f32" as never }, { name: "g" })).toThrow('input "x" cannot be "f32"');
   });
 });
 
 describe("dimensions", () => {
-  const scaled = trace(({ x }) => ({ y: x.mul(2).sum([1]) }), { x: tensor("f32", [sym("n"), 3]) }, { name: "scaled" });
+  const scaled = trace(
+    ({ x }) => ({ y: x.mul(2).sum([1]) }),
+    { x: tensorType("f32", [sym("n"), 3]) },
+    { name: "scaled" },
+  );
 
   it("may be named, and are printed by name", () => {
     expect(scaled.toString()).toContain("graph scaled(x: f32[n,3]) -> (y: f32[n])");
   });
 
   it("are one dimension wherever they have one name, however often that was made", () => {
-    const x = tensor("f32", [2, sym("k")]);
+    const x = tensorType("f32", [2, sym("k")]);
     const graph = trace(
       ({ x, y, w, b }) => ({ product: x.matmul(y), joined: concat([x, x.neg()], 0), layer: linear(x, w, b) }),
-      { x, y: tensor("f32", [sym("k"), 3]), w: tensor("f32", [sym("o"), sym("k")]), b: tensor("f32", [sym("o")]) },
+      {
+        x,
+        y: tensorType("f32", [sym("k"), 3]),
+        w: tensorType("f32", [sym("o"), sym("k")]),
+        b: tensorType("f32", [sym("o")]),
+      },
       { name: "g" },
     );
     expect(graph.outputs.map(({ value }) => showTensorType(value.type))).toEqual(["f32[2,3]", "f32[4,k]", "f32[2,o]"]);
     expect(() =>
-      trace(({ x, y }) => ({ z: x.matmul(y) }), { x, y: tensor("f32", [sym("n"), 3]) }, { name: "g" }),
+      trace(({ x, y }) => ({ z: x.matmul(y) }), { x, y: tensorType("f32", [sym("n"), 3]) }, { name: "g" }),
     ).toThrow("the inner dimensions are k and n");
   });
 
@@ -270,7 +288,7 @@ describe("dimensions", () => {
   });
 
   it("may be bounded, which cannot be compiled yet, and says so", async () => {
-    const graph = trace(({ x }) => ({ y: x.neg() }), { x: tensor("f32", [bounded("boxes", 100)]) }, { name: "b" });
+    const graph = trace(({ x }) => ({ y: x.neg() }), { x: tensorType("f32", [bounded("boxes", 100)]) }, { name: "b" });
     expect(graph.toString()).toContain("x: f32[boxes≤100]");
     await expect(compile(graph)).rejects.toMatchObject({ code: "compile/unbound-dimension" });
   });
@@ -278,12 +296,12 @@ describe("dimensions", () => {
 
 describe("the verifier", () => {
   it("refuses a value that is used before its definition", () => {
-    const value = { type: tensor("f32", [1]) };
+    const value = { type: tensorType("f32", [1]) };
     const node = (input: typeof value) => ({
       operator: operators.neg,
       attributes: {},
       inputs: [input],
-      outputs: [{ type: tensor("f32", [1]) }] as const,
+      outputs: [{ type: tensorType("f32", [1]) }] as const,
     });
     const late = node(value);
     const early = node(late.outputs[0]);
@@ -299,8 +317,8 @@ describe("the verifier", () => {
   });
 
   it("refuses a result of another type than its operator gives", () => {
-    const value = { type: tensor("f32", [2]) };
-    const output = { type: tensor("f32", [3]) };
+    const value = { type: tensorType("f32", [2]) };
+    const output = { type: tensorType("f32", [3]) };
     const graph = new Graph({
       name: "g",
       inputs: [{ name: "x", value }],

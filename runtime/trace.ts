@@ -15,7 +15,7 @@ import {
   showTensorType,
   staticShape,
   type TensorType,
-  tensor,
+  tensorType,
 } from "./tensor-type.ts";
 
 type TensorsOf<I extends Signature> = { readonly [K in keyof I]: Tensor<I[K]["dtype"]> };
@@ -44,13 +44,13 @@ function requireTraceable(fn: unknown, inputs: unknown, options: unknown): void 
       if (typeof given === "object" && given !== null && "dtype" in given && "shape" in given) continue;
       const dtype = dtypes.find((each) => each === given) ?? "f32";
       throw new IsochronError("trace/input", `input "${name}" cannot be ${shown(given)}`, {
-        help: `give its type: { ${name}: tensor("${dtype}", [2, 3]) }`,
+        help: `give its type: { ${name}: tensorType("${dtype}", [2, 3]) }`,
       });
     }
   });
 }
 
-const usage = 'trace(({ x }) => ({ y: x.mul(2) }), { x: tensor("f32", [3]) }, { name: "twice" })';
+const usage = 'trace(({ x }) => ({ y: x.mul(2) }), { x: tensorType("f32", [3]) }, { name: "twice" })';
 
 /** Refuses tensors of another trace, which a variable outside of the function may have kept. Throws `trace/foreign`. */
 function requireOwn(graph: Graph): void {
@@ -98,7 +98,7 @@ export function trace<const I extends Signature, T extends { readonly [name: str
     const named: NamedValue[] = located(() =>
       Object.entries(inputs).map(([name, { dtype, shape }]) => ({
         name,
-        value: { type: tensor(dtype, shape), hint: name },
+        value: { type: tensorType(dtype, shape), hint: name },
       })),
     );
     const tensors = Object.fromEntries(named.map(({ name, value }) => [name, new Tensor(value)])) as TensorsOf<I>;
@@ -140,9 +140,9 @@ export function state<D extends Dtype>(
     const given: unknown = type;
     if (typeof given !== "object" || given === null)
       throw new IsochronError("trace/state", `state "${name}" cannot be ${shown(given)}`, {
-        help: `give its type: state("${name}", tensor("f32", [3]))`,
+        help: `give its type: state("${name}", tensorType("f32", [3]))`,
       });
-    const own = tensor(type.dtype, type.shape);
+    const own = tensorType(type.dtype, type.shape);
     const count = countOf(staticShape(own.shape));
     const values = typeof initial === "number" ? new Array<number>(count).fill(initial) : initial;
     if (values.length === count) return { own, data: elementsFrom(`state "${name}"`, type.dtype, values) };

@@ -1,5 +1,5 @@
 // Model-predictive control of a cart: the pushes of the next two seconds, of which the first is made.
-import { constant, forLoop, type Tensor, tensor, trace } from "isochron";
+import { constant, forLoop, type Tensor, tensorType, trace } from "isochron";
 
 /** Seconds from one push to the next, and pushes that are planned. */
 export const stepSeconds = 0.1;
@@ -72,6 +72,6 @@ export const predictive = trace(
     );
     return { push: push.slice([0, 1]).squeeze(0), plan: push };
   },
-  { position: tensor("f32", []), speed: tensor("f32", []) },
+  { position: tensorType("f32", []), speed: tensorType("f32", []) },
   { name: "predictive" },
 );

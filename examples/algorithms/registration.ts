@@ -1,5 +1,5 @@
 // Registration of a laser scan: iterative closest points against a known wall, until the pose moves no more.
-import { constant, stack, type Tensor, tensor, trace, whileLoop } from "isochron";
+import { constant, stack, type Tensor, tensorType, trace, whileLoop } from "isochron";
 
 /** Rays of a scan, over a third of a circle. */
 export const rays = 60;
@@ -52,7 +52,7 @@ export const registration = trace(
         const [position, angle] = [before.slice([0, 2]), before.slice([2, 3]).squeeze(0)];
         const placed = turned(points, angle).add(position);
         const apart = placed.unsqueeze(1).sub(walls.unsqueeze(0));
-        const nearest = walls.gather(apart.mul(apart).sum([2]).argmin(1), 0);
+        const nearest = walls.indexSelect(0, apart.mul(apart).sum([2]).argmin(1));
         const [centre, target] = [placed.mean([0]), nearest.mean([0])];
         const [ax, ay] = columns(placed.sub(centre));
         const [bx, by] = columns(nearest.sub(target));
@@ -70,6 +70,6 @@ export const registration = trace(
     );
     return { pose, turns };
   },
-  { ranges: tensor("f32", [rays]), start: tensor("f32", [3]) },
+  { ranges: tensorType("f32", [rays]), start: tensorType("f32", [3]) },
   { name: "registration" },
 );

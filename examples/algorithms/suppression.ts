@@ -1,5 +1,5 @@
 // Non-maximum suppression: of boxes that overlap too much, the one with the highest score is kept.
-import { constant, forLoop, iota, type Tensor, tensor, trace } from "isochron";
+import { constant, forLoop, iota, type Tensor, tensorType, trace } from "isochron";
 
 /** Boxes of one picture. */
 export const boxCount = 8;
@@ -34,7 +34,7 @@ export const suppression = trace(
     const { kept } = forLoop(
       boxCount,
       (turn, { kept: left, order: boxOf, shared: all }) => {
-        const box = boxOf.gather(turn, 0);
+        const box = boxOf.indexSelect(0, turn);
         const own = iota("i64", [boxCount], 0).equal(box.cast("i64"));
         const isThere = left.and(own).any();
         // Boxes with a higher score were looked at in an earlier turn: those that are still there stay.
@@ -44,13 +44,13 @@ export const suppression = trace(
           .equal(boxOf.cast("i64").unsqueeze(0))
           .and(later)
           .any([1]);
-        const overlapping = all.gather(box, 0).greater(mostShared);
+        const overlapping = all.indexSelect(0, box).greater(mostShared);
         return { kept: left.and(overlapping.and(behind).and(isThere).not()), order: boxOf, shared: all };
       },
       { kept: constant(new Uint8Array(boxCount).fill(1), "bool"), order, shared },
     );
     return { kept: kept.cast("f32") };
   },
-  { boxes: tensor("f32", [boxCount, 5]) },
+  { boxes: tensorType("f32", [boxCount, 5]) },
   { name: "suppression" },
 );

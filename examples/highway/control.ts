@@ -1,5 +1,5 @@
 // The lane keeper: pure pursuit of the lane's centre a good second ahead, smoothed; without a lane the wheel is held as it was.
-import { state, tensor, trace, where } from "isochron";
+import { state, tensorType, trace, where } from "isochron";
 
 /** Metres between the axles. */
 const wheelbase = 2.7;
@@ -15,7 +15,7 @@ const speed = 27;
 /** lane offset (m, left), heading (rad, left), found, confidence → steering angle (rad, left) and speed (m/s). */
 export const laneKeeper = trace(
   ({ offset, heading, found, confidence }) => {
-    const steering = state("steering", tensor("f32", []), 0);
+    const steering = state("steering", tensorType("f32", []), 0);
     const before = steering.get();
     const aim = offset.add(heading.mul(lookahead));
     const wanted = aim
@@ -28,10 +28,10 @@ export const laneKeeper = trace(
     return { steeringAngle: after, speed: confidence.mul(0).add(speed) };
   },
   {
-    offset: tensor("f32", []),
-    heading: tensor("f32", []),
-    found: tensor("bool", []),
-    confidence: tensor("f32", []),
+    offset: tensorType("f32", []),
+    heading: tensorType("f32", []),
+    found: tensorType("bool", []),
+    confidence: tensorType("f32", []),
   },
   { name: "laneKeeper" },
 );

@@ -1,5 +1,5 @@
 // The lane finder: the road seen from above by grid sampling, a ridge filter, a vote over pairs of lines, least squares in pixels.
-import { constant, conv2d, gridSample, iota, stack, state, type Tensor, tensor, trace, where } from "isochron";
+import { constant, conv2d, gridSample, iota, stack, state, type Tensor, tensorType, trace, where } from "isochron";
 import { camera, laneWidth } from "./camera.ts";
 
 type Floats = Tensor<"f32">;
@@ -94,7 +94,7 @@ function elect(marks: Floats): readonly [Line, Line] {
   const votesOn = (side: -1 | 1): Floats => {
     const column = aside.add(lateral.mul(side)).div(view.spacing).add(half).round();
     const place = row.mul(view.columns).add(column.clamp(0, view.columns - 1));
-    return blurred.gather(place.cast("i32")).sum([1]);
+    return blurred.indexSelect(0, place.cast("i32")).sum([1]);
   };
   const [left, right] = [votesOn(-1), votesOn(1)];
   const shift = left
@@ -102,7 +102,7 @@ function elect(marks: Floats): readonly [Line, Line] {
     .add(right.max([1]))
     .argmax(0);
   const elected = (votes: Floats, side: -1 | 1): Line => ({
-    lateral: lateralOf(votes.gather(shift).argmax(0).cast("f32")).mul(side),
+    lateral: lateralOf(votes.indexSelect(0, shift).argmax(0).cast("f32")).mul(side),
     shift: shiftOf(shift.cast("f32")),
   });
   return [elected(left, -1), elected(right, 1)];
@@ -154,7 +154,7 @@ function evidenceOf(marks: Floats, line: Line): Floats {
  */
 export const laneFinder = trace(
   ({ image }) => {
-    const seen = state("frames", tensor("u32", []), 0);
+    const seen = state("frames", tensorType("u32", []), 0);
     const frame = seen.get();
     seen.set(frame.add(1));
 
@@ -195,6 +195,6 @@ export const laneFinder = trace(
       heading: known(shift.mul(-1 / camera.focal).atan()),
     };
   },
-  { image: tensor("u8", [camera.height, camera.width, 3]) },
+  { image: tensorType("u8", [camera.height, camera.width, 3]) },
   { name: "laneFinder" },
 );

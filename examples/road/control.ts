@@ -1,5 +1,5 @@
 // The lane keeper: pure pursuit of the lane's centre a little ahead, smoothed, with the curvature fed forward.
-import { state, tensor, trace } from "isochron";
+import { state, tensorType, trace } from "isochron";
 
 const wheelbase = 2.7;
 /** Metres ahead of the camera that the car aims for. */
@@ -10,7 +10,7 @@ const smoothing = 0.35;
 /** lane offset (m, left), heading (rad, left), curvature (1/m), confidence → steering angle (rad, left) and speed (m/s). */
 export const laneKeeper = trace(
   ({ offset, heading, curvature, confidence }) => {
-    const previous = state("steering", tensor("f32", []), 0);
+    const previous = state("steering", tensorType("f32", []), 0);
     const aim = offset.add(heading.mul(lookahead)).add(curvature.mul(lookahead ** 2 / 2));
     const wanted = aim.mul((2 * wheelbase) / lookahead ** 2).atan();
     const weight = confidence.mul(smoothing).clamp(0, smoothing);
@@ -19,10 +19,10 @@ export const laneKeeper = trace(
     return { steeringAngle: steering, speed: confidence.mul(0).add(10) };
   },
   {
-    offset: tensor("f32", []),
-    heading: tensor("f32", []),
-    curvature: tensor("f32", []),
-    confidence: tensor("f32", []),
+    offset: tensorType("f32", []),
+    heading: tensorType("f32", []),
+    curvature: tensorType("f32", []),
+    confidence: tensorType("f32", []),
   },
   { name: "laneKeeper" },
 );

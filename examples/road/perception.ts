@@ -1,5 +1,5 @@
 // The lane finder: bird's-eye view by grid sampling, edge filter by convolution, column histograms, weighted least squares.
-import { constant, conv2d, gridSample, iota, type Tensor, tensor, trace } from "isochron";
+import { constant, conv2d, gridSample, iota, type Tensor, tensorType, trace } from "isochron";
 import { camera, pixelOf } from "./camera.ts";
 
 /** The bird's-eye view: rows from far to near, columns from left to right, in metres of the camera's frame. */
@@ -148,6 +148,6 @@ export const laneFinder = trace(
       confidence: lane.votes.div(lane.votes.add(4000)),
     };
   },
-  { image: tensor("u8", [camera.height, camera.width]) },
+  { image: tensorType("u8", [camera.height, camera.width]) },
   { name: "laneFinder" },
 );

@@ -1,7 +1,7 @@
 // What topics carry: messages described as the tensors that an application sees.
 import { z } from "zod";
 import { type Arithmetic, bytesOf, didYouMean, IsochronError, optionsOf } from "../../kernels/index.ts";
-import { type Signature, type TensorType, tensor } from "../../runtime/index.ts";
+import { type Signature, type TensorType, tensorType } from "../../runtime/index.ts";
 import { layoutSlot } from "../../scheduler/index.ts";
 import { DecodePlanner } from "./decode.ts";
 import { Definitions } from "./definitions.ts";
@@ -114,7 +114,7 @@ type Size = readonly [height: number, width: number];
 
 const pixels = (encoding: ImageEncoding, [height, width]: Size): TensorType => {
   const { dtype, channels, rows = 1 } = pixelForm(encoding);
-  return tensor(dtype, channels === 1 ? [height * rows, width] : [height, width, channels]);
+  return tensorType(dtype, channels === 1 ? [height * rows, width] : [height, width, channels]);
 };
 
 /**
@@ -225,7 +225,7 @@ function describe<S extends Selections>(
       put(placed[at]!.offset);
     });
     own(planner, 0);
-    const types = Object.fromEntries(all.map(({ name, dtype, shape }) => [name, tensor(dtype, shape)]));
+    const types = Object.fromEntries(all.map(({ name, dtype, shape }) => [name, tensorType(dtype, shape)]));
     return { type: fullTypeName(type), fields: types as TensorsOf<S>, plan: planner.plan(slotBytes) };
   };
   return { type: fullTypeName(type), resolve };

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Value } from "../graph.ts";
 import { arrayFrom, countOf, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
 import { add, cast, div, maximum } from "./elementwise.ts";
-import { gather } from "./gather.ts";
+import { indexSelect } from "./gather.ts";
 import { ravel, unravel } from "./indexing.ts";
 import { type Builder, type Nd, type Operator, operandError, operator, sizes } from "./operator.ts";
 import { avgPool, largestOf, maxPool, meanOf, requireImages, sumType } from "./pooling.ts";
@@ -63,7 +63,7 @@ function along(
   const taps = Array.from({ length: longest }, (_, tap) => {
     const places = windows.map(({ start, end }) => (start + tap < end ? start + tap : (otherwise ?? end - 1)));
     const positions = builder.constant({ dtype: "i64", shape: [count] }, arrayFrom("i64", places));
-    return builder.apply(gather, [x, positions], { axis: d + 2 });
+    return builder.apply(indexSelect, [x, positions], { axis: d + 2 });
   });
   return taps.reduce(combine);
 }

@@ -5,7 +5,7 @@ import type { Value } from "../graph.ts";
 import { arrayFrom, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
 import { axesAttribute, perDimension } from "./axis.ts";
 import { cast, equal, kindOf } from "./elementwise.ts";
-import { gather } from "./gather.ts";
+import { indexSelect } from "./gather.ts";
 import { ravel, unravel } from "./indexing.ts";
 import { type Builder, type Nd, operandError, operator } from "./operator.ts";
 import { broadcastTo, concat, iota, reshape, slice } from "./structure.ts";
@@ -153,7 +153,7 @@ export const padCopies = operator({
         if (width + after[axis]! === 0) return value;
         const places = Array.from({ length: width + size + after[axis]! }, (_, i) => copiedFrom(i - width, size, mode));
         const positions = builder.constant({ dtype: "i64", shape: [places.length] }, arrayFrom("i64", places));
-        return builder.apply(gather, [value, positions], { axis });
+        return builder.apply(indexSelect, [value, positions], { axis });
       }, x!),
   },
 });

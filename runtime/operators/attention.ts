@@ -12,7 +12,7 @@ import {
 } from "../tensor-type.ts";
 import { indexer } from "./indexing.ts";
 import { type Builder, type Nd, type Operator, operandError, operator } from "./operator.ts";
-import { pad, transpose } from "./structure.ts";
+import { pad, permute } from "./structure.ts";
 
 const attributes = z.strictObject({ scale: z.number(), causal: z.boolean() });
 type Attributes = z.infer<typeof attributes>;
@@ -174,6 +174,6 @@ export const attention: Operator = attentionOperator("attention", false, {
       return builder.apply(attention, [queries, keys, v!, ...mask], given);
     }
     const axes = Array.from({ length: rank }, (_, d) => (d < rank - 2 ? d : 2 * rank - 3 - d));
-    return builder.apply(tiledAttention, [q!, builder.apply(transpose, [k!], { axes }), v!, ...mask], given);
+    return builder.apply(tiledAttention, [q!, builder.apply(permute, [k!], { axes }), v!, ...mask], given);
   },
 });

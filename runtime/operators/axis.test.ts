@@ -12,7 +12,7 @@ import {
   stack,
   type Tensor,
   type TensorType,
-  tensor,
+  tensorType,
   trace,
 } from "../index.ts";
 import { caseArbitraries } from "../testing/cases/index.ts";
@@ -71,20 +71,18 @@ describe("an attribute that names dimensions", () => {
   });
 
   it("names each dimension once", () => {
-    const x = tensor("f32", [2, 3]);
-    for (const name of ["sum", "mean", "max", "transpose"] as const)
+    const x = tensorType("f32", [2, 3]);
+    for (const name of ["sum", "mean", "max", "permute"] as const)
       expect(
-        codeOf(() =>
-          operators[name].parse({ axes: [1, -1], ...(name === "transpose" ? {} : { keepDims: true }) }, [x]),
-        ),
+        codeOf(() => operators[name].parse({ axes: [1, -1], ...(name === "permute" ? {} : { keepDims: true }) }, [x])),
       ).toBe("operator/axes");
-    expect(codeOf(() => operators.transpose.parse({ axes: [0] }, [x]))).toBe("operator/axes");
+    expect(codeOf(() => operators.permute.parse({ axes: [0] }, [x]))).toBe("operator/axes");
   });
 });
 
 /** What a traced function makes of x = 0, 1, 2, … */
 function result(shape: readonly number[], body: (x: Tensor<"f32">) => Tensor<"f32">) {
-  const graph = trace(({ x }) => ({ y: body(x) }), { x: tensor("f32", shape) }, { name: "g" });
+  const graph = trace(({ x }) => ({ y: body(x) }), { x: tensorType("f32", shape) }, { name: "g" });
   const count = shape.reduce((a, b) => a * b, 1);
   const { y } = new Interpreter(graph).run({ x: Float32Array.from({ length: count }, (_, i) => i) });
   return { shape: graph.outputs[0]!.value.type.shape, data: [...y] };
@@ -116,7 +114,7 @@ describe("dimensions of tensor methods", () => {
   it("that lie outside are refused at the user's line", () => {
     const refused = (body: (x: Tensor<"f32">) => Tensor) => {
       try {
-        trace(({ x }) => ({ y: body(x) }), { x: tensor("f32", [3]) }, { name: "g" });
+        trace(({ x }) => ({ y: body(x) }), { x: tensorType("f32", [3]) }, { name: "g" });
         return "nothing";
       } catch (error) {
         if (!(error instanceof IsochronError)) throw error;

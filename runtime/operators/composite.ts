@@ -9,7 +9,7 @@ import * as elementwise from "./elementwise.ts";
 import { lines } from "./indexing.ts";
 import { type Builder, type Nd, type Operator, operandError, operator } from "./operator.ts";
 import { forEachElement, max, min, reducedType, reductionAttributes, sum } from "./reduction.ts";
-import { iota, transpose } from "./structure.ts";
+import { iota, permute } from "./structure.ts";
 
 const { add, div, equal, exp, logicalOr, notEqual, sub, where } = elementwise;
 const axisOnly = z.strictObject({ axis: axisAttribute() });
@@ -135,7 +135,7 @@ export const linear: Operator<Record<string, never>> = operator({
   lowering: {
     kind: "composite",
     decompose: ([x, w, b], _, builder) =>
-      builder.apply(add, [builder.apply(matmul, [x!, builder.apply(transpose, [w!], { axes: [1, 0] })]), b!]),
+      builder.apply(add, [builder.apply(matmul, [x!, builder.apply(permute, [w!], { axes: [1, 0] })]), b!]),
   },
 });
 

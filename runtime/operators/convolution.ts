@@ -6,7 +6,7 @@ import { conv2d } from "./contraction.ts";
 import { unravel } from "./indexing.ts";
 import { type Builder, type Nd, type Operator, operator, sizes } from "./operator.ts";
 import { absoluteMagnitude, convolvedSizes, convolvedType } from "./products.ts";
-import { concat, reshape, slice, transpose } from "./structure.ts";
+import { concat, permute, reshape, slice } from "./structure.ts";
 
 const attributes = z.strictObject({
   stride: sizes,
@@ -85,7 +85,7 @@ export const conv3d = convolution("conv3d", "dhw", ([x, w], given, builder) => {
   const [o, inner, taps, ...kernel] = staticShape(w!.type.shape) as [number, number, number, number, number];
   const [planes] = convolvedSizes([depth], [taps], given) as [number];
   // [n,d,groups,c/groups,h,w]: depth lies beside the batch, and channels of a group beside each other.
-  const moved = builder.apply(transpose, [x!], { axes: [0, 2, 1, 3, 4] });
+  const moved = builder.apply(permute, [x!], { axes: [0, 2, 1, 3, 4] });
   const met = Array.from({ length: taps }, (_, tap) => {
     const first = tap * dilation[0]!;
     const part = builder.apply(slice, [moved], {
@@ -98,11 +98,11 @@ export const conv3d = convolution("conv3d", "dhw", ([x, w], given, builder) => {
   const joined = builder.apply(reshape, [builder.apply(concat, met, { axis: 2 })], {
     shape: [n * planes, taps * c, height, width],
   });
-  const weight = builder.apply(reshape, [builder.apply(transpose, [w!], { axes: [0, 2, 1, 3, 4] })], {
+  const weight = builder.apply(reshape, [builder.apply(permute, [w!], { axes: [0, 2, 1, 3, 4] })], {
     shape: [o, taps * inner, ...kernel],
   });
   const y = builder.apply(conv2d, [joined, weight], planeSteps(given));
   const [, , rows, columns] = staticShape(y.type.shape) as [number, number, number, number];
   const parted = builder.apply(reshape, [y], { shape: [n, planes, o, rows, columns] });
-  return builder.apply(transpose, [parted], { axes: [0, 2, 1, 3, 4] });
+  return builder.apply(permute, [parted], { axes: [0, 2, 1, 3, 4] });
 });

@@ -17,7 +17,7 @@ import {
   staticShape,
   type Tensor,
   type TypedArray,
-  tensor,
+  tensorType,
   trace,
 } from "../index.ts";
 import { countOf } from "../tensor-type.ts";
@@ -25,18 +25,18 @@ import { countOf } from "../tensor-type.ts";
 const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
 
 const types = {
-  none: tensor("f32", [0, 3]),
-  wide: tensor("f32", [2, 0]),
-  deep: tensor("f32", [0, 4]),
-  grid: tensor("f32", [64, 2]),
-  line: tensor("f32", [2, 4]),
-  tall: tensor("f32", [64, 48]),
-  short: tensor("f32", [0, 48]),
-  plane: tensor("f32", [1, 0, 4, 4]),
-  image: tensor("f32", [1, 3, 8, 8]),
-  bytes: tensor("u8", [2, 3]),
-  four: tensor("f32", [4, 0, 1]),
-  row: tensor("f32", [1, 15]),
+  none: tensorType("f32", [0, 3]),
+  wide: tensorType("f32", [2, 0]),
+  deep: tensorType("f32", [0, 4]),
+  grid: tensorType("f32", [64, 2]),
+  line: tensorType("f32", [2, 4]),
+  tall: tensorType("f32", [64, 48]),
+  short: tensorType("f32", [0, 48]),
+  plane: tensorType("f32", [1, 0, 4, 4]),
+  image: tensorType("f32", [1, 3, 8, 8]),
+  bytes: tensorType("u8", [2, 3]),
+  four: tensorType("f32", [4, 0, 1]),
+  row: tensorType("f32", [1, 15]),
 } as const;
 type Inputs = { readonly [name in keyof typeof types]: Tensor<(typeof types)[name]["dtype"]> };
 

@@ -40,8 +40,8 @@ function readAt(
  *
  * Positions outside are moved to the nearest end. x: any dtype. Exact.
  */
-export const gather = operator({
-  name: "gather",
+export const indexSelect = operator({
+  name: "indexSelect",
   attributes: z.strictObject({ axis: axisAttribute() }),
   errorUlp: 0,
   moves: true,
@@ -51,7 +51,7 @@ export const gather = operator({
     if (!arePositions(positions!) || (size === 0 && !shape.includes(0))) {
       throw operandError(
         "shape",
-        `gather of ${showTensorType(x!)} at ${showTensorType(positions!)} along dimension ${axis}`,
+        `indexSelect of ${showTensorType(x!)} at ${showTensorType(positions!)} along dimension ${axis}`,
         "positions are integers (not u64), and the dimension is not empty",
       );
     }
@@ -96,8 +96,8 @@ export const gather = operator({
  *
  * Positions outside are moved to the nearest end. x: any dtype → its dtype in the shape of `positions`. Exact.
  */
-export const takeAlong = operator({
-  name: "takeAlong",
+export const gather = operator({
+  name: "gather",
   attributes: z.strictObject({ axis: axisAttribute() }),
   errorUlp: 0,
   moves: true,
@@ -107,7 +107,7 @@ export const takeAlong = operator({
     if (!arePositions(positions!) || !fits || (from[axis] === 0 && !to.includes(0))) {
       throw operandError(
         "shape",
-        `takeAlong of ${showTensorType(x!)} at ${showTensorType(positions!)} along dimension ${axis}`,
+        `gather of ${showTensorType(x!)} at ${showTensorType(positions!)} along dimension ${axis}`,
         "positions are integers (not u64), and only that dimension, which is not empty, may differ",
       );
     }

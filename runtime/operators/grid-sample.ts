@@ -20,7 +20,7 @@ import {
   sub,
   where,
 } from "./elementwise.ts";
-import { takeAlong } from "./gather.ts";
+import { gather } from "./gather.ts";
 import { type Builder, operandError, operator } from "./operator.ts";
 import { broadcastTo, reshape, slice } from "./structure.ts";
 
@@ -258,7 +258,7 @@ export const gridSampler2d = operator({
           const start = builder.apply(mul, [index(row, height), wide(width)]);
           const places = builder.apply(add, [start, index(column, width)]);
           const everywhere = builder.apply(broadcastTo, [places], { shape: [n, channels, ho * wo] });
-          const read = builder.apply(takeAlong, [pixels, everywhere], { axis: 2 });
+          const read = builder.apply(gather, [pixels, everywhere], { axis: 2 });
           const inside = m.and(isInside(m, row, height), isInside(m, column, width));
           const value = given.outside === "zeros" ? m.where(inside, read, m.number(0)) : read;
           if (!rows.weights || !columns.weights) return value;

@@ -63,7 +63,7 @@ import {
   tanh,
   where,
 } from "./elementwise.ts";
-import { gather, takeAlong } from "./gather.ts";
+import { gather, indexSelect } from "./gather.ts";
 import { gridSampler2d } from "./grid-sample.ts";
 import { groupedConv2d, groupedConvInteger } from "./grouped.ts";
 import { gatherND, scatterND } from "./multi-index.ts";
@@ -84,9 +84,9 @@ import {
 import { all, any, max, min, prod, sum } from "./reduction.ts";
 import { resize } from "./resize.ts";
 import { argcummax, argcummin, cummax, cummin, cumprod, cumsum } from "./running.ts";
-import { scatter } from "./scatter.ts";
+import { indexPut, scatter } from "./scatter.ts";
 import { logSumExp, std, variance } from "./statistics.ts";
-import { broadcastTo, concat, iota, pad, reshape, slice, transpose } from "./structure.ts";
+import { broadcastTo, concat, iota, pad, permute, reshape, slice } from "./structure.ts";
 import { convTranspose2d } from "./transposed-convolution.ts";
 import { winogradConv2d } from "./winograd.ts";
 
@@ -151,7 +151,7 @@ export const operators = {
   gelu,
   softplus,
   reshape,
-  transpose,
+  permute,
   broadcastTo,
   slice,
   pad,
@@ -162,10 +162,11 @@ export const operators = {
   tile,
   padCopies,
   oneHot,
+  indexSelect,
   gather,
-  takeAlong,
   gatherND,
   scatterND,
+  indexPut,
   scatter,
   sum,
   prod,

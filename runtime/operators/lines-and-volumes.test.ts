@@ -1,7 +1,17 @@
 // Lines and volumes: a line is a flat plane bit for bit, and a volume is what is counted by hand.
 import { describe, expect, it } from "vitest";
 import type { Graph } from "../graph.ts";
-import { conv1d, conv2d, conv3d, Interpreter, resize, type Signature, type Tensor, tensor, trace } from "../index.ts";
+import {
+  conv1d,
+  conv2d,
+  conv3d,
+  Interpreter,
+  resize,
+  type Signature,
+  type Tensor,
+  tensorType,
+  trace,
+} from "../index.ts";
 import { declutter } from "../passes/index.ts";
 
 type Images = { readonly x: Tensor<"f32">; readonly w: Tensor<"f32"> };
@@ -19,7 +29,7 @@ function meaning(
   const { w: kernel = [1] } = shapes;
   const graph = trace(
     (images) => ({ y: fn(images) }),
-    { x: tensor("f32", shapes.x), w: tensor("f32", kernel) },
+    { x: tensorType("f32", shapes.x), w: tensorType("f32", kernel) },
     { name: "g" },
   );
   const inputs = { x, w: numbers(countOf(kernel), 2) };
@@ -138,8 +148,8 @@ describe("a volume", () => {
     );
     const planes = meaning(deep, ({ x, w: kernel }) => {
       const padded = x.pad([0, 0, 1, 0, 0], [0, 0, 1, 0, 0]).slice([], [], [0, 7, 2]);
-      const flat = padded.transpose([0, 2, 1, 3, 4]).reshape([8, 4, 4, 3]);
-      return conv2d(flat, kernel.squeeze(2), { groups: 2 }).reshape([2, 4, 6, 3, 2]).transpose([0, 2, 1, 3, 4]);
+      const flat = padded.permute([0, 2, 1, 3, 4]).reshape([8, 4, 4, 3]);
+      return conv2d(flat, kernel.squeeze(2), { groups: 2 }).reshape([2, 4, 6, 3, 2]).permute([0, 2, 1, 3, 4]);
     });
     expect(volume).toEqual(planes);
   });
@@ -147,7 +157,7 @@ describe("a volume", () => {
 
 describe("what does not fit", () => {
   const refused = (shape: readonly number[], fn: (x: Tensor<"f32">) => Tensor) => () =>
-    trace(({ x }) => ({ y: fn(x) }), { x: tensor("f32", shape) }, { name: "g" });
+    trace(({ x }) => ({ y: fn(x) }), { x: tensorType("f32", shape) }, { name: "g" });
 
   it("is refused by its shapes", () => {
     expect(refused([2, 3, 4, 5], (x) => conv1d(x, x))).toThrow(

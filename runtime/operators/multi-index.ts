@@ -5,6 +5,7 @@ import {
   arrayFrom,
   countOf,
   type Dimension,
+  sameShape,
   sameType,
   showShape,
   showTensorType,
@@ -12,10 +13,11 @@ import {
   type TensorType,
 } from "../tensor-type.ts";
 import { add, cast, greaterEqual, kindOf, less, logicalAnd, maximum, minimum, mul, where } from "./elementwise.ts";
-import { gather } from "./gather.ts";
+import { indexSelect } from "./gather.ts";
+import { unravel } from "./indexing.ts";
 import { type Builder, type Nd, type Operator, operandError, operator } from "./operator.ts";
-import { scatter } from "./scatter.ts";
-import { reshape, slice } from "./structure.ts";
+import { indexPut } from "./scatter.ts";
+import { iota, reshape, slice } from "./structure.ts";
 
 /** How many dimensions the last one of `positions` names. Throws where there are none such. */
 function indexedDimensions(shown: string, x: TensorType, positions: TensorType): number {
@@ -51,17 +53,10 @@ function columns(positions: Value, builder: Builder): Value[] {
   });
 }
 
-/** Row-major places among the first dimensions of x, each position made by `place` first. */
-function places(
-  positions: readonly Value[],
-  sizes: readonly number[],
-  builder: Builder,
-  place: (position: Value, size: number) => Value,
-): Value {
+/** Row-major places among the first dimensions of x. */
+function places(positions: readonly Value[], sizes: readonly number[], builder: Builder): Value {
   const { binary } = integers(builder);
-  return positions
-    .map((each, k) => binary(mul)(place(each, sizes[k]!), countOf(sizes.slice(k + 1))))
-    .reduce((a, b) => binary(add)(a, b));
+  return positions.map((each, k) => binary(mul)(each, countOf(sizes.slice(k + 1)))).reduce((a, b) => binary(add)(a, b));
 }
 
 const flattened = (x: Value, depth: number, builder: Builder): Value => {
@@ -81,39 +76,64 @@ function placeOf(x: Nd, positions: Nd, i: number, clamped: boolean): number | un
   return place;
 }
 
+const gatherAttributes = z.strictObject({ batchDims: z.int().min(0).default(0) });
+
+/** Positions in which each row says first where in the batch it stands. */
+function withBatch(positions: Nd, batchDims: number): Nd {
+  if (batchDims === 0) return positions;
+  const outer = positions.shape.slice(0, -1);
+  const depth = positions.shape.at(-1)!;
+  const rows = Array.from({ length: countOf(outer) }, (_, row) => [
+    ...unravel(row, outer).slice(0, batchDims).map(BigInt),
+    ...Array.from({ length: depth }, (__, k) => BigInt(positions.data[row * depth + k]!)),
+  ]);
+  return { dtype: "i64", shape: [...outer, batchDims + depth], data: arrayFrom("i64", rows.flat()) };
+}
+
 /**
  * x[positions[…,0], …, positions[…,k−1]]: for each row of positions (integers, not u64) the element, or the slice, that they
  * name in the first k dimensions. x: any dtype → its dtype in […, the other dimensions].
  *
- * Positions outside are moved to the nearest end. Exact.
+ * With `batchDims` b, the first b dimensions of x and of positions are the same, and each row names k dimensions behind them, of
+ * its own part of the batch (ONNX's GatherND). Positions outside are moved to the nearest end. Exact.
  */
-export const gatherND = operator({
+export const gatherND: Operator<z.infer<typeof gatherAttributes>> = operator({
   name: "gatherND",
-  attributes: z.strictObject({}),
+  attributes: gatherAttributes,
   errorUlp: 0,
   moves: true,
-  infer([x, positions]) {
+  infer([x, positions], { batchDims }) {
     const shown = `gatherND of ${showTensorType(x!)} at ${showTensorType(positions!)}`;
-    const depth = indexedDimensions(shown, x!, positions!);
-    if (x!.shape.slice(0, depth).includes(0))
+    const batch = positions!.shape.slice(0, batchDims);
+    if (batchDims >= positions!.shape.length || !sameShape(batch, x!.shape.slice(0, batchDims)))
+      throw operandError("shape", shown, `with batchDims ${batchDims}, that many dimensions of both are the same`);
+    const part = { dtype: x!.dtype, shape: x!.shape.slice(batchDims) };
+    const depth = batchDims + indexedDimensions(shown, part, positions!);
+    if (x!.shape.slice(batchDims, depth).includes(0))
       throw operandError("shape", shown, "a dimension in which positions are named is not empty");
     return { dtype: x!.dtype, shape: [...positions!.shape.slice(0, -1), ...x!.shape.slice(depth)] };
   },
-  evaluate([x, positions], _, { data }) {
-    const inner = countOf(x!.shape.slice(positions!.shape.at(-1)!));
+  evaluate([x, given], { batchDims }, { data }) {
+    const positions = withBatch(given!, batchDims);
+    const inner = countOf(x!.shape.slice(positions.shape.at(-1)!));
     for (let i = 0; i < data.length; i++)
-      data[i] = x!.data[placeOf(x!, positions!, Math.floor(i / inner), true)! * inner + (i % inner)]!;
+      data[i] = x!.data[placeOf(x!, positions, Math.floor(i / inner), true)! * inner + (i % inner)]!;
   },
   lowering: {
     kind: "composite",
-    decompose([x, positions], _, builder) {
-      const depth = Number(positions!.type.shape.at(-1)!);
+    decompose([x, positions], { batchDims }, builder) {
+      const outer = staticShape(positions!.type.shape).slice(0, -1);
+      const depth = batchDims + Number(positions!.type.shape.at(-1)!);
       const sizes = staticShape(x!.type.shape).slice(0, depth);
       const { binary } = integers(builder);
-      const at = places(columns(positions!, builder), sizes, builder, (position, size) =>
-        binary(minimum)(binary(maximum)(position, 0), size - 1),
+      const batch = Array.from({ length: batchDims }, (_, axis) =>
+        builder.apply(iota, [], { dtype: "i64", shape: outer, axis }),
       );
-      return builder.apply(gather, [flattened(x!, depth, builder), at], { axis: 0 });
+      const named = columns(positions!, builder).map((each, k) =>
+        binary(minimum)(binary(maximum)(each, 0), sizes[batchDims + k]! - 1),
+      );
+      const at = places([...batch, ...named], sizes, builder);
+      return builder.apply(indexSelect, [flattened(x!, depth, builder), at], { axis: 0 });
     },
   },
 });
@@ -147,7 +167,7 @@ export const scatterND: Operator<{ readonly mode: (typeof modes)[number] }> = op
     const flat = countOf(x!.shape.slice(0, depth));
     const at = Array.from({ length: rows }, (_, i) => BigInt(placeOf(x!, positions!, i, false) ?? -1));
     const shape = [flat, ...x!.shape.slice(depth)];
-    scatter.evaluate(
+    indexPut.evaluate(
       [
         { ...x!, shape },
         { dtype: "i64", shape: [rows], data: arrayFrom("i64", at) },
@@ -175,8 +195,8 @@ export const scatterND: Operator<{ readonly mode: (typeof modes)[number] }> = op
       const inside = positionsOf
         .map((each, k) => builder.apply(logicalAnd, [binary(greaterEqual)(each, 0), binary(less)(each, sizes[k]!)]))
         .reduce((a, b) => builder.apply(logicalAnd, [a, b]));
-      const at = builder.apply(where, [inside, places(positionsOf, sizes, builder, (each) => each), number(-1)]);
-      const written = builder.apply(scatter, [flattened(x!, depth, builder), at, updates!], { axis: 0, mode });
+      const at = builder.apply(where, [inside, places(positionsOf, sizes, builder), number(-1)]);
+      const written = builder.apply(indexPut, [flattened(x!, depth, builder), at, updates!], { axis: 0, mode });
       return builder.apply(reshape, [written], { shape });
     },
   },

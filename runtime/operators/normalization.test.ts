@@ -1,7 +1,7 @@
 // Norms of rows that rounding is hard on: of one value, and of small differences around a large mean.
 import { describe, expect, it } from "vitest";
 import { runnableTargets } from "../../kernels/index.ts";
-import { compile, constant, load, tensor, trace } from "../index.ts";
+import { compile, constant, load, tensorType, trace } from "../index.ts";
 
 const targets = runnableTargets();
 
@@ -11,7 +11,7 @@ async function normalized(n: number, rows: Float32Array): Promise<Float32Array[]
     ({ x }) => ({
       y: x.layerNorm(constant(new Float32Array(n).fill(2), "f32"), constant(new Float32Array(n).fill(0.5), "f32")),
     }),
-    { x: tensor("f32", [rows.length / n, n]) },
+    { x: tensorType("f32", [rows.length / n, n]) },
     { name: "norm" },
   );
   const artifact = await compile(graph, { targets });

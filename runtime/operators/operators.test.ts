@@ -9,7 +9,7 @@ import { Graph, type NamedValue, type Node, nodeOf, type Value } from "../graph.
 import { Interpreter } from "../interpreter.ts";
 import { decompose } from "../passes/decompose.ts";
 import { load } from "../program.ts";
-import { countOf, newArray, showTensorType, staticShape, type TypedArray, tensor } from "../tensor-type.ts";
+import { countOf, newArray, showTensorType, staticShape, type TypedArray, tensorType } from "../tensor-type.ts";
 import { caseArbitraries, type OperatorCase, valuesFor } from "../testing/cases/index.ts";
 import { disagreement } from "../testing/disagreement.ts";
 import { trace } from "../trace.ts";
@@ -167,7 +167,7 @@ describe("pow", () => {
   it("means and computes 1 where JavaScript's power of ones gives NaN", async () => {
     const x = [1, 1, 1, -1, -1, NaN, -1, -8, 1];
     const y = [NaN, Infinity, -Infinity, Infinity, -Infinity, 0, NaN, 1 / 3, 2];
-    const type = tensor("f64", [x.length]);
+    const type = tensorType("f64", [x.length]);
     const graph = trace((input) => ({ z: input.x.pow(input.y) }), { x: type, y: type }, { name: "powers" });
     const arrays = { x: Float64Array.from(x), y: Float64Array.from(y) };
     const program = load(await compile(graph, { targets: targetsFor("pow"), cacheDir }));

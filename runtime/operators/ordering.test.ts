@@ -1,11 +1,11 @@
 // Sorting, ranking and scattering of small tensors made by hand.
 import { describe, expect, it } from "vitest";
 import { compile } from "../compile.ts";
-import { constant, Interpreter, load, type Tensor, tensor, trace } from "../index.ts";
+import { constant, Interpreter, load, type Tensor, tensorType, trace } from "../index.ts";
 
 /** The outputs of a function of x, compiled for this machine; the interpreter must give the same. */
 async function outputsOf(fn: (x: Tensor<"f32">) => { readonly [name: string]: Tensor }, x: readonly number[]) {
-  const graph = trace((inputs) => fn(inputs.x), { x: tensor("f32", [x.length]) }, { name: "ordered" });
+  const graph = trace((inputs) => fn(inputs.x), { x: tensorType("f32", [x.length]) }, { name: "ordered" });
   const program = load(await compile(graph));
   const outputs = program.newOutputs();
   const inputs = { x: Float32Array.from(x) };
@@ -59,17 +59,17 @@ describe("order", () => {
   });
 });
 
-describe("scatter", () => {
+describe("indexCopy, indexAdd and indexReduce", () => {
   it("lets the last of several updates stay, adds them all, or keeps the extreme; outside nothing is written", async () => {
     const found = await outputsOf(
       (t) => {
         const positions = constant([1, 1, 5, -1], "i32");
         const updates = constant([10, 20, 30, 40], "f32");
         return {
-          set: t.scatter(positions, updates),
-          sum: t.scatterAdd(positions, updates),
-          max: t.scatter(positions, updates, 0, "max"),
-          min: t.scatter(positions, updates, 0, "min"),
+          set: t.indexCopy(0, positions, updates),
+          sum: t.indexAdd(0, positions, updates),
+          max: t.indexReduce(0, positions, updates, "amax"),
+          min: t.indexReduce(0, positions, updates, "amin"),
         };
       },
       [1, 15, 3],
@@ -79,7 +79,7 @@ describe("scatter", () => {
 
   it("refuses updates of another shape", () => {
     expect(() =>
-      trace(({ x }) => ({ y: x.scatterAdd(constant([0], "i32"), x) }), { x: tensor("f32", [3]) }, { name: "g" }),
-    ).toThrow("scatter of f32[3] into f32[3] at i32[1] along dimension 0");
+      trace(({ x }) => ({ y: x.indexAdd(0, constant([0], "i32"), x) }), { x: tensorType("f32", [3]) }, { name: "g" }),
+    ).toThrow("indexPut of f32[3] into f32[3] at i32[1] along dimension 0");
   });
 });

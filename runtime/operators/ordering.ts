@@ -3,7 +3,7 @@ import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
 import { showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
-import { takeAlong } from "./gather.ts";
+import { gather } from "./gather.ts";
 import { lines } from "./indexing.ts";
 import { type Builder, type Nd, operandError, operator } from "./operator.ts";
 
@@ -78,7 +78,7 @@ export const sort = operator({
   lowering: {
     kind: "composite",
     decompose: ([x], attributes, builder) =>
-      builder.apply(takeAlong, [x!, sortedPositions(x!, attributes, builder)], { axis: attributes.axis }),
+      builder.apply(gather, [x!, sortedPositions(x!, attributes, builder)], { axis: attributes.axis }),
   },
 });
 

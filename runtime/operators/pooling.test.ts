@@ -1,12 +1,12 @@
 // Windows at the edges of small images, counted by hand.
 import { describe, expect, it } from "vitest";
-import { Interpreter, type Tensor, tensor, trace } from "../index.ts";
+import { Interpreter, type Tensor, tensorType, trace } from "../index.ts";
 import { declutter } from "../passes/index.ts";
 
 /** A function of one row of pixels, by the meaning of its operators and of what they are made of. */
 function ofRow(row: readonly number[], fn: (x: Tensor<"f32">) => Tensor<"f32">): number[] {
   const shape = [1, 1, 1, row.length];
-  const graph = trace((inputs) => ({ y: fn(inputs.x) }), { x: tensor("f32", shape) }, { name: "row" });
+  const graph = trace((inputs) => ({ y: fn(inputs.x) }), { x: tensorType("f32", shape) }, { name: "row" });
   const x = Float32Array.from(row);
   const meant = new Interpreter(graph).run({ x }).y;
   const made = new Interpreter(declutter(graph as never)).run({ x }) as { readonly y: Float32Array };

@@ -1,11 +1,11 @@
 // Rows of pixels resized by hand, as PyTorch's interpolate gives them.
 import { describe, expect, it } from "vitest";
-import { Interpreter, type ResizeOptions, resize, tensor, trace } from "../index.ts";
+import { Interpreter, type ResizeOptions, resize, tensorType, trace } from "../index.ts";
 
 function resized(row: readonly number[], size: number, options: ResizeOptions): number[] {
   const graph = trace(
     ({ x }) => ({ y: resize(x, [1, size], options) }),
-    { x: tensor("f64", [1, 1, 1, row.length]) },
+    { x: tensorType("f64", [1, 1, 1, row.length]) },
     { name: "row" },
   );
   return [...new Interpreter(graph).run({ x: Float64Array.from(row) }).y];

@@ -4,7 +4,7 @@ import type { Value } from "../graph.ts";
 import { limitsOf } from "../numbers.ts";
 import { arrayFrom, countOf, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
 import { add, cast, floor, kindOf, mul } from "./elementwise.ts";
-import { gather } from "./gather.ts";
+import { indexSelect } from "./gather.ts";
 import { ravel, unravel } from "./indexing.ts";
 import { type Builder, type Nd, type Operator, operandError, operator, sizes } from "./operator.ts";
 import { requireImages } from "./pooling.ts";
@@ -190,7 +190,7 @@ function along(x: Value, d: number, given: Attributes, builder: Builder): Value 
   if (taps.length === 1 && from === given.size[d] && taps[0]!.positions.every((each, i) => each === i)) return x;
   const terms = taps.map(({ positions, weights }) => {
     const places = builder.constant({ dtype: "i64", shape: [positions.length] }, arrayFrom("i64", [...positions]));
-    const read = builder.apply(gather, [x, places], { axis: d + 2 });
+    const read = builder.apply(indexSelect, [x, places], { axis: d + 2 });
     if (taps.length === 1 && weights.every((each) => each === 1)) return read;
     const shape = [weights.length, ...given.size.slice(d + 1).map(() => 1)];
     return builder.apply(mul, [read, builder.constant({ dtype, shape }, arrayFrom(dtype, [...weights]), "weights")]);

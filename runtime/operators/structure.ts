@@ -1,4 +1,4 @@
-// Operators that rearrange elements without computing: reshape, transpose, broadcast, slice, pad, concatenate, count.
+// Operators that rearrange elements without computing: reshape, permute, broadcast, slice, pad, concatenate, count.
 import { z } from "zod";
 import { dtypes, generators } from "../../kernels/index.ts";
 import { holds, rangeText } from "../numbers.ts";
@@ -43,8 +43,8 @@ export const reshape = operator({
 });
 
 /** Dimension d of the result is dimension axes[d] of x. */
-export const transpose = operator({
-  name: "transpose",
+export const permute = operator({
+  name: "permute",
   attributes: z.strictObject({ axes: orderAttribute() }),
   errorUlp: 0,
   moves: true,

@@ -8,7 +8,7 @@ import {
   Interpreter,
   load,
   type TransposedConvolutionOptions,
-  tensor,
+  tensorType,
   trace,
 } from "../index.ts";
 
@@ -16,7 +16,7 @@ import {
 function spread(options: TransposedConvolutionOptions): { readonly shape: number[]; readonly y: number[] } {
   const graph = trace(
     ({ x }) => ({ y: convTranspose2d(x, constant([1, 10, 100, 1000], "f32", [1, 1, 2, 2]), options) }),
-    { x: tensor("f32", [1, 1, 2, 2]) },
+    { x: tensorType("f32", [1, 1, 2, 2]) },
     { name: "spread" },
   );
   const { y } = new Interpreter(graph).run({ x: Float32Array.of(1, 2, 3, 4) });
@@ -46,7 +46,7 @@ describe("transposed convolution", () => {
       ({ x }) => ({
         y: convTranspose2d(x, constant(weight, "f32", [16, 8, 4, 4], "w"), { stride: 2, padding: 1 }).relu(),
       }),
-      { x: tensor("f32", [1, 16, 5, 6]) },
+      { x: tensorType("f32", [1, 16, 5, 6]) },
       { name: "up" },
     );
     const kernels = explain(graph as never, "x86-64-v3").split("\n");
@@ -93,7 +93,7 @@ describe("transposed convolution", () => {
     const weight = Float32Array.from({ length: count }, (_, i) => Math.sin(i * i));
     const graph = trace(
       ({ x }) => ({ y: convTranspose2d(x, constant(weight, "f32", shape, "w"), options) }),
-      { x: tensor("f32", [2, shape[0], ...size]) },
+      { x: tensorType("f32", [2, shape[0], ...size]) },
       { name: "up" },
     );
     const program = load(await compile(graph));
@@ -117,7 +117,7 @@ describe("transposed convolution", () => {
           padding: 16,
         }),
       }),
-      { x: tensor("f32", [1, 1, 3, 3]) },
+      { x: tensorType("f32", [1, 1, 3, 3]) },
       { name: "up" },
     );
     const text = explain(graph as never, "x86-64-v3").split("kernels for")[0]!;

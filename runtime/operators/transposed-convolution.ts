@@ -4,9 +4,9 @@ import { isFloatDtype } from "../../kernels/index.ts";
 import type { Value } from "../graph.ts";
 import { arrayFrom, countOf, showTensorType, staticShape } from "../tensor-type.ts";
 import { conv2d } from "./contraction.ts";
-import { gather } from "./gather.ts";
+import { indexSelect } from "./gather.ts";
 import { type Builder, type Operator, operandError, operator, pair } from "./operator.ts";
-import { broadcastTo, concat, pad, reshape, slice, transpose } from "./structure.ts";
+import { broadcastTo, concat, pad, permute, reshape, slice } from "./structure.ts";
 
 const widths = z.tuple([z.int().min(0), z.int().min(0)]).readonly();
 
@@ -191,7 +191,7 @@ function pickTaps(weight: Value, tapsOf: readonly (readonly number[])[], builder
   return tapsOf.reduce((of, taps, d) => {
     if (taps.length === of.type.shape[d + 2] && taps.every((tap, at) => tap === at)) return of;
     const positions = builder.constant({ dtype: "i64", shape: [taps.length] }, arrayFrom("i64", taps), "taps");
-    return builder.apply(gather, [of, positions], { axis: d + 2 });
+    return builder.apply(indexSelect, [of, positions], { axis: d + 2 });
   }, weight);
 }
 
@@ -238,7 +238,7 @@ function inOrder(value: Value, axis: number, groups: readonly PhaseGroup[], buil
   if (numbers.every((each, at) => each === at)) return value;
   const places = numbers.map((_, phase) => numbers.indexOf(phase));
   const positions = builder.constant({ dtype: "i64", shape: [places.length] }, arrayFrom("i64", places), "phases");
-  return builder.apply(gather, [value, positions], { axis });
+  return builder.apply(indexSelect, [value, positions], { axis });
 }
 
 /** The outputs at the phases of a group of rows and one of columns, [n,o,rows,phases of rows,columns,phases of columns]. */
@@ -266,7 +266,7 @@ function groupPlanes(
   );
   const perGroup = outputs / groups;
   const split = builder.apply(reshape, [picked], { shape: [groups, perGroup, inputs, r, h, c, w] });
-  const turned = builder.apply(transpose, [split], { axes: [0, 3, 5, 1, 2, 4, 6] });
+  const turned = builder.apply(permute, [split], { axes: [0, 3, 5, 1, 2, 4, 6] });
   const kernel = builder.apply(reshape, [turned], { shape: [outputs * r * c, inputs, h, w] });
   const window = pair.map(({ phases }) => phases[0]!) as [Phase, Phase];
   const planes = builder.apply(conv2d, [neededBy(window, x, axes, builder), kernel], {
@@ -277,7 +277,7 @@ function groupPlanes(
   const apart = builder.apply(reshape, [planes], {
     shape: [n, groups, r, c, perGroup, axes[0].count, axes[1].count],
   });
-  return builder.apply(reshape, [builder.apply(transpose, [apart], { axes: [0, 1, 4, 5, 2, 6, 3] })], { shape });
+  return builder.apply(reshape, [builder.apply(permute, [apart], { axes: [0, 1, 4, 5, 2, 6, 3] })], { shape });
 }
 
 /** The inputs that the taps of a phase of each dimension read. */
@@ -299,7 +299,7 @@ const kindOf = ({ groups, convolution }: Attributes) => ({ groups, ...(convoluti
 function groupedWeight(w: Value, { groups }: Attributes, builder: Builder): Value {
   const [c, o, kh, kw] = staticShape(w.type.shape) as [number, number, number, number];
   const split = builder.apply(reshape, [w], { shape: [groups, c / groups, o, kh, kw] });
-  const turned = builder.apply(transpose, [split], { axes: [0, 2, 1, 3, 4] });
+  const turned = builder.apply(permute, [split], { axes: [0, 2, 1, 3, 4] });
   return builder.apply(reshape, [turned], { shape: [groups * o, c / groups, kh, kw] });
 }
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { runnableTargets } from "../../kernels/index.ts";
-import { compile, constant, conv2d, explain, Interpreter, load, type Tensor, tensor, trace } from "../index.ts";
+import { compile, constant, conv2d, explain, Interpreter, load, type Tensor, tensorType, trace } from "../index.ts";
 import { evenly, layer } from "../testing/networks.ts";
 import { randomInput, randomNetwork } from "../testing/random-networks.ts";
 import { blockChannels } from "./block-channels.ts";
@@ -21,7 +21,7 @@ describe("blockChannels", () => {
         const b = layer(a, { outputs: 24, groups: 24, seed: 3 });
         return { y: layer(b.add(a), { outputs: 32, kernel: 1, seed: 5 }) };
       },
-      { x: tensor("f32", [1, 3, 9, 9]) },
+      { x: tensorType("f32", [1, 3, 9, 9]) },
       { name: "g" },
     );
     const planned = declutter(graph);
@@ -45,7 +45,7 @@ describe("blockChannels", () => {
         %8 = blockedConv2d(%7, @w2, stride=[1,1], dilation=[1,1], channels=24, layout=blocked) : f32[1,2,9,9,16]
         %9 = add(%8, @b2)                                                                      : f32[1,2,9,9,16]
         %10 = reshape(%9, shape=[1,2,81,16])                                                   : f32[1,2,81,16]
-        %11 = transpose(%10, axes=[0,1,3,2])                                                   : f32[1,2,16,81]
+        %11 = permute(%10, axes=[0,1,3,2])                                                     : f32[1,2,16,81]
         %12 = reshape(%11, shape=[1,32,9,9])                                                   : f32[1,32,9,9]
         return y=%12"
     `);
@@ -58,7 +58,7 @@ describe("blockChannels", () => {
         const b = a.add(layer(a, { outputs: 16, seed: 3 })).relu();
         return { y: b.add(layer(b, { outputs: 16, seed: 5 })) };
       },
-      { x: tensor("f32", [1, 3, 6, 6]) },
+      { x: tensorType("f32", [1, 3, 6, 6]) },
       { name: "g" },
     );
     const kernels = explain(graph as never, "x86-64-v3")
@@ -73,7 +73,7 @@ describe("blockChannels", () => {
         "3  blockedConv2d+maximum  (→ scratch pad: f32[1,1,8,8,16], scratch pad: f32[1,1,8,8,16], weights b: f32[1,1,1,1,16], weights w: f32[1,1,3,3,16,16])",
         "4  pad border  (→ scratch pad: f32[1,1,8,8,16])",
         "5  blockedConv2d+add  (→ scratch add: f32[1,1,6,6,16], scratch pad: f32[1,1,8,8,16], weights b: f32[1,1,1,1,16], weights w: f32[1,1,3,3,16,16])",
-        "6  transpose  (→ output y: f32[1,1,16,36], scratch add: f32[1,1,6,6,16])",
+        "6  permute  (→ output y: f32[1,1,16,36], scratch add: f32[1,1,6,6,16])",
       ]
     `);
   });
@@ -85,7 +85,11 @@ describe("blockChannels", () => {
         middle: layer(small, { outputs: 32 }),
         little: layer(tiny, { outputs: 32 }),
       }),
-      { x: tensor("f32", [1, 32, 20, 22]), small: tensor("f32", [1, 32, 7, 9]), tiny: tensor("f32", [1, 32, 4, 4]) },
+      {
+        x: tensorType("f32", [1, 32, 20, 22]),
+        small: tensorType("f32", [1, 32, 7, 9]),
+        tiny: tensorType("f32", [1, 32, 4, 4]),
+      },
       { name: "g" },
     );
     const text = declutter(graph)
@@ -118,7 +122,7 @@ describe("weights in channel blocks", () => {
     const shape = [outputs, inputs / groups, 3, 2];
     const graph = trace(
       ({ x }) => ({ y: conv2d(x, constant(numbers(outputs * perOutput, 3), "f32", shape, "w"), { groups }) }),
-      { x: tensor("f32", [1, inputs, 5, 4]) },
+      { x: tensorType("f32", [1, inputs, 5, 4]) },
       { name: "g" },
     );
     const planned = blockChannels(passes.decompose(graph as never));
@@ -162,7 +166,7 @@ describe("networks in channel blocks", () => {
         const half = layer(y.maxPool(2), { outputs: 64, seed: 40 }).relu();
         return { y, half: layer(half, { outputs: 40, seed: 41 }) };
       },
-      { x: tensor("f32", [1, 32, 21, 22]) },
+      { x: tensorType("f32", [1, 32, 21, 22]) },
       { name: "network" },
     );
     const planned = declutter(graph);

@@ -41,10 +41,10 @@ export function moved(node: Node, blocks: ChannelBlocks, inside: boolean, editor
     const ranges = { starts: along(starts, 0, 0), ends: along(ends, left, channelBlock), steps: along(steps, 1, 1) };
     return blocks.publish({ ...some, value: editor.apply(operators.slice, [some.value], ranges) }, editor);
   }
-  if (isNodeOf(node, operators.gather)) {
+  if (isNodeOf(node, operators.indexSelect)) {
     const { axis } = node.attributes;
     if (axis < 2 || inputs[1]!.type.shape.length !== 1) return undefined;
-    return publish(editor.apply(operators.gather, [value, inputs[1]!], { axis }));
+    return publish(editor.apply(operators.indexSelect, [value, inputs[1]!], { axis }));
   }
   if (isNodeOf(node, operators.reshape)) {
     if (shape[0] !== n || shape[1] !== channels) return undefined;
@@ -55,7 +55,7 @@ export function moved(node: Node, blocks: ChannelBlocks, inside: boolean, editor
     const wanted = [shape[0], count, ...shape.slice(2), channelBlock];
     return publish(editor.apply(operators.broadcastTo, [value], { shape: wanted }));
   }
-  return isNodeOf(node, operators.transpose) ? turned(node.attributes, known, blocks, editor) : undefined;
+  return isNodeOf(node, operators.permute) ? turned(node.attributes, known, blocks, editor) : undefined;
 }
 
 /** A transposition of what lies behind the channels, or one that puts them last. */
@@ -70,11 +70,11 @@ function turned(
   if (axes[0] !== 0) return undefined;
   if (axes[1] === 1)
     return blocks.publish(
-      { value: editor.apply(operators.transpose, [value], { axes: [...axes, rank] }), channels },
+      { value: editor.apply(operators.permute, [value], { axes: [...axes, rank] }), channels },
       editor,
     );
   if (axes.at(-1) !== 1) return undefined;
-  const last = editor.apply(operators.transpose, [value], { axes: [...axes, rank] });
+  const last = editor.apply(operators.permute, [value], { axes: [...axes, rank] });
   const shape = staticShape(last.type.shape);
   const outer = shape.slice(0, -2);
   const whole = editor.apply(operators.reshape, [last], { shape: [...outer, shape.at(-2)! * shape.at(-1)!] });

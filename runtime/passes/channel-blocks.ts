@@ -95,7 +95,7 @@ export class ChannelBlocks {
     const flat = cut(reshaped(value, [n, blocks, plane, channelBlock], editor), 3, 0, lanes, editor);
     return plane === 1
       ? reshaped(flat, [n, blocks, lanes, 1], editor)
-      : editor.apply(operators.transpose, [flat], { axes: [0, 1, 3, 2] });
+      : editor.apply(operators.permute, [flat], { axes: [0, 1, 3, 2] });
   }
 
   /** A value [n,c,…] in blocks, reordered unless it is known so; what moves elements around is moved behind the reordering. */
@@ -124,7 +124,7 @@ export class ChannelBlocks {
     const producer = editor.producerOf(value);
     const whole = blocksOf(c) * channelBlock;
     const plane = rest.map((_, d) => d);
-    if (isNodeOf(producer, operators.transpose) && channelsWereLast(producer.attributes)) {
+    if (isNodeOf(producer, operators.permute) && channelsWereLast(producer.attributes)) {
       const last = producer.inputs[0]!;
       const split = reshaped(
         filled(last, rest.length + 1, whole, editor),
@@ -132,13 +132,13 @@ export class ChannelBlocks {
         editor,
       );
       const axes = [0, rest.length + 1, ...plane.map((d) => d + 1), rest.length + 2];
-      return { value: editor.apply(operators.transpose, [split], { axes }), channels: c };
+      return { value: editor.apply(operators.permute, [split], { axes }), channels: c };
     }
     const split = reshaped(filled(value, 1, whole, editor), [n, blocksOf(c), channelBlock, ...rest], editor);
     if (countOf(rest) === 1)
       return { value: reshaped(split, [n, blocksOf(c), ...rest, channelBlock], editor), channels: c };
     const axes = [0, 1, ...plane.map((d) => d + 3), 2];
-    return { value: editor.apply(operators.transpose, [split], { axes }), channels: c };
+    return { value: editor.apply(operators.permute, [split], { axes }), channels: c };
   }
 
   /** Channels of some values, one after the other, in blocks again. */

@@ -10,7 +10,7 @@ import {
   quantize,
   type Signature,
   type Tensor,
-  tensor,
+  tensorType,
   trace,
 } from "../index.ts";
 import { operators } from "../operators/index.ts";
@@ -18,7 +18,7 @@ import { rewrite } from "../rewrite.ts";
 import { checked } from "./checked.ts";
 import { declutter } from "./index.ts";
 
-const x = { x: tensor("f32", [2, 3]) };
+const x = { x: tensorType("f32", [2, 3]) };
 const graph = trace(({ x }) => ({ y: x.neg().sum([0]) }), x, { name: "g" }) as unknown as Graph;
 
 const failure = (body: () => unknown): unknown => {
@@ -44,7 +44,7 @@ describe("a pass that changes a type", () => {
   });
 
   it("is an error where a node, an output or a state is not what it was", () => {
-    const type = tensor("f32", [4]);
+    const type = tensorType("f32", [4]);
     const wrongNode = (given: Graph): Graph =>
       new Graph({
         ...given,
@@ -75,7 +75,7 @@ describe("a pass that changes a type", () => {
 
 /** What a graph means, and what its simplified form does. */
 function both(body: (x: Tensor<"f32">) => Tensor<"f32">, shape: readonly number[]) {
-  const given = trace(({ x }) => ({ y: body(x) }), { x: tensor("f32", shape) }, { name: "g" });
+  const given = trace(({ x }) => ({ y: body(x) }), { x: tensorType("f32", shape) }, { name: "g" });
   const count = shape.reduce((a, b) => a * b, 1);
   const data = { x: Float32Array.from({ length: count }, (_, i) => Math.sin(i) * 3) };
   const simple = declutter(given as unknown as Graph) as unknown as Graph<typeof given.signature.inputs, Signature>;
@@ -106,7 +106,7 @@ describe("attention whose scale has dimensions of its own", () => {
   it.each([[[1, 1, 1]], [[1]], [[]], [[1, 1]]])("%j keeps the rank of the scores", (scale) => {
     const { meant, found, names } = both(
       (x) => {
-        const [q, k, v] = [x.slice([0, 4]), x.slice([4, 12]).transpose(), x.slice([12, 20])];
+        const [q, k, v] = [x.slice([0, 4]), x.slice([4, 12]).permute(), x.slice([12, 20])];
         const scores = q.matmul(k).mul(constant([0.5], "f32", scale));
         return scores.softmax(-1).matmul(v).sum([-2]);
       },
@@ -175,7 +175,7 @@ describe("quantised fusions", () => {
       (x) =>
         dequantize(quantize(x.reshape([6, 10]), 0.03, 100, "u8"), constant([0.03], "f32", [1, 1, 1]), 100)
           .reshape([6, 10])
-          .matmul(weight([4, 10], 0.01).transpose()),
+          .matmul(weight([4, 10], 0.01).permute()),
       false,
     ],
     ["a scale beyond float32's normal numbers", (x) => conv2d(byte(x, 1e-30, 0), weight([4, 3, 1, 1], 1e-20)), false],

@@ -1,7 +1,7 @@
 // Constants of any size are laid out when a graph is compiled: no step rearranges weights.
 import { describe, expect, it } from "vitest";
 import type { Graph, Value } from "../graph.ts";
-import { concat, constant, convTranspose2d, lstmCell, tensor, trace } from "../index.ts";
+import { concat, constant, convTranspose2d, lstmCell, tensorType, trace } from "../index.ts";
 import { declutter } from "./index.ts";
 
 const weight = (...shape: number[]) =>
@@ -30,19 +30,19 @@ const layers = {
   "an LSTM of 364 by 364": () =>
     trace(
       ({ x, h, c }) => ({ ...lstmCell(x, { h, c }, { input: weight(1456, 364), hidden: weight(1456, 364) }) }),
-      { x: tensor("f32", [1, 364]), h: tensor("f32", [1, 364]), c: tensor("f32", [1, 364]) },
+      { x: tensorType("f32", [1, 364]), h: tensorType("f32", [1, 364]), c: tensorType("f32", [1, 364]) },
       { name: "lstm" },
     ),
   "a transposed convolution of 1024 to 512 channels": () =>
     trace(
       ({ x }) => ({ y: convTranspose2d(x, weight(1024, 512, 2, 2), { stride: 2 }) }),
-      { x: tensor("f32", [1, 1024, 3, 3]) },
+      { x: tensorType("f32", [1, 1024, 3, 3]) },
       { name: "up" },
     ),
   "a linear layer of 4096 to 4097": () =>
     trace(
       ({ x }) => ({ y: x.linear(weight(4097, 4096), weight(4097)) }),
-      { x: tensor("f32", [1, 4096]) },
+      { x: tensorType("f32", [1, 4096]) },
       { name: "linear" },
     ),
 };
@@ -58,10 +58,10 @@ describe("constants above 2^20 elements", () => {
     const graph = trace(
       ({ x }) => {
         const w = constant(given, "f32", [rows, columns]);
-        const moved = concat([w.transpose().slice([1, columns, 2]), w.transpose().slice([0, columns, 2])], 0);
+        const moved = concat([w.permute().slice([1, columns, 2]), w.permute().slice([0, columns, 2])], 0);
         return { y: x.add(moved.reshape([rows, columns]).pad([1, 0], [0, 2], -1)) };
       },
-      { x: tensor("f32", [1]) },
+      { x: tensorType("f32", [1]) },
       { name: "moved" },
     );
     const plain = declutter(graph as unknown as Graph);
@@ -85,7 +85,7 @@ describe("constants above 2^20 elements", () => {
         y: x.add(weight(1100, 1000)).mul(weight(1100, 1000)),
         z: constant(1, "f32").broadcastTo([1 << 21]),
       }),
-      { x: tensor("f32", [1]) },
+      { x: tensorType("f32", [1]) },
       { name: "equal" },
     );
     const plain = declutter(graph as unknown as Graph);

@@ -1,7 +1,7 @@
 // Direct convolution where it is asked for: what is not finite stays in the windows that hold it.
 import { describe, expect, it } from "vitest";
 import { runnableTargets } from "../../kernels/index.ts";
-import { compile, constant, conv2d, convTranspose2d, graphOf, load, tensor, trace } from "../index.ts";
+import { compile, constant, conv2d, convTranspose2d, graphOf, load, tensorType, trace } from "../index.ts";
 
 const targets = runnableTargets();
 const [channels, size] = [32, 24];
@@ -10,7 +10,7 @@ const weight = Float32Array.from({ length: channels * channels * 9 }, (_, at) =>
 const graphWith = (options: { readonly convolution?: "direct" }) =>
   trace(
     ({ x }) => ({ y: conv2d(x, constant(weight, "f32", [channels, channels, 3, 3]), { padding: 1, ...options }) }),
-    { x: tensor("f32", [1, channels, size, size]) },
+    { x: tensorType("f32", [1, channels, size, size]) },
     { name: "layer" },
   );
 
@@ -48,7 +48,7 @@ describe("direct convolution", () => {
     expect(await algorithms(graphWith({}) as never, only)).toEqual(["winogradConv2d"]);
     const up = trace(
       ({ x }) => ({ y: convTranspose2d(x, constant(new Float32Array(32 * 32 * 9).fill(0.1), "f32", [32, 32, 3, 3])) }),
-      { x: tensor("f32", [1, 32, 8, 8]) },
+      { x: tensorType("f32", [1, 32, 8, 8]) },
       { name: "up" },
     );
     expect(await algorithms(up as never, only)).toEqual(["winogradConv2d"]);

@@ -59,7 +59,7 @@ function withoutElements(node: Node, editor: Editor): Value | undefined {
     const parts = inputs.filter((each) => !isEmpty(each));
     return parts.length === 1 ? parts[0] : editor.apply(operators.concat, parts, node.attributes);
   }
-  return isNodeOf(node, operators.scatter) ? inputs[0] : undefined;
+  return isNodeOf(node, operators.indexPut) ? inputs[0] : undefined;
 }
 
 /** The graph without nodes that have no elements or are made of none, so that every kernel has some of everything. */

@@ -1,7 +1,7 @@
 // Networks keep their channels in blocks from the first convolution to the last.
 import { describe, expect, it } from "vitest";
 import type { Graph, Node, Value } from "../graph.ts";
-import { tensor } from "../tensor-type.ts";
+import { tensorType } from "../tensor-type.ts";
 import { layer, mobileNet, resNet, segmenter, uNet, yolo } from "../testing/networks.ts";
 import { trace } from "../trace.ts";
 import { declutter } from "./index.ts";
@@ -16,7 +16,7 @@ function innerReorderings(graph: Graph): string[] {
   for (const node of graph.nodes.toReversed())
     if (isConvolution(node) || before.has(node.outputs[0])) for (const value of node.inputs) before.add(value);
   return graph.nodes
-    .filter(({ operator }) => operator.name === "transpose")
+    .filter(({ operator }) => operator.name === "permute")
     .filter(({ inputs, outputs: [output] }) => behind.has(inputs[0]!) && before.has(output))
     .map(({ outputs: [output] }) => output.type.shape.join());
 }
@@ -45,7 +45,7 @@ describe("between its first convolution and its last", () => {
   it("groups of 24 channels, which make no blocks, are a convolution each", () => {
     const graph = trace(
       ({ x }) => ({ y: layer(layer(x, { outputs: 72 }).relu(), { outputs: 72, groups: 3, seed: 3 }) }),
-      { x: tensor("f32", [1, 3, 6, 6]) },
+      { x: tensorType("f32", [1, 3, 6, 6]) },
       { name: "g" },
     );
     const planned = declutter(graph as unknown as Graph);
@@ -58,7 +58,7 @@ describe("between its first convolution and its last", () => {
   it("a graph that adds channels up one after the other is said to reorder them", () => {
     const graph = trace(
       ({ x }) => ({ y: layer(layer(x, { outputs: 16 }).cumsum(1), { outputs: 16, seed: 3 }) }),
-      { x: tensor("f32", [1, 3, 6, 6]) },
+      { x: tensorType("f32", [1, 3, 6, 6]) },
       { name: "g" },
     );
     expect(innerReorderings(declutter(graph as unknown as Graph))).toHaveLength(2);
@@ -67,24 +67,24 @@ describe("between its first convolution and its last", () => {
   it("a softmax over channels in the end leaves the blocks once", () => {
     const graph = trace(
       ({ x }) => ({ y: layer(x, { outputs: 20 }).softmax(1) }),
-      { x: tensor("f32", [1, 3, 6, 6]) },
+      { x: tensorType("f32", [1, 3, 6, 6]) },
       { name: "g" },
     );
     const { nodes } = declutter(graph as unknown as Graph);
-    expect(nodes.filter(({ operator }) => operator.name === "transpose")).toHaveLength(1);
+    expect(nodes.filter(({ operator }) => operator.name === "permute")).toHaveLength(1);
   });
 
   it("channels that are put last in the end, or come last in the beginning, are moved once", () => {
     const graph = trace(
       ({ x }) => ({
-        y: layer(x.transpose([0, 3, 1, 2]), { outputs: 24 })
+        y: layer(x.permute([0, 3, 1, 2]), { outputs: 24 })
           .relu()
-          .transpose([0, 2, 3, 1]),
+          .permute([0, 2, 3, 1]),
       }),
-      { x: tensor("f32", [1, 6, 7, 20]) },
+      { x: tensorType("f32", [1, 6, 7, 20]) },
       { name: "g" },
     );
-    const moves = declutter(graph as unknown as Graph).nodes.filter(({ operator }) => operator.name === "transpose");
+    const moves = declutter(graph as unknown as Graph).nodes.filter(({ operator }) => operator.name === "permute");
     expect(moves.map(({ outputs: [output] }) => output.type.shape)).toEqual([
       [1, 2, 6, 7, 16],
       [1, 6, 7, 2, 16],

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { addsDotOnly, runnableTargets } from "../../kernels/index.ts";
-import { compile, constant, load, type Tensor, tensor, trace } from "../index.ts";
+import { compile, constant, load, type Tensor, tensorType, trace } from "../index.ts";
 import { evenly } from "../testing/networks.ts";
 import { declutter } from "./index.ts";
 
@@ -14,12 +14,12 @@ describe("packFactors", () => {
   it("packs a constant factor once, also one that is given turned, and leaves small ones and inputs", () => {
     const graph = trace(
       ({ x, w }) => {
-        const turned: Tensor<"f32"> = constant(evenly(40 * 6, 1), "f32", [40, 6], "turned").transpose();
+        const turned: Tensor<"f32"> = constant(evenly(40 * 6, 1), "f32", [40, 6], "turned").permute();
         const small = constant(evenly(40 * 32, 2), "f32", [40, 32], "small");
         const y = x.matmul(turned).relu();
         return { y: y.matmul(small).add(x.matmul(w)), z: x.neg().matmul(turned) };
       },
-      { x: tensor("f32", [3, 6]), w: tensor("f32", [6, 32]) },
+      { x: tensorType("f32", [3, 6]), w: tensorType("f32", [6, 32]) },
       { name: "g" },
     );
     const planned = declutter(graph);
@@ -32,7 +32,7 @@ describe("packFactors", () => {
   it("leaves a product whose long dimension is summed in segments", () => {
     const graph = trace(
       ({ x }) => ({ y: x.matmul(constant(evenly(1024 * 40, 1), "f32", [1024, 40], "w")) }),
-      { x: tensor("f32", [2, 1024]) },
+      { x: tensorType("f32", [2, 1024]) },
       { name: "g" },
     );
     expect(declutter(graph).nodes.map(({ operator }) => operator.name)).toEqual(["matmul"]);
@@ -46,10 +46,10 @@ describe("packFactors", () => {
     { batch: [], m: 20, k: 8192, n: 70 },
   ])("of $batch × [$m,$k] by [$k,$n] gives the bits of the plain product, in any number of threads", async (shape) => {
     const { batch, m, k, n } = shape;
-    const x = tensor("f32", [...batch, m, k]);
+    const x = tensorType("f32", [...batch, m, k]);
     const data = evenly(k * n, 7);
     const packed = trace(({ x }) => ({ y: x.matmul(constant(data, "f32", [k, n], "w")).relu() }), { x }, { name: "g" });
-    const plain = trace(({ x, w }) => ({ y: x.matmul(w).relu() }), { x, w: tensor("f32", [k, n]) }, { name: "g" });
+    const plain = trace(({ x, w }) => ({ y: x.matmul(w).relu() }), { x, w: tensorType("f32", [k, n]) }, { name: "g" });
     const inputs = {
       x: evenly(
         batch.reduce((a, b) => a * b, m * k),
@@ -65,7 +65,7 @@ describe("packFactors", () => {
           .matmul(w)
           .relu(),
       }),
-      { x, w: tensor("f32", [k, n]) },
+      { x, w: tensorType("f32", [k, n]) },
       { name: "g" },
     );
     const results: Float32Array[] = [];

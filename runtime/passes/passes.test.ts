@@ -1,7 +1,7 @@
 // What each pass does, as text before and after; and that no pass changes what a graph means.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { concat, constant, Interpreter, state, type Tensor, tensor, trace, where } from "../index.ts";
+import { concat, constant, Interpreter, state, type Tensor, tensorType, trace, where } from "../index.ts";
 import { showTensorType, sym } from "../tensor-type.ts";
 import { bindSymbols, declutter, passes } from "./index.ts";
 
@@ -9,7 +9,7 @@ const body = (text: { toString(): string }): string => text.toString().split("\n
 
 describe("passes", () => {
   it("decompose makes composite operators of primitive ones", () => {
-    const graph = trace(({ x }) => ({ y: x.softmax(1) }), { x: tensor("f32", [2, 3]) }, { name: "g" });
+    const graph = trace(({ x }) => ({ y: x.softmax(1) }), { x: tensorType("f32", [2, 3]) }, { name: "g" });
     expect(body(graph)).toMatchInlineSnapshot(`
       "  %0 = softmax(%x, axis=1) : f32[2,3]
         return y=%0"
@@ -29,7 +29,7 @@ describe("passes", () => {
   it("foldConstants computes what depends on constants only", () => {
     const graph = trace(
       ({ x }) => ({ y: x.mul(constant(2, "f32").add(3).sqrt()).add(constant([1, 2], "f32").neg()) }),
-      { x: tensor("f32", [2]) },
+      { x: tensorType("f32", [2]) },
       { name: "g" },
     );
     const folded = passes.dropDead(passes.foldConstants(graph));
@@ -45,10 +45,10 @@ describe("passes", () => {
   it("simplifyViews joins reshapes and transposes and drops what changes nothing", () => {
     const graph = trace(
       ({ x }) => ({
-        y: x.reshape([6]).reshape([3, 2]).transpose([1, 0]).transpose([1, 0]).cast("f32"),
+        y: x.reshape([6]).reshape([3, 2]).permute([1, 0]).permute([1, 0]).cast("f32"),
         z: x.reshape([6]).reshape([2, 3]).neg(),
       }),
-      { x: tensor("f32", [2, 3]) },
+      { x: tensorType("f32", [2, 3]) },
       { name: "g" },
     );
     const simple = passes.dropDead(passes.simplifyViews(graph));
@@ -67,7 +67,7 @@ describe("passes", () => {
         p: x.pad([1], [0], 0).add(x.pad([1], [0], 0)),
         q: x.pad([1], [0], -0),
       }),
-      { x: tensor("f32", [2]) },
+      { x: tensorType("f32", [2]) },
       { name: "g" },
     );
     const shared = passes.dropDead(passes.shareCommon(graph));
@@ -90,7 +90,7 @@ describe("passes", () => {
         y: x.add(zeros("f32", [4])).add(zeros("f32", [2, 2]).reshape([4])),
         m: n.add(zeros("i32", [4])),
       }),
-      { x: tensor("f32", [4]), n: tensor("i32", [4]) },
+      { x: tensorType("f32", [4]), n: tensorType("i32", [4]) },
       { name: "g" },
     );
     const shared = passes.shareCommon(graph as never);
@@ -106,12 +106,12 @@ describe("passes", () => {
   });
 
   it("fuseAttention makes a softmax between two products one operator, unless something else reads a part of it", () => {
-    const type = tensor("f32", [2, 5, 4]);
+    const type = tensorType("f32", [2, 5, 4]);
     const attended = (shared: boolean) =>
       trace(
         ({ q, k, v }) => {
           const weights = q
-            .matmul(k.transpose([0, 2, 1]))
+            .matmul(k.permute([0, 2, 1]))
             .mul(0.5)
             .softmax(2);
           return shared ? { y: weights.matmul(v), weights } : { y: weights.matmul(v).add(1) };
@@ -122,7 +122,7 @@ describe("passes", () => {
     const fused = passes.dropDead(passes.fuseAttention(passes.decompose(attended(false) as never)));
     fused.verify();
     expect(body(fused)).toMatchInlineSnapshot(`
-      "  %0 = transpose(%k, axes=[0,2,1])                         : f32[2,4,5]
+      "  %0 = permute(%k, axes=[0,2,1])                           : f32[2,4,5]
         %1 = tiledAttention(%q, %0, %v, scale=0.5, causal=false) : f32[2,5,4]
         %2 = add(%1, 1)                                          : f32[2,5,4]
         return y=%2"
@@ -135,11 +135,11 @@ describe("passes", () => {
     const graph = trace(
       ({ x }) => {
         x.exp();
-        const s = state("s", tensor("f32", [2]));
+        const s = state("s", tensorType("f32", [2]));
         s.set(x.neg());
         return { y: x.abs() };
       },
-      { x: tensor("f32", [2]) },
+      { x: tensorType("f32", [2]) },
       { name: "g" },
     );
     expect(body(passes.dropDead(graph))).toMatchInlineSnapshot(`
@@ -152,7 +152,7 @@ describe("passes", () => {
   });
 
   it("bindSymbols infers every type anew", () => {
-    const graph = trace(({ x }) => ({ y: x.neg().sum([1]) }), { x: tensor("f32", [sym("n"), 3]) }, { name: "g" });
+    const graph = trace(({ x }) => ({ y: x.neg().sum([1]) }), { x: tensorType("f32", [sym("n"), 3]) }, { name: "g" });
     const bound = bindSymbols(graph, { n: 7 });
     bound.verify();
     expect(bound.toString()).toMatchInlineSnapshot(`
@@ -180,7 +180,7 @@ const view: fc.Arbitrary<(x: Tensor<"f32">) => Tensor<"f32">> = fc
     const end = shape[axis]!;
     switch (what) {
       case "transpose":
-        return x.transpose(order);
+        return x.permute(order);
       case "reshape":
         return x.reshape(turned);
       case "parts":
@@ -199,7 +199,7 @@ describe("simplifyViews", () => {
       fc.property(fc.array(view, { minLength: 1, maxLength: 8 }), (views) => {
         const graph = trace(
           (given) => ({ y: views.reduce((value, each) => each(value), given.x) }),
-          { x: tensor("f32", [4, 5, 6]) },
+          { x: tensorType("f32", [4, 5, 6]) },
           { name: "g" },
         );
         const simple = passes.simplifyViews(graph as never);
@@ -230,7 +230,7 @@ const step: fc.Arbitrary<Step> = fc
           case "mean":
             return a.sub(a.mean([0], { keepDims: true }));
           case "views":
-            return a.reshape([12]).reshape([4, 3]).transpose([1, 0]).transpose([1, 0]).transpose([1, 0]);
+            return a.reshape([12]).reshape([4, 3]).permute([1, 0]).permute([1, 0]).permute([1, 0]);
           case "where":
             return where(a.less(b), a, b.neg());
           case "max":
@@ -255,7 +255,7 @@ describe("every pass", () => {
             for (const each of steps) pool.push(each(pool));
             return { y: pool.at(-1)!, z: pool[Math.floor(pool.length / 2)]! };
           },
-          { x: tensor("f32", [3, 4]) },
+          { x: tensorType("f32", [3, 4]) },
           { name: "g" },
         );
         const x = Float32Array.from({ length: 12 }, (_, i) => Math.sin(i * 2.3));

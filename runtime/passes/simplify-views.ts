@@ -19,13 +19,13 @@ function simplified(node: Node, editor: Editor): Value | undefined {
     if (!isNodeOf(producer, operators.reshape)) return undefined;
     return simplifiedOr(operators.reshape, producer.inputs[0]!, output.type.shape, editor);
   }
-  if (isNodeOf(node, operators.transpose)) {
+  if (isNodeOf(node, operators.permute)) {
     const { axes } = node.attributes;
     if (axes.every((axis, d) => axis === d)) return x;
-    if (!isNodeOf(producer, operators.transpose)) return undefined;
+    if (!isNodeOf(producer, operators.permute)) return undefined;
     const both = axes.map((axis) => producer.attributes.axes[axis]!);
     const [source] = producer.inputs;
-    return both.every((axis, d) => axis === d) ? source : editor.apply(operators.transpose, [source!], { axes: both });
+    return both.every((axis, d) => axis === d) ? source : editor.apply(operators.permute, [source!], { axes: both });
   }
   return undefined;
 }

@@ -39,7 +39,7 @@ interface Sum {
 }
 
 /** Operators that move elements and commute with dequantising by one scale. */
-const moving: readonly unknown[] = [operators.reshape, operators.transpose, operators.slice];
+const moving: readonly unknown[] = [operators.reshape, operators.permute, operators.slice];
 
 /** Whether a node moves elements, and what it adds are zeros. */
 const movesZeros = (node: Node): boolean =>
@@ -161,7 +161,7 @@ class Integers {
     const behind: Node[] = [];
     let node = this.#editor.producerOf(value);
     let along = axis;
-    while (isNodeOf(node, operators.transpose)) {
+    while (isNodeOf(node, operators.permute)) {
       behind.push(node);
       along = node.attributes.axes[along]!;
       node = this.#editor.producerOf(node.inputs[0]!);

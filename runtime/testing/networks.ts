@@ -4,7 +4,7 @@ import { conv2d, convTranspose2d } from "../convolutions.ts";
 import type { Graph, Signature } from "../graph.ts";
 import { resize } from "../images.ts";
 import { concat, constant, type Tensor } from "../tensor.ts";
-import { tensor } from "../tensor-type.ts";
+import { tensorType } from "../tensor-type.ts";
 import { trace } from "../trace.ts";
 
 type Plane = Tensor<"f32">;
@@ -79,7 +79,9 @@ class Layers {
   }
 }
 
-const image = (channels: number, size: number, columns = size) => ({ x: tensor("f32", [1, channels, size, columns]) });
+const image = (channels: number, size: number, columns = size) => ({
+  x: tensorType("f32", [1, channels, size, columns]),
+});
 
 /** Stem, max pooling, four stages of two residual blocks, global pooling, a linear layer; with groups, bottlenecks like ResNeXt's. */
 export function resNet(size: number, width: number, groups = 1): Graph {

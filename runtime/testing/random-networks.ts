@@ -4,7 +4,7 @@ import { convTranspose2d } from "../convolutions.ts";
 import type { Graph } from "../graph.ts";
 import { resize } from "../images.ts";
 import { concat, constant, type Tensor } from "../tensor.ts";
-import { tensor } from "../tensor-type.ts";
+import { tensorType } from "../tensor-type.ts";
 import { trace } from "../trace.ts";
 import { evenly, layer } from "./networks.ts";
 
@@ -106,7 +106,7 @@ export const randomNetwork: fc.Arbitrary<Graph> = fc.array(step, { minLength: 2,
         });
         return { y: pool.at(-1)!, z: pool[Math.floor(pool.length / 2)]!.mean([2, 3]) };
       },
-      { x: tensor("f32", [1, 3, 8, 7]) },
+      { x: tensorType("f32", [1, 3, 8, 7]) },
       { name: "g" },
     ) as unknown as Graph,
 );

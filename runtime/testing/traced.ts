@@ -2,7 +2,7 @@
 import type { Dtype } from "../../kernels/index.ts";
 import { Interpreter } from "../interpreter.ts";
 import type { Tensor } from "../tensor.ts";
-import { arrayFrom, type Dimension, staticShape, type TensorType, tensor } from "../tensor-type.ts";
+import { arrayFrom, type Dimension, staticShape, type TensorType, tensorType } from "../tensor-type.ts";
 import { trace } from "../trace.ts";
 
 /** A tensor by its elements. */
@@ -29,7 +29,7 @@ export function traced<const G extends { readonly [name: string]: Given }>(
   body: (operands: Operands<G>) => Tensor,
 ): { readonly dtype: Dtype; readonly shape: readonly Dimension[]; readonly values: readonly (number | bigint)[] } {
   const types = Object.fromEntries(
-    Object.entries(operands).map(([name, { dtype, shape }]) => [name, tensor(dtype, shape)]),
+    Object.entries(operands).map(([name, { dtype, shape }]) => [name, tensorType(dtype, shape)]),
   );
   const graph = trace(
     (inputs) => ({ result: body(inputs as unknown as Operands<G>) }),

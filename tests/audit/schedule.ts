@@ -1,16 +1,24 @@
 // A schedule of every kind of task, run in virtual time or live, for its records to be audited.
 import { PNG } from "pngjs";
 import { runnableTargets } from "../../kernels/index.ts";
-import { application, buildApplication, compressedImage, numbers, state, tensor, trace } from "../../launch/index.ts";
+import {
+  application,
+  buildApplication,
+  compressedImage,
+  numbers,
+  state,
+  tensorType,
+  trace,
+} from "../../launch/index.ts";
 import type { AuditedRun } from "../../sim/audit/index.ts";
 import { createExecutive, type Fault, parseEvents, RecordingWriter, type RunEvent } from "../../sim/index.ts";
 
 const number = numbers("std_msgs/msg/Float32", { value: { field: "data", dtype: "f32" } });
-const scalar = tensor("f32", []);
+const scalar = tensorType("f32", []);
 const double = trace(({ value }) => ({ data: value.mul(2) }), { value: scalar }, { name: "double" });
 const corner = trace(
   ({ image }) => ({ level: image.slice([0, 1], [0, 1], [0, 1]).reshape([]).cast("f32") }),
-  { image: tensor("u8", [2, 2, 3]) },
+  { image: tensorType("u8", [2, 2, 3]) },
   { name: "corner" },
 );
 const add = trace(

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { constant, tensor, trace } from "../../runtime/index.ts";
+import { constant, tensorType, trace } from "../../runtime/index.ts";
 import { missingForArm64 } from "../robot/arm64.ts";
 import { main } from "./bench.ts";
 import { type BenchCase, numbers, plainGraph, type Suites } from "./case.ts";
@@ -17,7 +17,7 @@ function product(name: string, theirs: (weight: Float32Array) => Float32Array): 
   const weight = numbers(64, 3);
   const graph = trace(
     ({ a }) => ({ c: a.matmul(constant(weight, "f32", [8, 8], "b")) }),
-    { a: tensor("f32", [4, 8]) },
+    { a: tensorType("f32", [4, 8]) },
     { name: "product" },
   );
   return {

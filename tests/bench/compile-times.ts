@@ -10,7 +10,7 @@ import {
   type Graph,
   type Signature,
   stack,
-  tensor,
+  tensorType,
   trace,
 } from "../../runtime/index.ts";
 import { resNet } from "../../runtime/testing/networks.ts";
@@ -26,7 +26,7 @@ const squarings = (count: number): AnyGraph =>
         for (let at = 0; at < count; at++) y = y.mul(y);
         return { y };
       },
-      { x: tensor("f32", [64]) },
+      { x: tensorType("f32", [64]) },
       { name: "squarings" },
     ),
   );
@@ -35,7 +35,7 @@ const stacked = (count: number): AnyGraph =>
   plain(
     trace(
       (all) => ({ y: stack(Object.values(all)) }),
-      Object.fromEntries(Array.from({ length: count }, (_, at) => [`x${at}`, tensor("f32", [28, 28])])),
+      Object.fromEntries(Array.from({ length: count }, (_, at) => [`x${at}`, tensorType("f32", [28, 28])])),
       { name: "stacked" },
     ),
   );
@@ -48,7 +48,7 @@ const chain = (count: number): AnyGraph =>
         for (let at = 0; at < count; at++) y = at % 2 ? y.mul(1.0001) : y.add(0.1);
         return { y };
       },
-      { x: tensor("f32", [64]) },
+      { x: tensorType("f32", [64]) },
       { name: "chain" },
     ),
   );
@@ -62,7 +62,7 @@ const transposed = (kernel: number, stride: number): AnyGraph =>
           y: convTranspose2d(x, constant(w, "f32", [21, 21, kernel, kernel]), { stride, padding: stride / 2 }),
         };
       },
-      { x: tensor("f32", [1, 21, 8, 8]) },
+      { x: tensorType("f32", [1, 21, 8, 8]) },
       { name: "transposed" },
     ),
   );

@@ -23,18 +23,18 @@ const applications = {
   "no-module.ts": `import { road } from "./road.ts";\nexport default road;\n`,
   "no-package.ts": `import { road } from "no-such-package";\nexport default road;\n`,
   "no-export.ts": `import { aplication } from "isochron";\nexport default aplication;\n`,
-  "shapes.ts": `import { application, tensor, trace } from "isochron";
-const sum = trace(({ a, b }) => ({ c: a.add(b) }), { a: tensor("f32", [3]), b: tensor("f32", [4]) }, { name: "sum" });
+  "shapes.ts": `import { application, tensorType, trace } from "isochron";
+const sum = trace(({ a, b }) => ({ c: a.add(b) }), { a: tensorType("f32", [3]), b: tensorType("f32", [4]) }, { name: "sum" });
 export default application("shapes", () => console.log(sum));
 `,
-  "wiring.ts": `import { application, image, tensor, trace } from "isochron";
-const darken = trace(({ x }) => ({ y: x.cast("f32").sum() }), { x: tensor("u8", [2, 3]) }, { name: "darken" });
+  "wiring.ts": `import { application, image, tensorType, trace } from "isochron";
+const darken = trace(({ x }) => ({ y: x.cast("f32").sum() }), { x: tensorType("u8", [2, 3]) }, { name: "darken" });
 export default application("wiring", (app) => {
   const picture = app.input("/picture", image("mono8", [4, 5]));
   app.task("darken", darken, { inputs: { x: picture }, period: "10ms", budget: "1ms", deadline: "5ms" });
 });
 `,
-  "operator.ts": `import { application, apply, operator, tensor, trace } from "isochron";
+  "operator.ts": `import { application, apply, operator, tensorType, trace } from "isochron";
 import { z } from "${import.meta.resolve("zod")}";
 const cubeRoot = operator({
   name: "cubeRoot",
@@ -44,7 +44,7 @@ const cubeRoot = operator({
   evaluate: () => undefined,
   lowering: { kind: "interpreted", why: "it has a meaning only" },
 });
-const root = trace(({ x }) => ({ y: apply<"f32">(cubeRoot, [x]) }), { x: tensor("f32", [1]) }, { name: "root" });
+const root = trace(({ x }) => ({ y: apply<"f32">(cubeRoot, [x]) }), { x: tensorType("f32", [1]) }, { name: "root" });
 export default application("operator", (app) => {
   const other = app.task("other", trace(() => ({ y: tensorOf() }), {}, { name: "one" }), { inputs: {}, period: "1s", budget: "1ms", deadline: "5ms" });
   app.task("root", root, { inputs: { x: other.outputs.y }, period: "10ms", budget: "1ms", deadline: "5ms" });
@@ -56,8 +56,8 @@ import { constant } from "isochron";
   "chain.ts": doubling(undefined, `app.chain("through", [value, task], { budget: "14ms" });`),
   "untriggered.ts": doubling(`budget: "1ms", deadline: "5ms"`),
   "misspelled.ts": doubling(`period: "10ms", budget: "1ms", deadline: "5ms", onOverun: "skip"`),
-  "compares.ts": `import { application, tensor, trace } from "isochron";
-const clip = trace(({ x }) => (x > 0 ? { y: x } : { y: x.mul(0) }), { x: tensor("f32", [3]) }, { name: "clip" });
+  "compares.ts": `import { application, tensorType, trace } from "isochron";
+const clip = trace(({ x }) => (x > 0 ? { y: x } : { y: x.mul(0) }), { x: tensorType("f32", [3]) }, { name: "clip" });
 export default application("compares", () => console.log(clip));
 `,
   "duration.ts": doubling(`period: "10 fortnights" as "10ms", budget: "1ms", deadline: "5ms"`),

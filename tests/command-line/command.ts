@@ -133,8 +133,8 @@ export class Workplace {
 
 /** An application that doubles a number every 10 ms, with `options` for its task. */
 export const doubling = (options = `period: "10ms", budget: "1ms", deadline: "5ms"`, more = ""): string =>
-  `import { application, numbers, tensor, trace } from "isochron";
-const twice = trace(({ x }) => ({ y: x.mul(2) }), { x: tensor("f32", []) }, { name: "twice" });
+  `import { application, numbers, tensorType, trace } from "isochron";
+const twice = trace(({ x }) => ({ y: x.mul(2) }), { x: tensorType("f32", []) }, { name: "twice" });
 export default application("doubling", (app) => {
   const value = app.input("/value", numbers("std_msgs/msg/Float32", { data: { field: "data", dtype: "f32" } }));
   const task = app.task("double", twice, { inputs: { x: value }, ${options} });

@@ -14,16 +14,19 @@ afterAll(() => {
 const command = fileURLToPath(new URL("../../launch/bin/isochron.mjs", import.meta.url));
 
 /** Two tasks with states, one on arrival and one periodic; the world says something every 5 ms. `step` and `more` may fail. */
-const relay = (step = "", more = ""): string => `import { application, numbers, state, tensor, trace } from "isochron";
+const relay = (
+  step = "",
+  more = "",
+): string => `import { application, numbers, state, tensorType, trace } from "isochron";
 import { interval, map } from "rxjs";
 const float = numbers("std_msgs/msg/Float32", { data: { field: "data", dtype: "f32" } });
 const mixer = (name, factor) =>
   trace(({ x }) => {
-    const memory = state("memory", tensor("f32", []), 0);
+    const memory = state("memory", tensorType("f32", []), 0);
     const next = memory.get().mul(0.75).add(x.mul(factor)).tanh();
     memory.set(next);
     return { y: next };
-  }, { x: tensor("f32", []) }, { name });
+  }, { x: tensorType("f32", []) }, { name });
 export default application("relay", (app) => {
   const value = app.input("/value", float);
   const limits = { budget: "200us", deadline: "3ms", onOverrun: "hold" };

@@ -4,19 +4,19 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { runnableTargets } from "../../kernels/index.ts";
-import { compile, readArchive, save, state, tensor, trace } from "../../runtime/index.ts";
+import { compile, readArchive, save, state, tensorType, trace } from "../../runtime/index.ts";
 import { root } from "../robot/robot.ts";
 import { doubling, type Ended, Workplace } from "./command.ts";
 
 const cacheDir = join(root, ".cache/kernels");
-const level = () => state("level", tensor("f32", [2]));
+const level = () => state("level", tensorType("f32", [2]));
 const forward = trace(
   ({ x }) => {
     const sum = level();
     sum.set(sum.get().add(x));
     return { y: sum.get().mul(3) };
   },
-  { x: tensor("f32", [2]) },
+  { x: tensorType("f32", [2]) },
   { name: "level" },
 );
 const reset = trace(
@@ -24,7 +24,7 @@ const reset = trace(
     level().set(to);
     return { left: to.neg() };
   },
-  { to: tensor("f32", [2]) },
+  { to: tensorType("f32", [2]) },
   { name: "reset" },
 );
 const workplace = new Workplace();

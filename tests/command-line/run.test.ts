@@ -11,14 +11,14 @@ afterAll(() => workplace.remove());
 
 /** A world feeds one task on arrival, which feeds a periodic one; both under one overrun policy, both with a state. */
 const relay = (policy: "hold" | "skip"): string => `import { writeFileSync } from "node:fs";
-import { application, numbers, state, tensor, trace } from "isochron";
+import { application, numbers, state, tensorType, trace } from "isochron";
 const mixer = (name: string, factor: number) =>
   trace(({ x }) => {
-    const memory = state("memory", tensor("f32", []), 0);
+    const memory = state("memory", tensorType("f32", []), 0);
     const next = memory.get().mul(0.75).add(x.mul(factor)).tanh();
     memory.set(next);
     return { y: next };
-  }, { x: tensor("f32", []) }, { name });
+  }, { x: tensorType("f32", []) }, { name });
 export default application("relay", (app) => {
   const value = app.input("/value", numbers("std_msgs/msg/Float32", { data: { field: "data", dtype: "f32" } }));
   const limits = { budget: "200us", deadline: "3ms", onOverrun: "${policy}" } as const;

@@ -1,7 +1,7 @@
 // Live runs on a machine that is late: whatever is handed over late, at any place, everything that was sent is seen.
 import { PNG } from "pngjs";
 import { describe, expect, it } from "vitest";
-import { application, buildApplication, compressedImage, numbers, tensor, trace } from "../../launch/index.ts";
+import { application, buildApplication, compressedImage, numbers, tensorType, trace } from "../../launch/index.ts";
 import {
   createExecutive,
   type Executive,
@@ -17,7 +17,7 @@ const everyMs = 300;
 const sent = Array.from({ length: count }, (_, at) => at + 1);
 
 const number = numbers("std_msgs/msg/Float32", { value: { field: "data", dtype: "f32" } });
-const doubler = trace(({ value }) => ({ data: value.mul(2) }), { value: tensor("f32", []) }, { name: "doubler" });
+const doubler = trace(({ value }) => ({ data: value.mul(2) }), { value: tensorType("f32", []) }, { name: "doubler" });
 const limits = { minInterval: "200ms", early: "defer", budget: "1ms", deadline: "200ms", onOverrun: "skip" } as const;
 
 /** Takes the processor away from everything else on this thread, as a busy machine does. */
@@ -149,7 +149,7 @@ describe("a live run on a machine that is late", { timeout: 60_000 }, () => {
       const frame = app.input("/camera", compressedImage("rgb8", [height, width]), { latency: "1us" });
       const corner = trace(
         ({ image }) => ({ data: image.slice([0, 1], [0, 1], [0, 1]).reshape([]).cast("f32") }),
-        { image: tensor("u8", [height, width, 3]) },
+        { image: tensorType("u8", [height, width, 3]) },
         { name: "corner" },
       );
       const task = app.task("corner", corner, { inputs: { image: frame }, on: frame, ...limits });

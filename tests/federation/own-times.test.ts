@@ -1,11 +1,11 @@
 // Live: a world that is granted late, or several steps at once, keeps the times that it means, as far as that costs no deadline.
 import { describe, expect, it } from "vitest";
-import { application, buildApplication, numbers, tensor, trace } from "../../launch/index.ts";
+import { application, buildApplication, numbers, tensorType, trace } from "../../launch/index.ts";
 import { createExecutive, type Executive, Federation, type RunEvent, runLive, type World } from "../../sim/index.ts";
 
 const ms = 1e6;
 const number = numbers("std_msgs/msg/Float32", { value: { field: "data", dtype: "f32" } });
-const doubler = trace(({ value }) => ({ data: value.mul(2) }), { value: tensor("f32", []) }, { name: "doubler" });
+const doubler = trace(({ value }) => ({ data: value.mul(2) }), { value: tensorType("f32", []) }, { name: "doubler" });
 
 /** Takes the processor away from everything else on this thread. */
 function stall(forMs: number): void {

@@ -8,16 +8,16 @@ import {
   compressedImage,
   message,
   numbers,
-  tensor,
+  tensorType,
   trace,
 } from "../../launch/index.ts";
 import { createExecutive, Federation, type FeedMessage, type RunEvent, runLive, runVirtual } from "../../sim/index.ts";
 
 const ms = 1e6;
-const pass = trace(({ x }) => ({ y: x.mul(1) }), { x: tensor("f32", []) }, { name: "pass" });
+const pass = trace(({ x }) => ({ y: x.mul(1) }), { x: tensorType("f32", []) }, { name: "pass" });
 const corner = trace(
   ({ image }) => ({ y: image.slice([0, 1], [0, 1], [0, 1]).reshape([]).cast("f32") }),
-  { image: tensor("u8", [2, 2, 3]) },
+  { image: tensorType("u8", [2, 2, 3]) },
   { name: "corner" },
 );
 const limits = { minInterval: "1ms", budget: "200us", deadline: "1ms" } as const;

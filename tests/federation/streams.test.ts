@@ -6,7 +6,14 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { delay, interval, map, merge, mergeMap, Observable, of, Subject, throwError } from "rxjs";
 import { afterAll, describe, expect, it } from "vitest";
-import { type ApplicationBuilder, application, buildApplication, numbers, tensor, trace } from "../../launch/index.ts";
+import {
+  type ApplicationBuilder,
+  application,
+  buildApplication,
+  numbers,
+  tensorType,
+  trace,
+} from "../../launch/index.ts";
 import {
   createExecutive,
   type Federates,
@@ -31,7 +38,7 @@ interface Float32 {
 }
 const ms = 1e6;
 
-const doubler = trace(({ value }) => ({ data: value.mul(2) }), { value: tensor("f32", []) }, { name: "doubler" });
+const doubler = trace(({ value }) => ({ data: value.mul(2) }), { value: tensorType("f32", []) }, { name: "doubler" });
 
 /** An application whose one task doubles `/in` on arrival and publishes `/out` 2 ms later; `define` adds its pipelines. */
 const doubling = (define: (app: ApplicationBuilder) => Observable<object>) =>

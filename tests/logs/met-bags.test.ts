@@ -56,8 +56,8 @@ const runs = {
 } as const;
 type Name = keyof typeof runs;
 
-const feedback = `import { application, field, message, tensor, trace } from "isochron";
-const pass = trace(({ x }) => ({ y: x.mul(1) }), { x: tensor("f32", []) }, { name: "pass" });
+const feedback = `import { application, field, message, tensorType, trace } from "isochron";
+const pass = trace(({ x }) => ({ y: x.mul(1) }), { x: tensorType("f32", []) }, { name: "pass" });
 export default application("feedback", (app) => {
   app.messages(${JSON.stringify(hasCases ? file("L29/travel_msgs") : "")});
   const input = app.input("/walk/_action/feedback", message("travel_msgs/action/Walk_FeedbackMessage", { x: field("feedback.distance") }));

@@ -1,10 +1,10 @@
 // Three compiled tasks, two at 1 kHz and one on arrival: what the tests of real-time discipline watch.
-import { application, numbers, state, tensor, trace } from "../../launch/index.ts";
+import { application, numbers, state, tensorType, trace } from "../../launch/index.ts";
 import type { World } from "../../sim/index.ts";
 
 const oscillator = trace(
   () => {
-    const phase = state("phase", tensor("f32", [64]), 0);
+    const phase = state("phase", tensorType("f32", [64]), 0);
     const next = phase.get().add(0.05);
     phase.set(next);
     return { wave: next.tanh() };
@@ -15,18 +15,18 @@ const oscillator = trace(
 
 const filter = trace(
   ({ wave, gain }) => {
-    const mean = state("mean", tensor("f32", [64]), 0);
+    const mean = state("mean", tensorType("f32", [64]), 0);
     const next = mean.get().mul(0.9).add(wave.mul(gain));
     mean.set(next);
     return { level: next.sum() };
   },
-  { wave: tensor("f32", [64]), gain: tensor("f32", []) },
+  { wave: tensorType("f32", [64]), gain: tensorType("f32", []) },
   { name: "filter" },
 );
 
 const smoother = trace(
   ({ knob }) => ({ gain: knob.mul(0.1).sigmoid() }),
-  { knob: tensor("f32", []) },
+  { knob: tensorType("f32", []) },
   {
     name: "smoother",
   },

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
-import { application, buildApplication, numbers, state, tensor, trace } from "../../launch/index.ts";
+import { application, buildApplication, numbers, state, tensorType, trace } from "../../launch/index.ts";
 import { createExecutive, Federation, RecordingWriter, type RunEvent, runLive, type World } from "../../sim/index.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -23,7 +23,7 @@ const us = 1000;
 const periodNs = 400 * us;
 const durationNs = Math.ceil(cycles / 3) * periodNs;
 
-const scalar = tensor("f32", []);
+const scalar = tensorType("f32", []);
 const counter = trace(
   ({ x }) => {
     const count = state("count", scalar, 0);

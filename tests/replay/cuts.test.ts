@@ -8,15 +8,15 @@ const workplace = new Workplace();
 afterAll(() => workplace.remove());
 
 /** Tasks on arrival, on the clock and on another's output, with states, jobs that are late, and messages that come too early. */
-const mixed = `import { application, numbers, state, tensor, trace } from "isochron";
+const mixed = `import { application, numbers, state, tensorType, trace } from "isochron";
 const float = numbers("std_msgs/msg/Float32", { data: { field: "data", dtype: "f32" } });
 const mixer = (name, factor) =>
   trace(({ x }) => {
-    const memory = state("memory", tensor("f32", []), 0);
+    const memory = state("memory", tensorType("f32", []), 0);
     const next = memory.get().mul(0.75).add(x.mul(factor)).tanh();
     memory.set(next);
     return { y: next };
-  }, { x: tensor("f32", []) }, { name });
+  }, { x: tensorType("f32", []) }, { name });
 export default application("mixed", (app) => {
   const value = app.input("/value", float);
   const limits = { budget: "200us", deadline: "3ms" };

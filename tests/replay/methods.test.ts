@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { application, buildApplication, openArtifact, state, tensor, trace } from "../../launch/index.ts";
+import { application, buildApplication, openArtifact, state, tensorType, trace } from "../../launch/index.ts";
 import {
   createExecutive,
   Federation,
@@ -19,7 +19,7 @@ const folder = mkdtempSync(join(tmpdir(), "isochron-methods-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const ms = 1e6;
-const level = () => state("level", tensor("f32", []), 100);
+const level = () => state("level", tensorType("f32", []), 100);
 const climb = trace(
   () => {
     const height = level();
@@ -35,7 +35,7 @@ const sink = trace(
     depth.set(depth.get().sub(2));
     return { depth: depth.get(), between: above.sub(depth.get()) };
   },
-  { above: tensor("f32", []) },
+  { above: tensorType("f32", []) },
   { name: "sink" },
 );
 

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { runnableTargets } from "../../kernels/index.ts";
 import { buildApplication } from "../../launch/build.ts";
 import type { Application } from "../../launch/index.ts";
-import { graphOf, load, openArtifact, readArchive, writeArchive } from "../../runtime/index.ts";
+import { graphOf, Interpreter, load, openArtifact, readArchive, writeArchive } from "../../runtime/index.ts";
 import { readRecording, replay } from "../../sim/index.ts";
 import { Workplace } from "../command-line/command.ts";
 import across from "./older/across.ts";
@@ -57,6 +57,22 @@ describe("an artifact of version 1", () => {
     expect(graphOf(artifact).name).toBe("rows");
     expect(() => openArtifact(withManifest(bytes, { ...written, version: 3 }))).toThrow("version");
     expect(() => openArtifact(withManifest(bytes, { ...written, version: 2 }))).toThrow("manifest.json");
+  });
+
+  it("has the operators of its graph under today's names, which mean what its code does", async () => {
+    const { artifacts } = await readRecording(pathOf("moving.mcap"));
+    const artifact = openArtifact(artifacts[0]!);
+    const graph = graphOf(artifact);
+    const names = graph.nodes.map(({ operator }) => operator.name);
+    expect(names).toEqual(expect.arrayContaining(["indexSelect", "gather", "indexPut", "permute"]));
+    const program = load(artifact);
+    const bytes = Uint8Array.from({ length: 16 * 64 }, (_, at) => (at * 37 + (at >> 4)) & 255);
+    const inputs = { [graph.inputs[0]!.name]: bytes };
+    const outputs = program.newOutputs();
+    program.run(inputs, outputs);
+    const interpreted = new Interpreter(graph).run(inputs) as Readonly<Record<string, Float32Array>>;
+    for (const name of ["sorted", "ranks", "largest", "gathered", "taken", "scattered", "joined", "turned"])
+      expect([...outputs[name]!], name).toEqual([...interpreted[name]!]);
   });
 
   it("is refused by the name of the entry that was changed", async () => {

@@ -10,7 +10,7 @@ import {
   type Signature,
   state,
   type Tensor,
-  tensor,
+  tensorType,
   trace,
   where,
   zeros,
@@ -75,7 +75,7 @@ function moved(random: Random, x: Any): Any {
         const other = random.whole(0, d);
         [axes[d], axes[other]] = [axes[other]!, axes[d]!];
       }
-      return x.transpose(axes);
+      return x.permute(axes);
     }
     case 1:
       return x.slice(
@@ -122,15 +122,20 @@ function placed(random: Random, x: Any): Any {
     .sub(random.whole(0, 2));
   switch (random.whole(0, 3)) {
     case 0:
-      return x.takeAlong(x.argsort(axis, { descending: random.chance(0.5) }), axis);
+      return x.gather(axis, x.argsort(axis, { descending: random.chance(0.5) }));
     case 1:
-      return x.gather(random.chance(0.5) ? places : x.flatten().argmax(0), axis);
+      return x.indexSelect(axis, random.chance(0.5) ? places : x.flatten().argmax(0));
     case 2:
-      return x.gather(places, axis).sort(axis);
+      return x.indexSelect(axis, places).sort(axis);
     default: {
       const updates = random.chance(0.5) ? x.neg() : unary(random, x);
-      const mode = random.pick(["set", "add", "max", "min"] as const);
-      return x.scatter(iota("i64", [size], 0).mul(random.whole(1, 2)).sub(1), updates, axis, mode);
+      const at = iota("i64", [size], 0).mul(random.whole(1, 2)).sub(1);
+      return random.pick([
+        () => x.indexCopy(axis, at, updates),
+        () => x.indexAdd(axis, at, updates),
+        () => x.indexReduce(axis, at, updates, "amax"),
+        () => x.indexReduce(axis, at, updates, "amin"),
+      ])();
     }
   }
 }
@@ -170,8 +175,8 @@ export function chain(random: Random): Graph<Signature, Signature> {
   return trace(
     ({ x, z }) => {
       const seen: Any[] = [x, z];
-      const memory = random.chance(0.3) ? state("memory", tensor<Number>(dtype, shape), 1) : undefined;
-      const twin = memory && random.chance(0.4) ? state("twin", tensor<Number>(dtype, shape), 3) : undefined;
+      const memory = random.chance(0.3) ? state("memory", tensorType<Number>(dtype, shape), 1) : undefined;
+      const twin = memory && random.chance(0.4) ? state("twin", tensorType<Number>(dtype, shape), 3) : undefined;
       const remembered = [memory, twin].flatMap((each) => (each ? [each.get()] : []));
       seen.push(...remembered);
       for (let left = random.whole(5, 12); left > 0; left--) {
@@ -202,7 +207,7 @@ export function chain(random: Random): Graph<Signature, Signature> {
       const other = random.pick(seen);
       return random.chance(0.5) ? { y, other } : { y };
     },
-    { x: tensor<Number>(dtype, shape), z: tensor<Number>(dtype, shape) },
+    { x: tensorType<Number>(dtype, shape), z: tensorType<Number>(dtype, shape) },
     { name: "chain" },
   );
 }
@@ -233,7 +238,7 @@ export function quantised(random: Random): Graph<Signature, Signature> {
         const w = dequantize(integers(random, "i8", filter), perChannel ? scales : scales[0]!, 0, { axis: 0 });
         const sum = planar
           ? conv2d(y, w, { padding: (kernel - 1) / 2, stride: random.pick([1, 1, 2]) })
-          : y.matmul(w.transpose());
+          : y.matmul(w.permute());
         const { shape: of } = sum;
         const channel = planar ? [outputs, 1, 1] : [outputs];
         // A bias for each channel, for all, for each column, or with dimensions that the sum lacks; a bound too.
@@ -245,7 +250,7 @@ export function quantised(random: Random): Graph<Signature, Signature> {
       }
       return { y };
     },
-    { x: tensor("f32", shape) },
+    { x: tensorType("f32", shape) },
     { name: "quantised" },
   );
 }

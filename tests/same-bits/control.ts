@@ -10,7 +10,7 @@ import {
   stack,
   state,
   type Tensor,
-  tensor,
+  tensorType,
   trace,
   whileLoop,
 } from "../../runtime/index.ts";
@@ -119,13 +119,13 @@ export function controlFlow(random: Random): Graph<Signature, Signature> {
   return trace(
     (inputs) => {
       const states = Array.from({ length: random.whole(0, 2) }, (_, at) =>
-        state(`state${at}`, tensor("f32", shape), at),
+        state(`state${at}`, tensorType("f32", shape), at),
       );
       const values = Object.values(inputs) as Plane[];
       const results = work(random, work(random, values, { shape, states, depth: 0 }), { shape, states, depth: 0 });
       return Object.fromEntries(results.map((value, at) => [`y${at}`, value]));
     },
-    Object.fromEntries(["x", "z", "w"].slice(0, random.whole(1, 3)).map((name) => [name, tensor("f32", shape)])),
+    Object.fromEntries(["x", "z", "w"].slice(0, random.whole(1, 3)).map((name) => [name, tensorType("f32", shape)])),
     { name: "control" },
   ) as unknown as Graph<Signature, Signature>;
 }

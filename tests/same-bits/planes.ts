@@ -8,7 +8,7 @@ import {
   type Signature,
   state,
   type Tensor,
-  tensor,
+  tensorType,
   trace,
 } from "../../runtime/index.ts";
 import type { Random } from "./random.ts";
@@ -185,14 +185,14 @@ export function planes(random: Random): Graph<Signature, Signature> {
       }
       let y = seen.at(-1)!;
       if (remembers) {
-        const memory = state("memory", tensor("f32", y.shape));
+        const memory = state("memory", tensorType("f32", y.shape));
         y = y.add(memory.get().mul(0.5));
         memory.set(y);
       }
       const other = random.pick(seen.slice(1).concat(y));
       return random.chance(0.3) ? { y, other, mean: y.mean([2, 3]) } : { y };
     },
-    { x: tensor("f32", shape) },
+    { x: tensorType("f32", shape) },
     { name: "planes" },
   );
 }
@@ -215,7 +215,7 @@ export function winogradChain(random: Random): Graph<Signature, Signature> {
       }
       return { y };
     },
-    { x: tensor("f32", [1, channels, side, wide]) },
+    { x: tensorType("f32", [1, channels, side, wide]) },
     { name: "winograd" },
   );
 }

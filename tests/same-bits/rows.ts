@@ -8,7 +8,7 @@ import {
   scaledDotProductAttention,
   state,
   type Tensor,
-  tensor,
+  tensorType,
   trace,
 } from "../../runtime/index.ts";
 import type { Random } from "./random.ts";
@@ -33,7 +33,7 @@ export function rows(random: Random): Graph<Signature, Signature> {
       }
       return random.chance(0.3) ? { y, top: y.argmax(-1), sum: y.sum([-1]) } : { y };
     },
-    { x: tensor(dtype, [...batch, random.pick([1, 2, 3, 6, 7, 16, 33]), width]) },
+    { x: tensorType(dtype, [...batch, random.pick([1, 2, 3, 6, 7, 16, 33]), width]) },
     { name: "rows" },
   );
 }
@@ -50,7 +50,7 @@ function rowLayer(random: Random, x: Tensor<Float>, dtype: Float): Tensor<Float>
     case 3:
       return x.logSoftmax(-1);
     case 4: {
-      const turned = x.transpose(lastTwoSwapped(x.shape.length));
+      const turned = x.permute(lastTwoSwapped(x.shape.length));
       return width * m <= 1200 ? x.matmul(turned) : x;
     }
     default: {
@@ -87,7 +87,7 @@ export function attention(random: Random): Graph<Signature, Signature> {
   return trace(
     ({ q, k, v, bias, sees }) => {
       if (written) {
-        const scores = q.matmul(k.transpose(lastTwoSwapped(k.shape.length)));
+        const scores = q.matmul(k.permute(lastTwoSwapped(k.shape.length)));
         // A scale of one element, which may have dimensions that the scores lack.
         const scale = constant([1 / Math.sqrt(d)], dtype, random.pick([[], [], [1], [1, 1, 1], [1, 1, 1, 1, 1]]));
         return { y: scores.mul(scale).softmax(-1).matmul(v) };
@@ -96,11 +96,11 @@ export function attention(random: Random): Graph<Signature, Signature> {
       return { y: scaledDotProductAttention<Float>(q, k, v, { ...given, causal: mask === "causal" }) };
     },
     {
-      q: tensor(dtype, [...heads, m, d]),
-      k: tensor(dtype, [...heads, n, d]),
-      v: tensor(dtype, [...heads, n, e]),
-      bias: tensor(dtype, [m, n]),
-      sees: tensor("bool", [m, n]),
+      q: tensorType(dtype, [...heads, m, d]),
+      k: tensorType(dtype, [...heads, n, d]),
+      v: tensorType(dtype, [...heads, n, e]),
+      bias: tensorType(dtype, [m, n]),
+      sees: tensorType("bool", [m, n]),
     },
     { name: "attention" },
   );
@@ -113,7 +113,7 @@ export function recurrent(random: Random): Graph<Signature, Signature> {
   const gates = random.chance(0.5) ? 4 : 3;
   return trace(
     ({ x }) => {
-      const h = state("h", tensor(dtype, [n, hidden]));
+      const h = state("h", tensorType(dtype, [n, hidden]));
       const biased = random.chance(0.7);
       const cell = {
         input: weights(random, dtype, [gates * hidden, width], 0.5),
@@ -127,7 +127,7 @@ export function recurrent(random: Random): Graph<Signature, Signature> {
       };
       let y: Tensor<Float>;
       if (gates === 4) {
-        const c = state("c", tensor(dtype, [n, hidden]), 0.25);
+        const c = state("c", tensorType(dtype, [n, hidden]), 0.25);
         const next = lstmCell<Float>(x, { h: h.get(), c: c.get() }, cell);
         c.set(next.c);
         y = next.h;
@@ -135,7 +135,7 @@ export function recurrent(random: Random): Graph<Signature, Signature> {
       h.set(y);
       return { y: y.linear(weights(random, dtype, [5, hidden]), weights(random, dtype, [5])) };
     },
-    { x: tensor(dtype, [n, width]) },
+    { x: tensorType(dtype, [n, width]) },
     { name: "recurrent" },
   );
 }
@@ -147,9 +147,9 @@ export function longRows(random: Random): Graph<Signature, Signature> {
     ({ x }) => {
       const outputs = random.pick([17, 64, 130, 300]);
       const y = x.linear(weights(random, "f32", [outputs, depth], 0.05), weights(random, "f32", [outputs]));
-      return { y: y.relu(), square: random.chance(0.5) ? y.matmul(y.transpose()) : y.tanh() };
+      return { y: y.relu(), square: random.chance(0.5) ? y.matmul(y.permute()) : y.tanh() };
     },
-    { x: tensor("f32", [random.pick([1, 3, 24, 65]), depth]) },
+    { x: tensorType("f32", [random.pick([1, 3, 24, 65]), depth]) },
     { name: "longRows" },
   );
 }

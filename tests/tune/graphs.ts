@@ -8,7 +8,7 @@ import {
   layerNorm,
   quantize,
   type Tensor,
-  tensor,
+  tensorType,
   trace,
 } from "../../runtime/index.ts";
 import { numbers, plainGraph } from "../bench/case.ts";
@@ -24,7 +24,7 @@ export interface NamedGraph {
 /** A function of one f32 tensor as a graph. */
 const graphOf = (name: string, shape: readonly number[], body: (x: Tensor<"f32">) => Tensor<"f32">): NamedGraph => ({
   name,
-  make: () => plainGraph(trace(({ x }) => ({ y: body(x) }), { x: tensor("f32", shape) }, { name: "layer" })),
+  make: () => plainGraph(trace(({ x }) => ({ y: body(x) }), { x: tensorType("f32", shape) }, { name: "layer" })),
 });
 
 const weight = (shape: readonly number[], seed: number): Tensor<"f32"> => {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { printKernel, runnableTargets } from "../../kernels/index.ts";
 import { addsDotOnly, target } from "../../kernels/targets.ts";
-import { constant, type Graph, tensor, trace } from "../../runtime/index.ts";
+import { constant, type Graph, tensorType, trace } from "../../runtime/index.ts";
 import { numbers, plainGraph } from "../bench/case.ts";
 import { prepareRace } from "./race.ts";
 import { printTable } from "./table.ts";
@@ -15,7 +15,7 @@ const make = (): Graph => {
   return plainGraph(
     trace(
       ({ x }) => ({ y: x.matmul(weight(1)).matmul(weight(2)).sum([1]) }),
-      { x: tensor("f32", [9, 40]) },
+      { x: tensorType("f32", [9, 40]) },
       { name: "g" },
     ),
   );

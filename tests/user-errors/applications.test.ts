@@ -12,7 +12,7 @@ import {
   layOut,
   message,
   numbers,
-  tensor,
+  tensorType,
   trace,
 } from "../../launch/index.ts";
 import { checkWorld } from "../../sim/index.ts";
@@ -22,7 +22,7 @@ mkdirSync(join(folder, "my_msgs/msg"), { recursive: true });
 writeFileSync(join(folder, "my_msgs/msg/Levels.msg"), "uint8 LOW=0\nuint8 HIGH=1\n");
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const twice = trace(({ x }) => ({ y: x.mul(2) }), { x: tensor("f32", []) }, { name: "twice" });
+const twice = trace(({ x }) => ({ y: x.mul(2) }), { x: tensorType("f32", []) }, { name: "twice" });
 const float = (type = "std_msgs/msg/Float32") => numbers(type, { data: { field: "data", dtype: "f32" } });
 const limits = { period: "10ms", budget: "1ms", deadline: "5ms" };
 

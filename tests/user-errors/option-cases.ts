@@ -7,6 +7,7 @@ import {
   type BuildOptions,
   buildApplication,
   compile,
+  constant,
   conv1d,
   conv2d,
   conv3d,
@@ -30,7 +31,7 @@ import {
   resize,
   scaledDotProductAttention,
   type Tensor,
-  tensor,
+  tensorType,
   trace,
   whileLoop,
 } from "../../launch/index.ts";
@@ -71,7 +72,7 @@ const target = ["x86", "X86-64-V3", 5, null];
 const signal = [5, {}, null];
 const path = ["", 5, null, ["a"]];
 
-const one = trace(({ x }) => ({ y: x.mul(2) }), { x: tensor("f32", []) }, { name: "one" });
+const one = trace(({ x }) => ({ y: x.mul(2) }), { x: tensorType("f32", []) }, { name: "one" });
 const cacheDir = ".cache/kernels";
 const artifact = await compile(one, { targets: ["x86-64-v3", "aarch64"], cacheDir });
 const float = numbers("std_msgs/msg/Float32", { data: { field: "data", dtype: "f32" } });
@@ -97,17 +98,17 @@ const traced = (body: (tensors: { readonly [name in keyof typeof shapes]: Tensor
   );
 };
 const shapes = {
-  x: tensor("f32", [2, 3]),
-  image: tensor("f32", [1, 4, 8, 8]),
-  kernel: tensor("f32", [4, 4, 3, 3]),
-  channels: tensor("f32", [4]),
-  grid: tensor("f32", [5, 5, 2]),
-  plane: tensor("f32", [8, 8]),
-  weights: tensor("f32", [16, 3]),
-  recurrent: tensor("f32", [16, 4]),
-  gates: tensor("f32", [12, 3]),
-  gated: tensor("f32", [12, 4]),
-  state: tensor("f32", [2, 4]),
+  x: tensorType("f32", [2, 3]),
+  image: tensorType("f32", [1, 4, 8, 8]),
+  kernel: tensorType("f32", [4, 4, 3, 3]),
+  channels: tensorType("f32", [4]),
+  grid: tensorType("f32", [5, 5, 2]),
+  plane: tensorType("f32", [8, 8]),
+  weights: tensorType("f32", [16, 3]),
+  recurrent: tensorType("f32", [16, 4]),
+  gates: tensorType("f32", [12, 3]),
+  gated: tensorType("f32", [12, 4]),
+  state: tensorType("f32", [2, 4]),
 };
 
 type Traced = Parameters<Parameters<typeof traced>[0]>[0];
@@ -167,7 +168,7 @@ const match = { stamp: callable, depth: whole(1), drops: [5, {}, null], resets: 
 export const optionCases: Readonly<Record<string, OptionCase>> = {
   trace: {
     area: "trace",
-    call: (options) => trace(({ x }) => ({ y: x.add(1) }), { x: tensor("f32", []) }, options),
+    call: (options) => trace(({ x }) => ({ y: x.add(1) }), { x: tensorType("f32", []) }, options),
     right: { name: "g" },
     wrong: { name: text },
   },
@@ -234,6 +235,11 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
   sort: operatorCase(({ x }, options) => x.sort(0, options), { descending: true }, { descending: flag }),
   argsort: operatorCase(({ x }, options) => x.argsort(0, options), { descending: true }, { descending: flag }),
   topK: operatorCase(({ x }, options) => x.topK(1, 0, options), { largest: false }, { largest: flag }),
+  gatherND: operatorCase(
+    ({ x }, options) => x.gatherND(constant([0], "i64"), options),
+    { batchDims: 0 },
+    { batchDims: whole(0) },
+  ),
   gelu: operatorCase(({ x }, options) => x.gelu(options), { approximate: "tanh" }, { approximate: choice }),
   softplus: operatorCase(
     ({ x }, options) => x.softplus(options),

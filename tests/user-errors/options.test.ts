@@ -64,16 +64,17 @@ const withoutOptions = words(`
   auditFile auditRecording bayerPlanes beginsAsArchive bitwiseAnd bitwiseLeftShift bitwiseNot bitwiseOr
   bitwiseRightShift bitwiseXor bounded broadcastTo bufferBounded byteLength cast ceil changedEntries channels
   checkWorld clamp compareRuns compressedImage concat cond constant cos cosh count cummax cummin decodePicture
-  definitionsOf describeFinding describeFindings div equal erf exp expectType explain expm1 feedFrom fixed flatten flip floor
-  floorDivide fromHalves full fullTypeName gather gatherND globalAvgPool globalMaxPool graphOf greater greaterEqual hashOf
-  headerStamp image iota isFinite isInf isNaN kernelsOf kernelText latest layerNorm layOut layoutOf less lessEqual
-  linear log log1p log2 logSoftmax matmul matmulInteger maximum measureMachine messageDecoder messageReader
-  messageTypes messageWriter methodsOf minimum mul neg newArray not notEqual ones openArtifact openLog or outputPlan
-  parseEvents pow printLayers printPlan programName readArchive readArtifact readRecording relu remainder reshape rmsNorm roll
-  round rsqrt sameTypeName sampleEvery save scan scatter scatterAdd scatterND schemaDefinitions schemaText
-  shortTypeName showTensorType sigmoid sign silu simplified sin sinh slice softmax split sqrt squeeze stack stamp
-  state staticShape sub sym takeAlong tan tanh targetsOf tensor tile timeWindow toHalves transpose trunc unsqueeze watchdog
-  where writeArchive zeros app.closing app.counter app.on app.output app.summary app.world Definitions.closure
+  definitionsOf describeFinding describeFindings div equal erf exp expectType explain expm1 feedFrom fixed flatten
+  flip floor floorDivide fromHalves full fullTypeName gather globalAvgPool globalMaxPool graphOf greater greaterEqual
+  hashOf headerStamp image indexAdd indexCopy indexReduce indexSelect iota isFinite isInf isNaN kernelsOf kernelText
+  latest layerNorm layOut layoutOf less lessEqual linear log log1p log2 logSoftmax matmul matmulInteger maximum
+  measureMachine messageDecoder messageReader messageTypes messageWriter methodsOf minimum mul neg newArray not
+  notEqual ones openArtifact openLog or outputPlan parseEvents permute pow printLayers printPlan programName
+  readArchive readArtifact readRecording relu remainder reshape rmsNorm roll round rsqrt sameTypeName sampleEvery save
+  scan scatter scatterAdd scatterND scatterReduce schemaDefinitions schemaText shortTypeName showTensorType sigmoid
+  sign silu simplified sin sinh slice softmax split sqrt squeeze stack stamp state staticShape sub sym tan tanh
+  targetsOf tensorType tile timeWindow toHalves transpose trunc unsqueeze watchdog where writeArchive zeros
+  app.closing app.counter app.on app.output app.summary app.world Definitions.closure
   Definitions.has Definitions.of Definitions.schemaText Definitions.textsOf Definitions.with
   Definitions.withParsed DropCounter.add DropCounter.reset Federation.begin Federation.check Federation.conclude
   Federation.end Federation.fail Federation.feedUntil Federation.fillAhead Federation.grant Federation.handOutRest
@@ -146,7 +147,7 @@ describe("all that the package exports", () => {
             }
             return { y: x.add(1) };
           };
-          isochron.trace(call, { x: isochron.tensor("f32", [2, 3]) }, { name: "nonsense" });
+          isochron.trace(call, { x: isochron.tensorType("f32", [2, 3]) }, { name: "nonsense" });
           if (result instanceof Promise) await result.catch(note);
         }
       }

@@ -1,5 +1,5 @@
 // The controller: compiled to machine code, run every 20 ms.
-import { state, tensor, trace } from "isochron";
+import { state, tensorType, trace } from "isochron";
 
 const stepsPerSecond = 50;
 /** Newtons per metre of distance, and per metre a second of speed. */
@@ -10,12 +10,12 @@ const strongest = 10;
 /** position and target (m) → force (N). The speed is the change of position since the last step. */
 export const controller = trace(
   ({ position, target }) => {
-    const before = state("before", tensor("f32", []), 0);
+    const before = state("before", tensorType("f32", []), 0);
     const speed = position.sub(before.get()).mul(stepsPerSecond);
     before.set(position);
     const force = target.sub(position).mul(stiffness).sub(speed.mul(damping));
     return { force: force.clamp(-strongest, strongest) };
   },
-  { position: tensor("f32", []), target: tensor("f32", []) },
+  { position: tensorType("f32", []), target: tensorType("f32", []) },
   { name: "controller" },
 );

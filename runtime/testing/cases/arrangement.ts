@@ -46,13 +46,13 @@ export const arrangementCases = {
       attributes: { count, dtype: result },
     }),
   ),
-  gatherND: multiIndex.map(
-    ({ dtype, of, at, outer, depth }): OperatorCase => ({
+  gatherND: fc.tuple(multiIndex, fc.array(small, { maxLength: 2 })).map(
+    ([{ dtype, of, at, outer, depth }, batch]): OperatorCase => ({
       operands: [
-        { dtype, shape: of },
-        { dtype: at, shape: [...outer, depth] },
+        { dtype, shape: [...batch, ...of] },
+        { dtype: at, shape: [...batch, ...outer, depth] },
       ],
-      attributes: {},
+      attributes: { batchDims: batch.length },
     }),
   ),
   scatterND: fc.tuple(multiIndex, small, fc.constantFrom("set", "add", "max", "min")).map(

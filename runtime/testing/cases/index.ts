@@ -150,7 +150,7 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
     attributes: { dtype: to },
   })),
   reshape: rearranged((of) => fc.constantFrom({ shape: [countOf(of)] }, { shape: [1, ...of].reverse() })),
-  transpose: rearranged((of) =>
+  permute: rearranged((of) =>
     fc
       .shuffledSubarray(
         of.map((_, d) => d),
@@ -255,7 +255,7 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
       attributes: { ...(each.attributes as object), countPadding },
     })),
   ),
-  gather: fc
+  indexSelect: fc
     .tuple(anyDtype, filledShape, fc.constantFrom<Dtype>("u8", "i32", "i64"), shape)
     .chain(([dtype, of, at, positions]) =>
       fc.nat(of.length - 1).map((axis) => ({
@@ -266,7 +266,7 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
         attributes: { axis },
       })),
     ),
-  takeAlong: fc.tuple(anyDtype, filledShape, positions, size).chain(([dtype, of, at, count]) =>
+  gather: fc.tuple(anyDtype, filledShape, positions, size).chain(([dtype, of, at, count]) =>
     fc.nat(of.length - 1).map((axis) => ({
       operands: [
         { dtype, shape: of },
@@ -282,7 +282,7 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
   logSoftmax: alongAxis(floats),
   layerNorm: normalization(2),
   rmsNorm: normalization(1),
-  scatter: fc
+  indexPut: fc
     .tuple(anyDtype, filledShape, positions, shape, fc.constantFrom("set", "add", "max", "min"))
     .chain(([dtype, of, at, places, mode]) =>
       fc.nat(of.length - 1).map((axis) => ({
@@ -293,6 +293,21 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
         ],
         attributes: { axis, mode: dtype === "bool" ? "set" : mode },
       })),
+    ),
+  scatter: fc
+    .tuple(anyDtype, filledShape, positions, size, fc.constantFrom("set", "add", "max", "min"))
+    .chain(([dtype, of, at, count, mode]) =>
+      fc.tuple(fc.nat(of.length - 1), fc.infiniteStream(fc.boolean())).map(([axis, smaller]) => {
+        const shape = of.map((each, d) => (d === axis ? count : smaller.next().value ? Math.max(1, each - 1) : each));
+        return {
+          operands: [
+            { dtype, shape: of },
+            { dtype: at, shape },
+            { dtype, shape },
+          ],
+          attributes: { axis, mode: dtype === "bool" ? "set" : mode },
+        };
+      }),
     ),
   argsort: sorted,
   sort: sorted,

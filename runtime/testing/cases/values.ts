@@ -32,6 +32,7 @@ const moderate = new Set([
   "rmsNorm",
   "attention",
   "tiledAttention",
+  "indexPut",
   "scatter",
   "scatterND",
   "cumsum",

@@ -1,9 +1,9 @@
 // Suite `call`: what a call from JavaScript costs, as the time of a program that computes next to nothing.
-import { tensor, trace } from "../../../runtime/index.ts";
+import { tensorType, trace } from "../../../runtime/index.ts";
 import { type BenchCase, type BenchEntry, plainGraph } from "../case.ts";
 
 function addition(name: string, count: number): BenchCase {
-  const type = tensor("f32", [count]);
+  const type = tensorType("f32", [count]);
   const graph = trace(({ a, b }) => ({ sum: a.add(b) }), { a: type, b: type }, { name: "addition" });
   const port = (name: string) => ({ name, shape: [count] });
   return {

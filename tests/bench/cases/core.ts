@@ -1,5 +1,5 @@
 // Suite `core`: the layers and small networks that robots' models are made of.
-import { concat, constant, conv2d, state, type Tensor, tensor, trace } from "../../../runtime/index.ts";
+import { concat, constant, conv2d, state, type Tensor, tensorType, trace } from "../../../runtime/index.ts";
 import { type BenchCase, type BenchEntry, numbers, plainGraph } from "../case.ts";
 import type { Initializer, OnnxNode } from "../onnx.ts";
 import { quantizedConvolutions } from "./quantized.ts";
@@ -31,7 +31,7 @@ function convolutions(name: string, layer: Layer, atLeast: number, aim: number):
       }
       return { y };
     },
-    { x: tensor("f32", [1, channels, size, size]) },
+    { x: tensorType("f32", [1, channels, size, size]) },
     { name: "layers" },
   );
   const initializers: Initializer[] = weights.flatMap((data, at) => [
@@ -72,7 +72,7 @@ function gemm(name: string, [m, k, n]: readonly [number, number, number]): Bench
   const weight = numbers(k * n, 3);
   const graph = trace(
     ({ a }) => ({ c: a.matmul(constant(weight, "f32", [k, n], "b")) }),
-    { a: tensor("f32", [m, k]) },
+    { a: tensorType("f32", [m, k]) },
     {
       name: "gemm",
     },
@@ -94,12 +94,12 @@ function gemm(name: string, [m, k, n]: readonly [number, number, number]): Bench
 
 /** softmax(q·kᵀ / √d)·v for some heads. */
 function attention(name: string, [heads, tokens, depth]: readonly [number, number, number]): BenchCase {
-  const type = tensor("f32", [heads, tokens, depth]);
+  const type = tensorType("f32", [heads, tokens, depth]);
   const scale = 1 / Math.sqrt(depth);
   const graph = trace(
     ({ q, k, v }) => ({
       y: q
-        .matmul(k.transpose([0, 2, 1]))
+        .matmul(k.permute([0, 2, 1]))
         .mul(scale)
         .softmax(2)
         .matmul(v),
@@ -178,7 +178,7 @@ function mlp(name: string, sizes: readonly number[], atLeast: number, aim: numbe
   const layers = dense(sizes);
   const graph = trace(
     ({ x }) => ({ y: denseLayers(x, layers) }),
-    { x: tensor("f32", [1, sizes[0]!]) },
+    { x: tensorType("f32", [1, sizes[0]!]) },
     { name: "mlp" },
   );
   return {
@@ -209,7 +209,7 @@ function lstm(name: string, inputs: number, hidden: number, atLeast: number, aim
   }
   const graph = trace(
     ({ x }) => {
-      const [h, c] = [state("h", tensor("f32", [1, hidden])), state("c", tensor("f32", [1, hidden]))];
+      const [h, c] = [state("h", tensorType("f32", [1, hidden])), state("c", tensorType("f32", [1, hidden]))];
       const gates = concat([x, h.get()], 1).linear(
         constant(joined, "f32", [4 * hidden, inputs + hidden], "w"),
         constant(bias, "f32", undefined, "b"),
@@ -224,7 +224,7 @@ function lstm(name: string, inputs: number, hidden: number, atLeast: number, aim
       h.set(gate(1).sigmoid().mul(c.get().tanh()));
       return { y: denseLayers(h.get(), layers) };
     },
-    { x: tensor("f32", [1, inputs]) },
+    { x: tensorType("f32", [1, inputs]) },
     { name: "lstm" },
   );
   const model = denseModel(layers, "flat");

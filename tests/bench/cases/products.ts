@@ -1,5 +1,5 @@
 // Matrix products of every shape: large, rectangular, with one row and with few, by constants and by other inputs.
-import { constant, type Tensor, tensor, trace } from "../../../runtime/index.ts";
+import { constant, type Tensor, tensorType, trace } from "../../../runtime/index.ts";
 import { type BenchCase, numbers, plainGraph } from "../case.ts";
 
 /** What the right factor is: laid out in advance, given as PyTorch keeps a linear layer's, or computed anew for each call. */
@@ -8,15 +8,15 @@ type Right = "constant" | "transposed" | "input";
 function product(name: string, [m, k, n]: readonly [number, number, number], right: Right): BenchCase {
   const shape = right === "transposed" ? [n, k] : [k, n];
   const weight = numbers(k * n, 3);
-  const left = tensor("f32", [m, k]);
+  const left = tensorType("f32", [m, k]);
   const options = { name: "product" };
   const graph =
     right === "input"
-      ? trace(({ a, b }) => ({ c: a.matmul(b) }), { a: left, b: tensor("f32", [k, n]) }, options)
+      ? trace(({ a, b }) => ({ c: a.matmul(b) }), { a: left, b: tensorType("f32", [k, n]) }, options)
       : trace(
           ({ a }) => {
             const b: Tensor<"f32"> = constant(weight, "f32", shape, "b");
-            return { c: a.matmul(right === "transposed" ? b.transpose() : b) };
+            return { c: a.matmul(right === "transposed" ? b.permute() : b) };
           },
           { a: left },
           options,

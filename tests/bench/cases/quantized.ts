@@ -1,5 +1,5 @@
 // Convolutions of eight bits: a QDQ model as the quantisation tools write it, and the same graph of ours.
-import { constant, conv2d, dequantize, quantize, type Tensor, tensor, trace } from "../../../runtime/index.ts";
+import { constant, conv2d, dequantize, quantize, type Tensor, tensorType, trace } from "../../../runtime/index.ts";
 import { type BenchCase, numbers, plainGraph } from "../case.ts";
 import type { Initializer, OnnxNode } from "../onnx.ts";
 
@@ -43,7 +43,7 @@ export function quantizedConvolutions(name: string, layer: QuantizedLayer, atLea
       });
       return { y: dequantize(bytes, outputScale, outputZero) };
     },
-    { x: tensor("f32", [1, channels, size, size]) },
+    { x: tensorType("f32", [1, channels, size, size]) },
     { name: "bytes" },
   );
   const scalar = (id: string, value: number): Initializer => ({ name: id, shape: [], data: Float32Array.of(value) });

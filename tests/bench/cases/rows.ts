@@ -7,7 +7,7 @@ import {
   resize,
   state,
   type Tensor,
-  tensor,
+  tensorType,
   trace,
 } from "../../../runtime/index.ts";
 import { type BenchCase, numbers, plainGraph } from "../case.ts";
@@ -24,7 +24,7 @@ interface Unary {
 
 /** One operator of one input. */
 function unary(name: string, { shape, result, flops, ours, node, initializers = [] }: Unary): BenchCase {
-  const graph = trace(({ x }) => ({ y: ours(x) }), { x: tensor("f32", [...shape]) }, { name: "one" });
+  const graph = trace(({ x }) => ({ y: ours(x) }), { x: tensorType("f32", [...shape]) }, { name: "one" });
   const model: OnnxModel = {
     inputs: [{ name: "x", shape }],
     outputs: [{ name: "y", shape: result }],
@@ -124,7 +124,7 @@ function cell(name: string, kind: "lstm" | "gru", inputs: number, hidden: number
   const [bx, bh] = [numbers(gates * hidden, 43, 0.1), numbers(gates * hidden, 44, 0.1)];
   const graph = trace(
     ({ x }) => {
-      const h = state("h", tensor("f32", [1, hidden]));
+      const h = state("h", tensorType("f32", [1, hidden]));
       const weights = {
         input: constant(wx, "f32", [gates * hidden, inputs], "wx"),
         hidden: constant(wh, "f32", [gates * hidden, hidden], "wh"),
@@ -132,14 +132,14 @@ function cell(name: string, kind: "lstm" | "gru", inputs: number, hidden: number
         hiddenBias: constant(bh, "f32", undefined, "bh"),
       };
       if (lstm) {
-        const c = state("c", tensor("f32", [1, hidden]));
+        const c = state("c", tensorType("f32", [1, hidden]));
         const next = lstmCell(x, { h: h.get(), c: c.get() }, weights);
         c.set(next.c);
         h.set(next.h);
       } else h.set(gruCell(x, h.get(), weights));
       return { y: h.get() };
     },
-    { x: tensor("f32", [1, inputs]) },
+    { x: tensorType("f32", [1, inputs]) },
     { name: kind },
   );
   const stateShape = [1, 1, hidden];

@@ -25,7 +25,7 @@ export default kernelsOf("integers", (_, bytes) => {
     blocked: dequantize(blocked, 1 / 16, 3).slice([0, 1], [0, 32, 7]),
     grouped: dequantize(grouped, 1 / 16, 3).slice([0, 1], [0, 32, 7]),
     packed: dequantize(bytes, 1 / 64, 12).matmul(factor),
-    product: matmulInteger(bytes, signed.slice([0, 7]).transpose(), 3).cast("f32"),
+    product: matmulInteger(bytes, signed.slice([0, 7]).permute(), 3).cast("f32"),
     convolution: convInteger(plane, signed.slice([0, 2], [0, 36]).reshape([2, 4, 3, 3]), { stride: 2 }).cast("f32"),
   };
 });

@@ -11,12 +11,12 @@ export default kernelsOf("moving", (x) => {
     sorted: x.sort(1, { descending: true }),
     ranks: x.slice([0, 16], [0, 37]).argsort(0).cast("f32"),
     largest: concat([values, positions.cast("f32")], 1),
-    gathered: x.gather(order, 1),
-    taken: x.takeAlong(x.argsort(1), 1),
-    scattered: x.scatterAdd(order, x.slice([0, 8]), 0),
+    gathered: x.indexSelect(1, order),
+    taken: x.gather(1, x.argsort(1)),
+    scattered: x.indexAdd(0, order, x.slice([0, 8])),
     resized: resize(plane, [9, 21]).add(resize(plane, [9, 21], { mode: "cubic", coordinates: "alignCorners" })),
-    joined: concat([x.pad([1, 0], [0, 2], 0.5), x.transpose().reshape([16, 64]).pad([0, 1], [0, 1])], 0),
+    joined: concat([x.pad([1, 0], [0, 2], 0.5), x.permute().reshape([16, 64]).pad([0, 1], [0, 1])], 0),
     sampled: gridSample(x, grid),
-    turned: x.transpose(),
+    turned: x.permute(),
   };
 });

@@ -10,7 +10,7 @@ import {
   stack,
   state,
   type Tensor,
-  tensor,
+  tensorType,
   trace,
   where,
 } from "isochron";
@@ -26,7 +26,7 @@ const look = trace(
     const contrast = grey.sub(mean).abs();
     const rows = iota("f32", [8, 12], 0).mul(1.7).add(0.35);
     const columns = iota("f32", [8, 12], 1).mul(2.6).sub(0.2);
-    const turned = gridSample(grey, stack([columns, rows], 2)).transpose([1, 0]);
+    const turned = gridSample(grey, stack([columns, rows], 2)).permute([1, 0]);
     const framed = concat([turned.pad([1, 0], [0, 2], 0.5), turned.slice([0, 12, 2], [0, 8]).pad([0, 2], [0, 0])], 0);
     const best = contrast.argmax(1);
     const profile = grey
@@ -38,19 +38,19 @@ const look = trace(
     return {
       framed,
       best: best.cast("f32"),
-      picked: profile.gather(order, 0).add(grey.sum([0]).gather(order, 0).prod().sqrt()),
+      picked: profile.indexSelect(0, order).add(grey.sum([0]).indexSelect(0, order).prod().sqrt()),
       counted: counted.cast("f32"),
     };
   },
-  { picture: tensor("u8", [height, width]) },
+  { picture: tensorType("u8", [height, width]) },
   { name: "look" },
 );
 
 /** Element-wise functions of float32 and float64 over states that pass from step to step. */
 const steer = trace(
   ({ framed, best, picked, counted, gain }) => {
-    const phase = state("phase", tensor("f32", [8]), [0, 0.5, -1, 2, -3, 40, 1e-30, -0]);
-    const total = state("total", tensor("f64", [8]), 1);
+    const phase = state("phase", tensorType("f32", [8]), [0, 0.5, -1, 2, -3, 40, 1e-30, -0]);
+    const total = state("total", tensorType("f64", [8]), 1);
     const turn = picked.atan2(phase.get().add(gain)).add(phase.get().sin().mul(phase.get().cos()));
     const next = where(turn.greater(1), turn.sub(1), turn).clamp(-3, 3).round().mul(0.125).add(turn.atan());
     phase.set(next);
@@ -64,11 +64,11 @@ const steer = trace(
     };
   },
   {
-    framed: tensor("f32", [19, 10]),
-    best: tensor("f32", [height]),
-    picked: tensor("f32", [8]),
-    counted: tensor("f32", [height]),
-    gain: tensor("f32", []),
+    framed: tensorType("f32", [19, 10]),
+    best: tensorType("f32", [height]),
+    picked: tensorType("f32", [8]),
+    counted: tensorType("f32", [height]),
+    gain: tensorType("f32", []),
   },
   { name: "steer" },
 );

@@ -10,9 +10,9 @@ export default kernelsOf("products", (x) => {
   );
   const heads = x.reshape([2, 32, 16]);
   return {
-    tiled: x.matmul(x.slice([0, 9]).transpose()),
+    tiled: x.matmul(x.slice([0, 9]).permute()),
     segments: long.matmul(several),
-    column: x.matmul(x.slice([0, 1]).transpose()),
+    column: x.matmul(x.slice([0, 1]).permute()),
     blocks: x
       .matmul(constant(weights(64 * 40, 1), "f32", [64, 40]))
       .add(constant(weights(40, 2), "f32"))

@@ -1,5 +1,5 @@
 // What the applications of this folder have in common: a picture every 40 ms, and one task that computes from it.
-import { type Application, application, image, type Tensor, tensor, trace } from "isochron";
+import { type Application, application, image, type Tensor, tensorType, trace } from "isochron";
 import type { World } from "isochron/sim";
 
 export const [height, width] = [16, 64];
@@ -44,7 +44,7 @@ export const kernelsOf = (
         const numbers: Tensor<"f32"> = bytes.cast("f32").div(128).sub(1);
         return compute(numbers, bytes);
       },
-      { picture: tensor("u8", [height, width]) },
+      { picture: tensorType("u8", [height, width]) },
       { name },
     );
     const limits = { budget: "5ms", deadline: "20ms" } as const;
