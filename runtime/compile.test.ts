@@ -80,20 +80,20 @@ describe("what cannot be compiled", () => {
   it.each([
     [
       "a target that there is not",
-      { targets: ["foo" as "aarch64"], symbols: { n: 1 } },
+      { targets: ["foo" as "aarch64"], dimensions: { n: 1 } },
       "compile/option",
       /^compile: targets\[0\] cannot be "foo"/,
     ],
     [
       "a size below zero",
-      { symbols: { n: -1 } },
+      { dimensions: { n: -1 } },
       "compile/symbol-size",
       '-1 is no size for dimension "n" of graph "g"',
     ],
-    ["a size that is no whole number", { symbols: { n: 1.5 } }, "compile/symbol-size", /^1\.5 is no size/],
-    ["a size that is no number", { symbols: { n: NaN } }, "compile/symbol-size", /^NaN is no size/],
-    ["a symbol that there is not", { symbols: { n: 1, m: 2 } }, "compile/unknown-symbol", /no dimension "m"/],
-    ["a size that an operator refuses", { symbols: { n: 0 } }, "operator/empty", /^max of f32\[0,2\]: dimension 0/],
+    ["a size that is no whole number", { dimensions: { n: 1.5 } }, "compile/symbol-size", /^1\.5 is no size/],
+    ["a size that is no number", { dimensions: { n: NaN } }, "compile/symbol-size", /^NaN is no size/],
+    ["a symbol that there is not", { dimensions: { n: 1, m: 2 } }, "compile/unknown-symbol", /no dimension "m"/],
+    ["a size that an operator refuses", { dimensions: { n: 0 } }, "operator/empty", /^max of f32\[0,2\]: dimension 0/],
   ] as const)("is refused at the user's line: %s", async (_, options, code, message) => {
     await expect(compile(graph, options)).rejects.toMatchObject({
       code,

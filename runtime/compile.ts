@@ -49,7 +49,7 @@ export interface CompileOptions {
    */
   readonly targets?: readonly TargetName[];
   /** Sizes of the graph's symbolic dimensions. */
-  readonly symbols?: { readonly [name: string]: number };
+  readonly dimensions?: { readonly [name: string]: number };
   /** Where compiled modules are kept; none unless given. */
   readonly cacheDir?: string;
   readonly signal?: AbortSignal;
@@ -76,8 +76,8 @@ function defaultTargets(...graphs: readonly Graph[]): readonly TargetName[] {
 }
 
 /** The targets that `compile` makes code for unless told: those that only add dot products of bytes, where there are any. */
-export const targetsOf = (graph: Graph, symbols: CompileOptions["symbols"] = {}): readonly TargetName[] =>
-  defaultTargets(simplified(graph, symbols));
+export const targetsOf = (graph: Graph, dimensions: CompileOptions["dimensions"] = {}): readonly TargetName[] =>
+  defaultTargets(simplified(graph, dimensions));
 
 const version = "0.1.0";
 /** Kernels that share a module: few enough that two threads have work, many enough that LLVM starts rarely. */
@@ -87,7 +87,7 @@ const functions = z.custom((value) => typeof value === "function" || (typeof val
 const checkCompile = optionsOf<CompileOptions>("compile", "compile", () => ({
   ...compilerSchemas(),
   // What is no size is refused with the dimension that it is given for.
-  symbols: z.record(z.string(), z.unknown()).describe("sizes by the symbols' names: { n: 4 }").optional(),
+  dimensions: z.record(z.string(), z.unknown()).describe("sizes by the dimensions' names: { n: 4 }").optional(),
   convolution: z.literal("direct").optional(),
   grain: functions.describe("a grain").optional(),
   schedules: functions.describe("a chooser of schedules").optional(),
@@ -135,7 +135,7 @@ export async function compile(given: Graph | MethodGraphs, options: CompileOptio
   });
   const compiler = loadCompiler();
   const plain = located(() =>
-    bindMethods(methods, options.symbols ?? {}).map(({ method, graph }) => ({
+    bindMethods(methods, options.dimensions ?? {}).map(({ method, graph }) => ({
       method,
       graph: declutter(options.convolution === "direct" ? directConvolutions(graph) : graph),
     })),
@@ -204,12 +204,12 @@ const faultsOf = (method: LoweredMethod | undefined): { faults?: string[] } =>
   method && method.faults.length > 0 ? { faults: [...method.faults] } : {};
 
 /** The methods with each symbol replaced by its size; each symbol has to be in one of them at least. */
-function bindMethods(methods: MethodGraphs, symbols: NonNullable<CompileOptions["symbols"]>): MethodGraph[] {
+function bindMethods(methods: MethodGraphs, dimensions: NonNullable<CompileOptions["dimensions"]>): MethodGraph[] {
   const all = new Set(Object.values(methods).flatMap((graph) => [...symbolsIn(graph)]));
   return Object.entries(methods).map(([method, graph]) => {
     const own = symbolsIn(graph);
     // What no graph has is refused.
-    const wanted = Object.entries(symbols).filter(([name]) => own.has(name) || !all.has(name));
+    const wanted = Object.entries(dimensions).filter(([name]) => own.has(name) || !all.has(name));
     return { method, graph: bindSymbols(graph, Object.fromEntries(wanted)) };
   });
 }
@@ -265,9 +265,9 @@ function modulesOf(methods: readonly LoweredMethod[], target: Target): { name: s
 }
 
 /** The graph of primitive operators that code is made of, as an artifact holds it. */
-export function simplified(graph: Graph, symbols: CompileOptions["symbols"] = {}): Graph {
+export function simplified(graph: Graph, dimensions: CompileOptions["dimensions"] = {}): Graph {
   checkArgument("compile", "a graph's way to code", "graph", graphSchema, graph);
-  return declutter(bindSymbols(graph, symbols));
+  return declutter(bindSymbols(graph, dimensions));
 }
 
 /** A line for each kernel, choice and loop of a step, what is inside of them further right. */
@@ -308,9 +308,9 @@ function explainSteps(steps: readonly Step[]): string[] {
 }
 
 /** What `inspect` shows of a graph's way to code: each stage in its own text. */
-export function explain(graph: Graph, targetName: TargetName, symbols: CompileOptions["symbols"] = {}): string {
+export function explain(graph: Graph, targetName: TargetName, dimensions: CompileOptions["dimensions"] = {}): string {
   checkArgument("compile", "explain", "targetName", targetSchema, targetName);
-  const plain = simplified(graph, symbols);
+  const plain = simplified(graph, dimensions);
   const { steps } = lower(plain, targetOf(targetName), layoutWeights(plain));
   const plan = planMemory(lifetimesOf(steps));
   return [

@@ -8,7 +8,7 @@ import { both, type Extents, type Pair, perExtent } from "./pair.ts";
 import { located } from "./place.ts";
 import { currentRecorder } from "./recorder.ts";
 import { Tensor } from "./tensor.ts";
-import { showTensorType } from "./tensor-type.ts";
+import { showTensorType, staticShape } from "./tensor-type.ts";
 
 /** Options of convolutions, as in PyTorch; one number stands for all dimensions, two of conv2d's plane. */
 export interface ConvolutionOptions<E extends Extents = Pair> {
@@ -175,10 +175,10 @@ export function convTranspose2d<D extends Dtype>(
     ...(convolution ? { convolution } : {}),
   };
   const whole = new Tensor<D>(currentRecorder().apply(operators.convTranspose2d, [x.value, w.value], attributes));
-  const cut = whole.shape.slice(2).map((size, d) => [before[d]! - common[d]!, size - (after[d]! - common[d]!)]) as [
-    [number, number],
-    [number, number],
-  ];
+  const cut = staticShape(whole.type.shape.slice(2)).map((size, d) => [
+    before[d]! - common[d]!,
+    size - (after[d]! - common[d]!),
+  ]) as [[number, number], [number, number]];
   const even = before.every((each, d) => each === after[d]);
   return biased(even ? whole : whole.slice([], [], ...cut), options.bias);
 }

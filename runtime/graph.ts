@@ -1,7 +1,7 @@
 // The graph: typed inputs and outputs, constants, states, and nodes in SSA form; prints itself, checks itself.
 import { IsochronError } from "../kernels/index.ts";
 import type { Operator, ResultTypes } from "./operators/index.ts";
-import type { Place } from "./place.ts";
+import { type Place, withPlace } from "./place.ts";
 import { byteLength, numberIn, sameType, showTensorType, type TensorType, type TypedArray } from "./tensor-type.ts";
 
 /** One value; identity is the object. */
@@ -63,22 +63,26 @@ export interface NodeParts {
   readonly place?: Place | undefined;
 }
 
-/** A node that applies an operator: its attributes checked, its results of the types that the operator gives. */
+/** A node that applies an operator: its attributes checked, its results of the types that the operator gives. Errors name its place. */
 export function nodeOf(
   operator: Operator,
   inputs: readonly Value[],
   { attributes = {}, regions, hints, place }: NodeParts = {},
 ): Node {
   const types = inputs.map((value) => value.type);
-  const parsed = operator.parse(attributes, types);
-  return {
-    operator,
-    attributes: parsed,
-    inputs,
-    outputs: valuesOf(operator.infer(types, parsed, regions), hints),
-    ...(regions ? { regions } : {}),
-    ...(place ? { place } : {}),
-  };
+  try {
+    const parsed = operator.parse(attributes, types);
+    return {
+      operator,
+      attributes: parsed,
+      inputs,
+      outputs: valuesOf(operator.infer(types, parsed, regions), hints),
+      ...(regions ? { regions } : {}),
+      ...(place ? { place } : {}),
+    };
+  } catch (error) {
+    throw place ? withPlace(error, place) : error;
+  }
 }
 
 /** Whether a node applies an operator, and so has its attributes. */

@@ -1,6 +1,7 @@
 // The checks of what operators are given beside their operands: options, arguments, and operands that are none.
 import { z } from "zod";
 import { checkArgument, dtypes, IsochronError, type OptionCheck, optionsOf, shown } from "../kernels/index.ts";
+import { type Dimension, isDimension } from "./dimension.ts";
 import type { Value } from "./graph.ts";
 import { isTensor } from "./methods/symbolic.ts";
 import { Place, withPlace } from "./place.ts";
@@ -73,6 +74,11 @@ export const extentsOption = (least: number) =>
     .union([whole(least), z.array(whole(least)).min(1).max(3)])
     .describe(`a whole number from ${least}, or one for each dimension`)
     .optional();
+
+/** Sizes, or dimensions whose sizes are not known yet. */
+export const dimensions = z
+  .array(z.custom<Dimension>((given) => Number.isInteger(given) || isDimension(given as Dimension)))
+  .describe("a list of sizes");
 
 /** Whole numbers, one for each dimension. */
 export const wholes = z.array(z.int()).describe("a list of whole numbers");

@@ -227,9 +227,9 @@ describe("the methods of an artifact", () => {
     const n = sym("n");
     const sized = trace(({ x }) => ({ y: x.add(1) }), { x: tensorType("f32", [n]) }, { name: "sized" });
     const both = { forward: sized, recall: network.recall };
-    const { manifest } = await compile(both, { symbols: { n: 3 }, targets: ["x86-64-v3"], cacheDir });
+    const { manifest } = await compile(both, { dimensions: { n: 3 }, targets: ["x86-64-v3"], cacheDir });
     expect(manifest.methods.forward!.inputs[0]!.shape).toEqual([3]);
-    await expect(compile(both, { symbols: { n: 3, m: 1 }, targets: ["x86-64-v3"] })).rejects.toMatchObject({
+    await expect(compile(both, { dimensions: { n: 3, m: 1 }, targets: ["x86-64-v3"] })).rejects.toMatchObject({
       code: "compile/unknown-symbol",
     });
   });

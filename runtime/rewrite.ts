@@ -10,9 +10,8 @@ import {
   type Results,
   type Value,
 } from "./graph.ts";
-import type { Builder, Operator, ResultTypes } from "./operators/index.ts";
-import { withPlace } from "./place.ts";
-import { sameShape, sameType, showTensorType, type TensorType, type TypedArray } from "./tensor-type.ts";
+import type { Builder, Operator } from "./operators/index.ts";
+import { sameType, showTensorType, type TensorType, type TypedArray } from "./tensor-type.ts";
 
 /** What a rule can do: look up, and build what replaces the node it was given. */
 export interface Editor extends Builder {
@@ -79,23 +78,6 @@ class Rewriting implements Editor {
   }
 }
 
-/** The types that a node's results have on other operands; an error names the node's place. */
-function inferred({ operator, attributes, regions, place }: Node, operands: readonly Value[]): ResultTypes {
-  try {
-    return operator.infer(
-      operands.map((value) => value.type),
-      attributes,
-      regions,
-    );
-  } catch (error) {
-    throw place ? withPlace(error, place) : error;
-  }
-}
-
-/** A value with another type, or the value itself where the type is the same. */
-const retyped = (value: Value, type: TensorType): Value =>
-  sameShape(type.shape, value.type.shape) ? value : { ...value, type };
-
 /** What stands for a node must have its type: a broadcast or a dimension that is lost would show far from here, or nowhere. */
 function requireSameType({ operator, place }: Node, { type, hint }: Value, { type: found }: Value): void {
   if (sameType(found, type)) return;
@@ -108,34 +90,24 @@ function requireSameType({ operator, place }: Node, { type, hint }: Value, { typ
   );
 }
 
-/** Applies a rule to every node; `retype` gives inputs other types, which nodes then infer anew. */
-export function rewrite(graph: Graph, rule: Rule, retype: (type: TensorType) => TensorType = (type) => type): Graph {
+/** Applies a rule to every node. */
+export function rewrite(graph: Graph, rule: Rule): Graph {
   const editor = new Rewriting(graph.constants);
   const replaced = new Map<Value, Value>();
   const current = (value: Value): Value => replaced.get(value) ?? value;
-  const inputs = graph.inputs.map(({ name, value }) => {
-    const type = retype(value.type);
-    if (sameShape(type.shape, value.type.shape)) return { name, value };
-    const next = { ...value, type };
-    replaced.set(value, next);
-    return { name, value: next };
-  });
   for (const node of graph.nodes) {
     const operands = node.inputs.map(current);
-    const changed = operands.some((value, at) => value.type !== node.inputs[at]!.type);
-    const types = changed ? inferred(node, operands) : node.outputs.map(({ type }) => type);
-    const outputs = node.outputs.map((value, at) => retyped(value, types[at]!)) as unknown as Results;
-    const replacements = editor.replacing({ ...node, inputs: operands, outputs }, rule);
+    const replacements = editor.replacing({ ...node, inputs: operands }, rule);
     node.outputs.forEach((value, at) => {
       const replacement = replacements[at]!;
       if (replacement === value) return;
-      if (replacement !== outputs[at]) requireSameType(node, outputs[at]!, replacement);
+      requireSameType(node, value, replacement);
       replaced.set(value, replacement);
     });
   }
   return new Graph({
     name: graph.name,
-    inputs,
+    inputs: graph.inputs,
     constants: editor.constants,
     states: graph.states.map((each) => ({ ...each, next: current(each.next) })),
     nodes: editor.nodes,

@@ -1,4 +1,4 @@
-// Tensor types: element type and shape, with dimensions that are known, named, or bounded.
+// Tensor types: element type and shape.
 import {
   bytesOf,
   canonicalHalf,
@@ -12,23 +12,33 @@ import {
   typedArrays,
   withMeant,
 } from "../kernels/index.ts";
+import {
+  countOf,
+  type Dimension,
+  isDimension,
+  type Shape,
+  sameDimension,
+  sameShape,
+  showShape,
+  staticShape,
+} from "./dimension.ts";
 
-/** A dimension whose size is given when the graph is compiled. */
-export interface SymbolDimension {
-  readonly kind: "symbol";
-  readonly name: string;
-}
-
-/** A dimension with a maximum, whose actual count is known only at run time. */
-export interface BoundedDimension {
-  readonly kind: "bounded";
-  readonly name: string;
-  readonly max: number;
-}
-
-/** A size, a named one that is bound when the graph is compiled, or one that is known at run time, up to a bound. */
-export type Dimension = number | SymbolDimension | BoundedDimension;
-export type Shape = readonly Dimension[];
+export {
+  type BoundedDimension,
+  bounded,
+  countOf,
+  type Dimension,
+  type Shape,
+  type SymbolDimension,
+  sameDimension,
+  sameShape,
+  showDimension,
+  showShape,
+  sizeOf,
+  staticShape,
+  sumOf,
+  sym,
+} from "./dimension.ts";
 
 /** Type of a tensor; the element type is part of the TypeScript type. */
 export interface TensorType<D extends Dtype = Dtype> {
@@ -130,11 +140,6 @@ export function requireDtype(dtype: Dtype): void {
   });
 }
 
-const isDimension = (size: Dimension): boolean =>
-  typeof size === "number"
-    ? Number.isSafeInteger(size) && size >= 0
-    : size !== null && typeof size === "object" && (size.kind === "symbol" || size.kind === "bounded");
-
 /** The type `dtype[shape]`. Throws `tensor/dtype` and `tensor/shape`. */
 export function tensorType<D extends Dtype>(dtype: D, shape: Shape): TensorType<D> {
   requireDtype(dtype);
@@ -153,51 +158,15 @@ export function tensorType<D extends Dtype>(dtype: D, shape: Shape): TensorType<
   return { dtype, shape: [...shape] };
 }
 
-/** A named dimension, bound by `compile(graph, { symbols })`. */
-export const sym = (name: string): SymbolDimension => ({ kind: "symbol", name });
-
-/** A dimension of at most `max`. */
-export const bounded = (name: string, max: number): BoundedDimension => ({ kind: "bounded", name, max });
-
-export function showDimension(dimension: Dimension): string {
-  if (typeof dimension === "number") return String(dimension);
-  return dimension.kind === "symbol" ? dimension.name : `${dimension.name}≤${dimension.max}`;
-}
-
-export const showShape = (shape: Shape): string => `[${shape.map(showDimension).join(",")}]`;
-
 /** `f32[120,160]`; a scalar is `f32`. */
 export const showTensorType = ({ dtype, shape }: TensorType): string =>
   shape.length === 0 ? dtype : `${dtype}${showShape(shape)}`;
-
-export function sameDimension(a: Dimension, b: Dimension): boolean {
-  if (typeof a === "number" || typeof b === "number") return a === b;
-  return a.kind === b.kind && a.name === b.name && (a.kind === "symbol" || (b.kind === "bounded" && a.max === b.max));
-}
-
-export const sameShape = (a: Shape, b: Shape): boolean =>
-  a.length === b.length && a.every((each, d) => sameDimension(each, b[d]!));
 
 /** Whether two types are one: element type and shape. */
 export const sameType = (a: TensorType, b: TensorType): boolean => a.dtype === b.dtype && sameShape(a.shape, b.shape);
 
 /** Whether a type is that of one element. */
 export const isScalar = (type: TensorType, dtype: Dtype): boolean => type.dtype === dtype && type.shape.length === 0;
-
-/** The shape as numbers. Throws `compile/unbound-dimension` where a dimension is still a name or a bound. */
-export function staticShape(shape: Shape): number[] {
-  return shape.map((dimension) => {
-    if (typeof dimension === "number") return dimension;
-    throw new IsochronError("compile/unbound-dimension", `dimension "${showDimension(dimension)}" has no size`, {
-      help:
-        dimension.kind === "symbol"
-          ? `give it one: compile(graph, { symbols: { ${dimension.name}: … } })`
-          : "bounded dimensions cannot be compiled by this version; use the maximum and a count of your own",
-    });
-  });
-}
-
-export const countOf = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 
 /** Bytes of a tensor of static shape. */
 export const byteLength = (type: TensorType): number => countOf(staticShape(type.shape)) * bytesOf(type.dtype);

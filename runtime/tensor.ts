@@ -8,6 +8,7 @@ import { axisIn } from "./operators/axis.ts";
 import { type Operator, operators } from "./operators/index.ts";
 import { operandError } from "./operators/operand-error.ts";
 import {
+  dimensions,
   dtypeOption,
   flag,
   operand,
@@ -16,7 +17,6 @@ import {
   tensorOf,
   tensorOption,
   valueOfOperand,
-  wholes,
 } from "./options.ts";
 import { located } from "./place.ts";
 import { currentRecorder } from "./recorder.ts";
@@ -24,7 +24,9 @@ import {
   type ArrayOf,
   countOf,
   requireDtype,
+  type Shape,
   showTensorType,
+  sizeOf,
   staticShape,
   type TensorType,
   tensorType,
@@ -253,12 +255,12 @@ export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
   }
   /** All elements in one dimension. */
   flatten(): Tensor<D> {
-    return this.reshape([countOf(this.shape)]);
+    return this.reshape([-1]);
   }
   /** Without a dimension of size 1, or all of them. */
   squeeze(axis?: number): Tensor<D> {
     return located(() => {
-      const { shape } = this;
+      const { shape } = this.type;
       const only =
         axis === undefined ? undefined : axisIn(`squeeze of ${showTensorType(this.type)}`, axis, shape.length);
       return this.reshape(shape.filter((size, d) => size !== 1 || (only !== undefined && d !== only)));
@@ -267,12 +269,12 @@ export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
   /** With a new dimension of size 1, which is dimension `axis` of the result. */
   unsqueeze(axis: number): Tensor<D> {
     return located(() => {
-      const { shape } = this;
+      const { shape } = this.type;
       const at = axisIn(`unsqueeze of ${showTensorType(this.type)}`, axis, shape.length + 1);
       return this.reshape(shape.toSpliced(at, 0, 1));
     });
   }
-  broadcastTo(shape: readonly number[]): Tensor<D> {
+  broadcastTo(shape: Shape): Tensor<D> {
     return this.#apply("broadcastTo", [], { shape });
   }
   #reduce(
@@ -422,7 +424,7 @@ export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
     return { values: this.gather(axis, positions), positions };
   }
   protected override channels(value: number): Tensor<D> {
-    return full(this.dtype, [this.shape[1] ?? 0], value);
+    return full(this.dtype, [this.type.shape[1] ?? 0], value);
   }
 }
 
@@ -478,11 +480,11 @@ export function constant<D extends Dtype>(
 }
 
 /** A tensor of `shape` with every element the same. */
-export const full = <D extends Dtype>(dtype: D, shape: readonly number[], value: number): Tensor<D> =>
+export const full = <D extends Dtype>(dtype: D, shape: Shape, value: number): Tensor<D> =>
   constant(value, dtype).broadcastTo(shape);
 
-export const zeros = <D extends Dtype>(dtype: D, shape: readonly number[]): Tensor<D> => full(dtype, shape, 0);
-export const ones = <D extends Dtype>(dtype: D, shape: readonly number[]): Tensor<D> => full(dtype, shape, 1);
+export const zeros = <D extends Dtype>(dtype: D, shape: Shape): Tensor<D> => full(dtype, shape, 0);
+export const ones = <D extends Dtype>(dtype: D, shape: Shape): Tensor<D> => full(dtype, shape, 1);
 
 const listOfTensors = z.array(z.unknown()).describe("a list of tensors: [a, b]");
 
@@ -508,13 +510,9 @@ const madeOperator = z
   .describe("an operator, which operator() makes");
 
 /** 0, 1, 2, … as a vector, or along `axis` of a shape. */
-export const iota = <D extends Exclude<Dtype, "bool">>(
-  dtype: D,
-  shape: readonly number[],
-  axis?: number,
-): Tensor<D> => {
+export const iota = <D extends Exclude<Dtype, "bool">>(dtype: D, shape: Shape, axis?: number): Tensor<D> => {
   located(() => requireDtype(dtype));
-  requireArgument("iota", "shape", wholes, shape);
+  requireArgument("iota", "shape", dimensions, shape);
   return new Tensor<D>(currentRecorder().apply(operators.iota, [], { dtype, shape, axis: axis ?? shape.length - 1 }));
 };
 
@@ -576,7 +574,17 @@ export function scaledDotProductAttention<D extends Dtype>(
 ): Tensor<D> {
   checkAttention(options);
   for (const each of [q, k, v]) tensorOf("scaledDotProductAttention", each);
-  const { mask, causal = false, scale = 1 / Math.sqrt(Math.max(1, q.shape.at(-1) ?? 1)) } = options;
+  const {
+    mask,
+    causal = false,
+    scale = 1 /
+      Math.sqrt(
+        Math.max(
+          1,
+          located(() => sizeOf(q.type.shape.at(-1) ?? 1)),
+        ),
+      ),
+  } = options;
   const isBool = (given: Tensor<D> | Tensor<"bool">): given is Tensor<"bool"> => given.dtype === "bool";
   const added =
     mask && (isBool(mask) ? where(mask, constant(0, q.dtype), constant(-Infinity, q.dtype)).value : mask.value);

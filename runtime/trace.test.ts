@@ -281,16 +281,16 @@ describe("dimensions", () => {
   it("must have a size when the graph is compiled", async () => {
     await expect(compile(scaled)).rejects.toMatchObject({
       code: "compile/unbound-dimension",
-      message: 'dimension "n" has no size',
-      help: "give it one: compile(graph, { symbols: { n: … } })",
+      message: 'dimension "n" of graph "scaled" has no size',
+      help: "give it one: compile(graph, { dimensions: { n: … } })",
     });
-    await expect(compile(scaled, { symbols: { m: 3 } })).rejects.toMatchObject({ code: "compile/unknown-symbol" });
+    await expect(compile(scaled, { dimensions: { m: 3 } })).rejects.toMatchObject({ code: "compile/unknown-symbol" });
   });
 
   it("may be bounded, which cannot be compiled yet, and says so", async () => {
     const graph = trace(({ x }) => ({ y: x.neg() }), { x: tensorType("f32", [bounded("boxes", 100)]) }, { name: "b" });
     expect(graph.toString()).toContain("x: f32[boxes≤100]");
-    await expect(compile(graph)).rejects.toMatchObject({ code: "compile/unbound-dimension" });
+    await expect(compile(graph)).rejects.toMatchObject({ code: "tensor/unknown-size" });
   });
 });
 

@@ -1,12 +1,13 @@
 // Methods of tensors that rearrange elements, beyond transposition and broadcasting.
 import { z } from "zod";
 import type { Dtype } from "../../kernels/index.ts";
-import { axisIn } from "../operators/axis.ts";
+import { quotientOf } from "../dimension.ts";
+import { axisIn, toTheEnd } from "../operators/axis.ts";
 import { operandError } from "../operators/operand-error.ts";
-import { anyNumberOption, dtypeOption, operatorOptions, requireArgument, wholes } from "../options.ts";
+import { anyNumberOption, dimensions, dtypeOption, operatorOptions, requireArgument, wholes } from "../options.ts";
 import { located } from "../place.ts";
 import type { Tensor } from "../tensor.ts";
-import { countOf, showShape, showTensorType, staticShape } from "../tensor-type.ts";
+import { countOf, type Shape, showShape, showTensorType, sizeOf } from "../tensor-type.ts";
 import { ReductionMethods } from "./reduction.ts";
 
 /** What is added around a tensor. */
@@ -54,15 +55,16 @@ function backwards([start, end]: Range, size: number): Backwards {
 /** The part of `Tensor` that holds these methods. */
 export abstract class ArrangementMethods<D extends Dtype> extends ReductionMethods<D> {
   /** The elements in row-major order under another shape, of which one size may be −1: what is left. */
-  reshape(shape: readonly number[]): Tensor<D> {
-    requireArgument("reshape", "shape", wholes, shape);
+  reshape(shape: Shape): Tensor<D> {
+    requireArgument("reshape", "shape", dimensions, shape);
     if (!shape.includes(-1)) return this.apply("reshape", [], { shape });
     return located(() => {
-      const count = countOf(staticShape(this.type.shape));
-      const known = countOf(shape.filter((size) => size !== -1));
-      const left = count / known;
-      if (shape.indexOf(-1) === shape.lastIndexOf(-1) && Number.isInteger(left))
+      const others = shape.filter((size) => size !== -1);
+      const left = shape.indexOf(-1) === shape.lastIndexOf(-1) ? quotientOf(this.type.shape, others) : undefined;
+      if (left !== undefined)
         return this.apply("reshape", [], { shape: shape.map((size) => (size === -1 ? left : size)) });
+      const { shape: own } = this.type;
+      const count = own.every((size) => typeof size === "number") ? countOf(own) : "the";
       throw operandError(
         "shape",
         `reshape of ${showTensorType(this.type)} to ${showShape(shape)}: no size in place of −1 gives ${count} elements`,
@@ -78,14 +80,14 @@ export abstract class ArrangementMethods<D extends Dtype> extends ReductionMetho
    */
   slice(...ranges: readonly Range[]): Tensor<D> {
     for (const [d, each] of ranges.entries()) requireArgument("slice", `range ${d}`, range, each);
-    const sizes = staticShape(this.type.shape);
+    const sizes = this.type.shape;
     const turned = ranges.flatMap(([, , step = 1], d) => (step < 0 && d < sizes.length ? [d] : []));
     const from: Tensor<D> | this = turned.length > 0 ? this.flip(turned) : this;
     const all = sizes.length > ranges.length ? [...ranges, ...sizes.slice(ranges.length).map((): Range => [])] : ranges;
     const cut = all.map((range, d): Range => {
       const [start, end, step = 1] = range;
-      if (!turned.includes(d)) return [start ?? 0, end ?? sizes[d] ?? 0, step];
-      const back = backwards(range, sizes[d]!);
+      if (!turned.includes(d)) return [start ?? 0, end ?? (d < sizes.length ? toTheEnd : 0), step];
+      const back = backwards(range, sizeOf(sizes[d]!));
       return [back.start, back.end, -step];
     });
     return (from as ArrangementMethods<D>).apply("slice", [], {
@@ -107,7 +109,7 @@ export abstract class ArrangementMethods<D extends Dtype> extends ReductionMetho
     requireArgument("tile", "repeats", wholes, repeats);
     const { shape } = this.type;
     const missing = repeats.length - shape.length;
-    const grown = missing > 0 ? this.reshape([...Array<number>(missing).fill(1), ...staticShape(shape)]) : this;
+    const grown = missing > 0 ? this.reshape([...Array<number>(missing).fill(1), ...shape]) : this;
     const all = [...Array<number>(Math.max(0, -missing)).fill(1), ...repeats];
     return (grown as ArrangementMethods<D>).apply("tile", [], { repeats: all });
   }
@@ -115,10 +117,10 @@ export abstract class ArrangementMethods<D extends Dtype> extends ReductionMetho
   split(size: number | readonly number[], axis = 0): Tensor<D>[] {
     requireArgument("split", "size", z.union([z.number(), wholes]).describe("a size, or a list of sizes"), size);
     return located(() => {
-      const shape = staticShape(this.type.shape);
+      const { shape } = this.type;
       const what = `split of ${showTensorType(this.type)}`;
       const at = axisIn(what, axis, shape.length);
-      const whole = shape[at]!;
+      const whole = sizeOf(shape[at]!);
       const parts = (length: number) =>
         Array.from({ length: Math.max(1, Math.ceil(whole / length)) }, (_, i) => Math.min(length, whole - i * length));
       const sizes = typeof size !== "number" ? size : size >= 1 ? parts(size) : [];

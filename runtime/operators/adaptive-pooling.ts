@@ -23,9 +23,8 @@ const windowsOf = (count: number, length: number) =>
 
 function adaptiveType(name: string, x: TensorType, size: Size): TensorType {
   requireImages(name, x, size);
-  const shape = staticShape(x.shape);
-  if (shape.slice(2).includes(0)) throw operandError("shape", `${name} of ${showTensorType(x)}: the plane is empty`);
-  return { dtype: x.dtype, shape: [...shape.slice(0, 2), ...size] };
+  if (x.shape.slice(2).includes(0)) throw operandError("shape", `${name} of ${showTensorType(x)}: the plane is empty`);
+  return { dtype: x.dtype, shape: [...x.shape.slice(0, 2), ...size] };
 }
 
 /** The elements of each window. */

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { type Dtype, dtypes, type generators, loop } from "../../kernels/index.ts";
 import type { Value } from "../graph.ts";
-import { arrayFrom, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import { arrayFrom, showTensorType, sizeOf, staticShape, sumOf, type TensorType } from "../tensor-type.ts";
 import { axesAttribute, perDimension } from "./axis.ts";
 import { cast, equal, kindOf } from "./elementwise.ts";
 import { indexSelect } from "./gather.ts";
@@ -21,7 +21,7 @@ export const flip = operator({
   attributes: z.strictObject({ axes: axesAttribute() }),
   errorUlp: 0,
   moves: true,
-  infer: ([x]) => ({ dtype: x!.dtype, shape: staticShape(x!.shape) }),
+  infer: ([x]) => ({ dtype: x!.dtype, shape: x!.shape }),
   evaluate: ([x], { axes }, result) =>
     rearrange(x!, result, (index) => index.map((each, d) => (axes.includes(d) ? x!.shape[d]! - 1 - each : each))),
   lowering: {
@@ -93,7 +93,7 @@ export const tile = operator({
   moves: true,
   infer: ([x], { repeats }) => ({
     dtype: x!.dtype,
-    shape: staticShape(x!.shape).map((size, d) => size * repeats[d]!),
+    shape: x!.shape.map((size, d) => (repeats[d] === 1 ? size : sizeOf(size) * repeats[d]!)),
   }),
   evaluate: ([x], _, result) => rearrange(x!, result, (index) => index.map((each, d) => each % x!.shape[d]!)),
   lowering: {
@@ -133,7 +133,7 @@ export const padCopies = operator({
   errorUlp: 0,
   moves: true,
   infer([x], { before, after, mode }) {
-    const shape = staticShape(x!.shape);
+    const { shape } = x!;
     const empty = shape.findIndex((size, d) => size === 0 && before[d]! + after[d]! > 0);
     if (empty >= 0)
       throw operandError(
@@ -141,7 +141,7 @@ export const padCopies = operator({
         `pad of ${showTensorType(x!)}: there is nothing to ${mode} along dimension ${empty}`,
         'pad with a number: mode "constant"',
       );
-    return { dtype: x!.dtype, shape: shape.map((size, d) => before[d]! + size + after[d]!) };
+    return { dtype: x!.dtype, shape: shape.map((size, d) => sumOf([before[d]!, size, after[d]!])) };
   },
   evaluate: ([x], { before, mode }, result) =>
     rearrange(x!, result, (index) => index.map((each, d) => copiedFrom(each - before[d]!, x!.shape[d]!, mode))),

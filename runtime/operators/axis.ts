@@ -1,6 +1,6 @@
 // Axes and ranges of every operator: counted from the end where they are negative, and refused where there are none such.
 import { z } from "zod";
-import { type Shape, showShape, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import { type Dimension, type Shape, showShape, showTensorType, sizeOf, type TensorType } from "../tensor-type.ts";
 import { operandError } from "./operand-error.ts";
 
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;
@@ -40,9 +40,14 @@ function onePerDimension(what: string, name: string, given: readonly number[], r
   );
 }
 
+/** The end of a range that goes on to the dimension's own end, whatever its size. */
+export const toTheEnd = Number.MAX_SAFE_INTEGER;
+
 /** A place between the elements of a dimension, as Python has it: from the end where negative, cut to its ends. */
-const placeIn = (place: number, size: number): number =>
-  place < 0 ? Math.max(0, place + size) : Math.min(place, size);
+function placeIn(place: number, size: Dimension): number {
+  if (typeof size !== "number") return place === 0 || place === toTheEnd ? place : placeIn(place, sizeOf(size));
+  return place < 0 ? Math.max(0, place + size) : Math.min(place, size);
+}
 
 /** What an attribute is read with. */
 interface Context {
@@ -90,20 +95,18 @@ export const perDimension = (least: number) =>
     onePerDimension(what, name, given, shape.length),
   );
 
-/** An attribute of the places at which ranges of the first operand start, as Python has them. */
+/** An attribute of the places at which ranges of the first operand start, as Python has them; 0 where its size is not known yet. */
 export const rangeStarts = () =>
-  ruled(wholes(), (given, { what, name, shape }) => {
-    const sizes = staticShape(shape);
-    return onePerDimension(what, name, given, sizes.length).map((start, d) => placeIn(start, sizes[d]!));
-  });
+  ruled(wholes(), (given, { what, name, shape }) =>
+    onePerDimension(what, name, given, shape.length).map((start, d) => placeIn(start, shape[d]!)),
+  );
 
 /** An attribute, behind `starts`, of the places before which ranges end; none lies in front of its start. */
 export const rangeEnds = () =>
   ruled(wholes(), (given, { what, name, shape, before }) => {
-    const sizes = staticShape(shape);
     const starts = before.starts as readonly number[];
-    return onePerDimension(what, name, given, sizes.length).map((end, d) =>
-      Math.max(starts[d]!, placeIn(end, sizes[d]!)),
+    return onePerDimension(what, name, given, shape.length).map((end, d) =>
+      Math.max(starts[d]!, placeIn(end, shape[d]!)),
     );
   });
 

@@ -1,7 +1,15 @@
 // Normalisation by channel: batch, group and instance norm.
 import { z } from "zod";
 import type { Value } from "../graph.ts";
-import { arrayFrom, countOf, sameDimension, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import {
+  arrayFrom,
+  countOf,
+  sameDimension,
+  showTensorType,
+  sizeOf,
+  staticShape,
+  type TensorType,
+} from "../tensor-type.ts";
 import { requireFloat } from "./composite.ts";
 import { add, div, mul, sqrt, sub } from "./elementwise.ts";
 import { standardized } from "./normalization.ts";
@@ -133,7 +141,7 @@ export const groupNorm = operator({
   errorUlp: 1,
   infer(operands, { groups }) {
     const x = channelType("groupNorm", operands);
-    const channels = staticShape(x.shape)[1]!;
+    const channels = sizeOf(x.shape[1]!);
     if (channels % groups === 0) return x;
     throw operandError(
       "shape",

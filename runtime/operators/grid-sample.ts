@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { isFloatDtype } from "../../kernels/index.ts";
 import type { Value } from "../graph.ts";
-import { arrayFrom, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import { arrayFrom, sameDimension, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
 import {
   abs,
   add,
@@ -201,9 +201,10 @@ export const gridSampler2d = operator({
   attributes,
   errorUlp: 8,
   infer([x, grid]) {
-    const [images, positions] = [staticShape(x!.shape), staticShape(grid!.shape)];
+    const [images, positions] = [x!.shape, grid!.shape];
     const float = isFloatDtype(x!.dtype);
-    const fits = images.length === 4 && positions.length === 4 && positions[3] === 2 && positions[0] === images[0];
+    const fits =
+      images.length === 4 && positions.length === 4 && positions[3] === 2 && sameDimension(positions[0]!, images[0]!);
     if (!float || grid!.dtype !== x!.dtype || !fits || images[2] === 0 || images[3] === 0)
       throw operandError(
         "shape",

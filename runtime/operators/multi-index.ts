@@ -159,7 +159,7 @@ export const scatterND: Operator<{ readonly mode: (typeof modes)[number] }> = op
       throw operandError("shape", shown, `the updates must be ${x!.dtype}${showShape(wanted)}`);
     if (x!.dtype === "bool" && mode !== "set")
       throw operandError("dtype", `scatterND "${mode}" is not defined on bool`, "convert the operand with .cast()");
-    return { dtype: x!.dtype, shape: staticShape(x!.shape) };
+    return { dtype: x!.dtype, shape: x!.shape };
   },
   evaluate([x, positions, updates], { mode }, result) {
     const depth = positions!.shape.at(-1)!;

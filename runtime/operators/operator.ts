@@ -1,11 +1,13 @@
 // What an operator is: its attributes, types, meaning, stated error, and how it is lowered.
 import { z } from "zod";
 import type { Expression, generators, Kernel, LoopBuffer, Target } from "../../kernels/index.ts";
-import { refusal } from "../../kernels/index.ts";
+import { IsochronError, refusal } from "../../kernels/index.ts";
+import { isDimension } from "../dimension.ts";
 import type { Graph, NodeParts, Results, Value } from "../graph.ts";
-import type { TensorType, TypedArray } from "../tensor-type.ts";
+import { type Dimension, showTensorType, type TensorType, type TypedArray } from "../tensor-type.ts";
 import { axisAttributeNames, resolveAxes } from "./axis.ts";
 import { throughFloat32 } from "./halves.ts";
+import { operandError } from "./operand-error.ts";
 
 export { operandError } from "./operand-error.ts";
 
@@ -180,6 +182,16 @@ export interface Operator<A = unknown> {
 
 const isOne = (types: TensorType | ResultTypes): types is TensorType => "dtype" in types;
 
+/** What `body` gives; a size that it needs and that is not known yet is an error about the operator. Throws `operator/size`. */
+function needingSizes<T>(name: string, operands: readonly TensorType[], body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    if (!(error instanceof IsochronError) || error.code !== "tensor/unknown-size") throw error;
+    throw operandError("size", `${name} of ${operands.map(showTensorType).join(", ")}: ${error.message}`, error.help);
+  }
+}
+
 /** Makes an operator of a definition. */
 export function operator<A>(definition: OperatorDefinition<A>): Operator<A> {
   const { name, attributes: schema, infer, ...rest } = definition;
@@ -188,17 +200,21 @@ export function operator<A>(definition: OperatorDefinition<A>): Operator<A> {
     ...(definition.moves ? {} : throughFloat32(definition)),
     name,
     axisAttributes: axisAttributeNames(schema),
-    infer(operands, attributes, regions = []) {
-      const types = infer(operands, attributes, regions);
-      return isOne(types) ? [types] : types;
-    },
+    infer: (operands, attributes, regions = []) =>
+      needingSizes(name, operands, () => {
+        const types = infer(operands, attributes, regions);
+        return isOne(types) ? [types] : types;
+      }),
     parse(attributes, operands) {
       const parsed = schema.safeParse(attributes);
-      if (parsed.success) return resolveAxes(name, schema, parsed.data, operands);
+      if (parsed.success) return needingSizes(name, operands, () => resolveAxes(name, schema, parsed.data, operands));
       throw refusal("operator/attributes", name, schema, attributes, parsed.error);
     },
   };
 }
+
+/** A size, or a dimension whose size is not known yet. */
+export const dimension = z.custom<Dimension>((given) => isDimension(given as Dimension)).describe("a size from 0");
 
 /** Any number, infinities and NaN included. */
 export const anyNumber = z.custom<number>((value) => typeof value === "number").describe("a number");

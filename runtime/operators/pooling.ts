@@ -70,7 +70,7 @@ export function requireImages(name: string, x: TensorType, ...lists: readonly (r
 function poolType(name: string, x: TensorType, given: Window): TensorType {
   const window = complete(given);
   requireImages(name, x, window.size, window.stride, window.dilation, window.before, window.after);
-  const [n, c, ...plane] = staticShape(x.shape) as [number, number, ...number[]];
+  const plane = staticShape(x.shape.slice(2));
   for (const d of plane.keys()) {
     if (Math.max(window.before[d]!, window.after[d]!) > reach(window, d))
       throw operandError(
@@ -86,7 +86,7 @@ function poolType(name: string, x: TensorType, given: Window): TensorType {
       `${name} of ${showTensorType(x)}: a window of ${showShape(window.size)} is larger than the plane`,
     );
   }
-  return { dtype: x.dtype, shape: [n, c, ...out] };
+  return { dtype: x.dtype, shape: [...x.shape.slice(0, 2), ...out] };
 }
 
 /** Taps of a window at which its dimensions are taken one after the other, so that not all are written out. */

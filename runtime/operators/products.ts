@@ -51,13 +51,13 @@ export function convolvedType(
   }
   for (const each of [steps.stride, steps.dilation])
     if (each.length !== rank) throw operandError("attributes", `${name} takes ${rank} steps, not [${each}]`);
-  const [n, c, ...input] = staticShape(x!.shape) as [number, number, ...number[]];
+  const [c, ...input] = staticShape(x!.shape.slice(1)) as [number, ...number[]];
   const [o, i, ...kernel] = staticShape(w!.shape) as [number, number, ...number[]];
   if (c !== i * groups || o % groups !== 0)
     throw wrong(`${c} channels in ${groups} groups do not fit a weight for ${i}`);
   const out = convolvedSizes(input, kernel, steps);
   if (out.some((size) => size < 1)) throw wrong("the kernel is larger than the padded input");
-  return { dtype: x!.dtype, shape: [n, o, ...out] };
+  return { dtype: x!.dtype, shape: [x!.shape[0]!, o, ...out] };
 }
 
 /** Where a convolution's operands have their elements. */

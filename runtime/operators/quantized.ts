@@ -195,11 +195,11 @@ export const convInteger: Operator<Convolution> = operator({
   infer([x, w], { groups, ...steps }) {
     const wrong = () => bytesError("convInteger", x!, w!, "x is [n,c,h,w] of u8 or i8, w [o,c/groups,kh,kw] of i8");
     if (!isByte(x!.dtype) || w!.dtype !== "i8" || x!.shape.length !== 4 || w!.shape.length !== 4) throw wrong();
-    const [n, c, ...plane] = staticShape(x!.shape) as [number, number, ...number[]];
+    const [c, ...plane] = staticShape(x!.shape.slice(1)) as [number, ...number[]];
     const [o, i, ...kernel] = staticShape(w!.shape) as [number, number, ...number[]];
     const out = outputPlane(plane, kernel, steps);
     if (c !== i * groups || o % groups !== 0 || out.some((size) => size < 1)) throw wrong();
-    return { dtype: "i32", shape: [n, o, ...out] };
+    return { dtype: "i32", shape: [x!.shape[0]!, o, ...out] };
   },
   evaluate: (operands, { groups, ...steps }, result) =>
     convolve(operands, steps, planarLayout(operands, groups), result),

@@ -1,26 +1,26 @@
 // Operators that rearrange elements without computing: reshape, permute, broadcast, slice, pad, concatenate, count.
 import { z } from "zod";
 import { dtypes, generators } from "../../kernels/index.ts";
+import { quotientOf } from "../dimension.ts";
 import { holds, rangeText } from "../numbers.ts";
 import {
   broadcastShapes,
   countOf,
-  type Dimension,
   sameDimension,
   sameShape,
   showShape,
   showTensorType,
-  staticShape,
+  sizeOf,
   stored,
+  sumOf,
   type TensorType,
 } from "../tensor-type.ts";
-import { axisAttribute, orderAttribute, perDimension, rangeEnds, rangeStarts } from "./axis.ts";
+import { axisAttribute, orderAttribute, perDimension, rangeEnds, rangeStarts, toTheEnd } from "./axis.ts";
 import { copyBox, ravel } from "./indexing.ts";
-import { anyNumber, operandError, operator } from "./operator.ts";
+import { anyNumber, dimension, operandError, operator } from "./operator.ts";
 
 const { rowMajor } = generators;
-const size = z.int().min(0);
-const sizes = z.array(size).readonly();
+const sizes = z.array(dimension).readonly();
 
 /** The same elements in row-major order under another shape. */
 export const reshape = operator({
@@ -29,14 +29,17 @@ export const reshape = operator({
   errorUlp: 0,
   moves: true,
   infer([x], { shape }) {
-    const count = countOf(staticShape(x!.shape));
-    if (countOf(shape) !== count) {
-      throw operandError(
-        "shape",
-        `reshape of ${showTensorType(x!)} to ${showShape(shape)}: ${count} elements do not fill ${countOf(shape)} places`,
-      );
-    }
-    return { dtype: x!.dtype, shape };
+    const all = [...x!.shape, ...shape];
+    const isKnown = all.every((each) => typeof each === "number");
+    if (isKnown ? countOf(x!.shape as number[]) === countOf(shape as number[]) : quotientOf(x!.shape, shape) === 1)
+      return { dtype: x!.dtype, shape };
+    const what = `reshape of ${showTensorType(x!)} to ${showShape(shape)}`;
+    throw operandError(
+      "shape",
+      isKnown
+        ? `${what}: ${countOf(x!.shape as number[])} elements do not fill ${countOf(shape as number[])} places`
+        : `${what}: these are not the same elements whatever the sizes are`,
+    );
   },
   evaluate: ([x], _, { data }) => copyBox([data.length], { data: x!.data }, { data }),
   lowering: { kind: "reshape" },
@@ -88,7 +91,12 @@ export const slice = operator({
   errorUlp: 0,
   moves: true,
   infer([x], { starts, ends, steps }) {
-    return { dtype: x!.dtype, shape: starts.map((start, d) => Math.ceil((ends[d]! - start) / steps[d]!)) };
+    const shape = starts.map((start, d) => {
+      const size = x!.shape[d]!;
+      const isWhole = start === 0 && ends[d] === toTheEnd && steps[d] === 1;
+      return isWhole ? size : Math.ceil(((ends[d] === toTheEnd ? sizeOf(size) : ends[d]!) - start) / steps[d]!);
+    });
+    return { dtype: x!.dtype, shape };
   },
   evaluate([x], { starts, steps }, { shape, data }) {
     const strides = rowMajor(x!.shape).map((stride, d) => stride * steps[d]!);
@@ -109,10 +117,9 @@ export const pad = operator({
   errorUlp: 0,
   moves: true,
   infer([x], { before, after, value }) {
-    const shape = staticShape(x!.shape);
     if (!holds(x!.dtype, value))
       throw operandError("pad-value", `pad of ${showTensorType(x!)} with ${value}`, rangeText(x!.dtype));
-    return { dtype: x!.dtype, shape: shape.map((length, d) => length + before[d]! + after[d]!) };
+    return { dtype: x!.dtype, shape: x!.shape.map((length, d) => sumOf([before[d]!, length, after[d]!])) };
   },
   evaluate([x], { before, value }, { data, shape, dtype }) {
     if (data instanceof BigInt64Array || data instanceof BigUint64Array) data.fill(BigInt(value));
@@ -130,7 +137,7 @@ export const concat = operator({
   moves: true,
   infer(operands, { axis }) {
     const [first] = operands as [TensorType];
-    const total = operands.reduce((sum, { dtype, shape }) => {
+    const lengths = operands.map(({ dtype, shape }) => {
       const fits =
         dtype === first.dtype &&
         shape.length === first.shape.length &&
@@ -141,9 +148,9 @@ export const concat = operator({
           `concat of ${operands.map(showTensorType).join(", ")} along ${axis}: all but that dimension must agree`,
         );
       }
-      return sum + staticShape(shape.slice(axis, axis + 1))[0]!;
-    }, 0);
-    return { dtype: first.dtype, shape: first.shape.map((each, d): Dimension => (d === axis ? total : each)) };
+      return shape[axis]!;
+    });
+    return { dtype: first.dtype, shape: first.shape.with(axis, sumOf(lengths)) };
   },
   evaluate(operands, { axis }, result) {
     let start = 0;
@@ -162,7 +169,8 @@ export const iota = operator({
   attributes: z.strictObject({ dtype: z.enum(dtypes).exclude(["bool"]), shape: sizes, axis: axisAttribute("shape") }),
   errorUlp: 0,
   infer(_, { dtype, shape, axis }) {
-    if (shape[axis]! > 0 && !holds(dtype, shape[axis]! - 1))
+    const length = shape[axis]!;
+    if (typeof length === "number" && length > 0 && !holds(dtype, length - 1))
       throw operandError("number", `iota of ${dtype}${showShape(shape)} along ${axis}`, rangeText(dtype));
     return { dtype, shape };
   },

@@ -84,7 +84,7 @@ export const convTranspose2d: Operator<Attributes> = operator({
     if (x!.dtype !== w!.dtype || !isFloatDtype(x!.dtype)) throw wrong("both must be of one float dtype");
     if (x!.shape.length !== 4 || w!.shape.length !== 4)
       throw wrong("the input is [n,c,h,w] and the weight [c,o/groups,kh,kw]");
-    const [n, c, ...plane] = staticShape(x!.shape) as [number, number, ...number[]];
+    const [c, ...plane] = staticShape(x!.shape.slice(1)) as [number, ...number[]];
     const [i, o, ...kernel] = staticShape(w!.shape) as [number, number, ...number[]];
     if (c !== i || c % groups !== 0) throw wrong(`${c} channels in ${groups} groups do not fit a weight for ${i}`);
     if (outputPadding.some((each, d) => each >= Math.max(stride[d]!, dilation[d]!)))
@@ -93,7 +93,7 @@ export const convTranspose2d: Operator<Attributes> = operator({
       (size, d) => (size - 1) * stride[d]! - 2 * padding[d]! + dilation[d]! * (kernel[d]! - 1) + outputPadding[d]! + 1,
     );
     if (out.some((size) => size < 1)) throw wrong("the padding leaves nothing of the result");
-    return { dtype: x!.dtype, shape: [n, o * groups, ...out] };
+    return { dtype: x!.dtype, shape: [x!.shape[0]!, o * groups, ...out] };
   },
   evaluate([x, w], { stride, dilation, padding, groups }, result) {
     const [, channels, height, width] = x!.shape as [number, number, number, number];

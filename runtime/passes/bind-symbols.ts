@@ -1,46 +1,92 @@
-// Gives symbolic dimensions their sizes by inferring every type anew.
+// Gives symbolic dimensions their sizes: inputs and attributes get them, and every type is inferred anew.
 import { IsochronError } from "../../kernels/index.ts";
-import type { Graph } from "../graph.ts";
-import { descending, rewrite } from "../rewrite.ts";
+import { type Dimension, replaced, symbolsOf } from "../dimension.ts";
+import { Graph, type Node, nodeOf, type Value, withRegions } from "../graph.ts";
 
-/** The names of a graph's symbolic dimensions. */
-export const symbolsIn = ({ inputs }: Graph): ReadonlySet<string> =>
+/** Sizes by the names of symbols. */
+export type Sizes = { readonly [name: string]: number };
+
+/** The names of a graph's symbolic dimensions, those of its regions included. */
+export const symbolsIn = (graph: Graph): ReadonlySet<string> =>
   new Set(
-    inputs.flatMap(({ value }) =>
-      value.type.shape.flatMap((each) => (typeof each !== "number" && each.kind === "symbol" ? [each.name] : [])),
+    withRegions(graph).flatMap(({ inputs, nodes }) =>
+      [...inputs.map(({ value }) => value), ...nodes.flatMap(({ outputs }) => outputs)].flatMap(({ type }) =>
+        type.shape.flatMap(symbolsOf),
+      ),
     ),
   );
 
-/** The graph with each symbol replaced by its size. Throws `compile/unknown-symbol` for a name the graph does not have, `compile/symbol-size`. */
-export function bindSymbols(graph: Graph, symbols: { readonly [name: string]: number }): Graph {
+const listed = (names: Iterable<string>): string => [...names].map((name) => `"${name}"`).join(", ");
+
+/**
+ * The graph with each symbol replaced by its size.
+ *
+ * Throws `compile/unknown-symbol` for a name the graph does not have, `compile/unbound-dimension` where one has no size, and
+ * `compile/symbol-size` for a size that is none.
+ */
+export function bindSymbols(graph: Graph, sizes: Sizes): Graph {
   const names = symbolsIn(graph);
-  const unknown = Object.keys(symbols).find((name) => !names.has(name));
+  const unknown = Object.keys(sizes).find((name) => !names.has(name));
   if (unknown !== undefined) {
     throw new IsochronError("compile/unknown-symbol", `graph "${graph.name}" has no dimension "${unknown}"`, {
-      help: names.size === 0 ? "all its dimensions are known" : `it has ${[...names].join(", ")}`,
+      help: names.size === 0 ? "all its dimensions are known" : `it has ${listed(names)}`,
     });
   }
-  for (const [name, size] of Object.entries(symbols)) {
+  for (const [name, size] of Object.entries(sizes)) {
     if (Number.isSafeInteger(size) && size >= 0) continue;
     throw new IsochronError(
       "compile/symbol-size",
       `${size} is no size for dimension "${name}" of graph "${graph.name}"`,
-      {
-        help: "sizes are whole numbers from 0",
-      },
+      { help: "sizes are whole numbers from 0" },
     );
   }
-  return descending((each) => bound(each, symbols))(graph);
+  const missing = [...names].filter((name) => !Object.hasOwn(sizes, name));
+  if (missing.length > 0) {
+    const dimensions = `dimension${missing.length === 1 ? "" : "s"}`;
+    throw new IsochronError(
+      "compile/unbound-dimension",
+      `${dimensions} ${listed(missing)} of graph "${graph.name}" ${missing.length === 1 ? "has" : "have"} no size`,
+      { help: `give it one: compile(graph, { dimensions: { ${missing.map((name) => `${name}: …`).join(", ")} } })` },
+    );
+  }
+  return names.size === 0 ? graph : bound(graph, sizes);
 }
 
-const bound = (graph: Graph, symbols: { readonly [name: string]: number }): Graph =>
-  rewrite(
-    graph,
-    () => undefined,
-    (type) => ({
-      dtype: type.dtype,
-      shape: type.shape.map((each) =>
-        typeof each !== "number" && each.kind === "symbol" ? (symbols[each.name] ?? each) : each,
-      ),
-    }),
-  );
+const boundSize = (size: Dimension, sizes: Sizes): Dimension =>
+  replaced(size, (part) => (part.kind === "symbol" ? (sizes[part.name] ?? part) : part));
+
+/** The attributes, a shape among them with its sizes. */
+function boundAttributes(attributes: unknown, sizes: Sizes): unknown {
+  const { shape } = attributes as { readonly shape?: unknown };
+  if (!Array.isArray(shape)) return attributes;
+  return { ...(attributes as object), shape: (shape as Dimension[]).map((size) => boundSize(size, sizes)) };
+}
+
+function bound(graph: Graph, sizes: Sizes): Graph {
+  const values = new Map<Value, Value>();
+  const current = (value: Value): Value => values.get(value) ?? value;
+  const inputs = graph.inputs.map(({ name, value }) => {
+    const { dtype, shape } = value.type;
+    const next = { ...value, type: { dtype, shape: shape.map((size) => boundSize(size, sizes)) } };
+    values.set(value, next);
+    return { name, value: next };
+  });
+  const nodes = graph.nodes.map(({ operator, inputs: operands, attributes, regions, outputs, place }): Node => {
+    const node = nodeOf(operator, operands.map(current), {
+      attributes: boundAttributes(attributes, sizes),
+      regions: regions?.map((region) => bound(region, sizes)),
+      hints: outputs.map(({ hint }) => hint),
+      place,
+    });
+    outputs.forEach((value, at) => void values.set(value, node.outputs[at]!));
+    return node;
+  });
+  return new Graph({
+    name: graph.name,
+    inputs,
+    constants: graph.constants,
+    states: graph.states.map((state) => ({ ...state, next: current(state.next) })),
+    nodes,
+    outputs: graph.outputs.map(({ name, value }) => ({ name, value: current(value) })),
+  });
+}

@@ -175,10 +175,16 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
   compile: {
     area: "compile",
     call: (options) => compile(one, options),
-    right: { targets: ["aarch64"], cacheDir, symbols: {}, convolution: "direct", signal: new AbortController().signal },
+    right: {
+      targets: ["aarch64"],
+      cacheDir,
+      dimensions: {},
+      convolution: "direct",
+      signal: new AbortController().signal,
+    },
     wrong: {
       targets: [[], ["x86"], "aarch64", 5, null],
-      symbols: [5, "n", null],
+      dimensions: [5, "n", null],
       cacheDir: path,
       signal,
       convolution: choice,
