@@ -114,6 +114,12 @@ function syntaxError(cause: Error, shown: string): IsochronError | undefined {
 /** Where compiled modules are kept between runs: beside the project, unless ISOCHRON_CACHE says otherwise. */
 export const cacheDirectory = (): string => process.env.ISOCHRON_CACHE ?? join(process.cwd(), ".cache", "isochron");
 
+/** Builds an application that has been imported, with what stays JavaScript. */
+export const readyToRun = async (application: Application, options: BuildOptions): Promise<LoadedApplication> => ({
+  ...(await buildApplication(application, { cacheDir: cacheDirectory(), ...options })),
+  ...runningParts(application),
+});
+
 /** Loads an application; one in source form is compiled for `targets`. */
 export async function loadApplication(
   path: string,
@@ -131,8 +137,7 @@ export async function loadApplication(
   const { signal } = options;
   const application = await importApplication(path, path, signal === undefined ? {} : { signal });
   try {
-    const built = await buildApplication(application, { cacheDir: cacheDirectory(), ...options });
-    return { ...built, ...runningParts(application) };
+    return await readyToRun(application, options);
   } catch (error) {
     // What is wrong is the error; closing is only tried.
     await application.close().catch(() => undefined);

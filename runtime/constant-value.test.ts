@@ -8,13 +8,13 @@ import { compile } from "./compile.ts";
 import { conv2d } from "./convolutions.ts";
 import { Graph, type NamedValue, nodeOf } from "./graph.ts";
 import { Interpreter } from "./interpreter.ts";
+import { LoopInterpreter } from "./interpreters/loop-interpreter.ts";
 import { type Operator, operators } from "./operators/index.ts";
 import { declutter } from "./passes/index.ts";
 import { load } from "./program.ts";
 import { constant } from "./tensor.ts";
 import { newArray, showTensorType, type TypedArray, tensorType } from "./tensor-type.ts";
 import { caseArbitraries, type OperatorCase, valuesFor } from "./testing/cases/index.ts";
-import { LoopInterpreter } from "./testing/loop-interpreter.ts";
 import { trace } from "./trace.ts";
 
 const cacheDir = join(fileURLToPath(new URL("..", import.meta.url)), ".cache/kernels");

@@ -2,10 +2,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { IsochronError } from "../kernels/index.ts";
+import { batchNorm, layerNorm, linear } from "./functional.ts";
 import type { Value } from "./graph.ts";
 import { Graph, nodeOf } from "./graph.ts";
 import {
-  batchNorm,
   concat,
   cond,
   constant,
@@ -17,8 +17,6 @@ import {
   forLoop,
   full,
   iota,
-  layerNorm,
-  linear,
   ones,
   resize,
   scaledDotProductAttention,

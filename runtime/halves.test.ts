@@ -7,10 +7,10 @@ import { compile } from "./compile.ts";
 import type { Graph, Signature } from "./graph.ts";
 import { fromHalves, toHalves } from "./halves.ts";
 import { Interpreter } from "./interpreter.ts";
+import { LoopInterpreter } from "./interpreters/loop-interpreter.ts";
 import { load } from "./program.ts";
 import { constant, type Tensor, where } from "./tensor.ts";
 import { tensorType } from "./tensor-type.ts";
-import { LoopInterpreter } from "./testing/loop-interpreter.ts";
 import { state, trace } from "./trace.ts";
 
 const cacheDir = join(fileURLToPath(new URL("..", import.meta.url)), ".cache/kernels");

@@ -18,12 +18,13 @@ export {
   convTranspose2d,
   type TransposedConvolutionOptions,
 } from "./convolutions.ts";
-export * from "./functional.ts";
 export { Graph, type Signature } from "./graph.ts";
 export { fromHalves, toHalves } from "./halves.ts";
 export { hashOf } from "./hash.ts";
 export { type GridSampleOptions, gridSample, type ResizeOptions, resize } from "./images.ts";
 export { type ArraysOf, Interpreter } from "./interpreter.ts";
+export { disagreement } from "./interpreters/disagreement.ts";
+export { LoopInterpreter } from "./interpreters/loop-interpreter.ts";
 export { type KernelText, kernelsOf, kernelText, kernelTexts, type ShownKernel } from "./kernels.ts";
 export { type Layer, type LayerOptions, type Layers, measureLayers, printLayers } from "./layers.ts";
 export { type Manifest, manifestSchema } from "./manifest.ts";

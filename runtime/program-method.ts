@@ -98,8 +98,12 @@ export class Method<I extends Signature = Signature, O extends Signature = Signa
     return set as ArraysOf<I>;
   }
 
-  /** One step: reads the inputs, writes the outputs, commits the states. Allocates nothing. */
-  run(inputs: ArraysOf<I>, outputs: ArraysOf<O>): void {
+  /**
+   * One step: reads the inputs, writes the outputs, commits the states; gives the outputs.
+   *
+   * Without `outputs` they are new arrays. A step that is given them allocates nothing.
+   */
+  run(inputs: ArraysOf<I>, outputs: ArraysOf<O> = this.newOutputs()): ArraysOf<O> {
     const given = inputs as { readonly [name: string]: TypedArray };
     const wanted = outputs as { readonly [name: string]: TypedArray };
     const set = this.#sets.get(inputs);
@@ -110,8 +114,9 @@ export class Method<I extends Signature = Signature, O extends Signature = Signa
     }
     this.#set = set ?? 0;
     callNative(this.#step);
-    if (outputs === this.outputs) return;
+    if (outputs === this.outputs) return outputs;
     for (let at = 0; at < this.#outputs.length; at++) copy(this.#outputs[at]!, wanted[this.#outputNames[at]!]!);
+    return outputs;
   }
 
   /**

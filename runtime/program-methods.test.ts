@@ -20,7 +20,7 @@ import {
   tensorType,
   trace,
 } from "./index.ts";
-import { LoopInterpreter } from "./testing/loop-interpreter.ts";
+import { LoopInterpreter } from "./interpreters/loop-interpreter.ts";
 
 const cacheDir = join(fileURLToPath(new URL("..", import.meta.url)), ".cache/kernels");
 const targets = runnableTargets();

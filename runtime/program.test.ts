@@ -30,6 +30,16 @@ describe("a program", () => {
     expect(outputs.y).toEqual(Float32Array.of(3, 5, 7, 9, 11));
   });
 
+  it("gives new arrays of outputs where none are passed, and otherwise those", () => {
+    const first = program.run({ x, n });
+    const second = program.run({ x: x.map((each) => -each), n });
+    expect(first).toEqual({ y: Float32Array.of(3, 5, 7, 9, 11), m: BigInt64Array.of(-7n, 9n) });
+    expect(second.y).toEqual(Float32Array.of(-1, -3, -5, -7, -9));
+    expect(program.run({ x, n }, second)).toBe(second);
+    expect(second).toEqual(first);
+    expect(program.run({ x, n }, program.outputs)).toBe(program.outputs);
+  });
+
   it("reads sets of inputs where they lie, each for itself", () => {
     const sets = [1, 2, 3].map((scale) => {
       const set = program.newInputs();

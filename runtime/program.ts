@@ -106,9 +106,13 @@ export class Program<M extends Methods = Methods> {
   newInputs(): OfForward<M, "inputs"> {
     return this.#own.newInputs() as OfForward<M, "inputs">;
   }
-  /** One step of `forward`: reads the inputs, writes the outputs, commits the states. Allocates nothing. */
-  run(inputs: OfForward<M, "inputs">, outputs: OfForward<M, "outputs">): void {
-    this.#own.run(inputs, outputs);
+  /**
+   * One step of `forward`: reads the inputs, writes the outputs, commits the states; gives the outputs.
+   *
+   * Without `outputs` they are new arrays. A step that is given them allocates nothing.
+   */
+  run(inputs: OfForward<M, "inputs">, outputs?: OfForward<M, "outputs">): OfForward<M, "outputs"> {
+    return this.#own.run(inputs, outputs) as OfForward<M, "outputs">;
   }
   /** `Method.kernelTimes` of `forward`. */
   kernelTimes(): Float64Array {

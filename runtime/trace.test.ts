@@ -1,8 +1,8 @@
 // What tracing captures, how graphs print, and what its errors say.
 import { inspect } from "node:util";
 import { describe, expect, expectTypeOf, it } from "vitest";
+import { add, linear } from "./functional.ts";
 import {
-  add,
   bounded,
   compile,
   concat,
@@ -10,7 +10,6 @@ import {
   conv2d,
   Graph,
   Interpreter,
-  linear,
   operators,
   showTensorType,
   state,

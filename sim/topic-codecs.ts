@@ -10,6 +10,7 @@ import {
 } from "../nodes/index.ts";
 import { type ApplicationDescription, definitionsIn } from "./application.ts";
 import { MessageFields } from "./message-fields.ts";
+import type { RunEvent } from "./records/index.ts";
 
 /** Readers and writers by topic, made when they are first needed. */
 export class TopicCodecs {
@@ -89,3 +90,24 @@ const unknownTopic = (
             `it has ${known.map((each) => each.topic).join(", ")}`,
           ),
   });
+
+/** A message that an application published, as a JavaScript object. */
+export interface PublishedMessage {
+  readonly topic: string;
+  /** When it was published, in nanoseconds since the run began. */
+  readonly timeNs: number;
+  readonly message: unknown;
+}
+
+/** Reads what an application published from the events of a run. */
+export function publishedMessages(
+  application: ApplicationDescription,
+): (events: readonly RunEvent[]) => PublishedMessage[] {
+  const codecs = new TopicCodecs(application);
+  return (events) =>
+    events.flatMap((event): PublishedMessage[] => {
+      if (event.kind !== "message") return [];
+      const { topic } = application.outputs[event.output]!;
+      return [{ topic, timeNs: event.time, message: codecs.decode(topic, event.bytes) }];
+    });
+}

@@ -14,24 +14,12 @@ import {
   type RunEvent,
   runLive,
   runVirtual,
-  type ThreadInfo,
-  type World,
 } from "../../sim/index.ts";
-import type { Facts } from "../application.ts";
-import { type LoadedApplication, loadApplication, ofApplication, requireFacts } from "../load-application.ts";
-import { describeMachine } from "../machine.ts";
+import { type LoadedApplication, loadApplication } from "../load-application.ts";
 import { checkDistinct, prepareFolder, prepareOutput } from "../output-file.ts";
 import { renderError } from "../render-error.ts";
-import {
-  aboutText,
-  Ledger,
-  printReport,
-  type Report,
-  type RunFacts,
-  reportFile,
-  reportFormat,
-  summarise,
-} from "../report/index.ts";
+import { aboutText, Ledger, printReport, type Report, reportFile, reportFormat, summarise } from "../report/index.ts";
+import { factsOf, saidOfRun } from "../run-facts.ts";
 import { StrayErrors } from "../stray-errors.ts";
 import type { Terminal } from "../terminal.ts";
 import { watch } from "../watchdog.ts";
@@ -170,24 +158,16 @@ async function runLoaded(
     const { endNs, failure = strays.first } = end;
     begun = failure === undefined || endNs > 0;
     if (!begun) throw failure?.error;
-    const threads = executive.threads();
-    const [said] = await Promise.allSettled([whatRunCameTo(world, loaded)]);
-    const facts: RunFacts = {
-      hash: executive.hash(),
-      mode: live ? "live" : "virtual",
-      durationNs: endNs,
-      scheduling: live ? describeScheduling(threads, executive.memoryLocked()) : "virtual time",
-      threads,
-      machine: describeMachine(),
+    const [said] = await Promise.allSettled([saidOfRun(world, loaded)]);
+    const facts = factsOf({
+      executive,
+      federation,
+      streams,
+      live,
+      endNs,
+      failure,
       world: said.status === "fulfilled" ? said.value : null,
-      streamDrops: streams.drops(),
-      lateness: federation.lateness,
-      outOfTurn: live ? 0 : federation.outOfTurn,
-      damage: 0,
-      failure: failure ? inOneLine(failure.error) : null,
-      cut: null,
-      replayed: "not checked",
-    };
+    });
     const summary = summarise(ledger, facts);
     const { failure: because, ...ended } = facts;
     // Each is written whatever became of the other, and whatever the application failed to say of the run.
@@ -216,8 +196,6 @@ async function runLoaded(
     throw error;
   }
 }
-
-const inOneLine = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split("\n")[0]!;
 
 /** What is left of a run that an error has ended. */
 function whatStands(endNs: number, { record, report }: RunOptions, written: readonly PromiseSettledResult<unknown>[]) {
@@ -287,28 +265,6 @@ async function openFeed(path: string, options: RunOptions, loaded: LoadedApplica
 async function* atRate(messages: AsyncIterator<FeedMessage>, rate: number): AsyncGenerator<FeedMessage> {
   for (let next = await messages.next(); next.done !== true; next = await messages.next())
     yield { ...next.value, timeNs: Math.round(next.value.timeNs / rate) };
-}
-
-/** The policy in force, in words: real-time only where every thread was granted it. */
-function describeScheduling(threads: readonly ThreadInfo[], memoryLocked: boolean): string {
-  const policies = [...new Set(threads.map((thread) => thread.policy))].join(", ");
-  const granted = threads.length > 0 && threads.every((thread) => thread.policy === "SCHED_FIFO");
-  const memory = memoryLocked ? "memory locked" : "memory not locked";
-  return granted ? `${policies}, ${memory}` : `not real-time (${policies}, ${memory})`;
-}
-
-/** What world and application say of a run; null where neither has anything to say. */
-async function whatRunCameTo(world: World | undefined, loaded: LoadedApplication): Promise<Facts | null> {
-  const ofWorld = world && ofApplication(`the summary of "${world.name}"`, () => world.summary());
-  if (world) requireFacts(ofWorld, `world "${world.name}"`);
-  const all: Facts = { ...ofWorld, ...loaded.facts() };
-  for (const [name, value] of Object.entries<unknown>(all)) {
-    if (value === null || ["number", "string", "boolean", "undefined"].includes(typeof value)) continue;
-    throw new IsochronError("application/summary", `a summary gives ${typeof value} for "${name}"`, {
-      help: "give numbers, texts, true or false, or null",
-    });
-  }
-  return Object.keys(all).length > 0 ? all : null;
 }
 
 /** What `run --json` prints. What world and application say of the run stands apart, so that it replaces nothing. */

@@ -7,11 +7,11 @@ import { addsDotOnly, drawnSchedules, functions, runnableTargets, type TargetNam
 import { compile } from "../compile.ts";
 import { Graph, type NamedValue, type Node, nodeOf, type Value } from "../graph.ts";
 import { Interpreter } from "../interpreter.ts";
+import { disagreement } from "../interpreters/disagreement.ts";
 import { decompose } from "../passes/decompose.ts";
 import { load } from "../program.ts";
 import { countOf, newArray, showTensorType, staticShape, type TypedArray, tensorType } from "../tensor-type.ts";
 import { caseArbitraries, type OperatorCase, valuesFor } from "../testing/cases/index.ts";
-import { disagreement } from "../testing/disagreement.ts";
 import { trace } from "../trace.ts";
 import { type Nd, type Operator, operators } from "./index.ts";
 

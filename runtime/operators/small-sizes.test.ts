@@ -6,6 +6,8 @@ import { targetNames } from "../../kernels/index.ts";
 import { compile } from "../compile.ts";
 import { Graph, type NamedValue, type Node, nodeOf, type Value } from "../graph.ts";
 import { Interpreter } from "../interpreter.ts";
+import { disagreement } from "../interpreters/disagreement.ts";
+import { LoopInterpreter } from "../interpreters/loop-interpreter.ts";
 import { load } from "../program.ts";
 import {
   arrayOver,
@@ -18,8 +20,6 @@ import {
 } from "../tensor-type.ts";
 import { caseArbitraries, type OperatorCase, valuesFor } from "../testing/cases/index.ts";
 import { smallCases } from "../testing/cases/small-sizes.ts";
-import { disagreement } from "../testing/disagreement.ts";
-import { LoopInterpreter } from "../testing/loop-interpreter.ts";
 import { type Nd, type Operator, operators } from "./index.ts";
 
 const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");

@@ -86,7 +86,9 @@ function prepared(artifact: Artifact, { graph }: BenchCase, threads: number) {
     return set;
   });
   const outputs = program.outputs as Outputs;
-  const run = (at: number): void => program.run(inputs[at % sets]!, program.outputs);
+  const run = (at: number): void => {
+    program.run(inputs[at % sets]!, program.outputs);
+  };
   return { program, outputs, run };
 }
 

@@ -11,6 +11,7 @@ afterAll(() => place.remove());
 
 const names = [
   ".gitignore",
+  "app.test.ts",
   "app.ts",
   "cart.ts",
   "controller.test.ts",

@@ -126,6 +126,7 @@ describe("the tarballs", () => {
       "launch/hook/typescript.mjs",
       "launch/init/template/app.ts",
       "launch/init/template/cart.ts",
+      "launch/init/template/app.test.ts",
       "launch/init/template/controller.test.ts",
       "launch/init/template/controller.ts",
       "launch/init/template/gitignore",
@@ -342,7 +343,7 @@ describe("a desk with the compiler package too", () => {
       .object({ cycles: z.literal(500) })
       .parse(JSON.parse(succeed(there("isochron", "run", "app.ts", "--duration", "10s", "--json"))));
     expect(ran.cycles).toBe(500);
-    expect(succeed(runOutside(project, "npm", ["test"]))).toMatch(/1 passed/);
+    expect(succeed(runOutside(project, "npm", ["test"]))).toMatch(/2 passed/);
     expect(succeed(there("tsc", "--noEmit"))).toBe("");
     succeed(runOutside(project, "npm", ["run", "build"]));
     expect(existsSync(join(project, "out/my-robot.isoapp"))).toBe(true);

@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { z } from "zod";
 import { runnableTargets, type TargetName, targetNames } from "../../kernels/index.ts";
 import { type CompileOptions, compile, hashOf } from "../../runtime/index.ts";
-import { LoopInterpreter } from "../../runtime/testing/loop-interpreter.ts";
+import { LoopInterpreter } from "../../runtime/interpreters/loop-interpreter.ts";
 import { arm64Addon, arm64Node, hasArm64 } from "../robot/arm64.ts";
 import { root } from "../robot/robot.ts";
 import type { Draw } from "./draw.ts";

@@ -1,11 +1,11 @@
 // The graphs whose kernels are tuned: the cases of the core benchmark, and layers of networks in wide use.
+
+import { globalAvgPool, layerNorm } from "../../runtime/functional.ts";
 import {
   constant,
   conv2d,
   dequantize,
   type Graph,
-  globalAvgPool,
-  layerNorm,
   quantize,
   type Tensor,
   tensorType,

@@ -9,12 +9,12 @@ import {
   field,
   IsochronError,
   image,
-  layOut,
   message,
   numbers,
   tensorType,
   trace,
 } from "../../launch/index.ts";
+import { layOut } from "../../launch/inspect.ts";
 import { checkWorld } from "../../sim/index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "isochron-mistakes-"));

@@ -23,7 +23,6 @@ import {
   type LoopOptions,
   load,
   lstmCell,
-  measureLayers,
   message,
   numbers,
   operator,
@@ -35,6 +34,8 @@ import {
   trace,
   whileLoop,
 } from "../../launch/index.ts";
+import { measureLayers } from "../../launch/inspect.ts";
+import { runApplication } from "../../launch/testing.ts";
 import { readMessageFiles } from "../../nodes/messages/index.ts";
 import { checkRecordingName, createExecutive, Federation, replay, runVirtual } from "../../sim/index.ts";
 
@@ -483,6 +484,12 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
     call: (options) => buildApplication(small, options),
     right: { targets: ["aarch64"], cacheDir, onProgram: () => undefined } satisfies BuildOptions,
     wrong: { targets: [[], ["x86"], "aarch64", null], cacheDir: path, signal, onProgram: callable },
+  },
+  runApplication: {
+    area: "testing",
+    call: (options) => runApplication(small, options),
+    right: { duration: "20ms", cacheDir },
+    wrong: { duration: ["soon", 0, null], cacheDir: path, signal },
   },
   createExecutive: {
     area: "run",

@@ -1,8 +1,12 @@
 // What users give wrongly gets an error of its own area, in plain words: every option of every function, and nonsense.
 import { describe, expect, it } from "vitest";
 import { declaredOptions } from "../../kernels/index.ts";
+import { ApplicationBuilder } from "../../launch/application.ts";
 import * as isochron from "../../launch/index.ts";
+import * as inspection from "../../launch/inspect.ts";
+import * as testing from "../../launch/testing.ts";
 import * as messages from "../../nodes/messages/index.ts";
+import * as functional from "../../runtime/functional.ts";
 import * as simulation from "../../sim/index.ts";
 import { optionCases } from "./option-cases.ts";
 
@@ -64,12 +68,12 @@ const withoutOptions = words(`
   auditFile auditRecording bayerPlanes beginsAsArchive bitwiseAnd bitwiseLeftShift bitwiseNot bitwiseOr
   bitwiseRightShift bitwiseXor bounded broadcastTo bufferBounded byteLength cast ceil changedEntries channels
   checkWorld clamp compareRuns compressedImage concat cond constant cos cosh count cummax cummin decodePicture
-  definitionsOf describeFinding describeFindings div equal erf exp expectType explain expm1 feedFrom fixed flatten
+  definitionsOf describeFinding describeFindings disagreement div equal erf exp expectType explain expm1 feedFrom fixed flatten
   flip floor floorDivide fromHalves full fullTypeName gather globalAvgPool globalMaxPool graphOf greater greaterEqual
   hashOf headerStamp image indexAdd indexCopy indexReduce indexSelect iota isFinite isInf isNaN kernelsOf kernelText
   latest layerNorm layOut layoutOf less lessEqual linear log log1p log2 logSoftmax matmul matmulInteger maximum
   measureMachine messageDecoder messageReader messageTypes messageWriter methodsOf minimum mul neg newArray not
-  notEqual ones openArtifact openLog or outputPlan parseEvents permute pow printLayers printPlan programName
+  notEqual ones openArtifact openLog or outputPlan parseEvents permute pow printLayers printPlan programName publishedMessages
   readArchive readArtifact readRecording relu remainder reshape rmsNorm roll round rsqrt sameTypeName sampleEvery save
   scan scatter scatterAdd scatterND scatterReduce schemaDefinitions schemaText shortTypeName showTensorType sigmoid
   sign silu simplified sin sinh slice softmax split sqrt squeeze stack stamp state staticShape sub sym tan tanh
@@ -78,7 +82,7 @@ const withoutOptions = words(`
   Definitions.has Definitions.of Definitions.schemaText Definitions.textsOf Definitions.with
   Definitions.withParsed DropCounter.add DropCounter.reset Federation.begin Federation.check Federation.conclude
   Federation.end Federation.fail Federation.feedUntil Federation.fillAhead Federation.grant Federation.handOutRest
-  Federation.settle Federation.take Graph.toString Graph.verify Interpreter.reset Interpreter.run
+  Federation.settle Federation.take Graph.toString Graph.verify Interpreter.reset Interpreter.run LoopInterpreter.step
   IsochronError.render Program.kernelTimes Program.method Program.newInputs Program.newOutputs Program.reset Program.restore
   Program.run Program.snapshot Program.stepTimes RecordingWriter.add RecordingWriter.discard
   RecordingWriter.finish
@@ -89,6 +93,7 @@ const inner = words(`
   acceptWeights beginsAsArchive byteLength changedEntries hashOf kernelText newArray printLayers readArchive showTensorType
   staticShape writeArchive messageReader messageTypes messageWriter printPlan schemaDefinitions auditRecording compareRuns
   describeFinding describeFindings createExecutive programName expectType feedFrom messageDecoder parseEvents replay
+  disagreement publishedMessages
 `);
 
 type Function = (...given: unknown[]) => unknown;
@@ -107,7 +112,7 @@ function methodsOf(made: { readonly prototype: object }): string[] {
 /** All that the package's doors export to be called. */
 const exported = new Map<string, Function>();
 const methods = new Set<string>();
-for (const door of [isochron, messages, simulation]) {
+for (const door of [isochron, functional, inspection, testing, messages, simulation, { ApplicationBuilder }]) {
   for (const [name, value] of Object.entries(door as { readonly [name: string]: unknown })) {
     if (typeof value !== "function") continue;
     if (!isClass(value)) exported.set(name, value as Function);

@@ -1,0 +1,65 @@
+// What is known of a run when it has ended: its clock and threads, the machine, what world and application say of it.
+import { IsochronError } from "../kernels/index.ts";
+import type { StreamHub } from "../nodes/index.ts";
+import type { Executive, Federation, RunEnd, ThreadInfo, World } from "../sim/index.ts";
+import type { Facts } from "./application.ts";
+import { type LoadedApplication, ofApplication, requireFacts } from "./load-application.ts";
+import { describeMachine } from "./machine.ts";
+import type { RunFacts } from "./report/index.ts";
+
+/** A run that has ended. */
+interface EndedRun {
+  readonly executive: Executive;
+  readonly federation: Federation;
+  readonly streams: StreamHub;
+  readonly live: boolean;
+  readonly endNs: number;
+  readonly failure: RunEnd["failure"];
+  /** What `saidOfRun` gave. */
+  readonly world: Facts | null;
+}
+
+/** The facts of a run that has just ended, for its report and recording. */
+export function factsOf({ executive, federation, streams, live, endNs, failure, world }: EndedRun): RunFacts {
+  const threads = executive.threads();
+  return {
+    hash: executive.hash(),
+    mode: live ? "live" : "virtual",
+    durationNs: endNs,
+    scheduling: live ? describeScheduling(threads, executive.memoryLocked()) : "virtual time",
+    threads,
+    machine: describeMachine(),
+    world,
+    streamDrops: streams.drops(),
+    lateness: federation.lateness,
+    outOfTurn: live ? 0 : federation.outOfTurn,
+    damage: 0,
+    failure: failure ? inOneLine(failure.error) : null,
+    cut: null,
+    replayed: "not checked",
+  };
+}
+
+const inOneLine = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split("\n")[0]!;
+
+/** The policy in force, in words: real-time only where every thread was granted it. */
+function describeScheduling(threads: readonly ThreadInfo[], memoryLocked: boolean): string {
+  const policies = [...new Set(threads.map((thread) => thread.policy))].join(", ");
+  const granted = threads.length > 0 && threads.every((thread) => thread.policy === "SCHED_FIFO");
+  const memory = memoryLocked ? "memory locked" : "memory not locked";
+  return granted ? `${policies}, ${memory}` : `not real-time (${policies}, ${memory})`;
+}
+
+/** What world and application say of a run; null where neither has anything to say. Throws `application/summary`. */
+export async function saidOfRun(world: World | undefined, loaded: LoadedApplication): Promise<Facts | null> {
+  const ofWorld = world && ofApplication(`the summary of "${world.name}"`, () => world.summary());
+  if (world) requireFacts(ofWorld, `world "${world.name}"`);
+  const all: Facts = { ...ofWorld, ...loaded.facts() };
+  for (const [name, value] of Object.entries<unknown>(all)) {
+    if (value === null || ["number", "string", "boolean", "undefined"].includes(typeof value)) continue;
+    throw new IsochronError("application/summary", `a summary gives ${typeof value} for "${name}"`, {
+      help: "give numbers, texts, true or false, or null",
+    });
+  }
+  return Object.keys(all).length > 0 ? all : null;
+}

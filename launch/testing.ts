@@ -1,0 +1,76 @@
+// What tests need: an application run in virtual time, kernels interpreted with their bounds checked, stated errors.
+import { compilerSchemas, optionsOf, runnableTargets } from "../kernels/index.ts";
+import { type Duration, durationAboveZero, parseDuration } from "../scheduler/index.ts";
+import { createExecutive, Federation, type PublishedMessage, publishedMessages, runVirtual } from "../sim/index.ts";
+import type { Application } from "./application.ts";
+import { readyToRun } from "./load-application.ts";
+import { Ledger, type Report, summarise } from "./report/index.ts";
+import { factsOf, saidOfRun } from "./run-facts.ts";
+
+export { disagreement, LoopInterpreter } from "../runtime/index.ts";
+export type { PublishedMessage } from "../sim/index.ts";
+export type { Report } from "./report/index.ts";
+
+/** Options of `runApplication`. */
+export interface TestRunOptions {
+  /** How long the run lasts, in virtual time. */
+  readonly duration: Duration;
+  /** Where compiled modules are kept between runs; `.cache/isochron` in the working directory unless given. */
+  readonly cacheDir?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** What came of a run. */
+export interface TestRun {
+  /** What was published on each output topic, in order. */
+  readonly messages: ReadonlyMap<string, readonly PublishedMessage[]>;
+  /** The run's numbers, as `isochron run --json` and reports show them: tasks, chains, drops, faults, what the world says. */
+  readonly report: Report;
+  /** The hash of all that the run computed: equal for equal runs, on every machine. */
+  readonly hash: string;
+}
+
+const checkRun = optionsOf<TestRunOptions>("testing", "runApplication", () => {
+  const { cacheDir, signal } = compilerSchemas();
+  return { duration: durationAboveZero, cacheDir, signal };
+});
+
+/**
+ * Runs an application in virtual time, with its world: as fast as the machine can, and with the same result every time.
+ *
+ * Throws what the application, a job or an observer throws. What the application opened stays open: `application.close()`.
+ *
+ * @example
+ * const { messages, report } = await runApplication(app, { duration: "2s" });
+ * expect(messages.get("/cart/force")).toHaveLength(100);
+ * expect(report.misses.total).toBe(0);
+ */
+export async function runApplication(application: Application, options: TestRunOptions): Promise<TestRun> {
+  checkRun(options);
+  const { duration, ...rest } = options;
+  const [best] = runnableTargets();
+  const loaded = await readyToRun(application, { ...rest, ...(best === undefined ? {} : { targets: [best] }) });
+  const { description, artifacts, streams } = loaded;
+  const executive = createExecutive(description, artifacts);
+  const ledger = new Ledger(description);
+  const world = loaded.createWorld?.();
+  const messages = new Map(description.outputs.map(({ topic }) => [topic, [] as PublishedMessage[]]));
+  const published = publishedMessages(description);
+  const federation: Federation = new Federation(description, executive, {
+    world,
+    streams,
+    onObserverError: (error) => federation.fail(error),
+  });
+  const { endNs, failure } = await runVirtual(federation, parseDuration(duration), {
+    onEvents: (events) => {
+      ledger.add(events);
+      for (const each of published(events)) messages.get(each.topic)!.push(each);
+    },
+    ...(rest.signal === undefined ? {} : { signal: rest.signal }),
+  });
+  if (failure) throw failure.error;
+  rest.signal?.throwIfAborted();
+  const said = await saidOfRun(world, loaded);
+  const facts = factsOf({ executive, federation, streams, live: false, endNs, failure, world: said });
+  return { messages, report: summarise(ledger, facts).report, hash: facts.hash };
+}
