@@ -53,6 +53,7 @@ export {
   convTranspose2d,
   type Dimension,
   dequantize,
+  type EluOptions,
   type Forward,
   forLoop,
   fromHalves,

@@ -2,7 +2,7 @@
 import type { Dtype, FloatDtype } from "../kernels/index.ts";
 import type { PadOptions } from "./methods/arrangement.ts";
 import type { NormOptions } from "./methods/channels.ts";
-import type { GeluOptions, SoftplusOptions } from "./methods/elementwise.ts";
+import type { EluOptions, GeluOptions, SoftplusOptions } from "./methods/elementwise.ts";
 import type { RunningExtremes, RunningOptions, VarianceOptions } from "./methods/reduction.ts";
 import { tensorOf } from "./options.ts";
 import type { Operand, Tensor } from "./tensor.ts";
@@ -38,6 +38,7 @@ export const atan = <D extends Float>(x: Tensor<D>): Tensor<D> => tensorOf("atan
 export const atan2 = <D extends Float>(y: Tensor<D>, x: Operand<D>): Tensor<D> => tensorOf("atan2", y).atan2(x);
 export const pow = <D extends Float>(x: Tensor<D>, y: Operand<D>): Tensor<D> => tensorOf("pow", x).pow(y);
 export const erf = <D extends Float>(x: Tensor<D>): Tensor<D> => tensorOf("erf", x).erf();
+export const elu = <D extends Float>(x: Tensor<D>, options?: EluOptions): Tensor<D> => tensorOf("elu", x).elu(options);
 export const silu = <D extends Float>(x: Tensor<D>): Tensor<D> => tensorOf("silu", x).silu();
 export const tan = <D extends Float>(x: Tensor<D>): Tensor<D> => tensorOf("tan", x).tan();
 export const asin = <D extends Float>(x: Tensor<D>): Tensor<D> => tensorOf("asin", x).asin();

@@ -38,7 +38,7 @@ export {
 } from "./method-graphs.ts";
 export type { GatherOptions, PadOptions, Range } from "./methods/arrangement.ts";
 export type { NormOptions, PoolOptions } from "./methods/channels.ts";
-export type { GeluOptions, SoftplusOptions } from "./methods/elementwise.ts";
+export type { EluOptions, GeluOptions, SoftplusOptions } from "./methods/elementwise.ts";
 export type { RunningExtremes, RunningOptions, VarianceOptions } from "./methods/reduction.ts";
 export {
   type Builder,

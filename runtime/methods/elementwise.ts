@@ -5,6 +5,12 @@ import { operatorOptions } from "../options.ts";
 import type { Operand, Tensor } from "../tensor.ts";
 import { Symbolic } from "./symbolic.ts";
 
+/** Options of elu, as in PyTorch. */
+export interface EluOptions {
+  /** What is come near to far below 0, times −1; 1 unless given. */
+  readonly alpha?: number;
+}
+
 /** Options of gelu, as in PyTorch. */
 export interface GeluOptions {
   /** "none" is exact, "tanh" the approximation that many networks are trained with. */
@@ -18,6 +24,7 @@ export interface SoftplusOptions {
   readonly threshold?: number;
 }
 
+const checkElu = operatorOptions<EluOptions>("elu", () => ({ alpha: z.number().optional() }));
 const checkGelu = operatorOptions<GeluOptions>("gelu", () => ({ approximate: z.enum(["none", "tanh"]).optional() }));
 const checkSoftplus = operatorOptions<SoftplusOptions>("softplus", () => ({
   beta: z.number().optional(),
@@ -29,6 +36,12 @@ export abstract class ElementwiseMethods<D extends Dtype> extends Symbolic {
   /** The error function, 2/√π·∫ e^−t² dt from 0 to this. */
   erf(): Tensor<D> {
     return this.apply("erf", []);
+  }
+  /** This where it is above 0, and alpha·(e^this − 1) elsewhere. */
+  elu(options: EluOptions = {}): Tensor<D> {
+    checkElu(options);
+    const { alpha = 1 } = options;
+    return this.apply("elu", [], { alpha });
   }
   /** This times the normal distribution below it. */
   gelu(options: GeluOptions = {}): Tensor<D> {

@@ -1,9 +1,9 @@
-// Activations made of elementary operators: gelu, silu, softplus.
+// Activations made of elementary operators: elu, gelu, silu, softplus.
 import { z } from "zod";
 import type { Value } from "../graph.ts";
 import { arrayFrom, type TensorType } from "../tensor-type.ts";
 import { requireFloat } from "./composite.ts";
-import { erf, log1p } from "./elementary.ts";
+import { erf, expm1, log1p } from "./elementary.ts";
 import { add, div, exp, greater, mul, sigmoid, tanh, where } from "./elementwise.ts";
 import { erf as errorFunction } from "./error-function.ts";
 import { type Builder, type Nd, type Operator, operator } from "./operator.ts";
@@ -57,6 +57,17 @@ export const silu = activation("silu", {
   errorUlp: 5,
   meaning: (x) => x * (x < 0 ? Math.exp(x) / (1 + Math.exp(x)) : 1 / (1 + Math.exp(-x))),
   decompose: (x, _, builder) => builder.apply(mul, [x, builder.apply(sigmoid, [x])]),
+});
+
+/** x where it is above 0, and alpha·(e^x − 1) elsewhere. Floats. Error: 5 ulp. */
+export const elu = activation("elu", {
+  attributes: z.strictObject({ alpha: z.number() }),
+  errorUlp: 5,
+  meaning: (x, { alpha }) => (x > 0 ? x : alpha * Math.expm1(x)),
+  decompose(x, { alpha }, builder) {
+    const b = arithmetic(x.type.dtype, builder);
+    return builder.apply(where, [b.greater(x, 0), x, b.mul(b.unary(expm1)(x), alpha)]);
+  },
 });
 
 /** √(2/π) and the coefficient of the cube in gelu's approximation by tanh. */

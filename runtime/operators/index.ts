@@ -1,6 +1,6 @@
 // Every operator, by name: what tracers build, interpreters mean and compilers lower.
 
-import { gelu, silu, softplus } from "./activation.ts";
+import { elu, gelu, silu, softplus } from "./activation.ts";
 import { adaptiveAvgPool, adaptiveMaxPool } from "./adaptive-pooling.ts";
 import { flip, oneHot, padCopies, roll, tile } from "./arrangement.ts";
 import { attention, tiledAttention } from "./attention.ts";
@@ -147,6 +147,7 @@ export const operators = {
   bitwiseNot,
   bitwiseLeftShift,
   bitwiseRightShift,
+  elu,
   silu,
   gelu,
   softplus,

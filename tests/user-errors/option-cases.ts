@@ -247,6 +247,7 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
     { batchDims: 0 },
     { batchDims: whole(0) },
   ),
+  elu: operatorCase(({ x }, options) => x.elu(options), { alpha: 2 }, { alpha: number }),
   gelu: operatorCase(({ x }, options) => x.gelu(options), { approximate: "tanh" }, { approximate: choice }),
   softplus: operatorCase(
     ({ x }, options) => x.softplus(options),

@@ -35,6 +35,7 @@ export const elementaryCases = {
   bitwiseNot: unary(bits),
   bitwiseLeftShift: binary(integers),
   bitwiseRightShift: binary(integers),
+  elu: withAttributes(unary(floats), fc.record({ alpha: fc.constantFrom(1, 0.5, -2) })),
   silu: unary(floats),
   gelu: withAttributes(unary(floats), fc.record({ approximate: fc.constantFrom("none", "tanh") })),
   softplus: withAttributes(
