@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { constant, tensorType, trace } from "../../runtime/index.ts";
+import { constant, forLoop, tensorType, trace } from "../../runtime/index.ts";
 import { missingForArm64 } from "../robot/arm64.ts";
 import { main } from "./bench.ts";
-import { type BenchCase, numbers, plainGraph, type Suites } from "./case.ts";
+import { type BenchCase, numbers, type OwnCase, plainGraph, type Suites } from "./case.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "isochron-bench-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -35,6 +35,16 @@ function product(name: string, theirs: (weight: Float32Array) => Float32Array): 
   };
 }
 
+/** A loop of three doublings, and the same without a loop, by a factor. */
+function doublings(name: string, factor: number): OwnCase {
+  const inputs = { x: tensorType("f32", [8]) };
+  const looped = trace(({ x }) => ({ y: forLoop(3, (_, { y }) => ({ y: y.mul(2) }), { y: x }).y }), inputs, {
+    name: "looped",
+  });
+  const straight = trace(({ x }) => ({ y: x.mul(factor) }), inputs, { name: "straight" });
+  return { name, graph: plainGraph(looped), straight: plainGraph(straight), flops: 24, atLeast: 1e-6 };
+}
+
 const suites: Suites = {
   right: [
     {
@@ -44,7 +54,9 @@ const suites: Suites = {
       make: (name) => product(name, (weight) => weight),
     },
   ],
+  loops: [{ name: "three doublings", make: (name) => doublings(name, 8) }],
   wrong: [
+    { name: "three doublings by seven", make: (name) => doublings(name, 7) },
     { name: "a weight that differs", make: (name) => product(name, (weight) => weight.with(5, weight[5]! + 0.01)) },
     { name: "a weight that is the same", make: (name) => product(name, (weight) => weight) },
   ],
@@ -112,6 +124,15 @@ describe("npm run bench", () => {
     expect(out).toMatch(/the machine was (busy|quiet): medians lie/);
   });
 
+  it("compares control flow with the same computation without it", async () => {
+    const json = join(folder, "loops.json");
+    const { code, out, error } = await bench(["loops", "--json", json]);
+    expect({ code, error }).toEqual({ code: 0, error: "" });
+    const { rows } = fileSchema.parse(JSON.parse(readFileSync(json, "utf8")));
+    expect(new Set(rows.map(({ peer }) => peer))).toEqual(new Set(["isochron, without control flow"]));
+    expect(out).toMatch(/three doublings {2}\S+ +straight /);
+  });
+
   it("times nothing that is wrong, goes on, and ends with 1", async () => {
     const json = join(folder, "wrong.json");
     const { code, out } = await bench(["wrong", "--json", json]);
@@ -119,6 +140,7 @@ describe("npm run bench", () => {
     expect(out).toMatch(
       /a weight that differs .*FAILED: output "c" differs by 0\.0\d+ of its range; 0\.0001 is allowed/,
     );
+    expect(out).toMatch(/three doublings by seven .*FAILED: output "y" is not that without control flow, bit for bit/);
     const { rows } = fileSchema.parse(JSON.parse(readFileSync(json, "utf8")));
     expect(new Set(rows.map((row) => row.case))).toEqual(new Set(["a weight that is the same"]));
   });
@@ -135,11 +157,15 @@ describe("npm run bench", () => {
 
   it("names an argument that is wrong, and the way out", async () => {
     const text = async (...args: string[]) => (await bench(args)).error;
-    expect(await text("core")).toBe("error[bench/arguments]: there is no suite core\n  help: name one of right, wrong");
+    expect(await text("core")).toBe(
+      "error[bench/arguments]: there is no suite core\n  help: name one of right, loops, wrong",
+    );
     expect(await text("--fast")).toBe(
       "error[bench/arguments]: Unknown option '--fast'\n  help: npm run bench -- --help tells the options",
     );
     expect(await text("--target", "avx")).toMatch(/there is no target "avx"\n {2}help: name one of /);
-    expect(await text("--only", "sum")).toMatch(/no case of right, wrong has "sum" in its name\n {2}right: a product/);
+    expect(await text("--only", "sum")).toMatch(
+      /no case of right, loops, wrong has "sum" in its name\n {2}right: a product/,
+    );
   });
 });

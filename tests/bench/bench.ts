@@ -13,7 +13,7 @@ import {
 import { prepareOutput } from "../../launch/output-file.ts";
 import type { Terminal } from "../../launch/terminal.ts";
 import { measureLayers, printLayers, targetsOf } from "../../runtime/index.ts";
-import type { BenchCase, BenchEntry, Suites } from "./case.ts";
+import type { BenchCase, BenchEntry, OwnCase, Suites } from "./case.ts";
 import { compareEmulated } from "./emulated.ts";
 import { type Machine, measureThisMachine } from "./machine.ts";
 import { type Against, artifactOf, type Job, measure, type Row } from "./measure.ts";
@@ -34,12 +34,18 @@ interface Emulated {
   readonly difference: number;
 }
 
-/** What a case is compared with: the peer under every target, the rest under the best. */
-function comparisons({ threads: atLeast, nativeCalls }: BenchEntry, best: boolean): Against[] {
+/** What a case is compared with: the peer, or the case without control flow, under every target; the rest under the best. */
+function comparisons(
+  { threads: atLeast, nativeCalls }: BenchEntry,
+  each: BenchCase | OwnCase,
+  best: boolean,
+): Against[] {
   const most = Math.min(3, cpus().length);
   const more = best && atLeast !== undefined ? Array.from({ length: most - 1 }, (_, at) => at + 2) : [];
+  const straight = "model" in each ? undefined : each.straight;
   return [
-    { kind: "peer" },
+    ...("model" in each ? [{ kind: "peer", model: each } as const] : []),
+    ...(straight ? [{ kind: "straight", graph: straight } as const] : []),
     ...more.map((threads): Against => ({ kind: "one thread", threads, atLeast: atLeast! })),
     ...(best && nativeCalls !== undefined ? [{ kind: "native call", calls: nativeCalls } as const] : []),
   ];
@@ -69,13 +75,14 @@ class Bench {
     const targets = this.#options.targets.filter((name) => useful.includes(name));
     const best = runnableTargets().find((name) => useful.includes(name));
     for (const [at, target] of targets.entries()) {
-      // What is asked is asked of AVX-512.
-      const judged = target === best && target.startsWith("x86-64-v4");
-      for (const against of comparisons(entry, at === 0)) {
+      for (const against of comparisons(entry, each, at === 0)) {
+        // What is asked of us beside the peer is asked of AVX-512.
+        const judged = target === best && (target.startsWith("x86-64-v4") || against.kind === "straight");
         await this.#attempt(each, target, () => this.#measure({ suite, case: each, target, against, judged }));
       }
       if (this.#options.layers) await this.#layers(each, target);
     }
+    if (!("model" in each)) return;
     for (const target of this.#options.emulated.filter((name) => useful.includes(name))) {
       await this.#attempt(each, target, () => this.#emulate(suite, each, target));
     }
@@ -89,7 +96,7 @@ class Bench {
     this.#say(tableRow(row, this.#nameWidth));
   }
 
-  async #layers(each: BenchCase, target: TargetName): Promise<void> {
+  async #layers(each: OwnCase, target: TargetName): Promise<void> {
     const peak = this.#machine.limits[target];
     const artifact = await artifactOf(each, target, this.#terminal.signal);
     const layers = await measureLayers(artifact, { target, peak: async () => peak });
@@ -105,7 +112,7 @@ class Bench {
     this.#say(`${each.name.padEnd(this.#nameWidth)}  ${target.padEnd(17)}${found}`);
   }
 
-  async #attempt({ name }: BenchCase, target: TargetName, each: () => Promise<void>): Promise<void> {
+  async #attempt({ name }: OwnCase, target: TargetName, each: () => Promise<void>): Promise<void> {
     try {
       await each();
     } catch (error) {

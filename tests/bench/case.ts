@@ -18,10 +18,16 @@ export interface BenchCase {
   readonly feedback?: { readonly [input: string]: string };
 }
 
+/** A computation with control flow, and the same without: what loops and choices cost, with no peer. */
+export interface OwnCase extends Omit<BenchCase, "model" | "feedback"> {
+  /** Of the same outputs, bit for bit; absent where only calls are timed. */
+  readonly straight?: Graph;
+}
+
 /** A case and what is measured of it; made when it is asked for: weights of all of them at once would be large. */
 export interface BenchEntry {
   readonly name: string;
-  make(name: string): BenchCase;
+  make(name: string): BenchCase | OwnCase;
   /** Measure several threads against one, too: the least that they must bring. */
   readonly threads?: number;
   /** Measure so many calls against native ones, too. */

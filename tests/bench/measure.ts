@@ -2,15 +2,17 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { TargetName } from "../../kernels/index.ts";
-import { type Artifact, compile, type Layers, load, type Peak, type Program } from "../../runtime/index.ts";
+import { type Artifact, compile, type Graph, type Layers, load, type Peak, type Program } from "../../runtime/index.ts";
 import { compareSteps, Disagreement, type Outputs } from "./agreement.ts";
-import { type BenchCase, inputSets } from "./case.ts";
+import { type BenchCase, inputSets, type OwnCase } from "./case.ts";
 import { loadPeer } from "./peer.ts";
 import { type Race, race, timesOf } from "./race.ts";
 
 /** What a row's time is compared with. */
 export type Against =
-  | { readonly kind: "peer" }
+  | { readonly kind: "peer"; readonly model: BenchCase }
+  /** The same computation without control flow. */
+  | { readonly kind: "straight"; readonly graph: Graph }
   /** So many threads with one. */
   | { readonly kind: "one thread"; readonly threads: number; readonly atLeast: number }
   /** So many calls from JavaScript with calls that native code makes. */
@@ -57,7 +59,7 @@ export interface Row {
 /** A row to measure. */
 export interface Job {
   readonly suite: string;
-  readonly case: BenchCase;
+  readonly case: OwnCase;
   readonly target: TargetName;
   readonly against: Against;
   readonly judged: boolean;
@@ -74,11 +76,14 @@ const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/
 const sets = 4;
 
 /** The code of a case for one target. */
-export const artifactOf = ({ graph }: BenchCase, target: TargetName, signal: AbortSignal): Promise<Artifact> =>
-  compile(graph, { targets: [target], cacheDir, signal });
+export const artifactOf = (
+  { graph }: Pick<OwnCase, "graph">,
+  target: TargetName,
+  signal: AbortSignal,
+): Promise<Artifact> => compile(graph, { targets: [target], cacheDir, signal });
 
 /** A program whose steps copy nothing: what preallocated tensors are to the peer, its own arrays are to it. */
-function prepared(artifact: Artifact, { graph }: BenchCase, threads: number) {
+function prepared(artifact: Artifact, { graph }: Pick<OwnCase, "graph">, threads: number) {
   const program: Program = load(artifact, { threads, target: Object.keys(artifact.manifest.targets)[0]! });
   const inputs = inputSets(graph, sets).map((arrays) => {
     const set = program.newInputs() as { readonly [name: string]: Float32Array };
@@ -92,12 +97,16 @@ function prepared(artifact: Artifact, { graph }: BenchCase, threads: number) {
   return { program, outputs, run };
 }
 
+type Prepared = ReturnType<typeof prepared>;
+
 /** Measures a job. Throws {@link Disagreement}. */
 export async function measure(job: Job, circumstances: Circumstances): Promise<Row> {
   const artifact = await artifactOf(job.case, job.target, circumstances.signal);
   switch (job.against.kind) {
     case "peer":
-      return await againstPeer(job, artifact, circumstances);
+      return await againstPeer(job, job.against.model, artifact, circumstances);
+    case "straight":
+      return await againstStraight(job, job.against.graph, artifact, circumstances);
     case "one thread":
       return await againstOneThread(job, job.against, artifact, circumstances);
     case "native call":
@@ -105,18 +114,57 @@ export async function measure(job: Job, circumstances: Circumstances): Promise<R
   }
 }
 
-async function againstPeer(job: Job, artifact: Artifact, { budgetMs, signal, ...rest }: Circumstances): Promise<Row> {
+async function againstPeer(
+  job: Job,
+  each: BenchCase,
+  artifact: Artifact,
+  { budgetMs, signal, ...rest }: Circumstances,
+): Promise<Row> {
   const { program, outputs, run } = prepared(artifact, job.case, 1);
-  const peer = await loadPeer(job.case, inputSets(job.case.graph, sets));
+  const peer = await loadPeer(each, inputSets(job.case.graph, sets));
   const own = (at: number): Outputs => {
     run(at);
     return outputs;
   };
-  const difference = await compareSteps(job.case, 2 * sets, own, peer);
+  const difference = await compareSteps(each, 2 * sets, own, peer);
   const measured = await race(run, (at) => peer.run(at), budgetMs, signal);
-  const { atLeast, aim } = job.case;
+  const { atLeast, aim } = each;
   const native = measured.batch > 1 ? { nativeUs: timesOf(program.stepTimes(2000)).median / 1e3 } : {};
   return rowOf(job, measured, rest, { peer: "onnxruntime-node", threads: 1, difference, atLeast, aim, ...native });
+}
+
+/** Compares steps of two programs of ours on each set of inputs in turn, bit for bit. Throws {@link Disagreement}. */
+function requireSameBits(a: Prepared, b: Prepared, otherwise: string): void {
+  const bytes = ({ buffer, byteOffset, byteLength }: Float32Array) => Buffer.from(buffer, byteOffset, byteLength);
+  for (let at = 0; at < 2 * sets; at++) {
+    a.run(at);
+    b.run(at);
+    for (const [name, array] of Object.entries(b.outputs))
+      if (!bytes(array).equals(bytes(a.outputs[name]!)))
+        throw new Disagreement(`output "${name}" ${otherwise}, bit for bit`);
+  }
+}
+
+async function againstStraight(
+  job: Job,
+  graph: Graph,
+  artifact: Artifact,
+  { budgetMs, signal, ...rest }: Circumstances,
+): Promise<Row> {
+  const straight = prepared(await artifactOf({ graph }, job.target, signal), { graph }, 1);
+  const ours = prepared(artifact, job.case, 1);
+  requireSameBits(ours, straight, "is not that without control flow");
+  const measured = await race(ours.run, straight.run, budgetMs, signal);
+  const { atLeast, aim } = job.case;
+  const native = measured.batch > 1 ? { nativeUs: timesOf(ours.program.stepTimes(2000)).median / 1e3 } : {};
+  return rowOf(job, measured, rest, {
+    peer: "isochron, without control flow",
+    threads: 1,
+    difference: 0,
+    atLeast,
+    aim,
+    ...native,
+  });
 }
 
 async function againstOneThread(
@@ -126,15 +174,7 @@ async function againstOneThread(
   { budgetMs, signal, ...rest }: Circumstances,
 ): Promise<Row> {
   const [several, one] = [prepared(artifact, job.case, threads), prepared(artifact, job.case, 1)];
-  for (let at = 0; at < 2 * sets; at++) {
-    several.run(at);
-    one.run(at);
-    for (const [name, array] of Object.entries(one.outputs)) {
-      const bytes = ({ buffer, byteOffset, byteLength }: Float32Array) => Buffer.from(buffer, byteOffset, byteLength);
-      if (!bytes(array).equals(bytes(several.outputs[name]!)))
-        throw new Disagreement(`output "${name}" of ${threads} threads is not that of one, bit for bit`);
-    }
-  }
+  requireSameBits(several, one, `of ${threads} threads is not that of one`);
   const measured = await race(several.run, one.run, budgetMs, signal);
   return rowOf(job, measured, rest, { peer: "isochron, 1 thread", threads, difference: 0, atLeast, aim: atLeast });
 }

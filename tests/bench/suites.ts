@@ -3,5 +3,6 @@ import type { Suites } from "./case.ts";
 import { call } from "./cases/call.ts";
 import { core } from "./cases/core.ts";
 import { kernels } from "./cases/kernels.ts";
+import { loops } from "./cases/loops.ts";
 
-export const suites: Suites = { core, kernels, call };
+export const suites: Suites = { core, kernels, loops, call };

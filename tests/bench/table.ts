@@ -22,6 +22,7 @@ const columns: readonly { readonly title: string; readonly width: number; cell(r
 
 const againstOf = ({ peer, threads }: Row): string => {
   if (peer === "isochron, 1 thread") return `${threads} threads/1`;
+  if (peer === "isochron, without control flow") return "straight";
   return peer === "isochron, native call" ? "native call" : "onnxruntime";
 };
 
@@ -89,7 +90,9 @@ export function summary(rows: readonly Row[], machine: Pick<Machine, "load" | "c
   return [
     ...below(rows, "“at least”", ({ atLeast }) => atLeast),
     ...below(rows, "the aim", ({ aim }) => aim),
-    ...(rows.some(({ judged }) => judged) ? [] : ["nothing was judged: what is asked is asked of AVX-512"]),
+    ...(rows.some(({ judged }) => judged)
+      ? []
+      : ["nothing was judged: what is asked beside the peer is asked of AVX-512"]),
     ...(means.length > 0 ? ["geometric means of the ratios:", ...means] : []),
     ...rows.filter(({ peer }) => peer === "isochron, native call").map(overhead),
     noise(rows, machine),
