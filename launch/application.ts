@@ -195,7 +195,14 @@ export class ApplicationBuilder {
     this.definitions = Definitions.common.with(carried ?? []);
   }
 
-  /** Message types of the application's own: a `.msg` file, or a folder with them below it, relative to the calling file. */
+  /**
+   * Message types of the application's own: a `.msg` file, or a folder with them below it, relative to the calling file.
+   *
+   * @example
+   * ```ts
+   * app.messages("./msg"); // my_robot/msg/Wheel.msg and others below it
+   * ```
+   */
   messages(path: string | URL, options: MessageFileOptions = {}): void {
     if (this.#carried) return;
     const place = callerPlace();
@@ -210,7 +217,15 @@ export class ApplicationBuilder {
     });
   }
 
-  /** An input topic. */
+  /**
+   * An input topic.
+   *
+   * @example
+   * ```ts
+   * const position = app.input("/position", message("std_msgs/msg/Float32", { metres: field("data") }));
+   * const camera = app.input("/camera", image("rgb8", [480, 640]));
+   * ```
+   */
   input<F extends Signature>(topic: string, message: InputMessage<F>, options: InputOptions = {}): Input<F> {
     const resolved = at(callerPlace(), () => {
       requireText("app.input", "topic", topic);
@@ -231,6 +246,18 @@ export class ApplicationBuilder {
    *
    * Tasks that are given the same graphs under the same names share one program, its code and its weights. Each task has states of
    * its own, whatever program it runs: what one writes, no other reads.
+   *
+   * @example
+   * ```ts
+   * const position = app.input("/position", message("std_msgs/msg/Float32", { metres: field("data") }));
+   * const push = app.task("push", controller, {
+   *   inputs: { position },
+   *   period: "20ms",
+   *   budget: "200us",
+   *   deadline: "5ms",
+   *   onOverrun: "hold",
+   * });
+   * ```
    */
   task<G extends Graph | MethodGraphs, K extends MethodName<G> = DefaultMethod<G>>(
     name: string,
@@ -247,7 +274,22 @@ export class ApplicationBuilder {
     return task as TaskOf<MethodOf<G, K>>;
   }
 
-  /** An output topic that shows a task's outputs as a message; see `OutputMapping` for what fills which field. */
+  /**
+   * An output topic that shows a task's outputs as a message; see `OutputMapping` for what fills which field.
+   *
+   * @example
+   * ```ts
+   * const position = app.input("/position", message("std_msgs/msg/Float32", { metres: field("data") }));
+   * const push = app.task("push", controller, {
+   *   inputs: { position },
+   *   period: "20ms",
+   *   budget: "200us",
+   *   deadline: "5ms",
+   *   onOverrun: "hold",
+   * });
+   * app.output("/force", "std_msgs/msg/Float32", push.outputs, { force: "data" });
+   * ```
+   */
   output<S extends Signature>(
     topic: string,
     type: string,
@@ -270,6 +312,19 @@ export class ApplicationBuilder {
    *
    * `maxAge` limits how old a sample may be whenever the last task publishes what derives from it, held values included, so
    * that a gap of the input is seen. It is refused where it cannot hold however the input comes, and measured in every run.
+   *
+   * @example
+   * ```ts
+   * const position = app.input("/position", message("std_msgs/msg/Float32", { metres: field("data") }));
+   * const push = app.task("push", controller, {
+   *   inputs: { position },
+   *   period: "20ms",
+   *   budget: "200us",
+   *   deadline: "5ms",
+   *   onOverrun: "hold",
+   * });
+   * app.chain("position to force", [position, push], { budget: "30ms", maxAge: "100ms" });
+   * ```
    */
   chain(name: string, path: readonly [Input<Signature>, ...Task[]], limits: ChainLimits): void {
     const place = callerPlace();
@@ -278,24 +333,69 @@ export class ApplicationBuilder {
     this.chains.push({ name, path, budgetNs: parseDuration(limits.budget), maxAgeNs, place });
   }
 
-  /** The world that the application drives in simulation. */
+  /**
+   * The world that the application drives in simulation.
+   *
+   * @example
+   * ```ts
+   * app.world(() => ({
+   *   name: "a ramp",
+   *   periodNs: 10_000_000,
+   *   step: (timeNs, io) => io.publish("/position", { data: timeNs / 1e9 }),
+   *   summary: () => ({}),
+   * }));
+   * ```
+   */
   world(factory: () => World): void {
     at(callerPlace(), () => requireFunction("app.world", "factory", factory, "() => world"));
     this.worldFactory = factory;
   }
 
-  /** Logical time for pipelines: pass it to RxJS operators that take a scheduler. */
+  /**
+   * Logical time for pipelines: pass it to RxJS operators that take a scheduler.
+   *
+   * @example
+   * ```ts
+   * app.source(
+   *   interval(100, app.clock).pipe(map((count) => ({ data: count }))),
+   *   message("std_msgs/msg/Float32", { beat: field("data") }),
+   * );
+   * ```
+   */
   get clock(): LogicalClock {
     return this.streams.clock;
   }
 
-  /** Every message of an input or output topic during a run, in the order of their tags. */
+  /**
+   * Every message of an input or output topic during a run, in the order of their tags.
+   *
+   * @example
+   * ```ts
+   * const fast = app.counter("fast");
+   * app.on<{ readonly data: number }>("/position").subscribe(({ data }) => {
+   *   if (data > 3) fast.add(1);
+   * });
+   * ```
+   */
   on<T = unknown>(topic: string): Observable<T> {
     at(callerPlace(), () => requireText("app.on", "topic", topic));
     return this.streams.on<T>(topic);
   }
 
-  /** An input that a pipeline feeds: what it emits is admitted, and logged, like any message. */
+  /**
+   * An input that a pipeline feeds: what it emits is admitted, and logged, like any message.
+   *
+   * @example
+   * ```ts
+   * const raw = app.on<{ readonly data: number }>("/raw");
+   * app.input("/raw", message("std_msgs/msg/Float32", { value: field("data") }));
+   * const filtered = app.source(
+   *   raw.pipe(filter(({ data }) => Number.isFinite(data))),
+   *   message("std_msgs/msg/Float32", { value: field("data") }),
+   *   { topic: "/filtered" },
+   * );
+   * ```
+   */
   source<F extends Signature>(
     messages: Observable<object>,
     message: InputMessage<F>,
@@ -311,7 +411,15 @@ export class ApplicationBuilder {
     return input;
   }
 
-  /** A counter of what a pipeline drops; the report shows it. */
+  /**
+   * A counter of what a pipeline drops; the report shows it.
+   *
+   * @example
+   * ```ts
+   * const dropped = app.counter("stale");
+   * dropped.add(2);
+   * ```
+   */
   counter(name: string): DropCounter {
     at(callerPlace(), () => requireText("app.counter", "name", name));
     return this.streams.counter(name);
@@ -320,6 +428,12 @@ export class ApplicationBuilder {
   /**
    * Says how to close what the application opened (sockets, timers, files): called once, what was said last first, at the
    * end of a run, of the start that `isochron build` tries, and by `application.close()` in tests. It may be async.
+   *
+   * @example
+   * ```ts
+   * const timer = setInterval(() => {}, 1000);
+   * app.closing(() => clearInterval(timer));
+   * ```
    */
   closing(close: () => void | Promise<void>): void {
     const place = callerPlace();
@@ -327,7 +441,16 @@ export class ApplicationBuilder {
     this.#closers.add(close, place);
   }
 
-  /** What a run came to, asked for at its end: printed, and put into the report. */
+  /**
+   * What a run came to, asked for at its end: printed, and put into the report.
+   *
+   * @example
+   * ```ts
+   * let laps = 0;
+   * app.on("/lap").subscribe(() => laps++);
+   * app.summary(() => ({ laps }));
+   * ```
+   */
   summary(facts: () => Facts): void {
     at(callerPlace(), () => requireFunction("app.summary", "facts", facts, "() => ({ NAME: value })"));
     this.summaries.push(facts);
@@ -374,7 +497,33 @@ function requireDeclared(name: string, result: unknown): void {
   });
 }
 
-/** Declares an application. */
+/**
+ * Declares an application.
+ *
+ * @example
+ * ```ts
+ * import { application, field, message, tensorType, trace } from "isochron";
+ *
+ * const brake = trace(
+ *   ({ distance, speed }) => ({ force: speed.mul(speed).div(distance.mul(2)).clamp(0, 9) }),
+ *   { distance: tensorType("f32", []), speed: tensorType("f32", []) },
+ *   { name: "brake" },
+ * );
+ *
+ * export default application("brake", (app) => {
+ *   const distance = app.input("/distance", message("std_msgs/msg/Float32", { metres: field("data") }));
+ *   const speed = app.input("/speed", message("std_msgs/msg/Float32", { metresPerSecond: field("data") }));
+ *   const task = app.task("brake", brake, {
+ *     inputs: { distance, speed },
+ *     period: "10ms",
+ *     budget: "100us",
+ *     deadline: "2ms",
+ *   });
+ *   app.output("/brake", "std_msgs/msg/Float32", task.outputs, { force: "data" });
+ *   app.chain("distance to brake", [distance, task], { budget: "15ms" });
+ * });
+ * ```
+ */
 export function application(name: string, define: (app: ApplicationBuilder) => void): Application {
   at(callerPlace(), () => {
     requireText("application", "name", name);

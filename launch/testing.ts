@@ -41,9 +41,19 @@ const checkRun = optionsOf<TestRunOptions>("testing", "runApplication", () => {
  * Throws what the application, a job or an observer throws. What the application opened stays open: `application.close()`.
  *
  * @example
- * const { messages, report } = await runApplication(app, { duration: "2s" });
- * expect(messages.get("/cart/force")).toHaveLength(100);
- * expect(report.misses.total).toBe(0);
+ * ```ts
+ * import { application, field, message, tensorType, trace } from "isochron";
+ * import { runApplication } from "isochron/testing";
+ *
+ * const twice = trace(({ x }) => ({ y: x.mul(2) }), { x: tensorType("f32", []) }, { name: "twice" });
+ * const app = application("twice", (app) => {
+ *   const input = app.input("/in", message("std_msgs/msg/Float32", { x: field("data") }));
+ *   const task = app.task("twice", twice, { inputs: { x: input }, period: "10ms", budget: "100us", deadline: "1ms" });
+ *   app.output("/out", "std_msgs/msg/Float32", task.outputs, { y: "data" });
+ * });
+ * const { messages, report } = await runApplication(app, { duration: "1s" });
+ * console.log(messages.get("/out")?.length, report.misses.total); // 100 0
+ * ```
  */
 export async function runApplication(application: Application, options: TestRunOptions): Promise<TestRun> {
   checkRun(options);

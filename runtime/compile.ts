@@ -118,6 +118,36 @@ const symbolOf = (method: string): string => (method === forward ? method : `ste
  *
  * Methods share weights of equal bytes, kernels alike, and states of one name. The same graphs, options and compiler give the
  * same bytes. Throws `compile/state` where states of one name differ, `compile/method` for a name that is none.
+ *
+ * @example
+ * ```ts
+ * import { compile, load, save, state, tensorType, trace } from "isochron";
+ *
+ * const sum = () => state("sum", tensorType("f32", []), 0);
+ * const forward = trace(
+ *   ({ x }) => {
+ *     const state = sum();
+ *     const next = state.get().add(x);
+ *     state.set(next);
+ *     return { next };
+ *   },
+ *   { x: tensorType("f32", []) },
+ *   { name: "total" },
+ * );
+ * const clear = trace(
+ *   ({ to }) => {
+ *     sum().set(to);
+ *     return { to };
+ *   },
+ *   { to: tensorType("f32", []) },
+ *   { name: "clear" },
+ * );
+ * const artifact = await compile({ forward, clear }, { targets: ["x86-64-v3", "aarch64"] });
+ * save(artifact, "total.iso");
+ * const program = load(artifact);
+ * program.method("clear").run({ to: Float32Array.of(40) });
+ * console.log(program.run({ x: Float32Array.of(2) }).next[0]); // 42
+ * ```
  */
 export function compile<I extends Signature, O extends Signature>(
   graph: Graph<I, O>,

@@ -61,7 +61,20 @@ export class Program<M extends Methods = Methods> {
     this.#forward = this.#methods.get(forward);
   }
 
-  /** One of the program's methods. Throws `program/method`, which names those that there are. */
+  /**
+   * One of the program's methods. Throws `program/method`, which names those that there are.
+   *
+   * @example
+   * ```ts
+   * import { compile, load, tensorType, trace } from "isochron";
+   *
+   * const type = { x: tensorType("f32", []) };
+   * const forward = trace(({ x }) => ({ y: x.add(1) }), type, { name: "up" });
+   * const back = trace(({ x }) => ({ y: x.sub(1) }), type, { name: "down" });
+   * const program = load(await compile({ forward, back }));
+   * console.log(program.method("back").run({ x: Float32Array.of(5) }).y[0]); // 4
+   * ```
+   */
   method<K extends keyof M & string>(name: K): MethodOf<M, K> {
     const found = this.#methods.get(name);
     if (!found) methodRow(this.#artifact, name, "program");
@@ -102,7 +115,21 @@ export class Program<M extends Methods = Methods> {
   newOutputs(): OfForward<M, "outputs"> {
     return this.#own.newOutputs() as OfForward<M, "outputs">;
   }
-  /** Another set of `forward`'s input arrays, as `Method.newInputs` makes it. */
+  /**
+   * Another set of `forward`'s input arrays, as `Method.newInputs` makes it.
+   *
+   * @example
+   * ```ts
+   * import { compile, load, tensorType, trace } from "isochron";
+   *
+   * const graph = trace(({ x }) => ({ y: x.mul(x) }), { x: tensorType("f32", [2]) }, { name: "squares" });
+   * const program = load(await compile(graph));
+   * // Two sets that are filled in turns: a step reads its own where it lies.
+   * const sets = [program.newInputs(), program.newInputs()];
+   * sets.forEach(({ x }, at) => x.set([at + 1, at + 2]));
+   * console.log(sets.map((set) => program.run(set).y.join(" ")).join(", ")); // 1 4, 4 9
+   * ```
+   */
   newInputs(): OfForward<M, "inputs"> {
     return this.#own.newInputs() as OfForward<M, "inputs">;
   }
@@ -110,6 +137,17 @@ export class Program<M extends Methods = Methods> {
    * One step of `forward`: reads the inputs, writes the outputs, commits the states; gives the outputs.
    *
    * Without `outputs` they are new arrays. A step that is given them allocates nothing.
+   *
+   * @example
+   * ```ts
+   * import { compile, load, tensorType, trace } from "isochron";
+   *
+   * const graph = trace(({ x }) => ({ y: x.mul(x) }), { x: tensorType("f32", [2]) }, { name: "squares" });
+   * const program = load(await compile(graph));
+   * const outputs = program.newOutputs();
+   * program.run({ x: Float32Array.of(3, 4) }, outputs);
+   * console.log(outputs.y.join(" ")); // 9 16
+   * ```
    */
   run(inputs: OfForward<M, "inputs">, outputs?: OfForward<M, "outputs">): OfForward<M, "outputs"> {
     return this.#own.run(inputs, outputs) as OfForward<M, "outputs">;
@@ -127,7 +165,30 @@ export class Program<M extends Methods = Methods> {
   reset(): void {
     this.#native.reset();
   }
-  /** The bytes of all methods' states, one state after the other. */
+  /**
+   * The bytes of all methods' states, one state after the other.
+   *
+   * @example
+   * ```ts
+   * import { compile, load, state, tensorType, trace } from "isochron";
+   *
+   * const graph = trace(
+   *   () => {
+   *     const count = state("count", tensorType("f32", []), 0);
+   *     count.set(count.get().add(1));
+   *     return { count: count.get() };
+   *   },
+   *   {},
+   *   { name: "count" },
+   * );
+   * const program = load(await compile(graph));
+   * program.run({});
+   * const kept = program.snapshot();
+   * program.run({});
+   * program.restore(kept);
+   * console.log(program.run({}).count[0]); // 2
+   * ```
+   */
   snapshot(): Uint8Array {
     return this.#native.states();
   }
@@ -136,7 +197,19 @@ export class Program<M extends Methods = Methods> {
   }
 }
 
-/** Loads an artifact, or the file of one. Every hash and bound is checked first. */
+/**
+ * Loads an artifact, or the file of one. Every hash and bound is checked first.
+ *
+ * @example
+ * ```ts
+ * import { compile, load, tensorType, trace } from "isochron";
+ *
+ * const graph = trace(({ x }) => ({ y: x.exp() }), { x: tensorType("f32", [2]) }, { name: "powers" });
+ * const program = load(await compile(graph), { threads: 2 });
+ * const { y } = program.run({ x: Float32Array.of(0, 1) });
+ * console.log(y[0], y[1]?.toFixed(4)); // 1 2.7183
+ * ```
+ */
 export const load = <M extends Methods = Methods>(
   artifact: Artifact<M> | string,
   options: LoadOptions = {},

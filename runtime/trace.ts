@@ -86,6 +86,14 @@ function outputsOf(graph: string, returned: unknown): NamedValue[] {
  *
  * The function sees symbolic tensors, computes with the functional API, and returns its outputs by name. Control flow of
  * JavaScript happens once, while tracing.
+ *
+ * @example
+ * ```ts
+ * import { tensorType, trace } from "isochron";
+ *
+ * const twice = trace(({ x }) => ({ y: x.mul(2) }), { x: tensorType("f32", [3]) }, { name: "twice" });
+ * console.log(String(twice).split("\n")[0]); // graph twice(x: f32[3]) -> (y: f32[3])
+ * ```
  */
 export function trace<const I extends Signature, T extends { readonly [name: string]: Tensor }>(
   fn: (inputs: TensorsOf<I>) => T,
@@ -117,7 +125,28 @@ export interface StateTensor<D extends Dtype> {
   set(next: Tensor<D>): void;
 }
 
-/** Declares a state with its first value, which is copied. Throws `tensor/value` for numbers that its dtype does not hold. */
+/**
+ * Declares a state with its first value, which is copied. Throws `tensor/value` for numbers that its dtype does not hold.
+ *
+ * @example
+ * ```ts
+ * import { compile, load, state, tensorType, trace } from "isochron";
+ *
+ * const counter = trace(
+ *   ({ by }) => {
+ *     const count = state("count", tensorType("f32", []), 0);
+ *     const next = count.get().add(by);
+ *     count.set(next);
+ *     return { next };
+ *   },
+ *   { by: tensorType("f32", []) },
+ *   { name: "counter" },
+ * );
+ * const program = load(await compile(counter));
+ * const counts = [1, 1, 5].map((by) => program.run({ by: Float32Array.of(by) }).next[0]);
+ * console.log(counts.join(" ")); // 1 2 7
+ * ```
+ */
 export function state<D extends Dtype>(
   name: string,
   type: TensorType<D>,

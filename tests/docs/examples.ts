@@ -1,0 +1,44 @@
+// The examples in the comments of public items, as files that run.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** The files whose public items have examples, and how many at least. */
+export const files = {
+  "runtime/trace.ts": 2,
+  "runtime/compile.ts": 1,
+  "runtime/program.ts": 5,
+  "launch/application.ts": 12,
+  "launch/testing.ts": 1,
+};
+
+/** What surrounds an example of a method of `app`. */
+const around = (
+  text: string,
+): string => `import { application, field, image, message, tensorType, trace } from "isochron";
+import { filter, interval, map } from "rxjs";
+
+const controller = trace(({ position }) => ({ force: position.mul(-8) }), { position: tensorType("f32", []) }, { name: "controller" });
+const declared = application("example", (app) => {
+${text}
+});
+void declared.declarations;
+await declared.close();
+void [field, filter, image, interval, map, message, controller];
+`;
+
+/** The code blocks behind `@example` in a file's comments. */
+export const examplesOf = (file: string): string[] =>
+  [...readFileSync(join(root, file), "utf8").matchAll(/@example\n\s*\* ```ts\n(.*?)\n\s*\* ```/gs)].map(([, text]) =>
+    text!.replace(/^\s*\* ?/gm, ""),
+  );
+
+export const examples = Object.keys(files).flatMap((file) =>
+  examplesOf(file).map((text, at) => ({
+    name: `${file.replaceAll("/", "-").replace(".ts", "")}-${at}.ts`,
+    text,
+    source: text.startsWith("import ") ? text : around(text),
+  })),
+);
