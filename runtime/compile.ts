@@ -317,6 +317,8 @@ function explainSteps(steps: readonly Step[]): string[] {
           ),
         ];
       }
+      case "check":
+        return [`${margin}     fault ${step.fault} unless ${step.count.memory.name} is at most ${step.atMost}`];
       case "branch":
         return [
           `${margin}     if ${step.predicate.memory.name}`,

@@ -1,5 +1,6 @@
 // The graph: typed inputs and outputs, constants, states, and nodes in SSA form; prints itself, checks itself.
 import { IsochronError } from "../kernels/index.ts";
+import { type Dimension, isDimension, showDimension } from "./dimension.ts";
 import type { Operator, ResultTypes } from "./operators/index.ts";
 import { type Place, withPlace } from "./place.ts";
 import { byteLength, numberIn, sameType, showTensorType, type TensorType, type TypedArray } from "./tensor-type.ts";
@@ -145,6 +146,10 @@ export function faultOf({ operator, attributes, outputs }: Node): string {
   return `${operator.name}${over} would run more than ${atMost} times`;
 }
 
+/** The fault of a dimension that would have more elements than it may. */
+export const boundFault = (dimension: string, atMost: number): string =>
+  `dimension "${dimension}" would have more than ${atMost} elements, or less than none`;
+
 /** The types of a graph's inputs or outputs, by name. */
 export type Signature = { readonly [name: string]: TensorType };
 
@@ -162,12 +167,13 @@ function showElement(dtype: TensorType["dtype"], data: TypedArray): string {
   return showNumber(Number(Number(value).toPrecision(9)));
 }
 
-const showAttribute = (value: unknown): string =>
-  Array.isArray(value)
-    ? `[${value.map(showAttribute).join(",")}]`
-    : typeof value === "number"
-      ? showNumber(value)
-      : String(value);
+function showAttribute(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(showAttribute).join(",")}]`;
+  if (typeof value === "number") return showNumber(value);
+  return typeof value === "object" && isDimension(value as Dimension)
+    ? showDimension(value as Dimension)
+    : String(value);
+}
 
 /** Longest operation behind which the types of all stand in one column. */
 const widest = 160;

@@ -8,6 +8,7 @@ export {
   readArtifact,
   save,
 } from "./artifact.ts";
+export { nonMaxSuppression, type SuppressionOptions } from "./boxes.ts";
 export { type CompileOptions, compile, explain, simplified, targetsOf } from "./compile.ts";
 export { cond, forLoop, type LoopOptions, scan, type Tensors, whileLoop } from "./control-flow.ts";
 export {
@@ -37,6 +38,7 @@ export {
   type SignaturesOf,
 } from "./method-graphs.ts";
 export type { GatherOptions, PadOptions, Range } from "./methods/arrangement.ts";
+export type { BoundOptions, Chosen } from "./methods/bounded.ts";
 export type { NormOptions, PoolOptions } from "./methods/channels.ts";
 export type { EluOptions, GeluOptions, SoftplusOptions } from "./methods/elementwise.ts";
 export type { RunningExtremes, RunningOptions, VarianceOptions } from "./methods/reduction.ts";
@@ -76,7 +78,6 @@ export {
 } from "./tensor.ts";
 export {
   type ArrayOf,
-  bounded,
   byteLength,
   type Dimension,
   newArray,

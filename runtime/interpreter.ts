@@ -1,14 +1,18 @@
 // The graph interpreter: what every graph means, operator by operator, in plain TypeScript.
 import { z } from "zod";
-import { checkArgument, IsochronError } from "../kernels/index.ts";
-import { faultOf, Graph, match, type Node, type Signature, type Value } from "./graph.ts";
+import { checkArgument, generators, IsochronError } from "../kernels/index.ts";
+import { type BoundedDimension, type Dimension, isBounded, maximumShape } from "./dimension.ts";
+import { boundFault, faultOf, Graph, match, type Node, type Signature, type Value } from "./graph.ts";
 import { controlOperators, type Nd } from "./operators/index.ts";
+import { copyBox } from "./operators/indexing.ts";
 import {
   type ArrayOf,
   arrayName,
   countOf,
   newArray,
+  sameShape,
   showTensorType,
+  sizeOf,
   staticShape,
   type TensorType,
   type TypedArray,
@@ -20,22 +24,52 @@ export type ArraysOf<S extends Signature> = { readonly [K in keyof S]: ArrayOf<S
 
 const nd = (type: TensorType, data: TypedArray): Nd => ({ dtype: type.dtype, shape: staticShape(type.shape), data });
 
+/** How many elements each bounded dimension has, by its name. */
+type Counts = Map<string, number>;
+
 /** Computes the values of a graph's nodes from those of its inputs and states, which `values` holds, and adds them there. */
 export function evaluate(graph: Pick<Graph, "constants" | "nodes">, values: Map<Value, Nd>): void {
+  const counts: Counts = new Map();
   for (const { value, data } of graph.constants) values.set(value, nd(value.type, data));
   for (const node of graph.nodes) {
     const operands = node.inputs.map((value) => values.get(value)!);
-    const results = node.regions ? runControl(node, operands) : evaluateNode(node, operands);
+    const results = node.regions ? runControl(node, operands) : evaluateNode(node, operands, counts);
     node.outputs.forEach((value, at) => void values.set(value, results[at]!));
   }
 }
 
-const zeroed = ({ type }: Value): Nd => nd(type, newArray(type.dtype, countOf(staticShape(type.shape))));
+/** The size that a dimension has now. */
+function sizeNow(size: Dimension, counts: Counts): number {
+  if (!isBounded(size)) return sizeOf(size);
+  return size.parts?.reduce<number>((sum, part) => sum + sizeNow(part, counts), 0) ?? counts.get(size.name)!;
+}
 
-function evaluateNode({ operator, attributes, outputs: [first, ...others] }: Node, operands: readonly Nd[]): Nd[] {
-  const [result, rest] = [zeroed(first), others.map(zeroed)];
+function zeroed({ type: { dtype, shape } }: Value, counts: Counts = new Map()): Nd {
+  const now = shape.map((size) => sizeNow(size, counts));
+  return { dtype, shape: now, data: newArray(dtype, countOf(now)) };
+}
+
+function evaluateNode(node: Node, operands: readonly Nd[], counts: Counts): Nd[] {
+  const { operator, attributes, outputs } = node;
+  const made = operator.count?.(operands, attributes);
+  if (made !== undefined) {
+    const { dimension } = attributes as { readonly dimension: BoundedDimension };
+    const { name, max } = dimension;
+    if (made < 0 || made > max) throw new IsochronError("program/fault", boundFault(name, max));
+    counts.set(name, made);
+  }
+  const [result, ...rest] = outputs.map((value) => zeroed(value, counts)) as [Nd, ...Nd[]];
   operator.evaluate(operands, attributes, result, ...rest);
   return [result, ...rest];
+}
+
+/** The elements at the largest shape of a type, zeros behind what there is. */
+function atMaximum({ dtype, shape }: TensorType, { shape: now, data }: Nd): TypedArray {
+  const whole = staticShape(maximumShape(shape));
+  if (sameShape(whole, now)) return data;
+  const all = newArray(dtype, countOf(whole));
+  copyBox(now, { data }, { data: all, strides: generators.rowMajor(whole) });
+  return all;
 }
 
 /** What a region gives on these inputs. */
@@ -47,7 +81,14 @@ function runRegion(region: Graph, inputs: readonly Nd[]): Nd[] {
 
 /** The results of control flow. Throws `program/fault` for a loop that would run more often than it may. */
 function runControl(node: Node, operands: readonly Nd[]): readonly Nd[] {
-  const { cond, forLoop, scan, whileLoop } = controlOperators;
+  const { cond, forLoop, limit, scan, whileLoop } = controlOperators;
+  const limited = match(node, limit);
+  if (limited) {
+    const { atMost, dimension } = limited.attributes;
+    const count = Number(operands[0]!.data[0]);
+    if (count < 0 || count > atMost) throw new IsochronError("program/fault", boundFault(dimension, atMost));
+    return operands;
+  }
   const [first, second] = node.regions as readonly [Graph, Graph];
   const isTrue = ({ data }: Nd): boolean => Number(data[0]) !== 0;
   if (match(node, cond)) return runRegion(isTrue(operands[0]!) ? first : second, operands.slice(1));
@@ -75,7 +116,7 @@ function runControl(node: Node, operands: readonly Nd[]): readonly Nd[] {
   const count = scanned.attributes.carried;
   const sequences = operands.slice(count);
   let carried = operands.slice(0, count);
-  const stacked = node.outputs.slice(count).map(zeroed);
+  const stacked = node.outputs.slice(count).map((value) => zeroed(value));
   for (let at = 0; at < sequences[0]!.shape[0]!; at++) {
     const results = runRegion(first, [...carried, ...sequences.map((each) => elementOf(each, at))]);
     carried = results.slice(0, count);
@@ -133,7 +174,8 @@ export class Interpreter<I extends Signature, O extends Signature> {
       values.set(value, nd(value.type, this.#states[at]!));
     });
     evaluate(graph, values);
-    const left = (value: Value): TypedArray => withOneNaN(value.type.dtype, values.get(value)!.data.slice());
+    const left = (value: Value): TypedArray =>
+      withOneNaN(value.type.dtype, atMaximum(value.type, values.get(value)!).slice());
     this.#states = graph.states.map(({ next }) => left(next));
     return Object.fromEntries(graph.outputs.map(({ name, value }) => [name, left(value)])) as unknown as ArraysOf<O>;
   }

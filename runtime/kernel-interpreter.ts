@@ -5,7 +5,7 @@ import type { KernelCall } from "./kernel-call.ts";
 import { lower } from "./lower.ts";
 import type { Memory, Scratch } from "./memory.ts";
 import type { Place } from "./placement.ts";
-import { callsOf, type LoopStep, lifetimesOf, type Step, type Turns } from "./step-tree.ts";
+import { type CheckStep, callsOf, type LoopStep, lifetimesOf, type Step, type Turns } from "./step-tree.ts";
 import { byteLength, type TypedArray } from "./tensor-type.ts";
 import { layoutWeights } from "./weights.ts";
 
@@ -85,9 +85,15 @@ export class KernelInterpreter {
   #run(steps: readonly Step[]): void {
     for (const step of steps) {
       if (step.kind === "call") this.#call(step.call);
+      else if (step.kind === "check") this.#check(step);
       else if (step.kind === "branch") this.#run(this.#isTrue(step.predicate) ? step.whenTrue : step.whenFalse);
       else this.#loop(step);
     }
+  }
+
+  #check({ count, atMost, fault }: CheckStep): void {
+    const found = this.#wholeAt(count);
+    if (found > atMost || found < 0) throw this.#fault(fault);
   }
 
   #call(call: KernelCall): void {
@@ -141,7 +147,12 @@ export class KernelInterpreter {
   #endOf(turns: Turns): number {
     if (turns.kind === "while") return Infinity;
     if (typeof turns.times === "number") return turns.times;
-    const bytes = this.#bytesAt(turns.times);
+    return this.#wholeAt(turns.times);
+  }
+
+  /** The i64 at a place. */
+  #wholeAt(place: Place): number {
+    const bytes = this.#bytesAt(place);
     return Number(new DataView(bytes.buffer, bytes.byteOffset).getBigInt64(0, true));
   }
 

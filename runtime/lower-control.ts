@@ -1,6 +1,6 @@
 // Lowers choices, loops and scans to branches and loops of a step, and says where what they carry lies.
 import { bytesOf, IsochronError } from "../kernels/index.ts";
-import { faultOf, type Graph, match, type Node, type Value } from "./graph.ts";
+import { boundFault, faultOf, type Graph, match, type Node, type Value } from "./graph.ts";
 import { type Home, type Memory, type Scratch, tensorMemory } from "./memory.ts";
 import { controlOperators } from "./operators/index.ts";
 import { isWhole, type Place, wholeOf } from "./placement.ts";
@@ -33,7 +33,16 @@ const scratchFor = (name: string, type: TensorType): Memory => tensorMemory({ ki
 const nameOf = (value: Value, other: string): string => value.hint ?? other;
 
 export function lowerControl(node: Node, lowering: ControlLowering): LoweredControl {
-  const { cond, whileLoop, forLoop, scan } = controlOperators;
+  const { cond, whileLoop, forLoop, scan, limit } = controlOperators;
+  const limited = match(node, limit);
+  if (limited) {
+    const { atMost, dimension } = limited.attributes;
+    const count = lowering.placeOf(node.inputs[0]!);
+    return {
+      step: { kind: "check", count, atMost, fault: lowering.fault(boundFault(dimension, atMost)) },
+      places: [count],
+    };
+  }
   const [first, second] = node.regions as readonly [Graph, Graph];
   if (match(node, cond)) return lowerChoice(node, first, second, lowering);
   const loop = new LoopLowering(node, lowering);

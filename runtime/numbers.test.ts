@@ -3,7 +3,6 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Dtype, dtypes, halfOfNumber, IsochronError, isHalf, numberOfHalf } from "../kernels/index.ts";
 import {
-  bounded,
   constant,
   convInteger,
   full,
@@ -210,7 +209,7 @@ describe("a number that a dtype does not hold", () => {
     expect(() => tensorType("f32", ["n" as unknown as number])).toThrow(
       expect.objectContaining({ code: "tensor/shape" }),
     );
-    expect(tensorType("f32", [bounded("n", 3)]).shape).toHaveLength(1);
+    expect(tensorType("f32", [{ kind: "bounded", name: "n", max: 3 }]).shape).toHaveLength(1);
     const inputs = { x: { dtype: "f8" as "f32", shape: [2] } };
     expect(() => trace(({ x }) => ({ x }), inputs, { name: "g" })).toThrow(
       expect.objectContaining({ code: "tensor/dtype", place: expect.stringContaining("numbers.test.ts") }),

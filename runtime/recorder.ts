@@ -11,6 +11,15 @@ export class Recorder {
   readonly states: State[] = [];
   readonly nodes: Node[] = [];
 
+  readonly #names = new Map<string, number>();
+
+  /** A name for a dimension that an operator makes: the operator's, with a number from the second on. */
+  nameOf(operator: string): string {
+    const number = this.#names.get(operator) ?? 0;
+    this.#names.set(operator, number + 1);
+    return number === 0 ? operator : `${operator}${number}`;
+  }
+
   apply(operator: Operator, operands: readonly Value[], attributes: unknown = {}, hint?: string): Value {
     return this.results(operator, operands, { attributes, hints: [hint] })[0];
   }

@@ -26,6 +26,9 @@ export type Rule = (node: Node, editor: Editor) => Value | Results | undefined;
 
 const isOne = (replacement: Value | Results): replacement is Value => "type" in replacement;
 
+/** One result or several as a list. */
+export const allOf = (replacement: Value | Results): Results => (isOne(replacement) ? [replacement] : replacement);
+
 class Rewriting implements Editor {
   readonly nodes: Node[] = [];
   readonly constants: Constant[];
@@ -43,7 +46,7 @@ class Rewriting implements Editor {
     this.#origin = node;
     const replacement = rule(node, this);
     this.#origin = undefined;
-    if (replacement) return isOne(replacement) ? [replacement] : replacement;
+    if (replacement) return allOf(replacement);
     this.push(node);
     return node.outputs;
   }

@@ -1,14 +1,22 @@
-// The step of a graph as a tree: calls of kernels, branches and loops, in the order in which they run.
+// The step of a graph as a tree: calls of kernels, branches, loops and checks, in the order in which they run.
 import type { KernelCall } from "./kernel-call.ts";
 import type { Home, Lifetime, Memory, Scratch } from "./memory.ts";
 import type { Place } from "./placement.ts";
 
 /** One part of a step. */
-export type Step = CallStep | BranchStep | LoopStep;
+export type Step = CallStep | BranchStep | LoopStep | CheckStep;
 
 export interface CallStep {
   readonly kind: "call";
   readonly call: KernelCall;
+}
+
+/** Ends the step with a fault where a count, one i64, is more than `atMost` or less than 0. */
+export interface CheckStep {
+  readonly kind: "check";
+  readonly count: Place;
+  readonly atMost: number;
+  readonly fault: number;
 }
 
 /** Runs one of two lists, as one bool says. */
@@ -64,6 +72,7 @@ export interface Moving {
 export function inner(step: Step): readonly { readonly steps: readonly Step[]; readonly times: number }[] {
   switch (step.kind) {
     case "call":
+    case "check":
       return [];
     case "branch":
       return [step.whenTrue, step.whenFalse].map((steps) => ({ steps, times: 1 }));
@@ -93,6 +102,8 @@ function changed(step: Step, change: (call: KernelCall) => KernelCall): Step {
   switch (step.kind) {
     case "call":
       return { kind: "call", call: change(step.call) };
+    case "check":
+      return step;
     case "branch":
       return { ...step, whenTrue: mapped(step.whenTrue), whenFalse: mapped(step.whenFalse) };
     case "loop": {
@@ -127,6 +138,9 @@ export function lifetimesOf(steps: readonly Step[]): Lifetime[] {
       switch (step.kind) {
         case "call":
           for (const { memory } of step.call.operands) useMemory(memory);
+          break;
+        case "check":
+          useMemory(step.count.memory);
           break;
         case "branch":
           useMemory(step.predicate.memory);

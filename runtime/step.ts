@@ -3,7 +3,7 @@ import { bytesOf, declareKernel, type Split, type Target, targetAttributes } fro
 import { codeOf, type KernelCall, type Operand } from "./kernel-call.ts";
 import type { Memory, MemoryPlan, Scratch } from "./memory.ts";
 import { type Place, wholeOf } from "./placement.ts";
-import { type BranchStep, callsOf, type LoopStep, type Step } from "./step-tree.ts";
+import { type BranchStep, type CheckStep, callsOf, type LoopStep, type Step } from "./step-tree.ts";
 
 /** Offsets of the context's fields, in pointers (docs/architecture.md §2). */
 const field = {
@@ -81,6 +81,7 @@ class StepBody {
       this.#count(uncounted);
       uncounted = 0;
       if (step.kind === "branch") this.#branch(step);
+      else if (step.kind === "check") this.#check(step);
       else this.#loop(step);
     }
     this.#count(uncounted);
@@ -136,6 +137,18 @@ class StepBody {
     this.#run(whenFalse);
     this.#emit(`br label %end${id}`);
     this.#label(`end${id}`);
+  }
+
+  #check({ count, atMost, fault }: CheckStep): void {
+    const id = this.#names++;
+    // Unsigned, what is less than 0 is more than every bound.
+    this.#emit(
+      `%many${id} = icmp ugt i64 ${this.#number(count)}, ${atMost}`,
+      `br i1 %many${id}, label %over${id}, label %within${id}`,
+    );
+    this.#label(`over${id}`);
+    this.#emit(`ret i32 ${fault}`);
+    this.#label(`within${id}`);
   }
 
   #loop({ table, carried, moving, index, turns, atMost, fault, body }: LoopStep): void {

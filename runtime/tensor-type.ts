@@ -152,7 +152,7 @@ export function tensorType<D extends Dtype>(dtype: D, shape: Shape): TensorType<
   for (const size of shape) {
     if (isDimension(size)) continue;
     throw new IsochronError("tensor/shape", `${shown(size)} is not a dimension`, {
-      help: "dimensions are whole numbers from 0, sym(name) or bounded(name, most)",
+      help: "dimensions are whole numbers from 0, or sym(name)",
     });
   }
   return { dtype, shape: [...shape] };

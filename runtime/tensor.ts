@@ -122,6 +122,13 @@ export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
     return this.#apply(name, others, attributes);
   }
 
+  protected override results(operator: Operator, others: readonly Tensor[], attributes: unknown): Tensor[] {
+    const operands = [this.value, ...others.map((each) => valueOfOperand(operator.name, each))];
+    return currentRecorder()
+      .results(operator, operands, { attributes })
+      .map((value) => new Tensor(value));
+  }
+
   #compare(name: Comparison, other: Operand<D>): Tensor<"bool"> {
     if (typeof other !== "number") return this.#apply(name, [other]);
     const same = comparable(name, this.dtype, other);

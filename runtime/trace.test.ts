@@ -3,7 +3,6 @@ import { inspect } from "node:util";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { add, linear } from "./functional.ts";
 import {
-  bounded,
   compile,
   concat,
   constant,
@@ -284,12 +283,6 @@ describe("dimensions", () => {
       help: "give it one: compile(graph, { dimensions: { n: … } })",
     });
     await expect(compile(scaled, { dimensions: { m: 3 } })).rejects.toMatchObject({ code: "compile/unknown-symbol" });
-  });
-
-  it("may be bounded, which cannot be compiled yet, and says so", async () => {
-    const graph = trace(({ x }) => ({ y: x.neg() }), { x: tensorType("f32", [bounded("boxes", 100)]) }, { name: "b" });
-    expect(graph.toString()).toContain("x: f32[boxes≤100]");
-    await expect(compile(graph)).rejects.toMatchObject({ code: "tensor/unknown-size" });
   });
 });
 

@@ -1,9 +1,11 @@
 // Capture: runs a function once on symbolic tensors and keeps the operators it calls as a graph.
 import { z } from "zod";
 import { checkArgument, type Dtype, dtypes, IsochronError, optionsOf, shown } from "../kernels/index.ts";
-import { foreignUse, Graph, type NamedValue, type Signature, type State, type Value } from "./graph.ts";
+import { type BoundedDimension, isBounded } from "./dimension.ts";
+import { foreignUse, Graph, match, type NamedValue, type Signature, type State, type Value } from "./graph.ts";
 import { isTensor } from "./methods/symbolic.ts";
 import { elementsFrom } from "./numbers.ts";
+import { operators } from "./operators/index.ts";
 import { placed, tensorOf } from "./options.ts";
 import { located } from "./place.ts";
 import { currentRecorder, Recorder, RegionRecorder, recording } from "./recorder.ts";
@@ -12,6 +14,7 @@ import {
   type ArrayOf,
   countOf,
   sameType,
+  showDimension,
   showTensorType,
   staticShape,
   type TensorType,
@@ -81,6 +84,44 @@ function outputsOf(graph: string, returned: unknown): NamedValue[] {
   });
 }
 
+/** The outputs, and behind them how many elements they have in each bounded dimension, unless that is an output anyway. */
+function withCounts(recorder: Recorder, outputs: readonly NamedValue[]): NamedValue[] {
+  const returned = new Set(outputs.map(({ value }) => value));
+  const counted = new Set<string>();
+  for (const node of recorder.nodes) {
+    if (!returned.has(node.outputs.at(-1)!)) continue;
+    const sized = match(node, operators.size);
+    const { dimension } = node.attributes as { readonly dimension?: BoundedDimension };
+    if (sized) counted.add(showDimension(node.inputs[0]!.type.shape[sized.attributes.axis]!));
+    else if (node.operator.count && dimension) counted.add(showDimension(dimension));
+  }
+  const all = [...outputs];
+  for (const { name, value } of outputs) {
+    for (const [axis, dimension] of value.type.shape.entries()) {
+      if (!isBounded(dimension) || counted.has(showDimension(dimension))) continue;
+      counted.add(showDimension(dimension));
+      const used = new Set(all.map((each) => each.name));
+      const names = [`${name}Count`, `${name}Count${axis}`];
+      const free = names.find((each) => !used.has(each)) ?? dimension.name;
+      all.push({ name: free, value: recorder.apply(operators.size, [value], { axis }, free) });
+    }
+  }
+  return all;
+}
+
+/** Refuses an input of which only the maximum is known: nothing would say how much of it there is. Throws `trace/input`. */
+function requireKnown(name: string, { dtype, shape }: TensorType): void {
+  const axis = shape.findIndex(isBounded);
+  if (axis < 0) return;
+  throw new IsochronError(
+    "trace/input",
+    `input "${name}" is ${showTensorType({ dtype, shape })}: nothing says how many elements it has`,
+    {
+      help: `make its maximum an input, and the count another: ${name}.truncate(count, ${axis})`,
+    },
+  );
+}
+
 /**
  * Traces `fn` for inputs of the given types.
  *
@@ -104,13 +145,14 @@ export function trace<const I extends Signature, T extends { readonly [name: str
   const recorder = new Recorder();
   return recording(recorder, () => {
     const named: NamedValue[] = located(() =>
-      Object.entries(inputs).map(([name, { dtype, shape }]) => ({
-        name,
-        value: { type: tensorType(dtype, shape), hint: name },
-      })),
+      Object.entries(inputs).map(([name, { dtype, shape }]) => {
+        const type = tensorType(dtype, shape);
+        requireKnown(name, type);
+        return { name, value: { type, hint: name } };
+      }),
     );
     const tensors = Object.fromEntries(named.map(({ name, value }) => [name, new Tensor(value)])) as TensorsOf<I>;
-    const outputs = outputsOf(options.name, fn(tensors));
+    const outputs = withCounts(recorder, outputsOf(options.name, fn(tensors)));
     const graph = new Graph<I, TypesOf<T>>({ ...recorder, name: options.name, inputs: named, outputs });
     requireOwn(graph);
     graph.verify();

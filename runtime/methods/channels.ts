@@ -5,7 +5,7 @@ import { extentsOption, flag, operatorOptions, requireArgument, tensorOption } f
 import { type Extents, isExtents, perExtent } from "../pair.ts";
 import type { Tensor } from "../tensor.ts";
 import type { TensorType } from "../tensor-type.ts";
-import { ArrangementMethods } from "./arrangement.ts";
+import { BoundedMethods } from "./bounded.ts";
 
 /** Options of pooling, as in PyTorch; `padding` may differ at the end of each dimension. */
 export interface PoolOptions {
@@ -62,7 +62,7 @@ function poolWindow({ shape }: TensorType, size: Extents, given: Extents | PoolO
 }
 
 /** The part of `Tensor` that holds these methods. */
-export abstract class ChannelMethods<D extends Dtype> extends ArrangementMethods<D> {
+export abstract class ChannelMethods<D extends Dtype> extends BoundedMethods<D> {
   /** A tensor of ones, or zeros, by channel of [n,c,…]. */
   protected abstract channels(value: number): Tensor<D>;
 

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { Value } from "../graph.ts";
 import { arrayFrom, type TensorType } from "../tensor-type.ts";
+import { atMaximum } from "./bounded.ts";
 import { requireFloat } from "./composite.ts";
 import { erf, expm1, log1p } from "./elementary.ts";
 import { add, div, exp, greater, mul, sigmoid, tanh, where } from "./elementwise.ts";
@@ -45,6 +46,7 @@ function activation<A>(name: string, { attributes, errorUlp, meaning, magnitude,
             Float64Array.from(x!.data as ArrayLike<number>, (each) => magnitude(each, given)),
         }
       : {}),
+    bounded: () => atMaximum,
     lowering: { kind: "composite", decompose: ([x], given, builder) => decompose(x!, given, builder) },
   });
 }

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { Value } from "../graph.ts";
 import { arrayFrom, countOf, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import { onlyBatch } from "./bounded.ts";
 import { add, cast, div, maximum } from "./elementwise.ts";
 import { indexSelect } from "./gather.ts";
 import { ravel, unravel } from "./indexing.ts";
@@ -77,6 +78,7 @@ export const adaptiveMaxPool = operator({
     forEachWindow(x!, result, (to, values) => {
       result.data[to] = largestOf(values, x!.dtype);
     }),
+  bounded: onlyBatch,
   lowering: {
     kind: "composite",
     decompose([x], { size }, builder) {
@@ -110,6 +112,7 @@ export const adaptiveAvgPool: Operator<z.infer<typeof attributes>> = operator({
     const longest = given.size.map((count, d) => Math.ceil(x!.shape[d + 2]! / count) + 1);
     return data.map((each) => each * (countOf(longest) + 1));
   },
+  bounded: onlyBatch,
   lowering: {
     kind: "composite",
     decompose([given], { size }, builder) {

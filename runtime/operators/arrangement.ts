@@ -4,6 +4,7 @@ import { type Dtype, dtypes, type generators, loop } from "../../kernels/index.t
 import type { Value } from "../graph.ts";
 import { arrayFrom, showTensorType, sizeOf, staticShape, sumOf, type TensorType } from "../tensor-type.ts";
 import { axesAttribute, perDimension } from "./axis.ts";
+import { atMaximum, unlessAlong, widened } from "./bounded.ts";
 import { cast, equal, kindOf } from "./elementwise.ts";
 import { indexSelect } from "./gather.ts";
 import { ravel, unravel } from "./indexing.ts";
@@ -24,6 +25,7 @@ export const flip = operator({
   infer: ([x]) => ({ dtype: x!.dtype, shape: x!.shape }),
   evaluate: ([x], { axes }, result) =>
     rearrange(x!, result, (index) => index.map((each, d) => (axes.includes(d) ? x!.shape[d]! - 1 - each : each))),
+  bounded: (operands, { axes }) => unlessAlong(operands, axes),
   lowering: {
     kind: "source",
     inMemory: [],
@@ -72,6 +74,7 @@ export const roll = operator({
     rearrange(x!, result, (index) =>
       index.map((each, d) => (axes.includes(d) ? modulo(each - shifts[axes.indexOf(d)]!, x!.shape[d]!) : each)),
     ),
+  bounded: (operands, { axes }) => unlessAlong(operands, axes),
   lowering: {
     kind: "composite",
     decompose: ([x], { shifts, axes }, builder) =>
@@ -96,6 +99,7 @@ export const tile = operator({
     shape: x!.shape.map((size, d) => (repeats[d] === 1 ? size : sizeOf(size) * repeats[d]!)),
   }),
   evaluate: ([x], _, result) => rearrange(x!, result, (index) => index.map((each, d) => each % x!.shape[d]!)),
+  bounded: () => atMaximum,
   lowering: {
     kind: "composite",
     decompose([x], { repeats }, builder) {
@@ -145,6 +149,7 @@ export const padCopies = operator({
   },
   evaluate: ([x], { before, mode }, result) =>
     rearrange(x!, result, (index) => index.map((each, d) => copiedFrom(each - before[d]!, x!.shape[d]!, mode))),
+  bounded: (operands, { before, after }) => unlessAlong(operands, widened(before, after)),
   lowering: {
     kind: "composite",
     decompose: ([x], { before, after, mode }, builder) =>
@@ -176,6 +181,7 @@ export const oneHot = operator({
       else data[i] = Number(hit);
     }
   },
+  bounded: () => atMaximum,
   lowering: {
     kind: "composite",
     decompose([x], { count, dtype }, builder) {

@@ -10,6 +10,7 @@ import {
   staticShape,
   type TensorType,
 } from "../tensor-type.ts";
+import { unlessAlong } from "./bounded.ts";
 import { indexer } from "./indexing.ts";
 import { type Builder, type Nd, type Operator, operandError, operator } from "./operator.ts";
 import { pad, permute } from "./structure.ts";
@@ -97,6 +98,7 @@ const attentionOperator = (name: string, turned: boolean, lowering: Operator["lo
     name,
     attributes,
     errorUlp: 4,
+    bounded: (operands) => unlessAlong(operands, [operands[0]!.shape.length - 1]),
     infer: (operands) => attentionType(name, operands, turned),
     evaluate(operands, given, result) {
       const e = result.shape.at(-1)!;

@@ -10,6 +10,7 @@ import {
   staticShape,
   type TensorType,
 } from "../tensor-type.ts";
+import { onlyBatch } from "./bounded.ts";
 import { requireFloat } from "./composite.ts";
 import { add, div, mul, sqrt, sub } from "./elementwise.ts";
 import { standardized } from "./normalization.ts";
@@ -71,6 +72,7 @@ export const batchNorm = operator({
       return size * Math.abs(factor) + Math.abs(parameter(shift, c, 0));
     });
   },
+  bounded: onlyBatch,
   lowering: {
     kind: "composite",
     decompose([x, mean, variance, scale, shift], { epsilon }, builder) {
@@ -150,6 +152,7 @@ export const groupNorm = operator({
   },
   evaluate: evaluateGroups,
   magnitude: groupMagnitude,
+  bounded: onlyBatch,
   lowering: { kind: "composite", decompose: normalizeGroups },
 });
 
@@ -166,6 +169,7 @@ export const instanceNorm = operator({
   infer: (operands) => channelType("instanceNorm", operands),
   evaluate: (operands, { epsilon }, result) => evaluateGroups(operands, withGroups(operands[0]!, epsilon), result),
   magnitude: (operands, { epsilon }) => groupMagnitude(operands, withGroups(operands[0]!, epsilon)),
+  bounded: onlyBatch,
   lowering: {
     kind: "composite",
     decompose: (operands, { epsilon }, builder) =>

@@ -1,17 +1,27 @@
 // Operators made of others: softmax, mean, linear layers, positions of extremes.
 import { z } from "zod";
-import { isFloatDtype } from "../../kernels/index.ts";
+import { isFloatDtype, isHalf } from "../../kernels/index.ts";
 import type { Value } from "../graph.ts";
 import { arrayFrom, countOf, sameShape, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
+import { atMaximum, boundedAlong, extremeOf, neutralAlong, unlessAlong } from "./bounded.ts";
 import { matmul } from "./contraction.ts";
 import * as elementwise from "./elementwise.ts";
 import { lines } from "./indexing.ts";
 import { type Builder, type Nd, type Operator, operandError, operator } from "./operator.ts";
-import { forEachElement, max, min, reducedType, reductionAttributes, sum } from "./reduction.ts";
+import {
+  forEachElement,
+  max,
+  min,
+  type ReductionAttributes,
+  reducedType,
+  reductionAttributes,
+  sum,
+} from "./reduction.ts";
+import { size } from "./sizes.ts";
 import { iota, permute } from "./structure.ts";
 
-const { add, div, equal, exp, logicalOr, notEqual, sub, where } = elementwise;
+const { add, cast, div, equal, exp, logicalOr, mul, notEqual, sub, where } = elementwise;
 const axisOnly = z.strictObject({ axis: axisAttribute() });
 
 const isFloat = ({ dtype }: TensorType): boolean => isFloatDtype(dtype);
@@ -58,6 +68,7 @@ export const softmax = operator({
     }
     return magnitude;
   },
+  bounded: ([x], { axis }) => neutralAlong(x!, [axis], -Infinity),
   lowering: {
     kind: "composite",
     decompose([x], { axis }, builder) {
@@ -93,6 +104,10 @@ export const mean: Operator<z.infer<typeof reductionAttributes>> = operator({
     });
     return magnitude;
   },
+  bounded: ([x], attributes) =>
+    boundedAlong(x!, attributes.axes)
+      ? { kind: "others", decompose: ([value], builder) => boundedMean(value!, attributes, builder) }
+      : atMaximum,
   lowering: {
     kind: "composite",
     decompose([x], attributes, builder) {
@@ -101,6 +116,17 @@ export const mean: Operator<z.infer<typeof reductionAttributes>> = operator({
     },
   },
 });
+
+/** The mean over dimensions of which some are bounded: halves in float32, rounded once. */
+function boundedMean(x: Value, attributes: ReductionAttributes, builder: Builder): Value {
+  const half = isHalf(x.type.dtype);
+  const dtype = half ? "f32" : x.type.dtype;
+  const terms = half ? builder.apply(cast, [x], { dtype }) : x;
+  const sizes = attributes.axes.map((axis) => builder.apply(size, [x], { axis }));
+  const n = builder.apply(cast, [sizes.reduce((a, b) => builder.apply(mul, [a, b]))], { dtype });
+  const result = builder.apply(div, [builder.apply(sum, [terms], attributes), n]);
+  return half ? builder.apply(cast, [result], { dtype: x.type.dtype }) : result;
+}
 
 /** x[…,i] · wᵀ + b. w: [o,i], b: [o]; floats of one dtype → […,o]. Error: i + 1 ulp of |x|·|w|ᵀ + |b|. */
 export const linear: Operator<Record<string, never>> = operator({
@@ -132,6 +158,7 @@ export const linear: Operator<Record<string, never>> = operator({
     linear.evaluate(absolute, attributes, { ...result, data });
     return data.map((each) => each * (operands[1]!.shape[1]! + 1));
   },
+  bounded: (operands) => unlessAlong(operands, [operands[0]!.shape.length - 1]),
   lowering: {
     kind: "composite",
     decompose: ([x, w, b], _, builder) =>
@@ -143,6 +170,7 @@ export const linear: Operator<Record<string, never>> = operator({
 const positionOf = (
   name: string,
   extreme: Operator,
+  which: "least" | "greatest",
   beats: (value: number | bigint, best: number | bigint) => boolean,
 ) =>
   operator({
@@ -165,6 +193,7 @@ const positionOf = (
         data[to] = BigInt(best);
       });
     },
+    bounded: ([x], { axis }) => neutralAlong(x!, [axis], extremeOf(x!.dtype, which)),
     lowering: {
       kind: "composite",
       decompose([x], { axis }, builder) {
@@ -179,5 +208,5 @@ const positionOf = (
     },
   });
 
-export const argmax = positionOf("argmax", max, (value, best) => value > best);
-export const argmin = positionOf("argmin", min, (value, best) => value < best);
+export const argmax = positionOf("argmax", max, "least", (value, best) => value > best);
+export const argmin = positionOf("argmin", min, "greatest", (value, best) => value < best);

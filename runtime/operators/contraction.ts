@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { generators, isFloatDtype } from "../../kernels/index.ts";
 import { broadcastShapes, countOf, sameDimension, showDimension, showTensorType, staticShape } from "../tensor-type.ts";
+import { atMaximum, boundedAlong, onlyBatch, withBehind } from "./bounded.ts";
 import { convolutionLowering, type Operator, operandError, operator, pair, privateWork } from "./operator.ts";
 import { absoluteMagnitude, convolve, convolvedType, multiply, planarLayout } from "./products.ts";
 
@@ -34,6 +35,7 @@ export const matmul: Operator<z.infer<typeof none>> = operator({
   evaluate: (operands, _, result) => multiply(operands, result),
   magnitude: (operands, attributes, result) =>
     absoluteMagnitude(matmul.evaluate, operands, attributes, result, operands[0]!.shape.at(-1)!),
+  bounded: ([a]) => (boundedAlong(a!, [a!.shape.length - 1]) ? withBehind(0, 0) : atMaximum),
   lowering: {
     kind: "kernel",
     inMemory: [0, 1],
@@ -84,6 +86,7 @@ export const conv2d: Operator<Convolution> = operator({
     convolve(operands, steps, planarLayout(operands, groups), result),
   magnitude: (operands, attributes, result) =>
     absoluteMagnitude(conv2d.evaluate, operands, attributes, result, countOf(operands[1]!.shape.slice(1))),
+  bounded: onlyBatch,
   lowering: { ...convolutionLowering(generators.convolutionKernel), planned: true },
 });
 

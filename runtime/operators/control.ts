@@ -88,6 +88,17 @@ export const forLoop = operator({
   },
 });
 
+/** The count, which is a fault of the step where it is more than `atMost`, or less than 0. */
+export const limit = operator({
+  ...control,
+  name: "limit",
+  attributes: z.strictObject({ atMost: z.int().min(0), dimension: z.string() }),
+  infer([count]) {
+    requireScalar("the count", count, "i64");
+    return count!;
+  },
+});
+
 /**
  * Runs its region on each element of the sequences, which are the operands behind the `carried` ones, and on what it left
  * before; what it gives beside that, of all elements, are its other results.

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { Value } from "../graph.ts";
 import { countOf, staticShape } from "../tensor-type.ts";
+import { onlyBatch } from "./bounded.ts";
 import { conv2d } from "./contraction.ts";
 import { unravel } from "./indexing.ts";
 import { type Builder, type Nd, type Operator, operator, sizes } from "./operator.ts";
@@ -51,6 +52,7 @@ function convolution(
     evaluate: convolve,
     magnitude: (operands, given, result) =>
       absoluteMagnitude(made.evaluate, operands, given, result, countOf(operands[1]!.shape.slice(1))),
+    bounded: onlyBatch,
     lowering: { kind: "composite", decompose },
   });
   return made;

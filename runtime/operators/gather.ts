@@ -1,11 +1,14 @@
 // Reading slices and elements of a tensor at computed positions.
 import { z } from "zod";
 import { type Expression, generators, loop } from "../../kernels/index.ts";
-import { countOf, sameDimension, showTensorType, type TensorType } from "../tensor-type.ts";
+import type { Value } from "../graph.ts";
+import { arrayFrom, countOf, sameDimension, showTensorType, type TensorType } from "../tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
-import { kindOf } from "./elementwise.ts";
+import { atMaximum, boundedAlong } from "./bounded.ts";
+import { cast, kindOf, minimum, sub } from "./elementwise.ts";
 import { ravel, unravel } from "./indexing.ts";
-import { operandError, operator } from "./operator.ts";
+import { type Builder, type Operator, operandError, operator } from "./operator.ts";
+import { size, toMaximum } from "./sizes.ts";
 
 type LaneIndex = generators.LaneIndex;
 
@@ -35,12 +38,21 @@ function readAt(
   return loop.load(buffer, loop.add(start, loop.broadcast(along, lanes)));
 }
 
+/** What `used` reads of x, whose dimension `axis` is bounded, at positions that lie in front of its end. */
+function inFrontOf(used: Operator, operands: readonly Value[], axis: number, builder: Builder): Value {
+  const [x, positions] = operands as readonly [Value, Value];
+  const one = builder.constant({ dtype: "i64", shape: [] }, arrayFrom("i64", [1]));
+  const last = builder.apply(sub, [builder.apply(size, [x], { axis }), one]);
+  const within = builder.apply(minimum, [builder.apply(cast, [positions], { dtype: "i64" }), last]);
+  return builder.apply(used, [builder.apply(toMaximum, [x], { axes: [axis], value: 0 }), within], { axis });
+}
+
 /**
  * x[…, positions, …] along `axis`: the dimension is replaced by those of `positions`, an integer tensor (not u64).
  *
  * Positions outside are moved to the nearest end. x: any dtype. Exact.
  */
-export const indexSelect = operator({
+export const indexSelect: Operator<{ readonly axis: number }> = operator({
   name: "indexSelect",
   attributes: z.strictObject({ axis: axisAttribute() }),
   errorUlp: 0,
@@ -61,13 +73,18 @@ export const indexSelect = operator({
     const size = x!.shape[axis]!;
     const inner = countOf(x!.shape.slice(axis + 1));
     const count = positions!.data.length;
-    for (let i = 0; i < data.length; i++) {
+    // Of none there is zero, as at the maximum.
+    for (let i = 0; i < data.length && size > 0; i++) {
       const outer = Math.floor(i / (inner * count));
       const wanted = Number(positions!.data[Math.floor(i / inner) % count]!);
       const at = Math.min(Math.max(wanted, 0), size - 1);
       data[i] = x!.data[(outer * size + at) * inner + (i % inner)]!;
     }
   },
+  bounded: ([x], { axis }) =>
+    boundedAlong(x!, [axis])
+      ? { kind: "others", decompose: (operands, builder) => inFrontOf(indexSelect, operands, axis, builder) }
+      : atMaximum,
   lowering: {
     kind: "source",
     inMemory: [0],
@@ -96,7 +113,7 @@ export const indexSelect = operator({
  *
  * Positions outside are moved to the nearest end. x: any dtype → its dtype in the shape of `positions`. Exact.
  */
-export const gather = operator({
+export const gather: Operator<{ readonly axis: number }> = operator({
   name: "gather",
   attributes: z.strictObject({ axis: axisAttribute() }),
   errorUlp: 0,
@@ -115,12 +132,16 @@ export const gather = operator({
   },
   evaluate([x, positions], { axis }, { data, shape }) {
     const size = x!.shape[axis]!;
-    for (let i = 0; i < data.length; i++) {
+    for (let i = 0; i < data.length && size > 0; i++) {
       const index = unravel(i, shape);
       index[axis] = Math.min(Math.max(Number(positions!.data[i]!), 0), size - 1);
       data[i] = x!.data[ravel(index, x!.shape)]!;
     }
   },
+  bounded: ([x], { axis }) =>
+    boundedAlong(x!, [axis])
+      ? { kind: "others", decompose: (operands, builder) => inFrontOf(gather, operands, axis, builder) }
+      : atMaximum,
   lowering: {
     kind: "source",
     inMemory: [0],

@@ -3,7 +3,7 @@ import { isHalf } from "../../kernels/index.ts";
 import { arrayFrom, countOf, newArray, numberIn } from "../tensor-type.ts";
 import type { Nd, OperatorDefinition } from "./operator.ts";
 
-type Meaning<A> = Pick<OperatorDefinition<A>, "evaluate" | "magnitude">;
+type Meaning<A> = Pick<OperatorDefinition<A>, "evaluate" | "magnitude" | "count">;
 
 /** A tensor with its halves as float32, which holds all of them. */
 function widened(x: Nd): Nd {
@@ -17,7 +17,7 @@ const computedInto = (x: Nd): Nd =>
   isHalf(x.dtype) ? { dtype: "f32", shape: x.shape, data: newArray("f32", countOf(x.shape)) } : x;
 
 /** The meaning on any operands of one that knows no halves. */
-export function throughFloat32<A>({ evaluate, magnitude }: Meaning<A>): Meaning<A> {
+export function throughFloat32<A>({ evaluate, magnitude, count }: Meaning<A>): Meaning<A> {
   const hasHalves = (all: readonly Nd[]): boolean => all.some(({ dtype }) => isHalf(dtype));
   return {
     evaluate(operands, attributes, ...results) {
@@ -28,6 +28,7 @@ export function throughFloat32<A>({ evaluate, magnitude }: Meaning<A>): Meaning<
         if (isHalf(dtype)) (data as Uint16Array).set(arrayFrom(dtype, [...(computed[at]!.data as Float32Array)]));
       });
     },
+    ...(count && { count: (operands, attributes) => count(operands.map(widened), attributes) }),
     ...(magnitude && {
       magnitude: (operands, attributes, result) => magnitude(operands.map(widened), attributes, widened(result)),
     }),

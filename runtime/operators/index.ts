@@ -9,7 +9,7 @@ import { blockedConv2d, depthwiseConv2d } from "./blocked.ts";
 import { batchNorm, groupNorm, instanceNorm } from "./channel-norms.ts";
 import { argmax, argmin, linear, mean, softmax } from "./composite.ts";
 import { conv2d, gridSample, matmul } from "./contraction.ts";
-import { cond, forLoop, scan, whileLoop } from "./control.ts";
+import { cond, forLoop, limit, scan, whileLoop } from "./control.ts";
 import { conv1d, conv3d } from "./convolution.ts";
 import { floorDivide, remainder } from "./division.ts";
 import {
@@ -67,6 +67,7 @@ import { gather, indexSelect } from "./gather.ts";
 import { gridSampler2d } from "./grid-sample.ts";
 import { groupedConv2d, groupedConvInteger } from "./grouped.ts";
 import { gatherND, scatterND } from "./multi-index.ts";
+import { nonMaxSuppression } from "./non-max-suppression.ts";
 import { layerNorm, logSoftmax, rmsNorm } from "./normalization.ts";
 import type { Operator } from "./operator.ts";
 import { argsort, sort, topK } from "./ordering.ts";
@@ -85,6 +86,8 @@ import { all, any, max, min, prod, sum } from "./reduction.ts";
 import { resize } from "./resize.ts";
 import { argcummax, argcummin, cummax, cummin, cumprod, cumsum } from "./running.ts";
 import { indexPut, scatter } from "./scatter.ts";
+import { compress, nonzero, unique } from "./selection.ts";
+import { size, toMaximum, truncate } from "./sizes.ts";
 import { logSumExp, std, variance } from "./statistics.ts";
 import { broadcastTo, concat, iota, pad, permute, reshape, slice } from "./structure.ts";
 import { convTranspose2d } from "./transposed-convolution.ts";
@@ -225,10 +228,17 @@ export const operators = {
   batchNorm,
   groupNorm,
   instanceNorm,
+  size,
+  toMaximum,
 } as const satisfies { readonly [name: string]: Operator };
 
-/** The operators whose regions are graphs. */
-export const controlOperators = { cond, whileLoop, forLoop, scan } as const satisfies {
+/** The operators whose results have as many elements as the values say, up to a maximum. */
+export const boundedOperators = { truncate, nonzero, compress, unique, nonMaxSuppression } as const satisfies {
+  readonly [name: string]: Operator;
+};
+
+/** The operators whose regions are graphs, and those that may end a step. */
+export const controlOperators = { cond, whileLoop, forLoop, scan, limit } as const satisfies {
   readonly [name: string]: Operator;
 };
 

@@ -11,6 +11,7 @@ import {
   type TensorType,
 } from "../tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
+import { lastAxes, neutralAlong, unlessAlong } from "./bounded.ts";
 import { centred, centredError } from "./centred.ts";
 import { requireFloat } from "./composite.ts";
 import { add, div, exp, log, mul, sqrt, sub } from "./elementwise.ts";
@@ -52,6 +53,7 @@ export const logSoftmax: Operator<{ readonly axis: number }> = operator({
     }
     return magnitude;
   },
+  bounded: ([x], { axis }) => neutralAlong(x!, [axis], -Infinity),
   lowering: {
     kind: "composite",
     decompose([x], { axis }, builder) {
@@ -157,6 +159,7 @@ export const layerNorm: Operator<z.infer<typeof attributes>> = operator({
     });
     return magnitude;
   },
+  bounded: (operands, { dimensions }) => unlessAlong(operands, lastAxes(operands[0]!, dimensions)),
   lowering: {
     kind: "composite",
     decompose([x, scale, shift], given, builder) {
@@ -184,6 +187,7 @@ export const rmsNorm: Operator<z.infer<typeof attributes>> = operator({
     const terms = countOf(x!.shape.slice(-dimensions)) / 2 + 4;
     return Float64Array.from(data as ArrayLike<number>, (each) => Math.abs(each) * terms);
   },
+  bounded: (operands, { dimensions }) => unlessAlong(operands, lastAxes(operands[0]!, dimensions)),
   lowering: {
     kind: "composite",
     decompose: ([x, scale], given, builder) => builder.apply(mul, [byRootMeanSquare(x!, given, builder), scale!]),

@@ -2,10 +2,11 @@
 import { z } from "zod";
 import type { Expression, generators, Kernel, LoopBuffer, Target } from "../../kernels/index.ts";
 import { IsochronError, refusal } from "../../kernels/index.ts";
-import { isDimension } from "../dimension.ts";
+import { isBounded, isDimension } from "../dimension.ts";
 import type { Graph, NodeParts, Results, Value } from "../graph.ts";
-import { type Dimension, showTensorType, type TensorType, type TypedArray } from "../tensor-type.ts";
+import { type Dimension, showDimension, showTensorType, type TensorType, type TypedArray } from "../tensor-type.ts";
 import { axisAttributeNames, resolveAxes } from "./axis.ts";
+import { atMaximum, type Bounded, extremeOf, hasBounds, neutralAlong } from "./bounded.ts";
 import { throughFloat32 } from "./halves.ts";
 import { operandError } from "./operand-error.ts";
 
@@ -112,7 +113,10 @@ export type Lowering<A> =
   /** The operand within a border of one value, written or computed where it will lie. */
   | { readonly kind: "pad"; border(attributes: A): Border }
   /** Other operators; the one place that says so. */
-  | { readonly kind: "composite"; decompose(operands: readonly Value[], attributes: A, builder: Builder): Value }
+  | {
+      readonly kind: "composite";
+      decompose(operands: readonly Value[], attributes: A, builder: Builder): Value | Results;
+    }
   /** Graphs that are run as values say: the structure of a step, not a kernel. */
   | { readonly kind: "control" }
   /** A meaning without code: graphs with it are interpreted, and not compiled. */
@@ -163,6 +167,13 @@ export interface OperatorDefinition<A> {
   readonly lowering: Lowering<A>;
   /** Whether it takes elements as they are stored; the others compute halves in float32, and round what they give once. */
   readonly moves?: true;
+  /**
+   * How it takes operands with bounded dimensions: undefined refuses them. Unless given, operators that go element by element
+   * keep such dimensions, reductions count what is in front of the counts, and the others refuse.
+   */
+  bounded?(operands: readonly TensorType[], attributes: A): Bounded | undefined;
+  /** Of an operator that makes a bounded dimension, the one that its attributes name: how many elements that has. */
+  count?(operands: readonly Nd[], attributes: A): number;
 }
 
 /** An operator; graphs hold those of any attributes, and `isNodeOf` tells which. */
@@ -171,6 +182,8 @@ export interface Operator<A = unknown> {
   readonly errorUlp: number;
   readonly lowering: Lowering<A>;
   readonly moves?: true;
+  bounded(operands: readonly TensorType[], attributes: A): Bounded | undefined;
+  count?(operands: readonly Nd[], attributes: A): number;
   /** The names of the attributes that name dimensions, or give something for each of them. */
   readonly axisAttributes: readonly string[];
   /** The attributes, checked, dimensions counted from the start. Throws `operator/attributes`, `operator/axes`, `operator/ranges`. */
@@ -192,18 +205,48 @@ function needingSizes<T>(name: string, operands: readonly TensorType[], body: ()
   }
 }
 
+/** The way in which operators of a kind take bounded dimensions. */
+function boundedBy<A>(lowering: Lowering<A>, operands: readonly TensorType[], attributes: A): Bounded | undefined {
+  if (lowering.kind === "pointwise") return atMaximum;
+  if (lowering.kind !== "reduce") return undefined;
+  const [x] = operands as [TensorType];
+  return neutralAlong(x, lowering.axes(attributes), neutralOf(lowering.reducer, x.dtype));
+}
+
+function neutralOf(reducer: Reducer, dtype: TensorType["dtype"]): number | bigint {
+  if (reducer === "max") return extremeOf(dtype, "least");
+  if (reducer === "min") return extremeOf(dtype, "greatest");
+  return reducer === "prod" || reducer === "all" ? 1 : 0;
+}
+
+function boundedError(name: string, operands: readonly TensorType[], results: ResultTypes): IsochronError {
+  const [said, types] = operands.some(hasBounds) ? ["takes", operands] : ["gives", results];
+  const which = types.flatMap(({ shape }) => shape.filter(isBounded)).map(showDimension);
+  return operandError(
+    "bounded",
+    `${name} of ${operands.map(showTensorType).join(", ")} ${said} a dimension of which only the maximum is known: ${which[0]}`,
+    "it needs the size: give it the maximum, x.toMaximum(0), and the count, x.size(axis)",
+  );
+}
+
 /** Makes an operator of a definition. */
 export function operator<A>(definition: OperatorDefinition<A>): Operator<A> {
-  const { name, attributes: schema, infer, ...rest } = definition;
+  const { name, attributes: schema, infer, lowering, ...rest } = definition;
+  const bounded = definition.bounded ?? ((operands, attributes) => boundedBy(lowering, operands, attributes));
   return {
     ...rest,
+    lowering,
+    bounded,
     ...(definition.moves ? {} : throughFloat32(definition)),
     name,
     axisAttributes: axisAttributeNames(schema),
     infer: (operands, attributes, regions = []) =>
       needingSizes(name, operands, () => {
         const types = infer(operands, attributes, regions);
-        return isOne(types) ? [types] : types;
+        const all: ResultTypes = isOne(types) ? [types] : types;
+        const refuses = operands.some(hasBounds) && !bounded(operands, attributes);
+        if (refuses || (lowering.kind === "control" && all.some(hasBounds))) throw boundedError(name, operands, all);
+        return all;
       }),
     parse(attributes, operands) {
       const parsed = schema.safeParse(attributes);

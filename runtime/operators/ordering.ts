@@ -3,6 +3,7 @@ import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
 import { showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
+import { unlessAlong } from "./bounded.ts";
 import { gather } from "./gather.ts";
 import { lines } from "./indexing.ts";
 import { type Builder, type Nd, operandError, operator } from "./operator.ts";
@@ -46,6 +47,7 @@ export const argsort = operator({
         data[at] = BigInt(order[rank]!);
       });
   },
+  bounded: (operands, { axis }) => unlessAlong(operands, [axis]),
   lowering: {
     kind: "kernel",
     inMemory: [0],
@@ -75,6 +77,7 @@ export const sort = operator({
         data[at] = x!.data[line[order[rank]!]!]!;
       });
   },
+  bounded: (operands, { axis }) => unlessAlong(operands, [axis]),
   lowering: {
     kind: "composite",
     decompose: ([x], attributes, builder) =>
@@ -100,6 +103,7 @@ export const topK = operator({
       for (let rank = 0; rank < count; rank++) data[places[at]![rank]!] = BigInt(order[rank]!);
     });
   },
+  bounded: (operands, { axis }) => unlessAlong(operands, [axis]),
   lowering: {
     kind: "kernel",
     inMemory: [0],

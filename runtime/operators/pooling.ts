@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Value } from "../graph.ts";
 import { limitsOf } from "../numbers.ts";
 import { arrayFrom, countOf, showShape, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import { onlyBatch } from "./bounded.ts";
 import { add, cast, div, kindOf, maximum } from "./elementwise.ts";
 import { unravel } from "./indexing.ts";
 import { type Builder, type Nd, type Operator, operandError, operator, sizes } from "./operator.ts";
@@ -185,6 +186,7 @@ export const maxPool = operator({
       result.data[to] = largestOf(values, x!.dtype);
     });
   },
+  bounded: onlyBatch,
   lowering: {
     kind: "composite",
     decompose([x], attributes, builder) {
@@ -248,6 +250,7 @@ export const avgPool: Operator<z.infer<typeof averageAttributes>> = operator({
     avgPool.evaluate([absolute], attributes, { ...result, dtype: "f64", data });
     return data.map((each) => each * (countOf(attributes.size) + 1));
   },
+  bounded: onlyBatch,
   lowering: {
     kind: "composite",
     decompose([given], attributes, builder) {

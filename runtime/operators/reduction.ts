@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { generators } from "../../kernels/index.ts";
 import { showTensorType, type TensorType } from "../tensor-type.ts";
 import { axesAttribute } from "./axis.ts";
+import { extremeOf } from "./bounded.ts";
 import { kindOf } from "./elementwise.ts";
 import { ravel, unravel } from "./indexing.ts";
 import { type Nd, type Operator, operandError, operator } from "./operator.ts";
@@ -44,7 +45,7 @@ interface Reduction {
   readonly errorUlp: number;
   /** Whether the error grows with |x| summed rather than with the result. */
   readonly cancels?: boolean;
-  /** Whether it has no value without elements. */
+  /** Whether it has no value without elements; of a bounded dimension of which there are none it is the neutral one. */
   readonly ofSome?: boolean;
 }
 
@@ -96,7 +97,7 @@ function reduction(
         });
         const big = data instanceof BigInt64Array || data instanceof BigUint64Array;
         for (let i = 0; i < data.length; i++) {
-          const value = sums.get(i) ?? start ?? 0n;
+          const value = sums.get(i) ?? start ?? BigInt(extremeOf(x!.dtype, name === "max" ? "least" : "greatest"));
           if (big) data[i] = value;
           else data[i] = Number(BigInt.asUintN(32, value));
         }

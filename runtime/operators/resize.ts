@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Value } from "../graph.ts";
 import { limitsOf } from "../numbers.ts";
 import { arrayFrom, countOf, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import { onlyBatch } from "./bounded.ts";
 import { add, cast, floor, kindOf, mul } from "./elementwise.ts";
 import { indexSelect } from "./gather.ts";
 import { ravel, unravel } from "./indexing.ts";
@@ -233,6 +234,7 @@ export const resize: Operator<Attributes> = operator({
     const absolute = { ...x!, data: Float64Array.from(x!.data as ArrayLike<number>, Math.abs) };
     return evaluateWith(absolute, given, shape, (value) => value, Math.abs).map((each) => each * taps);
   },
+  bounded: onlyBatch,
   lowering: {
     kind: "composite",
     decompose([x], given, builder) {

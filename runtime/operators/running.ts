@@ -4,6 +4,7 @@ import { generators } from "../../kernels/index.ts";
 import { limitsOf } from "../numbers.ts";
 import { arrayFrom, staticShape, type TensorType } from "../tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
+import { atMaximum, unlessAlong } from "./bounded.ts";
 import { equal, kindOf, logicalOr, notEqual, where } from "./elementwise.ts";
 import { lines } from "./indexing.ts";
 import { type Nd, type Operator, operator } from "./operator.ts";
@@ -74,6 +75,8 @@ function running(name: string, meaning: Running): Operator {
           },
         }
       : {}),
+    // In order, what comes behind the count changes nothing before it.
+    bounded: (operands, { axis, reverse }) => (reverse ? unlessAlong(operands, [axis]) : atMaximum),
     lowering: {
       kind: "kernel",
       inMemory: [],
@@ -148,6 +151,7 @@ const positionsOf = (name: string, extremes: Operator, wins: (v: number | bigint
         });
       }
     },
+    bounded: () => atMaximum,
     lowering: {
       kind: "composite",
       decompose([x], { axis }, builder) {

@@ -14,6 +14,7 @@ import {
   staticShape,
 } from "../tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
+import { boundedAlong, withBehind } from "./bounded.ts";
 import { add, cast, greaterEqual, kindOf, less, logicalAnd, mul, where } from "./elementwise.ts";
 import { ravel, unravel } from "./indexing.ts";
 import { type Nd, type Operator, operandError, operator } from "./operator.ts";
@@ -85,6 +86,8 @@ export const indexPut: Operator<z.infer<typeof attributes>> = operator({
     );
     return data.map((each) => each * positions!.data.length);
   },
+  bounded: ([x, positions], { axis }) =>
+    boundedAlong(x!, [axis]) || positions!.dtype.startsWith("u") ? undefined : withBehind(undefined, -1),
   lowering: {
     kind: "kernel",
     inMemory: [],

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Value } from "../graph.ts";
 import { arrayFrom, countOf, staticShape } from "../tensor-type.ts";
 import { axesAttribute } from "./axis.ts";
+import { neutralAlong, unlessAlong } from "./bounded.ts";
 import { centred } from "./centred.ts";
 import { requireFloat } from "./composite.ts";
 import { isInf } from "./elementary.ts";
@@ -80,6 +81,7 @@ export const variance: Operator<z.infer<typeof varianceAttributes>> = operator({
     const ulp = precision(x!.dtype);
     return groups(x!, axes, data.length).map((each) => varianceMagnitude(each, correction, ulp));
   },
+  bounded: (operands, { axes }) => unlessAlong(operands, axes),
   lowering: { kind: "composite", decompose: ([x], attributes, builder) => varianceValue(x!, attributes, builder) },
 });
 
@@ -105,6 +107,7 @@ export const std: Operator<z.infer<typeof varianceAttributes>> = operator({
       return root + (root === 0 ? Math.sqrt(error / ulp) : Math.min(error / root, Math.sqrt(error / ulp)));
     });
   },
+  bounded: (operands, { axes }) => unlessAlong(operands, axes),
   lowering: {
     kind: "composite",
     decompose: ([x], attributes, builder) => builder.apply(sqrt, [varianceValue(x!, attributes, builder)]),
@@ -142,6 +145,7 @@ export const logSumExp: Operator<z.infer<typeof reductionAttributes>> = operator
       return Math.abs(top) + Math.abs(Number(data[i]!) - top) + each.length + 1;
     });
   },
+  bounded: ([x], { axes }) => neutralAlong(x!, axes, -Infinity),
   lowering: {
     kind: "composite",
     decompose([x], { axes, keepDims }, builder) {

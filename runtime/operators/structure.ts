@@ -1,11 +1,15 @@
 // Operators that rearrange elements without computing: reshape, permute, broadcast, slice, pad, concatenate, count.
 import { z } from "zod";
 import { dtypes, generators } from "../../kernels/index.ts";
-import { quotientOf } from "../dimension.ts";
+import { isBounded, quotientOf } from "../dimension.ts";
+import type { Value } from "../graph.ts";
 import { holds, rangeText } from "../numbers.ts";
 import {
+  arrayFrom,
   broadcastShapes,
   countOf,
+  type Dimension,
+  type Shape,
   sameDimension,
   sameShape,
   showShape,
@@ -16,8 +20,12 @@ import {
   type TensorType,
 } from "../tensor-type.ts";
 import { axisAttribute, orderAttribute, perDimension, rangeEnds, rangeStarts, toTheEnd } from "./axis.ts";
+import { atMaximum, boundedAlong, unlessAlong, widened } from "./bounded.ts";
+import { add, greaterEqual, sub, where } from "./elementwise.ts";
+import { indexSelect } from "./gather.ts";
 import { copyBox, ravel } from "./indexing.ts";
-import { anyNumber, dimension, operandError, operator } from "./operator.ts";
+import { anyNumber, type Builder, dimension, type Operator, operandError, operator } from "./operator.ts";
+import { size, toMaximum, truncate } from "./sizes.ts";
 
 const { rowMajor } = generators;
 const sizes = z.array(dimension).readonly();
@@ -39,9 +47,11 @@ export const reshape = operator({
       isKnown
         ? `${what}: ${countOf(x!.shape as number[])} elements do not fill ${countOf(shape as number[])} places`
         : `${what}: these are not the same elements whatever the sizes are`,
+      "name the same dimensions, or leave one size to be found: [n, -1]",
     );
   },
   evaluate: ([x], _, { data }) => copyBox([data.length], { data: x!.data }, { data }),
+  bounded: ([x], { shape }) => (keepsBounds(x!.shape, shape) ? atMaximum : undefined),
   lowering: { kind: "reshape" },
 });
 
@@ -56,6 +66,7 @@ export const permute = operator({
     const strides = rowMajor(x!.shape);
     copyBox(shape, { data: x!.data, strides: axes.map((axis) => strides[axis]!) }, { data });
   },
+  bounded: () => atMaximum,
   lowering: { kind: "source", inMemory: [], source: ([x], { axes }) => generators.permuted(x!, axes) },
 });
 
@@ -76,6 +87,7 @@ export const broadcastTo = operator({
     const strides = shape.map((_, d) => ((x!.shape[d - leading] ?? 1) === 1 ? 0 : inner[d - leading]!));
     copyBox(shape, { data: x!.data, strides }, { data });
   },
+  bounded: () => atMaximum,
   lowering: {
     kind: "source",
     inMemory: [],
@@ -102,6 +114,7 @@ export const slice = operator({
     const strides = rowMajor(x!.shape).map((stride, d) => stride * steps[d]!);
     copyBox(shape, { data: x!.data, offset: ravel(starts, x!.shape), strides }, { data });
   },
+  bounded: () => atMaximum,
   lowering: {
     kind: "source",
     inMemory: [],
@@ -126,6 +139,7 @@ export const pad = operator({
     else data.fill(stored(dtype, value));
     copyBox(x!.shape, { data: x!.data }, { data, offset: ravel(before, shape), strides: rowMajor(shape) });
   },
+  bounded: (operands, { before, after }) => unlessAlong(operands, widened(before, after)),
   lowering: { kind: "pad", border: (attributes) => attributes },
 });
 
@@ -160,8 +174,47 @@ export const concat = operator({
       start += each.shape[axis]!;
     }
   },
+  bounded: (operands, { axis }) =>
+    operands.some((each) => boundedAlong(each, [axis]))
+      ? { kind: "others", decompose: (values, builder) => joined(values, axis, builder) }
+      : atMaximum,
   lowering: { kind: "concat", axis: ({ axis }) => axis },
 });
+
+/** Whether a reshaping leaves each bounded dimension where it is, with as many elements before and behind it as there were. */
+function keepsBounds(from: Shape, to: Shape): boolean {
+  const pieces = (shape: Shape): string =>
+    shape
+      .reduce<{ readonly bounds: readonly Dimension[]; readonly counts: readonly number[] }>(
+        ({ bounds, counts }, size) =>
+          isBounded(size)
+            ? { bounds: [...bounds, size], counts: [...counts, 1] }
+            : { bounds, counts: counts.with(-1, counts.at(-1)! * sizeOf(size)) },
+        { bounds: [], counts: [1] },
+      )
+      .counts.join();
+  return pieces(from) === pieces(to);
+}
+
+/** Tensors one after the other along a bounded dimension: at their maximum, and what stands behind counts left out. */
+function joined(tensors: readonly Value[], axis: number, builder: Builder): Value {
+  const i64 = (used: Operator, ...operands: readonly Value[]) => builder.apply(used, operands);
+  const number = (value: number) => builder.constant({ dtype: "i64", shape: [] }, arrayFrom("i64", [value]));
+  const parts = tensors.map((x) => builder.apply(toMaximum, [x], { axes: [axis], value: 0 }));
+  const all = builder.apply(concat, parts, { axis });
+  const dimension = sumOf(tensors.map(({ type }) => type.shape[axis]!));
+  const most = sizeOf(all.type.shape[axis]!);
+  const places = builder.apply(iota, [], { dtype: "i64", shape: [most], axis: 0 });
+  let [start, skipped, before] = [number(0), number(0), 0];
+  for (const [at, x] of tensors.slice(0, -1).entries()) {
+    start = i64(add, start, builder.apply(size, [x], { axis }));
+    before += sizeOf(parts[at]!.type.shape[axis]!);
+    skipped = i64(where, i64(greaterEqual, places, start), i64(sub, number(before), start), skipped);
+  }
+  const values = builder.apply(indexSelect, [all, i64(add, places, skipped)], { axis });
+  const count = i64(add, start, builder.apply(size, [tensors.at(-1)!], { axis }));
+  return builder.results(truncate, [values, count], { attributes: { axis, dimension, within: true } })[0];
+}
 
 /** 0, 1, 2, … along `axis` of a tensor. */
 export const iota = operator({
@@ -183,6 +236,7 @@ export const iota = operator({
       else data[i] = value;
     }
   },
+  bounded: () => atMaximum,
   lowering: {
     kind: "source",
     inMemory: [],

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { isFloatDtype } from "../../kernels/index.ts";
 import type { Value } from "../graph.ts";
 import { arrayFrom, countOf, showTensorType, staticShape } from "../tensor-type.ts";
+import { onlyBatch } from "./bounded.ts";
 import { conv2d } from "./contraction.ts";
 import { indexSelect } from "./gather.ts";
 import { type Builder, type Operator, operandError, operator, pair } from "./operator.ts";
@@ -132,6 +133,7 @@ export const convTranspose2d: Operator<Attributes> = operator({
     const terms = countOf([c / given.groups, kh, kw]);
     return data.map((each) => each * terms);
   },
+  bounded: onlyBatch,
   lowering: {
     kind: "composite",
     decompose([x, w], given, builder) {

@@ -11,6 +11,8 @@ const checkDefinition = optionsOf<OperatorDefinition<unknown>>("operator", "oper
   errorUlp: z.number().min(0),
   magnitude: functionSchema.optional(),
   moves: z.literal(true).optional(),
+  bounded: functionSchema.optional(),
+  count: functionSchema.optional(),
   lowering: z.looseObject({ kind: z.string() }).describe('what it is lowered to: { kind: "pointwise", … }'),
 }));
 

@@ -1,5 +1,6 @@
 // Control flow that is decided, or that repeats what does not change: such choices are inlined, such nodes run before their loop.
-import { Graph, match, type NamedValue, type Node, type Results, type Value } from "../graph.ts";
+import { IsochronError } from "../../kernels/index.ts";
+import { boundFault, Graph, match, type NamedValue, type Node, type Results, type Value } from "../graph.ts";
 import { controlOperators } from "../operators/index.ts";
 import { type Editor, rewrite } from "../rewrite.ts";
 
@@ -29,6 +30,17 @@ export const foldControl = (graph: Graph): Graph =>
       const predicate = number(first);
       if (predicate === undefined) return undefined;
       return asResults(inlined(node.regions![predicate === 0 ? 1 : 0]!, operands, editor));
+    }
+    const limited = match(node, controlOperators.limit);
+    const count = limited && number(first);
+    if (limited && count !== undefined) {
+      const { atMost, dimension } = limited.attributes;
+      if (count >= 0 && count <= atMost) return first;
+      const place = node.place?.text;
+      throw new IsochronError("compile/bound", `${boundFault(dimension, atMost)}: it has ${count} in every step`, {
+        help: "allow more: { atMost }",
+        ...(place === undefined ? {} : { place }),
+      });
     }
     if (match(node, controlOperators.forLoop) && (number(first) ?? 1) <= 0) return asResults(operands);
     return undefined;

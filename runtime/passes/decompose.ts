@@ -2,7 +2,7 @@
 import { type Dtype, isHalf } from "../../kernels/index.ts";
 import type { Graph, Results, Value } from "../graph.ts";
 import { type Builder, type Operator, operators } from "../operators/index.ts";
-import { type Editor, rewrite } from "../rewrite.ts";
+import { allOf, type Editor, rewrite } from "../rewrite.ts";
 import type { TensorType } from "../tensor-type.ts";
 
 const typesOf = (values: readonly Value[]): TensorType[] => values.map(({ type }) => type);
@@ -28,9 +28,8 @@ const primitives = (editor: Editor): Builder => {
         const meant = operator.infer(types, operator.parse(attributes, types));
         return results.map((value, at) => cast(value, meant[at]!.dtype)) as unknown as Results;
       }
-      return lowering.kind === "composite"
-        ? [lowering.decompose(operands, operator.parse(attributes, types), nested)]
-        : editor.results(operator, operands, parts);
+      if (lowering.kind !== "composite") return editor.results(operator, operands, parts);
+      return allOf(lowering.decompose(operands, operator.parse(attributes, types), nested));
     },
   };
   return nested;

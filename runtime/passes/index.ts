@@ -9,6 +9,7 @@ import { dropDead } from "./drop-dead.ts";
 import { dropEmpty } from "./drop-empty.ts";
 import { foldConstants } from "./fold-constants.ts";
 import { fuseAttention } from "./fuse-attention.ts";
+import { toMaxima } from "./maxima.ts";
 import { packFactors } from "./pack-factors.ts";
 import { shareCommon } from "./share.ts";
 import { simplifyViews } from "./simplify-views.ts";
@@ -16,6 +17,7 @@ import { packProducts, useIntegers } from "./use-integers.ts";
 
 export { bindSymbols, symbolsIn } from "./bind-symbols.ts";
 export { directConvolutions } from "./direct-convolutions.ts";
+export { toMaxima } from "./maxima.ts";
 
 /** Every pass by name, in order. */
 export const passes = {
@@ -37,13 +39,13 @@ export const passes = {
 } as const;
 
 /**
- * A graph with the same meaning in primitive operators and fewer nodes; `after` sees the graph that each pass leaves.
+ * A graph with the same meaning in primitive operators and fewer nodes, its bounded dimensions at their maximum; `after` sees the graph that each pass leaves.
  *
  * Throws `graph/invalid` for a graph that is none, and `compile/pass` where a pass has changed a type.
  */
 export function declutter(graph: Graph, after: (pass: string, graph: Graph) => void = () => {}): Graph {
   graph.verify();
-  let current = graph;
+  let current = toMaxima(graph);
   for (const [name, pass] of Object.entries(passes)) {
     current = checked(name, descending(pass), current);
     after(name, current);

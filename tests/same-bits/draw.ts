@@ -10,6 +10,7 @@ import {
 } from "../../runtime/index.ts";
 import { valuesFor } from "../../runtime/testing/cases/values.ts";
 import { chain, quantised } from "./chains.ts";
+import { chosen } from "./chosen.ts";
 import { controlFlow } from "./control.ts";
 import { type OperatorName, operatorCases, operatorNames, operatorsOfEveryKernel } from "./operator.ts";
 import { planes, winogradChain } from "./planes.ts";
@@ -30,6 +31,7 @@ export interface Draw {
 }
 
 const networks: readonly (readonly [share: number, make: (random: Random) => Graph<Signature, Signature>])[] = [
+  [3, chosen],
   [6, planes],
   [1, winogradChain],
   [3, rows],

@@ -66,7 +66,7 @@ const words = (text: string): string[] => text.trim().split(/\s+/);
 const withoutOptions = words(`
   abs acceptWeights acos adaptiveAvgPool adaptiveMaxPool add and application apply argmax argmin asin atan atan2
   auditFile auditRecording bayerPlanes beginsAsArchive bitwiseAnd bitwiseLeftShift bitwiseNot bitwiseOr
-  bitwiseRightShift bitwiseXor bounded broadcastTo bufferBounded byteLength cast ceil changedEntries channels
+  bitwiseRightShift bitwiseXor broadcastTo bufferBounded byteLength cast ceil changedEntries channels
   checkWorld clamp compareRuns compressedImage concat cond constant cos cosh count cummax cummin decodePicture
   definitionsOf describeFinding describeFindings disagreement div equal erf exp expectType explain expm1 feedFrom fixed flatten
   flip floor floorDivide fromHalves full fullTypeName gather globalAvgPool globalMaxPool graphOf greater greaterEqual
@@ -74,10 +74,10 @@ const withoutOptions = words(`
   latest layerNorm layOut layoutOf less lessEqual linear log log1p log2 logSoftmax matmul matmulInteger maximum
   measureMachine messageDecoder messageReader messageTypes messageWriter methodsOf minimum mul neg newArray not
   notEqual ones openArtifact openLog or outputPlan parseEvents permute pow printLayers printPlan programName publishedMessages
-  readArchive readArtifact readRecording relu remainder reshape rmsNorm roll round rsqrt sameTypeName sampleEvery save
+  readArchive readArtifact readRecording relu remainder reshape results rmsNorm roll round rsqrt sameTypeName sampleEvery save
   scan scatter scatterAdd scatterND scatterReduce schemaDefinitions schemaText shortTypeName showTensorType sigmoid
-  sign silu simplified sin sinh slice softmax split sqrt squeeze stack stamp state staticShape sub sym tan tanh
-  targetsOf tensorType tile timeWindow toHalves transpose trunc unsqueeze watchdog where writeArchive zeros
+  sign silu simplified sin sinh size slice softmax split sqrt squeeze stack stamp state staticShape sub sym tan tanh
+  targetsOf tensorType tile timeWindow toHalves toMaximum transpose trunc truncate unsqueeze watchdog where writeArchive zeros
   app.closing app.counter app.on app.output app.summary app.world Definitions.closure
   Definitions.has Definitions.of Definitions.schemaText Definitions.textsOf Definitions.with
   Definitions.withParsed DropCounter.add DropCounter.reset Federation.begin Federation.check Federation.conclude

@@ -51,6 +51,7 @@ import {
   unary,
 } from "./shapes.ts";
 
+export { boundedCases } from "./bounded.ts";
 export type { OperatorCase } from "./shapes.ts";
 export { valuesFor } from "./values.ts";
 
@@ -327,4 +328,6 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
   variance: withAttributes(reduction(floats), fc.record({ correction: fc.constantFrom(0, 1) })),
   std: withAttributes(reduction(floats), fc.record({ correction: fc.constantFrom(0, 1) })),
   logSumExp: reduction(floats),
+  size: alongAxis(anyDtype),
+  toMaximum: rearranged((of) => fc.subarray(of.map((_, d) => d)).map((axes) => ({ axes, value: 1 }))),
 };

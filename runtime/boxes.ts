@@ -1,0 +1,49 @@
+// Boxes of detectors: which of those that overlap are kept.
+import { z } from "zod";
+import { isBounded } from "./dimension.ts";
+import { type BoundOptions, newDimension } from "./methods/bounded.ts";
+import { boundedOperators } from "./operators/index.ts";
+import { operatorOptions, placed, valueOfOperand } from "./options.ts";
+import { currentRecorder } from "./recorder.ts";
+import { Tensor } from "./tensor.ts";
+import { sizeOf } from "./tensor-type.ts";
+
+/** Options of nonMaxSuppression. */
+export interface SuppressionOptions extends BoundOptions {
+  /** Of two boxes whose intersection is more than this part of their union, the worse one is left out. */
+  readonly iouThreshold: number;
+  /** Boxes whose score is not above it are left out. */
+  readonly scoreThreshold?: number;
+  /** No more than the best so many are kept; `atMost` makes more a fault instead. */
+  readonly limit?: number;
+}
+
+const checkSuppression = operatorOptions<SuppressionOptions>("nonMaxSuppression", () => ({
+  atMost: z.int().min(1).optional(),
+  iouThreshold: z.number(),
+  scoreThreshold: z.number().optional(),
+  limit: z.int().min(1).optional(),
+}));
+
+/**
+ * The positions of boxes[n,4] (x1, y1, x2, y2) that no better box overlaps too much, best score first, and their count.
+ *
+ * Torchvision's `nms`: of equal scores the first box is the better one. Scores that are NaN are the worst. f32 or f64.
+ */
+export function nonMaxSuppression<D extends "f32" | "f64">(
+  boxes: Tensor<D>,
+  scores: Tensor<D>,
+  options: SuppressionOptions,
+): { readonly positions: Tensor<"i64">; readonly count: Tensor<"i64"> } {
+  checkSuppression(options);
+  const operands = [boxes, scores].map((each) => valueOfOperand("nonMaxSuppression", each));
+  const { atMost, limit, ...rest } = options;
+  const dimension = placed(() => {
+    const [n = 0] = operands[0]!.type.shape;
+    const most = Math.min(isBounded(n) ? n.max : sizeOf(n), limit ?? Infinity);
+    return newDimension("nonMaxSuppression", most, atMost === undefined ? {} : { atMost });
+  });
+  const attributes = { ...rest, ...(limit === undefined ? {} : { limit }), dimension };
+  const [positions, count] = currentRecorder().results(boundedOperators.nonMaxSuppression, operands, { attributes });
+  return { positions: new Tensor<"i64">(positions), count: new Tensor<"i64">(count!) };
+}

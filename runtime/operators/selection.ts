@@ -1,0 +1,234 @@
+// What is chosen by values, whose number is known at run time: positions of what is not zero, elements under a mask, different values.
+import { z } from "zod";
+import { type BoundedDimension, isBounded, sizeOf } from "../dimension.ts";
+import type { Value } from "../graph.ts";
+import { arrayFrom, countOf, sameDimension, showDimension, showTensorType, type TensorType } from "../tensor-type.ts";
+import { axisAttribute } from "./axis.ts";
+import { atMaximum } from "./bounded.ts";
+import { floorDivide, remainder } from "./division.ts";
+import { cast, equal, logicalOr, notEqual, sub, where } from "./elementwise.ts";
+import { indexSelect } from "./gather.ts";
+import { unravel } from "./indexing.ts";
+import { type Builder, type Nd, operandError, operator, type ResultTypes } from "./operator.ts";
+import { argsort, requireOrdered } from "./ordering.ts";
+import { cumsum } from "./running.ts";
+import { indexPut } from "./scatter.ts";
+import { boundedDimension, toMaximum, truncate } from "./sizes.ts";
+import { broadcastTo, concat, iota, reshape, slice } from "./structure.ts";
+
+const i64: TensorType = { dtype: "i64", shape: [] };
+
+/** The largest number of elements that a tensor may have. */
+const mostOf = ({ shape }: TensorType): number =>
+  countOf(shape.map((each) => (isBounded(each) ? each.max : sizeOf(each))));
+
+/** Throws `operator/bounded` where a dimension may have more elements than there are to choose from. */
+export function requireWithin(what: string, { max, name }: BoundedDimension, most: number): void {
+  if (max > most)
+    throw operandError(
+      "bounded",
+      `${what}: ${showDimension({ kind: "bounded", name, max })} may have more than the ${most} elements that there are`,
+    );
+}
+
+const whole = (builder: Builder, value: number): Value =>
+  builder.constant({ dtype: "i64", shape: [] }, arrayFrom("i64", [value]));
+
+/** x at its maximum, along one of its dimensions or along all, `value` behind what there is. */
+export const filled = (x: Value, value: number, builder: Builder, axes = x.type.shape.map((_, d) => d)): Value =>
+  axes.some((axis) => isBounded(x.type.shape[axis]!)) ? builder.apply(toMaximum, [x], { axes, value }) : x;
+
+/** `most` positions of what is true in a mask[n], the first ones in order and zeros behind them; and how many are true. */
+function chosenOf(mask: Value, most: number, builder: Builder): { readonly positions: Value; readonly count: Value } {
+  const n = sizeOf(mask.type.shape[0]!);
+  const none = builder.apply(broadcastTo, [whole(builder, 0)], { shape: [most] });
+  if (n === 0) return { positions: none, count: whole(builder, 0) };
+  const along = { axis: 0, exclusive: false, reverse: false };
+  const running = builder.apply(cumsum, [builder.apply(cast, [mask], { dtype: "i64" })], along);
+  const last = builder.apply(slice, [running], { starts: [n - 1], ends: [n], steps: [1] });
+  // What is not chosen, and what comes after the most, goes to a place outside.
+  const places = builder.apply(where, [mask, builder.apply(sub, [running, whole(builder, 1)]), whole(builder, most)]);
+  const numbers = builder.apply(iota, [], { dtype: "i64", shape: [n], axis: 0 });
+  const positions = builder.apply(indexPut, [none, places, numbers], { axis: 0, mode: "set" });
+  return { positions, count: builder.apply(reshape, [last], { shape: [] }) };
+}
+
+/** A mask of what is not zero. */
+const maskOf = (x: Value, builder: Builder): Value =>
+  x.type.dtype === "bool"
+    ? x
+    : builder.apply(notEqual, [x, builder.constant({ dtype: x.type.dtype, shape: [] }, arrayFrom(x.type.dtype, [0]))]);
+
+const dimensionOnly = z.strictObject({ dimension: boundedDimension });
+type DimensionOnly = z.infer<typeof dimensionOnly>;
+
+const isTrue = (value: number | bigint | undefined): boolean => Number(value) !== 0;
+
+/**
+ * The indices of the elements of x that are not zero, in row-major order: [n, rank of x] of i64; and n. NaN is not zero.
+ *
+ * PyTorch's `nonzero`. x: any dtype, of one dimension at least. Exact.
+ */
+export const nonzero = operator({
+  name: "nonzero",
+  attributes: dimensionOnly,
+  errorUlp: 0,
+  infer([x], { dimension }): ResultTypes {
+    const what = `nonzero of ${showTensorType(x!)}`;
+    if (x!.shape.length === 0) throw operandError("shape", what, "it has one dimension at least: x.reshape([1])");
+    requireWithin(what, dimension, mostOf(x!));
+    return [{ dtype: "i64", shape: [dimension, x!.shape.length] }, i64];
+  },
+  count: ([x]) => [...x!.data].filter(isTrue).length,
+  evaluate([x], _, first, second) {
+    const chosen = [...x!.data.keys()].filter((at) => isTrue(x!.data[at]));
+    chosen
+      .flatMap((at) => unravel(at, x!.shape))
+      .forEach((index, at) => {
+        first.data[at] = BigInt(index);
+      });
+    second!.data[0] = BigInt(chosen.length);
+  },
+  bounded: () => atMaximum,
+  lowering: {
+    kind: "composite",
+    decompose([x], { dimension }, builder) {
+      const mask = filled(maskOf(x!, builder), 0, builder);
+      const shape = mask.type.shape.map(sizeOf);
+      const flat = builder.apply(reshape, [mask], { shape: [countOf(shape)] });
+      const { positions, count } = chosenOf(flat, dimension.max, builder);
+      const column = builder.apply(reshape, [positions], { shape: [dimension.max, 1] });
+      const numbers = (values: readonly number[]) =>
+        builder.constant({ dtype: "i64", shape: [shape.length] }, arrayFrom("i64", values));
+      const strides = numbers(shape.map((_, d) => Math.max(1, countOf(shape.slice(d + 1)))));
+      const indices =
+        shape.length === 1
+          ? column
+          : builder.apply(remainder, [
+              builder.apply(floorDivide, [column, strides]),
+              numbers(shape.map((each) => Math.max(1, each))),
+            ]);
+      const within = dimension.max === countOf(shape);
+      return builder.results(truncate, [indices, count], { attributes: { axis: 0, dimension, within } });
+    },
+  },
+});
+
+/**
+ * The slices of x along `axis` where a mask, bool[n], is true, in order; and how many there are. ONNX's `Compress`. Exact.
+ */
+export const compress = operator({
+  name: "compress",
+  attributes: z.strictObject({ axis: axisAttribute(), dimension: boundedDimension }),
+  errorUlp: 0,
+  moves: true,
+  infer([x, mask], { axis, dimension }): ResultTypes {
+    const what = `compress of ${showTensorType(x!)} by ${showTensorType(mask!)} along dimension ${axis}`;
+    const fits = mask!.dtype === "bool" && mask!.shape.length === 1 && sameDimension(mask!.shape[0]!, x!.shape[axis]!);
+    if (!fits) throw operandError("shape", what, "the mask has one bool for each slice along the dimension");
+    requireWithin(what, dimension, mostOf(mask!));
+    return [{ dtype: x!.dtype, shape: x!.shape.with(axis, dimension) }, i64];
+  },
+  count: ([, mask]) => [...mask!.data].filter(isTrue).length,
+  evaluate([x, mask], { axis }, first, second) {
+    const chosen = [...mask!.data.keys()].filter((at) => isTrue(mask!.data[at]));
+    const positions: Nd = { dtype: "i64", shape: [chosen.length], data: arrayFrom("i64", chosen) };
+    if (chosen.length > 0) indexSelect.evaluate([x!, positions], { axis }, first);
+    second!.data[0] = BigInt(chosen.length);
+  },
+  bounded: () => atMaximum,
+  lowering: {
+    kind: "composite",
+    decompose([x, mask], { axis, dimension }, builder) {
+      const all = filled(mask!, 0, builder);
+      const { positions, count } = chosenOf(all, dimension.max, builder);
+      const n = sizeOf(all.type.shape[0]!);
+      const values = n === 0 ? x! : builder.apply(indexSelect, [filled(x!, 0, builder, [axis]), positions], { axis });
+      const attributes = { axis, dimension, within: dimension.max === n };
+      return builder.results(truncate, [values, count], { attributes });
+    },
+  },
+});
+
+/**
+ * The different elements of x in ascending order, u of them; for each element of x the position of its own among these; how
+ * often each occurs; and u. PyTorch's `unique`: every NaN differs from all others, and zeros of both signs are one, the first.
+ *
+ * x: any dtype but bool and halves. Exact.
+ */
+export const unique = operator<DimensionOnly>({
+  name: "unique",
+  attributes: dimensionOnly,
+  errorUlp: 0,
+  infer([x], { dimension }): ResultTypes {
+    const what = `unique of ${showTensorType(x!)}`;
+    requireOrdered("unique", x!);
+    requireWithin(what, dimension, mostOf(x!));
+    const counted: TensorType = { dtype: "i64", shape: [dimension] };
+    return [{ dtype: x!.dtype, shape: [dimension] }, { dtype: "i64", shape: x!.shape }, counted, i64];
+  },
+  count: ([x]) => groupsOf(x!).length,
+  evaluate([x], _, first, ...others) {
+    const [inverse, counts, count] = others as [Nd, Nd, Nd];
+    const groups = groupsOf(x!);
+    groups.forEach((members, rank) => {
+      first.data[rank] = x!.data[members[0]!]!;
+      counts.data[rank] = BigInt(members.length);
+      for (const at of members) inverse.data[at] = BigInt(rank);
+    });
+    count.data[0] = BigInt(groups.length);
+  },
+  bounded: ([x]) => (x!.shape.some(isBounded) ? undefined : atMaximum),
+  lowering: {
+    kind: "composite",
+    decompose([x], { dimension }, builder) {
+      const n = countOf(x!.type.shape.map(sizeOf));
+      const zeros = (count: number) => builder.apply(broadcastTo, [whole(builder, 0)], { shape: [count] });
+      const flat = builder.apply(reshape, [x!], { shape: [n] });
+      if (n === 0) {
+        const [values, count] = builder.results(truncate, [flat, whole(builder, 0)], {
+          attributes: { axis: 0, dimension, within: true },
+        }) as readonly [Value, Value];
+        const inverse = builder.apply(broadcastTo, [whole(builder, 0)], { shape: x!.type.shape });
+        return [values, inverse, builder.apply(cast, [values], { dtype: "i64" }), count];
+      }
+      const order = builder.apply(argsort, [flat], { axis: 0, descending: false });
+      const sorted = builder.apply(indexSelect, [flat, order], { axis: 0 });
+      const numbers = builder.apply(iota, [], { dtype: "i64", shape: [n], axis: 0 });
+      const part = (from: number, to: number) =>
+        builder.apply(slice, [sorted], { starts: [from], ends: [to], steps: [1] });
+      const before = n === 1 ? sorted : builder.apply(concat, [part(0, 1), part(0, n - 1)], { axis: 0 });
+      const isNew = builder.apply(logicalOr, [
+        builder.apply(notEqual, [sorted, before]),
+        builder.apply(equal, [numbers, whole(builder, 0)]),
+      ]);
+      const [values, count] = builder.results(compress, [sorted, isNew], { attributes: { axis: 0, dimension } });
+      const along = { axis: 0, exclusive: false, reverse: false };
+      const running = builder.apply(cumsum, [builder.apply(cast, [isNew], { dtype: "i64" })], along);
+      const ranks = builder.apply(sub, [running, whole(builder, 1)]);
+      const inverse = builder.apply(indexPut, [zeros(n), order, ranks], { axis: 0, mode: "set" });
+      const ones = builder.apply(broadcastTo, [whole(builder, 1)], { shape: [n] });
+      const occurrences = builder.apply(indexPut, [zeros(dimension.max), ranks, ones], { axis: 0, mode: "add" });
+      const [counts] = builder.results(truncate, [occurrences, count!], {
+        attributes: { axis: 0, dimension, within: true },
+      });
+      return [values, builder.apply(reshape, [inverse], { shape: x!.type.shape }), counts, count!];
+    },
+  },
+});
+
+/** The positions of equal elements, in ascending order of these. */
+function groupsOf({ data }: Nd): number[][] {
+  const order = [...data.keys()].sort((a, b) => {
+    const [x, y] = [data[a]!, data[b]!];
+    if (Number.isNaN(x) || Number.isNaN(y)) return Number(Number.isNaN(x)) - Number(Number.isNaN(y));
+    return x < y ? -1 : Number(x > y);
+  });
+  const groups: number[][] = [];
+  for (const at of order) {
+    const last = groups.at(-1);
+    if (last && data[last[0]!] === data[at]) last.push(at);
+    else groups.push([at]);
+  }
+  return groups;
+}
