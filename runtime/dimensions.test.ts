@@ -49,7 +49,7 @@ const network = (n: Dimension): Graph =>
       const more = concat([rows, rows.neg(), ones("f32", [2, 8])], 0).pad([1, 0], [0, 0]);
       const top = rows
         .topK(2)
-        .values.add(rows.sort().slice([], [0, 2]))
+        .values.add(rows.sort().values.slice([], [0, 2]))
         .cumsum(1);
       return {
         flat,

@@ -1,10 +1,12 @@
 // The tensor API as free functions, for those who write add(a, b) rather than a.add(b).
 import type { Dtype, FloatDtype } from "../kernels/index.ts";
 import type { PadOptions } from "./methods/arrangement.ts";
-import type { NormOptions } from "./methods/channels.ts";
+import type { MaxPoolOptions, NormOptions } from "./methods/channels.ts";
 import type { EluOptions, GeluOptions, SoftplusOptions } from "./methods/elementwise.ts";
-import type { RunningExtremes, RunningOptions, VarianceOptions } from "./methods/reduction.ts";
+import type { RunningOptions, VarianceOptions } from "./methods/reduction.ts";
+import type { WithIndices } from "./methods/symbolic.ts";
 import { tensorOf } from "./options.ts";
+import type { Extents } from "./pair.ts";
 import type { Operand, Tensor } from "./tensor.ts";
 
 type Float = FloatDtype;
@@ -172,7 +174,7 @@ export const sort = <D extends Dtype>(
   x: Tensor<D>,
   axis?: number,
   options?: Parameters<Tensor<D>["sort"]>[1],
-): Tensor<D> => tensorOf("sort", x).sort(axis, options);
+): WithIndices<D> => tensorOf("sort", x).sort(axis, options);
 export const argsort = <D extends Dtype>(
   x: Tensor<D>,
   axis?: number,
@@ -183,14 +185,14 @@ export const topK = <D extends Dtype>(
   count: number,
   axis?: number,
   options?: Parameters<Tensor<D>["topK"]>[2],
-): ReturnType<Tensor<D>["topK"]> => tensorOf("topK", x).topK(count, axis, options);
+): WithIndices<D> => tensorOf("topK", x).topK(count, axis, options);
 export const cumsum = <D extends Numeric>(x: Tensor<D>, axis: number, options?: RunningOptions): Tensor<D> =>
   tensorOf("cumsum", x).cumsum(axis, options);
 export const cumprod = <D extends Numeric>(x: Tensor<D>, axis: number, options?: RunningOptions): Tensor<D> =>
   tensorOf("cumprod", x).cumprod(axis, options);
-export const cummax = <D extends Numeric>(x: Tensor<D>, axis: number): RunningExtremes<D> =>
+export const cummax = <D extends Numeric>(x: Tensor<D>, axis: number): WithIndices<D> =>
   tensorOf("cummax", x).cummax(axis);
-export const cummin = <D extends Numeric>(x: Tensor<D>, axis: number): RunningExtremes<D> =>
+export const cummin = <D extends Numeric>(x: Tensor<D>, axis: number): WithIndices<D> =>
   tensorOf("cummin", x).cummin(axis);
 /** Σ (x − mean)² / (n − correction) over dimensions, all unless named. */
 export const variance = <D extends Float>(
@@ -207,11 +209,23 @@ export const logSumExp = <D extends Float>(
   axes?: readonly number[],
   options?: { readonly keepDims?: boolean },
 ): Tensor<D> => tensorOf("logSumExp", x).logSumExp(axes, options);
-export const maxPool = <D extends Numeric>(
+export function maxPool<D extends Numeric>(
   x: Tensor<D>,
-  size: Parameters<Tensor<D>["maxPool"]>[0],
-  options?: Parameters<Tensor<D>["maxPool"]>[1],
-): Tensor<D> => tensorOf("maxPool", x).maxPool(size, options);
+  size: Extents,
+  options: MaxPoolOptions & { readonly returnIndices: true },
+): WithIndices<D>;
+export function maxPool<D extends Numeric>(
+  x: Tensor<D>,
+  size: Extents,
+  options?: Extents | (MaxPoolOptions & { readonly returnIndices?: false }),
+): Tensor<D>;
+export function maxPool<D extends Numeric>(
+  x: Tensor<D>,
+  size: Extents,
+  options?: Extents | MaxPoolOptions,
+): Tensor<D> | WithIndices<D> {
+  return tensorOf("maxPool", x).maxPool(size, options as { readonly returnIndices: true });
+}
 export const avgPool = <D extends Numeric>(
   x: Tensor<D>,
   size: Parameters<Tensor<D>["avgPool"]>[0],

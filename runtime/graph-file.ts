@@ -136,6 +136,8 @@ const formerNames = new Map([
   ["takeAlong", "gather"],
   ["transpose", "permute"],
   ["scatter", "indexPut"],
+  // It gave positions alone.
+  ["topK", "argtopk"],
 ]);
 
 /** An operator by its name. Throws `artifact/graph`. */

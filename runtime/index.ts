@@ -39,9 +39,10 @@ export {
 } from "./method-graphs.ts";
 export type { GatherOptions, PadOptions, Range } from "./methods/arrangement.ts";
 export type { BoundOptions, Chosen } from "./methods/bounded.ts";
-export type { NormOptions, PoolOptions } from "./methods/channels.ts";
+export type { MaxPoolOptions, NormOptions, PoolOptions } from "./methods/channels.ts";
 export type { EluOptions, GeluOptions, SoftplusOptions } from "./methods/elementwise.ts";
-export type { RunningExtremes, RunningOptions, VarianceOptions } from "./methods/reduction.ts";
+export type { RunningOptions, VarianceOptions } from "./methods/reduction.ts";
+export type { WithIndices } from "./methods/symbolic.ts";
 export {
   type Builder,
   type Nd,

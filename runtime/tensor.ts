@@ -3,6 +3,7 @@ import { z } from "zod";
 import { type Dtype, IsochronError, shown } from "../kernels/index.ts";
 import type { Value } from "./graph.ts";
 import { ChannelMethods } from "./methods/channels.ts";
+import type { WithIndices } from "./methods/symbolic.ts";
 import { boundsNothing, type Comparison, comparable, elementsFrom, holds, rangeText } from "./numbers.ts";
 import { axisIn } from "./operators/axis.ts";
 import { type Operator, operators } from "./operators/index.ts";
@@ -407,11 +408,11 @@ export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
   scatterReduce(axis: number, positions: Tensor, source: Tensor<D>, reduce: "sum" | "amax" | "amin"): Tensor<D> {
     return this.#apply("scatter", [positions, source], { axis, mode: reductionMode("scatterReduce", reduce) });
   }
-  /** The elements in order along `axis`; equal ones keep theirs, NaN comes last. */
-  sort(axis = -1, options: OrderOptions = {}): Tensor<D> {
+  /** The elements in order along `axis`, and their positions; equal ones keep theirs, NaN comes last. */
+  sort(axis = -1, options: OrderOptions = {}): WithIndices<D> {
     checkSort(options);
     const { descending = false } = options;
-    return this.#apply("sort", [], { axis, descending });
+    return this.withIndices(operators.sort, { axis, descending });
   }
   /** The positions along `axis` of the elements in order. */
   argsort(axis = -1, options: OrderOptions = {}): Tensor<"i64"> {
@@ -420,15 +421,10 @@ export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
     return this.#apply("argsort", [], { axis, descending });
   }
   /** The `count` largest elements along `axis`, or smallest, in order, and their positions. */
-  topK(
-    count: number,
-    axis = -1,
-    options: TopOptions = {},
-  ): { readonly values: Tensor<D>; readonly positions: Tensor<"i64"> } {
+  topK(count: number, axis = -1, options: TopOptions = {}): WithIndices<D> {
     checkTopK(options);
     const { largest = true } = options;
-    const positions = this.#apply<"i64">("topK", [], { axis, count, largest });
-    return { values: this.gather(axis, positions), positions };
+    return this.withIndices(operators.topK, { axis, count, largest });
   }
   protected override channels(value: number): Tensor<D> {
     return full(this.dtype, [this.type.shape[1] ?? 0], value);

@@ -18,18 +18,16 @@ const ulp = (magnitude: number, dtype: Dtype): number => {
   return 2 ** Math.max(least, Math.floor(Math.log2(Math.max(Math.abs(magnitude), 2 ** -1074))) - bits);
 };
 
-/** The first element outside the stated error of the operator of `core`, in words. */
+/** The first element of a result outside the stated error of the operator of `core`, in words; of the first of several unless told. */
 export function disagreement(
   core: Node,
   operands: readonly Nd[],
   meant: TypedArray,
   found: TypedArray,
+  at = 0,
 ): string | undefined {
-  const {
-    operator,
-    attributes,
-    outputs: [output],
-  } = core;
+  const { operator, attributes } = core;
+  const output = core.outputs[at]!;
   const { dtype } = output.type;
   const result: Nd = { dtype, shape: staticShape(output.type.shape), data: meant };
   const float = isFloatDtype(dtype);

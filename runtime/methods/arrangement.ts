@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Dtype } from "../../kernels/index.ts";
 import { quotientOf } from "../dimension.ts";
 import { axisIn, toTheEnd } from "../operators/axis.ts";
+import { operators } from "../operators/index.ts";
 import { operandError } from "../operators/operand-error.ts";
 import { anyNumberOption, dimensions, dtypeOption, operatorOptions, requireArgument, wholes } from "../options.ts";
 import { located } from "../place.ts";
@@ -131,12 +132,7 @@ export abstract class ArrangementMethods<D extends Dtype> extends ReductionMetho
           `${what} into ${typeof size === "number" ? `parts of ${size}` : `[${size}]`} along dimension ${at}`,
           `give one size from 1 on, or sizes that are ${whole} together`,
         );
-      let start = 0;
-      return sizes.map((each) => {
-        const from = start;
-        start += each;
-        return this.slice(...shape.map((_, d): Range => (d === at ? [from, from + each] : [])));
-      });
+      return this.results(operators.split, [], { axis: at, sizes }) as Tensor<D>[];
     });
   }
   /** With so many elements added before and after along each dimension: a number, 0 unless given, or copies. */

@@ -4,7 +4,7 @@ import type { Dtype } from "../../kernels/index.ts";
 import { type BoundedDimension, isBounded, type Shape } from "../dimension.ts";
 import type { Value } from "../graph.ts";
 import { axisIn } from "../operators/axis.ts";
-import { boundedOperators, type Operator } from "../operators/index.ts";
+import { boundedOperators } from "../operators/index.ts";
 import { operatorOptions, placed, requireArgument, tensorOf } from "../options.ts";
 import { currentRecorder } from "../recorder.ts";
 import type { Tensor } from "../tensor.ts";
@@ -42,9 +42,6 @@ export const newDimension = (operator: string, most: number, { atMost = most }: 
 /** The part of `Tensor` that holds these methods. */
 export abstract class BoundedMethods<D extends Dtype> extends ArrangementMethods<D> {
   abstract get value(): Value;
-
-  /** All results of an operator, this its first operand. */
-  protected abstract results(operator: Operator, others: readonly Tensor[], attributes: unknown): readonly Tensor[];
 
   /** How many elements there are along a dimension, also where that is known only at run time. */
   size(axis: number): Tensor<"i64"> {

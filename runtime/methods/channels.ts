@@ -1,11 +1,13 @@
 // Methods of tensors of channels: pooling of images, and normalisation by channel.
 import { z } from "zod";
 import type { Dtype } from "../../kernels/index.ts";
+import { operators } from "../operators/index.ts";
 import { extentsOption, flag, operatorOptions, requireArgument, tensorOption } from "../options.ts";
 import { type Extents, isExtents, perExtent } from "../pair.ts";
 import type { Tensor } from "../tensor.ts";
 import type { TensorType } from "../tensor-type.ts";
 import { BoundedMethods } from "./bounded.ts";
+import type { WithIndices } from "./symbolic.ts";
 
 /** Options of pooling, as in PyTorch; `padding` may differ at the end of each dimension. */
 export interface PoolOptions {
@@ -16,6 +18,12 @@ export interface PoolOptions {
   readonly dilation?: Extents;
   /** Whether a last window may reach beyond the padding. */
   readonly ceil?: boolean;
+}
+
+/** Options of the largest of windows. */
+export interface MaxPoolOptions extends PoolOptions {
+  /** Whether to give the place of each in its line, plane or volume too, counted through it row by row. */
+  readonly returnIndices?: boolean;
 }
 
 /** What a norm's result is multiplied by, and what is added, by channel; nothing unless given. */
@@ -32,7 +40,7 @@ const poolSchemas = {
   dilation: extentsOption(1),
   ceil: flag,
 };
-const checkMaxPool = operatorOptions<PoolOptions>("maxPool", () => poolSchemas);
+const checkMaxPool = operatorOptions<MaxPoolOptions>("maxPool", () => ({ ...poolSchemas, returnIndices: flag }));
 const checkAvgPool = operatorOptions<PoolOptions & { readonly countPadding?: boolean }>("avgPool", () => ({
   ...poolSchemas,
   countPadding: flag,
@@ -72,10 +80,16 @@ export abstract class ChannelMethods<D extends Dtype> extends BoundedMethods<D> 
   }
 
   /** The largest of each window of [n,c,l], [n,c,h,w] or [n,c,d,h,w]; the stride is the window's size unless given, alone or among options. */
-  maxPool(size: Extents, options: Extents | PoolOptions = {}): Tensor<D> {
+  maxPool(size: Extents, options: MaxPoolOptions & { readonly returnIndices: true }): WithIndices<D>;
+  maxPool(size: Extents, options?: Extents | (MaxPoolOptions & { readonly returnIndices?: false })): Tensor<D>;
+  maxPool(size: Extents, options: Extents | MaxPoolOptions = {}): Tensor<D> | WithIndices<D> {
     requireSize("maxPool", size);
-    checkMaxPool(isExtents(options) ? { stride: options } : options);
-    return this.apply("maxPool", [], poolWindow(this.type, size, options));
+    const given: MaxPoolOptions = isExtents(options) ? { stride: options } : options;
+    checkMaxPool(given);
+    const window = poolWindow(this.type, size, given);
+    return given.returnIndices
+      ? this.withIndices(operators.maxPoolWithIndices, window)
+      : this.apply("maxPool", [], window);
   }
   /** The mean of each window of [n,c,l], [n,c,h,w] or [n,c,d,h,w]; padding counts as zeros unless `countPadding` is false. */
   avgPool(size: Extents, options: Extents | (PoolOptions & { readonly countPadding?: boolean }) = {}): Tensor<D> {

@@ -5,6 +5,7 @@ import { flag, operatorOptions } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
 import type { TensorType } from "../tensor-type.ts";
 import { ElementwiseMethods } from "./elementwise.ts";
+import type { WithIndices } from "./symbolic.ts";
 
 /** Options of variance and std. */
 export interface VarianceOptions {
@@ -19,12 +20,6 @@ export interface RunningOptions {
   readonly exclusive?: boolean;
   /** Counts from the end. */
   readonly reverse?: boolean;
-}
-
-/** Extremes so far, and where they are. */
-export interface RunningExtremes<D extends Dtype> {
-  readonly values: Tensor<D>;
-  readonly positions: Tensor<"i64">;
 }
 
 const varianceSchemas = { keepDims: flag, correction: z.number().optional() };
@@ -73,13 +68,13 @@ export abstract class ReductionMethods<D extends Dtype> extends ElementwiseMetho
     return this.apply("cumprod", [], { axis, exclusive, reverse });
   }
   /** The largest element so far along `axis`, and the position of the last such; NaN is the largest. */
-  cummax(axis: number): RunningExtremes<D> {
+  cummax(axis: number): WithIndices<D> {
     const values = this.apply<D>("cummax", [], { axis, exclusive: false, reverse: false });
-    return { values, positions: this.apply("argcummax", [], { axis }) };
+    return { values, indices: this.apply("argcummax", [], { axis }) };
   }
   /** The smallest element so far along `axis`, and the position of the last such; NaN is the smallest. */
-  cummin(axis: number): RunningExtremes<D> {
+  cummin(axis: number): WithIndices<D> {
     const values = this.apply<D>("cummin", [], { axis, exclusive: false, reverse: false });
-    return { values, positions: this.apply("argcummin", [], { axis }) };
+    return { values, indices: this.apply("argcummin", [], { axis }) };
   }
 }

@@ -80,7 +80,7 @@ const cases: { readonly [name: string]: readonly [(x: Inputs) => Tensor, readonl
   joined: [(x) => concat([x.short.neg(), x.tall.mul(0).add(5)], 0), [64, 48], 5],
   padded: [(x) => x.short.neg().pad([32, 0], [32, 0], 2), [64, 48], 2],
   broadcast: [(x) => x.four.add(x.row), [4, 0, 15], undefined],
-  sorted: [(x) => x.none.sort(0), [0, 3], undefined],
+  sorted: [(x) => x.none.sort(0).values, [0, 3], undefined],
 };
 
 describe("what is made of nothing", () => {

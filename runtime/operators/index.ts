@@ -70,9 +70,9 @@ import { gatherND, scatterND } from "./multi-index.ts";
 import { nonMaxSuppression } from "./non-max-suppression.ts";
 import { layerNorm, logSoftmax, rmsNorm } from "./normalization.ts";
 import type { Operator } from "./operator.ts";
-import { argsort, sort, topK } from "./ordering.ts";
+import { argsort, argtopk, sort, topK } from "./ordering.ts";
 import { packedMatmul } from "./packed-matmul.ts";
-import { avgPool, maxPool } from "./pooling.ts";
+import { avgPool, maxPool, maxPoolWithIndices } from "./pooling.ts";
 import {
   blockedConvInteger,
   convInteger,
@@ -89,7 +89,7 @@ import { indexPut, scatter } from "./scatter.ts";
 import { compress, nonzero, unique } from "./selection.ts";
 import { size, toMaximum, truncate } from "./sizes.ts";
 import { logSumExp, std, variance } from "./statistics.ts";
-import { broadcastTo, concat, iota, pad, permute, reshape, slice } from "./structure.ts";
+import { broadcastTo, concat, iota, pad, permute, reshape, slice, split } from "./structure.ts";
 import { convTranspose2d } from "./transposed-convolution.ts";
 import { winogradConv2d } from "./winograd.ts";
 
@@ -166,6 +166,7 @@ export const operators = {
   tile,
   padCopies,
   oneHot,
+  split,
   indexSelect,
   gather,
   gatherND,
@@ -207,6 +208,7 @@ export const operators = {
   argsort,
   sort,
   topK,
+  argtopk,
   cumsum,
   cumprod,
   cummax,
@@ -214,6 +216,7 @@ export const operators = {
   argcummax,
   argcummin,
   maxPool,
+  maxPoolWithIndices,
   avgPool,
   adaptiveMaxPool,
   adaptiveAvgPool,

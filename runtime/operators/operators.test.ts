@@ -35,7 +35,7 @@ interface Prepared {
   readonly each: OperatorCase;
   readonly inputs: readonly NamedValue[];
   readonly nodes: readonly Node[];
-  readonly output: NamedValue;
+  readonly outputs: readonly NamedValue[];
   readonly core: Node;
 }
 
@@ -56,7 +56,8 @@ function prepare(operator: Operator, each: OperatorCase, at: number): Prepared {
   const core = apply(operator, operands, each.attributes);
   const last =
     around === "behind" || around === "both" ? apply(involution(core.outputs[0]), [core.outputs[0]], {}) : core;
-  return { each, inputs, nodes, core, output: { name: `y${at}`, value: last.outputs[0] } };
+  const results = [last.outputs[0], ...core.outputs.slice(1)];
+  return { each, inputs, nodes, core, outputs: results.map((value, o) => ({ name: `y${at}_${o}`, value })) };
 }
 
 /** All the cases as one graph, so that they are compiled together. */
@@ -67,7 +68,7 @@ const graphOf = (name: string, cases: readonly Prepared[]): Graph =>
     constants: [],
     states: [],
     nodes: cases.flatMap((each) => each.nodes),
-    outputs: cases.map((each) => each.output),
+    outputs: cases.flatMap((each) => each.outputs),
   });
 
 /** Targets that only add dot products of bytes compile the rest like their base. */
@@ -87,19 +88,21 @@ describe("operators made of others mean what these mean", () => {
   it.each(Object.entries(operators).filter(([, each]) => isComposite(each)))("%s", (name, operator) => {
     const arbitrary = caseArbitraries[name as keyof typeof operators];
     fc.sample(arbitrary, { numRuns: casesPerOperator, seed: 20_261_130 }).forEach((each, at) => {
-      const { inputs, nodes, output, core } = prepare(operator, each, 0);
-      const graph = new Graph({ name, inputs, constants: [], states: [], nodes, outputs: [output] });
+      const { inputs, nodes, outputs, core } = prepare(operator, each, 0);
+      const graph = new Graph({ name, inputs, constants: [], states: [], nodes, outputs });
       const arrays = Object.fromEntries(
         inputs.map(({ name: input, value }, o) => [input, valuesFor(name, value.type, 100 * at + o)]),
       );
       const operands = inputs.map(({ name: input, value }): Nd => {
         return { dtype: value.type.dtype, shape: staticShape(value.type.shape), data: arrays[input]! };
       });
-      const meant = new Interpreter(graph).run(arrays)[output.name]!;
-      const found = new Interpreter(decompose(graph)).run(arrays)[output.name]!;
-      const problem = disagreement(core, operands, meant, found);
-      const text = `${name}(${each.operands.map(showTensorType).join(", ")}, ${JSON.stringify(each.attributes)})`;
-      expect(problem && `${text}: ${problem}`).toBeUndefined();
+      const meant = new Interpreter(graph).run(arrays);
+      const found = new Interpreter(decompose(graph)).run(arrays);
+      outputs.forEach(({ name: output }, o) => {
+        const problem = disagreement(core, operands, meant[output]!, found[output]!, o);
+        const text = `${output} of ${name}(${each.operands.map(showTensorType).join(", ")}, ${JSON.stringify(each.attributes)})`;
+        expect(problem && `${text}: ${problem}`).toBeUndefined();
+      });
     });
   });
 });
@@ -128,8 +131,8 @@ describe("compiled operators mean what the interpreter says", () => {
       return results;
     });
     others.forEach((other, at) => {
-      for (const { output } of prepared)
-        expectEqual(other[output.name]!, outputs![output.name]!, `${output.name} on ${targets[at + 1]}`);
+      for (const output of Object.keys(other))
+        expectEqual(other[output]!, outputs![output]!, `${output} on ${targets[at + 1]}`);
     });
     // Every third case: each kernel of a function takes long to compile, and how it is split does not depend on the case.
     const some = prepared.filter((_, at) => at % 3 === 0);
@@ -143,11 +146,11 @@ describe("compiled operators mean what the interpreter says", () => {
       const program = load(parts, { threads });
       const results = program.newOutputs();
       program.run(arrays, results);
-      for (const { output } of some)
-        expectEqual(results[output.name]!, outputs![output.name]!, `${output.name} with ${threads} threads`);
+      for (const output of Object.keys(results))
+        expectEqual(results[output]!, outputs![output]!, `${output} with ${threads} threads`);
     }
     const meant = new Interpreter(graph).run(arrays);
-    for (const { each, core, inputs, output, nodes } of prepared) {
+    for (const { each, core, inputs, outputs: names, nodes } of prepared) {
       const before = nodes[0] !== core && nodes[0]!.inputs[0] === inputs[0]?.value;
       const operands = inputs.map(({ name: input, value }): Nd => {
         const nd = { dtype: value.type.dtype, shape: staticShape(value.type.shape), data: arrays[input]! };
@@ -156,9 +159,11 @@ describe("compiled operators mean what the interpreter says", () => {
         involution(value).evaluate([nd], {}, turned);
         return turned;
       });
-      const problem = disagreement(core, operands, meant[output.name]!, outputs![output.name]!);
-      const text = `${name}(${each.operands.map(showTensorType).join(", ")}, ${JSON.stringify(each.attributes)})`;
-      expect(problem && `${text}: ${problem}`).toBeUndefined();
+      names.forEach(({ name: output }, o) => {
+        const problem = disagreement(core, operands, meant[output]!, outputs![output]!, o);
+        const text = `${output} of ${name}(${each.operands.map(showTensorType).join(", ")}, ${JSON.stringify(each.attributes)})`;
+        expect(problem && `${text}: ${problem}`).toBeUndefined();
+      });
     }
   });
 });

@@ -21,9 +21,9 @@ describe("order", () => {
     const x = [2, NaN, -0, 0, 2, -Infinity, NaN, 7];
     const { up, down, upAt, downAt } = await outputsOf(
       (t) => ({
-        up: t.sort(),
-        down: t.sort(0, { descending: true }),
-        upAt: t.argsort(),
+        up: t.sort().values,
+        down: t.sort(0, { descending: true }).values,
+        upAt: t.sort().indices,
         downAt: t.argsort(0, { descending: true }),
       }),
       x,
@@ -39,11 +39,23 @@ describe("order", () => {
       (t) => {
         const most = t.topK(2);
         const least = t.topK(2, 0, { largest: false });
-        return { most: most.values, mostAt: most.positions, least: least.values, leastAt: least.positions };
+        return { most: most.values, mostAt: most.indices, least: least.values, leastAt: least.indices };
       },
       [3, 9, NaN, -1, 9],
     );
     expect(found).toEqual({ most: [9, 9], mostAt: [1, 4], least: [-1, 3], leastAt: [3, 0] });
+  });
+
+  it("gives values and indices by one node of the graph", () => {
+    const ranked = (x: Tensor<"f32">) => ({ y: x.topK(2).values.add(x.sort().indices.slice([1]).cast("f32")) });
+    const graph = trace(({ x }) => ranked(x), { x: tensorType("f32", [3]) }, { name: "ranked" });
+    expect(graph.nodes.map(({ operator, outputs }) => [operator.name, outputs.length])).toEqual(
+      expect.arrayContaining([
+        ["topK", 2],
+        ["sort", 2],
+      ]),
+    );
+    expect(graph.nodes.some(({ operator }) => operator.name === "gather")).toBe(false);
   });
 
   it("sums up to, before, and from each element", async () => {

@@ -1,12 +1,12 @@
 // Sorting along one dimension.
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
-import { showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import { type Dimension, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
 import { unlessAlong } from "./bounded.ts";
 import { gather } from "./gather.ts";
 import { lines } from "./indexing.ts";
-import { type Builder, type Nd, operandError, operator } from "./operator.ts";
+import { type Nd, operandError, operator } from "./operator.ts";
 
 export function requireOrdered(name: string, x: TensorType): void {
   if (x.dtype === "bool") throw operandError("dtype", `${name} is not defined on bool`, "cast to u8 first");
@@ -59,44 +59,85 @@ export const argsort = operator({
   },
 });
 
-const sortedPositions = (x: Parameters<Builder["apply"]>[1][number], attributes: SortAttributes, builder: Builder) =>
-  builder.apply(argsort, [x], attributes);
-
-/** The elements in order along `axis`, as `argsort` orders them. x: any dtype but bool → the same type. Exact. */
+/** The elements in order along `axis`, as `argsort` orders them, and their positions. x: any dtype but bool → the same type, i64. Exact. */
 export const sort = operator({
   name: "sort",
   attributes: sortAttributes,
   errorUlp: 0,
   infer([x]) {
     requireOrdered("sort", x!);
-    return x!;
+    return [x!, { dtype: "i64", shape: x!.shape }];
   },
-  evaluate([x], attributes, { data }) {
+  evaluate([x], attributes, { data }, indices) {
     for (const { line, order } of ordered(x!, attributes))
       line.forEach((at, rank) => {
         data[at] = x!.data[line[order[rank]!]!]!;
+        indices!.data[at] = BigInt(order[rank]!);
       });
   },
   bounded: (operands, { axis }) => unlessAlong(operands, [axis]),
   lowering: {
     kind: "composite",
-    decompose: ([x], attributes, builder) =>
-      builder.apply(gather, [x!, sortedPositions(x!, attributes, builder)], { axis: attributes.axis }),
+    decompose([x], attributes, builder) {
+      const indices = builder.apply(argsort, [x!], attributes);
+      return [builder.apply(gather, [x!, indices], { axis: attributes.axis }), indices];
+    },
   },
 });
 
-/** The positions along `axis` of the `count` largest elements, or smallest, in the order of `argsort`. → i64. Exact. */
+const topAttributes = z.strictObject({ axis: axisAttribute(), count: z.int().min(1), largest: z.boolean() });
+
+/** The shape of the first `count` elements along `axis`, which x has to have. */
+function leadingShape(
+  name: string,
+  x: TensorType,
+  { axis, count }: z.infer<typeof topAttributes>,
+): readonly Dimension[] {
+  requireOrdered(name, x);
+  const whole = x.shape[axis]!;
+  if (typeof whole === "number" && count > whole)
+    throw operandError("shape", `${name} of ${showTensorType(x)} along ${axis} has no ${count} elements`);
+  return x.shape.map((size, d) => (d === axis ? count : size));
+}
+
+/** The `count` largest elements along `axis`, or smallest, in the order of `argsort`, and their positions. x: any dtype but bool → its dtype, i64. Exact. */
 export const topK = operator({
   name: "topK",
-  attributes: z.strictObject({ axis: axisAttribute(), count: z.int().min(1), largest: z.boolean() }),
+  attributes: topAttributes,
   errorUlp: 0,
-  infer([x], { axis, count }) {
-    requireOrdered("topK", x!);
-    const size = x!.shape[axis]!;
-    if (typeof size === "number" && count > size)
-      throw operandError("shape", `topK of ${showTensorType(x!)} along ${axis} has no ${count} elements`);
-    return { dtype: "i64", shape: x!.shape.map((size, d) => (d === axis ? count : size)) };
+  infer([x], attributes) {
+    const shape = leadingShape("topK", x!, attributes);
+    return [
+      { dtype: x!.dtype, shape },
+      { dtype: "i64", shape },
+    ];
   },
+  evaluate([x], { axis, count, largest }, { data, shape }, indices) {
+    const places = lines(shape, axis);
+    ordered(x!, { axis, descending: largest }).forEach(({ line, order }, at) => {
+      for (let rank = 0; rank < count; rank++) {
+        const to = places[at]![rank]!;
+        data[to] = x!.data[line[order[rank]!]!]!;
+        indices!.data[to] = BigInt(order[rank]!);
+      }
+    });
+  },
+  bounded: (operands, { axis }) => unlessAlong(operands, [axis]),
+  lowering: {
+    kind: "composite",
+    decompose([x], attributes, builder) {
+      const indices = builder.apply(argtopk, [x!], attributes);
+      return [builder.apply(gather, [x!, indices], { axis: attributes.axis }), indices];
+    },
+  },
+});
+
+/** The positions that `topK` gives. → i64. Exact. */
+export const argtopk = operator({
+  name: "argtopk",
+  attributes: topAttributes,
+  errorUlp: 0,
+  infer: ([x], attributes) => ({ dtype: "i64", shape: leadingShape("argtopk", x!, attributes) }),
   evaluate([x], { axis, count, largest }, { data, shape }) {
     const places = lines(shape, axis);
     ordered(x!, { axis, descending: largest }).forEach(({ order }, at) => {

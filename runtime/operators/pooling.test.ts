@@ -1,6 +1,6 @@
 // Windows at the edges of small images, counted by hand.
 import { describe, expect, it } from "vitest";
-import { Interpreter, type Tensor, tensorType, trace } from "../index.ts";
+import { Interpreter, type Tensor, tensorType, trace, type WithIndices } from "../index.ts";
 import { declutter } from "../passes/index.ts";
 
 /** A function of one row of pixels, by the meaning of its operators and of what they are made of. */
@@ -44,6 +44,47 @@ describe("pooling", () => {
     expect(ofRow(row, (x) => x.maxPool([1, 2], { stride: 1, dilation: [1, 3] }))).toEqual([8, 5]);
     expect(ofRow(row, (x) => x.globalMaxPool())).toEqual([8]);
     expect(ofRow(row, (x) => x.globalAvgPool())).toEqual([3]);
+  });
+
+  /** Values and indices of a plane of a batch, by the meaning of the operator and of what it is made of. */
+  function ofPlane(rows: readonly (readonly number[])[], pool: (x: Tensor<"f32">) => WithIndices<"f32">) {
+    const shape = [1, 1, rows.length, rows[0]!.length];
+    const graph = trace(({ x }) => ({ ...pool(x) }), { x: tensorType("f32", shape) }, { name: "plane" });
+    expect(graph.nodes.map(({ operator }) => operator.name)).toEqual(["maxPoolWithIndices"]);
+    const x = Float32Array.from(rows.flat());
+    const meant = new Interpreter(graph).run({ x });
+    expect(new Interpreter(declutter(graph as never)).run({ x })).toEqual(meant);
+    return [[...meant.values], [...meant.indices].map(Number)];
+  }
+
+  it("gives where the largest lie in the plane, as PyTorch counts them", () => {
+    const plane = [
+      [1, 5, 5, 2],
+      [4, 5, -1, 9],
+      [7, 0, 3, 9],
+    ];
+    // By torch.nn.functional.max_pool2d(…, return_indices=True): the first of equals.
+    const every = { stride: 1, returnIndices: true } as const;
+    expect(ofPlane(plane, (x) => x.maxPool(2, every))).toEqual([
+      [5, 5, 9, 7, 5, 9],
+      [1, 1, 7, 8, 5, 7],
+    ]);
+    expect(ofPlane(plane, (x) => x.maxPool(2, { padding: 1, returnIndices: true }))).toEqual([
+      [1, 5, 2, 7, 5, 9],
+      [0, 1, 3, 8, 5, 7],
+    ]);
+  });
+
+  it("gives the last NaN of a window, the first element where all are −∞, and −1 where all is padding", () => {
+    const [nan, none] = [NaN, -Infinity];
+    const row = [[nan, 3, nan, none, none, none]];
+    expect(ofPlane(row, (x) => x.maxPool([1, 3], { returnIndices: true }))).toEqual([
+      [nan, none],
+      [2, 3],
+    ]);
+    expect(
+      ofPlane([[4]], (x) => x.maxPool([1, 2], { stride: 1, padding: [0, 1], dilation: [1, 2], returnIndices: true })),
+    ).toEqual([[none], [-1]]);
   });
 
   it("refuses padding that holds a whole window", () => {

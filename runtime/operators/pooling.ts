@@ -1,10 +1,11 @@
 // Pooling: the largest or the mean of each window of a line, a plane or a volume.
 import { z } from "zod";
+import { generators } from "../../kernels/index.ts";
 import type { Value } from "../graph.ts";
 import { limitsOf } from "../numbers.ts";
 import { arrayFrom, countOf, showShape, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
 import { onlyBatch } from "./bounded.ts";
-import { add, cast, div, kindOf, maximum } from "./elementwise.ts";
+import { add, cast, div, greater, kindOf, logicalOr, maximum, notEqual, where } from "./elementwise.ts";
 import { unravel } from "./indexing.ts";
 import { type Builder, type Nd, type Operator, operandError, operator, sizes } from "./operator.ts";
 import { max, sum } from "./reduction.ts";
@@ -93,6 +94,35 @@ function poolType(name: string, x: TensorType, given: Window): TensorType {
 /** Taps of a window at which its dimensions are taken one after the other, so that not all are written out. */
 const mostTaps = 36;
 
+/** The windows of x along each dimension of the plane. */
+const windowsAlong = (x: TensorType, window: Window): readonly number[] =>
+  staticShape(poolType("pool", x, window).shape).slice(2);
+
+/** x with elements of `value` around it wherever a window reaches beyond. */
+function padded(x: Value, window: Window, value: number, builder: Builder): Value {
+  const { stride, before } = window;
+  const [, , ...plane] = staticShape(x.type.shape);
+  const last = windowsAlong(x.type, window).map((count, d) => (count - 1) * stride[d]! + reach(window, d) + 1);
+  const missing = last.map((end, d) => Math.max(0, end - plane[d]! - before[d]!));
+  if (Math.max(...before, ...missing) === 0) return x;
+  return builder.apply(pad, [x], { before: [0, 0, ...before], after: [0, 0, ...missing], value });
+}
+
+/** What is padded, at each tap of `count` windows along one dimension. */
+function tapsOf(of: Value, { size, stride, dilation }: Window, d: number, count: number, builder: Builder): Value[] {
+  const shape = staticShape(of.type.shape);
+  return Array.from({ length: size[d]! }, (_, at) => {
+    const start = at * dilation[d]!;
+    const along = (whole: (size: number, e: number) => number, here: number) =>
+      shape.map((each, e) => (e === d + 2 ? here : whole(each, e)));
+    return builder.apply(slice, [of], {
+      starts: along(() => 0, start),
+      ends: along((each) => each, start + (count - 1) * stride[d]! + 1),
+      steps: along(() => 1, stride[d]!),
+    });
+  });
+}
+
 /** Combines all places of every window, each a strided slice of x padded with `value`; in row-major order where few. */
 function combineWindows(
   x: Value,
@@ -101,32 +131,14 @@ function combineWindows(
   builder: Builder,
   combine: (a: Value, b: Value) => Value,
 ): Value {
-  const { size, stride, dilation, before } = window;
-  const [, , ...out] = staticShape(poolType("pool", x.type, window).shape);
-  const [, , ...plane] = staticShape(x.type.shape);
-  const last = out.map((count, d) => (count - 1) * stride[d]! + reach(window, d) + 1);
-  const missing = last.map((end, d) => Math.max(0, end - plane[d]! - before[d]!));
-  const padded =
-    Math.max(...before, ...missing) === 0
-      ? x
-      : builder.apply(pad, [x], { before: [0, 0, ...before], after: [0, 0, ...missing], value });
-  /** `of` at one tap of every window along one dimension. */
-  const tap = (of: Value, d: number, at: number): Value => {
-    const shape = staticShape(of.type.shape);
-    const start = at * dilation[d]!;
-    const along = (whole: (size: number, e: number) => number, here: number) =>
-      shape.map((each, e) => (e === d + 2 ? here : whole(each, e)));
-    return builder.apply(slice, [of], {
-      starts: along(() => 0, start),
-      ends: along((each) => each, start + (out[d]! - 1) * stride[d]! + 1),
-      steps: along(() => 1, stride[d]!),
-    });
-  };
-  const taps = (of: Value, d: number) => Array.from({ length: size[d]! }, (_, at) => tap(of, d, at));
+  const { size } = window;
+  const out = windowsAlong(x.type, window);
+  const whole = padded(x, window, value, builder);
+  const taps = (of: Value, d: number) => tapsOf(of, window, d, out[d]!, builder);
   const dimensions = size.map((_, d) => d);
   if (countOf(size) <= mostTaps)
-    return dimensions.reduce((parts, d) => parts.flatMap((part) => taps(part, d)), [padded]).reduce(combine);
-  return dimensions.reduceRight((whole, d) => taps(whole, d).reduce(combine), padded);
+    return dimensions.reduce((parts, d) => parts.flatMap((part) => taps(part, d)), [whole]).reduce(combine);
+  return dimensions.reduceRight((all, d) => taps(all, d).reduce(combine), whole);
 }
 
 /** Whether one window of many taps covers the plane: then all is reduced at once. */
@@ -139,25 +151,34 @@ const isGlobal = (x: Value, { size, dilation, before, after }: Window): boolean 
 /** The axes of the plane, for a reduction that keeps them. */
 const overPlane = ({ type }: Value) => ({ axes: type.shape.map((_, d) => d).slice(2), keepDims: true });
 
-/** The elements of each window that lie in the image, one after the other. */
-function windows(x: Nd, window: Window, result: Nd, visit: (to: number, values: (number | bigint)[]) => void): void {
+/** The elements of each window that lie in the image, one after the other, and where in the plane. */
+function windows(
+  x: Nd,
+  window: Window,
+  result: Nd,
+  visit: (to: number, values: (number | bigint)[], places: readonly number[]) => void,
+): void {
   const { size, stride, dilation, before } = complete(window);
   const taps = Array.from({ length: countOf(size) }, (_, tap) => unravel(tap, size));
   const [, , ...plane] = x.shape;
   for (let i = 0; i < result.data.length; i++) {
     const [n, c, ...at] = unravel(i, result.shape) as [number, number, ...number[]];
     const values: (number | bigint)[] = [];
+    const places: number[] = [];
+    const start = (n * x.shape[1]! + c) * countOf(plane);
     for (const tap of taps) {
-      let position = n * x.shape[1]! + c;
+      let position = 0;
       let inside = true;
       for (let d = 0; d < plane.length; d++) {
         const place = at[d]! * stride[d]! + tap[d]! * dilation[d]! - before[d]!;
         inside &&= place >= 0 && place < plane[d]!;
         position = position * plane[d]! + place;
       }
-      if (inside) values.push(x.data[position]!);
+      if (!inside) continue;
+      values.push(x.data[start + position]!);
+      places.push(position);
     }
-    visit(i, values);
+    visit(i, values, places);
   }
 }
 
@@ -192,9 +213,113 @@ export const maxPool = operator({
     decompose([x], attributes, builder) {
       const window = complete(attributes);
       if (isGlobal(x!, window)) return builder.apply(max, [x!], overPlane(x!));
-      const least = isFloat(x!.type.dtype) ? -Infinity : Number(leastOf(x!.type.dtype));
-      return combineWindows(x!, window, least, builder, (a, b) => builder.apply(maximum, [a, b]));
+      return combineWindows(x!, window, paddingOf(x!.type), builder, (a, b) => builder.apply(maximum, [a, b]));
     },
+  },
+});
+
+/** What is never larger than an element. */
+const paddingOf = ({ dtype }: TensorType): number => (isFloat(dtype) ? -Infinity : Number(leastOf(dtype)));
+
+/** The place of the largest of some elements: the first of equals, the last NaN, as in PyTorch; −1 where there are none. */
+function placeOfLargest(values: readonly (number | bigint)[], places: readonly number[]): number {
+  let best = 0;
+  for (const [at, value] of values.entries()) if (value > values[best]! || Number.isNaN(value)) best = at;
+  return places[best] ?? -1;
+}
+
+/** For each window, where its first element lies in the plane, in the image or outside of it, and the first that lies in the image. */
+function firstPlaces(plane: readonly number[], out: readonly number[], window: Window) {
+  const { size, stride, dilation, before } = window;
+  const strides = generators.rowMajor(plane);
+  const windows = Array.from({ length: countOf(out) }, (_, i) => unravel(i, out));
+  const starts = windows.map((at) => at.map((each, d) => each * stride[d]! - before[d]!));
+  const flat = (place: readonly number[]) => place.reduce((sum, each, d) => sum + each * strides[d]!, 0);
+  const inside = starts.map((start) => {
+    const first = start.map((from, d) =>
+      Array.from({ length: size[d]! }, (_, tap) => from + tap * dilation[d]!).find(
+        (each) => each >= 0 && each < plane[d]!,
+      ),
+    );
+    return first.includes(undefined) ? -1 : flat(first as number[]);
+  });
+  return { starts: starts.map(flat), inside };
+}
+
+/** The places of the largest of each window, found one dimension after the other, the last first. */
+function placesOfLargest(x: Value, window: Window, builder: Builder): Value {
+  const [, , ...plane] = staticShape(x.type.shape);
+  const out = windowsAlong(x.type, window);
+  const whole = (numbers: readonly number[], shape: readonly number[] = []) =>
+    builder.constant({ dtype: "i64", shape }, arrayFrom("i64", numbers), "places");
+  const padding = paddingOf(x.type);
+  const least = builder.constant({ dtype: x.type.dtype, shape: [] }, arrayFrom(x.type.dtype, [padding]), "least");
+  const beats = (value: Value, best: Value): Value => {
+    const larger = builder.apply(greater, [value, best]);
+    if (!isFloat(x.type.dtype)) return larger;
+    return builder.apply(logicalOr, [larger, builder.apply(notEqual, [value, value])]);
+  };
+  const { starts, inside } = firstPlaces(plane, out, window);
+  const byWindow = [1, 1, ...out];
+  const strides = generators.rowMajor(plane);
+  /** The largest so far, and its distance from the window's first element. */
+  let best = padded(x, window, padding, builder);
+  let distance: Value | undefined;
+  for (let d = plane.length - 1; d >= 0; d--) {
+    const steps = distance && tapsOf(distance, window, d, out[d]!, builder);
+    const candidates = tapsOf(best, window, d, out[d]!, builder).map((value, tap) => {
+      const along = whole([tap * window.dilation[d]! * strides[d]!]);
+      return { value, distance: steps ? builder.apply(add, [steps[tap]!, along]) : along };
+    });
+    // What nothing beats is the first element in the image.
+    const [first, ...others] = candidates as [(typeof candidates)[0], ...typeof candidates];
+    const nearest = whole(
+      inside.map((place, at) => place - starts[at]!),
+      byWindow,
+    );
+    const start = d > 0 ? first.distance : builder.apply(where, [beats(first.value, least), first.distance, nearest]);
+    const found = others.reduce(
+      (so, each) => {
+        const takes = beats(each.value, so.value);
+        return {
+          value: builder.apply(where, [takes, each.value, so.value]),
+          distance: builder.apply(where, [takes, each.distance, so.distance]),
+        };
+      },
+      { value: first.value, distance: start },
+    );
+    best = found.value;
+    distance = found.distance;
+  }
+  return builder.apply(add, [distance!, whole(starts, byWindow)]);
+}
+
+/**
+ * The largest of each window as `maxPool` gives it, and where it lies: its place in the line, plane or volume, row by row → i64.
+ *
+ * The first of equals, the last NaN, −1 where a window is all padding. Exact.
+ */
+export const maxPoolWithIndices = operator({
+  name: "maxPoolWithIndices",
+  attributes: maxAttributes,
+  errorUlp: 0,
+  infer([x], attributes) {
+    const values = poolType("maxPool", x!, attributes);
+    return [values, { dtype: "i64", shape: values.shape }];
+  },
+  evaluate([x], attributes, result, indices) {
+    windows(x!, attributes, result, (to, values, places) => {
+      result.data[to] = largestOf(values, x!.dtype);
+      indices!.data[to] = BigInt(placeOfLargest(values, places));
+    });
+  },
+  bounded: onlyBatch,
+  lowering: {
+    kind: "composite",
+    decompose: ([x], attributes, builder) => [
+      builder.apply(maxPool, [x!], attributes),
+      placesOfLargest(x!, complete(attributes), builder),
+    ],
   },
 });
 

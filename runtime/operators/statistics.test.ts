@@ -58,12 +58,12 @@ describe("what runs along a dimension", () => {
   it("cummax and cummin give the last position of equals, and NaN stays", () => {
     const a = given("f32", [1, 3, 3, 2, nan, 5]);
     expect(valuesOf({ a }, (v) => v.a.cummax(0).values)).toEqual([1, 3, 3, 3, nan, nan]);
-    expect(valuesOf({ a }, (v) => v.a.cummax(0).positions)).toEqual([0n, 1n, 2n, 2n, 4n, 4n]);
+    expect(valuesOf({ a }, (v) => v.a.cummax(0).indices)).toEqual([0n, 1n, 2n, 2n, 4n, 4n]);
     const b = given("i32", [3, 1, 1, 2]);
     expect(valuesOf({ b }, (v) => v.b.cummin(0).values)).toEqual([3, 1, 1, 1]);
-    expect(valuesOf({ b }, (v) => v.b.cummin(0).positions)).toEqual([0n, 1n, 2n, 2n]);
+    expect(valuesOf({ b }, (v) => v.b.cummin(0).indices)).toEqual([0n, 1n, 2n, 2n]);
     const rows = given("f32", [1, 3, 2, 3, 0, 5], [3, 2]);
-    expect(valuesOf({ rows }, (v) => v.rows.cummax(0).positions)).toEqual([0n, 0n, 1n, 1n, 1n, 2n]);
+    expect(valuesOf({ rows }, (v) => v.rows.cummax(0).indices)).toEqual([0n, 0n, 1n, 1n, 1n, 2n]);
   });
 });
 

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { dtypes, generators } from "../../kernels/index.ts";
 import { isBounded, quotientOf } from "../dimension.ts";
-import type { Value } from "../graph.ts";
+import type { Results, Value } from "../graph.ts";
 import { holds, rangeText } from "../numbers.ts";
 import {
   arrayFrom,
@@ -24,7 +24,15 @@ import { atMaximum, boundedAlong, unlessAlong, widened } from "./bounded.ts";
 import { add, greaterEqual, sub, where } from "./elementwise.ts";
 import { indexSelect } from "./gather.ts";
 import { copyBox, ravel } from "./indexing.ts";
-import { anyNumber, type Builder, dimension, type Operator, operandError, operator } from "./operator.ts";
+import {
+  anyNumber,
+  type Builder,
+  dimension,
+  type Operator,
+  operandError,
+  operator,
+  type ResultTypes,
+} from "./operator.ts";
 import { size, toMaximum, truncate } from "./sizes.ts";
 
 const { rowMajor } = generators;
@@ -120,6 +128,53 @@ export const slice = operator({
     inMemory: [],
     part: (attributes) => attributes,
     source: ([x], { starts, steps }, shape) => generators.sliced(x!, starts, steps, shape),
+  },
+});
+
+/** x in parts along `axis`, one after the other, of the sizes given, which are that dimension's together. */
+export const split = operator({
+  name: "split",
+  attributes: z.strictObject({ axis: axisAttribute(), sizes: z.array(z.int().min(0)).min(1).readonly() }),
+  errorUlp: 0,
+  moves: true,
+  infer([x], { axis, sizes }) {
+    const whole = sizeOf(x!.shape[axis]!);
+    if (sizes.reduce((a, b) => a + b, 0) !== whole)
+      throw operandError(
+        "ranges",
+        `split of ${showTensorType(x!)} into ${showShape(sizes)} along dimension ${axis}`,
+        `give one size from 1 on, or sizes that are ${whole} together`,
+      );
+    const part = (length: number): TensorType => ({
+      dtype: x!.dtype,
+      shape: x!.shape.map((each, d) => (d === axis ? length : each)),
+    });
+    return sizes.map(part) as unknown as ResultTypes;
+  },
+  evaluate([x], { axis }, ...parts) {
+    const strides = rowMajor(x!.shape);
+    let start = 0;
+    for (const { data, shape } of parts) {
+      copyBox(shape, { data: x!.data, offset: start * strides[axis]!, strides }, { data });
+      start += shape[axis]!;
+    }
+  },
+  bounded: (operands, { axis }) => unlessAlong(operands, [axis]),
+  lowering: {
+    kind: "composite",
+    decompose([x], { axis, sizes }, builder) {
+      const { shape } = x!.type;
+      let start = 0;
+      return sizes.map((length) => {
+        const from = start;
+        start += length;
+        return builder.apply(slice, [x!], {
+          starts: shape.map((_, d) => (d === axis ? from : 0)),
+          ends: shape.map((_, d) => (d === axis ? start : toTheEnd)),
+          steps: shape.map(() => 1),
+        });
+      }) as unknown as Results;
+    },
   },
 });
 

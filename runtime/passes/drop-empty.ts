@@ -1,5 +1,5 @@
 // Sizes of 0: what has no elements is a constant without any, and what is made of nothing is the value that this means.
-import { type Graph, isNodeOf, type Node, type Value } from "../graph.ts";
+import { type Graph, isNodeOf, type Node, type Results, type Value } from "../graph.ts";
 import { type Operator, operators } from "../operators/index.ts";
 import { type Editor, rewrite } from "../rewrite.ts";
 import { countOf, newArray, staticShape, stored, type TensorType } from "../tensor-type.ts";
@@ -42,16 +42,20 @@ const ofNothing = new Map<Operator, number>([
 ]);
 
 /** What stands for a node with an empty result or an empty operand. */
-function withoutElements(node: Node, editor: Editor): Value | undefined {
+function withoutElements(node: Node, editor: Editor): Value | Results | undefined {
   const {
     operator,
     inputs,
-    outputs: [output],
+    outputs: [{ type }, ...others],
   } = node;
-  if (node.regions || node.outputs.length > 1) return undefined;
-  const { type } = output;
-  if (isEmpty(output)) return editor.constant(type, newArray(type.dtype, countOf(staticShape(type.shape))), "empty");
-  if (!inputs.some(isEmpty)) return undefined;
+  if (node.regions) return undefined;
+  if (node.outputs.every(isEmpty)) {
+    const empty = (of: TensorType): Value =>
+      editor.constant(of, newArray(of.dtype, countOf(staticShape(of.shape))), "empty");
+    return [empty(type), ...others.map((each) => empty(each.type))];
+  }
+  // What has several results is made of others, which come by here when it is.
+  if (others.length > 0 || !inputs.some(isEmpty)) return undefined;
   const value = ofNothing.get(operator);
   if (value !== undefined) return filled(type, value, editor);
   if (isNodeOf(node, operators.pad)) return filled(type, node.attributes.value, editor);

@@ -117,6 +117,11 @@ describe.each(kinds)("a recording of $name from before the plans of November 202
     expect(replay(await older())).toMatchObject({ bitExact: true, cycles: 4 });
   });
 
+  it("holds a graph that this version reads", async () => {
+    const { artifacts } = await older();
+    for (const bytes of artifacts) expect(graphOf(openArtifact(bytes)).nodes.length).toBeGreaterThan(0);
+  });
+
   if (stands)
     it("replays by the code that is compiled today", async () => {
       const cacheDir = process.env.ISOCHRON_CACHE ?? join(process.cwd(), ".cache", "isochron");

@@ -107,7 +107,7 @@ function moved(random: Random, x: Any): Any {
       return x.cumsum(axis, { exclusive: random.chance(0.5), reverse: random.chance(0.5) });
     default:
       return random.chance(0.5)
-        ? x.sort(axis, { descending: random.chance(0.5) })
+        ? x.sort(axis, { descending: random.chance(0.5) }).values
         : x.topK(Math.min(3, size), axis).values;
   }
 }
@@ -126,7 +126,7 @@ function placed(random: Random, x: Any): Any {
     case 1:
       return x.indexSelect(axis, random.chance(0.5) ? places : x.flatten().argmax(0));
     case 2:
-      return x.indexSelect(axis, places).sort(axis);
+      return x.indexSelect(axis, places).sort(axis).values;
     default: {
       const updates = random.chance(0.5) ? x.neg() : unary(random, x);
       const at = iota("i64", [size], 0).mul(random.whole(1, 2)).sub(1);

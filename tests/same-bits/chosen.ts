@@ -54,7 +54,7 @@ function keep(random: Random, x: Plane): Plane {
         .unsqueeze(1)
         .matmul(weights(random, "f32", [1, 3]))
         .sort(1)
-        .slice([], [1, 2])
+        .values.slice([], [1, 2])
         .squeeze(1),
   ];
   return random.pick(kinds)();

@@ -107,6 +107,10 @@ const pooling: Layer = (random, x) => {
   const size = random.pick([2, 3]);
   if (h < size || w < size) return undefined;
   const options = { stride: random.pick([1, 2, size]), padding: random.whole(0, 1), ceil: random.chance(0.3) };
+  if (random.chance(0.2)) {
+    const { values, indices } = x.maxPool(size, { ...options, returnIndices: true });
+    return values.add(indices.cast("f32"));
+  }
   return random.chance(0.5)
     ? x.maxPool(size, options)
     : x.avgPool(size, { ...options, countPadding: random.chance(0.5) });

@@ -281,7 +281,14 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
     { mode: choice, value: ["0", null, {}] },
   ),
   oneHot: operatorCase(({ x }, options) => x.cast("i32").oneHot(3, options), { dtype: "f32" }, { dtype }),
-  maxPool: operatorCase(({ image }, options) => image.maxPool(3, options), poolRight, poolWrong),
+  maxPool: operatorCase(
+    ({ image }, options) => {
+      const pooled = image.maxPool(3, options as { readonly returnIndices: true });
+      return pooled.values;
+    },
+    { ...poolRight, returnIndices: true },
+    { ...poolWrong, returnIndices: flag },
+  ),
   avgPool: operatorCase(
     ({ image }, options) => image.avgPool(3, options),
     { ...poolRight, dilation: 1, countPadding: false },

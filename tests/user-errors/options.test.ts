@@ -77,7 +77,7 @@ const withoutOptions = words(`
   readArchive readArtifact readRecording relu remainder reshape results rmsNorm roll round rsqrt sameTypeName sampleEvery save
   scan scatter scatterAdd scatterND scatterReduce schemaDefinitions schemaText shortTypeName showTensorType sigmoid
   sign silu simplified sin sinh size slice softmax split sqrt squeeze stack stamp state staticShape sub sym tan tanh
-  targetsOf tensorType tile timeWindow toHalves toMaximum transpose trunc truncate unsqueeze watchdog where writeArchive zeros
+  targetsOf tensorType tile timeWindow toHalves toMaximum transpose trunc truncate unsqueeze watchdog where withIndices writeArchive zeros
   app.closing app.counter app.on app.output app.summary app.world Definitions.closure
   Definitions.has Definitions.of Definitions.schemaText Definitions.textsOf Definitions.with
   Definitions.withParsed DropCounter.add DropCounter.reset Federation.begin Federation.check Federation.conclude

@@ -31,6 +31,15 @@ export const arrangementCases = {
     ),
   ),
   tile: rearranged((of) => perDimension(of, () => fc.constantFrom(1, 1, 2, 3)).map((repeats) => ({ repeats }))),
+  /** In two or three parts, of which the outer ones may be empty. */
+  split: rearranged((of) =>
+    fc.nat(of.length - 1).chain((axis) =>
+      fc.tuple(fc.nat(of[axis]!), fc.nat(of[axis]!)).map(([a, b]) => {
+        const [from, to] = a < b ? [a, b] : [b, a];
+        return { axis, sizes: [from, ...(from === to ? [] : [to - from]), of[axis]! - to] };
+      }),
+    ),
+  ),
   padCopies: rearranged((of) =>
     fc
       .tuple(

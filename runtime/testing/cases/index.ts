@@ -106,6 +106,15 @@ const sorted: fc.Arbitrary<OperatorCase> = alongAxis(numbers).chain((each) =>
 
 const running = withAttributes(alongAxis(numbers), fc.record({ exclusive: fc.boolean(), reverse: fc.boolean() }));
 
+/** Some of the first along one dimension. */
+const leading: fc.Arbitrary<OperatorCase> = alongAxis(numbers).chain(({ operands, attributes }) => {
+  const { axis } = attributes as { readonly axis: number };
+  return fc.tuple(fc.nat(), fc.boolean()).map(([count, largest]) => ({
+    operands,
+    attributes: { axis, count: 1 + (count % Number(operands[0]!.shape[axis])), largest },
+  }));
+});
+
 /** How each operator's cases are made: a new operator is missed by the compiler until it has a line here. */
 export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Arbitrary<OperatorCase> } = {
   add: binary(numbers),
@@ -245,6 +254,7 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
   argmax: alongAxis(numbers),
   argmin: alongAxis(numbers),
   maxPool: pool,
+  maxPoolWithIndices: pool,
   adaptiveMaxPool: adaptivePool,
   adaptiveAvgPool: adaptivePool,
   batchNorm: channelNorm(2, 4, () => ({ epsilon: 0.1 })),
@@ -312,13 +322,8 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
     ),
   argsort: sorted,
   sort: sorted,
-  topK: alongAxis(numbers).chain(({ operands, attributes }) => {
-    const { axis } = attributes as { readonly axis: number };
-    return fc.tuple(fc.nat(), fc.boolean()).map(([count, largest]) => ({
-      operands,
-      attributes: { axis, count: 1 + (count % Number(operands[0]!.shape[axis])), largest },
-    }));
-  }),
+  topK: leading,
+  argtopk: leading,
   cumsum: running,
   cumprod: running,
   cummax: running,
