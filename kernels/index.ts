@@ -1,4 +1,22 @@
 // The kernels' door: the loop language, generators of kernels, targets, and the loader of native modules.
+
+export { type ErrorParts, errorAt, IsochronError } from "./base/error.ts";
+export { fileError } from "./base/file-error.ts";
+export {
+  awaitNative,
+  type CompilerBinding,
+  callNative,
+  fromNative,
+  loadCompiler,
+  loadRuntime,
+  type NativeHost,
+  runnableTargets,
+} from "./base/native.ts";
+export { didYouMean, nearest, withMeant } from "./base/nearest.ts";
+export { compilerSchemas, functionSchema, hasKind, signalSchema, targetSchema } from "./base/option-schemas.ts";
+export { checkArgument, declaredOptions, type OptionCheck, optionsOf, refusal } from "./base/options.ts";
+export { beginsWith, type FileKind, place, placeNew, replaces, writeWhole } from "./base/output-file.ts";
+export { shown, withArticle } from "./base/words.ts";
 export {
   arithmeticDtypes,
   arithmeticOf,
@@ -10,8 +28,6 @@ export {
   isHalf,
   typedArrays,
 } from "./dtype.ts";
-export { type ErrorParts, errorAt, IsochronError } from "./error.ts";
-export { fileError } from "./file-error.ts";
 export * as functions from "./functions/index.ts";
 export * as generators from "./generators/index.ts";
 export { canonicalHalf, halfOfNumber, numberOfHalf } from "./half.ts";
@@ -25,20 +41,5 @@ export { printKernel } from "./loop/print.ts";
 export { type Grain, type Split, type SplitStep, splitKernel } from "./loop/split.ts";
 export { verifyKernel } from "./loop/verify.ts";
 export { depthOf } from "./loop/walk.ts";
-export {
-  awaitNative,
-  type CompilerBinding,
-  callNative,
-  fromNative,
-  loadCompiler,
-  loadRuntime,
-  type NativeHost,
-  runnableTargets,
-} from "./native.ts";
-export { didYouMean, nearest, withMeant } from "./nearest.ts";
-export { compilerSchemas, functionSchema, hasKind, signalSchema, targetSchema } from "./option-schemas.ts";
-export { checkArgument, declaredOptions, type OptionCheck, optionsOf, refusal } from "./options.ts";
-export { beginsWith, type FileKind, place, placeNew, replaces, writeWhole } from "./output-file.ts";
 export { type Choice, drawnSchedules, printSchedule, type Schedules } from "./schedules/index.ts";
 export { addsDotOnly, type Target, type TargetName, target, targetNames } from "./targets.ts";
-export { shown, withArticle } from "./words.ts";

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { awaitNative, callNative, loadCompiler, loadRuntime } from "../native.ts";
+import { awaitNative, callNative, loadCompiler, loadRuntime } from "../base/native.ts";
 import { type Target, target, targetNames } from "../targets.ts";
 
 const compiler = loadCompiler();
@@ -164,7 +164,7 @@ describe("the cache of compiled modules", () => {
     const wanted = request(target("x86-64-v4"), [caller, callee, ...many]);
     const alone = await awaitNative(() => compiler.compile(wanted));
     const script = `
-      import { loadCompiler } from ${JSON.stringify(new URL("../native.ts", import.meta.url).href)};
+      import { loadCompiler } from ${JSON.stringify(new URL("../base/native.ts", import.meta.url).href)};
       const object = await loadCompiler().compile(${JSON.stringify({ ...wanted, cacheDir })});
       process.stdout.write(object.toString("hex"));`;
     const hook = new URL("../../launch/hook/register.mjs", import.meta.url).href;

@@ -1,7 +1,7 @@
 // Elementary functions give the interpreter's bits on every target that this machine runs, and compile for all without a library.
 import { describe, expect, it } from "vitest";
+import { awaitNative, loadCompiler } from "../base/native.ts";
 import { emitModule } from "../loop/emit.ts";
-import { awaitNative, loadCompiler } from "../native.ts";
 import { target, targetNames } from "../targets.ts";
 import { expectAgreement, newArray } from "../testing/agreement.ts";
 import { elementary, type FunctionName, functionKernel } from "../testing/function-accuracy.ts";

@@ -1,9 +1,9 @@
 // Kernels of integer products: their bits are the interpreter's under every schedule, and what the sums mean.
 import { describe, expect, it } from "vitest";
+import { runnableTargets } from "../base/native.ts";
 import { constant, convert, mul } from "../loop/build.ts";
 import { interpretKernel } from "../loop/interpret.ts";
 import type { Kernel } from "../loop/ir.ts";
-import { runnableTargets } from "../native.ts";
 import { type Target, target } from "../targets.ts";
 import { expectAgreement } from "../testing/agreement.ts";
 import { parameter, scheduledTargets } from "../testing/generator-reference.ts";

@@ -1,11 +1,11 @@
 // Schedules change no bit: kernels of drawn ones, over drawn shapes, give what the interpreter makes of the usual one.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runnableTargets } from "../base/native.ts";
 import { sub } from "../loop/build.ts";
 import { interpretKernel } from "../loop/interpret.ts";
 import type { Buffer, Kernel } from "../loop/ir.ts";
 import { verifyKernel } from "../loop/verify.ts";
-import { runnableTargets } from "../native.ts";
 import { drawnSchedules, usualSchedules } from "../schedules/index.ts";
 import { type Target, type TargetName, target, targetNames } from "../targets.ts";
 import { expectAgreement, newArray, type ScalarArray } from "../testing/agreement.ts";

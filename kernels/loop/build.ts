@@ -1,6 +1,7 @@
 // Constructors of the loop language: typed expressions, and the builder that generators write kernels with.
+
+import { IsochronError } from "../base/error.ts";
 import { isHalf } from "../dtype.ts";
-import { IsochronError } from "../error.ts";
 import { halfOfNumber, numberOfHalf } from "../half.ts";
 import type {
   Access,

@@ -1,8 +1,8 @@
 // Random kernels, compiled for every target of this machine and interpreted: the bits are equal.
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { loadCompiler } from "../base/native.ts";
 import { arithmeticDtypes, dtypes, isHalf } from "../dtype.ts";
-import { loadCompiler } from "../native.ts";
 import { target, targetNames } from "../targets.ts";
 import { expectAgreement, newArray, type ScalarArray } from "../testing/agreement.ts";
 import { oddValues } from "../testing/odd-values.ts";

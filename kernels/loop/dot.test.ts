@@ -1,6 +1,6 @@
 // The dot product of bytes: what it means, and that every target's code computes exactly that.
 import { describe, expect, it } from "vitest";
-import { runnableTargets } from "../native.ts";
+import { runnableTargets } from "../base/native.ts";
 import { type Target, target, targetNames } from "../targets.ts";
 import { expectAgreement, newArray } from "../testing/agreement.ts";
 import { dot4, kernel, load, mul, shuffle } from "./build.ts";

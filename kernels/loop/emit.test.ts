@@ -1,6 +1,6 @@
 // The LLVM IR of kernels, and what LLVM makes of it on each target.
 import { describe, expect, it } from "vitest";
-import { loadCompiler } from "../native.ts";
+import { loadCompiler } from "../base/native.ts";
 import { type Target, target, targetNames } from "../targets.ts";
 import * as b from "./build.ts";
 import { emitModule } from "./emit.ts";

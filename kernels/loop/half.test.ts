@@ -1,7 +1,7 @@
 // Conversions of halves, compiled: the bits of every pattern and every tie, by vector instructions and without calls.
 import { describe, expect, it } from "vitest";
+import { loadCompiler } from "../base/native.ts";
 import { numberOfHalf } from "../half.ts";
-import { loadCompiler } from "../native.ts";
 import { target, targetNames } from "../targets.ts";
 import { expectAgreement } from "../testing/agreement.ts";
 import * as b from "./build.ts";

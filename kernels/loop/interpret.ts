@@ -1,6 +1,7 @@
 // Interprets kernels exactly on typed arrays: the oracle that compiled code equals bit for bit.
+
+import { IsochronError } from "../base/error.ts";
 import { bytesOf, isHalf } from "../dtype.ts";
-import { IsochronError } from "../error.ts";
 import { canonicalHalf } from "../half.ts";
 import {
   binaryOf,

@@ -1,6 +1,6 @@
 // What the verifier refuses, and that it says which kernel and which line.
 import { describe, expect, it } from "vitest";
-import { IsochronError } from "../error.ts";
+import { IsochronError } from "../base/error.ts";
 import * as b from "./build.ts";
 import type { Expression, Kernel, Local, Statement } from "./ir.ts";
 import { verifyKernel } from "./verify.ts";

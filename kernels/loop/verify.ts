@@ -1,6 +1,7 @@
 // Checks that a kernel is well formed: types, scopes, access rights, and indices that are literals.
+
+import { IsochronError } from "../base/error.ts";
 import { isHalf } from "../dtype.ts";
-import { IsochronError } from "../error.ts";
 import { bitsOf, constant, isFloat, isInteger, sameType, showType, valueType } from "./build.ts";
 import type { Buffer, Expression, Kernel, Local, Scalar, Statement, ValueType } from "./ir.ts";
 import { printStatement } from "./print.ts";

@@ -1,11 +1,12 @@
 // Compares a kernel's compiled code with the interpreter bit for bit, for tests of generators and of the emitter.
+
+import { runnableTargets } from "../base/native.ts";
 import { isHalf, typedArrays } from "../dtype.ts";
 import { numberOfHalf } from "../half.ts";
 import { interpretKernel } from "../loop/interpret.ts";
 import type { Buffer, Kernel, Scalar } from "../loop/ir.ts";
 import { printKernel } from "../loop/print.ts";
 import { usesDot } from "../loop/walk.ts";
-import { runnableTargets } from "../native.ts";
 import { addsDotOnly, type TargetName } from "../targets.ts";
 import { runNative } from "./native-kernel.ts";
 

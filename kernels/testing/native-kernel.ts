@@ -2,9 +2,9 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { callNative, loadCompiler, loadRuntime, runnableTargets } from "../base/native.ts";
 import { emitModule } from "../loop/emit.ts";
 import type { Kernel } from "../loop/ir.ts";
-import { callNative, loadCompiler, loadRuntime, runnableTargets } from "../native.ts";
 import { type TargetName, target as targetOf } from "../targets.ts";
 
 type RunKernel = (object: Buffer, symbol: string, buffers: readonly Uint8Array[], control?: number) => number;

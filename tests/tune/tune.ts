@@ -1,6 +1,6 @@
 // The tuner's command: measures legal schedules against the usual ones, kernel by kernel, and writes the tables for review.
 import { parseArgs } from "node:util";
-import { runnableTargets } from "../../kernels/native.ts";
+import { runnableTargets } from "../../kernels/base/native.ts";
 import { printSchedule, type Schedule, sameSchedule } from "../../kernels/schedules/index.ts";
 import { type TargetName, target as targetOf } from "../../kernels/targets.ts";
 import { machineName } from "../bench/machine.ts";

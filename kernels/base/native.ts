@@ -1,8 +1,8 @@
 // The one loader of native modules: LLVM for the desk, the runtime for everywhere.
 import { createRequire } from "node:module";
 import { z } from "zod";
+import type { TargetName } from "../targets.ts";
 import { IsochronError } from "./error.ts";
-import type { TargetName } from "./targets.ts";
 
 /** What the compiler module does; every call may reject with an error whose message starts with `error[codegen/…]`. */
 export interface CompilerBinding {
@@ -91,7 +91,7 @@ const isCompiler = (module: unknown): module is CompilerBinding => compilerShape
 /** The compiler module. Throws `compile/missing-compiler` where it is not installed. */
 export function loadCompiler(host: NativeHost = thisHost): CompilerBinding {
   const name = platformName(host);
-  const found = firstInstalled(host, ["isochron-compiler", `./codegen/isochron-compiler.${name}.node`]);
+  const found = firstInstalled(host, ["isochron-compiler", `../codegen/isochron-compiler.${name}.node`]);
   if (found === undefined) {
     throw new IsochronError(
       "compile/missing-compiler",
@@ -108,7 +108,7 @@ export function loadCompiler(host: NativeHost = thisHost): CompilerBinding {
 /** The runtime module; each folder declares the part of it that it uses. Throws `native/missing-runtime` where it is not installed. */
 export function loadRuntime(host: NativeHost = thisHost): unknown {
   const name = platformName(host);
-  const found = firstInstalled(host, [`isochron-${name}`, `../launch/addon/isochron.${name}.node`]);
+  const found = firstInstalled(host, [`isochron-${name}`, `../../launch/addon/isochron.${name}.node`]);
   if (found === undefined) {
     throw new IsochronError("native/missing-runtime", `the native runtime for ${name} is not installed`, {
       help: `npm install isochron (with optional dependencies), which brings isochron-${name}`,

@@ -1,6 +1,6 @@
 // What options and arguments of several functions take.
 import { z } from "zod";
-import { targetNames } from "./targets.ts";
+import { targetNames } from "../targets.ts";
 
 /** Anything that can be called; `describe` says what for. */
 export const functionSchema = z.custom((given) => typeof given === "function").describe("a function");

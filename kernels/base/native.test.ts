@@ -27,13 +27,13 @@ const errorOf = (body: () => unknown): IsochronError => {
 describe("the loader of native modules", () => {
   it("takes the installed package before the repository's own build", () => {
     const other = { ...compiler };
-    const both = { "isochron-compiler": compiler, "./codegen/isochron-compiler.linux-x64-gnu.node": other };
+    const both = { "isochron-compiler": compiler, "../codegen/isochron-compiler.linux-x64-gnu.node": other };
     expect(loadCompiler(host(both))).toBe(compiler);
-    expect(loadCompiler(host({ "./codegen/isochron-compiler.linux-x64-gnu.node": other }))).toBe(other);
+    expect(loadCompiler(host({ "../codegen/isochron-compiler.linux-x64-gnu.node": other }))).toBe(other);
   });
 
   it("looks for the machine's own architecture", () => {
-    const installed = { "isochron-linux-x64-gnu": "x64", "../launch/addon/isochron.linux-arm64-gnu.node": "arm64" };
+    const installed = { "isochron-linux-x64-gnu": "x64", "../../launch/addon/isochron.linux-arm64-gnu.node": "arm64" };
     expect(loadRuntime(host(installed))).toBe("x64");
     expect(loadRuntime(host(installed, { arch: "arm64" }))).toBe("arm64");
   });
@@ -62,7 +62,7 @@ describe("the loader of native modules", () => {
     const load = () => {
       throw new Error("version `GLIBC_2.36' not found");
     };
-    const installed = { "isochron-compiler": compiler, "./codegen/isochron-compiler.linux-x64-gnu.node": compiler };
+    const installed = { "isochron-compiler": compiler, "../codegen/isochron-compiler.linux-x64-gnu.node": compiler };
     const error = errorOf(() => loadCompiler(host(installed, { load })));
     expect(error.code).toBe("native/broken");
     expect(error.message).toContain("/there/isochron-compiler");
