@@ -169,13 +169,15 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
       "show the schedule, graphs, kernels and memory of an application, an artifact (.iso), an .isoapp or a recording, or what is in a log",
     )
     .argument("<file>", "what to look into")
-    .argument("[kernel]", "with --ir: the kernel to show, by name or number; all are listed unless given")
+    .argument(
+      "[kernel]",
+      "with --ir loops, llvm or asm: the kernel to show, by name or number; all are listed unless given",
+    )
     .addOption(
-      new Option("--ir <stage>", "show one kernel: its loops, its LLVM IR or its assembly").choices([
-        "loops",
-        "llvm",
-        "asm",
-      ]),
+      new Option(
+        "--ir <stage>",
+        "show a stage of compilation: the graphs, portable or with their numeric plan, or one kernel's loops, LLVM IR or assembly",
+      ).choices(["graph", "plan", "loops", "llvm", "asm"]),
     )
     .option("--layers", "run the program here and show each kernel's time beside the machine's limits")
     .option("--method <name>", "show this method of the programs only, all unless given")

@@ -12,7 +12,7 @@ import {
 } from "../kernels/index.ts";
 import { beginsAsArchive, changedEntries, readArchive, writeArchive } from "./archive.ts";
 import type { Graph } from "./graph.ts";
-import { parseGraph } from "./graph-file.ts";
+import { keptFile, parseGraph } from "./graph-file.ts";
 import { hashOf } from "./hash.ts";
 import { type Manifest, type MethodRow, parseManifest } from "./manifest.ts";
 import { forward, type Methods } from "./method-graphs.ts";
@@ -30,6 +30,8 @@ export interface ArtifactParts {
   readonly manifest: Pick<Manifest, "name" | "provenance" | "states">;
   readonly methods: readonly (Omit<MethodRow, "graph"> & { readonly name: string; readonly graph: string })[];
   readonly weights: Uint8Array;
+  /** The constants of graphs that are not among the weights. */
+  readonly kept: Uint8Array;
   readonly targets: readonly {
     readonly name: string;
     readonly object: Uint8Array;
@@ -38,7 +40,7 @@ export interface ArtifactParts {
 }
 
 /** Puts an artifact together. */
-export function packArtifact({ manifest: head, methods, weights, targets }: ArtifactParts): Artifact {
+export function packArtifact({ manifest: head, methods, weights, kept, targets }: ArtifactParts): Artifact {
   const graphs = methods.map(({ name, graph }) => [`graphs/${name}.json`, new TextEncoder().encode(graph)] as const);
   const manifest: Manifest = {
     format: "isochron-artifact",
@@ -58,6 +60,7 @@ export function packArtifact({ manifest: head, methods, weights, targets }: Arti
   const bytes = writeArchive([
     ["manifest.json", new TextEncoder().encode(JSON.stringify(manifest, null, 2))],
     ...graphs,
+    ...(kept.length === 0 ? [] : [[keptFile, kept] as const]),
     ["weights.bin", weights],
     ...targets.map(({ name, object }) => [`code/${name}.o`, object] as const),
   ]);
@@ -170,11 +173,11 @@ export function methodRow({ manifest }: Artifact, method: string, area: string):
 export function graphOf(artifact: Artifact, method: string = forward): Graph {
   requireArtifact("artifact", "graphOf", artifact);
   const { file } = methodRow(artifact, method, "artifact").graph;
-  const { [file]: graph, "weights.bin": weights } = readArchive(artifact.bytes);
-  if (!graph || !weights) {
+  const { [file]: graph, ...entries } = readArchive(artifact.bytes);
+  if (!graph || !entries["weights.bin"]) {
     throw new IsochronError("artifact/graph", `artifact "${artifact.manifest.name}" holds no graph`, {
       help: "build the artifact again",
     });
   }
-  return parseGraph(new TextDecoder().decode(graph), weights);
+  return parseGraph(new TextDecoder().decode(graph), entries);
 }

@@ -8,14 +8,14 @@ import { writeGraph } from "./graph-file.ts";
 import { codeOf } from "./kernel-call.ts";
 import { lower } from "./lower.ts";
 import { planMemory } from "./memory.ts";
-import { declutter } from "./passes/index.ts";
+import { declutter, plan } from "./passes/index.ts";
 import { load } from "./program.ts";
 import { emitStep } from "./step.ts";
 import { callsOf, lifetimesOf } from "./step-tree.ts";
 import { constant, stack, type Tensor } from "./tensor.ts";
 import { tensorType } from "./tensor-type.ts";
 import { trace } from "./trace.ts";
-import { layoutWeights } from "./weights.ts";
+import { layoutKept, layoutWeights } from "./weights.ts";
 
 const x64 = target("x86-64-v3");
 
@@ -47,17 +47,18 @@ function counted(graph: Graph): { readonly graph: Graph; readonly visits: () => 
 
 function workOf(given: Graph): Work {
   const plain = declutter(given);
-  const weights = layoutWeights(plain);
-  const { graph, visits } = counted(plain);
+  const planned = plan(plain);
+  const weights = layoutWeights(planned);
+  const { graph, visits } = counted(planned);
   const { steps } = lower(graph, x64, weights);
   const kernels = callsOf(steps).flatMap(({ call }) => codeOf(call));
   const texts = [
-    writeGraph(plain, weights),
+    writeGraph(plain, layoutKept(weights, plain)),
     ...kernels.map((kernel) => emitModule([kernel], x64)),
     emitStep("forward", steps, planMemory(lifetimesOf(steps)), x64),
   ];
   const bytes = texts.reduce((sum, text) => sum + text.length, 0);
-  return { nodes: plain.nodes.length, visits: visits(), kernels: kernels.length, bytes };
+  return { nodes: planned.nodes.length, visits: visits(), kernels: kernels.length, bytes };
 }
 
 type Plane = Tensor<"f32">;

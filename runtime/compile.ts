@@ -6,27 +6,19 @@ import {
   bytesOf,
   checkArgument,
   compilerSchemas,
-  emitModule,
   type Grain,
   loadCompiler,
   optionsOf,
-  printSchedule,
   type Schedules,
-  type Target,
   type TargetName,
   targetNames,
   target as targetOf,
-  targetSchema,
 } from "../kernels/index.ts";
 import { type Artifact, packArtifact } from "./artifact.ts";
 import { type Graph, type Signature, withRegions } from "./graph.ts";
 import { writeGraph } from "./graph-file.ts";
-import { codeOf, type KernelCall } from "./kernel-call.ts";
-import { lower } from "./lower.ts";
-import { type MemoryPlan, planMemory } from "./memory.ts";
 import {
   type Forward,
-  forward,
   graphSchema,
   type MethodGraphs,
   methodsOf,
@@ -34,12 +26,12 @@ import {
   type SignaturesOf,
 } from "./method-graphs.ts";
 import { operators } from "./operators/index.ts";
-import { bindSymbols, declutter, directConvolutions, symbolsIn } from "./passes/index.ts";
 import { located } from "./place.ts";
-import { callSymbol, emitStep } from "./step.ts";
-import { callsOf, lifetimesOf, mapCalls, type Step } from "./step-tree.ts";
-import { countOf, showTensorType, staticShape, type TensorType } from "./tensor-type.ts";
-import { layoutWeights } from "./weights.ts";
+import { Compilation } from "./stages.ts";
+import { callSymbol } from "./step.ts";
+import { type MethodCode, modulesOf, symbolOf, symbolsOf, type TargetCode } from "./target-code.ts";
+import { countOf, staticShape, type TensorType } from "./tensor-type.ts";
+import { layoutKept } from "./weights.ts";
 
 /** Options of `compile`. */
 export interface CompileOptions {
@@ -67,9 +59,10 @@ export interface CompileOptions {
   readonly schedules?: Schedules;
 }
 
-/** The targets that code of simplified graphs is made for unless others are named. */
-function defaultTargets(...graphs: readonly Graph[]): readonly TargetName[] {
-  const used = new Set(graphs.flatMap(withRegions).flatMap(({ nodes }) => nodes.map(({ operator }) => operator)));
+/** The targets that code is made for unless others are named. */
+function defaultTargets({ methods }: Compilation): readonly TargetName[] {
+  const nodes = methods.flatMap(({ planned }) => withRegions(planned)).flatMap((graph) => graph.nodes);
+  const used = new Set(nodes.map(({ operator }) => operator));
   const { blockedConvInteger, groupedConvInteger, packedMatmulInteger } = operators;
   const dots = [blockedConvInteger, groupedConvInteger, packedMatmulInteger].some((each) => used.has(each));
   return dots ? targetNames : targetNames.filter((name) => !addsDotOnly(name));
@@ -77,11 +70,9 @@ function defaultTargets(...graphs: readonly Graph[]): readonly TargetName[] {
 
 /** The targets that `compile` makes code for unless told: those that only add dot products of bytes, where there are any. */
 export const targetsOf = (graph: Graph, dimensions: CompileOptions["dimensions"] = {}): readonly TargetName[] =>
-  defaultTargets(simplified(graph, dimensions));
+  defaultTargets(compilationOf(graph, dimensions));
 
 const version = "0.1.0";
-/** Kernels that share a module: few enough that two threads have work, many enough that LLVM starts rarely. */
-const kernelsPerModule = 8;
 
 const functions = z.custom((value) => typeof value === "function" || (typeof value === "object" && value !== null));
 const checkCompile = optionsOf<CompileOptions>("compile", "compile", () => ({
@@ -92,26 +83,6 @@ const checkCompile = optionsOf<CompileOptions>("compile", "compile", () => ({
   grain: functions.describe("a grain").optional(),
   schedules: functions.describe("a chooser of schedules").optional(),
 }));
-
-/** A graph that is one method of an artifact. */
-interface MethodGraph {
-  readonly method: string;
-  readonly graph: Graph;
-}
-
-/** A method on its way to code for one target. */
-interface LoweredMethod extends MethodGraph {
-  readonly symbol: string;
-  readonly steps: readonly Step[];
-  readonly calls: readonly KernelCall[];
-  readonly faults: readonly string[];
-  readonly plan: MemoryPlan;
-  /** The number of its first call site: they are numbered through all methods. */
-  readonly first: number;
-}
-
-/** The symbol of a method's step; no kernel's has its form. */
-const symbolOf = (method: string): string => (method === forward ? method : `step.${method}`);
 
 /**
  * Compiles a graph, which becomes the method `forward`, or some graphs, each the method of its name, into one artifact.
@@ -164,38 +135,32 @@ export async function compile(given: Graph | MethodGraphs, options: CompileOptio
     return methods;
   });
   const compiler = loadCompiler();
-  const plain = located(() =>
-    bindMethods(methods, options.dimensions ?? {}).map(({ method, graph }) => ({
-      method,
-      graph: declutter(options.convolution === "direct" ? directConvolutions(graph) : graph),
-    })),
-  );
-  const graphs = plain.map(({ graph }) => graph);
-  const weights = layoutWeights(...graphs);
-  const built: { name: TargetName; methods: readonly LoweredMethod[]; object: Uint8Array }[] = [];
-  for (const name of options.targets ?? defaultTargets(...graphs)) {
+  const compilation = located(() => Compilation.of(methods, options));
+  const graphs = compilation.methods.map(({ portable }) => portable);
+  const { weights } = compilation;
+  const built: { code: TargetCode; object: Uint8Array }[] = [];
+  for (const name of options.targets ?? defaultTargets(compilation)) {
     options.signal?.throwIfAborted();
     const target = targetOf(name, options.schedules);
-    const lowered = lowerMethods(plain, target, weights, options.grain);
+    const code = compilation.code(target, options.grain);
+    const { triple, cpu, features } = target;
     const object = await awaitNative(() =>
       compiler.compile({
-        triple: target.triple,
-        cpu: target.cpu,
-        features: target.features,
-        modules: modulesOf(lowered, target),
-        exports: lowered.flatMap(({ symbol, calls, first }) => [
-          symbol,
-          ...calls.map((_, at) => callSymbol(first + at)),
-        ]),
+        triple,
+        cpu,
+        features,
+        modules: modulesOf(code),
+        exports: code.methods.flatMap(symbolsOf),
         ...(options.cacheDir === undefined ? {} : { cacheDir: options.cacheDir }),
       }),
     );
-    built.push({ name, methods: lowered, object });
+    built.push({ code, object });
   }
   const row = (name: string, type: TensorType) => {
     const shape = staticShape(type.shape);
     return { name, dtype: type.dtype, shape, bytes: countOf(shape) * bytesOf(type.dtype) };
   };
+  const kept = layoutKept(weights, ...graphs);
   const states = new Map(graphs.flatMap((graph) => graph.states.map((state) => [state.name, state] as const)));
   return packArtifact({
     manifest: {
@@ -206,23 +171,24 @@ export async function compile(given: Graph | MethodGraphs, options: CompileOptio
         initial: weights.initialOf(state),
       })),
     },
-    methods: plain.map(({ method, graph }) => ({
+    methods: compilation.methods.map(({ method, portable }) => ({
       name: method,
       symbol: symbolOf(method),
-      inputs: graph.inputs.map(({ name, value }) => row(name, value.type)),
-      outputs: graph.outputs.map(({ name, value }) => row(name, value.type)),
-      states: graph.states.map(({ name }) => name),
-      ...faultsOf(built[0]?.methods.find((each) => each.method === method)),
-      graph: writeGraph(graph, weights),
+      inputs: portable.inputs.map(({ name, value }) => row(name, value.type)),
+      outputs: portable.outputs.map(({ name, value }) => row(name, value.type)),
+      states: portable.states.map(({ name }) => name),
+      ...faultsOf(built[0]?.code.methods.find((each) => each.method === method)),
+      graph: writeGraph(portable, kept),
     })),
     weights: weights.bytes,
-    targets: built.map(({ name, methods, object }) => ({
-      name,
+    kept: kept.bytes,
+    targets: built.map(({ code: { target, methods }, object }) => ({
+      name: target.name,
       object,
       methods: Object.fromEntries(
-        methods.map(({ method, plan, calls, first }) => {
+        methods.map(({ method, memory, calls, first }) => {
           const kernels = calls.map(({ label }, at) => ({ symbol: callSymbol(first + at), name: label }));
-          return [method, { scratchBytes: plan.bytes, kernels }];
+          return [method, { scratchBytes: memory.bytes, kernels }];
         }),
       ),
     })),
@@ -230,128 +196,15 @@ export async function compile(given: Graph | MethodGraphs, options: CompileOptio
 }
 
 /** What a step may end with, where there is anything: it is the same on every target. */
-const faultsOf = (method: LoweredMethod | undefined): { faults?: string[] } =>
+const faultsOf = (method: MethodCode | undefined): { faults?: string[] } =>
   method && method.faults.length > 0 ? { faults: [...method.faults] } : {};
 
-/** The methods with each symbol replaced by its size; each symbol has to be in one of them at least. */
-function bindMethods(methods: MethodGraphs, dimensions: NonNullable<CompileOptions["dimensions"]>): MethodGraph[] {
-  const all = new Set(Object.values(methods).flatMap((graph) => [...symbolsIn(graph)]));
-  return Object.entries(methods).map(([method, graph]) => {
-    const own = symbolsIn(graph);
-    // What no graph has is refused.
-    const wanted = Object.entries(dimensions).filter(([name]) => own.has(name) || !all.has(name));
-    return { method, graph: bindSymbols(graph, Object.fromEntries(wanted)) };
-  });
-}
-
-/** Lowers methods one after the other; kernels of later ones have names of their own, unless they are those of earlier ones. */
-function lowerMethods(
-  methods: readonly MethodGraph[],
-  target: Target,
-  weights: ReturnType<typeof layoutWeights>,
-  grain: Grain | undefined,
-): LoweredMethod[] {
-  const share = kernelSharing(target);
-  let first = 0;
-  return methods.map(({ method, graph }, at) => {
-    const { steps: own, faults } = lower(graph, target, weights, grain);
-    const steps = share(own, at === 0 ? "" : `m${at}.`);
-    const calls = callsOf(steps).map(({ call }) => call);
-    const plan = planMemory(lifetimesOf(steps));
-    const lowered = { method, graph, symbol: symbolOf(method), steps, calls, faults, plan, first };
-    first += calls.length;
-    return lowered;
-  });
-}
-
-/** Calls whose kernels differ in nothing but their names share the first of them: layers alike are compiled once. */
-function kernelSharing(target: Target): (steps: readonly Step[], prefix: string) => Step[] {
-  const known = new Map<string, KernelCall["kernel"]>();
-  return (steps, prefix) => {
-    const shared = (kernel: KernelCall["kernel"]) => {
-      const text = emitModule([{ ...kernel, name: "kernel" }], target);
-      const first = known.get(text) ?? (prefix === "" ? kernel : { ...kernel, name: `${prefix}${kernel.name}` });
-      known.set(text, first);
-      return first;
-    };
-    return mapCalls(steps, ({ kernel, split, ...call }) => ({
-      ...call,
-      kernel: shared(kernel),
-      ...(split ? { split: { ...split, kernels: split.kernels.map(shared) } } : {}),
-    }));
-  };
-}
-
-function modulesOf(methods: readonly LoweredMethod[], target: Target): { name: string; text: string }[] {
-  const modules = methods.map(({ symbol, steps, plan, first }, at) => ({
-    name: at === 0 ? "step" : `step ${at}`,
-    text: emitStep(symbol, steps, plan, target, first),
-  }));
-  const kernels = [...new Set(methods.flatMap(({ calls }) => calls.flatMap(codeOf)))];
-  for (let at = 0; at < kernels.length; at += kernelsPerModule) {
-    modules.push({ name: `kernels ${at}`, text: emitModule(kernels.slice(at, at + kernelsPerModule), target) });
-  }
-  return modules;
-}
-
-/** The graph of primitive operators that code is made of, as an artifact holds it. */
-export function simplified(graph: Graph, dimensions: CompileOptions["dimensions"] = {}): Graph {
+/** The stages of one graph. */
+function compilationOf(graph: Graph, dimensions: CompileOptions["dimensions"]): Compilation {
   checkArgument("compile", "a graph's way to code", "graph", graphSchema, graph);
-  return declutter(bindSymbols(graph, dimensions));
+  return Compilation.of(graph, { dimensions });
 }
 
-/** A line for each kernel, choice and loop of a step, what is inside of them further right. */
-function explainSteps(steps: readonly Step[]): string[] {
-  let calls = 0;
-  const show = ({ memory, access }: KernelCall["operands"][number]) =>
-    `${access === "write" ? "→ " : ""}${memory.home.kind} ${memory.name}: ${showTensorType(memory)}`;
-  const all = (some: readonly Step[], margin: string): string[] => some.flatMap((step) => lines(step, margin));
-  const lines = (step: Step, margin: string): string[] => {
-    switch (step.kind) {
-      case "call": {
-        const { label, operands, choices } = step.call;
-        return [
-          `${margin}${String(calls++).padStart(3)}  ${label}  (${operands.map(show).join(", ")})`,
-          ...choices.map(
-            ({ problem, chosen }) => `${margin}     schedule of ${problem.name}: ${printSchedule(chosen)}`,
-          ),
-        ];
-      }
-      case "check":
-        return [`${margin}     fault ${step.fault} unless ${step.count.memory.name} is at most ${step.atMost}`];
-      case "branch":
-        return [
-          `${margin}     if ${step.predicate.memory.name}`,
-          ...all(step.whenTrue, `${margin}  `),
-          `${margin}     else`,
-          ...all(step.whenFalse, `${margin}  `),
-        ];
-      case "loop": {
-        const { label, turns, atMost, body } = step;
-        const asked =
-          turns.kind === "while"
-            ? [...all(turns.condition, `${margin}  `), `${margin}     while ${turns.predicate.memory.name}`]
-            : [];
-        return [`${margin}     ${label}, at most ${atMost} times`, ...asked, ...all(body, `${margin}  `)];
-      }
-    }
-  };
-  return all(steps, "  ");
-}
-
-/** What `inspect` shows of a graph's way to code: each stage in its own text. */
-export function explain(graph: Graph, targetName: TargetName, dimensions: CompileOptions["dimensions"] = {}): string {
-  checkArgument("compile", "explain", "targetName", targetSchema, targetName);
-  const plain = simplified(graph, dimensions);
-  const { steps } = lower(plain, targetOf(targetName), layoutWeights(plain));
-  const plan = planMemory(lifetimesOf(steps));
-  return [
-    plain.toString(),
-    "",
-    `kernels for ${targetName}:`,
-    ...explainSteps(steps),
-    "",
-    `scratch, ${plan.bytes} bytes:`,
-    plan.toString(),
-  ].join("\n");
-}
+/** The graph in primitive operators, laid out for no machine, as an artifact keeps it. */
+export const simplified = (graph: Graph, dimensions: CompileOptions["dimensions"] = {}): Graph =>
+  compilationOf(graph, dimensions).methods[0]!.portable;

@@ -3,6 +3,7 @@ import { isFloatDtype, target } from "../kernels/index.ts";
 import { Graph, type Node } from "./graph.ts";
 import { KernelInterpreter } from "./kernel-interpreter.ts";
 import type { Nd } from "./operators/index.ts";
+import { codeOfGraph } from "./target-code.ts";
 import { arrayOver, countOf, newArray, staticShape, type TypedArray, withOneNaN } from "./tensor-type.ts";
 
 /** Operations of a kernel, a vector's counting once, that are worth interpreting when a graph is compiled. */
@@ -43,7 +44,7 @@ export function constantValue(
     nodes: [node],
     outputs: [{ name: "y", value: node.outputs[0] }],
   });
-  const kernels = new KernelInterpreter(graph, target("x86-64-v3"));
+  const kernels = new KernelInterpreter(codeOfGraph(graph, target("x86-64-v3")));
   if (kernels.operations > mostInterpreted) return undefined;
   const [bytes] = kernels.step([...values.keys()].map((value) => operands[inputs.indexOf(value)]!.data)).outputs;
   return withOneNaN(dtype, arrayOver(dtype, bytes!.buffer as ArrayBuffer, bytes!.byteOffset, bytes!.byteLength));

@@ -4,13 +4,16 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { target, targetNames } from "../kernels/index.ts";
 import { graphOf } from "./artifact.ts";
-import { compile, explain, simplified } from "./compile.ts";
+import { compile, simplified } from "./compile.ts";
 import { cond, forLoop, scan, whileLoop } from "./control-flow.ts";
+import { explain } from "./explain.ts";
 import type { Graph } from "./graph.ts";
 import { Interpreter } from "./interpreter.ts";
+import { LoopInterpreter } from "./interpreters/loop-interpreter.ts";
 import { KernelInterpreter } from "./kernel-interpreter.ts";
 import { declutter } from "./passes/index.ts";
 import { load } from "./program.ts";
+import { Compilation } from "./stages.ts";
 import { constant, type Tensor, where } from "./tensor.ts";
 import { type TypedArray, tensorType } from "./tensor-type.ts";
 import { state, trace } from "./trace.ts";
@@ -26,10 +29,10 @@ type Arrays = { readonly [name: string]: TypedArray };
 async function runs(given: Graph, steps: readonly Arrays[]): Promise<Arrays[]> {
   const interpreter = new Interpreter(given);
   const meant = steps.map((inputs) => interpreter.run(inputs) as Arrays);
-  const plain = declutter(given);
+  const compilation = Compilation.of(given);
   const program = load(await compile(given, { targets: ["x86-64-v3"], cacheDir }));
   for (const name of targetNames.slice(0, 2)) {
-    const kernels = new KernelInterpreter(plain, target(name));
+    const kernels = new KernelInterpreter(compilation.code(target(name)));
     for (const [at, inputs] of steps.entries()) {
       const { outputs } = kernels.step(given.inputs.map(({ name: input }) => inputs[input]!));
       given.outputs.forEach(({ name: output }, o) => {
@@ -586,7 +589,7 @@ describe("a loop that would run more often than it may", () => {
       );
       expect(run(12)).toEqual({ y: f32(12), count: i64(2) });
     }
-    const kernels = new KernelInterpreter(declutter(graph as never), target("x86-64-v3"));
+    const kernels = new LoopInterpreter(graph as never, "x86-64-v3");
     expect(() => kernels.step([f32(4)])).toThrow(expect.objectContaining({ code: "program/fault" }));
   });
 });

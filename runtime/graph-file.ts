@@ -1,17 +1,29 @@
-// The graph of a method in an artifact: decluttered, complete enough to be compiled again.
+// The graph of a method in an artifact: decluttered, laid out for no machine, complete enough to be compiled again.
 import { z } from "zod";
 import { dtypes, IsochronError } from "../kernels/index.ts";
 import { type Constant, Graph, type Node, type State, type Value } from "./graph.ts";
+import { hashOf } from "./hash.ts";
 import { controlOperators, type Operator, operators } from "./operators/index.ts";
 import { byteLength, countOf, newArray, staticShape, type TensorType, type TypedArray } from "./tensor-type.ts";
-import type { Weights } from "./weights.ts";
+import type { Kept } from "./weights.ts";
+
+/** The file of an artifact that holds what graphs have beside the weights. */
+export const keptFile = "graphs/constants.bin";
+
+/** The entries of an artifact. */
+type Entries = { readonly [name: string]: Uint8Array };
 
 const index = z.int().min(0);
 /** A number that JSON may not hold is text: "NaN", "-0", "Infinity", and integers of 64 bits. */
 const element = z.union([z.number(), z.string()]);
 const typeRow = z.strictObject({ dtype: z.enum(dtypes), shape: z.array(index) });
 const namedRow = typeRow.extend({ name: z.string() });
-const constantRow = z.union([namedRow.extend({ all: element }), namedRow.extend({ offset: index })]);
+/** A constant of equal elements, one among the weights, or one of the file that the graph names. */
+const constantRow = z.union([
+  namedRow.extend({ all: element }),
+  namedRow.extend({ offset: index }),
+  namedRow.extend({ kept: index }),
+]);
 
 const results = typeRow.extend({ hint: z.string().optional() });
 
@@ -40,6 +52,8 @@ const graphSchema = regionSchema.extend({
   /** Which names the operators have: those of today, or where there is no number, the former ones. */
   names: z.literal(2).optional(),
   text: z.string(),
+  /** The file of constants that are not among the weights, since code reads them in another form. */
+  constantsFile: z.strictObject({ file: z.string(), blake3: z.string() }).optional(),
   states: z.array(namedRow.extend({ offset: index, next: index })),
 });
 
@@ -59,19 +73,22 @@ const rowOf = ({ dtype, shape }: TensorType) => ({ dtype, shape: staticShape(sha
 const resultRow = ({ type, hint }: Value) => ({ ...rowOf(type), ...(hint === undefined ? {} : { hint }) });
 
 /** The text of a graph's file; places in the user's source are left out, so that it is the same on every machine. */
-export function writeGraph(graph: Graph, weights: Weights): string {
-  const { numberOf, name, inputs, constants, nodes, outputs } = partsOf(graph, weights);
+export function writeGraph(graph: Graph, kept: Kept): string {
+  const { numberOf, name, inputs, constants, nodes, outputs } = partsOf(graph, kept);
   const states = graph.states.map((state) => ({
     ...rowOf(state.value.type),
     name: state.name,
-    offset: weights.initialOf(state),
+    offset: kept.weights.initialOf(state),
     next: numberOf(state.next),
   }));
-  return JSON.stringify({ names: 2, name, text: graph.toString(), inputs, constants, states, nodes, outputs }, encode);
+  const constantsFile =
+    kept.bytes.length === 0 ? {} : { constantsFile: { file: keptFile, blake3: hashOf(kept.bytes) } };
+  const head = { names: 2, name, text: graph.toString(), ...constantsFile };
+  return JSON.stringify({ ...head, inputs, constants, states, nodes, outputs }, encode);
 }
 
 /** The rows of a graph, and the numbers of its values. */
-function partsOf(graph: Graph, weights: Weights) {
+function partsOf(graph: Graph, kept: Kept) {
   const numbers = new Map<Value, number>();
   const define = (value: Value) => numbers.set(value, numbers.size);
   for (const { value } of [...graph.inputs, ...graph.constants, ...graph.states]) define(value);
@@ -82,9 +99,8 @@ function partsOf(graph: Graph, weights: Weights) {
     name: graph.name,
     inputs: graph.inputs.map(({ name, value }) => ({ ...rowOf(value.type), name })),
     constants: graph.constants.map((each) => {
-      const offset = weights.offsetOf(each);
       const head = { ...rowOf(each.value.type), name: each.name };
-      return offset === undefined ? { ...head, all: each.data[0] } : { ...head, offset };
+      return { ...head, ...(kept.placeOf(each) ?? { all: each.data[0] }) };
     }),
     nodes: graph.nodes.map(({ operator, attributes, inputs, outputs: [first, ...others], regions }): object => ({
       ...rowOf(first.type),
@@ -93,14 +109,14 @@ function partsOf(graph: Graph, weights: Weights) {
       inputs: inputs.map(numberOf),
       ...(first.hint === undefined ? {} : { hint: first.hint }),
       ...(others.length === 0 ? {} : { others: others.map(resultRow) }),
-      ...(regions === undefined ? {} : { regions: regions.map((each) => regionOf(each, weights)) }),
+      ...(regions === undefined ? {} : { regions: regions.map((each) => regionOf(each, kept)) }),
     })),
     outputs: graph.outputs.map(({ name, value }) => ({ name, value: numberOf(value) })),
   };
 }
 
-function regionOf(graph: Graph, weights: Weights): object {
-  const { numberOf: _, ...rows } = partsOf(graph, weights);
+function regionOf(graph: Graph, kept: Kept): object {
+  const { numberOf: _, ...rows } = partsOf(graph, kept);
   return rows;
 }
 
@@ -110,8 +126,14 @@ const broken = (why: string, cause?: unknown): IsochronError =>
     ...(cause === undefined ? {} : { cause }),
   });
 
-/** The graph of a file's text, its data read from the weights. Throws `artifact/graph`. */
-export function parseGraph(text: string, weights: Uint8Array): Graph {
+/** The bytes that a graph's constants are read from. */
+interface Data {
+  readonly weights: Uint8Array;
+  readonly kept: Uint8Array;
+}
+
+/** The graph of a file's text, its data read from the weights and from the file that it names. Throws `artifact/graph`. */
+export function parseGraph(text: string, { "weights.bin": weights, ...files }: Entries): Graph {
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -121,7 +143,11 @@ export function parseGraph(text: string, weights: Uint8Array): Graph {
   const parsed = graphSchema.safeParse(json);
   if (!parsed.success) throw broken(z.prettifyError(parsed.error));
   const { data } = parsed;
-  const graph = graphFrom(data, data.states, weights, data.names === undefined);
+  const { constantsFile: named } = data;
+  const kept = named ? files[named.file] : new Uint8Array();
+  if (!weights || !kept) throw broken("its constants are missing");
+  if (named && hashOf(kept) !== named.blake3) throw broken(`${named.file} is not what was written`);
+  const graph = graphFrom(data, data.states, { weights, kept }, data.names === undefined);
   graph.verify();
   return graph;
 }
@@ -150,7 +176,7 @@ function operatorOf(wanted: string, former: boolean): Operator {
 function graphFrom(
   { name, inputs, constants, nodes, outputs }: Region,
   states: z.infer<typeof graphSchema>["states"],
-  weights: Uint8Array,
+  from: Data,
   former: boolean,
 ): Graph {
   const values: Value[] = [];
@@ -164,17 +190,18 @@ function graphFrom(
     values.push(value);
     return value;
   };
-  const dataAt = (type: TensorType, offset: number): TypedArray => {
+  const dataAt = (type: TensorType, offset: number, block: Uint8Array): TypedArray => {
     const bytes = byteLength(type);
-    if (offset + bytes > weights.length) throw broken(`the weights end before byte ${offset + bytes}`);
+    if (offset + bytes > block.length) throw broken(`its data ends before byte ${offset + bytes}`);
     const data = newArray(type.dtype, countOf(staticShape(type.shape)));
-    bytesOfArray(data).set(weights.subarray(offset, offset + bytes));
+    bytesOfArray(data).set(block.subarray(offset, offset + bytes));
     return data;
   };
   const namedInputs = inputs.map((row) => ({ name: row.name, value: define(row, row.name) }));
   const readConstants = constants.map((row): Constant => {
     const value = define(row);
-    if ("offset" in row) return { name: row.name, value, data: dataAt(row, row.offset) };
+    if ("offset" in row) return { name: row.name, value, data: dataAt(row, row.offset, from.weights) };
+    if ("kept" in row) return { name: row.name, value, data: dataAt(row, row.kept, from.kept) };
     const data = newArray(row.dtype, countOf(row.shape));
     if (data instanceof BigInt64Array || data instanceof BigUint64Array) data.fill(BigInt(row.all));
     else data.fill(Number(row.all));
@@ -188,7 +215,7 @@ function graphFrom(
       JSON.parse(JSON.stringify(row.attributes), decode),
       operands.map(({ type }) => type),
     );
-    const regions = row.regions?.map((each) => graphFrom(each, [], weights, former));
+    const regions = row.regions?.map((each) => graphFrom(each, [], from, former));
     const first = define(row, row.hint);
     const others = (row.others ?? []).map((each) => define(each, each.hint));
     return { operator, attributes, inputs: operands, outputs: [first, ...others], ...(regions ? { regions } : {}) };
@@ -201,7 +228,7 @@ function graphFrom(
       (row, s): State => ({
         name: row.name,
         value: stateValues[s]!,
-        initial: dataAt(row, row.offset),
+        initial: dataAt(row, row.offset, from.weights),
         next: at(row.next),
       }),
     ),

@@ -198,8 +198,8 @@ export class Graph<I extends Signature = Signature, O extends Signature = Signat
     this.outputs = parts.outputs;
   }
 
-  /** Stable readable text; names are hints, or numbers in order of appearance. */
-  toString(): string {
+  /** Stable readable text; names are hints, or numbers in order of appearance. A note stands behind the node that it is about. */
+  toString(note?: (node: Node) => string | undefined): string {
     const names = new Map<Value, string>();
     const used = new Set<string>();
     /** How many have wanted a name. */
@@ -230,10 +230,11 @@ export class Graph<I extends Signature = Signature, O extends Signature = Signat
         ([key, value]) => `${key}=${showAttribute(value)}`,
       );
       const operands = [...node.inputs.map(show), ...attributes].join(", ");
+      const noted = note?.(node);
       return {
         left: `  ${node.outputs.map(show).join(", ")} = ${node.operator.name}(${operands})`,
-        right: `: ${node.outputs.map(({ type }) => showTensorType(type)).join(", ")}`,
-        regions: (node.regions ?? []).flatMap((each) => each.toString().split("\n")).map((line) => `    ${line}`),
+        right: `: ${node.outputs.map(({ type }) => showTensorType(type)).join(", ")}${noted === undefined ? "" : `  // ${noted}`}`,
+        regions: (node.regions ?? []).flatMap((each) => each.toString(note).split("\n")).map((line) => `    ${line}`),
       };
     });
     // A line of very many operands does not push the types of all others to its right.

@@ -9,7 +9,7 @@ export {
   save,
 } from "./artifact.ts";
 export { nonMaxSuppression, type SuppressionOptions } from "./boxes.ts";
-export { type CompileOptions, compile, explain, simplified, targetsOf } from "./compile.ts";
+export { type CompileOptions, compile, simplified, targetsOf } from "./compile.ts";
 export { cond, forLoop, type LoopOptions, scan, type Tensors, whileLoop } from "./control-flow.ts";
 export {
   type ConvolutionOptions,
@@ -19,6 +19,7 @@ export {
   convTranspose2d,
   type TransposedConvolutionOptions,
 } from "./convolutions.ts";
+export { explain } from "./explain.ts";
 export { Graph, type Signature } from "./graph.ts";
 export { fromHalves, toHalves } from "./halves.ts";
 export { hashOf } from "./hash.ts";
@@ -26,7 +27,17 @@ export { type GridSampleOptions, gridSample, type ResizeOptions, resize } from "
 export { type ArraysOf, Interpreter } from "./interpreter.ts";
 export { disagreement } from "./interpreters/disagreement.ts";
 export { LoopInterpreter } from "./interpreters/loop-interpreter.ts";
-export { type KernelText, kernelsOf, kernelText, kernelTexts, type ShownKernel } from "./kernels.ts";
+export {
+  type GraphText,
+  graphText,
+  graphTexts,
+  type KernelText,
+  kernelsOf,
+  kernelText,
+  kernelTexts,
+  type ShownKernel,
+  type StageText,
+} from "./kernels.ts";
 export { type Layer, type LayerOptions, type Layers, measureLayers, printLayers } from "./layers.ts";
 export { type Manifest, manifestSchema } from "./manifest.ts";
 export {
@@ -62,6 +73,7 @@ export {
   type LstmWeights,
   lstmCell,
 } from "./recurrent.ts";
+export { Compilation, type StagedMethod, type StageOptions } from "./stages.ts";
 export {
   type AttentionOptions,
   apply,

@@ -1,13 +1,12 @@
 // Runs the step of a graph of primitive operators, its kernels by the loop interpreter.
-import { bytesOf, countKernel, type Grain, IsochronError, prepareKernel, type Target } from "../kernels/index.ts";
+import { bytesOf, countKernel, IsochronError, prepareKernel } from "../kernels/index.ts";
 import type { Graph } from "./graph.ts";
 import type { KernelCall } from "./kernel-call.ts";
-import { lower } from "./lower.ts";
 import type { Memory, Scratch } from "./memory.ts";
 import type { Place } from "./placement.ts";
 import { type CheckStep, callsOf, type LoopStep, lifetimesOf, type Step, type Turns } from "./step-tree.ts";
+import type { TargetCode } from "./target-code.ts";
 import { byteLength, type TypedArray } from "./tensor-type.ts";
-import { layoutWeights } from "./weights.ts";
 
 /** What memory holds before anything is written there. */
 const noise = 0x5a;
@@ -34,20 +33,20 @@ export class KernelInterpreter {
   readonly #states: readonly Uint8Array[];
   readonly #next: readonly Uint8Array[];
 
-  constructor(plain: Graph, target: Target, grain?: Grain) {
-    const weights = layoutWeights(plain);
-    const { steps, faults } = lower(plain, target, weights, grain);
+  /** The first method of some code. */
+  constructor({ weights, methods }: TargetCode) {
+    const { planned, steps, faults } = methods[0]!;
     this.#steps = steps;
     this.#faults = faults;
     this.#weights = weights.bytes;
     const areas = (values: readonly { readonly value: Graph["inputs"][number]["value"] }[]) =>
       values.map(({ value }) => new Uint8Array(byteLength(value.type)).fill(noise));
-    this.#inputs = areas(plain.inputs);
-    this.#outputs = areas(plain.outputs);
-    this.#states = plain.states.map(({ initial }) =>
+    this.#inputs = areas(planned.inputs);
+    this.#outputs = areas(planned.outputs);
+    this.#states = planned.states.map(({ initial }) =>
       new Uint8Array(initial.buffer, initial.byteOffset, initial.byteLength).slice(),
     );
-    this.#next = areas(plain.states);
+    this.#next = areas(planned.states);
     for (const { home, bytes } of lifetimesOf(steps)) this.#scratch.set(home, new Uint8Array(bytes).fill(noise));
     this.operations = callsOf(steps).reduce(
       (sum, { call, times }) => sum + times * countKernel(call.kernel).operations,

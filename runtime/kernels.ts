@@ -1,4 +1,4 @@
-// The kernels of a graph as texts: the loops they are written in, the LLVM IR that is made of them, and its assembly.
+// The kernels of a compilation as texts: the loops they are written in, the LLVM IR that is made of them, and its assembly.
 import { z } from "zod";
 import {
   awaitNative,
@@ -11,15 +11,14 @@ import {
   target as targetOf,
   targetSchema,
 } from "../kernels/index.ts";
-import { Graph } from "./graph.ts";
 import { codeOf, type KernelCall } from "./kernel-call.ts";
-import { lower } from "./lower.ts";
+import { planText } from "./numeric-plan.ts";
+import { Compilation, type StagedMethod } from "./stages.ts";
 import { callSymbol } from "./step.ts";
-import { callsOf } from "./step-tree.ts";
-import { layoutWeights } from "./weights.ts";
 
 /** A kernel as it is asked for by name. */
 export interface ShownKernel {
+  readonly method: string;
   /** Its call site, as a manifest names it. */
   readonly symbol: string;
   /** Operator and value, as a manifest names them. */
@@ -27,17 +26,31 @@ export interface ShownKernel {
   readonly call: KernelCall;
 }
 
+/** The stages of a graph's way to code that can be shown: portable, and with its numeric plan. */
+export const graphTexts = ["graph", "plan"] as const;
+/** One of `graphTexts`. */
+export type GraphText = (typeof graphTexts)[number];
 /** The stages of a kernel's way to code that can be shown. */
 export const kernelTexts = ["loops", "llvm", "asm"] as const;
 /** One of `kernelTexts`. */
 export type KernelText = (typeof kernelTexts)[number];
+/** A stage that can be shown. */
+export type StageText = GraphText | KernelText;
 
-/** The kernels of a graph of primitive operators, such as an artifact holds, for a target; `first` is the number of its first call site. */
-export function kernelsOf(graph: Graph, target: TargetName, first = 0): ShownKernel[] {
-  checkArgument("compile", "kernelsOf", "graph", z.instanceof(Graph).describe("a graph"), graph);
+/** The text of a method's graph at a stage. */
+export const graphText = (staged: StagedMethod, stage: GraphText): string =>
+  stage === "graph" ? staged.portable.toString() : planText(staged.planned);
+
+/** The kernels of a compilation on a target. */
+export function kernelsOf(compilation: Compilation, target: TargetName): ShownKernel[] {
+  const schema = z.instanceof(Compilation).describe("the compilation of a graph, which Compilation.of() makes");
+  checkArgument("compile", "kernelsOf", "compilation", schema, compilation);
   checkArgument("compile", "kernelsOf", "target", targetSchema, target);
-  const { steps } = lower(graph, targetOf(target), layoutWeights(graph));
-  return callsOf(steps).map(({ call }, at) => ({ symbol: callSymbol(first + at), name: call.label, call }));
+  return compilation
+    .code(targetOf(target))
+    .methods.flatMap(({ method, calls, first }) =>
+      calls.map((call, at) => ({ method, symbol: callSymbol(first + at), name: call.label, call })),
+    );
 }
 
 /** The text of a kernel at a stage; only assembly needs the compiler. Throws `compile/missing-compiler`. */

@@ -7,6 +7,7 @@ import { forward } from "./method-graphs.ts";
 import type { Peak } from "./peak.ts";
 import { load } from "./program.ts";
 import type { Method } from "./program-method.ts";
+import { Compilation } from "./stages.ts";
 import type { TypedArray } from "./tensor-type.ts";
 
 /** One kernel, measured. What the artifact's graph no longer tells is absent: it was built by another version. */
@@ -114,7 +115,7 @@ function roofline({ call }: ShownKernel, us: number, peak: Peak | undefined): Pa
 /** The kernels that a method's graph gives today, where they are those that the artifact holds. */
 function matching(artifact: Artifact, method: string, target: TargetName): ShownKernel[] | undefined {
   const { kernels } = artifact.manifest.targets[target]!.methods[method]!;
-  const made = kernelsOf(graphOf(artifact, method), target);
+  const made = kernelsOf(new Compilation({ [method]: graphOf(artifact, method) }), target);
   const same = made.length === kernels.length && made.every(({ name }, at) => name === kernels[at]!.name);
   return same ? made : undefined;
 }

@@ -22,7 +22,7 @@ import {
   tensorType,
   trace,
 } from "./index.ts";
-import { declutter } from "./passes/index.ts";
+import { withPlan } from "./testing/with-plan.ts";
 
 const cacheDir = join(fileURLToPath(new URL("..", import.meta.url)), ".cache/kernels");
 const targets = runnableTargets();
@@ -203,7 +203,7 @@ describe("a graph in QDQ form", () => {
       const { y } = await outputsOf(graph, { x });
       expect([...y]).toEqual(meaning(x));
       // The float graph rounds on its way, so a value near a half may fall to the other side.
-      const [simplified, asWritten] = [declutter(graph as unknown as Graph), graph as unknown as Graph].map(
+      const [simplified, asWritten] = [withPlan(graph as unknown as Graph), graph as unknown as Graph].map(
         (given) => new Interpreter(given).run({ x }).y!,
       );
       expect([...simplified!]).toEqual([...y]);
@@ -215,7 +215,7 @@ describe("a graph in QDQ form", () => {
 
   it("is simplified to a product of bytes and one rounding", () => {
     const { graph } = qdq(convolutions[0]!);
-    const text = declutter(graph as unknown as Graph).toString();
+    const text = withPlan(graph as unknown as Graph).toString();
     expect(text.split("\n").slice(4)).toMatchInlineSnapshot(`
       [
         "  %0 = reshape(%x, shape=[1,1,16,6,7])                                       : f32[1,1,16,6,7]",
@@ -246,7 +246,7 @@ describe("a graph in QDQ form", () => {
       { x: tensorType("f32", [rows, depth]) },
       { name: "linear" },
     );
-    const plain = declutter(graph as unknown as Graph);
+    const plain = withPlan(graph as unknown as Graph);
     const names = plain.nodes.map(({ operator }) => operator.name);
     expect(names).toEqual(["quantize", "packedMatmulInteger", "add", "requantize"]);
     const x = floats(rows * depth, 8, 2);
@@ -278,7 +278,7 @@ describe("a graph in QDQ form", () => {
       { x: tensorType("f32", [1, 4, 2, 2]), v: tensorType("i8", [4, 4, 1, 1]) },
       { name: "floats" },
     );
-    const names = declutter(graph as unknown as Graph).nodes.map(({ operator }) => operator.name);
+    const names = withPlan(graph as unknown as Graph).nodes.map(({ operator }) => operator.name);
     expect(names.filter((name) => name === "conv2d").length).toBe(2);
     expect(names.some((name) => name.endsWith("Integer"))).toBe(false);
   });

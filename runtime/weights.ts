@@ -11,6 +11,17 @@ export interface Weights {
   initialOf(state: State): number;
   /** Offset of a constant, or undefined where its one repeated element is written into the code. */
   offsetOf(constant: Constant): number | undefined;
+  /** Offset of a constant's data, whatever shape it has there. */
+  offsetOfData(data: TypedArray): number | undefined;
+}
+
+/** The data of graphs that an artifact keeps beside what their code reads. */
+export interface Kept {
+  readonly weights: Weights;
+  /** What is not among the weights: those of before they were packed. */
+  readonly bytes: Uint8Array;
+  /** Where a constant's data is: among the weights, in these bytes, or nowhere where all its elements are the same. */
+  placeOf(constant: Constant): { readonly offset: number } | { readonly kept: number } | undefined;
 }
 
 const align = 64;
@@ -35,14 +46,8 @@ const withMemory = (graph: Graph) => ({
  * States of one name are one. A later graph takes equal bytes from an earlier one; the first is laid out as if it were alone.
  */
 export function layoutWeights(...graphs: readonly Graph[]): Weights {
-  const parts: { readonly offset: number; readonly data: TypedArray }[] = [];
-  let end = 0;
-  const place = (data: TypedArray): number => {
-    const offset = end;
-    parts.push({ offset, data });
-    end = Math.ceil((end + data.byteLength) / align) * align;
-    return offset;
-  };
+  const block = new Block();
+  const place = (data: TypedArray): number => block.place(data);
   const states = new Map<string, number>();
   const offsets = new Map<Constant, number>();
   /** What earlier graphs have placed, by the hash of its bytes. */
@@ -62,11 +67,54 @@ export function layoutWeights(...graphs: readonly Graph[]): Weights {
     }
     for (const [hash, offset] of own) shared.set(hash, offset);
   }
-  const bytes = new Uint8Array(end);
-  for (const { offset, data } of parts) bytes.set(bytesOf(data), offset);
+  const byData = new Map([...offsets].map(([{ data }, offset]) => [data, offset]));
   return {
-    bytes,
+    bytes: block.bytes(),
     initialOf: ({ name }) => states.get(name)!,
     offsetOf: (constant) => offsets.get(constant),
+    offsetOfData: (data) => byData.get(data),
   };
+}
+
+/** Lays out what portable graphs have beside the weights of their code; equal bytes of several methods stand once. */
+export function layoutKept(weights: Weights, ...graphs: readonly Graph[]): Kept {
+  const block = new Block();
+  const kept = new Map<TypedArray, number>();
+  const shared = new Map<string, number>();
+  for (const { data } of graphs.flatMap(withRegions).flatMap(({ constants }) => constants)) {
+    if (weights.offsetOfData(data) !== undefined || isUniform(data) || kept.has(data)) continue;
+    const hash = graphs.length > 1 ? hashOf(bytesOf(data)) : undefined;
+    const offset = (hash === undefined ? undefined : shared.get(hash)) ?? block.place(data);
+    kept.set(data, offset);
+    if (hash !== undefined) shared.set(hash, offset);
+  }
+  return {
+    weights,
+    bytes: block.bytes(),
+    placeOf({ data }) {
+      const offset = weights.offsetOfData(data);
+      if (offset !== undefined) return { offset };
+      const other = kept.get(data);
+      return other === undefined ? undefined : { kept: other };
+    },
+  };
+}
+
+/** Data at aligned offsets, one after the other. */
+class Block {
+  readonly #parts: { readonly offset: number; readonly data: TypedArray }[] = [];
+  #end = 0;
+
+  place(data: TypedArray): number {
+    const offset = this.#end;
+    this.#parts.push({ offset, data });
+    this.#end = Math.ceil((offset + data.byteLength) / align) * align;
+    return offset;
+  }
+
+  bytes(): Uint8Array {
+    const bytes = new Uint8Array(this.#end);
+    for (const { offset, data } of this.#parts) bytes.set(bytesOf(data), offset);
+    return bytes;
+  }
 }

@@ -6,7 +6,7 @@ import { balanced, extentsOf, type Problem, problemOf } from "../schedules/index
 import type { Target } from "../targets.ts";
 import { addressOf, fixed, type LaneIndex, type Source } from "./access.ts";
 import { alongVectors, type Destination, forEachOuter, lanesFor } from "./map.ts";
-import { type Accumulation, reduceKernel } from "./reduce.ts";
+import { type Accumulation, reduceKernel, reductionPlan } from "./reduce.ts";
 import { store } from "./store.ts";
 
 /** What is done with each finished element before it is stored: bias, activation, residual. */
@@ -18,6 +18,13 @@ export type Epilogue = (value: Expression, at: readonly LaneIndex[]) => Expressi
  * Part of the numeric plan, so a function of the shape alone.
  */
 export const splitsFor = (outputs: number, depth: number): number => (outputs <= 256 && depth >= 1024 ? 4 : 1);
+
+/** The plan of a product of matrices, in words. */
+export function productPlan(rows: number, depth: number, columns: number): string {
+  if (columns === 1) return reductionPlan([depth], [0]);
+  const splits = splitsFor(rows * columns, depth);
+  return splits === 1 ? "one chain along k" : `${splits} segments of k, a chain each`;
+}
 
 /** What a product's elements are summed in, and how one is added: fused and in segments, or of bytes and exact. */
 export interface Products {

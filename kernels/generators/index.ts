@@ -20,7 +20,14 @@ export {
   channelBlock,
   depthwiseKernel,
 } from "./blocked.ts";
-export { type Convolution, convolutionKernel, type Epilogue, matmulKernel, splitsFor } from "./contract.ts";
+export {
+  type Convolution,
+  convolutionKernel,
+  type Epilogue,
+  matmulKernel,
+  productPlan,
+  splitsFor,
+} from "./contract.ts";
 export {
   blockWidth,
   columnWork,
@@ -52,6 +59,7 @@ export {
   reduceKernel,
   reducers,
   reducing,
+  reductionPlan,
 } from "./reduce.ts";
 export { lineWork, RowKernel } from "./rows.ts";
 export { bilinear, coordinate, counting, type Outside } from "./sample.ts";

@@ -117,6 +117,13 @@ export const chainsAcross = (length: number, width: number): number => {
   return length >= 8 ? 4 : 1;
 };
 
+/** The plan of a rounded sum or product over some dimensions of a shape, in words. */
+export function reductionPlan(shape: readonly number[], axes: readonly number[]): string {
+  const last = shape.length - 1;
+  const chains = axes.includes(last) ? planLanes : chainsAcross(shape[Math.max(...axes)] ?? 1, shape[last] ?? 1);
+  return `${chains === 1 ? "one chain" : `${chains} chains`}, cut after ${longestChain} steps`;
+}
+
 /**
  * Reduces `shape` over `axes`; `destination` has one stride per kept dimension.
  *

@@ -1,14 +1,17 @@
-// `isochron inspect --ir` and `--layers`: the kernels of programs, as texts and as measured times.
+// `isochron inspect --ir` and `--layers`: what the stages of compilation make of programs, as texts, and kernels' measured times.
 import { extname } from "node:path";
 import { IsochronError, type TargetName } from "../../kernels/index.ts";
 import {
   type Artifact,
+  Compilation,
   compile,
-  type Graph,
+  type GraphText,
   graphOf,
-  type KernelText,
+  graphText,
+  graphTexts,
   kernelsOf,
   kernelText,
+  kernelTexts,
   measureLayers,
   measureMachine,
   openArtifact,
@@ -16,7 +19,7 @@ import {
   printLayers,
   readArtifact,
   type ShownKernel,
-  simplified,
+  type StageText,
 } from "../../runtime/index.ts";
 import { readApplication } from "../build.ts";
 import { layOut } from "../lay-out.ts";
@@ -47,25 +50,25 @@ function artifactsIn(path: string): Artifact[] | undefined {
   }
 }
 
-interface NamedKernel extends ShownKernel {
-  readonly program: string;
-  readonly method: string;
+/** A program's name, and its graphs on their way to code. */
+interface Program {
+  readonly name: string;
+  readonly compilation: Compilation;
 }
 
-/** The kernels of a program's methods, whose call sites are numbered through all of them. */
-function kernelsOfMethods(
-  program: string,
-  methods: { readonly [method: string]: Graph },
-  target: TargetName,
-): Record<string, readonly NamedKernel[]> {
-  let first = 0;
-  const named: Record<string, readonly NamedKernel[]> = {};
-  for (const [method, graph] of Object.entries(methods)) {
-    const kernels = kernelsOf(graph, target, first);
-    first += kernels.length;
-    named[method] = kernels.map((each) => ({ ...each, program, method }));
-  }
-  return named;
+/** The programs in a file, or of an application's source. */
+async function programsIn(path: string): Promise<readonly Program[]> {
+  const artifacts = artifactsIn(path)?.map((artifact) => {
+    const graphs = mapped(artifact.manifest.methods, (_, method) => graphOf(artifact, method));
+    return { name: artifact.manifest.name, compilation: new Compilation(graphs) };
+  });
+  if (artifacts) return artifacts;
+  const { programs } = layOut(await importApplication(path));
+  return programs.map(({ name, methods }) => ({ name, compilation: Compilation.of(methods) }));
+}
+
+interface NamedKernel extends ShownKernel {
+  readonly program: string;
 }
 
 const mapped = <T, U>(of: { readonly [name: string]: T }, each: (value: T, name: string) => U): Record<string, U> =>
@@ -87,22 +90,52 @@ function named(kernels: readonly NamedKernel[], text: string): NamedKernel[] {
   );
 }
 
-/** Shows one kernel at a stage, or lists them. */
-export async function inspectKernel(
+/** Shows the graphs of programs at a stage before there are kernels. */
+async function inspectGraphs(
   path: string,
   kernel: string | undefined,
-  { ir, target = "x86-64-v3", json, method: only }: Options & { readonly ir: KernelText },
+  { ir, json, method: only }: Options & { readonly ir: GraphText },
   terminal: Terminal,
 ): Promise<number> {
-  const programs =
-    artifactsIn(path)?.map((artifact) => {
-      const graphs = mapped(artifact.manifest.methods, (_, method) => graphOf(artifact, method));
-      return kernelsOfMethods(artifact.manifest.name, graphs, target);
-    }) ??
-    layOut(await importApplication(path)).programs.map(({ name, methods }) => {
-      const graphs = mapped(methods, (graph) => simplified(graph));
-      return kernelsOfMethods(name, graphs, target);
-    });
+  if (kernel !== undefined) {
+    throw new IsochronError(
+      "command/kernel",
+      `"${kernel}" names a kernel, and --ir ${ir} shows what is made before there are any`,
+      {
+        help: `isochron inspect ${path} --ir ${ir}; or --ir ${kernelTexts.join(", --ir ")} of a kernel`,
+      },
+    );
+  }
+  const programs = (await programsIn(path)).map(({ name, compilation }) =>
+    Object.fromEntries(
+      compilation.methods.map((staged) => [staged.method, { program: name, text: graphText(staged, ir) }] as const),
+    ),
+  );
+  const graphs = askedMethods(programs, only, path)
+    .flat()
+    .map(([method, { program, text }]) => ({ program, method, text }));
+  terminal.out(json ? JSON.stringify({ ir, graphs }) : graphs.map(({ text }) => text).join("\n\n"));
+  return 0;
+}
+
+const isGraphText = (ir: StageText): ir is GraphText => graphTexts.some((each) => each === ir);
+
+/** Shows what a stage of compilation left: the graphs, or one kernel; without a kernel's name the kernels are listed. */
+export async function inspectStage(
+  path: string,
+  kernel: string | undefined,
+  { ir, ...options }: Options & { readonly ir: StageText },
+  terminal: Terminal,
+): Promise<number> {
+  if (isGraphText(ir)) return await inspectGraphs(path, kernel, { ...options, ir }, terminal);
+  const { target = "x86-64-v3", json, method: only } = options;
+  const programs = (await programsIn(path)).map(({ name, compilation }) => {
+    const shown = kernelsOf(compilation, target).map((each) => ({ ...each, program: name }));
+    const of = compilation.methods.map(
+      ({ method }) => [method, shown.filter((each) => each.method === method)] as const,
+    );
+    return Object.fromEntries(of);
+  });
   const kernels = askedMethods(programs, only, path).flatMap((methods) => methods.flatMap(([, named]) => named));
   if (kernel === undefined) {
     const rows = kernels.map(({ program, method, symbol, name }) => ({ program, method, symbol, name }));

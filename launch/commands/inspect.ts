@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { extname } from "node:path";
 import { IsochronError, type TargetName } from "../../kernels/index.ts";
 import { printPlan } from "../../nodes/index.ts";
-import { explain, type KernelText, type Manifest, openArtifact, readArtifact } from "../../runtime/index.ts";
+import { explain, type Manifest, openArtifact, readArtifact, type StageText } from "../../runtime/index.ts";
 import { type Analysis, formatDuration, printScheduleTable } from "../../scheduler/index.ts";
 import { type ApplicationDescription, readRecording } from "../../sim/index.ts";
 import { readApplication } from "../build.ts";
@@ -11,7 +11,7 @@ import { layOut } from "../lay-out.ts";
 import { importApplication } from "../load-application.ts";
 import type { Terminal } from "../terminal.ts";
 import { askedMethods } from "./asked-methods.ts";
-import { inspectKernel, inspectLayers } from "./inspect-kernels.ts";
+import { inspectLayers, inspectStage } from "./inspect-kernels.ts";
 import { tellEnd } from "./tell-end.ts";
 import { topicListCommand } from "./topic.ts";
 
@@ -19,8 +19,8 @@ import { topicListCommand } from "./topic.ts";
 export interface InspectOptions {
   readonly target?: TargetName;
   readonly json?: boolean;
-  /** The stage of one kernel to show. */
-  readonly ir?: KernelText;
+  /** The stage of compilation to show: of the graphs, or of one kernel. */
+  readonly ir?: StageText;
   /** Measure the kernels. */
   readonly layers?: boolean;
   /** The one method to show; all unless given. */
@@ -107,7 +107,7 @@ export async function inspectCommand(
   options: InspectOptions,
   terminal: Terminal,
 ): Promise<number> {
-  if (options.ir !== undefined) return await inspectKernel(path, kernel, { ...options, ir: options.ir }, terminal);
+  if (options.ir !== undefined) return await inspectStage(path, kernel, { ...options, ir: options.ir }, terminal);
   if (kernel !== undefined) {
     throw new IsochronError("command/kernel", `"${kernel}" names a kernel, and nothing says what to show of it`, {
       help: `isochron inspect ${path} --ir loops "${kernel}"; or --ir llvm, --ir asm`,

@@ -140,6 +140,7 @@ export const tiledAttention = attentionOperator("tiledAttention", true, {
   kind: "kernel",
   inMemory: [0, 1, 2, 3],
   fuses: true,
+  plan: () => "a score one chain along d, their powers in 16 chains, an output one chain over the keys",
   work([q, , v], _, target) {
     const [queries, depth] = staticShape(q!.shape).slice(-2) as [number, number];
     const [keys, width] = staticShape(v!.shape).slice(-2) as [number, number];

@@ -73,6 +73,7 @@ export const blockedConv2d: Operator<z.infer<typeof blockedConvolutionAttributes
     inMemory: [0, 1],
     fuses: true,
     planned: true,
+    plan: () => "direct, order block ky kx channel",
     build({ name, buffers, operands, shape, destination, epilogue, target }, { layout, ...plan }) {
       const [given, w] = operands as [generators.View, generators.View];
       const x = layout === "planar" ? inBlocks(given) : given;
@@ -112,5 +113,5 @@ export const depthwiseConv2d: Operator<z.infer<typeof depthwiseAttributes>> = op
       result,
       Number(operands[1]!.shape[1]) * Number(operands[1]!.shape[2]),
     ),
-  lowering: { ...convolutionLowering(generators.depthwiseKernel), planned: true },
+  lowering: { ...convolutionLowering(generators.depthwiseKernel, "direct, order ky kx"), planned: true },
 });

@@ -1,7 +1,15 @@
 // Matrix products, two-dimensional convolution, and sampling at computed positions.
 import { z } from "zod";
 import { generators, isFloatDtype } from "../../kernels/index.ts";
-import { broadcastShapes, countOf, sameDimension, showDimension, showTensorType, staticShape } from "../tensor-type.ts";
+import {
+  broadcastShapes,
+  countOf,
+  sameDimension,
+  showDimension,
+  showTensorType,
+  sizeOf,
+  staticShape,
+} from "../tensor-type.ts";
 import { atMaximum, boundedAlong, onlyBatch, withBehind } from "./bounded.ts";
 import { convolutionLowering, type Operator, operandError, operator, pair, privateWork } from "./operator.ts";
 import { absoluteMagnitude, convolve, convolvedType, multiply, planarLayout } from "./products.ts";
@@ -40,6 +48,8 @@ export const matmul: Operator<z.infer<typeof none>> = operator({
     kind: "kernel",
     inMemory: [0, 1],
     fuses: true,
+    plan: ([a, b]) =>
+      generators.productPlan(...(staticShape(a!.shape).slice(-2) as [number, number]), sizeOf(b!.shape.at(-1)!)),
     work(operands, _, target) {
       const [a, b] = operands.map(({ shape }) => staticShape(shape)) as [number[], number[]];
       const [rows, depth] = a.slice(-2) as [number, number];
@@ -87,7 +97,7 @@ export const conv2d: Operator<Convolution> = operator({
   magnitude: (operands, attributes, result) =>
     absoluteMagnitude(conv2d.evaluate, operands, attributes, result, countOf(operands[1]!.shape.slice(1))),
   bounded: onlyBatch,
-  lowering: { ...convolutionLowering(generators.convolutionKernel), planned: true },
+  lowering: { ...convolutionLowering(generators.convolutionKernel, "direct, order channel ky kx"), planned: true },
 });
 
 const clampTo = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high);

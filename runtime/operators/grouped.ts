@@ -36,9 +36,6 @@ function resultType(
   return [n, o, ...out, channelBlock];
 }
 
-/** Both are one kernel of their own. */
-const lowering = convolutionLowering<Attributes>(generators.groupedConvolutionKernel);
-
 /**
  * x[n,i,h,w,16] with w[o,kh,kw,inputs,16] → [n,o,h',w',16], in groups of so many input and output channels; f32.
  *
@@ -63,7 +60,7 @@ export const groupedConv2d: Operator<Attributes> = operator({
       result,
       given.inputs * Number(operands[1]!.shape[1]) * Number(operands[1]!.shape[2]),
     ),
-  lowering,
+  lowering: convolutionLowering<Attributes>(generators.groupedConvolutionKernel, "direct, order ky channel kx"),
 });
 
 /**
@@ -82,5 +79,5 @@ export const groupedConvInteger: Operator<Attributes> = operator({
   },
   evaluate: (operands, given, result) =>
     convolve(operands, given, groupedLayout(operands, { ...given, together: together(given.inputs) }), result),
-  lowering,
+  lowering: convolutionLowering<Attributes>(generators.groupedConvolutionKernel),
 });

@@ -106,6 +106,8 @@ export type Lowering<A> =
       /** Whether it goes on with what follows each of its elements. */
       readonly fuses?: true;
       work?(operands: readonly TensorType[], attributes: A, target: Target): { readonly [name: string]: Work };
+      /** The numeric plan in words, where results are rounded on the way: which sums are made in which order. */
+      plan?(operands: readonly TensorType[], attributes: A): string;
       build(parts: KernelParts, attributes: A): Kernel;
     }
   /** Operands one after the other along a dimension, each written or computed where it will lie. */
@@ -138,10 +140,12 @@ type ConvolutionGenerator<A> = (
 /** The lowering of a convolution to a kernel of its own, over an input and a weight that lie in memory. */
 export const convolutionLowering = <A>(
   generate: ConvolutionGenerator<A>,
+  plan?: string,
 ): Extract<Lowering<A>, { kind: "kernel" }> => ({
   kind: "kernel",
   inMemory: [0, 1],
   fuses: true,
+  ...(plan === undefined ? {} : { plan: () => plan }),
   build({ name, buffers, operands, shape, destination, epilogue, target }, attributes) {
     const [x, w] = operands as [generators.View, generators.View];
     return generate(name, buffers, x, w, shape, attributes, destination, epilogue, target);

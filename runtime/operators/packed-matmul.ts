@@ -66,6 +66,8 @@ export const packedMatmul: Operator<z.infer<typeof attributes>> = operator({
     kind: "kernel",
     inMemory: [0, 1],
     fuses: true,
+    plan: ([a], { columns }) =>
+      generators.productPlan(...(staticShape(a!.shape).slice(-2) as [number, number]), columns),
     work([a, b], { columns }, target) {
       const [left, right] = [staticShape(a!.shape), staticShape(b!.shape)];
       const shape = { kind: "packed", columns, width: right.at(-1)! } as const;

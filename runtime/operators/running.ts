@@ -80,6 +80,9 @@ function running(name: string, meaning: Running): Operator {
     lowering: {
       kind: "kernel",
       inMemory: [],
+      ...(meaning.rounds
+        ? { plan: ([x]: readonly TensorType[]) => (x!.dtype === "f32" ? "one chain, in f64" : "one chain") }
+        : {}),
       build: ({ name: kernel, buffers, operands: [x], destination, target }, given) =>
         generators.scanKernel(kernel, buffers, x!, meaning.reducer, given, destination, target),
     },

@@ -196,6 +196,7 @@ export const winogradConv2d: Operator<Attributes> = operator({
     inMemory: [0, 1],
     fuses: true,
     planned: true,
+    plan: (_, { tile }) => `Winograd, tiles of ${tile}×${tile}`,
     work([x, u], { tile, rows, columns }, target) {
       const [n, inBlocks] = staticShape(x!.shape) as [number, number];
       const shape = [n, staticShape(u!.shape)[1]!, rows, columns, channelBlock];

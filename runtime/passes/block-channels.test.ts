@@ -7,8 +7,9 @@ import { runnableTargets } from "../../kernels/index.ts";
 import { compile, constant, conv2d, explain, Interpreter, load, type Tensor, tensorType, trace } from "../index.ts";
 import { evenly, layer } from "../testing/networks.ts";
 import { randomInput, randomNetwork } from "../testing/random-networks.ts";
+import { withPlan } from "../testing/with-plan.ts";
 import { blockChannels } from "./block-channels.ts";
-import { declutter, passes } from "./index.ts";
+import { passes } from "./index.ts";
 
 const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
 const targets = runnableTargets();
@@ -24,7 +25,7 @@ describe("blockChannels", () => {
       { x: tensorType("f32", [1, 3, 9, 9]) },
       { name: "g" },
     );
-    const planned = declutter(graph);
+    const planned = withPlan(graph);
     planned.verify();
     expect(planned.toString()).toMatchInlineSnapshot(`
       "graph g(x: f32[1,3,9,9]) -> (y: f32[1,32,9,9])
@@ -92,7 +93,7 @@ describe("blockChannels", () => {
       },
       { name: "g" },
     );
-    const text = declutter(graph)
+    const text = withPlan(graph)
       .toString()
       .split("\n")
       .filter((line) => /onv2d|pad/.test(line));
@@ -169,7 +170,7 @@ describe("networks in channel blocks", () => {
       { x: tensorType("f32", [1, 32, 21, 22]) },
       { name: "network" },
     );
-    const planned = declutter(graph);
+    const planned = withPlan(graph);
     const convolutions = planned.nodes.filter((node) => node.operator.name.endsWith("onv2d"));
     expect(convolutions.map((node) => node.operator.name)).toEqual(new Array(9).fill("winogradConv2d"));
     const x = evenly(32 * 21 * 22, 6);

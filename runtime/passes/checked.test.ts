@@ -15,8 +15,8 @@ import {
 } from "../index.ts";
 import { operators } from "../operators/index.ts";
 import { rewrite } from "../rewrite.ts";
+import { withPlan } from "../testing/with-plan.ts";
 import { checked } from "./checked.ts";
-import { declutter } from "./index.ts";
 
 const x = { x: tensorType("f32", [2, 3]) };
 const graph = trace(({ x }) => ({ y: x.neg().sum([0]) }), x, { name: "g" }) as unknown as Graph;
@@ -78,7 +78,7 @@ function both(body: (x: Tensor<"f32">) => Tensor<"f32">, shape: readonly number[
   const given = trace(({ x }) => ({ y: body(x) }), { x: tensorType("f32", shape) }, { name: "g" });
   const count = shape.reduce((a, b) => a * b, 1);
   const data = { x: Float32Array.from({ length: count }, (_, i) => Math.sin(i) * 3) };
-  const simple = declutter(given as unknown as Graph) as unknown as Graph<typeof given.signature.inputs, Signature>;
+  const simple = withPlan(given as unknown as Graph) as unknown as Graph<typeof given.signature.inputs, Signature>;
   const [meant, found] = [new Interpreter(given).run(data).y, new Interpreter(simple).run(data).y as Float32Array];
   const names = simple.nodes.map(({ operator }) => operator.name);
   return { meant, found, names, difference: Math.max(0, ...meant.map((each, i) => Math.abs(each - found[i]!))) };

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { runnableTargets } from "../../kernels/index.ts";
 import { compile, constant, conv2d, convTranspose2d, graphOf, load, tensorType, trace } from "../index.ts";
+import { plan } from "./index.ts";
 
 const targets = runnableTargets();
 const [channels, size] = [32, 24];
@@ -42,7 +43,7 @@ describe("direct convolution", () => {
   it("is not what a layer is computed by unless asked, and reaches transposed convolutions too", async () => {
     const only = { targets: ["x86-64-v3"] } as const;
     const algorithms = async (graph: Parameters<typeof compile>[0], options: Parameters<typeof compile>[1]) =>
-      graphOf(await compile(graph, options))
+      plan(graphOf(await compile(graph, options)))
         .nodes.map(({ operator }) => operator.name)
         .filter((name) => /conv/i.test(name));
     expect(await algorithms(graphWith({}) as never, only)).toEqual(["winogradConv2d"]);

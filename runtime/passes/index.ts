@@ -1,4 +1,4 @@
-// The portable passes, and the order in which a graph goes through them.
+// The passes in the order in which a graph goes through them: those that mean the same to every machine, and the numeric plan.
 import type { Graph } from "../graph.ts";
 import { descending } from "../rewrite.ts";
 import { blockChannels } from "./block-channels.ts";
@@ -19,8 +19,8 @@ export { bindSymbols, symbolsIn } from "./bind-symbols.ts";
 export { directConvolutions } from "./direct-convolutions.ts";
 export { toMaxima } from "./maxima.ts";
 
-/** Every pass by name, in order. */
-export const passes = {
+/** What declutters a graph, by name, in order: nothing of it knows how a machine lays values out. */
+const portable = {
   dropEmpty,
   decompose,
   /** What decompositions are made of. */
@@ -31,24 +31,43 @@ export const passes = {
   simplifyViews,
   shareCommon,
   hoistInvariants,
+  dropDead,
+} as const;
+
+/** What gives a decluttered graph its numeric plan: which algorithm computes each value, and how it is laid out. */
+const planning = {
   packProducts,
   fuseAttention,
   packFactors,
   blockChannels,
-  dropDead,
+  dropUnplanned: dropDead,
 } as const;
 
-/**
- * A graph with the same meaning in primitive operators and fewer nodes, its bounded dimensions at their maximum; `after` sees the graph that each pass leaves.
- *
- * Throws `graph/invalid` for a graph that is none, and `compile/pass` where a pass has changed a type.
- */
-export function declutter(graph: Graph, after: (pass: string, graph: Graph) => void = () => {}): Graph {
-  graph.verify();
-  let current = toMaxima(graph);
-  for (const [name, pass] of Object.entries(passes)) {
+/** Every pass by name, in order. */
+export const passes = { ...portable, ...planning } as const;
+
+/** Sees the graph that each pass leaves. */
+type After = (pass: string, graph: Graph) => void;
+
+function run(some: { readonly [name: string]: (graph: Graph) => Graph }, graph: Graph, after?: After): Graph {
+  let current = graph;
+  for (const [name, pass] of Object.entries(some)) {
     current = checked(name, descending(pass), current);
-    after(name, current);
+    after?.(name, current);
   }
   return current;
 }
+
+/**
+ * A graph with the same meaning in primitive operators and fewer nodes, as every machine can compute it, its bounded dimensions at
+ * their maximum.
+ *
+ * Throws `graph/invalid` for a graph that is none, and `compile/pass` where a pass has changed a type.
+ */
+export function declutter(graph: Graph, after?: After): Graph {
+  graph.verify();
+  return run(portable, toMaxima(graph), after);
+}
+
+/** A decluttered graph with its numeric plan: the bits of its values are decided. Throws `compile/pass`. */
+export const plan = (graph: Graph, after?: After): Graph => run(planning, graph, after);

@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import type { Graph, Node, Value } from "../graph.ts";
 import { tensorType } from "../tensor-type.ts";
 import { layer, mobileNet, resNet, segmenter, uNet, yolo } from "../testing/networks.ts";
+import { withPlan } from "../testing/with-plan.ts";
 import { trace } from "../trace.ts";
-import { declutter } from "./index.ts";
 
 const isConvolution = ({ operator }: Node): boolean => /conv/i.test(operator.name);
 
@@ -36,7 +36,7 @@ const networks: readonly (readonly [string, Graph])[] = [
 
 describe("between its first convolution and its last", () => {
   it.each(networks)("%s reorders nothing", (_, graph) => {
-    const planned = declutter(graph);
+    const planned = withPlan(graph);
     planned.verify();
     expect(innerReorderings(planned)).toEqual([]);
     expect(planned.nodes.filter(({ operator }) => operator.name === "conv2d")).toEqual([]);
@@ -48,7 +48,7 @@ describe("between its first convolution and its last", () => {
       { x: tensorType("f32", [1, 3, 6, 6]) },
       { name: "g" },
     );
-    const planned = declutter(graph as unknown as Graph);
+    const planned = withPlan(graph as unknown as Graph);
     expect(innerReorderings(planned)).toEqual([]);
     expect(planned.nodes.filter(isConvolution).map(({ operator }) => operator.name)).toEqual(
       new Array(4).fill("blockedConv2d"),
@@ -61,7 +61,7 @@ describe("between its first convolution and its last", () => {
       { x: tensorType("f32", [1, 3, 6, 6]) },
       { name: "g" },
     );
-    expect(innerReorderings(declutter(graph as unknown as Graph))).toHaveLength(2);
+    expect(innerReorderings(withPlan(graph as unknown as Graph))).toHaveLength(2);
   });
 
   it("a softmax over channels in the end leaves the blocks once", () => {
@@ -70,7 +70,7 @@ describe("between its first convolution and its last", () => {
       { x: tensorType("f32", [1, 3, 6, 6]) },
       { name: "g" },
     );
-    const { nodes } = declutter(graph as unknown as Graph);
+    const { nodes } = withPlan(graph as unknown as Graph);
     expect(nodes.filter(({ operator }) => operator.name === "permute")).toHaveLength(1);
   });
 
@@ -84,7 +84,7 @@ describe("between its first convolution and its last", () => {
       { x: tensorType("f32", [1, 6, 7, 20]) },
       { name: "g" },
     );
-    const moves = declutter(graph as unknown as Graph).nodes.filter(({ operator }) => operator.name === "permute");
+    const moves = withPlan(graph as unknown as Graph).nodes.filter(({ operator }) => operator.name === "permute");
     expect(moves.map(({ outputs: [output] }) => output.type.shape)).toEqual([
       [1, 2, 6, 7, 16],
       [1, 6, 7, 2, 16],

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { addsDotOnly, runnableTargets } from "../../kernels/index.ts";
 import { compile, constant, load, type Tensor, tensorType, trace } from "../index.ts";
 import { evenly } from "../testing/networks.ts";
-import { declutter } from "./index.ts";
+import { withPlan } from "../testing/with-plan.ts";
 
 const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
 const targets = runnableTargets().filter((name) => !addsDotOnly(name));
@@ -22,7 +22,7 @@ describe("packFactors", () => {
       { x: tensorType("f32", [3, 6]), w: tensorType("f32", [6, 32]) },
       { name: "g" },
     );
-    const planned = declutter(graph);
+    const planned = withPlan(graph);
     const products = planned.nodes.filter(({ operator }) => /matmul/i.test(operator.name));
     expect(products.map(({ operator }) => operator.name)).toEqual(["packedMatmul", "matmul", "matmul", "packedMatmul"]);
     expect(products[0]!.inputs[1]).toBe(products[3]!.inputs[1]);
@@ -35,7 +35,7 @@ describe("packFactors", () => {
       { x: tensorType("f32", [2, 1024]) },
       { name: "g" },
     );
-    expect(declutter(graph).nodes.map(({ operator }) => operator.name)).toEqual(["matmul"]);
+    expect(withPlan(graph).nodes.map(({ operator }) => operator.name)).toEqual(["matmul"]);
   });
 
   it.each([

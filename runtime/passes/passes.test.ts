@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { concat, constant, Interpreter, state, type Tensor, tensorType, trace, where } from "../index.ts";
 import { showTensorType, sym } from "../tensor-type.ts";
-import { bindSymbols, declutter, passes } from "./index.ts";
+import { withPlan } from "../testing/with-plan.ts";
+import { bindSymbols, passes } from "./index.ts";
 
 const body = (text: { toString(): string }): string => text.toString().split("\n").slice(1).join("\n");
 
@@ -260,7 +261,7 @@ describe("every pass", () => {
         );
         const x = Float32Array.from({ length: 12 }, (_, i) => Math.sin(i * 2.3));
         const before = new Interpreter(graph).run({ x });
-        const plain = declutter(graph, (_, after) => after.verify());
+        const plain = withPlan(graph, (_, after) => after.verify());
         const after = new Interpreter(plain).run({ x });
         for (const name of ["y", "z"] as const) {
           expect(after[name]!.length).toBe(before[name].length);

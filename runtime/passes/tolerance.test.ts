@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { runnableTargets } from "../../kernels/index.ts";
-import { compile, type Graph, Interpreter, load, simplified } from "../index.ts";
+import { compile, type Graph, Interpreter, load } from "../index.ts";
 import { evenly, resNet, uNet } from "../testing/networks.ts";
+import { withPlan } from "../testing/with-plan.ts";
 
 const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
 
@@ -24,7 +25,7 @@ async function strayOf(graph: Graph, x: Float32Array): Promise<number> {
 
 const algorithms = (graph: Graph): string[] => [
   ...new Set(
-    simplified(graph)
+    withPlan(graph)
       .nodes.filter(({ operator }) => /conv/i.test(operator.name))
       .map(({ operator, attributes }) =>
         `${operator.name} ${(attributes as { readonly tile?: number }).tile ?? ""}`.trim(),

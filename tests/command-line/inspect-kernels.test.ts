@@ -36,6 +36,11 @@ const whole = ({ code, out, error }: Ended): string => {
 };
 
 const commands = {
+  graph: ["inspect", "level.iso", "--ir", "graph"],
+  graphJson: ["inspect", "app.isoapp", "--ir", "graph", "--json"],
+  plan: ["inspect", "app.ts", "--ir", "plan"],
+  graphOfKernel: ["inspect", "twice.iso", "--ir", "plan", "mul"],
+  wrongStage: ["inspect", "twice.iso", "--ir", "loop"],
   list: ["inspect", "twice.iso", "--ir", "loops"],
   listJson: ["inspect", "app.ts", "--ir", "loops", "--json"],
   loops: ["inspect", "twice.iso", "--ir", "loops", "mul"],
@@ -69,6 +74,27 @@ beforeAll(async () => {
 });
 
 describe("isochron inspect --ir", () => {
+  it("shows the graph that an artifact keeps, and the plan of an application's", () => {
+    const heads = whole(shown.graph)
+      .split("\n\n")
+      .map((text) => text.split("\n")[0]);
+    expect(heads).toEqual(["graph level(x: f32[2]) -> (y: f32[2])", "graph reset(to: f32[2]) -> (left: f32[2])"]);
+    expect(JSON.parse(whole(shown.graphJson))).toEqual({
+      ir: "graph",
+      graphs: [{ program: "twice", method: "forward", text: expect.stringMatching(/^graph twice\(/) }],
+    });
+    expect(whole(shown.plan)).toMatch(/^graph twice\([\s\S]*mul\(/);
+  });
+
+  it("refuses a kernel's name beside a stage before there are kernels, and a word that is no stage", () => {
+    expect(shown.graphOfKernel).toMatchObject({ code: 1, out: "" });
+    expect(shown.graphOfKernel.error).toContain(
+      'error[command/kernel]: "mul" names a kernel, and --ir plan shows what is made before there are any',
+    );
+    expect(shown.wrongStage.code).toBe(1);
+    expect(shown.wrongStage.error).toContain("graph, plan, loops, llvm, asm");
+  });
+
   it("lists the kernels where none is named", () => {
     expect(whole(shown.list)).toBe("  twice/call_0  mul");
     expect(JSON.parse(whole(shown.listJson))).toEqual({

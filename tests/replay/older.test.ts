@@ -5,7 +5,15 @@ import { afterAll, describe, expect, it } from "vitest";
 import { runnableTargets } from "../../kernels/index.ts";
 import { buildApplication } from "../../launch/build.ts";
 import type { Application } from "../../launch/index.ts";
-import { graphOf, Interpreter, load, openArtifact, readArchive, writeArchive } from "../../runtime/index.ts";
+import {
+  Compilation,
+  graphOf,
+  Interpreter,
+  load,
+  openArtifact,
+  readArchive,
+  writeArchive,
+} from "../../runtime/index.ts";
 import { readRecording, replay } from "../../sim/index.ts";
 import { Workplace } from "../command-line/command.ts";
 import across from "./older/across.ts";
@@ -119,7 +127,13 @@ describe.each(kinds)("a recording of $name from before the plans of November 202
 
   it("holds a graph that this version reads", async () => {
     const { artifacts } = await older();
-    for (const bytes of artifacts) expect(graphOf(openArtifact(bytes)).nodes.length).toBeGreaterThan(0);
+    for (const bytes of artifacts) {
+      const { methods } = new Compilation({ forward: graphOf(openArtifact(bytes)) });
+      const [{ portable, planned }] = methods as [(typeof methods)[0]];
+      expect(portable.nodes.length).toBeGreaterThan(0);
+      // It has its plan already.
+      expect(planned.toString()).toBe(portable.toString());
+    }
   });
 
   if (stands)

@@ -1,8 +1,9 @@
 // What drawn graphs mean before all passes and behind them, bit for bit.
 import { describe, expect, it } from "vitest";
 import type { Graph } from "../../runtime/graph.ts";
-import { Interpreter, type Signature, simplified, staticShape, type TypedArray } from "../../runtime/index.ts";
+import { Interpreter, type Signature, staticShape, type TypedArray } from "../../runtime/index.ts";
 import { passes } from "../../runtime/passes/index.ts";
+import { withPlan } from "../../runtime/testing/with-plan.ts";
 import { chain } from "./chains.ts";
 import { chosen } from "./chosen.ts";
 import { Random } from "./random.ts";
@@ -28,7 +29,7 @@ describe("drawn chains, with empty parts, broadcast numbers and up to seven dime
         ]),
       );
       const before = interpreted(passes.decompose(graph), arrays);
-      const after = interpreted(simplified(graph), arrays);
+      const after = interpreted(withPlan(graph), arrays);
       for (const [name, meant] of Object.entries(before))
         expect(after[name], `${name} of seed ${seed}\n${graph}`).toEqual(meant);
     }
@@ -59,7 +60,7 @@ describe("drawn graphs over as many elements as the values say", () => {
         }),
       );
       const meant = interpreted(graph, arrays);
-      const found = interpreted(simplified(graph), arrays);
+      const found = interpreted(withPlan(graph), arrays);
       for (const [name, numbers] of Object.entries(meant))
         if (!areClose(found[name]!, numbers)) expect(found[name], `${name} of seed ${seed}\n${graph}`).toEqual(numbers);
     }

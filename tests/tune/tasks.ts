@@ -3,11 +3,11 @@ import type { Kernel } from "../../kernels/index.ts";
 import { usesDot } from "../../kernels/loop/walk.ts";
 import { type Problem, type Schedule, usualSchedules } from "../../kernels/schedules/index.ts";
 import { addsDotOnly, type TargetName, target as targetOf } from "../../kernels/targets.ts";
-import { type Graph, simplified } from "../../runtime/index.ts";
+import { Compilation, type Graph } from "../../runtime/index.ts";
 import type { KernelCall } from "../../runtime/kernel-call.ts";
 import { lower } from "../../runtime/lower.ts";
 import { callsOf } from "../../runtime/step-tree.ts";
-import { layoutWeights, type Weights } from "../../runtime/weights.ts";
+import type { Weights } from "../../runtime/weights.ts";
 import type { NamedGraph } from "./graphs.ts";
 
 /** A problem of a target, and the graph that has it. */
@@ -28,8 +28,8 @@ export interface PreparedGraph {
 /** Graphs made and simplified one at a time: their weights are large. */
 export function* prepared(graphs: readonly NamedGraph[]): Generator<PreparedGraph> {
   for (const { name, make } of graphs) {
-    const graph = simplified(make());
-    yield { name, graph, weights: layoutWeights(graph) };
+    const { methods, weights } = Compilation.of(make());
+    yield { name, graph: methods[0]!.planned, weights };
   }
 }
 

@@ -67,10 +67,10 @@ const withoutOptions = words(`
   abs acceptWeights acos adaptiveAvgPool adaptiveMaxPool add and application apply argmax argmin asin atan atan2
   auditFile auditRecording bayerPlanes beginsAsArchive bitwiseAnd bitwiseLeftShift bitwiseNot bitwiseOr
   bitwiseRightShift bitwiseXor broadcastTo bufferBounded byteLength cast ceil changedEntries channels
-  checkWorld clamp compareRuns compressedImage concat cond constant cos cosh count cummax cummin decodePicture
+  checkWorld clamp Compilation.code compareRuns compressedImage concat cond constant cos cosh count cummax cummin decodePicture
   definitionsOf describeFinding describeFindings disagreement div equal erf exp expectType explain expm1 feedFrom fixed flatten
   flip floor floorDivide fromHalves full fullTypeName gather globalAvgPool globalMaxPool graphOf greater greaterEqual
-  hashOf headerStamp image indexAdd indexCopy indexReduce indexSelect iota isFinite isInf isNaN kernelsOf kernelText
+  graphText hashOf headerStamp image indexAdd indexCopy indexReduce indexSelect iota isFinite isInf isNaN kernelsOf kernelText
   latest layerNorm layOut layoutOf less lessEqual linear log log1p log2 logSoftmax matmul matmulInteger maximum
   measureMachine messageDecoder messageReader messageTypes messageWriter methodsOf minimum mul neg newArray not
   notEqual ones openArtifact openLog or outputPlan parseEvents permute pow printLayers printPlan programName publishedMessages
@@ -90,7 +90,7 @@ const withoutOptions = words(`
 
 /** Take what other functions made, where nothing may be slow or nobody but tools calls them: TypeScript alone guards them. */
 const inner = words(`
-  acceptWeights beginsAsArchive byteLength changedEntries hashOf kernelText newArray printLayers readArchive showTensorType
+  acceptWeights beginsAsArchive byteLength changedEntries graphText hashOf kernelText newArray printLayers readArchive showTensorType
   staticShape writeArchive messageReader messageTypes messageWriter printPlan schemaDefinitions auditRecording compareRuns
   describeFinding describeFindings createExecutive programName expectType feedFrom messageDecoder parseEvents replay
   disagreement publishedMessages
