@@ -56,12 +56,12 @@ const over = (body: (x: Tensor<"f32">) => Tensors): Graph =>
 const x = [0, 3, 0, 5, 1, 2];
 
 describe("what is chosen by values", () => {
-  it("is as many positions as elements are not zero, zeros behind them", () => {
+  it("is as many indices as elements are not zero, zeros behind them", () => {
     const graph = over((x) => ({ ...x.nonzero() }));
-    expect(graph.toString()).toContain("(positions: i64[nonzero≤6,1], count: i64)");
-    expect(run(graph, { x: [0, 3, -0, -1, NaN, 0] })).toEqual({ positions: [1, 3, 4, 0, 0, 0], count: [3] });
-    expect(run(graph, { x: [0, 0, 0, 0, 0, 0] })).toEqual({ positions: [0, 0, 0, 0, 0, 0], count: [0] });
-    const rows = over((x) => ({ at: x.reshape([2, 3]).nonzero().positions }));
+    expect(graph.toString()).toContain("(indices: i64[nonzero≤6,1], count: i64)");
+    expect(run(graph, { x: [0, 3, -0, -1, NaN, 0] })).toEqual({ indices: [1, 3, 4, 0, 0, 0], count: [3] });
+    expect(run(graph, { x: [0, 0, 0, 0, 0, 0] })).toEqual({ indices: [0, 0, 0, 0, 0, 0], count: [0] });
+    const rows = over((x) => ({ at: x.reshape([2, 3]).nonzero().indices }));
     expect(run(rows, { x })).toEqual({ at: [0, 1, 1, 0, 1, 1, 1, 2, 0, 0, 0, 0], atCount: [4] });
   });
 
@@ -98,12 +98,12 @@ describe("what is chosen by values", () => {
       ) as unknown as Graph;
     const boxes = [0, 0, 10, 10, 1, 1, 11, 11, 20, 20, 30, 30, 20, 20, 30, 29];
     const scores = [0.5, 0.9, 0.1, 0.4];
-    expect(run(suppressing({}), { boxes, scores })).toEqual({ positions: [1, 3, 0, 0], count: [2] });
+    expect(run(suppressing({}), { boxes, scores })).toEqual({ indices: [1, 3, 0, 0], count: [2] });
     expect(run(suppressing({ scoreThreshold: 0.4 }), { boxes, scores })).toEqual({
-      positions: [1, 0, 0, 0],
+      indices: [1, 0, 0, 0],
       count: [1],
     });
-    expect(run(suppressing({ limit: 1 }), { boxes, scores })).toEqual({ positions: [1], count: [1] });
+    expect(run(suppressing({ limit: 1 }), { boxes, scores })).toEqual({ indices: [1], count: [1] });
   });
 
   it("is as much of a tensor as a count says", () => {
@@ -171,7 +171,7 @@ describe("a count", () => {
       const table = y.unsqueeze(1).matmul(ones("f32", [1, 2]));
       return {
         read: y.indexSelect(0, constant([1, 7, -3], "i64")),
-        rows: x.indexSelect(0, x.nonzero().positions.squeeze(1)),
+        rows: x.indexSelect(0, x.nonzero().indices.squeeze(1)),
         joined: concat([y, constant([9], "f32"), y.neg()], 0),
         square: table.permute().matmul(table),
         last: table.slice([], [1, 2]).reshape([-1]).cumsum(0),

@@ -34,7 +34,7 @@ export function nonMaxSuppression<D extends "f32" | "f64">(
   boxes: Tensor<D>,
   scores: Tensor<D>,
   options: SuppressionOptions,
-): { readonly positions: Tensor<"i64">; readonly count: Tensor<"i64"> } {
+): { readonly indices: Tensor<"i64">; readonly count: Tensor<"i64"> } {
   checkSuppression(options);
   const operands = [boxes, scores].map((each) => valueOfOperand("nonMaxSuppression", each));
   const { atMost, limit, ...rest } = options;
@@ -44,6 +44,6 @@ export function nonMaxSuppression<D extends "f32" | "f64">(
     return newDimension("nonMaxSuppression", most, atMost === undefined ? {} : { atMost });
   });
   const attributes = { ...rest, ...(limit === undefined ? {} : { limit }), dimension };
-  const [positions, count] = currentRecorder().results(boundedOperators.nonMaxSuppression, operands, { attributes });
-  return { positions: new Tensor<"i64">(positions), count: new Tensor<"i64">(count!) };
+  const [indices, count] = currentRecorder().results(boundedOperators.nonMaxSuppression, operands, { attributes });
+  return { indices: new Tensor<"i64">(indices), count: new Tensor<"i64">(count!) };
 }

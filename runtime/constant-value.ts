@@ -1,6 +1,6 @@
-// What an operator gives on constants, bit for bit what its kernel would give in a step.
+// What operators give on constants, bit for bit what their kernels would give in a step.
 import { isFloatDtype, target } from "../kernels/index.ts";
-import { Graph, type Node } from "./graph.ts";
+import { type Constant, Graph, type Node, type Value } from "./graph.ts";
 import { KernelInterpreter } from "./kernel-interpreter.ts";
 import type { Nd } from "./operators/index.ts";
 import { codeOfGraph } from "./target-code.ts";
@@ -48,4 +48,45 @@ export function constantValue(
   if (kernels.operations > mostInterpreted) return undefined;
   const [bytes] = kernels.step([...values.keys()].map((value) => operands[inputs.indexOf(value)]!.data)).outputs;
   return withOneNaN(dtype, arrayOver(dtype, bytes!.buffer as ArrayBuffer, bytes!.byteOffset, bytes!.byteLength));
+}
+
+/** What a pass can look up in the graph that it makes. */
+interface Lookup {
+  constantOf(value: Value): Constant | undefined;
+  producerOf(value: Value): Node | undefined;
+}
+
+/** The elements of values that depend on constants only, of whatever dtype and size; each is computed once. */
+export class ConstantNumbers {
+  /** What has been asked for; undefined where it depends on more than constants. */
+  readonly #found = new Map<Value, TypedArray | undefined>();
+
+  of(value: Value, graph: Lookup): TypedArray | undefined {
+    const found = this.#found;
+    // Operands first, each once; a stack of our own, since graphs may be deep.
+    const open = [value];
+    for (let next = open.at(-1); next; next = open.at(-1)) {
+      const { inputs = [] } = graph.producerOf(next) ?? {};
+      const missing = inputs.find((each) => !found.has(each));
+      const failed = inputs.some((each) => found.has(each) && !found.get(each));
+      if (missing && !failed && !found.has(next)) open.push(missing);
+      else {
+        if (!found.has(next)) found.set(next, failed ? undefined : this.#evaluated(next, graph));
+        open.pop();
+      }
+    }
+    return found.get(value);
+  }
+
+  /** A value's elements, those of its operands being known. */
+  #evaluated(value: Value, graph: Lookup): TypedArray | undefined {
+    const constant = graph.constantOf(value);
+    if (constant) return constant.data;
+    const node = graph.producerOf(value);
+    if (!node || node.regions || node.outputs.length > 1) return undefined;
+    const operands = node.inputs.map((each): Nd => {
+      return { dtype: each.type.dtype, shape: staticShape(each.type.shape), data: this.#found.get(each)! };
+    });
+    return constantValue(node, operands);
+  }
 }

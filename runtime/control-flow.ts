@@ -287,10 +287,18 @@ export function whileLoop<C extends Tensors>(
   });
 }
 
+/** How often a loop runs, where that is known while it is traced: of a tensor that is less than 0 it is 0. */
+function timesOf(count: number | Tensor<"i64">): unknown {
+  if (!isTensor(count)) return count;
+  const [times] = isScalar(count.type, "i64") ? (count.known ?? []) : [];
+  return typeof times === "number" ? Math.max(0, times) : count;
+}
+
 /**
  * Runs `body` for 0, 1, 2, … below `count` on what it left before, from `initial` on.
  *
- * `count` is a whole number, or one i64 that is known when the step runs: below 0 it means 0, above `atMost` it is a fault.
+ * `count` is a whole number, or one i64: below 0 it means 0, above `atMost` it is a fault. Only a count that is known when the
+ * graph is traced needs no `atMost`.
  * What is carried is as of `whileLoop`. Throws `control/count`, `control/carried`, `control/capture`, `operator/option`.
  */
 export function forLoop<C extends Tensors>(
@@ -299,7 +307,8 @@ export function forLoop<C extends Tensors>(
   initial: C,
   options?: LoopOptions,
 ): C {
-  const known = typeof count === "number" && Number.isSafeInteger(count) && count >= 0;
+  const times = timesOf(count);
+  const known = typeof times === "number" && Number.isSafeInteger(times) && times >= 0;
   if (options !== undefined || !known) checkFor(options ?? {});
   return placed(() => {
     const isIndex = isTensor(count) && isScalar(count.type, "i64");
@@ -309,9 +318,9 @@ export function forLoop<C extends Tensors>(
         `forLoop runs ${isTensor(count) ? showTensorType(count.type) : shown(count)} times`,
         'give a whole number from 0 on, or one i64: n.cast("i64")',
       );
-    const atMost = options?.atMost ?? Math.max(1, Number(count));
-    if (known && count > atMost)
-      throw controlError("count", `forLoop runs ${count} times, at most ${atMost} are allowed`, "raise atMost");
+    const atMost = options?.atMost ?? Math.max(1, Number(times));
+    if (known && times > atMost)
+      throw controlError("count", `forLoop runs ${times} times, at most ${atMost} are allowed`, "raise atMost");
     const carried = flatten("what forLoop begins with", initial);
     const index = { type: { dtype: "i64", shape: [] }, hint: "i" } as const;
     const traced = traceRegion("the body of forLoop", body, [index, ...namedLike(carried)], ([first, ...inputs]) =>
@@ -319,9 +328,9 @@ export function forLoop<C extends Tensors>(
     );
     requireCarried("the body of forLoop", carried, traced.results);
     const states = statesOf(traced);
-    const times = known ? constant(count, "i64").value : (count as Tensor).value;
+    const turns = known ? constant(times, "i64").value : (count as Tensor).value;
     const [results] = apply(controlOperators.forLoop, {
-      operands: [times, ...carried.values],
+      operands: [turns, ...carried.values],
       states,
       attributes: { atMost },
       regions: [statefulRegion(traced, states)],

@@ -1,15 +1,26 @@
 // The graph: typed inputs and outputs, constants, states, and nodes in SSA form; prints itself, checks itself.
 import { IsochronError } from "../kernels/index.ts";
 import { type Dimension, isDimension, showDimension } from "./dimension.ts";
+import { factOf, knownResults } from "./facts.ts";
 import type { Operator, ResultTypes } from "./operators/index.ts";
 import { type Place, withPlace } from "./place.ts";
-import { byteLength, numberIn, sameType, showTensorType, type TensorType, type TypedArray } from "./tensor-type.ts";
+import {
+  byteLength,
+  type Known,
+  numberIn,
+  sameType,
+  showTensorType,
+  type TensorType,
+  type TypedArray,
+} from "./tensor-type.ts";
 
 /** One value; identity is the object. */
 export interface Value {
   readonly type: TensorType;
   /** What the user called it, for printing. */
   readonly hint?: string;
+  /** Its elements, where they follow from constants and sizes alone. */
+  readonly known?: Known;
 }
 
 export interface NamedValue {
@@ -47,10 +58,14 @@ export interface Node<A = unknown> {
 }
 
 /** A value of each type, with what the user calls it where that is known. */
-export const valuesOf = ([first, ...others]: ResultTypes, hints: readonly (string | undefined)[] = []): Results => {
+export const valuesOf = (
+  [first, ...others]: ResultTypes,
+  hints: readonly (string | undefined)[] = [],
+  elements: readonly (Known | undefined)[] = [],
+): Results => {
   const value = (type: TensorType, at: number): Value => {
-    const hint = hints[at];
-    return { type, ...(hint === undefined ? {} : { hint }) };
+    const [hint, known] = [hints[at], elements[at]];
+    return { type, ...(hint === undefined ? {} : { hint }), ...(known ? { known } : {}) };
   };
   return [value(first, 0), ...others.map((type, at) => value(type, at + 1))];
 };
@@ -70,14 +85,15 @@ export function nodeOf(
   inputs: readonly Value[],
   { attributes = {}, regions, hints, place }: NodeParts = {},
 ): Node {
-  const types = inputs.map((value) => value.type);
+  const facts = inputs.map(factOf);
   try {
-    const parsed = operator.parse(attributes, types);
+    const parsed = operator.parse(attributes, facts);
+    const types = operator.infer(facts, parsed, regions);
     return {
       operator,
       attributes: parsed,
       inputs,
-      outputs: valuesOf(operator.infer(types, parsed, regions), hints),
+      outputs: valuesOf(types, hints, knownResults(operator, parsed, facts, types)),
       ...(regions ? { regions } : {}),
       ...(place ? { place } : {}),
     };
@@ -279,11 +295,7 @@ export class Graph<I extends Signature = Signature, O extends Signature = Signat
         if (region.states.length > 0) fail(`region ${region.name} of ${node.operator.name} has states`, node.place);
         region.verify();
       }
-      const types = node.operator.infer(
-        node.inputs.map((value) => value.type),
-        node.attributes,
-        node.regions,
-      );
+      const types = node.operator.infer(node.inputs.map(factOf), node.attributes, node.regions);
       if (types.length !== node.outputs.length)
         fail(`${node.operator.name} gives ${types.length} results, not ${node.outputs.length}`, node.place);
       types.forEach((type, at) => {

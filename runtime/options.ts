@@ -4,6 +4,7 @@ import { checkArgument, dtypes, IsochronError, type OptionCheck, optionsOf, show
 import { type Dimension, isDimension } from "./dimension.ts";
 import type { Value } from "./graph.ts";
 import { isTensor } from "./methods/symbolic.ts";
+import { operandError } from "./operators/operand-error.ts";
 import { Place, withPlace } from "./place.ts";
 import type { Operand, Tensor } from "./tensor.ts";
 
@@ -79,6 +80,35 @@ export const extentsOption = (least: number) =>
 export const dimensions = z
   .array(z.custom<Dimension>((given) => Number.isInteger(given) || isDimension(given as Dimension)))
   .describe("a list of sizes");
+
+/**
+ * What is given as a list, or as a tensor whose elements are known while the graph is traced.
+ *
+ * Throws `operator/argument` for a list that is none, and `operator/unknown` for a tensor that depends on what a step reads.
+ */
+export function listOf<T extends Dimension>(
+  operator: string,
+  name: string,
+  schema: z.ZodType,
+  given: readonly T[] | Tensor,
+): readonly T[] {
+  if (!isTensor(given)) {
+    requireArgument(operator, name, schema, given);
+    return given;
+  }
+  const { known } = given.value;
+  if (!known || given.type.shape.length !== 1)
+    placed(() => {
+      const help = "compute it from x.size(), constants and arithmetic of integers, as one vector";
+      throw operandError(
+        "unknown",
+        `${operator}: what ${name} is given as is no list that is known while the graph is traced`,
+        help,
+      );
+    });
+  requireArgument(operator, name, schema, known);
+  return known as readonly T[];
+}
 
 /** Whole numbers, one for each dimension. */
 export const wholes = z.array(z.int()).describe("a list of whole numbers");

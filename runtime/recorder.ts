@@ -1,5 +1,6 @@
 // What a trace in progress collects, and where in the user's source each operator was called.
 import { IsochronError } from "../kernels/index.ts";
+import { constantValueOf } from "./facts.ts";
 import { type Constant, type Node, type NodeParts, nodeOf, type Results, type State, type Value } from "./graph.ts";
 import type { Operator } from "./operators/index.ts";
 import { located } from "./place.ts";
@@ -33,7 +34,7 @@ export class Recorder {
   }
 
   constant(type: TensorType, data: TypedArray, name = "c"): Value {
-    const value: Value = { type };
+    const value = constantValueOf(type, data);
     this.constants.push({ name, value, data });
     return value;
   }

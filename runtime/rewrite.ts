@@ -1,5 +1,6 @@
 // The one way a pass edits a graph: it visits nodes in order and says what stands in their place.
 import { IsochronError } from "../kernels/index.ts";
+import { constantValueOf } from "./facts.ts";
 import {
   type Constant,
   Graph,
@@ -67,7 +68,7 @@ class Rewriting implements Editor {
   }
 
   constant(type: TensorType, data: TypedArray, name = "c"): Value {
-    const entry: Constant = { name, value: { type }, data };
+    const entry: Constant = { name, value: constantValueOf(type, data), data };
     this.constants.push(entry);
     this.#constants.set(entry.value, entry);
     return entry.value;

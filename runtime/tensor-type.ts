@@ -6,6 +6,7 @@ import {
   dtypes,
   halfOfNumber,
   IsochronError,
+  isFloatDtype,
   isHalf,
   numberOfHalf,
   shown,
@@ -45,6 +46,17 @@ export interface TensorType<D extends Dtype = Dtype> {
   readonly dtype: D;
   readonly shape: Shape;
 }
+
+/** The elements of a small tensor of integers, which may be sizes that have names until the graph is compiled. */
+export type Known = readonly Dimension[];
+
+/** What is known of an operand before a graph runs: its type, and its elements where they follow from constants and sizes. */
+export interface Fact<D extends Dtype = Dtype> extends TensorType<D> {
+  readonly known?: Known;
+}
+
+/** Whether a dtype is one of integers; bool is none. */
+export const isInteger = (dtype: Dtype): boolean => dtype !== "bool" && !isFloatDtype(dtype);
 
 /** The typed array that holds elements of a dtype; bool is bytes 0 and 1, f16 and bf16 are their bits. */
 export type ArrayOf<D extends Dtype> = D extends "f32"

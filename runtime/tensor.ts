@@ -12,6 +12,7 @@ import {
   dimensions,
   dtypeOption,
   flag,
+  listOf,
   operand,
   operatorOptions,
   requireArgument,
@@ -24,6 +25,8 @@ import { currentRecorder } from "./recorder.ts";
 import {
   type ArrayOf,
   countOf,
+  type Dimension,
+  type Known,
   requireDtype,
   type Shape,
   showTensorType,
@@ -96,6 +99,10 @@ export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
   }
   get dtype(): D {
     return this.type.dtype;
+  }
+  /** The elements of a small tensor of integers, where they follow from constants and sizes alone. */
+  get known(): Known | undefined {
+    return this.value.known;
   }
   /** The shape as numbers; throws where a dimension is not known yet. */
   get shape(): number[] {
@@ -282,8 +289,8 @@ export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
       return this.reshape(shape.toSpliced(at, 0, 1));
     });
   }
-  broadcastTo(shape: Shape): Tensor<D> {
-    return this.#apply("broadcastTo", [], { shape });
+  broadcastTo(given: Shape | Tensor): Tensor<D> {
+    return this.#apply("broadcastTo", [], { shape: listOf<Dimension>("broadcastTo", "shape", dimensions, given) });
   }
   #reduce(
     name: keyof typeof checkReduction,
@@ -483,11 +490,11 @@ export function constant<D extends Dtype>(
 }
 
 /** A tensor of `shape` with every element the same. */
-export const full = <D extends Dtype>(dtype: D, shape: Shape, value: number): Tensor<D> =>
+export const full = <D extends Dtype>(dtype: D, shape: Shape | Tensor, value: number): Tensor<D> =>
   constant(value, dtype).broadcastTo(shape);
 
-export const zeros = <D extends Dtype>(dtype: D, shape: Shape): Tensor<D> => full(dtype, shape, 0);
-export const ones = <D extends Dtype>(dtype: D, shape: Shape): Tensor<D> => full(dtype, shape, 1);
+export const zeros = <D extends Dtype>(dtype: D, shape: Shape | Tensor): Tensor<D> => full(dtype, shape, 0);
+export const ones = <D extends Dtype>(dtype: D, shape: Shape | Tensor): Tensor<D> => full(dtype, shape, 1);
 
 const listOfTensors = z.array(z.unknown()).describe("a list of tensors: [a, b]");
 
@@ -513,9 +520,9 @@ const madeOperator = z
   .describe("an operator, which operator() makes");
 
 /** 0, 1, 2, … as a vector, or along `axis` of a shape. */
-export const iota = <D extends Exclude<Dtype, "bool">>(dtype: D, shape: Shape, axis?: number): Tensor<D> => {
+export const iota = <D extends Exclude<Dtype, "bool">>(dtype: D, given: Shape | Tensor, axis?: number): Tensor<D> => {
   located(() => requireDtype(dtype));
-  requireArgument("iota", "shape", dimensions, shape);
+  const shape = listOf<Dimension>("iota", "shape", dimensions, given);
   return new Tensor<D>(currentRecorder().apply(operators.iota, [], { dtype, shape, axis: axis ?? shape.length - 1 }));
 };
 

@@ -5,10 +5,18 @@ import { quotientOf } from "../dimension.ts";
 import { axisIn, toTheEnd } from "../operators/axis.ts";
 import { operators } from "../operators/index.ts";
 import { operandError } from "../operators/operand-error.ts";
-import { anyNumberOption, dimensions, dtypeOption, operatorOptions, requireArgument, wholes } from "../options.ts";
+import {
+  anyNumberOption,
+  dimensions,
+  dtypeOption,
+  listOf,
+  operatorOptions,
+  requireArgument,
+  wholes,
+} from "../options.ts";
 import { located } from "../place.ts";
 import type { Tensor } from "../tensor.ts";
-import { countOf, type Shape, showShape, showTensorType, sizeOf } from "../tensor-type.ts";
+import { countOf, type Dimension, type Shape, showShape, showTensorType, sizeOf } from "../tensor-type.ts";
 import { ReductionMethods } from "./reduction.ts";
 
 /** What is added around a tensor. */
@@ -55,9 +63,13 @@ function backwards([start, end]: Range, size: number): Backwards {
 
 /** The part of `Tensor` that holds these methods. */
 export abstract class ArrangementMethods<D extends Dtype> extends ReductionMethods<D> {
-  /** The elements in row-major order under another shape, of which one size may be −1: what is left. */
-  reshape(shape: Shape): Tensor<D> {
-    requireArgument("reshape", "shape", dimensions, shape);
+  /**
+   * The elements in row-major order under another shape, of which one size may be −1: what is left.
+   *
+   * A shape may be a tensor, whose elements have to be known while the graph is traced.
+   */
+  reshape(given: Shape | Tensor): Tensor<D> {
+    const shape = listOf<Dimension>("reshape", "shape", dimensions, given);
     if (!shape.includes(-1)) return this.apply("reshape", [], { shape });
     return located(() => {
       const others = shape.filter((size) => size !== -1);
@@ -106,8 +118,8 @@ export abstract class ArrangementMethods<D extends Dtype> extends ReductionMetho
     return this.apply("roll", [], { shifts: [shifts].flat(), axes: [axes].flat() });
   }
   /** Repeated so many times along each dimension; along the last ones where there are fewer numbers, new ones where more. */
-  tile(repeats: readonly number[]): Tensor<D> {
-    requireArgument("tile", "repeats", wholes, repeats);
+  tile(given: readonly number[] | Tensor): Tensor<D> {
+    const repeats = listOf<number>("tile", "repeats", wholes, given);
     const { shape } = this.type;
     const missing = repeats.length - shape.length;
     const grown = missing > 0 ? this.reshape([...Array<number>(missing).fill(1), ...shape]) : this;

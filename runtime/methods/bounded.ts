@@ -4,7 +4,8 @@ import type { Dtype } from "../../kernels/index.ts";
 import { type BoundedDimension, isBounded, type Shape } from "../dimension.ts";
 import type { Value } from "../graph.ts";
 import { axisIn } from "../operators/axis.ts";
-import { boundedOperators } from "../operators/index.ts";
+import { boundedOperators, operators } from "../operators/index.ts";
+import { operandError } from "../operators/operand-error.ts";
 import { operatorOptions, placed, requireArgument, tensorOf } from "../options.ts";
 import { currentRecorder } from "../recorder.ts";
 import type { Tensor } from "../tensor.ts";
@@ -43,9 +44,15 @@ export const newDimension = (operator: string, most: number, { atMost = most }: 
 export abstract class BoundedMethods<D extends Dtype> extends ArrangementMethods<D> {
   abstract get value(): Value;
 
-  /** How many elements there are along a dimension, also where that is known only at run time. */
-  size(axis: number): Tensor<"i64"> {
-    return this.apply("size", [], { axis });
+  /** How many elements there are along a dimension, also where that is known only at run time; without one the sizes of all. */
+  size(axis?: number): Tensor<"i64"> {
+    if (axis !== undefined) return this.apply("size", [], { axis });
+    const each = this.type.shape.map((_, d) => this.apply<"i64">("size", [], { axis: d }).reshape([1]));
+    const [first, ...others] = each as unknown as [BoundedMethods<"i64"> | undefined, ...Tensor[]];
+    if (first) return first.results(operators.concat, others, { axis: 0 })[0] as Tensor<"i64">;
+    return placed(() => {
+      throw operandError("axes", `size of ${showTensorType(this.type)}: a scalar has no dimensions`);
+    });
   }
   /** With every dimension that is known at run time as large as it may be, and `value` behind what there is. */
   toMaximum(value = 0): Tensor<D> {
@@ -67,11 +74,11 @@ export abstract class BoundedMethods<D extends Dtype> extends ArrangementMethods
     return this.results(boundedOperators.truncate, [count], attributes)[0] as Tensor<D>;
   }
   /** The indices of the elements that are not zero, [count, rank] in row-major order, as PyTorch's `nonzero`; and the count. */
-  nonzero(options: BoundOptions = {}): { readonly positions: Tensor<"i64">; readonly count: Tensor<"i64"> } {
+  nonzero(options: BoundOptions = {}): { readonly indices: Tensor<"i64">; readonly count: Tensor<"i64"> } {
     checkNonzero(options);
     const dimension = placed(() => newDimension("nonzero", mostOf(this.type.shape), options));
-    const [positions, count] = this.results(boundedOperators.nonzero, [], { dimension });
-    return { positions: positions as Tensor<"i64">, count: count as Tensor<"i64"> };
+    const [indices, count] = this.results(boundedOperators.nonzero, [], { dimension });
+    return { indices: indices as Tensor<"i64">, count: count as Tensor<"i64"> };
   }
   /** The slices along `axis` for which a mask, one bool each, is true, as ONNX's `Compress`; and how many. */
   compress(mask: Tensor<"bool">, axis = 0, options: BoundOptions = {}): Chosen<D> {

@@ -4,7 +4,15 @@ import type { Expression, generators, Kernel, LoopBuffer, Target } from "../../k
 import { IsochronError, refusal } from "../../kernels/index.ts";
 import { isBounded, isDimension } from "../dimension.ts";
 import type { Graph, NodeParts, Results, Value } from "../graph.ts";
-import { type Dimension, showDimension, showTensorType, type TensorType, type TypedArray } from "../tensor-type.ts";
+import {
+  type Dimension,
+  type Fact,
+  type Known,
+  showDimension,
+  showTensorType,
+  type TensorType,
+  type TypedArray,
+} from "../tensor-type.ts";
 import { axisAttributeNames, resolveAxes } from "./axis.ts";
 import { atMaximum, type Bounded, extremeOf, hasBounds, neutralAlong } from "./bounded.ts";
 import { throughFloat32 } from "./halves.ts";
@@ -160,8 +168,11 @@ export interface OperatorDefinition<A> {
   readonly name: string;
   /** Dimensions and ranges among them are declared by `axis.ts`, which counts them from the start before anything reads them. */
   readonly attributes: z.ZodType<A>;
-  /** The result's type, or those of several; throws `operator/…` for operands that do not fit. */
-  infer(operands: readonly TensorType[], attributes: A, regions: readonly Graph[]): TensorType | ResultTypes;
+  /**
+   * The result's type, or those of several; throws `operator/…` for operands that do not fit. What an operand's elements are is
+   * `known` where that follows from constants and sizes.
+   */
+  infer(operands: readonly Fact[], attributes: A, regions: readonly Graph[]): TensorType | ResultTypes;
   /** The meaning: float64 inside, rounded when stored into `result`, and into the `others` where there are several. */
   evaluate(operands: readonly Nd[], attributes: A, result: Nd, ...others: readonly Nd[]): void;
   /** Largest difference of a compiled float element from the meaning, in ulp of `magnitude`; 0 is exact. */
@@ -178,6 +189,8 @@ export interface OperatorDefinition<A> {
   bounded?(operands: readonly TensorType[], attributes: A): Bounded | undefined;
   /** Of an operator that makes a bounded dimension, the one that its attributes name: how many elements that has. */
   count?(operands: readonly Nd[], attributes: A): number;
+  /** Its elements, where they are known though its operands are not; those of exact operators on known integers are. */
+  known?(operands: readonly Fact[], attributes: A): Known | undefined;
 }
 
 /** An operator; graphs hold those of any attributes, and `isNodeOf` tells which. */
@@ -188,16 +201,18 @@ export interface Operator<A = unknown> {
   readonly moves?: true;
   bounded(operands: readonly TensorType[], attributes: A): Bounded | undefined;
   count?(operands: readonly Nd[], attributes: A): number;
+  known?(operands: readonly Fact[], attributes: A): Known | undefined;
   /** The names of the attributes that name dimensions, or give something for each of them. */
   readonly axisAttributes: readonly string[];
   /** The attributes, checked, dimensions counted from the start. Throws `operator/attributes`, `operator/axes`, `operator/ranges`. */
   parse(attributes: unknown, operands: readonly TensorType[]): A;
-  infer(operands: readonly TensorType[], attributes: A, regions?: readonly Graph[]): ResultTypes;
+  infer(operands: readonly Fact[], attributes: A, regions?: readonly Graph[]): ResultTypes;
   evaluate(operands: readonly Nd[], attributes: A, result: Nd, ...others: readonly Nd[]): void;
   magnitude?(operands: readonly Nd[], attributes: A, result: Nd): ArrayLike<number>;
 }
 
 const isOne = (types: TensorType | ResultTypes): types is TensorType => "dtype" in types;
+const typeOf = (fact: Fact): TensorType => (fact.known ? { dtype: fact.dtype, shape: fact.shape } : fact);
 
 /** What `body` gives; a size that it needs and that is not known yet is an error about the operator. Throws `operator/size`. */
 function needingSizes<T>(name: string, operands: readonly TensorType[], body: () => T): T {
@@ -247,7 +262,8 @@ export function operator<A>(definition: OperatorDefinition<A>): Operator<A> {
     infer: (operands, attributes, regions = []) =>
       needingSizes(name, operands, () => {
         const types = infer(operands, attributes, regions);
-        const all: ResultTypes = isOne(types) ? [types] : types;
+        // Of an operand's fact that is given back, only the type is the result's.
+        const all = (isOne(types) ? [types] : types).map(typeOf) as unknown as ResultTypes;
         const refuses = operands.some(hasBounds) && !bounded(operands, attributes);
         if (refuses || (lowering.kind === "control" && all.some(hasBounds))) throw boundedError(name, operands, all);
         return all;

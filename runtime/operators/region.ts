@@ -1,4 +1,6 @@
 // Regions that operators are made of: graphs over inputs of given types, built like any decomposition.
+
+import { constantValueOf } from "../facts.ts";
 import { type Constant, Graph, type Node, nodeOf, type Value } from "../graph.ts";
 import type { TensorType } from "../tensor-type.ts";
 import type { Builder } from "./operator.ts";
@@ -20,7 +22,7 @@ export function regionOf(
       return node.outputs;
     },
     constant(type, data, label = "c") {
-      const value: Value = { type };
+      const value = constantValueOf(type, data);
       constants.push({ name: label, value, data });
       return value;
     },

@@ -18,6 +18,10 @@ export const size: Operator<{ readonly axis: number }> = operator({
   evaluate([x], { axis }, { data }) {
     data[0] = BigInt(x!.shape[axis]!);
   },
+  known([x], { axis }) {
+    const elements = x!.shape[axis]!;
+    return isBounded(elements) ? undefined : [elements];
+  },
   bounded: () => atMaximum,
   lowering: {
     kind: "composite",

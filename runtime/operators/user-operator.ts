@@ -13,6 +13,7 @@ const checkDefinition = optionsOf<OperatorDefinition<unknown>>("operator", "oper
   moves: z.literal(true).optional(),
   bounded: functionSchema.optional(),
   count: functionSchema.optional(),
+  known: functionSchema.optional(),
   lowering: z.looseObject({ kind: z.string() }).describe('what it is lowered to: { kind: "pointwise", … }'),
 }));
 

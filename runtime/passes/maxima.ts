@@ -1,5 +1,6 @@
 // Bounded dimensions become their maximum, and a count beside them: what kernels see has known sizes.
 import { type BoundedDimension, type Dimension, isBounded, maximumShape } from "../dimension.ts";
+import { constantValueOf } from "../facts.ts";
 import {
   type Constant,
   Graph,
@@ -40,7 +41,7 @@ class Maxima implements Builder {
   }
 
   constant(type: TensorType, data: TypedArray, name = "c"): Value {
-    const value: Value = { type };
+    const value = constantValueOf(type, data);
     this.constants.push({ name, value, data });
     return value;
   }

@@ -1,6 +1,6 @@
 // The numeric plan of quantised graphs: products of dequantised bytes are summed as integers, and rounded back in one step.
 import { generators } from "../../kernels/index.ts";
-import { constantValue } from "../constant-value.ts";
+import { ConstantNumbers } from "../constant-value.ts";
 import { type Graph, isNodeOf, type Node, type Value } from "../graph.ts";
 import { operators } from "../operators/index.ts";
 import { quantizedRange } from "../operators/quantized.ts";
@@ -56,10 +56,9 @@ const withoutOnes = (shape: readonly number[]): readonly number[] => {
 class Integers {
   readonly #editor: Editor;
   readonly #sums: Map<Value, Sum>;
-  /** Numbers of values that have been asked for; undefined where they depend on more than constants. */
-  readonly #numbers: Map<Value, Known | undefined>;
+  readonly #numbers: ConstantNumbers;
 
-  constructor(editor: Editor, sums: Map<Value, Sum>, numbers: Map<Value, Known | undefined>) {
+  constructor(editor: Editor, sums: Map<Value, Sum>, numbers: ConstantNumbers) {
     this.#editor = editor;
     this.#sums = sums;
     this.#numbers = numbers;
@@ -73,33 +72,7 @@ class Integers {
 
   /** The numbers of a value that depends on constants only. */
   #known(value: Value): Known | undefined {
-    // Operands first, each once; a stack of our own, since graphs may be deep.
-    const open = [value];
-    for (let next = open.at(-1); next; next = open.at(-1)) {
-      const { inputs = [] } = this.#editor.producerOf(next) ?? {};
-      const missing = inputs.find((each) => !this.#numbers.has(each));
-      const failed = inputs.some((each) => this.#numbers.has(each) && !this.#numbers.get(each));
-      if (missing && !failed && !this.#numbers.has(next)) open.push(missing);
-      else {
-        if (!this.#numbers.has(next)) this.#numbers.set(next, failed ? undefined : this.#evaluated(next));
-        open.pop();
-      }
-    }
-    return this.#numbers.get(value);
-  }
-
-  /** A value's numbers, those of its operands being known. */
-  #evaluated(value: Value): Known | undefined {
-    const constant = this.#editor.constantOf(value);
-    if (constant) return { value, data: constant.data };
-    const node = this.#editor.producerOf(value);
-    if (!node) return undefined;
-    const nds = node.inputs.map((each) => ({
-      dtype: each.type.dtype,
-      shape: staticShape(each.type.shape),
-      data: this.#numbers.get(each)!.data,
-    }));
-    const data = constantValue(node, nds);
+    const data = this.#numbers.of(value, this.#editor);
     return data && { value, data };
   }
 
@@ -337,7 +310,7 @@ function wholeBias(bias: Float32Array, { offset, scale }: Sum): Int32Array | und
 export function useIntegers(graph: Graph): Graph {
   if (!graph.nodes.some(({ operator }) => operator === operators.dequantize)) return graph;
   const sums = new Map<Value, Sum>();
-  const numbers = new Map<Value, Known | undefined>();
+  const numbers = new ConstantNumbers();
   return rewrite(graph, (node, editor) => new Integers(editor, sums, numbers).rule(node));
 }
 

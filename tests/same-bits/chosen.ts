@@ -29,7 +29,7 @@ const mask = (random: Random, x: Plane): Tensor<"bool"> =>
 function choose(random: Random, x: Plane): Plane {
   const kinds = [
     () => x.compress(mask(random, x)).values,
-    () => x.indexSelect(0, x.nonzero().positions.squeeze(1)),
+    () => x.indexSelect(0, x.nonzero().indices.squeeze(1)),
     () => x.unsqueeze(1).tile([1, 2]).compress(mask(random, x)).values.sum([1]),
     () => x.toMaximum(0.5).truncate(x.greater(0).sum().minimum(mostOf(x))),
     () => x.toMaximum(-1).unique().values,
@@ -87,7 +87,7 @@ function suppressed(random: Random, x: Plane): Plane {
   );
   const iouThreshold = random.pick([0.1, 0.5]);
   const options = random.chance(0.5) ? { iouThreshold, limit: 5 } : { iouThreshold, scoreThreshold: -0.5 };
-  return boxes.indexSelect(0, nonMaxSuppression(boxes, x, options).positions).sum([1]);
+  return boxes.indexSelect(0, nonMaxSuppression(boxes, x, options).indices).sum([1]);
 }
 
 /** What a loop adds up of elements that each of its turns chooses anew. */

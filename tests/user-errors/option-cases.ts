@@ -227,6 +227,7 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
       moves: [false, "yes", 1, null],
       bounded: callable,
       count: callable,
+      known: callable,
       magnitude: callable,
       lowering: [5, "pointwise", {}, null],
     },
