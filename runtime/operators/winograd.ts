@@ -65,16 +65,21 @@ const matrices: { readonly [tile in 2 | 4]: { readonly b: Matrix; readonly g: Ma
   },
 };
 
-/** T · square · Tᵀ, terms with the factor 0 left out. */
+/** Σ of a row's factors times elements that begin at `start` and are `stride` apart; terms with the factor 0 are left out. */
+function line(row: readonly number[], data: Float64Array, start: number, stride: number): number {
+  let sum = 0;
+  for (let at = 0; at < row.length; at++) if (row[at] !== 0) sum += row[at]! * data[start + at * stride]!;
+  return sum;
+}
+
+/** T · square · Tᵀ. */
 function sandwich(t: Matrix, square: Float64Array, side: number): Float64Array {
   const half = new Float64Array(side * t.length);
   const full = new Float64Array(t.length * t.length);
-  const line = (row: readonly number[], value: (at: number) => number) =>
-    row.reduce((sum, factor, at) => (factor === 0 ? sum : sum + factor * value(at)), 0);
   for (let r = 0; r < side; r++)
-    for (let c = 0; c < t.length; c++) half[r * t.length + c] = line(t[c]!, (at) => square[r * side + at]!);
+    for (let c = 0; c < t.length; c++) half[r * t.length + c] = line(t[c]!, square, r * side, 1);
   for (let r = 0; r < t.length; r++)
-    for (let c = 0; c < t.length; c++) full[r * t.length + c] = line(t[r]!, (at) => half[at * t.length + c]!);
+    for (let c = 0; c < t.length; c++) full[r * t.length + c] = line(t[r]!, half, c, t.length);
   return full;
 }
 
@@ -94,9 +99,8 @@ export function winogradWeight(
     for (let i = 0; i < inputs; i++) {
       for (let t = 0; t < 9; t++) square[t] = data[(o * inputs + i) * 9 + t]!;
       const at = (Math.floor(o / channelBlock) * inputs + i) * channelBlock + (o % channelBlock);
-      sandwich(matrices[tile].g, square, 3).forEach((value, p) => {
-        packed[p * plane + at] = value;
-      });
+      const transformed = sandwich(matrices[tile].g, square, 3);
+      for (let p = 0; p < transformed.length; p++) packed[p * plane + at] = transformed[p]!;
     }
   }
   return { shape, data: packed };

@@ -36,13 +36,19 @@ export function packed(
   return { shape, data: result };
 }
 
-/** A weight [o,i,kh,kw] as [o/16,i/16,kh,kw,16,16]. */
+/** A weight [o,i,kh,kw] as [o/16,i/16,kh,kw,16,16]. Written out: networks have tens of millions of them. */
 export function packWeight(data: TypedArray, [o, i, kh, kw]: WeightShape): Packed {
   const shape = [blocksOf(o), blocksOf(i), kh, kw, channelBlock, channelBlock];
-  return packed(data, "f32", shape, ([ob, ib, ky, kx, inner, outer]) => {
-    const [to, source] = [ob! * channelBlock + outer!, ib! * channelBlock + inner!];
-    return to < o && source < i ? ((to * i + source) * kh + ky!) * kw + kx! : undefined;
-  });
+  const result = new Float32Array(countOf(shape));
+  const taps = kh * kw;
+  let at = 0;
+  for (let to = 0; to < o; to += channelBlock)
+    for (let from = 0; from < i; from += channelBlock)
+      for (let tap = 0; tap < taps; tap++)
+        for (let source = from; source < from + channelBlock; source++)
+          for (let outer = to; outer < to + channelBlock; outer++, at++)
+            if (outer < o && source < i) result[at] = Number(data[(outer * i + source) * taps + tap]!);
+  return { shape, data: result };
 }
 
 /** An integer weight [o,i,kh,kw] as [o/16,i/16,kh,kw,4,16,4]: input channels in fours behind the outputs. */
