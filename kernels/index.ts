@@ -1,7 +1,9 @@
 // The kernels' door: the loop language, generators of kernels, targets, and the loader of native modules.
 
+export { beginsAsArchive, changedEntries, readArchive, writeArchive } from "./base/archive.ts";
 export { type ErrorParts, errorAt, IsochronError } from "./base/error.ts";
 export { fileError } from "./base/file-error.ts";
+export { hashOf } from "./base/hash.ts";
 export {
   awaitNative,
   type CompilerBinding,

@@ -2,23 +2,20 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import {
+  beginsAsArchive,
+  changedEntries,
   compilerSchemas,
   type FileKind,
   fileError,
   functionSchema,
+  hashOf,
   IsochronError,
   optionsOf,
-  type TargetName,
-} from "../kernels/index.ts";
-import {
-  beginsAsArchive,
-  changedEntries,
-  compile,
-  hashOf,
-  openArtifact,
   readArchive,
+  type TargetName,
   writeArchive,
-} from "../runtime/index.ts";
+} from "../kernels/index.ts";
+import { compile, openArtifact } from "../runtime/index.ts";
 import { type ApplicationDescription, applicationDescription } from "../sim/index.ts";
 import type { Application } from "./application.ts";
 import { type Bundle, carriedFolder } from "./carried-files.ts";

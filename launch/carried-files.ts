@@ -3,8 +3,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { basename, dirname, extname, join, relative, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { IsochronError } from "../kernels/index.ts";
-import { hashOf } from "../runtime/index.ts";
+import { hashOf, IsochronError } from "../kernels/index.ts";
 
 /** What is bundled: the application's JavaScript, and the files that it names, by their paths beside it. */
 export interface Bundle {

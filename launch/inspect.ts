@@ -1,16 +1,14 @@
 // What tools look into: graphs and kernels as text, times of layers, artifacts as archives, an application's tables.
+export { beginsAsArchive, changedEntries, hashOf, readArchive, writeArchive } from "../kernels/index.ts";
 export {
   acceptWeights,
-  beginsAsArchive,
   byteLength,
   Compilation,
-  changedEntries,
   explain,
   type GraphText,
   graphOf,
   graphText,
   graphTexts,
-  hashOf,
   type KernelText,
   kernelsOf,
   kernelText,
@@ -28,7 +26,6 @@ export {
   type Peak,
   printLayers,
   programName,
-  readArchive,
   type ShownKernel,
   type StagedMethod,
   type StageOptions,
@@ -37,6 +34,5 @@ export {
   simplified,
   staticShape,
   targetsOf,
-  writeArchive,
 } from "../runtime/index.ts";
 export { type LaidOut, layOut } from "./lay-out.ts";

@@ -1,13 +1,13 @@
 // The tensor API as free functions, for those who write add(a, b) rather than a.add(b).
 import type { Dtype, FloatDtype } from "../kernels/index.ts";
-import type { PadOptions } from "./methods/arrangement.ts";
-import type { MaxPoolOptions, NormOptions } from "./methods/channels.ts";
-import type { EluOptions, GeluOptions, SoftplusOptions } from "./methods/elementwise.ts";
-import type { RunningOptions, VarianceOptions } from "./methods/reduction.ts";
-import type { WithIndices } from "./methods/symbolic.ts";
-import { tensorOf } from "./options.ts";
-import type { Extents } from "./pair.ts";
-import type { Operand, Tensor } from "./tensor.ts";
+import type { PadOptions } from "./capture/methods/arrangement.ts";
+import type { MaxPoolOptions, NormOptions } from "./capture/methods/channels.ts";
+import type { EluOptions, GeluOptions, SoftplusOptions } from "./capture/methods/elementwise.ts";
+import type { RunningOptions, VarianceOptions } from "./capture/methods/reduction.ts";
+import type { WithIndices } from "./capture/methods/symbolic.ts";
+import { tensorOf } from "./capture/options.ts";
+import type { Extents } from "./capture/pair.ts";
+import type { Operand, Tensor } from "./capture/tensor.ts";
 
 type Float = FloatDtype;
 type Bits = Exclude<Dtype, Float>;

@@ -1,16 +1,7 @@
 // The runtime's door: tensor types, capture, the graph, compilation, artifacts and programs.
-export { beginsAsArchive, changedEntries, readArchive, writeArchive } from "./archive.ts";
-export {
-  type Artifact,
-  acceptWeights,
-  graphOf,
-  openArtifact,
-  readArtifact,
-  save,
-} from "./artifact.ts";
-export { nonMaxSuppression, type SuppressionOptions } from "./boxes.ts";
-export { type CompileOptions, compile, simplified, targetsOf } from "./compile.ts";
-export { cond, forLoop, type LoopOptions, scan, type Tensors, whileLoop } from "./control-flow.ts";
+
+export { nonMaxSuppression, type SuppressionOptions } from "./capture/boxes.ts";
+export { cond, forLoop, type LoopOptions, scan, type Tensors, whileLoop } from "./capture/control-flow.ts";
 export {
   type ConvolutionOptions,
   conv1d,
@@ -18,62 +9,23 @@ export {
   conv3d,
   convTranspose2d,
   type TransposedConvolutionOptions,
-} from "./convolutions.ts";
-export { explain } from "./explain.ts";
-export { Graph, type Signature } from "./graph.ts";
-export { fromHalves, toHalves } from "./halves.ts";
-export { hashOf } from "./hash.ts";
-export { type GridSampleOptions, gridSample, type ResizeOptions, resize } from "./images.ts";
-export { type ArraysOf, Interpreter } from "./interpreter.ts";
-export { disagreement } from "./interpreters/disagreement.ts";
-export { LoopInterpreter } from "./interpreters/loop-interpreter.ts";
-export {
-  type GraphText,
-  graphText,
-  graphTexts,
-  type KernelText,
-  kernelsOf,
-  kernelText,
-  kernelTexts,
-  type ShownKernel,
-  type StageText,
-} from "./kernels.ts";
-export { type Layer, type LayerOptions, type Layers, measureLayers, printLayers } from "./layers.ts";
-export { type Manifest, manifestSchema } from "./manifest.ts";
-export {
-  type Forward,
-  type MethodGraphs,
-  type Methods,
-  methodsOf,
-  programName,
-  type SignaturesOf,
-} from "./method-graphs.ts";
-export type { GatherOptions, PadOptions, Range } from "./methods/arrangement.ts";
-export type { BoundOptions, Chosen } from "./methods/bounded.ts";
-export type { MaxPoolOptions, NormOptions, PoolOptions } from "./methods/channels.ts";
-export type { EluOptions, GeluOptions, SoftplusOptions } from "./methods/elementwise.ts";
-export type { RunningOptions, VarianceOptions } from "./methods/reduction.ts";
-export type { WithIndices } from "./methods/symbolic.ts";
-export {
-  type Builder,
-  type Nd,
-  type Operator,
-  type OperatorDefinition,
-  operator,
-  operators,
-} from "./operators/index.ts";
-export { measureMachine, type Peak } from "./peak.ts";
-export { type LoadOptions, load, Program } from "./program.ts";
-export type { Method } from "./program-method.ts";
-export { convInteger, dequantize, matmulInteger, type Parameter, quantize } from "./quantization.ts";
+} from "./capture/convolutions.ts";
+export { fromHalves, toHalves } from "./capture/halves.ts";
+export { type GridSampleOptions, gridSample, type ResizeOptions, resize } from "./capture/images.ts";
+export type { GatherOptions, PadOptions, Range } from "./capture/methods/arrangement.ts";
+export type { BoundOptions, Chosen } from "./capture/methods/bounded.ts";
+export type { MaxPoolOptions, NormOptions, PoolOptions } from "./capture/methods/channels.ts";
+export type { EluOptions, GeluOptions, SoftplusOptions } from "./capture/methods/elementwise.ts";
+export type { RunningOptions, VarianceOptions } from "./capture/methods/reduction.ts";
+export type { WithIndices } from "./capture/methods/symbolic.ts";
+export { convInteger, dequantize, matmulInteger, type Parameter, quantize } from "./capture/quantization.ts";
 export {
   type GruWeights,
   gruCell,
   type LstmState,
   type LstmWeights,
   lstmCell,
-} from "./recurrent.ts";
-export { Compilation, type StagedMethod, type StageOptions } from "./stages.ts";
+} from "./capture/recurrent.ts";
 export {
   type AttentionOptions,
   apply,
@@ -88,7 +40,31 @@ export {
   Tensor,
   where,
   zeros,
-} from "./tensor.ts";
+} from "./capture/tensor.ts";
+export { type StateTensor, state, trace } from "./capture/trace.ts";
+export { type CompileOptions, compile, simplified, targetsOf } from "./compiler/compile.ts";
+export { explain } from "./compiler/explain.ts";
+export {
+  type GraphText,
+  graphText,
+  graphTexts,
+  type KernelText,
+  kernelsOf,
+  kernelText,
+  kernelTexts,
+  type ShownKernel,
+  type StageText,
+} from "./compiler/kernels.ts";
+export { Compilation, type StagedMethod, type StageOptions } from "./compiler/stages.ts";
+export { Graph, type Signature } from "./graph/graph.ts";
+export {
+  type Forward,
+  type MethodGraphs,
+  type Methods,
+  methodsOf,
+  programName,
+  type SignaturesOf,
+} from "./graph/method-graphs.ts";
 export {
   type ArrayOf,
   byteLength,
@@ -100,5 +76,28 @@ export {
   type TensorType,
   type TypedArray,
   tensorType,
-} from "./tensor-type.ts";
-export { type StateTensor, state, trace } from "./trace.ts";
+} from "./graph/tensor-type.ts";
+export { disagreement } from "./interpreters/disagreement.ts";
+export { type ArraysOf, Interpreter } from "./interpreters/interpreter.ts";
+export { LoopInterpreter } from "./interpreters/loop-interpreter.ts";
+export {
+  type Builder,
+  type Nd,
+  type Operator,
+  type OperatorDefinition,
+  operator,
+  operators,
+} from "./operators/index.ts";
+export {
+  type Artifact,
+  acceptWeights,
+  graphOf,
+  openArtifact,
+  readArtifact,
+  save,
+} from "./program/artifact.ts";
+export { type Layer, type LayerOptions, type Layers, measureLayers, printLayers } from "./program/layers.ts";
+export { type Manifest, manifestSchema } from "./program/manifest.ts";
+export { measureMachine, type Peak } from "./program/peak.ts";
+export { type LoadOptions, load, Program } from "./program/program.ts";
+export type { Method } from "./program/program-method.ts";

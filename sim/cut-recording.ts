@@ -1,5 +1,5 @@
 // How far what a recording's file holds counts: to the run's end, or up to where a file without its end has everything.
-import { hashOf } from "../runtime/index.ts";
+import { hashOf } from "../kernels/index.ts";
 import type { TaskRow } from "../scheduler/index.ts";
 import type { ApplicationDescription } from "./application.ts";
 import type { Cut } from "./logs/index.ts";

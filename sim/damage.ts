@@ -1,6 +1,7 @@
 // What a recording shows to be wrong with itself, before anything is computed again.
+
 import { crc32 } from "node:zlib";
-import { hashOf } from "../runtime/index.ts";
+import { hashOf } from "../kernels/index.ts";
 import type { FieldRow } from "../scheduler/index.ts";
 import { locateChangedByte } from "./locate-byte.ts";
 import { encodeRecord, type OutputRecord, portAt } from "./record-message.ts";

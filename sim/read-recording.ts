@@ -1,5 +1,5 @@
 // Reads a recording back: the application, its programs, and every event.
-import { hashOf } from "../runtime/index.ts";
+import { hashOf } from "../kernels/index.ts";
 import type { ApplicationDescription } from "./application.ts";
 import { type RecordingCut, reachOf } from "./cut-recording.ts";
 import { type Damage, inputDamage, type LogEntry, logDamage, type RecordedInput } from "./damage.ts";

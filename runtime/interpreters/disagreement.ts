@@ -1,8 +1,8 @@
 // Where the elements that an operator gave lie outside its stated error.
 import { type Dtype, type FloatDtype, isFloatDtype, isHalf } from "../../kernels/index.ts";
-import type { Node } from "../graph.ts";
+import type { Node } from "../graph/graph.ts";
+import { numberIn, staticShape, type TypedArray } from "../graph/tensor-type.ts";
 import type { Nd } from "../operators/index.ts";
-import { numberIn, staticShape, type TypedArray } from "../tensor-type.ts";
 
 /** Digits of the fraction, and the exponent of the least number. */
 const digits: { readonly [D in FloatDtype]: readonly [number, number] } = {

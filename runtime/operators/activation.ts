@@ -1,7 +1,7 @@
 // Activations made of elementary operators: elu, gelu, silu, softplus.
 import { z } from "zod";
-import type { Value } from "../graph.ts";
-import { arrayFrom, type TensorType } from "../tensor-type.ts";
+import type { Value } from "../graph/graph.ts";
+import { arrayFrom, type TensorType } from "../graph/tensor-type.ts";
 import { atMaximum } from "./bounded.ts";
 import { requireFloat } from "./composite.ts";
 import { erf, expm1, log1p } from "./elementary.ts";

@@ -1,7 +1,7 @@
 // Pooling into a given number of windows, whatever the plane's size.
 import { z } from "zod";
-import type { Value } from "../graph.ts";
-import { arrayFrom, countOf, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import type { Value } from "../graph/graph.ts";
+import { arrayFrom, countOf, showTensorType, staticShape, type TensorType } from "../graph/tensor-type.ts";
 import { onlyBatch } from "./bounded.ts";
 import { add, cast, div, maximum } from "./elementwise.ts";
 import { indexSelect } from "./gather.ts";

@@ -1,7 +1,7 @@
 // Rearrangements, padding with copies, one-hot and positions over several dimensions: what PyTorch, NumPy and ONNX give.
 import { describe, expect, it } from "vitest";
 import { IsochronError } from "../../kernels/index.ts";
-import type { Tensor } from "../tensor.ts";
+import type { Tensor } from "../capture/tensor.ts";
 import { type Given, given, traced, valuesOf } from "../testing/traced.ts";
 
 const line = given("i32", [0, 1, 2, 3, 4]);

@@ -1,8 +1,8 @@
 // Rearrangements made of simpler ones: flip, roll, tile, padding with copies, one-hot.
 import { z } from "zod";
 import { type Dtype, dtypes, type generators, loop } from "../../kernels/index.ts";
-import type { Value } from "../graph.ts";
-import { arrayFrom, showTensorType, sizeOf, staticShape, sumOf, type TensorType } from "../tensor-type.ts";
+import type { Value } from "../graph/graph.ts";
+import { arrayFrom, showTensorType, sizeOf, staticShape, sumOf, type TensorType } from "../graph/tensor-type.ts";
 import { axesAttribute, perDimension } from "./axis.ts";
 import { atMaximum, unlessAlong, widened } from "./bounded.ts";
 import { cast, equal, kindOf } from "./elementwise.ts";

@@ -1,7 +1,7 @@
 // Scaled dot-product attention of every head of a batch, computed in tiles.
 import { z } from "zod";
 import { generators, isFloatDtype } from "../../kernels/index.ts";
-import type { Value } from "../graph.ts";
+import type { Value } from "../graph/graph.ts";
 import {
   broadcastShapes,
   countOf,
@@ -9,7 +9,7 @@ import {
   showTensorType,
   staticShape,
   type TensorType,
-} from "../tensor-type.ts";
+} from "../graph/tensor-type.ts";
 import { unlessAlong } from "./bounded.ts";
 import { indexer } from "./indexing.ts";
 import { type Builder, type Nd, type Operator, operandError, operator } from "./operator.ts";

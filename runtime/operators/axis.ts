@@ -1,6 +1,13 @@
 // Axes and ranges of every operator: counted from the end where they are negative, and refused where there are none such.
 import { z } from "zod";
-import { type Dimension, type Shape, showShape, showTensorType, sizeOf, type TensorType } from "../tensor-type.ts";
+import {
+  type Dimension,
+  type Shape,
+  showShape,
+  showTensorType,
+  sizeOf,
+  type TensorType,
+} from "../graph/tensor-type.ts";
 import { operandError } from "./operand-error.ts";
 
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;

@@ -1,7 +1,7 @@
 // Convolutions over channels in blocks of 16: what the plan makes of conv2d. Their text is the numeric plan.
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
-import { staticShape } from "../tensor-type.ts";
+import { staticShape } from "../graph/tensor-type.ts";
 import { convolutionLowering, type Operator, operator, pair } from "./operator.ts";
 import { absoluteMagnitude, blockedLayout, convolve, depthwiseLayout, fitError, outputPlane } from "./products.ts";
 

@@ -4,12 +4,18 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { addsDotOnly, runnableTargets } from "../../kernels/index.ts";
-import { compile } from "../compile.ts";
-import { Graph, type NamedValue, nodeOf } from "../graph.ts";
-import { Interpreter } from "../interpreter.ts";
+import { compile } from "../compiler/compile.ts";
+import { Graph, type NamedValue, nodeOf } from "../graph/graph.ts";
+import {
+  arrayFrom,
+  type BoundedDimension,
+  showTensorType,
+  type TensorType,
+  type TypedArray,
+} from "../graph/tensor-type.ts";
+import { Interpreter } from "../interpreters/interpreter.ts";
 import { declutter } from "../passes/index.ts";
-import { load } from "../program.ts";
-import { arrayFrom, type BoundedDimension, showTensorType, type TensorType, type TypedArray } from "../tensor-type.ts";
+import { load } from "../program/program.ts";
 import { boundedCases, type OperatorCase, valuesFor } from "../testing/cases/index.ts";
 import { boundedOperators } from "./index.ts";
 

@@ -1,9 +1,9 @@
 // How operators take bounded dimensions, which kernels see at their maximum: what must stand behind the count, and what keeps it.
 import { isFloatDtype } from "../../kernels/index.ts";
-import { isBounded } from "../dimension.ts";
-import type { Results, Value } from "../graph.ts";
-import { limitsOf } from "../numbers.ts";
-import type { TensorType } from "../tensor-type.ts";
+import { isBounded } from "../graph/dimension.ts";
+import type { Results, Value } from "../graph/graph.ts";
+import { limitsOf } from "../graph/numbers.ts";
+import type { TensorType } from "../graph/tensor-type.ts";
 import type { Builder } from "./operator.ts";
 
 /** A number that stands behind the count of an operand; undefined where any may. */

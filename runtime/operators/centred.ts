@@ -1,5 +1,5 @@
 // What is left of a tensor when its means are taken away: the part that norms and variances have in common.
-import type { Value } from "../graph.ts";
+import type { Value } from "../graph/graph.ts";
 import { mean } from "./composite.ts";
 import { sub } from "./elementwise.ts";
 import type { Builder } from "./operator.ts";

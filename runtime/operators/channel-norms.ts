@@ -1,6 +1,6 @@
 // Normalisation by channel: batch, group and instance norm.
 import { z } from "zod";
-import type { Value } from "../graph.ts";
+import type { Value } from "../graph/graph.ts";
 import {
   arrayFrom,
   countOf,
@@ -9,7 +9,7 @@ import {
   sizeOf,
   staticShape,
   type TensorType,
-} from "../tensor-type.ts";
+} from "../graph/tensor-type.ts";
 import { onlyBatch } from "./bounded.ts";
 import { requireFloat } from "./composite.ts";
 import { add, div, mul, sqrt, sub } from "./elementwise.ts";

@@ -1,8 +1,8 @@
 // Operators made of others: softmax, mean, linear layers, positions of extremes.
 import { z } from "zod";
 import { isFloatDtype, isHalf } from "../../kernels/index.ts";
-import type { Value } from "../graph.ts";
-import { arrayFrom, countOf, sameShape, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import type { Value } from "../graph/graph.ts";
+import { arrayFrom, countOf, sameShape, showTensorType, staticShape, type TensorType } from "../graph/tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
 import { atMaximum, boundedAlong, extremeOf, neutralAlong, unlessAlong } from "./bounded.ts";
 import { matmul } from "./contraction.ts";

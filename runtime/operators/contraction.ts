@@ -9,7 +9,7 @@ import {
   showTensorType,
   sizeOf,
   staticShape,
-} from "../tensor-type.ts";
+} from "../graph/tensor-type.ts";
 import { atMaximum, boundedAlong, onlyBatch, withBehind } from "./bounded.ts";
 import { convolutionLowering, type Operator, operandError, operator, pair, privateWork } from "./operator.ts";
 import { absoluteMagnitude, convolve, convolvedType, multiply, planarLayout } from "./products.ts";

@@ -1,7 +1,7 @@
 // Control flow: operators whose regions are graphs that are run as values say.
 import { z } from "zod";
-import type { Graph, NamedValue } from "../graph.ts";
-import { isScalar, sameShape, sameType, showTensorType, type TensorType } from "../tensor-type.ts";
+import type { Graph, NamedValue } from "../graph/graph.ts";
+import { isScalar, sameShape, sameType, showTensorType, type TensorType } from "../graph/tensor-type.ts";
 import { operandError, operator, type ResultTypes } from "./operator.ts";
 
 const atMost = z.int().min(1);

@@ -1,7 +1,7 @@
 // Convolutions of lines and volumes: a line is a flat plane, and taps along a volume's depth are channels of planes.
 import { z } from "zod";
-import type { Value } from "../graph.ts";
-import { countOf, staticShape } from "../tensor-type.ts";
+import type { Value } from "../graph/graph.ts";
+import { countOf, staticShape } from "../graph/tensor-type.ts";
 import { onlyBatch } from "./bounded.ts";
 import { conv2d } from "./contraction.ts";
 import { unravel } from "./indexing.ts";

@@ -1,8 +1,8 @@
 // Activations, division rounded down, bits and tests of floats have PyTorch's values (PyTorch 2.0.1 on the CPU).
 import { describe, expect, it } from "vitest";
 import { IsochronError } from "../../kernels/index.ts";
+import type { Tensor } from "../capture/tensor.ts";
 import { where } from "../index.ts";
-import type { Tensor } from "../tensor.ts";
 import { given, traced, valuesOf } from "../testing/traced.ts";
 
 const [inf, nan] = [Infinity, NaN];

@@ -11,7 +11,7 @@ import {
   type Lane,
   loop,
 } from "../../kernels/index.ts";
-import { broadcastShapes, type Shape, showShape, showTensorType, type TensorType } from "../tensor-type.ts";
+import { broadcastShapes, type Shape, showShape, showTensorType, type TensorType } from "../graph/tensor-type.ts";
 import { indexer } from "./indexing.ts";
 import { type Nd, type Operator, operandError, operator } from "./operator.ts";
 

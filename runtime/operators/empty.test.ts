@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { IsochronError } from "../../kernels/index.ts";
+import { countOf } from "../graph/tensor-type.ts";
 import {
   compile,
   concat,
@@ -20,7 +21,6 @@ import {
   tensorType,
   trace,
 } from "../index.ts";
-import { countOf } from "../tensor-type.ts";
 
 const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
 

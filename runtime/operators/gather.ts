@@ -1,8 +1,8 @@
 // Reading slices and elements of a tensor at computed positions.
 import { z } from "zod";
 import { type Expression, generators, loop } from "../../kernels/index.ts";
-import type { Value } from "../graph.ts";
-import { arrayFrom, countOf, sameDimension, showTensorType, type TensorType } from "../tensor-type.ts";
+import type { Value } from "../graph/graph.ts";
+import { arrayFrom, countOf, sameDimension, showTensorType, type TensorType } from "../graph/tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
 import { atMaximum, boundedAlong } from "./bounded.ts";
 import { cast, kindOf, minimum, sub } from "./elementwise.ts";

@@ -1,8 +1,8 @@
 // Sampling of images at computed positions, as PyTorch's grid_sample: bilinear, nearest and bicubic, in batches of channels.
 import { z } from "zod";
 import { isFloatDtype } from "../../kernels/index.ts";
-import type { Value } from "../graph.ts";
-import { arrayFrom, sameDimension, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import type { Value } from "../graph/graph.ts";
+import { arrayFrom, sameDimension, showTensorType, staticShape, type TensorType } from "../graph/tensor-type.ts";
 import {
   abs,
   add,

@@ -1,7 +1,7 @@
 // Convolutions in small groups over channels in blocks of 16, of floats and of bytes: what the plan makes of them.
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
-import { staticShape, type TensorType } from "../tensor-type.ts";
+import { staticShape, type TensorType } from "../graph/tensor-type.ts";
 import { convolutionLowering, type Operator, operator, pair } from "./operator.ts";
 import { absoluteMagnitude, convolve, fitError, groupedLayout, outputPlane } from "./products.ts";
 

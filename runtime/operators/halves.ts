@@ -1,6 +1,6 @@
 // What operators mean on halves: those that compute take them as float32 and round what they give once.
 import { isHalf } from "../../kernels/index.ts";
-import { arrayFrom, countOf, newArray, numberIn } from "../tensor-type.ts";
+import { arrayFrom, countOf, newArray, numberIn } from "../graph/tensor-type.ts";
 import type { Nd, OperatorDefinition } from "./operator.ts";
 
 type Meaning<A> = Pick<OperatorDefinition<A>, "evaluate" | "magnitude" | "count">;

@@ -1,6 +1,6 @@
 // Index arithmetic of the interpreter: row-major positions of broadcast and permuted tensors, and copies of boxes of elements.
 import { generators } from "../../kernels/index.ts";
-import type { TypedArray } from "../tensor-type.ts";
+import type { TypedArray } from "../graph/tensor-type.ts";
 
 /** The multi-index of a row-major position. */
 export function unravel(position: number, shape: readonly number[]): number[] {

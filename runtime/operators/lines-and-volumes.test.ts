@@ -1,6 +1,6 @@
 // Lines and volumes: a line is a flat plane bit for bit, and a volume is what is counted by hand.
 import { describe, expect, it } from "vitest";
-import type { Graph } from "../graph.ts";
+import type { Graph } from "../graph/graph.ts";
 import {
   conv1d,
   conv2d,

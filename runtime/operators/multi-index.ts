@@ -1,6 +1,6 @@
 // Reading and writing at positions over several dimensions at once.
 import { z } from "zod";
-import type { Value } from "../graph.ts";
+import type { Value } from "../graph/graph.ts";
 import {
   arrayFrom,
   countOf,
@@ -11,7 +11,7 @@ import {
   showTensorType,
   staticShape,
   type TensorType,
-} from "../tensor-type.ts";
+} from "../graph/tensor-type.ts";
 import { add, cast, greaterEqual, kindOf, less, logicalAnd, maximum, minimum, mul, where } from "./elementwise.ts";
 import { indexSelect } from "./gather.ts";
 import { unravel } from "./indexing.ts";

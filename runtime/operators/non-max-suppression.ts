@@ -1,8 +1,8 @@
 // Non-maximum suppression: of boxes that overlap, those with the best scores.
 import { z } from "zod";
-import { isBounded, sizeOf } from "../dimension.ts";
-import type { Value } from "../graph.ts";
-import { arrayFrom, sameDimension, showTensorType, type TensorType } from "../tensor-type.ts";
+import { isBounded, sizeOf } from "../graph/dimension.ts";
+import type { Value } from "../graph/graph.ts";
+import { arrayFrom, sameDimension, showTensorType, type TensorType } from "../graph/tensor-type.ts";
 import { atMaximum } from "./bounded.ts";
 import { argmax } from "./composite.ts";
 import { whileLoop } from "./control.ts";

@@ -1,6 +1,6 @@
 // Normalisation along dimensions: log-softmax, layer norm and RMS norm, made of reductions and pointwise chains.
 import { z } from "zod";
-import type { Value } from "../graph.ts";
+import type { Value } from "../graph/graph.ts";
 import {
   arrayFrom,
   countOf,
@@ -9,7 +9,7 @@ import {
   showTensorType,
   staticShape,
   type TensorType,
-} from "../tensor-type.ts";
+} from "../graph/tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
 import { lastAxes, neutralAlong, unlessAlong } from "./bounded.ts";
 import { centred, centredError } from "./centred.ts";

@@ -2,8 +2,8 @@
 import { z } from "zod";
 import type { Expression, generators, Kernel, LoopBuffer, Target } from "../../kernels/index.ts";
 import { IsochronError, refusal } from "../../kernels/index.ts";
-import { isBounded, isDimension } from "../dimension.ts";
-import type { Graph, NodeParts, Results, Value } from "../graph.ts";
+import { isBounded, isDimension } from "../graph/dimension.ts";
+import type { Graph, NodeParts, Results, Value } from "../graph/graph.ts";
 import {
   type Dimension,
   type Fact,
@@ -12,7 +12,7 @@ import {
   showTensorType,
   type TensorType,
   type TypedArray,
-} from "../tensor-type.ts";
+} from "../graph/tensor-type.ts";
 import { axisAttributeNames, resolveAxes } from "./axis.ts";
 import { atMaximum, type Bounded, extremeOf, hasBounds, neutralAlong } from "./bounded.ts";
 import { throughFloat32 } from "./halves.ts";

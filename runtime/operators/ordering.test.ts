@@ -1,6 +1,6 @@
 // Sorting, ranking and scattering of small tensors made by hand.
 import { describe, expect, it } from "vitest";
-import { compile } from "../compile.ts";
+import { compile } from "../compiler/compile.ts";
 import { constant, Interpreter, load, type Tensor, tensorType, trace } from "../index.ts";
 
 /** The outputs of a function of x, compiled for this machine; the interpreter must give the same. */

@@ -1,7 +1,7 @@
 // Sorting along one dimension.
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
-import { type Dimension, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import { type Dimension, showTensorType, staticShape, type TensorType } from "../graph/tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
 import { unlessAlong } from "./bounded.ts";
 import { gather } from "./gather.ts";

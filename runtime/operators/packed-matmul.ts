@@ -1,7 +1,7 @@
 // The matrix product by a constant factor in blocks of columns, as the plan lays it out.
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
-import { countOf, newArray, showTensorType, staticShape } from "../tensor-type.ts";
+import { countOf, newArray, showTensorType, staticShape } from "../graph/tensor-type.ts";
 import { matmul } from "./contraction.ts";
 import { type Nd, type Operator, operandError, operator, privateWork } from "./operator.ts";
 

@@ -1,9 +1,9 @@
 // Pooling: the largest or the mean of each window of a line, a plane or a volume.
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
-import type { Value } from "../graph.ts";
-import { limitsOf } from "../numbers.ts";
-import { arrayFrom, countOf, showShape, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import type { Value } from "../graph/graph.ts";
+import { limitsOf } from "../graph/numbers.ts";
+import { arrayFrom, countOf, showShape, showTensorType, staticShape, type TensorType } from "../graph/tensor-type.ts";
 import { onlyBatch } from "./bounded.ts";
 import { add, cast, div, greater, kindOf, logicalOr, maximum, notEqual, where } from "./elementwise.ts";
 import { unravel } from "./indexing.ts";

@@ -1,6 +1,6 @@
 // What matrix products and convolutions mean, in every layout: the sizes of their outputs, and the sums that these are.
 import { generators, isFloatDtype } from "../../kernels/index.ts";
-import { countOf, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import { countOf, showTensorType, staticShape, type TensorType } from "../graph/tensor-type.ts";
 import { indexer } from "./indexing.ts";
 import { type Nd, type Operator, operandError } from "./operator.ts";
 

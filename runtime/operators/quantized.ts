@@ -1,7 +1,7 @@
 // Linear quantisation, and products of bytes summed exactly in 32 bits, plain and as the plan packs them.
 import { z } from "zod";
 import { type Dtype, generators, loop } from "../../kernels/index.ts";
-import { broadcastShapes, sameDimension, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import { broadcastShapes, sameDimension, showTensorType, staticShape, type TensorType } from "../graph/tensor-type.ts";
 import { type Convolution, convolutionAttributes, matrices } from "./contraction.ts";
 import { indexer } from "./indexing.ts";
 import { convolutionLowering, type Operator, operandError, operator, pair } from "./operator.ts";

@@ -1,7 +1,7 @@
 // Reductions over dimensions, and the positions of extremes.
 import { z } from "zod";
 import type { generators } from "../../kernels/index.ts";
-import { showTensorType, type TensorType } from "../tensor-type.ts";
+import { showTensorType, type TensorType } from "../graph/tensor-type.ts";
 import { axesAttribute } from "./axis.ts";
 import { extremeOf } from "./bounded.ts";
 import { kindOf } from "./elementwise.ts";

@@ -1,8 +1,8 @@
 // Regions that operators are made of: graphs over inputs of given types, built like any decomposition.
 
-import { constantValueOf } from "../facts.ts";
-import { type Constant, Graph, type Node, nodeOf, type Value } from "../graph.ts";
-import type { TensorType } from "../tensor-type.ts";
+import { constantValueOf } from "../graph/facts.ts";
+import { type Constant, Graph, type Node, nodeOf, type Value } from "../graph/graph.ts";
+import type { TensorType } from "../graph/tensor-type.ts";
 import type { Builder } from "./operator.ts";
 
 /** The graph that gives what `body` makes of inputs of these types. */

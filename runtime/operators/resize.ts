@@ -1,8 +1,8 @@
 // Resizing of lines, planes and volumes: nearest pixel, bilinear, bicubic, antialiased, in the three usual systems of coordinates.
 import { z } from "zod";
-import type { Value } from "../graph.ts";
-import { limitsOf } from "../numbers.ts";
-import { arrayFrom, countOf, showTensorType, staticShape, type TensorType } from "../tensor-type.ts";
+import type { Value } from "../graph/graph.ts";
+import { limitsOf } from "../graph/numbers.ts";
+import { arrayFrom, countOf, showTensorType, staticShape, type TensorType } from "../graph/tensor-type.ts";
 import { onlyBatch } from "./bounded.ts";
 import { add, cast, floor, kindOf, mul } from "./elementwise.ts";
 import { indexSelect } from "./gather.ts";

@@ -1,8 +1,8 @@
 // Sums, products and extremes that run along one dimension.
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
-import { limitsOf } from "../numbers.ts";
-import { arrayFrom, staticShape, type TensorType } from "../tensor-type.ts";
+import { limitsOf } from "../graph/numbers.ts";
+import { arrayFrom, staticShape, type TensorType } from "../graph/tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
 import { atMaximum, unlessAlong } from "./bounded.ts";
 import { equal, kindOf, logicalOr, notEqual, where } from "./elementwise.ts";

@@ -2,12 +2,12 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { compile } from "../compile.ts";
-import { Interpreter } from "../interpreter.ts";
-import { load } from "../program.ts";
-import { constant, iota, type Tensor, zeros } from "../tensor.ts";
-import { tensorType } from "../tensor-type.ts";
-import { trace } from "../trace.ts";
+import { constant, iota, type Tensor, zeros } from "../capture/tensor.ts";
+import { trace } from "../capture/trace.ts";
+import { compile } from "../compiler/compile.ts";
+import { tensorType } from "../graph/tensor-type.ts";
+import { Interpreter } from "../interpreters/interpreter.ts";
+import { load } from "../program/program.ts";
 
 const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
 

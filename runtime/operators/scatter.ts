@@ -1,7 +1,7 @@
 // Writing slices and elements of a tensor at computed positions.
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
-import type { Value } from "../graph.ts";
+import type { Value } from "../graph/graph.ts";
 import {
   arrayFrom,
   countOf,
@@ -12,7 +12,7 @@ import {
   showShape,
   showTensorType,
   staticShape,
-} from "../tensor-type.ts";
+} from "../graph/tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
 import { boundedAlong, withBehind } from "./bounded.ts";
 import { add, cast, greaterEqual, kindOf, less, logicalAnd, mul, where } from "./elementwise.ts";

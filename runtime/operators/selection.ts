@@ -1,8 +1,15 @@
 // What is chosen by values, whose number is known at run time: positions of what is not zero, elements under a mask, different values.
 import { z } from "zod";
-import { type BoundedDimension, isBounded, sizeOf } from "../dimension.ts";
-import type { Value } from "../graph.ts";
-import { arrayFrom, countOf, sameDimension, showDimension, showTensorType, type TensorType } from "../tensor-type.ts";
+import { type BoundedDimension, isBounded, sizeOf } from "../graph/dimension.ts";
+import type { Value } from "../graph/graph.ts";
+import {
+  arrayFrom,
+  countOf,
+  sameDimension,
+  showDimension,
+  showTensorType,
+  type TensorType,
+} from "../graph/tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
 import { atMaximum } from "./bounded.ts";
 import { floorDivide, remainder } from "./division.ts";

@@ -1,9 +1,9 @@
 // Sizes that are known at run time: how many elements a dimension has, and the way to such a dimension and back.
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
-import { type BoundedDimension, isBounded, isDimension } from "../dimension.ts";
-import { holds, rangeText } from "../numbers.ts";
-import { arrayFrom, isScalar, showDimension, showTensorType, sizeOf, stored } from "../tensor-type.ts";
+import { type BoundedDimension, isBounded, isDimension } from "../graph/dimension.ts";
+import { holds, rangeText } from "../graph/numbers.ts";
+import { arrayFrom, isScalar, showDimension, showTensorType, sizeOf, stored } from "../graph/tensor-type.ts";
 import { axesAttribute, axisAttribute } from "./axis.ts";
 import { atMaximum, boundedAlong } from "./bounded.ts";
 import { copyBox } from "./indexing.ts";

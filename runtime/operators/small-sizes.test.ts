@@ -3,12 +3,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { targetNames } from "../../kernels/index.ts";
-import { compile } from "../compile.ts";
-import { Graph, type NamedValue, type Node, nodeOf, type Value } from "../graph.ts";
-import { Interpreter } from "../interpreter.ts";
-import { disagreement } from "../interpreters/disagreement.ts";
-import { LoopInterpreter } from "../interpreters/loop-interpreter.ts";
-import { load } from "../program.ts";
+import { compile } from "../compiler/compile.ts";
+import { Graph, type NamedValue, type Node, nodeOf, type Value } from "../graph/graph.ts";
 import {
   arrayOver,
   byteLength,
@@ -17,7 +13,11 @@ import {
   showTensorType,
   staticShape,
   type TypedArray,
-} from "../tensor-type.ts";
+} from "../graph/tensor-type.ts";
+import { disagreement } from "../interpreters/disagreement.ts";
+import { Interpreter } from "../interpreters/interpreter.ts";
+import { LoopInterpreter } from "../interpreters/loop-interpreter.ts";
+import { load } from "../program/program.ts";
 import { caseArbitraries, type OperatorCase, valuesFor } from "../testing/cases/index.ts";
 import { smallCases } from "../testing/cases/small-sizes.ts";
 import { type Nd, type Operator, operators } from "./index.ts";

@@ -1,7 +1,7 @@
 // Statistics over dimensions: variance, standard deviation, and the logarithm of a sum of powers.
 import { z } from "zod";
-import type { Value } from "../graph.ts";
-import { arrayFrom, countOf, staticShape } from "../tensor-type.ts";
+import type { Value } from "../graph/graph.ts";
+import { arrayFrom, countOf, staticShape } from "../graph/tensor-type.ts";
 import { axesAttribute } from "./axis.ts";
 import { neutralAlong, unlessAlong } from "./bounded.ts";
 import { centred } from "./centred.ts";

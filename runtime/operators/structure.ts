@@ -1,9 +1,9 @@
 // Operators that rearrange elements without computing: reshape, permute, broadcast, slice, pad, concatenate, count.
 import { z } from "zod";
 import { dtypes, generators } from "../../kernels/index.ts";
-import { isBounded, quotientOf } from "../dimension.ts";
-import type { Results, Value } from "../graph.ts";
-import { holds, rangeText } from "../numbers.ts";
+import { isBounded, quotientOf } from "../graph/dimension.ts";
+import type { Results, Value } from "../graph/graph.ts";
+import { holds, rangeText } from "../graph/numbers.ts";
 import {
   arrayFrom,
   broadcastShapes,
@@ -18,7 +18,7 @@ import {
   stored,
   sumOf,
   type TensorType,
-} from "../tensor-type.ts";
+} from "../graph/tensor-type.ts";
 import { axisAttribute, orderAttribute, perDimension, rangeEnds, rangeStarts, toTheEnd } from "./axis.ts";
 import { atMaximum, boundedAlong, unlessAlong, widened } from "./bounded.ts";
 import { add, greaterEqual, sub, where } from "./elementwise.ts";

@@ -1,6 +1,6 @@
 // Transposed convolutions small enough to be spread by hand, and one whose constant weights go through the blocked kernels.
 import { describe, expect, it } from "vitest";
-import { compile } from "../compile.ts";
+import { compile } from "../compiler/compile.ts";
 import {
   constant,
   convTranspose2d,

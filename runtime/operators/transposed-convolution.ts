@@ -1,8 +1,8 @@
 // Transposed convolution, made of one convolution per phase of a small stride, or per group of phases that read the same inputs.
 import { z } from "zod";
 import { isFloatDtype } from "../../kernels/index.ts";
-import type { Value } from "../graph.ts";
-import { arrayFrom, countOf, showTensorType, staticShape } from "../tensor-type.ts";
+import type { Value } from "../graph/graph.ts";
+import { arrayFrom, countOf, showTensorType, staticShape } from "../graph/tensor-type.ts";
 import { onlyBatch } from "./bounded.ts";
 import { conv2d } from "./contraction.ts";
 import { indexSelect } from "./gather.ts";

@@ -1,7 +1,7 @@
 // Convolution by Winograd's algorithm as an operator: its meaning, its error, and the transform of its weights.
 import { z } from "zod";
 import { generators, type LoopBuffer } from "../../kernels/index.ts";
-import { showTensorType, staticShape } from "../tensor-type.ts";
+import { showTensorType, staticShape } from "../graph/tensor-type.ts";
 import { type Operator, operandError, operator, privateWork } from "./operator.ts";
 import { absoluteMagnitude } from "./products.ts";
 

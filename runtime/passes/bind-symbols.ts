@@ -1,7 +1,7 @@
 // Gives symbolic dimensions their sizes: inputs and attributes get them, and every type is inferred anew.
 import { IsochronError } from "../../kernels/index.ts";
-import { type Dimension, replaced, symbolsOf } from "../dimension.ts";
-import { Graph, type Node, nodeOf, type Value, withRegions } from "../graph.ts";
+import { type Dimension, replaced, symbolsOf } from "../graph/dimension.ts";
+import { Graph, type Node, nodeOf, type Value, withRegions } from "../graph/graph.ts";
 
 /** Sizes by the names of symbols. */
 export type Sizes = { readonly [name: string]: number };

@@ -1,11 +1,11 @@
 // The numeric plan of convolutions: constant weights packed, channels in blocks of 16 from one to the next, algorithms chosen.
 import { generators } from "../../kernels/index.ts";
-import { type Constant, type Graph, isNodeOf, type Node, type Value } from "../graph.ts";
+import { type Constant, type Graph, isNodeOf, type Node, type Value } from "../graph/graph.ts";
+import { type Editor, rewrite } from "../graph/rewrite.ts";
+import { sameShape, staticShape } from "../graph/tensor-type.ts";
 import type { Convolution } from "../operators/contraction.ts";
 import { type Operator, operators } from "../operators/index.ts";
 import { winogradWeight } from "../operators/winograd.ts";
-import { type Editor, rewrite } from "../rewrite.ts";
-import { sameShape, staticShape } from "../tensor-type.ts";
 import { moved } from "./block-movements.ts";
 import { blockedShape, ChannelBlocks, isOneForAll, reshaped } from "./channel-blocks.ts";
 import {

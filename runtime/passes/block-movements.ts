@@ -1,9 +1,9 @@
 // Operators that move elements and leave channels alone, over channels in blocks of 16.
 import { generators } from "../../kernels/index.ts";
-import { isNodeOf, type Node, type Value } from "../graph.ts";
+import { isNodeOf, type Node, type Value } from "../graph/graph.ts";
+import type { Editor } from "../graph/rewrite.ts";
+import { staticShape } from "../graph/tensor-type.ts";
 import { operators } from "../operators/index.ts";
-import type { Editor } from "../rewrite.ts";
-import { staticShape } from "../tensor-type.ts";
 import { blockedShape, type ChannelBlocks, leavesChannels, paddingInBlocks } from "./channel-blocks.ts";
 
 const { channelBlock } = generators;

@@ -1,9 +1,9 @@
 // Which values of a graph are known with their channels in blocks of 16, and how others come into blocks and out of them.
 import { generators } from "../../kernels/index.ts";
-import { isNodeOf, type Node, type Value } from "../graph.ts";
+import { isNodeOf, type Node, type Value } from "../graph/graph.ts";
+import type { Editor } from "../graph/rewrite.ts";
+import { countOf, sameShape, staticShape } from "../graph/tensor-type.ts";
 import { type Border, operators } from "../operators/index.ts";
-import type { Editor } from "../rewrite.ts";
-import { countOf, sameShape, staticShape } from "../tensor-type.ts";
 import { blocksOf } from "./pack-weights.ts";
 
 const { channelBlock } = generators;

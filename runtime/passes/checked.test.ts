@@ -1,6 +1,7 @@
 // No pass changes a type: what one loses is an error that names it, and the passes that once lost something keep it.
 import { describe, expect, it } from "vitest";
-import { Graph } from "../graph.ts";
+import { Graph } from "../graph/graph.ts";
+import { rewrite } from "../graph/rewrite.ts";
 import {
   concat,
   constant,
@@ -14,7 +15,6 @@ import {
   trace,
 } from "../index.ts";
 import { operators } from "../operators/index.ts";
-import { rewrite } from "../rewrite.ts";
 import { withPlan } from "../testing/with-plan.ts";
 import { checked } from "./checked.ts";
 

@@ -1,7 +1,7 @@
 // Checks what a pass leaves: every node's type inferred again, and the graph's signature, which no pass may change.
 import { IsochronError } from "../../kernels/index.ts";
-import type { Graph, NamedValue } from "../graph.ts";
-import { sameType, showTensorType } from "../tensor-type.ts";
+import type { Graph, NamedValue } from "../graph/graph.ts";
+import { sameType, showTensorType } from "../graph/tensor-type.ts";
 
 /** An error of a pass, which no input should lead to. */
 const passError = (

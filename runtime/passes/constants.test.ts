@@ -1,6 +1,6 @@
 // Constants of any size are laid out when a graph is compiled: no step rearranges weights.
 import { describe, expect, it } from "vitest";
-import type { Graph, Value } from "../graph.ts";
+import type { Graph, Value } from "../graph/graph.ts";
 import { concat, constant, convTranspose2d, lstmCell, tensorType, trace } from "../index.ts";
 import { declutter } from "./index.ts";
 

@@ -1,8 +1,8 @@
 // Control flow that is decided, or that repeats what does not change: such choices are inlined, such nodes run before their loop.
 import { IsochronError } from "../../kernels/index.ts";
-import { boundFault, Graph, match, type NamedValue, type Node, type Results, type Value } from "../graph.ts";
+import { boundFault, Graph, match, type NamedValue, type Node, type Results, type Value } from "../graph/graph.ts";
+import { type Editor, rewrite } from "../graph/rewrite.ts";
 import { controlOperators } from "../operators/index.ts";
-import { type Editor, rewrite } from "../rewrite.ts";
 
 /** The results of a region on these operands, its nodes among those of the graph around it. */
 function inlined(region: Graph, operands: readonly Value[], editor: Editor): Value[] {

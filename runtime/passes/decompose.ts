@@ -1,9 +1,9 @@
 // Replaces composite operators by the primitive ones that they are made of, and computes halves in float32.
 import { type Dtype, isHalf } from "../../kernels/index.ts";
-import type { Graph, Results, Value } from "../graph.ts";
+import type { Graph, Results, Value } from "../graph/graph.ts";
+import { allOf, type Editor, rewrite } from "../graph/rewrite.ts";
+import type { TensorType } from "../graph/tensor-type.ts";
 import { type Builder, type Operator, operators } from "../operators/index.ts";
-import { allOf, type Editor, rewrite } from "../rewrite.ts";
-import type { TensorType } from "../tensor-type.ts";
 
 const typesOf = (values: readonly Value[]): TensorType[] => values.map(({ type }) => type);
 

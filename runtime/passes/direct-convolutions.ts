@@ -1,7 +1,7 @@
 // Asks for direct convolution in every layer, where values may be NaN or infinite.
-import { type Graph, isNodeOf } from "../graph.ts";
+import { type Graph, isNodeOf } from "../graph/graph.ts";
+import { descending, rewrite } from "../graph/rewrite.ts";
 import { operators } from "../operators/index.ts";
-import { descending, rewrite } from "../rewrite.ts";
 
 /** The graph with each convolution computed as the sum of its windows' own products. */
 export const directConvolutions = descending((graph: Graph) =>

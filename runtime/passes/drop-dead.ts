@@ -1,5 +1,5 @@
 // Dead code: what no output and no state depends on.
-import { Graph, type Value } from "../graph.ts";
+import { Graph, type Value } from "../graph/graph.ts";
 
 /** The graph without nodes and constants whose values nobody needs; inputs and states stay. */
 export function dropDead(graph: Graph): Graph {

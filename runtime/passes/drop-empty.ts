@@ -1,8 +1,8 @@
 // Sizes of 0: what has no elements is a constant without any, and what is made of nothing is the value that this means.
-import { type Graph, isNodeOf, type Node, type Results, type Value } from "../graph.ts";
+import { type Graph, isNodeOf, type Node, type Results, type Value } from "../graph/graph.ts";
+import { type Editor, rewrite } from "../graph/rewrite.ts";
+import { countOf, newArray, staticShape, stored, type TensorType } from "../graph/tensor-type.ts";
 import { type Operator, operators } from "../operators/index.ts";
-import { type Editor, rewrite } from "../rewrite.ts";
-import { countOf, newArray, staticShape, stored, type TensorType } from "../tensor-type.ts";
 
 const isEmpty = ({ type }: Value): boolean => type.shape.includes(0);
 

@@ -1,9 +1,9 @@
 // Computes at compile time what depends on constants only.
-import { constantValue } from "../constant-value.ts";
-import type { Graph, Node } from "../graph.ts";
+import { constantValue } from "../compiler/constant-value.ts";
+import type { Graph, Node } from "../graph/graph.ts";
+import { rewrite } from "../graph/rewrite.ts";
+import { countOf, staticShape } from "../graph/tensor-type.ts";
 import type { Nd } from "../operators/index.ts";
-import { rewrite } from "../rewrite.ts";
-import { countOf, staticShape } from "../tensor-type.ts";
 
 /** Largest constant, in elements, that folding may make of next to nothing, or by reading operands many times. */
 const foldLimit = 1 << 20;

@@ -1,9 +1,9 @@
 // Finds products around a softmax, softmax(scale·q·k)·v, and makes them one operator.
-import { type Graph, isNodeOf, type Node, type Value } from "../graph.ts";
+import { type Graph, isNodeOf, type Node, type Value } from "../graph/graph.ts";
+import { type Editor, rewrite } from "../graph/rewrite.ts";
+import { sameShape, staticShape } from "../graph/tensor-type.ts";
 import { type Operator, operators } from "../operators/index.ts";
 import type { ReductionAttributes } from "../operators/reduction.ts";
-import { type Editor, rewrite } from "../rewrite.ts";
-import { sameShape, staticShape } from "../tensor-type.ts";
 
 /** Longest row of scores that is kept in cache with others of its tile. */
 const mostColumns = 4096;

@@ -1,6 +1,6 @@
 // The passes in the order in which a graph goes through them: those that mean the same to every machine, and the numeric plan.
-import type { Graph } from "../graph.ts";
-import { descending } from "../rewrite.ts";
+import type { Graph } from "../graph/graph.ts";
+import { descending } from "../graph/rewrite.ts";
 import { blockChannels } from "./block-channels.ts";
 import { checked } from "./checked.ts";
 import { foldControl, hoistInvariants } from "./control-flow.ts";

@@ -1,10 +1,10 @@
 // Networks keep their channels in blocks from the first convolution to the last.
 import { describe, expect, it } from "vitest";
-import type { Graph, Node, Value } from "../graph.ts";
-import { tensorType } from "../tensor-type.ts";
+import { trace } from "../capture/trace.ts";
+import type { Graph, Node, Value } from "../graph/graph.ts";
+import { tensorType } from "../graph/tensor-type.ts";
 import { layer, mobileNet, resNet, segmenter, uNet, yolo } from "../testing/networks.ts";
 import { withPlan } from "../testing/with-plan.ts";
-import { trace } from "../trace.ts";
 
 const isConvolution = ({ operator }: Node): boolean => /conv/i.test(operator.name);
 

@@ -1,6 +1,6 @@
 // Bounded dimensions become their maximum, and a count beside them: what kernels see has known sizes.
-import { type BoundedDimension, type Dimension, isBounded, maximumShape } from "../dimension.ts";
-import { constantValueOf } from "../facts.ts";
+import { type BoundedDimension, type Dimension, isBounded, maximumShape } from "../graph/dimension.ts";
+import { constantValueOf } from "../graph/facts.ts";
 import {
   type Constant,
   Graph,
@@ -11,10 +11,10 @@ import {
   nodeOf,
   type Results,
   type Value,
-} from "../graph.ts";
+} from "../graph/graph.ts";
+import { allOf } from "../graph/rewrite.ts";
+import { arrayFrom, type TensorType, type TypedArray } from "../graph/tensor-type.ts";
 import { type Builder, boundedOperators, controlOperators, type Operator, operators } from "../operators/index.ts";
-import { allOf } from "../rewrite.ts";
-import { arrayFrom, type TensorType, type TypedArray } from "../tensor-type.ts";
 
 const hasBounds = ({ type }: Value): boolean => type.shape.some(isBounded);
 

@@ -1,10 +1,10 @@
 // Lays constant right factors of matrix products out in the order in which products read them.
 import { generators } from "../../kernels/index.ts";
-import type { Graph, Value } from "../graph.ts";
+import type { Graph, Value } from "../graph/graph.ts";
+import { rewrite } from "../graph/rewrite.ts";
+import { staticShape } from "../graph/tensor-type.ts";
 import { operators } from "../operators/index.ts";
 import { packFactor } from "../operators/packed-matmul.ts";
-import { rewrite } from "../rewrite.ts";
-import { staticShape } from "../tensor-type.ts";
 
 /** The graph with products by constant matrices packed, each matrix once for each width of blocks. */
 export function packFactors(graph: Graph): Graph {

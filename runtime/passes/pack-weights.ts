@@ -1,6 +1,6 @@
 // Rearranges the weights of convolutions for channels in blocks of 16, once, when a graph is compiled.
 import { generators } from "../../kernels/index.ts";
-import { countOf, newArray, type TensorType, type TypedArray } from "../tensor-type.ts";
+import { countOf, newArray, type TensorType, type TypedArray } from "../graph/tensor-type.ts";
 
 const { channelBlock, dotBytes } = generators;
 

@@ -1,8 +1,8 @@
 // What each pass does, as text before and after; and that no pass changes what a graph means.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { showTensorType, sym } from "../graph/tensor-type.ts";
 import { concat, constant, Interpreter, state, type Tensor, tensorType, trace, where } from "../index.ts";
-import { showTensorType, sym } from "../tensor-type.ts";
 import { withPlan } from "../testing/with-plan.ts";
 import { bindSymbols, passes } from "./index.ts";
 

@@ -1,8 +1,8 @@
 // Common subexpressions: equal constants and equal nodes are computed once.
-import { Graph, type Results, type Value } from "../graph.ts";
-import { hashOf } from "../hash.ts";
-import { rewrite } from "../rewrite.ts";
-import { showTensorType } from "../tensor-type.ts";
+import { hashOf } from "../../kernels/index.ts";
+import { Graph, type Results, type Value } from "../graph/graph.ts";
+import { rewrite } from "../graph/rewrite.ts";
+import { showTensorType } from "../graph/tensor-type.ts";
 
 /** Text that tells attributes apart, where JSON would take −0, NaN and infinities for others. */
 export const attributesKey = (attributes: unknown): string =>

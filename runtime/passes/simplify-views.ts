@@ -1,8 +1,8 @@
 // Views of views become one view, and views that change nothing disappear.
-import { type Graph, isNodeOf, type Node, type Value } from "../graph.ts";
+import { type Graph, isNodeOf, type Node, type Value } from "../graph/graph.ts";
+import { type Editor, rewrite } from "../graph/rewrite.ts";
+import { sameShape, staticShape } from "../graph/tensor-type.ts";
 import { operators } from "../operators/index.ts";
-import { type Editor, rewrite } from "../rewrite.ts";
-import { sameShape, staticShape } from "../tensor-type.ts";
 
 function simplified(node: Node, editor: Editor): Value | undefined {
   const [x] = node.inputs;

@@ -1,12 +1,12 @@
 // The numeric plan of quantised graphs: products of dequantised bytes are summed as integers, and rounded back in one step.
 import { generators } from "../../kernels/index.ts";
-import { ConstantNumbers } from "../constant-value.ts";
-import { type Graph, isNodeOf, type Node, type Value } from "../graph.ts";
+import { ConstantNumbers } from "../compiler/constant-value.ts";
+import { type Graph, isNodeOf, type Node, type Value } from "../graph/graph.ts";
+import { type Editor, rewrite } from "../graph/rewrite.ts";
+import { countOf, newArray, sameShape, staticShape, type TypedArray } from "../graph/tensor-type.ts";
+import { isUniform } from "../graph/weights.ts";
 import { operators } from "../operators/index.ts";
 import { quantizedRange } from "../operators/quantized.ts";
-import { type Editor, rewrite } from "../rewrite.ts";
-import { countOf, newArray, sameShape, staticShape, type TypedArray } from "../tensor-type.ts";
-import { isUniform } from "../weights.ts";
 
 const { dotBytes, dotColumns } = generators;
 

@@ -1,11 +1,11 @@
 // Networks of convolutions as people draw them, small: what layouts, placement and tolerances are tested on.
 
-import { conv2d, convTranspose2d } from "../convolutions.ts";
-import type { Graph, Signature } from "../graph.ts";
-import { resize } from "../images.ts";
-import { concat, constant, type Tensor } from "../tensor.ts";
-import { tensorType } from "../tensor-type.ts";
-import { trace } from "../trace.ts";
+import { conv2d, convTranspose2d } from "../capture/convolutions.ts";
+import { resize } from "../capture/images.ts";
+import { concat, constant, type Tensor } from "../capture/tensor.ts";
+import { trace } from "../capture/trace.ts";
+import type { Graph, Signature } from "../graph/graph.ts";
+import { tensorType } from "../graph/tensor-type.ts";
 
 type Plane = Tensor<"f32">;
 

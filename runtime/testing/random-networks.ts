@@ -1,11 +1,11 @@
 // Networks drawn at random: convolutions of every kind, and what may stand between them.
 import fc from "fast-check";
-import { convTranspose2d } from "../convolutions.ts";
-import type { Graph } from "../graph.ts";
-import { resize } from "../images.ts";
-import { concat, constant, type Tensor } from "../tensor.ts";
-import { tensorType } from "../tensor-type.ts";
-import { trace } from "../trace.ts";
+import { convTranspose2d } from "../capture/convolutions.ts";
+import { resize } from "../capture/images.ts";
+import { concat, constant, type Tensor } from "../capture/tensor.ts";
+import { trace } from "../capture/trace.ts";
+import type { Graph } from "../graph/graph.ts";
+import { tensorType } from "../graph/tensor-type.ts";
 import { evenly, layer } from "./networks.ts";
 
 type Plane = Tensor<"f32">;

@@ -1,9 +1,9 @@
 // What a traced function makes of arrays, by the graph interpreter: the short way to a value in a test.
 import type { Dtype } from "../../kernels/index.ts";
-import { Interpreter } from "../interpreter.ts";
-import type { Tensor } from "../tensor.ts";
-import { arrayFrom, type Dimension, staticShape, type TensorType, tensorType } from "../tensor-type.ts";
-import { trace } from "../trace.ts";
+import type { Tensor } from "../capture/tensor.ts";
+import { trace } from "../capture/trace.ts";
+import { arrayFrom, type Dimension, staticShape, type TensorType, tensorType } from "../graph/tensor-type.ts";
+import { Interpreter } from "../interpreters/interpreter.ts";
 
 /** A tensor by its elements. */
 export interface Given<D extends Dtype = Dtype> {

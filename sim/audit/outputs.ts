@@ -1,5 +1,5 @@
 // Audits what jobs gave: outputs and messages at their publication instants, traces, hash chains, keyframes.
-import { hashOf } from "../../runtime/index.ts";
+import { hashOf } from "../../kernels/index.ts";
 import type { TaskRow } from "../../scheduler/index.ts";
 import type { Findings } from "./finding.ts";
 import type { SortedRun, TaskRecords } from "./run.ts";

@@ -1,8 +1,7 @@
 // Records as a recording's log of decisions holds them: JSON, tasks and channels by name.
 import { crc32 } from "node:zlib";
 import { z } from "zod";
-import { IsochronError } from "../../kernels/index.ts";
-import { hashOf } from "../../runtime/index.ts";
+import { hashOf, IsochronError } from "../../kernels/index.ts";
 import {
   type EventKind,
   type EventOf,

@@ -4,8 +4,7 @@ import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { IsochronError, loadRuntime } from "../../kernels/index.ts";
-import { hashOf } from "../../runtime/index.ts";
+import { hashOf, IsochronError, loadRuntime } from "../../kernels/index.ts";
 import { parseEvents, writeEvents } from "./binary.ts";
 import { eventToJson, loggedEvents, loggedKinds } from "./json.ts";
 import {

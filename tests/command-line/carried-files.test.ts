@@ -1,8 +1,9 @@
 // `isochron build` takes along what an application reads, refuses what it cannot resolve, and starts what it made.
+
 import { existsSync, readFileSync, renameSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { readArchive } from "../../runtime/index.ts";
+import { readArchive } from "../../kernels/index.ts";
 import { doubling, type Ended, Workplace } from "./command.ts";
 
 const place = new Workplace();

@@ -1,8 +1,9 @@
 // `isochron inspect` and `isochron build`: every kind of file in text and as JSON, and one file that runs as its source does.
+
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { readArchive } from "../../runtime/index.ts";
+import { readArchive } from "../../kernels/index.ts";
 import { doubling, type Ended, Workplace } from "./command.ts";
 
 const workplace = new Workplace();

@@ -3,8 +3,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { runnableTargets } from "../../kernels/index.ts";
-import { compile, readArchive, save, state, tensorType, trace } from "../../runtime/index.ts";
+import { readArchive, runnableTargets } from "../../kernels/index.ts";
+import { compile, save, state, tensorType, trace } from "../../runtime/index.ts";
 import { root } from "../robot/robot.ts";
 import { doubling, type Ended, Workplace } from "./command.ts";
 

@@ -4,8 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
 import { z } from "zod";
-import { loadRuntime } from "../../kernels/index.ts";
-import { readArchive } from "../../runtime/index.ts";
+import { loadRuntime, readArchive } from "../../kernels/index.ts";
 import {
   buildRoad,
   isochronHere,

@@ -7,9 +7,9 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** The files whose public items have examples, and how many at least. */
 export const files = {
-  "runtime/trace.ts": 2,
-  "runtime/compile.ts": 1,
-  "runtime/program.ts": 5,
+  "runtime/capture/trace.ts": 2,
+  "runtime/compiler/compile.ts": 1,
+  "runtime/program/program.ts": 5,
   "launch/application.ts": 12,
   "launch/testing.ts": 1,
 };

@@ -2,18 +2,10 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
-import { runnableTargets } from "../../kernels/index.ts";
+import { readArchive, runnableTargets, writeArchive } from "../../kernels/index.ts";
 import { buildApplication } from "../../launch/build.ts";
 import type { Application } from "../../launch/index.ts";
-import {
-  Compilation,
-  graphOf,
-  Interpreter,
-  load,
-  openArtifact,
-  readArchive,
-  writeArchive,
-} from "../../runtime/index.ts";
+import { Compilation, graphOf, Interpreter, load, openArtifact } from "../../runtime/index.ts";
 import { readRecording, replay } from "../../sim/index.ts";
 import { Workplace } from "../command-line/command.ts";
 import across from "./older/across.ts";

@@ -1,9 +1,11 @@
 // Verification finds every change to a recording, and says where it is.
+
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { hashOf, load, openArtifact, readArchive, writeArchive } from "../../runtime/index.ts";
+import { hashOf, readArchive, writeArchive } from "../../kernels/index.ts";
+import { load, openArtifact } from "../../runtime/index.ts";
 import { readRecording } from "../../sim/index.ts";
 import { Workplace } from "../command-line/command.ts";
 import { type Changes, rewrite } from "./rewrite.ts";

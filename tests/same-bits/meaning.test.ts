@@ -1,6 +1,6 @@
 // What drawn graphs mean before all passes and behind them, bit for bit.
 import { describe, expect, it } from "vitest";
-import type { Graph } from "../../runtime/graph.ts";
+import type { Graph } from "../../runtime/graph/graph.ts";
 import { Interpreter, type Signature, staticShape, type TypedArray } from "../../runtime/index.ts";
 import { passes } from "../../runtime/passes/index.ts";
 import { withPlan } from "../../runtime/testing/with-plan.ts";

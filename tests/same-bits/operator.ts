@@ -1,6 +1,6 @@
 // A graph of generated cases of one operator, alone and between exact ones.
 import fc from "fast-check";
-import { Graph, type NamedValue, type Node, nodeOf } from "../../runtime/graph.ts";
+import { Graph, type NamedValue, type Node, nodeOf } from "../../runtime/graph/graph.ts";
 import { type Operator, operators } from "../../runtime/index.ts";
 import { caseArbitraries } from "../../runtime/testing/cases/index.ts";
 import type { Random } from "./random.ts";

@@ -3,11 +3,11 @@ import type { Kernel } from "../../kernels/index.ts";
 import { usesDot } from "../../kernels/loop/walk.ts";
 import { type Problem, type Schedule, usualSchedules } from "../../kernels/schedules/index.ts";
 import { addsDotOnly, type TargetName, target as targetOf } from "../../kernels/targets.ts";
+import type { KernelCall } from "../../runtime/compiler/kernel-call.ts";
+import { lower } from "../../runtime/compiler/lower.ts";
+import { callsOf } from "../../runtime/compiler/step-tree.ts";
+import type { Weights } from "../../runtime/graph/weights.ts";
 import { Compilation, type Graph } from "../../runtime/index.ts";
-import type { KernelCall } from "../../runtime/kernel-call.ts";
-import { lower } from "../../runtime/lower.ts";
-import { callsOf } from "../../runtime/step-tree.ts";
-import type { Weights } from "../../runtime/weights.ts";
 import type { NamedGraph } from "./graphs.ts";
 
 /** A problem of a target, and the graph that has it. */

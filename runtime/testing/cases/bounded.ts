@@ -1,7 +1,7 @@
 // Generated cases of operators whose results have as many elements as the values say.
 import fc from "fast-check";
+import { bounded, countOf } from "../../graph/tensor-type.ts";
 import type { boundedOperators } from "../../operators/index.ts";
-import { bounded, countOf } from "../../tensor-type.ts";
 import { anyDtype, filledShape, numbers, type OperatorCase, rearranged, size } from "./shapes.ts";
 
 const every = (dtypes: typeof anyDtype | typeof numbers): fc.Arbitrary<OperatorCase> =>

@@ -1,8 +1,8 @@
 // Generated cases for every operator: operand types and attributes.
 import fc from "fast-check";
 import type { Dtype } from "../../../kernels/index.ts";
+import { countOf } from "../../graph/tensor-type.ts";
 import type { operators } from "../../operators/index.ts";
-import { countOf } from "../../tensor-type.ts";
 import { arrangementCases } from "./arrangement.ts";
 import {
   adaptivePool,

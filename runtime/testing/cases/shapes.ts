@@ -1,7 +1,7 @@
 // What generated cases of operators are drawn from: shapes, dtypes, axes.
 import fc from "fast-check";
 import { type Dtype, dtypes } from "../../../kernels/index.ts";
-import type { TensorType } from "../../tensor-type.ts";
+import type { TensorType } from "../../graph/tensor-type.ts";
 
 /** One operand or one application of an operator. */
 export interface OperatorCase {

@@ -1,6 +1,6 @@
 // The values of generated operands, which reach the corners of operators.
 import { type FloatDtype, isFloatDtype } from "../../../kernels/index.ts";
-import { arrayFrom, countOf, newArray, type TensorType, type TypedArray } from "../../tensor-type.ts";
+import { arrayFrom, countOf, newArray, type TensorType, type TypedArray } from "../../graph/tensor-type.ts";
 
 /** Operators whose chains would overflow on the way where float64 does not: they get values of moderate size. */
 const moderate = new Set([

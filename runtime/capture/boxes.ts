@@ -1,0 +1,49 @@
+// Boxes of detectors: which of those that overlap are kept.
+import { z } from "zod";
+import { isBounded } from "../graph/dimension.ts";
+import { sizeOf } from "../graph/tensor-type.ts";
+import { boundedOperators } from "../operators/index.ts";
+import { type BoundOptions, newDimension } from "./methods/bounded.ts";
+import { operatorOptions, placed, valueOfOperand } from "./options.ts";
+import { currentRecorder } from "./recorder.ts";
+import { Tensor } from "./tensor.ts";
+
+/** Options of nonMaxSuppression. */
+export interface SuppressionOptions extends BoundOptions {
+  /** Of two boxes whose intersection is more than this part of their union, the worse one is left out. */
+  readonly iouThreshold: number;
+  /** Boxes whose score is not above it are left out. */
+  readonly scoreThreshold?: number;
+  /** No more than the best so many are kept; `atMost` makes more a fault instead. */
+  readonly limit?: number;
+}
+
+const checkSuppression = operatorOptions<SuppressionOptions>("nonMaxSuppression", () => ({
+  atMost: z.int().min(1).optional(),
+  iouThreshold: z.number(),
+  scoreThreshold: z.number().optional(),
+  limit: z.int().min(1).optional(),
+}));
+
+/**
+ * The positions of boxes[n,4] (x1, y1, x2, y2) that no better box overlaps too much, best score first, and their count.
+ *
+ * Torchvision's `nms`: of equal scores the first box is the better one. Scores that are NaN are the worst. f32 or f64.
+ */
+export function nonMaxSuppression<D extends "f32" | "f64">(
+  boxes: Tensor<D>,
+  scores: Tensor<D>,
+  options: SuppressionOptions,
+): { readonly indices: Tensor<"i64">; readonly count: Tensor<"i64"> } {
+  checkSuppression(options);
+  const operands = [boxes, scores].map((each) => valueOfOperand("nonMaxSuppression", each));
+  const { atMost, limit, ...rest } = options;
+  const dimension = placed(() => {
+    const [n = 0] = operands[0]!.type.shape;
+    const most = Math.min(isBounded(n) ? n.max : sizeOf(n), limit ?? Infinity);
+    return newDimension("nonMaxSuppression", most, atMost === undefined ? {} : { atMost });
+  });
+  const attributes = { ...rest, ...(limit === undefined ? {} : { limit }), dimension };
+  const [indices, count] = currentRecorder().results(boundedOperators.nonMaxSuppression, operands, { attributes });
+  return { indices: new Tensor<"i64">(indices), count: new Tensor<"i64">(count!) };
+}

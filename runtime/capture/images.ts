@@ -1,0 +1,108 @@
+// Functions of images: resizing, of lines and volumes too, and sampling at computed positions.
+import { z } from "zod";
+import type { Dtype, FloatDtype } from "../../kernels/index.ts";
+import { located } from "../graph/place.ts";
+import { countOf, showTensorType } from "../graph/tensor-type.ts";
+import { operators } from "../operators/index.ts";
+import { operandError } from "../operators/operand-error.ts";
+import { flag, operatorOptions, requireArgument, tensorOf, valueOfOperand } from "./options.ts";
+import { currentRecorder } from "./recorder.ts";
+import { Tensor } from "./tensor.ts";
+
+/** Options of resize. */
+export interface ResizeOptions {
+  readonly mode?: "nearest" | "linear" | "cubic";
+  /** Pixel centres at halves (the default), corners on corners, or pixel 0 on pixel 0. */
+  readonly coordinates?: "halfPixel" | "alignCorners" | "asymmetric";
+  /** How "nearest" chooses between two pixels; the lower of two as near unless given. */
+  readonly rounding?: "floor" | "ceil" | "preferFloor" | "preferCeil";
+  /** The slope of the cubic kernel: −0.75 unless given, or −0.5, Catmull–Rom's, where antialiased; as in PyTorch. */
+  readonly cubic?: number;
+  /** Whether a smaller image takes all pixels into account, by a kernel as much wider; of "linear" and "cubic" at halves. */
+  readonly antialias?: boolean;
+}
+
+const checkResize = operatorOptions<ResizeOptions>("resize", () => ({
+  mode: z.enum(["nearest", "linear", "cubic"]).optional(),
+  coordinates: z.enum(["halfPixel", "alignCorners", "asymmetric"]).optional(),
+  rounding: z.enum(["floor", "ceil", "preferFloor", "preferCeil"]).optional(),
+  cubic: z.number().optional(),
+  antialias: flag,
+}));
+const imageSize = z
+  .array(z.int().min(1))
+  .min(1)
+  .max(3)
+  .describe("whole numbers from 1, one for each dimension behind the channels: [rows, columns] of images");
+
+/** x[n,c,l], x[n,c,h,w] or x[n,c,d,h,w] at another size, [rows, columns] of images; linear unless another mode is named. Integers are rounded to the nearest. */
+export const resize = <D extends Dtype>(
+  x: Tensor<D>,
+  size: readonly number[],
+  options: ResizeOptions = {},
+): Tensor<D> => {
+  checkResize(options);
+  requireArgument("resize", "size", imageSize, size);
+  const { mode = "linear", coordinates = "halfPixel", antialias = false, ...rest } = options;
+  const cubic = rest.cubic ?? (antialias ? -0.5 : -0.75);
+  const attributes = { ...rest, size, mode, coordinates, cubic, antialias };
+  return new Tensor<D>(currentRecorder().apply(operators.resize, [valueOfOperand("resize", x)], attributes));
+};
+
+/** Options of gridSample; modes and what lies outside as in PyTorch. */
+export interface GridSampleOptions {
+  readonly mode?: "bilinear" | "nearest" | "bicubic";
+  /** What lies outside the image: zeros, its nearest border, or its reflection. */
+  readonly outside?: "zeros" | "border" | "reflection";
+  /** Whether positions count pixels (the default) or go from −1 to 1 over the image, as PyTorch's do. */
+  readonly coordinates?: "pixels" | "normalized";
+  /** Whether −1 and 1, and the reflection's ends, are the centres of the corner pixels, or the corners of the image. */
+  readonly alignCorners?: boolean;
+}
+
+const checkGridSample = operatorOptions<GridSampleOptions>("gridSample", () => ({
+  mode: z.enum(["bilinear", "nearest", "bicubic"]).optional(),
+  outside: z.enum(["zeros", "border", "reflection"]).optional(),
+  coordinates: z.enum(["pixels", "normalized"]).optional(),
+  alignCorners: flag,
+}));
+
+/**
+ * Samples of an image[h,w] at positions (x, y) of grid[…,2], or of images[n,c,h,w] at those of grid[n,h,w,2] as in PyTorch.
+ *
+ * Bilinear with zeros outside, positions in pixels, unless said otherwise.
+ */
+export function gridSample<D extends FloatDtype>(
+  image: Tensor<D>,
+  grid: Tensor<D>,
+  options: GridSampleOptions = {},
+): Tensor<D> {
+  checkGridSample(options);
+  for (const each of [image, grid]) tensorOf("gridSample", each);
+  const { mode = "bilinear", outside = "zeros", coordinates = "pixels", alignCorners = false } = options;
+  const sampled = (images: Tensor<D>, positions: Tensor<D>) =>
+    new Tensor<D>(
+      currentRecorder().apply(operators.gridSampler2d, [images.value, positions.value], {
+        mode,
+        outside,
+        coordinates,
+        alignCorners,
+      }),
+    );
+  const rank = image.type.shape.length;
+  if (rank === 4) return sampled(image, grid);
+  const plain = mode === "bilinear" && outside !== "reflection" && coordinates === "pixels" && image.dtype === "f32";
+  if (plain)
+    return new Tensor<D>(currentRecorder().apply(operators.gridSample, [image.value, grid.value], { outside }));
+  return located(() => {
+    const result = grid.shape.slice(0, -1);
+    if (rank !== 2 || grid.shape.at(-1) !== 2)
+      throw operandError(
+        "shape",
+        `gridSample of ${showTensorType(image.type)} at ${showTensorType(grid.type)}`,
+        "the image is [h,w] and the grid […,2], or the images are [n,c,h,w] and the grid [n,h,w,2]",
+      );
+    const flat = grid.reshape([1, countOf(result), 1, 2]);
+    return sampled(image.reshape([1, 1, ...image.shape]), flat).reshape(result);
+  });
+}

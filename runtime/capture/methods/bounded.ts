@@ -1,0 +1,115 @@
+// Methods of tensors whose results have as many elements as the values say, and what leads there and back.
+import { z } from "zod";
+import type { Dtype } from "../../../kernels/index.ts";
+import { type BoundedDimension, isBounded, type Shape } from "../../graph/dimension.ts";
+import type { Value } from "../../graph/graph.ts";
+import { countOf, showTensorType, sizeOf } from "../../graph/tensor-type.ts";
+import { axisIn } from "../../operators/axis.ts";
+import { boundedOperators, operators } from "../../operators/index.ts";
+import { operandError } from "../../operators/operand-error.ts";
+import { operatorOptions, placed, requireArgument, tensorOf } from "../options.ts";
+import { currentRecorder } from "../recorder.ts";
+import type { Tensor } from "../tensor.ts";
+import { ArrangementMethods } from "./arrangement.ts";
+
+/** Options of what gives as many elements as the values say. */
+export interface BoundOptions {
+  /** More elements are a fault of the step; as many as may come unless given. */
+  readonly atMost?: number;
+}
+
+/** What was chosen, and how many that are. */
+export interface Chosen<D extends Dtype> {
+  readonly values: Tensor<D>;
+  readonly count: Tensor<"i64">;
+}
+
+const schemas = { atMost: z.int().min(1).optional() };
+const checkNonzero = operatorOptions<BoundOptions>("nonzero", () => schemas);
+const checkCompress = operatorOptions<BoundOptions>("compress", () => schemas);
+const checkMaskedSelect = operatorOptions<BoundOptions>("maskedSelect", () => schemas);
+const checkUnique = operatorOptions<BoundOptions>("unique", () => schemas);
+
+/** The largest number of elements of a shape. */
+const mostOf = (shape: Shape): number => countOf(shape.map((each) => (isBounded(each) ? each.max : sizeOf(each))));
+
+/** A dimension of its own, for what an operator makes of at most `most` elements. */
+export const newDimension = (operator: string, most: number, { atMost = most }: BoundOptions): BoundedDimension => ({
+  kind: "bounded",
+  name: currentRecorder().nameOf(operator),
+  max: Math.min(most, atMost),
+});
+
+/** The part of `Tensor` that holds these methods. */
+export abstract class BoundedMethods<D extends Dtype> extends ArrangementMethods<D> {
+  abstract get value(): Value;
+
+  /** How many elements there are along a dimension, also where that is known only at run time; without one the sizes of all. */
+  size(axis?: number): Tensor<"i64"> {
+    if (axis !== undefined) return this.apply("size", [], { axis });
+    const each = this.type.shape.map((_, d) => this.apply<"i64">("size", [], { axis: d }).reshape([1]));
+    const [first, ...others] = each as unknown as [BoundedMethods<"i64"> | undefined, ...Tensor[]];
+    if (first) return first.results(operators.concat, others, { axis: 0 })[0] as Tensor<"i64">;
+    return placed(() => {
+      throw operandError("axes", `size of ${showTensorType(this.type)}: a scalar has no dimensions`);
+    });
+  }
+  /** With every dimension that is known at run time as large as it may be, and `value` behind what there is. */
+  toMaximum(value = 0): Tensor<D> {
+    return this.apply("toMaximum", [], { axes: this.type.shape.map((_, d) => d), value });
+  }
+  /**
+   * The first elements along `axis`, as many as `count`, one i64, says when the step runs.
+   *
+   * More than there are, or less than none, is a fault of the step.
+   */
+  truncate(count: Tensor<"i64">, axis = 0): Tensor<D> {
+    tensorOf("truncate", count);
+    const dimension = placed(() => {
+      const { shape } = this.type;
+      const at = axisIn(`truncate of ${showTensorType(this.type)}`, axis, shape.length);
+      return newDimension("truncate", mostOf([shape[at]!]), {});
+    });
+    const attributes = { axis, dimension, within: false };
+    return this.results(boundedOperators.truncate, [count], attributes)[0] as Tensor<D>;
+  }
+  /** The indices of the elements that are not zero, [count, rank] in row-major order, as PyTorch's `nonzero`; and the count. */
+  nonzero(options: BoundOptions = {}): { readonly indices: Tensor<"i64">; readonly count: Tensor<"i64"> } {
+    checkNonzero(options);
+    const dimension = placed(() => newDimension("nonzero", mostOf(this.type.shape), options));
+    const [indices, count] = this.results(boundedOperators.nonzero, [], { dimension });
+    return { indices: indices as Tensor<"i64">, count: count as Tensor<"i64"> };
+  }
+  /** The slices along `axis` for which a mask, one bool each, is true, as ONNX's `Compress`; and how many. */
+  compress(mask: Tensor<"bool">, axis = 0, options: BoundOptions = {}): Chosen<D> {
+    checkCompress(options);
+    const given = tensorOf("compress", mask);
+    requireArgument("compress", "axis", z.int(), axis);
+    const dimension = placed(() => newDimension("compress", mostOf(given.type.shape), options));
+    const [values, count] = this.results(boundedOperators.compress, [mask], { axis, dimension });
+    return { values: values as Tensor<D>, count: count as Tensor<"i64"> };
+  }
+  /** The elements for which a mask of the same shape is true, in row-major order, as PyTorch's `masked_select`; and how many. */
+  maskedSelect(mask: Tensor<"bool">, options: BoundOptions = {}): Chosen<D> {
+    checkMaskedSelect(options);
+    return this.reshape([-1]).compress(tensorOf("maskedSelect", mask).reshape([-1]), 0, options);
+  }
+  /**
+   * The different elements in ascending order, the position of each element's own among them, how often each occurs, and how
+   * many they are, as PyTorch's `unique`: every NaN differs from all others.
+   */
+  unique(options: BoundOptions = {}): Chosen<D> & {
+    readonly inverse: Tensor<"i64">;
+    readonly occurrences: Tensor<"i64">;
+  } {
+    checkUnique(options);
+    const dimension = placed(() => newDimension("unique", mostOf(this.type.shape), options));
+    const [values, inverse, occurrences, count] = this.results(boundedOperators.unique, [], { dimension });
+    return {
+      values: values as Tensor<D>,
+      inverse: inverse as Tensor<"i64">,
+      occurrences: occurrences as Tensor<"i64">,
+      count: count as Tensor<"i64">,
+    };
+  }
+}

@@ -1,0 +1,103 @@
+// What a trace in progress collects, and where in the user's source each operator was called.
+import { IsochronError } from "../../kernels/index.ts";
+import { constantValueOf } from "../graph/facts.ts";
+import {
+  type Constant,
+  type Node,
+  type NodeParts,
+  nodeOf,
+  type Results,
+  type State,
+  type Value,
+} from "../graph/graph.ts";
+import { located } from "../graph/place.ts";
+import type { TensorType, TypedArray } from "../graph/tensor-type.ts";
+import type { Operator } from "../operators/index.ts";
+
+/** What a trace collects. */
+export class Recorder {
+  readonly constants: Constant[] = [];
+  readonly states: State[] = [];
+  readonly nodes: Node[] = [];
+
+  readonly #names = new Map<string, number>();
+
+  /** A name for a dimension that an operator makes: the operator's, with a number from the second on. */
+  nameOf(operator: string): string {
+    const number = this.#names.get(operator) ?? 0;
+    this.#names.set(operator, number + 1);
+    return number === 0 ? operator : `${operator}${number}`;
+  }
+
+  apply(operator: Operator, operands: readonly Value[], attributes: unknown = {}, hint?: string): Value {
+    return this.results(operator, operands, { attributes, hints: [hint] })[0];
+  }
+
+  results(operator: Operator, operands: readonly Value[], parts?: NodeParts): Results {
+    return located((place) => {
+      const node = nodeOf(operator, operands, { ...parts, place });
+      this.nodes.push(node);
+      return node.outputs;
+    });
+  }
+
+  constant(type: TensorType, data: TypedArray, name = "c"): Value {
+    const value = constantValueOf(type, data);
+    this.constants.push({ name, value, data });
+    return value;
+  }
+
+  /** What was last written to a state, or what the step found. */
+  readState(state: State): Value {
+    return state.next;
+  }
+
+  writeState(state: State, next: Value): void {
+    state.next = next;
+  }
+}
+
+/** Collects a region of control flow, which gets the states that it uses as inputs. */
+export class RegionRecorder extends Recorder {
+  /** The states that were read or written: the region's input for each, and what it leaves. */
+  readonly used = new Map<State, { readonly input: Value; next: Value }>();
+
+  override readState(state: State): Value {
+    return this.use(state).next;
+  }
+
+  override writeState(state: State, next: Value): void {
+    this.use(state).next = next;
+  }
+
+  /** The input and the output that stand for a state. */
+  use(state: State): { readonly input: Value; next: Value } {
+    const known = this.used.get(state);
+    if (known) return known;
+    const input: Value = { type: state.value.type, hint: state.name };
+    const entry = { input, next: input };
+    this.used.set(state, entry);
+    return entry;
+  }
+}
+
+let current: Recorder | undefined;
+
+/** The trace in progress. Throws `trace/outside` when there is none. */
+export function currentRecorder(): Recorder {
+  if (current) return current;
+  throw new IsochronError("trace/outside", "tensors are symbolic, and exist only while a function is traced", {
+    help: "call this inside the function given to trace()",
+  });
+}
+
+/** Runs `body` with `recorder` as the trace in progress. */
+export function recording<T>(recorder: Recorder, body: () => T): T {
+  const outer = current;
+  current = recorder;
+  try {
+    return body();
+  } finally {
+    current = outer;
+  }
+}

@@ -1,0 +1,353 @@
+// Bounded dimensions: what makes them, what keeps their count, what ends a step, and what refuses them.
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { arrayFrom, bounded } from "../graph/tensor-type.ts";
+import {
+  compile,
+  concat,
+  cond,
+  constant,
+  conv2d,
+  forLoop,
+  type Graph,
+  Interpreter,
+  load,
+  nonMaxSuppression,
+  ones,
+  simplified,
+  state,
+  sym,
+  type Tensor,
+  type TypedArray,
+  tensorType,
+  trace,
+} from "../index.ts";
+import { LoopInterpreter } from "../interpreters/loop-interpreter.ts";
+import { bindSymbols } from "../passes/index.ts";
+
+const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
+type Numbers = { readonly [name: string]: readonly number[] };
+
+const arraysFor = (graph: Graph, inputs: Numbers): { readonly [name: string]: TypedArray } =>
+  Object.fromEntries(graph.inputs.map(({ name, value }) => [name, arrayFrom(value.type.dtype, inputs[name]!)]));
+
+const interpreted = (graph: Graph, inputs: Numbers): Numbers =>
+  Object.fromEntries(
+    Object.entries(new Interpreter(graph).run(arraysFor(graph, inputs))).map(([name, array]) => [
+      name,
+      Array.from(array as Iterable<number | bigint>, Number),
+    ]),
+  );
+
+/** What a graph means, on which its kernels' form, at the maximum of all dimensions, has to agree. */
+function run(graph: Graph, inputs: Numbers): Numbers {
+  const meant = interpreted(graph, inputs);
+  expect(interpreted(simplified(graph), inputs)).toEqual(meant);
+  return meant;
+}
+
+type Tensors = { readonly [name: string]: Tensor };
+
+/** A graph over a vector of six. */
+const over = (body: (x: Tensor<"f32">) => Tensors): Graph =>
+  trace(({ x }) => body(x), { x: tensorType("f32", [6]) }, { name: "g" }) as unknown as Graph;
+
+const x = [0, 3, 0, 5, 1, 2];
+
+describe("what is chosen by values", () => {
+  it("is as many indices as elements are not zero, zeros behind them", () => {
+    const graph = over((x) => ({ ...x.nonzero() }));
+    expect(graph.toString()).toContain("(indices: i64[nonzero≤6,1], count: i64)");
+    expect(run(graph, { x: [0, 3, -0, -1, NaN, 0] })).toEqual({ indices: [1, 3, 4, 0, 0, 0], count: [3] });
+    expect(run(graph, { x: [0, 0, 0, 0, 0, 0] })).toEqual({ indices: [0, 0, 0, 0, 0, 0], count: [0] });
+    const rows = over((x) => ({ at: x.reshape([2, 3]).nonzero().indices }));
+    expect(run(rows, { x })).toEqual({ at: [0, 1, 1, 0, 1, 1, 1, 2, 0, 0, 0, 0], atCount: [4] });
+  });
+
+  it("is the slices under a mask, along any dimension, or elements in row-major order", () => {
+    const graph = over((x) => ({
+      columns: x.reshape([2, 3]).compress(constant([true, false, true] as never, "bool"), 1).values,
+      elements: x.reshape([2, 3]).maskedSelect(x.reshape([2, 3]).greater(1)).values,
+    }));
+    expect(run(graph, { x })).toEqual({
+      columns: [0, 0, 0, 5, 2, 0],
+      columnsCount: [2],
+      elements: [3, 5, 2, 0, 0, 0],
+      elementsCount: [3],
+    });
+  });
+
+  it("is the different elements in order, with positions and occurrences", () => {
+    const graph = over((x) => ({ ...x.unique() }));
+    expect(run(graph, { x: [3, 1, 3, NaN, NaN, -2] })).toEqual({
+      values: [-2, 1, 3, NaN, NaN, 0],
+      inverse: [2, 1, 2, 3, 4, 0],
+      occurrences: [1, 1, 2, 1, 1, 0],
+      count: [5],
+    });
+  });
+
+  // The first two share 81 of 119, the others 90 of 100.
+  it("is the boxes that no better one overlaps, best first", () => {
+    const suppressing = (options: object): Graph =>
+      trace(
+        ({ boxes, scores }) => nonMaxSuppression(boxes, scores, { iouThreshold: 0.5, ...options }),
+        { boxes: tensorType("f32", [4, 4]), scores: tensorType("f32", [4]) },
+        { name: "nms" },
+      ) as unknown as Graph;
+    const boxes = [0, 0, 10, 10, 1, 1, 11, 11, 20, 20, 30, 30, 20, 20, 30, 29];
+    const scores = [0.5, 0.9, 0.1, 0.4];
+    expect(run(suppressing({}), { boxes, scores })).toEqual({ indices: [1, 3, 0, 0], count: [2] });
+    expect(run(suppressing({ scoreThreshold: 0.4 }), { boxes, scores })).toEqual({
+      indices: [1, 0, 0, 0],
+      count: [1],
+    });
+    expect(run(suppressing({ limit: 1 }), { boxes, scores })).toEqual({ indices: [1], count: [1] });
+  });
+
+  it("is as much of a tensor as a count says", () => {
+    const graph = trace(
+      ({ x, n }) => ({ y: x.truncate(n, 1).mul(2) }),
+      { x: tensorType("f32", [2, 3]), n: tensorType("i64", []) },
+      { name: "g" },
+    ) as unknown as Graph;
+    expect(run(graph, { x: [1, 2, 3, 4, 5, 6], n: [2] })).toEqual({ y: [2, 4, 0, 8, 10, 0], yCount: [2] });
+  });
+});
+
+describe("a count", () => {
+  const chosen = (x: Tensor<"f32">): Tensor<"f32"> => x.compress(x.greater(1)).values;
+
+  it("goes through what works element by element, and is an output of each dimension once", () => {
+    const graph = over((x) => {
+      const { values, count } = x.compress(x.greater(1));
+      return { y: values.add(1), z: values.mul(values), count, other: values.compress(values.less(4)).values };
+    });
+    expect(run(graph, { x })).toEqual({
+      y: [4, 6, 3, 0, 0, 0],
+      z: [9, 25, 4, 0, 0, 0],
+      count: [3],
+      other: [3, 2, 0, 0, 0, 0],
+      otherCount: [2],
+    });
+  });
+
+  it("says what is reduced, and of none there is what changes nothing", () => {
+    const graph = over((x) => {
+      const y = chosen(x);
+      const parts = { sum: y.sum(), product: y.prod(), mean: y.mean(), max: y.max(), min: y.min(), at: y.argmax(0) };
+      return { ...parts, any: y.less(3).any(), all: y.less(3).all(), most: y.cast("i32").max(), n: y.size(0) };
+    });
+    expect(run(graph, { x })).toEqual({
+      sum: [10],
+      product: [30],
+      mean: [Math.fround(10 / 3)],
+      max: [5],
+      min: [2],
+      at: [1],
+      any: [1],
+      all: [0],
+      most: [5],
+      n: [3],
+    });
+    expect(run(graph, { x: [0, 0, 0, 0, 0, 0] })).toEqual({
+      sum: [0],
+      product: [1],
+      mean: [NaN],
+      max: [-Infinity],
+      min: [Infinity],
+      at: [0],
+      any: [0],
+      all: [1],
+      most: [-(2 ** 31)],
+      n: [0],
+    });
+  });
+
+  it("is kept where slices are read, joined and multiplied, and positions end at it", () => {
+    const graph = over((x) => {
+      const y = chosen(x);
+      const table = y.unsqueeze(1).matmul(ones("f32", [1, 2]));
+      return {
+        read: y.indexSelect(0, constant([1, 7, -3], "i64")),
+        rows: x.indexSelect(0, x.nonzero().indices.squeeze(1)),
+        joined: concat([y, constant([9], "f32"), y.neg()], 0),
+        square: table.permute().matmul(table),
+        last: table.slice([], [1, 2]).reshape([-1]).cumsum(0),
+        whole: y.toMaximum(-1),
+      };
+    });
+    expect(graph.toString()).toContain("joined: f32[compress+compress+1≤13]");
+    expect(run(graph, { x })).toEqual({
+      read: [5, 2, 3],
+      rows: [3, 5, 1, 2, 0, 0],
+      rowsCount: [4],
+      joined: [3, 5, 2, 9, -3, -5, -2, 0, 0, 0, 0, 0, 0],
+      joinedCount: [7],
+      square: [38, 38, 38, 38],
+      last: [3, 8, 10, 0, 0, 0],
+      lastCount: [3],
+      whole: [3, 5, 2, -1, -1, -1],
+    });
+  });
+
+  it("goes through operators over images, of as many as are chosen", () => {
+    const graph = trace(
+      ({ x, wanted }) => ({
+        y: conv2d(x.compress(wanted).values, ones("f32", [1, 1, 2, 2]))
+          .maxPool(2)
+          .add(1),
+      }),
+      { x: tensorType("f32", [2, 1, 3, 3]), wanted: tensorType("bool", [2]) },
+      { name: "g" },
+    ) as unknown as Graph;
+    const images = [...new Array<number>(9).fill(5), 0, 1, 2, 3, 4, 5, 6, 7, 8];
+    expect(run(graph, { x: images, wanted: [0, 1] })).toEqual({ y: [25, 0], yCount: [1] });
+  });
+
+  it("may begin and end inside of a loop", () => {
+    const graph = over((x) => ({
+      y: forLoop(2, (turn, each: Tensor<"f32">) => each.add(chosen(each.add(turn.cast("f32"))).sum()), x),
+    }));
+    expect(run(graph, { x }).y!.slice(0, 2)).toEqual([87, 90]);
+  });
+
+  it("is compiled: outputs have the maximum's size, and the count beside them", async () => {
+    const graph = over((x) => ({ y: chosen(x).mul(2) }));
+    const program = load(await compile(graph, { cacheDir, targets: ["x86-64-v3"] }), { target: "x86-64-v3" });
+    const outputs = program.newOutputs();
+    program.run(arraysFor(graph, { x }), outputs);
+    expect(outputs).toEqual({ y: Float32Array.of(6, 10, 4, 0, 0, 0), yCount: BigInt64Array.of(3n) });
+  });
+});
+
+describe("more elements than there may be", () => {
+  const limited = over((x) => {
+    const kept = state("kept", tensorType("f32", []), 1);
+    const before = kept.get();
+    kept.set(x.sum());
+    return { before, y: x.compress(x.greater(1), 0, { atMost: 2 }).values };
+  });
+  const message = 'dimension "compress" would have more than 2 elements, or less than none';
+
+  it("are a fault of the step, which commits no state, interpreted and compiled", async () => {
+    const right = { x: [0, 3, 0, 0, 0, 2] };
+    expect(run(limited, right)).toEqual({ before: [1], y: [3, 2], yCount: [2] });
+    expect(() => interpreted(limited, { x })).toThrow(expect.objectContaining({ code: "program/fault", message }));
+    const loops = new LoopInterpreter(limited, "aarch64");
+    expect(() => loops.step([Float32Array.from(x)])).toThrow(
+      expect.objectContaining({ code: "program/fault", message }),
+    );
+    const artifact = await compile(limited, { cacheDir, targets: ["x86-64-v3"] });
+    expect(artifact.manifest.methods.forward!.faults).toEqual([message]);
+    const program = load(artifact, { target: "x86-64-v3" });
+    const outputs = program.newOutputs();
+    expect(() => program.run(arraysFor(limited, { x }), outputs)).toThrow(
+      expect.objectContaining({ code: "program/fault", message: expect.stringContaining(message) }),
+    );
+    program.run(arraysFor(limited, right), outputs);
+    expect(outputs.before).toEqual(Float32Array.of(1));
+  });
+
+  it("or less than none, as a count may say", () => {
+    const graph = trace(({ n }) => ({ y: ones("f32", [3]).truncate(n) }), { n: tensorType("i64", []) }, { name: "g" });
+    for (const n of [-1, 4])
+      expect(() => interpreted(simplified(graph as unknown as Graph), { n: [n] })).toThrow("would have more than 3");
+  });
+
+  it("are refused where that is known beforehand, at the user's line", () => {
+    const graph = over((x) => ({ y: x.truncate(constant(7, "i64")) }));
+    expect(() => simplified(graph)).toThrow(
+      expect.objectContaining({
+        code: "compile/bound",
+        message: expect.stringContaining("it has 7 in every step"),
+        place: expect.stringMatching(/bounded\.test\.ts:\d+:\d+$/),
+      }),
+    );
+  });
+});
+
+describe("a dimension of which only the maximum is known", () => {
+  const isLarge = (x: Tensor<"f32">): Tensor<"bool"> => x.sum().greater(0);
+  const chosen = (x: Tensor<"f32">): Tensor<"f32"> => x.compress(x.greater(1)).values;
+
+  it.each([
+    ["a part of it", (x) => ({ y: chosen(x).slice([0, 2]) }), "operator/size", /^slice of f32\[compress≤6\]/],
+    [
+      "its order turned",
+      (x) => ({ y: chosen(x).flip() }),
+      "operator/bounded",
+      /^flip of .* takes a dimension of which/,
+    ],
+    ["another shape", (x) => ({ y: chosen(x).reshape([2, 3]) }), "operator/shape", /^reshape of f32\[compress≤6\]/],
+    ["sorted", (x) => ({ y: chosen(x).sort() }), "operator/bounded", /^sort of .* compress≤6$/],
+    [
+      "beside another",
+      (x) => ({ y: chosen(x).add(chosen(x)) }),
+      "operator/shape",
+      /\[compress≤6\] and f32\[compress1≤6\]/,
+    ],
+    [
+      "into a choice",
+      (x) => ({
+        y: cond(
+          isLarge(x),
+          (a) => a,
+          (a) => a.neg(),
+          chosen(x),
+        ),
+      }),
+      "operator/bounded",
+      /^cond of/,
+    ],
+    [
+      "out of a choice",
+      (x) => ({
+        y: cond(
+          isLarge(x),
+          (a) => chosen(a),
+          (a) => chosen(a),
+          x,
+        ),
+      }),
+      "operator/bounded",
+      /^cond of .* gives/,
+    ],
+  ] as [string, (x: Tensor<"f32">) => Tensors, string, RegExp][])(
+    "is refused where its size is needed, at the user's line: %s",
+    (_, body, code, message) => {
+      expect(() => over(body)).toThrow(
+        expect.objectContaining({
+          code,
+          message: expect.stringMatching(message),
+          place: expect.stringMatching(/bounded\.test\.ts:\d+:\d+$/),
+          help: expect.any(String),
+        }),
+      );
+    },
+  );
+
+  it("is no input, since nothing would say how much there is", () => {
+    expect(() =>
+      trace(({ boxes }) => ({ y: boxes.neg() }), { boxes: tensorType("f32", [bounded("boxes", 100)]) }, { name: "g" }),
+    ).toThrow(
+      expect.objectContaining({
+        code: "trace/input",
+        message: 'input "boxes" is f32[boxes≤100]: nothing says how many elements it has',
+        help: "make its maximum an input, and the count another: boxes.truncate(count, 0)",
+      }),
+    );
+  });
+
+  it("stands beside others that are bound when the graph is compiled", () => {
+    const graph = trace(
+      ({ x, wanted }) => ({ y: x.compress(wanted).values.sum([1]) }),
+      { x: tensorType("f32", [3, sym("n")]), wanted: tensorType("bool", [3]) },
+      { name: "g" },
+    ) as unknown as Graph;
+    expect(graph.toString()).toContain("f32[compress≤3,n]");
+    const bound = bindSymbols(graph, { n: 2 });
+    expect(run(bound, { x: [1, 2, 3, 4, 5, 6], wanted: [1, 0, 1] })).toEqual({ y: [3, 11, 0], yCount: [2] });
+  });
+});

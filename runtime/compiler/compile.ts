@@ -1,0 +1,210 @@
+// Compiles a graph, ahead of time, into an artifact for some targets.
+import { z } from "zod";
+import {
+  addsDotOnly,
+  awaitNative,
+  bytesOf,
+  checkArgument,
+  compilerSchemas,
+  type Grain,
+  loadCompiler,
+  optionsOf,
+  type Schedules,
+  type TargetName,
+  targetNames,
+  target as targetOf,
+} from "../../kernels/index.ts";
+import { type Graph, type Signature, withRegions } from "../graph/graph.ts";
+import { writeGraph } from "../graph/graph-file.ts";
+import {
+  type Forward,
+  graphSchema,
+  type MethodGraphs,
+  methodsOf,
+  programName,
+  type SignaturesOf,
+} from "../graph/method-graphs.ts";
+import { located } from "../graph/place.ts";
+import { countOf, staticShape, type TensorType } from "../graph/tensor-type.ts";
+import { layoutKept } from "../graph/weights.ts";
+import { operators } from "../operators/index.ts";
+import { type Artifact, packArtifact } from "../program/artifact.ts";
+import { Compilation } from "./stages.ts";
+import { callSymbol } from "./step.ts";
+import { type MethodCode, modulesOf, symbolOf, symbolsOf, type TargetCode } from "./target-code.ts";
+
+/** Options of `compile`. */
+export interface CompileOptions {
+  /**
+   * Instruction sets to hold code for; unless given, x86-64-v3, x86-64-v4 and aarch64, and where the graph has integer
+   * products x86-64-v4+vnni and aarch64+dotprod too.
+   */
+  readonly targets?: readonly TargetName[];
+  /** Sizes of the graph's symbolic dimensions. */
+  readonly dimensions?: { readonly [name: string]: number };
+  /** Where compiled modules are kept; none unless given. */
+  readonly cacheDir?: string;
+  readonly signal?: AbortSignal;
+  /**
+   * "direct": every convolution is the sum of its window's own products, up to 2.5 times as slow for 3×3.
+   *
+   * Unless given, 3×3 convolutions at stride 1 of 32 channels or more go by Winograd's algorithm, which adds and subtracts neighbours
+   * first: one NaN, infinity or number near the end of float32 makes all outputs of its tiles (4×4 or 2×2 pixels) NaN, where
+   * direct convolution keeps it to the windows that hold it. A layer's own option of the same name asks for one layer.
+   */
+  readonly convolution?: "direct";
+  /** How finely kernels are split among threads: for tests, whose shapes are small. */
+  readonly grain?: Grain;
+  /** Who chooses schedules, instead of each target's table: for tests and for measuring; the bits are the same. */
+  readonly schedules?: Schedules;
+}
+
+/** The targets that code is made for unless others are named. */
+function defaultTargets({ methods }: Compilation): readonly TargetName[] {
+  const nodes = methods.flatMap(({ planned }) => withRegions(planned)).flatMap((graph) => graph.nodes);
+  const used = new Set(nodes.map(({ operator }) => operator));
+  const { blockedConvInteger, groupedConvInteger, packedMatmulInteger } = operators;
+  const dots = [blockedConvInteger, groupedConvInteger, packedMatmulInteger].some((each) => used.has(each));
+  return dots ? targetNames : targetNames.filter((name) => !addsDotOnly(name));
+}
+
+/** The targets that `compile` makes code for unless told: those that only add dot products of bytes, where there are any. */
+export const targetsOf = (graph: Graph, dimensions: CompileOptions["dimensions"] = {}): readonly TargetName[] =>
+  defaultTargets(compilationOf(graph, dimensions));
+
+const version = "0.1.0";
+
+const functions = z.custom((value) => typeof value === "function" || (typeof value === "object" && value !== null));
+const checkCompile = optionsOf<CompileOptions>("compile", "compile", () => ({
+  ...compilerSchemas(),
+  // What is no size is refused with the dimension that it is given for.
+  dimensions: z.record(z.string(), z.unknown()).describe("sizes by the dimensions' names: { n: 4 }").optional(),
+  convolution: z.literal("direct").optional(),
+  grain: functions.describe("a grain").optional(),
+  schedules: functions.describe("a chooser of schedules").optional(),
+}));
+
+/**
+ * Compiles a graph, which becomes the method `forward`, or some graphs, each the method of its name, into one artifact.
+ *
+ * Methods share weights of equal bytes, kernels alike, and states of one name. The same graphs, options and compiler give the
+ * same bytes. Throws `compile/state` where states of one name differ, `compile/method` for a name that is none.
+ *
+ * @example
+ * ```ts
+ * import { compile, load, save, state, tensorType, trace } from "isochron";
+ *
+ * const sum = () => state("sum", tensorType("f32", []), 0);
+ * const forward = trace(
+ *   ({ x }) => {
+ *     const state = sum();
+ *     const next = state.get().add(x);
+ *     state.set(next);
+ *     return { next };
+ *   },
+ *   { x: tensorType("f32", []) },
+ *   { name: "total" },
+ * );
+ * const clear = trace(
+ *   ({ to }) => {
+ *     sum().set(to);
+ *     return { to };
+ *   },
+ *   { to: tensorType("f32", []) },
+ *   { name: "clear" },
+ * );
+ * const artifact = await compile({ forward, clear }, { targets: ["x86-64-v3", "aarch64"] });
+ * save(artifact, "total.iso");
+ * const program = load(artifact);
+ * program.method("clear").run({ to: Float32Array.of(40) });
+ * console.log(program.run({ x: Float32Array.of(2) }).next[0]); // 42
+ * ```
+ */
+export function compile<I extends Signature, O extends Signature>(
+  graph: Graph<I, O>,
+  options?: CompileOptions,
+): Promise<Artifact<Forward<I, O>>>;
+export function compile<G extends MethodGraphs>(
+  graphs: G,
+  options?: CompileOptions,
+): Promise<Artifact<SignaturesOf<G>>>;
+export async function compile(given: Graph | MethodGraphs, options: CompileOptions = {}): Promise<Artifact> {
+  const methods = located(() => {
+    const methods = methodsOf(given);
+    checkCompile(options);
+    return methods;
+  });
+  const compiler = loadCompiler();
+  const compilation = located(() => Compilation.of(methods, options));
+  const graphs = compilation.methods.map(({ portable }) => portable);
+  const { weights } = compilation;
+  const built: { code: TargetCode; object: Uint8Array }[] = [];
+  for (const name of options.targets ?? defaultTargets(compilation)) {
+    options.signal?.throwIfAborted();
+    const target = targetOf(name, options.schedules);
+    const code = compilation.code(target, options.grain);
+    const { triple, cpu, features } = target;
+    const object = await awaitNative(() =>
+      compiler.compile({
+        triple,
+        cpu,
+        features,
+        modules: modulesOf(code),
+        exports: code.methods.flatMap(symbolsOf),
+        ...(options.cacheDir === undefined ? {} : { cacheDir: options.cacheDir }),
+      }),
+    );
+    built.push({ code, object });
+  }
+  const row = (name: string, type: TensorType) => {
+    const shape = staticShape(type.shape);
+    return { name, dtype: type.dtype, shape, bytes: countOf(shape) * bytesOf(type.dtype) };
+  };
+  const kept = layoutKept(weights, ...graphs);
+  const states = new Map(graphs.flatMap((graph) => graph.states.map((state) => [state.name, state] as const)));
+  return packArtifact({
+    manifest: {
+      name: programName(methods),
+      provenance: { isochron: version, llvm: compiler.llvmVersion() },
+      states: [...states.values()].map((state) => ({
+        ...row(state.name, state.value.type),
+        initial: weights.initialOf(state),
+      })),
+    },
+    methods: compilation.methods.map(({ method, portable }) => ({
+      name: method,
+      symbol: symbolOf(method),
+      inputs: portable.inputs.map(({ name, value }) => row(name, value.type)),
+      outputs: portable.outputs.map(({ name, value }) => row(name, value.type)),
+      states: portable.states.map(({ name }) => name),
+      ...faultsOf(built[0]?.code.methods.find((each) => each.method === method)),
+      graph: writeGraph(portable, kept),
+    })),
+    weights: weights.bytes,
+    kept: kept.bytes,
+    targets: built.map(({ code: { target, methods }, object }) => ({
+      name: target.name,
+      object,
+      methods: Object.fromEntries(
+        methods.map(({ method, memory, calls, first }) => {
+          const kernels = calls.map(({ label }, at) => ({ symbol: callSymbol(first + at), name: label }));
+          return [method, { scratchBytes: memory.bytes, kernels }];
+        }),
+      ),
+    })),
+  });
+}
+
+/** What a step may end with, where there is anything: it is the same on every target. */
+const faultsOf = (method: MethodCode | undefined): { faults?: string[] } =>
+  method && method.faults.length > 0 ? { faults: [...method.faults] } : {};
+
+/** The stages of one graph. */
+function compilationOf(graph: Graph, dimensions: CompileOptions["dimensions"]): Compilation {
+  checkArgument("compile", "a graph's way to code", "graph", graphSchema, graph);
+  return Compilation.of(graph, { dimensions });
+}
+
+/** The graph in primitive operators, laid out for no machine, as an artifact keeps it. */
+export const simplified = (graph: Graph, dimensions: CompileOptions["dimensions"] = {}): Graph =>
+  compilationOf(graph, dimensions).methods[0]!.portable;

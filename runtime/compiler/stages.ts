@@ -1,0 +1,80 @@
+// The stages of compilation as one value: methods decluttered, planned, and lowered to the kernels and the step of a target.
+import type { Grain, Target } from "../../kernels/index.ts";
+import type { Graph } from "../graph/graph.ts";
+import { type MethodGraphs, methodsOf } from "../graph/method-graphs.ts";
+import { layoutWeights, type Weights } from "../graph/weights.ts";
+import { bindSymbols, declutter, directConvolutions, plan, symbolsIn } from "../passes/index.ts";
+import { codeFor, type TargetCode } from "./target-code.ts";
+
+/** What graphs are decluttered with. */
+export interface StageOptions {
+  /** Sizes of the graphs' symbolic dimensions. */
+  readonly dimensions?: { readonly [name: string]: number } | undefined;
+  /** "direct": every convolution is the sum of its window's own products. */
+  readonly convolution?: "direct" | undefined;
+}
+
+/** A method after the stages that are the same on every target. */
+export class StagedMethod {
+  readonly method: string;
+  /** Decluttered: in primitive operators, and laid out for no machine. An artifact keeps it. */
+  readonly portable: Graph;
+  #planned: Graph | undefined;
+
+  constructor(method: string, portable: Graph) {
+    this.method = method;
+    this.portable = portable;
+  }
+
+  /** The portable graph with its numeric plan: what decides the bits, and how values are laid out. Kernels are made of it. */
+  get planned(): Graph {
+    this.#planned ??= plan(this.portable);
+    return this.#planned;
+  }
+}
+
+/** Graphs on their way to code. A stage is made when it is first asked for, of what the one before it left. */
+export class Compilation {
+  readonly methods: readonly StagedMethod[];
+  #weights: Weights | undefined;
+
+  /** The compilation of decluttered graphs by the names of their methods, such as an artifact keeps. */
+  constructor(portable: MethodGraphs) {
+    this.methods = Object.entries(portable).map(([method, graph]) => new StagedMethod(method, graph));
+  }
+
+  /**
+   * The compilation of a graph, which is the method `forward`, or of graphs by the names of their methods.
+   *
+   * Throws what `compile` throws before there is code.
+   */
+  static of(given: Graph | MethodGraphs, options: StageOptions = {}): Compilation {
+    const decluttered = bound(methodsOf(given), options.dimensions ?? {}).map(({ method, graph }) => {
+      const asked = options.convolution === "direct" ? directConvolutions(graph) : graph;
+      return [method, declutter(asked)] as const;
+    });
+    return new Compilation(Object.fromEntries(decluttered));
+  }
+
+  /** What kernels read from memory, and the initial values of states: of all methods, and the same on every target. */
+  get weights(): Weights {
+    this.#weights ??= layoutWeights(...this.methods.map(({ planned }) => planned));
+    return this.#weights;
+  }
+
+  /** The kernels and steps of the methods on a target. */
+  code(target: Target, grain?: Grain): TargetCode {
+    return codeFor(this.methods, target, this.weights, grain);
+  }
+}
+
+/** The methods with each symbol replaced by its size; each symbol has to be in one of them at least. */
+function bound(methods: MethodGraphs, dimensions: NonNullable<StageOptions["dimensions"]>) {
+  const all = new Set(Object.values(methods).flatMap((graph) => [...symbolsIn(graph)]));
+  return Object.entries(methods).map(([method, graph]) => {
+    const own = symbolsIn(graph);
+    // What no graph has is refused.
+    const wanted = Object.entries(dimensions).filter(([name]) => own.has(name) || !all.has(name));
+    return { method, graph: bindSymbols(graph, Object.fromEntries(wanted)) };
+  });
+}
