@@ -1,9 +1,9 @@
 // Sorting along one dimension.
 import { z } from "zod";
-import { generators } from "../../kernels/index.ts";
+import { generators, isFloatDtype } from "../../kernels/index.ts";
 import { type Dimension, showTensorType, staticShape, type TensorType } from "../graph/tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
-import { unlessAlong } from "./bounded.ts";
+import { type Bounded, extremeOf, neutralAlong, unlessAlong } from "./bounded.ts";
 import { gather } from "./gather.ts";
 import { lines } from "./indexing.ts";
 import { type Nd, operandError, operator } from "./operator.ts";
@@ -28,6 +28,12 @@ function ordered({ data, shape }: Nd, { axis, descending }: SortAttributes): { l
   }));
 }
 
+/** Behind a count, what comes last in order: of equals those in front of the count come first. */
+function lastBehind(x: TensorType, { axis, descending }: SortAttributes): Bounded {
+  if (isFloatDtype(x.dtype)) return neutralAlong(x, [axis], Number.NaN);
+  return neutralAlong(x, [axis], extremeOf(x.dtype, descending ? "least" : "greatest"));
+}
+
 /**
  * The positions along `axis` of the elements in order: ascending, or descending. x: any dtype but bool → i64. Exact.
  *
@@ -47,7 +53,7 @@ export const argsort = operator({
         data[at] = BigInt(order[rank]!);
       });
   },
-  bounded: (operands, { axis }) => unlessAlong(operands, [axis]),
+  bounded: ([x], attributes) => lastBehind(x!, attributes),
   lowering: {
     kind: "kernel",
     inMemory: [0],
@@ -75,7 +81,7 @@ export const sort = operator({
         indices!.data[at] = BigInt(order[rank]!);
       });
   },
-  bounded: (operands, { axis }) => unlessAlong(operands, [axis]),
+  bounded: ([x], attributes) => lastBehind(x!, attributes),
   lowering: {
     kind: "composite",
     decompose([x], attributes, builder) {

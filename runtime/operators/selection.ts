@@ -1,6 +1,6 @@
 // What is chosen by values, whose number is known at run time: positions of what is not zero, elements under a mask, different values.
 import { z } from "zod";
-import { type BoundedDimension, isBounded, sizeOf } from "../graph/dimension.ts";
+import { type BoundedDimension, isBounded, type Shape, sizeOf } from "../graph/dimension.ts";
 import type { Value } from "../graph/graph.ts";
 import {
   arrayFrom,
@@ -20,8 +20,8 @@ import { type Builder, type Nd, operandError, operator, type ResultTypes } from 
 import { argsort, requireOrdered } from "./ordering.ts";
 import { cumsum } from "./running.ts";
 import { indexPut } from "./scatter.ts";
-import { boundedDimension, toMaximum, truncate } from "./sizes.ts";
-import { broadcastTo, concat, iota, reshape, slice } from "./structure.ts";
+import { boundedDimension, size, toMaximum, truncate } from "./sizes.ts";
+import { broadcastTo, iota, reshape, slice } from "./structure.ts";
 
 const i64: TensorType = { dtype: "i64", shape: [] };
 
@@ -185,41 +185,42 @@ export const unique = operator<DimensionOnly>({
     });
     count.data[0] = BigInt(groups.length);
   },
-  bounded: ([x]) => (x!.shape.some(isBounded) ? undefined : atMaximum),
+  bounded: ([x]) => (x!.shape.length > 1 && x!.shape.some(isBounded) ? undefined : atMaximum),
   lowering: {
     kind: "composite",
     decompose([x], { dimension }, builder) {
-      const n = countOf(x!.type.shape.map(sizeOf));
-      const zeros = (count: number) => builder.apply(broadcastTo, [whole(builder, 0)], { shape: [count] });
-      const flat = builder.apply(reshape, [x!], { shape: [n] });
-      if (n === 0) {
-        const [values, count] = builder.results(truncate, [flat, whole(builder, 0)], {
-          attributes: { axis: 0, dimension, within: true },
-        }) as readonly [Value, Value];
-        const inverse = builder.apply(broadcastTo, [whole(builder, 0)], { shape: x!.type.shape });
-        return [values, inverse, builder.apply(cast, [values], { dtype: "i64" }), count];
-      }
+      const flat = x!.type.shape.length === 1 ? x! : builder.apply(reshape, [x!], { shape: [mostOf(x!.type)] });
+      const { shape } = flat.type;
+      const n = mostOf(flat.type);
+      const repeated = (value: number, of: Shape) => builder.apply(broadcastTo, [whole(builder, value)], { shape: of });
       const order = builder.apply(argsort, [flat], { axis: 0, descending: false });
       const sorted = builder.apply(indexSelect, [flat, order], { axis: 0 });
-      const numbers = builder.apply(iota, [], { dtype: "i64", shape: [n], axis: 0 });
-      const part = (from: number, to: number) =>
-        builder.apply(slice, [sorted], { starts: [from], ends: [to], steps: [1] });
-      const before = n === 1 ? sorted : builder.apply(concat, [part(0, 1), part(0, n - 1)], { axis: 0 });
+      const numbers = builder.apply(iota, [], { dtype: "i64", shape, axis: 0 });
+      const places = builder.apply(sub, [numbers, whole(builder, 1)]);
       const isNew = builder.apply(logicalOr, [
-        builder.apply(notEqual, [sorted, before]),
+        builder.apply(notEqual, [sorted, n === 0 ? sorted : builder.apply(indexSelect, [sorted, places], { axis: 0 })]),
         builder.apply(equal, [numbers, whole(builder, 0)]),
       ]);
       const [values, count] = builder.results(compress, [sorted, isNew], { attributes: { axis: 0, dimension } });
       const along = { axis: 0, exclusive: false, reverse: false };
       const running = builder.apply(cumsum, [builder.apply(cast, [isNew], { dtype: "i64" })], along);
       const ranks = builder.apply(sub, [running, whole(builder, 1)]);
-      const inverse = builder.apply(indexPut, [zeros(n), order, ranks], { axis: 0, mode: "set" });
-      const ones = builder.apply(broadcastTo, [whole(builder, 1)], { shape: [n] });
-      const occurrences = builder.apply(indexPut, [zeros(dimension.max), ranks, ones], { axis: 0, mode: "add" });
-      const [counts] = builder.results(truncate, [occurrences, count!], {
-        attributes: { axis: 0, dimension, within: true },
+      const inverse = builder.apply(indexPut, [repeated(0, [n]), order, ranks], { axis: 0, mode: "set" });
+      const occurrences = builder.apply(indexPut, [repeated(0, [dimension.max]), ranks, repeated(1, shape)], {
+        axis: 0,
+        mode: "add",
       });
-      return [values, builder.apply(reshape, [inverse], { shape: x!.type.shape }), counts, count!];
+      const firstOf = (all: Value, many: Value, own: BoundedDimension): Value =>
+        builder.results(truncate, [all, many], { attributes: { axis: 0, dimension: own, within: true } })[0];
+      const [own] = shape;
+      return [
+        values,
+        isBounded(own!)
+          ? firstOf(inverse, builder.apply(size, [x!], { axis: 0 }), own)
+          : builder.apply(reshape, [inverse], { shape: x!.type.shape }),
+        firstOf(occurrences, count!, dimension),
+        count!,
+      ];
     },
   },
 });

@@ -32,7 +32,7 @@ function choose(random: Random, x: Plane): Plane {
     () => x.indexSelect(0, x.nonzero().indices.squeeze(1)),
     () => x.unsqueeze(1).tile([1, 2]).compress(mask(random, x)).values.sum([1]),
     () => x.toMaximum(0.5).truncate(x.greater(0).sum().minimum(mostOf(x))),
-    () => x.toMaximum(-1).unique().values,
+    () => x.unique().values,
     () => x.toMaximum(2).unique().occurrences.cast("f32"),
   ];
   return random.pick(kinds)();
@@ -47,6 +47,9 @@ function keep(random: Random, x: Plane): Plane {
     () => x.sub(x.max([0], { keepDims: true })).mul(0.5),
     () => x.cumsum(0).mul(0.1),
     () => x.softmax(0),
+    () => x.sort(0, { descending: random.chance(0.5) }).values,
+    () => x.indexSelect(0, x.argsort(0)),
+    () => x.unique().inverse.cast("f32"),
     () => x.unsqueeze(1).mul(x.unsqueeze(0)).max([1]),
     () => where(mask(random, x), x, x.mean([0], { keepDims: true })),
     () =>
