@@ -447,8 +447,8 @@ describe("compiled control flow", () => {
     `);
     const text = explain(graph as never, "x86-64-v3");
     expect(text.slice(text.indexOf("kernels for"))).toMatchInlineSnapshot(`
-      "kernels for x86-64-v3:
-             whileLoop %x, at most 20 times
+      "kernels for x86-64-v3, at most 62 kernel calls, 819 flops:
+             whileLoop %x, at most 20 times: 21 × (1 kernel call, 19 flops) + 20 × (2 kernel calls, 21 flops)
             0  sum+less  (→ scratch condition: bool, slot x: f32[2])
                schedule of reduce f32 from 0 2 over 0: rows 1
              while condition

@@ -1,6 +1,7 @@
 // What the stages of compilation print: the graphs, the kernels of a step, and its memory.
 import {
   checkArgument,
+  countKernel,
   printSchedule,
   type TargetName,
   target as targetOf,
@@ -13,7 +14,44 @@ import type { CompileOptions } from "./compile.ts";
 import type { KernelCall } from "./kernel-call.ts";
 import { planText } from "./numeric-plan.ts";
 import { Compilation } from "./stages.ts";
-import type { Step } from "./step-tree.ts";
+import type { LoopStep, Step } from "./step-tree.ts";
+
+/** What some steps do at most: calls of kernels, and operations on numbers, of which a multiply-add is two. */
+interface Work {
+  readonly calls: number;
+  readonly flops: number;
+}
+
+const nothing: Work = { calls: 0, flops: 0 };
+const plus = (a: Work, b: Work): Work => ({ calls: a.calls + b.calls, flops: a.flops + b.flops });
+const times = (count: number, { calls, flops }: Work): Work => ({ calls: count * calls, flops: count * flops });
+
+/** The parts of a loop, and how often each runs at most: a condition is asked once more than it lets the body run. */
+const partsOf = ({ turns, atMost, body }: LoopStep): { readonly count: number; readonly steps: readonly Step[] }[] => [
+  ...(turns.kind === "while" ? [{ count: atMost + 1, steps: turns.condition }] : []),
+  { count: atMost, steps: body },
+];
+
+/** The most that a step does: a loop as often as it may, of two branches the one with more calls, and the one with more flops. */
+function workOf(step: Step): Work {
+  switch (step.kind) {
+    case "call":
+      return { calls: 1, flops: countKernel(step.call.kernel).flops };
+    case "check":
+      return nothing;
+    case "branch": {
+      const [a, b] = [workOfAll(step.whenTrue), workOfAll(step.whenFalse)];
+      return { calls: Math.max(a.calls, b.calls), flops: Math.max(a.flops, b.flops) };
+    }
+    case "loop":
+      return partsOf(step)
+        .map(({ count, steps }) => times(count, workOfAll(steps)))
+        .reduce(plus);
+  }
+}
+const workOfAll = (steps: readonly Step[]): Work => steps.map(workOf).reduce(plus, nothing);
+
+const showWork = ({ calls, flops }: Work): string => `${calls} kernel call${calls === 1 ? "" : "s"}, ${flops} flops`;
 
 /** A line for each kernel, choice and loop of a step, what is inside of them further right. */
 function explainSteps(steps: readonly Step[]): string[] {
@@ -43,11 +81,16 @@ function explainSteps(steps: readonly Step[]): string[] {
         ];
       case "loop": {
         const { label, turns, atMost, body } = step;
+        const each = partsOf(step).map(({ count, steps: part }) => `${count} × (${showWork(workOfAll(part))})`);
         const asked =
           turns.kind === "while"
             ? [...all(turns.condition, `${margin}  `), `${margin}     while ${turns.predicate.memory.name}`]
             : [];
-        return [`${margin}     ${label}, at most ${atMost} times`, ...asked, ...all(body, `${margin}  `)];
+        return [
+          `${margin}     ${label}, at most ${atMost} times: ${each.join(" + ")}`,
+          ...asked,
+          ...all(body, `${margin}  `),
+        ];
       }
     }
   };
@@ -63,7 +106,7 @@ export function explain(graph: Graph, targetName: TargetName, dimensions: Compil
   return [
     planText(planned),
     "",
-    `kernels for ${targetName}:`,
+    `kernels for ${targetName}${steps.every(({ kind }) => kind === "call") ? "" : `, at most ${showWork(workOfAll(steps))}`}:`,
     ...explainSteps(steps),
     "",
     `scratch, ${memory.bytes} bytes:`,
