@@ -81,6 +81,13 @@ export const indexSelect: Operator<{ readonly axis: number }> = operator({
       data[i] = x!.data[(outer * size + at) * inner + (i % inner)]!;
     }
   },
+  axes: {
+    kept(axis, [, positions], { axis: along }) {
+      if (axis === along) return undefined;
+      return axis < along ? axis : axis + positions!.shape.length - 1;
+    },
+    blocked: (attributes) => attributes,
+  },
   bounded: ([x], { axis }) =>
     boundedAlong(x!, [axis])
       ? { kind: "others", decompose: (operands, builder) => inFrontOf(indexSelect, operands, axis, builder) }

@@ -13,6 +13,7 @@ import {
   type TensorType,
   type TypedArray,
 } from "../graph/tensor-type.ts";
+import type { Axes } from "./axes.ts";
 import { axisAttributeNames, resolveAxes } from "./axis.ts";
 import { atMaximum, type Bounded, extremeOf, hasBounds, neutralAlong } from "./bounded.ts";
 import { throughFloat32 } from "./halves.ts";
@@ -187,6 +188,8 @@ export interface OperatorDefinition<A> {
    * keep such dimensions, reductions count what is in front of the counts, and the others refuse.
    */
   bounded?(operands: readonly TensorType[], attributes: A): Bounded | undefined;
+  /** Of an operator that moves elements, what becomes of the dimensions of its first operand. */
+  readonly axes?: Axes<A>;
   /** Of an operator that makes a bounded dimension, the one that its attributes name: how many elements that has. */
   count?(operands: readonly Nd[], attributes: A): number;
   /** Its elements, where they are known though its operands are not; those of exact operators on known integers are. */
@@ -199,6 +202,7 @@ export interface Operator<A = unknown> {
   readonly errorUlp: number;
   readonly lowering: Lowering<A>;
   readonly moves?: true;
+  readonly axes?: Axes<A>;
   bounded(operands: readonly TensorType[], attributes: A): Bounded | undefined;
   count?(operands: readonly Nd[], attributes: A): number;
   known?(operands: readonly Fact[], attributes: A): Known | undefined;

@@ -59,6 +59,18 @@ export const reshape = operator({
     );
   },
   evaluate: ([x], _, { data }) => copyBox([data.length], { data: x!.data }, { data }),
+  axes: {
+    /** The one of the same size that has as many elements in front of it: its own place, where that is one. */
+    kept(axis, [x], { shape }) {
+      const inFront = (of: Shape, d: number) => countOf(of.slice(0, d).map(sizeOf));
+      const stays = (size: Dimension | undefined, d: number) =>
+        size !== undefined && sameDimension(size, x!.shape[axis]!) && inFront(shape, d) === inFront(x!.shape, axis);
+      if (stays(shape[axis], axis)) return axis;
+      const to = shape.findIndex(stays);
+      return to < 0 ? undefined : to;
+    },
+    blocked: ({ shape }, { to, blocks, elements }) => ({ shape: [...shape.with(to, blocks), elements] }),
+  },
   bounded: ([x], { shape }) => (keepsBounds(x!.shape, shape) ? atMaximum : undefined),
   lowering: { kind: "reshape" },
 });
@@ -73,6 +85,10 @@ export const permute = operator({
   evaluate([x], { axes }, { shape, data }) {
     const strides = rowMajor(x!.shape);
     copyBox(shape, { data: x!.data, strides: axes.map((axis) => strides[axis]!) }, { data });
+  },
+  axes: {
+    kept: (axis, _, { axes }) => axes.indexOf(axis),
+    blocked: ({ axes }) => ({ axes: [...axes, axes.length] }),
   },
   bounded: () => atMaximum,
   lowering: { kind: "source", inMemory: [], source: ([x], { axes }) => generators.permuted(x!, axes) },
@@ -94,6 +110,13 @@ export const broadcastTo = operator({
     const [inner, leading] = [rowMajor(x!.shape), shape.length - x!.shape.length];
     const strides = shape.map((_, d) => ((x!.shape[d - leading] ?? 1) === 1 ? 0 : inner[d - leading]!));
     copyBox(shape, { data: x!.data, strides }, { data });
+  },
+  axes: {
+    kept(axis, [x], { shape }) {
+      const to = axis + shape.length - x!.shape.length;
+      return sameDimension(shape[to]!, x!.shape[axis]!) ? to : undefined;
+    },
+    blocked: ({ shape }, { to, blocks, elements }) => ({ shape: [...shape.with(to, blocks), elements] }),
   },
   bounded: () => atMaximum,
   lowering: {
@@ -121,6 +144,15 @@ export const slice = operator({
   evaluate([x], { starts, steps }, { shape, data }) {
     const strides = rowMajor(x!.shape).map((stride, d) => stride * steps[d]!);
     copyBox(shape, { data: x!.data, offset: ravel(starts, x!.shape), strides }, { data });
+  },
+  axes: {
+    kept: (axis, [x], { starts, ends, steps }) =>
+      starts[axis] === 0 && steps[axis] === 1 && ends[axis]! >= sizeOf(x!.shape[axis]!) ? axis : undefined,
+    blocked: ({ starts, ends, steps }, { axis, blocks, elements }) => ({
+      starts: [...starts, 0],
+      ends: [...ends.with(axis, blocks), elements],
+      steps: [...steps, 1],
+    }),
   },
   bounded: () => atMaximum,
   lowering: {
@@ -193,6 +225,10 @@ export const pad = operator({
     if (data instanceof BigInt64Array || data instanceof BigUint64Array) data.fill(BigInt(value));
     else data.fill(stored(dtype, value));
     copyBox(x!.shape, { data: x!.data }, { data, offset: ravel(before, shape), strides: rowMajor(shape) });
+  },
+  axes: {
+    kept: (axis, _, { before, after }) => (before[axis] === 0 && after[axis] === 0 ? axis : undefined),
+    blocked: ({ before, after, value }) => ({ before: [...before, 0], after: [...after, 0], value }),
   },
   bounded: (operands, { before, after }) => unlessAlong(operands, widened(before, after)),
   lowering: { kind: "pad", border: (attributes) => attributes },

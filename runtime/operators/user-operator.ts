@@ -11,6 +11,7 @@ const checkDefinition = optionsOf<OperatorDefinition<unknown>>("operator", "oper
   errorUlp: z.number().min(0),
   magnitude: functionSchema.optional(),
   moves: z.literal(true).optional(),
+  axes: z.object({ kept: functionSchema, blocked: functionSchema }).optional(),
   bounded: functionSchema.optional(),
   count: functionSchema.optional(),
   known: functionSchema.optional(),

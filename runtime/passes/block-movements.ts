@@ -4,9 +4,16 @@ import { isNodeOf, type Node, type Value } from "../graph/graph.ts";
 import type { Editor } from "../graph/rewrite.ts";
 import { staticShape } from "../graph/tensor-type.ts";
 import { operators } from "../operators/index.ts";
-import { blockedShape, type ChannelBlocks, leavesChannels, paddingInBlocks } from "./channel-blocks.ts";
+import { type Blocked, blockedShape, type ChannelBlocks, inBlocks } from "./channel-blocks.ts";
 
 const { channelBlock } = generators;
+
+/** What a slice takes along each dimension. */
+interface Ranges {
+  readonly starts: readonly number[];
+  readonly ends: readonly number[];
+  readonly steps: readonly number[];
+}
 
 /**
  * What stands for such an operator where its operand is known in blocks; undefined where that is not to be.
@@ -18,63 +25,41 @@ export function moved(node: Node, blocks: ChannelBlocks, inside: boolean, editor
     inputs,
     outputs: [output],
   } = node;
-  const [x] = inputs as [Value];
-  const shape = staticShape(output.type.shape);
   if (isNodeOf(node, operators.concat)) return joined(node, blocks, inside, editor);
-  const known = blocks.of(x);
-  if (!known || shape.length < 3) return undefined;
-  const { channels, value } = known;
-  const { n, blocks: count } = blockedShape(known);
-  const publish = (result: Value) => blocks.publish({ value: result, channels }, editor);
-  if (isNodeOf(node, operators.pad))
-    return leavesChannels(node)
-      ? publish(editor.apply(operators.pad, [value], paddingInBlocks(node.attributes)))
-      : undefined;
-  if (isNodeOf(node, operators.slice)) {
-    const { starts, ends, steps } = node.attributes;
-    if (steps[1] !== 1) return undefined;
-    const [from, to] = [starts[1]!, Math.min(ends[1]!, channels)];
-    if (from % channelBlock !== 0 && !inside) return undefined;
-    const some = blocks.joined([{ of: known, from, count: to - from }], editor);
-    const { blocks: left } = blockedShape(some);
-    const along = (of: readonly number[], here: number, last: number) => [of[0]!, here, ...of.slice(2), last];
-    const ranges = { starts: along(starts, 0, 0), ends: along(ends, left, channelBlock), steps: along(steps, 1, 1) };
-    return blocks.publish({ ...some, value: editor.apply(operators.slice, [some.value], ranges) }, editor);
-  }
-  if (isNodeOf(node, operators.indexSelect)) {
-    const { axis } = node.attributes;
-    if (axis < 2 || inputs[1]!.type.shape.length !== 1) return undefined;
-    return publish(editor.apply(operators.indexSelect, [value, inputs[1]!], { axis }));
-  }
-  if (isNodeOf(node, operators.reshape)) {
-    if (shape[0] !== n || shape[1] !== channels) return undefined;
-    return publish(editor.apply(operators.reshape, [value], { shape: [n, count, ...shape.slice(2), channelBlock] }));
-  }
-  if (isNodeOf(node, operators.broadcastTo)) {
-    if (shape.length !== x.type.shape.length || shape[1] !== channels) return undefined;
-    const wanted = [shape[0], count, ...shape.slice(2), channelBlock];
-    return publish(editor.apply(operators.broadcastTo, [value], { shape: wanted }));
-  }
-  return isNodeOf(node, operators.permute) ? turned(node.attributes, known, blocks, editor) : undefined;
+  const known = blocks.of(inputs[0]!);
+  if (!known || output.type.shape.length < 3) return undefined;
+  const value = inBlocks(node, known, editor);
+  if (value) return blocks.publish({ ...known, value }, editor);
+  if (isNodeOf(node, operators.slice)) return someChannels(node, known, blocks, inside, editor);
+  return isNodeOf(node, operators.permute) ? channelsLast(node, known, editor) : undefined;
 }
 
-/** A transposition of what lies behind the channels, or one that puts them last. */
-function turned(
-  { axes }: { readonly axes: readonly number[] },
-  known: NonNullable<ReturnType<ChannelBlocks["of"]>>,
+/** Some of the channels, those that end within a block moved lane by lane. */
+function someChannels(
+  { attributes: { starts, ends, steps } }: Node<Ranges>,
+  known: Blocked,
   blocks: ChannelBlocks,
+  inside: boolean,
   editor: Editor,
 ): Value | undefined {
-  const { value, channels } = known;
-  const rank = axes.length;
-  if (axes[0] !== 0) return undefined;
-  if (axes[1] === 1)
-    return blocks.publish(
-      { value: editor.apply(operators.permute, [value], { axes: [...axes, rank] }), channels },
-      editor,
-    );
-  if (axes.at(-1) !== 1) return undefined;
-  const last = editor.apply(operators.permute, [value], { axes: [...axes, rank] });
+  if (steps[1] !== 1) return undefined;
+  const [from, to] = [starts[1]!, Math.min(ends[1]!, known.channels)];
+  if (from % channelBlock !== 0 && !inside) return undefined;
+  const some = blocks.joined([{ of: known, from, count: to - from }], editor);
+  const { blocks: left } = blockedShape(some);
+  const along = (of: readonly number[], here: number, last: number) => [of[0]!, here, ...of.slice(2), last];
+  const ranges = { starts: along(starts, 0, 0), ends: along(ends, left, channelBlock), steps: along(steps, 1, 1) };
+  return blocks.publish({ ...some, value: editor.apply(operators.slice, [some.value], ranges) }, editor);
+}
+
+/** A transposition that puts the channels last. */
+function channelsLast(
+  { attributes: { axes } }: Node<{ readonly axes: readonly number[] }>,
+  { value, channels }: Blocked,
+  editor: Editor,
+): Value | undefined {
+  if (axes[0] !== 0 || axes.at(-1) !== 1) return undefined;
+  const last = editor.apply(operators.permute, [value], { axes: [...axes, axes.length] });
   const shape = staticShape(last.type.shape);
   const outer = shape.slice(0, -2);
   const whole = editor.apply(operators.reshape, [last], { shape: [...outer, shape.at(-2)! * shape.at(-1)!] });

@@ -3,7 +3,7 @@ import { generators } from "../../kernels/index.ts";
 import { isNodeOf, type Node, type Value } from "../graph/graph.ts";
 import type { Editor } from "../graph/rewrite.ts";
 import { countOf, sameShape, staticShape } from "../graph/tensor-type.ts";
-import { type Border, operators } from "../operators/index.ts";
+import { operators } from "../operators/index.ts";
 import { blocksOf } from "./pack-weights.ts";
 
 const { channelBlock } = generators;
@@ -21,15 +21,22 @@ export interface Channels {
   readonly count: number;
 }
 
-/** Whether a padding adds no channels. */
-export const leavesChannels = ({ attributes: { before, after }, outputs: [output] }: Node<Border>): boolean =>
-  output.type.shape.length >= 3 && before[1] === 0 && after[1] === 0;
+/** Whether an operator leaves the channels where they are, and each channel to itself. */
+const leavesChannels = ({ operator: { axes }, inputs, attributes }: Node): boolean =>
+  inputs.length > 0 &&
+  axes?.kept(
+    1,
+    inputs.map(({ type }) => type),
+    attributes,
+  ) === 1;
 
-export const paddingInBlocks = ({ before, after, value }: Border): Border => ({
-  before: [...before, 0],
-  after: [...after, 0],
-  value,
-});
+/** What an operator that leaves the channels where they are makes of a value in blocks; undefined for all others. */
+export function inBlocks(node: Node, known: Blocked, editor: Editor): Value | undefined {
+  const { operator, attributes, inputs } = node;
+  if (!operator.axes || !leavesChannels(node)) return undefined;
+  const by = { axis: 1, to: 1, blocks: blockedShape(known).blocks, elements: channelBlock };
+  return editor.apply(operator, [known.value, ...inputs.slice(1)], operator.axes.blocked(attributes, by));
+}
 
 /** Whether a scale and a zero point are one number each. */
 export const isOneForAll = (parameters: readonly Value[]): boolean =>
@@ -110,9 +117,8 @@ export class ChannelBlocks {
     let blocked = this.#known.get(first) ?? this.#brought(first, editor);
     this.#known.set(first, blocked);
     for (const node of behind.reverse()) {
-      const moved = isNodeOf(node, operators.pad)
-        ? editor.apply(node.operator, [blocked.value], paddingInBlocks(node.attributes))
-        : editor.apply(node.operator, [blocked.value, ...node.inputs.slice(1)]);
+      const moved =
+        inBlocks(node, blocked, editor) ?? editor.apply(node.operator, [blocked.value, ...node.inputs.slice(1)]);
       blocked = { ...blocked, value: moved };
       this.#known.set(node.outputs[0], blocked);
     }
@@ -165,7 +171,7 @@ export class ChannelBlocks {
 /** Whether a node pads the plane only, or rounds to bytes, which is better done while it is reordered. */
 const isMovedBehind = (node: Node): boolean =>
   isNodeOf(node, operators.pad)
-    ? leavesChannels(node)
+    ? node.outputs[0].type.shape.length >= 3 && leavesChannels(node)
     : node.operator === operators.quantize &&
       sameShape(node.inputs[0]!.type.shape, node.outputs[0].type.shape) &&
       isOneForAll(node.inputs.slice(1));

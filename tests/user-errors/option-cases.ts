@@ -225,6 +225,7 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
       evaluate: callable,
       errorUlp: [-1, "1", null],
       moves: [false, "yes", 1, null],
+      axes: [5, "all", {}, null],
       bounded: callable,
       count: callable,
       known: callable,
