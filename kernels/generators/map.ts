@@ -85,7 +85,7 @@ export function mapKernel(
     const inner = shape.at(-1) ?? 1;
     const turn = turnOf(source, destination, target);
     if (turn) {
-      mapTurned(k, source, destination, turn);
+      mapTransposed(k, source, destination, turn);
       continue;
     }
     const write = (at: readonly LaneIndex[], width: number) => {
@@ -140,7 +140,7 @@ function turnOf(source: Source, destination: Destination, target: Target): Turn 
   return undefined;
 }
 
-function mapTurned(k: KernelBuilder, source: Source, destination: Destination, { axis, side }: Turn): void {
+function mapTransposed(k: KernelBuilder, source: Source, destination: Destination, { axis, side }: Turn): void {
   const { shape } = source;
   const last = shape.length - 1;
   const tile = (outer: readonly LaneIndex[], from: Expression | number, to: Expression | number) => {
@@ -149,7 +149,7 @@ function mapTurned(k: KernelBuilder, source: Source, destination: Destination, {
     const rows = Array.from({ length: side }, (_, r) =>
       k.let(source.at(at(axis, { base: index(from), step: 1 }, fixed(add(to, r))), side)),
     );
-    turned(k, rows).forEach((row, r) => {
+    transposedSquare(k, rows).forEach((row, r) => {
       const { base, step } = addressOf(destination, at(last, { base: index(to), step: 1 }, fixed(add(from, r))));
       store(k, destination.buffer, base, step, row);
     });
@@ -168,7 +168,7 @@ function mapTurned(k: KernelBuilder, source: Source, destination: Destination, {
 }
 
 /** The transpose of a square of vectors: rounds in which the upper half is interleaved with the lower. */
-function turned(k: KernelBuilder, rows: readonly Expression[]): readonly Expression[] {
+function transposedSquare(k: KernelBuilder, rows: readonly Expression[]): readonly Expression[] {
   const side = rows.length;
   const half = side / 2;
   const interleave = (from: number) =>

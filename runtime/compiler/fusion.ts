@@ -33,7 +33,7 @@ function memoryOperands(node: Node): readonly number[] {
 }
 
 /** Whether a node only says where in its operand's memory its result lies; neighbours stay neighbours. */
-export function isPart({ operator: { lowering }, attributes }: Node): boolean {
+export function isStridedView({ operator: { lowering }, attributes }: Node): boolean {
   return lowering.kind === "source" && lowering.part?.(attributes).steps.at(-1) === 1;
 }
 
@@ -45,7 +45,7 @@ export function valuesReadFromMemory(graph: Graph): Set<Value> {
     for (const value of new Set(node.inputs)) readers.set(value, (readers.get(value) ?? 0) + 1);
   /** Values that lie in memory anyway, so that their parts need not be copied; what no node computes does unless constant. */
   const computed = new Map<Value, boolean>();
-  const lies = (value: Value): boolean => computed.get(value) ?? !constants.has(value);
+  const isInMemory = (value: Value): boolean => computed.get(value) ?? !constants.has(value);
   /** Pointwise values that may be the end of a kernel that starts with another. */
   const ends = new Set<Value>();
   /** Of a part of what lies in memory, that; of others, themselves. */
@@ -66,9 +66,9 @@ export function valuesReadFromMemory(graph: Graph): Set<Value> {
         (value) => sameShape(value.type.shape, output.type.shape) && (rootOutputs.has(value) || ends.has(value)),
       );
     if (kind === "pointwise" && behindRoot()) ends.add(output);
-    if (kind === "reshape") computed.set(output, lies(inputs[0]!));
+    if (kind === "reshape") computed.set(output, isInMemory(inputs[0]!));
     else computed.set(output, kind === "pointwise" ? readers.get(output)! > 1 || ends.has(output) : kind !== "source");
-    if (isPart(node) && lies(base(inputs[0]!))) bases.set(output, base(inputs[0]!));
+    if (isStridedView(node) && isInMemory(base(inputs[0]!))) bases.set(output, base(inputs[0]!));
     for (const at of memoryOperands(node)) read.add(kind === "reshape" ? inputs[at]! : base(inputs[at]!));
   }
   return read;
@@ -155,7 +155,7 @@ class Fusion {
     return this.#graph.nodes.flatMap((node): FusedKernel[] => {
       const root = rootOf.get(node);
       if (root) return [{ node, root }];
-      return !roots.has(node) && !claimed.has(node) && this.#isKept(node) ? [{ node }] : [];
+      return !roots.has(node) && !claimed.has(node) && this.#isMaterialised(node) ? [{ node }] : [];
     });
   }
 
@@ -180,16 +180,16 @@ class Fusion {
   #moves(node: Node): boolean {
     const { lowering } = node.operator;
     if (lowering.kind === "pad") return true;
-    if (isPart(node) && this.#lies(node.inputs[0]!)) return true;
+    if (isStridedView(node) && this.#isInMemory(node.inputs[0]!)) return true;
     return (
       lowering.kind === "source" && lowering.inMemory.length === 0 && node.inputs.every((each) => this.#isView(each))
     );
   }
 
   /** Whether a value is in memory, so that parts of it are read there. */
-  #lies(value: Value): boolean {
+  #isInMemory(value: Value): boolean {
     const node = this.#producers.get(this.#reshaped.get(value) ?? value);
-    return !node || this.#isKept(node);
+    return !node || this.#isMaterialised(node);
   }
 
   /** Keeps values in memory wherever the expressions of a kernel would get too deep for those that walk over them. */
@@ -206,11 +206,12 @@ class Fusion {
           depths.delete(value);
         } else if (depth > below) below = depth;
       }
-      if (!this.#isKept(node) && node.operator.lowering.kind !== "reshape") depths.set(node.outputs[0], own + below);
+      if (!this.#isMaterialised(node) && node.operator.lowering.kind !== "reshape")
+        depths.set(node.outputs[0], own + below);
     }
   }
 
-  #isKept(node: Node): boolean {
+  #isMaterialised(node: Node): boolean {
     const { kind } = node.operator.lowering;
     if (kind === "reshape") return false;
     if (kind !== "pointwise" && kind !== "source") return true;

@@ -15,7 +15,7 @@ import { type Graph, type Node, producersOf, type Value } from "../graph/graph.t
 import { numberIn, showTensorType, staticShape } from "../graph/tensor-type.ts";
 import { isUniform, type Weights } from "../graph/weights.ts";
 import type { Border } from "../operators/index.ts";
-import { isPart, planFusion } from "./fusion.ts";
+import { isStridedView, planFusion } from "./fusion.ts";
 import { destinationOf, type KernelCall, KernelContext, type Operand, viewIn, viewOf } from "./kernel-call.ts";
 import { lowerControl } from "./lower-control.ts";
 import { type Memory, tensorMemory } from "./memory.ts";
@@ -93,13 +93,13 @@ class Lowering {
       if (offset !== undefined)
         this.#places.set(value, wholeOf(tensorMemory({ kind: "weights", offset }, name, value.type)));
     }
-    const homes = this.#finalHomes();
-    const kernels = planFusion(this.#graph, homes);
-    const places = planPlaces(this.#graph, kernels, homes);
+    const aliases = this.#aliasesOfResults();
+    const kernels = planFusion(this.#graph, aliases);
+    const places = planPlaces(this.#graph, kernels, aliases);
     for (const each of groupRows(this.#graph, kernels)) {
-      if ("members" in each) this.#keepRows(each, places);
-      else if (each.node.regions) this.#control(each.node, homes);
-      else this.#keep(each.node, each.root, places.get(each.node.outputs[0])!);
+      if ("members" in each) this.#materialiseRows(each, places);
+      else if (each.node.regions) this.#control(each.node, aliases);
+      else this.#materialise(each.node, each.root, places.get(each.node.outputs[0])!);
     }
     for (const [at, { value }] of outputs.entries()) this.#copyUnless(bindings.outputs[at], value);
     for (const [at, { next }] of states.entries()) this.#copyUnless(bindings.next[at], next);
@@ -107,8 +107,8 @@ class Lowering {
   }
 
   /** The output or state that each value is computed straight into: the first that asks for it. */
-  #finalHomes(): Map<Value, Memory> {
-    const homes = new Map<Value, Memory>();
+  #aliasesOfResults(): Map<Value, Memory> {
+    const aliases = new Map<Value, Memory>();
     const claim = (home: Memory | undefined, wanted: Value) => {
       if (!home) return;
       let value = wanted;
@@ -117,12 +117,12 @@ class Lowering {
         value = producer.inputs[0]!;
         producer = this.#producers.get(value);
       }
-      if (producer && !homes.has(value)) homes.set(value, { ...home, shape: staticShape(value.type.shape) });
+      if (producer && !aliases.has(value)) aliases.set(value, { ...home, shape: staticShape(value.type.shape) });
     };
     const { outputs, states } = this.#graph;
     for (const [at, { value }] of outputs.entries()) claim(this.#bindings.outputs[at], value);
     for (const [at, { next }] of states.entries()) claim(this.#bindings.next[at], next);
-    return homes;
+    return aliases;
   }
 
   /** Where a value that is kept lies; a reshaped value and a part of another lie where their operand does. */
@@ -130,7 +130,7 @@ class Lowering {
     const behind: Node[] = [];
     let place = this.#places.get(value) ?? this.#derived.get(value);
     for (let node = this.#producers.get(value); !place && node; node = this.#producers.get(node.inputs[0]!)) {
-      if (node.operator.lowering.kind !== "reshape" && !isPart(node)) return undefined;
+      if (node.operator.lowering.kind !== "reshape" && !isStridedView(node)) return undefined;
       behind.push(node);
       place = this.#places.get(node.inputs[0]!) ?? this.#derived.get(node.inputs[0]!);
     }
@@ -264,7 +264,7 @@ class Lowering {
   }
 
   /** Emits the kernel that computes a node into its place; with a root, that node's kernel and the chain behind as its epilogue. */
-  #keep(last: Node, root: Node | undefined, place: Place): void {
+  #materialise(last: Node, root: Node | undefined, place: Place): void {
     const node = root ?? last;
     const { operator, attributes } = node;
     const {
@@ -389,7 +389,7 @@ class Lowering {
   }
 
   /** Emits the kernel that computes others, some rows at a time. */
-  #keepRows({ shape, members, visible, shared }: RowGroup, places: ReadonlyMap<Value, Place>): void {
+  #materialiseRows({ shape, members, visible, shared }: RowGroup, places: ReadonlyMap<Value, Place>): void {
     const context = new KernelContext();
     const rows = new generators.RowKernel(shape);
     const kept = new Map<Value, Place>();
@@ -476,11 +476,11 @@ class Lowering {
   }
 
   /** Lowers a node of control flow: its regions, and what decides which of them run. */
-  #control(node: Node, homes: ReadonlyMap<Value, Memory>): void {
+  #control(node: Node, aliases: ReadonlyMap<Value, Memory>): void {
     const { step, places } = lowerControl(node, {
       placeOf: (value) => this.#kept(value),
       numberOf: (value) => this.#uniform.get(value),
-      homeOf: (value) => homes.get(value),
+      homeOf: (value) => aliases.get(value),
       copy: (value, memory) => {
         this.#copy(value, memory);
       },

@@ -97,10 +97,10 @@ class Placement {
   readonly #producers: ReadonlyMap<Value, Node>;
   readonly #reshaped = new Map<Value, Value[]>();
   readonly #writers: ReadonlyMap<Value, Node>;
-  readonly #homes: ReadonlyMap<Value, Memory>;
+  readonly #aliases: ReadonlyMap<Value, Memory>;
 
-  constructor(graph: Graph, kernels: readonly FusedKernel[], homes: ReadonlyMap<Value, Memory>) {
-    this.#homes = homes;
+  constructor(graph: Graph, kernels: readonly FusedKernel[], aliases: ReadonlyMap<Value, Memory>) {
+    this.#aliases = aliases;
     this.#producers = producersOf(graph);
     this.#writers = new Map(kernels.map(({ node, root }) => [node.outputs[0], root ?? node]));
     for (const {
@@ -124,7 +124,7 @@ class Placement {
   /** A piece of memory for one result of a node. */
   #own({ operator }: Node, value: Value): Place {
     return wholeOf(
-      this.#homes.get(value) ?? tensorMemory({ kind: "scratch" }, value.hint ?? operator.name, value.type),
+      this.#aliases.get(value) ?? tensorMemory({ kind: "scratch" }, value.hint ?? operator.name, value.type),
     );
   }
 
@@ -137,7 +137,7 @@ class Placement {
       return;
     }
     const writer = this.#writers.get(value);
-    if (!writer || !writesParts(writer, part) || this.#homes.has(value) || this.places.has(value)) return;
+    if (!writer || !writesParts(writer, part) || this.#aliases.has(value) || this.places.has(value)) return;
     if (this.#canBeReshaped(value, part)) this.places.set(value, part);
   }
 
@@ -166,11 +166,13 @@ function writesParts({ operator: { lowering } }: Node, { shape, strides }: Place
 }
 
 /**
- * The place of each value that a kernel stores. What is only joined with others or padded is computed where it will lie; what
- * outputs and states take lies there, by `homes`.
+ * Decides where every value lies.
+ *
+ * Operands of `concat` and `pad` are written directly into the result's memory. A value that becomes an output or a state is
+ * written directly into that output's or state's memory, which `aliases` gives.
  */
 export const planPlaces = (
   graph: Graph,
   kernels: readonly FusedKernel[],
-  homes: ReadonlyMap<Value, Memory>,
-): ReadonlyMap<Value, Place> => new Placement(graph, kernels, homes).places;
+  aliases: ReadonlyMap<Value, Memory>,
+): ReadonlyMap<Value, Place> => new Placement(graph, kernels, aliases).places;

@@ -139,7 +139,7 @@ describe("networks in channel blocks", () => {
       fc.property(randomNetwork, (graph) => {
         const x = randomInput();
         const plain = passes.decompose(graph);
-        const planned = passes.dropDead(blockChannels(plain));
+        const planned = passes.eliminateDeadCode(blockChannels(plain));
         planned.verify();
         const [before, after] = [new Interpreter(plain).run({ x }), new Interpreter(planned).run({ x })];
         for (const name of ["y", "z"]) {

@@ -3,15 +3,15 @@ import type { Graph } from "../graph/graph.ts";
 import { descending } from "../graph/rewrite.ts";
 import { blockChannels } from "./block-channels.ts";
 import { checked } from "./checked.ts";
+import { eliminateCommonSubexpressions } from "./common-subexpressions.ts";
 import { foldControl, hoistInvariants } from "./control-flow.ts";
+import { eliminateDeadCode } from "./dead-code.ts";
 import { decompose } from "./decompose.ts";
-import { dropDead } from "./drop-dead.ts";
 import { dropEmpty } from "./drop-empty.ts";
 import { foldConstants } from "./fold-constants.ts";
 import { fuseAttention } from "./fuse-attention.ts";
 import { toMaxima } from "./maxima.ts";
 import { packFactors } from "./pack-factors.ts";
-import { shareCommon } from "./share.ts";
 import { simplifyViews } from "./simplify-views.ts";
 import { packProducts, useIntegers } from "./use-integers.ts";
 
@@ -29,9 +29,9 @@ const portable = {
   foldConstants,
   foldControl,
   simplifyViews,
-  shareCommon,
+  eliminateCommonSubexpressions,
   hoistInvariants,
-  dropDead,
+  eliminateDeadCode,
 } as const;
 
 /** What gives a decluttered graph its numeric plan: which algorithm computes each value, and how it is laid out. */
@@ -40,7 +40,7 @@ const planning = {
   fuseAttention,
   packFactors,
   blockChannels,
-  dropUnplanned: dropDead,
+  dropUnplanned: eliminateDeadCode,
 } as const;
 
 /** Every pass by name, in order. */

@@ -33,7 +33,7 @@ describe("passes", () => {
       { x: tensorType("f32", [2]) },
       { name: "g" },
     );
-    const folded = passes.dropDead(passes.foldConstants(graph));
+    const folded = passes.eliminateDeadCode(passes.foldConstants(graph));
     folded.verify();
     expect(body(folded)).toMatchInlineSnapshot(`
       "  const @neg : f32[2]
@@ -52,7 +52,7 @@ describe("passes", () => {
       { x: tensorType("f32", [2, 3]) },
       { name: "g" },
     );
-    const simple = passes.dropDead(passes.simplifyViews(graph));
+    const simple = passes.eliminateDeadCode(passes.simplifyViews(graph));
     simple.verify();
     expect(body(simple)).toMatchInlineSnapshot(`
       "  %0 = reshape(%x, shape=[3,2]) : f32[3,2]
@@ -61,7 +61,7 @@ describe("passes", () => {
     `);
   });
 
-  it("shareCommon computes equal nodes once, and keeps apart what differs in the sign of zero", () => {
+  it("eliminateCommonSubexpressions computes equal nodes once, and keeps apart what differs in the sign of zero", () => {
     const graph = trace(
       ({ x }) => ({
         y: x.mul(2).exp().add(x.mul(2).exp()),
@@ -71,7 +71,7 @@ describe("passes", () => {
       { x: tensorType("f32", [2]) },
       { name: "g" },
     );
-    const shared = passes.dropDead(passes.shareCommon(graph));
+    const shared = passes.eliminateDeadCode(passes.eliminateCommonSubexpressions(graph));
     shared.verify();
     expect(body(shared)).toMatchInlineSnapshot(`
       "  %0 = mul(%x, 2)                               : f32[2]
@@ -84,7 +84,7 @@ describe("passes", () => {
     `);
   });
 
-  it("shareCommon keeps apart constants of equal bytes whose types or shapes differ", () => {
+  it("eliminateCommonSubexpressions keeps apart constants of equal bytes whose types or shapes differ", () => {
     const zeros = <D extends "f32" | "i32">(dtype: D, shape: number[]) => constant([0, 0, 0, 0], dtype, shape);
     const graph = trace(
       ({ x, n }) => ({
@@ -94,7 +94,7 @@ describe("passes", () => {
       { x: tensorType("f32", [4]), n: tensorType("i32", [4]) },
       { name: "g" },
     );
-    const shared = passes.shareCommon(graph as never);
+    const shared = passes.eliminateCommonSubexpressions(graph as never);
     shared.verify();
     expect(shared.constants.map(({ value }) => showTensorType(value.type)).sort()).toEqual([
       "f32[2,2]",
@@ -120,7 +120,7 @@ describe("passes", () => {
         { q: type, k: type, v: type },
         { name: "g" },
       );
-    const fused = passes.dropDead(passes.fuseAttention(passes.decompose(attended(false) as never)));
+    const fused = passes.eliminateDeadCode(passes.fuseAttention(passes.decompose(attended(false) as never)));
     fused.verify();
     expect(body(fused)).toMatchInlineSnapshot(`
       "  %0 = permute(%k, axes=[0,2,1])                           : f32[2,4,5]
@@ -132,7 +132,7 @@ describe("passes", () => {
     expect(apart.nodes.some((node) => node.operator.name === "tiledAttention")).toBe(false);
   });
 
-  it("dropDead drops what no output and no state needs", () => {
+  it("eliminateDeadCode drops what no output and no state needs", () => {
     const graph = trace(
       ({ x }) => {
         x.exp();
@@ -143,7 +143,7 @@ describe("passes", () => {
       { x: tensorType("f32", [2]) },
       { name: "g" },
     );
-    expect(body(passes.dropDead(graph))).toMatchInlineSnapshot(`
+    expect(body(passes.eliminateDeadCode(graph))).toMatchInlineSnapshot(`
       "  state $s : f32[2]
         %0 = neg(%x) : f32[2]
         %1 = abs(%x) : f32[2]

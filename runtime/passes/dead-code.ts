@@ -2,7 +2,7 @@
 import { Graph, type Value } from "../graph/graph.ts";
 
 /** The graph without nodes and constants whose values nobody needs; inputs and states stay. */
-export function dropDead(graph: Graph): Graph {
+export function eliminateDeadCode(graph: Graph): Graph {
   const live = new Set<Value>([...graph.outputs.map((each) => each.value), ...graph.states.map((each) => each.next)]);
   const kept = graph.nodes.toReversed().filter((node) => {
     if (!node.outputs.some((value) => live.has(value))) return false;

@@ -13,7 +13,7 @@ export const attributesKey = (attributes: unknown): string =>
   );
 
 /** The graph with one of each group of equal nodes, and one of each group of equal constants. */
-export function shareCommon(graph: Graph): Graph {
+export function eliminateCommonSubexpressions(graph: Graph): Graph {
   const first = new Map<string, Value>();
   const same = new Map<Value, Value>();
   for (const { value, data } of graph.constants) {
