@@ -1,5 +1,6 @@
 // The kernels' door: the loop language, generators of kernels, targets, and the loader of native modules.
 
+export type { Backend, BackendRequest, LlvmBackend } from "./backend.ts";
 export { beginsAsArchive, changedEntries, readArchive, writeArchive } from "./base/archive.ts";
 export { type ErrorParts, errorAt, IsochronError } from "./base/error.ts";
 export { fileError } from "./base/file-error.ts";
@@ -44,4 +45,4 @@ export { type Grain, type Split, type SplitStep, splitKernel } from "./loop/spli
 export { verifyKernel } from "./loop/verify.ts";
 export { depthOf } from "./loop/walk.ts";
 export { type Choice, drawnSchedules, printSchedule, type Schedules } from "./schedules/index.ts";
-export { addsDotOnly, type Target, type TargetName, target, targetNames } from "./targets.ts";
+export { addsDotOnly, type Machine, type Target, type TargetName, target, targetNames } from "./targets.ts";

@@ -28,7 +28,7 @@ define hidden void @scale(ptr %b0) nounwind noinline "no-builtins" {
   ret void
 }`;
 
-const request = ({ triple, cpu, features }: Target, texts: readonly string[] = [caller, callee]) => ({
+const request = ({ backend: { triple, cpu, features } }: Target, texts: readonly string[] = [caller, callee]) => ({
   triple,
   cpu,
   features,
@@ -113,7 +113,7 @@ describe("the compiler module", () => {
   });
 
   it("lists assembly", async () => {
-    const { triple, cpu, features } = target("aarch64");
+    const { triple, cpu, features } = target("aarch64").backend;
     const listing = await awaitNative(() => compiler.assembly({ triple, cpu, features, text: callee }));
     expect(listing).toMatch(/fmul\s+v\d+\.4s/);
   });
@@ -131,7 +131,8 @@ describe("the compiler module", () => {
 
   it.each(targetNames)("rejects an unknown processor and an unknown feature of %s", async (name) => {
     for (const part of [{ cpu: "abacus" }, { features: "+abacus" }, { triple: "abacus-unknown-linux-gnu" }]) {
-      const error = compile({ ...target(name), ...part });
+      const to = target(name);
+      const error = compile({ ...to, backend: { ...to.backend, ...part } });
       await expect(error).rejects.toMatchObject({ code: "codegen/target", message: expect.stringContaining("abacus") });
     }
   });

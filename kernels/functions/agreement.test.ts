@@ -1,6 +1,5 @@
 // Elementary functions give the interpreter's bits on every target that this machine runs, and compile for all without a library.
 import { describe, expect, it } from "vitest";
-import { awaitNative, loadCompiler } from "../base/native.ts";
 import { emitModule } from "../loop/emit.ts";
 import { target, targetNames } from "../targets.ts";
 import { expectAgreement, newArray } from "../testing/agreement.ts";
@@ -22,22 +21,15 @@ describe("elementary functions", () => {
     }
 
   it("every function compiles for every target, calling nothing", async () => {
-    const compiler = loadCompiler();
     for (const each of targetNames.map((name) => target(name))) {
       const kernels = names.flatMap((name) =>
         (["f32", "f64"] as const).map((scalar) => functionKernel(name, scalar, arityOf(name), 9)),
       );
-      const { triple, cpu, features } = each;
       // The compiler refuses an object with a symbol that is not resolved inside.
-      const object = await awaitNative(() =>
-        compiler.compile({
-          triple,
-          cpu,
-          features,
-          modules: [{ name: "functions", text: emitModule(kernels, each) }],
-          exports: kernels.map(({ name }) => name),
-        }),
-      );
+      const object = await each.backend.compile({
+        modules: [{ name: "functions", text: emitModule(kernels, each) }],
+        exports: kernels.map(({ name }) => name),
+      });
       expect(object.byteLength, each.name).toBeGreaterThan(0);
     }
   });

@@ -255,7 +255,7 @@ function tileProduct(
     );
     return;
   }
-  const most = Math.max(1, Math.min(8, Math.floor((target.vectorRegisters - 2) / (rows + 1))));
+  const most = Math.max(1, Math.min(8, Math.floor((target.machine.vectorRegisters - 2) / (rows + 1))));
   // Vectors are shared out evenly: a panel of one alone would wait for its own additions.
   const vectors = Math.ceil(columns / lanes);
   const panels = Math.ceil(vectors / most);

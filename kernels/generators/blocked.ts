@@ -22,7 +22,7 @@ export interface BlockedConvolution {
 }
 
 /** Lanes of a vector across a channel block, and how many of them make the block. */
-export function blockVectors({ vectorBytes }: Target): { lanes: number; parts: number } {
+export function blockVectors({ machine: { vectorBytes } }: Target): { lanes: number; parts: number } {
   const lanes = Math.min(channelBlock, vectorBytes / 4);
   return { lanes, parts: channelBlock / lanes };
 }
@@ -221,7 +221,7 @@ export function blockedConvolutionKernel(
   epilogue: Epilogue,
   target: Target,
 ): Kernel {
-  const { vectorRegisters } = target;
+  const { vectorRegisters } = target.machine;
   return directConvolution(name, buffers, input, weight, outputShape, plan, destination, epilogue, target, {
     name: "blockedConv2d",
     sum: "f32",
@@ -252,7 +252,12 @@ export function write(
 /** Columns that a depthwise convolution sums at once, and whether its weights stay in registers meanwhile: 1 or 0. */
 type DepthwiseRow = { readonly columns: number; readonly resident: number };
 
-function depthwiseRows(name: string, { vectorRegisters }: Target, taps: number, width: number): Problem<DepthwiseRow> {
+function depthwiseRows(
+  name: string,
+  { machine: { vectorRegisters } }: Target,
+  taps: number,
+  width: number,
+): Problem<DepthwiseRow> {
   const most = (resident: number) => vectorRegisters - (resident === 1 ? taps : 1) - 2;
   const usual = taps <= vectorRegisters / 2 ? 1 : 0;
   const others = [0, 1].flatMap((resident) =>

@@ -77,7 +77,7 @@ export function tiledProduct(
   const batch = a.shape.slice(0, -2);
   const [rows, depth] = a.shape.slice(-2) as [number, number];
   const segment = Math.floor(depth / splits);
-  const lanes = target.vectorBytes / bytesOf(scalar);
+  const lanes = target.machine.vectorBytes / bytesOf(scalar);
   const problem = `matmul ${a.scalar} m${rows} k${depth} n${columns}`;
   const { height, vectors, steps } = target.schedules(productTile(problem, target, lanes, rows, columns, splits));
   const widths = new Array<number>(vectors).fill(lanes);
@@ -177,7 +177,7 @@ type ProductTile = { readonly height: number; readonly vectors: number; readonly
 /** The tiles in question for a product. */
 function productTile(
   name: string,
-  { vectorBytes, vectorRegisters }: Target,
+  { machine: { vectorBytes, vectorRegisters } }: Target,
   lanes: number,
   rows: number,
   columns: number,

@@ -77,7 +77,11 @@ type Factor = Pick<Source, "shape" | "scalar">;
 type GemmTile = { readonly height: number; readonly vectors: number; readonly steps: number };
 
 /** The tiles in question for a product. */
-function gemmTiles({ vectorBytes, vectorRegisters }: Target, a: Factor, right: RightShape): Problem<GemmTile> {
+function gemmTiles(
+  { machine: { vectorBytes, vectorRegisters } }: Target,
+  a: Factor,
+  right: RightShape,
+): Problem<GemmTile> {
   const [rows, depth] = a.shape.slice(-2) as [number, number];
   const least = vectorBytes === 16 ? 4 : 2;
   // One row alone reads its right operand from memory, which leaves the registers to its sums.

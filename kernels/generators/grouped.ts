@@ -57,7 +57,7 @@ export function groupedConvolutionKernel(
   const [, kernelHeight, kernelWidth] = weight.shape as [number, number, number];
   const { lanes, parts } = blockVectors(target);
   const arithmetic = arithmeticOf(input, inputs);
-  const inRegisters = target.vectorRegisters - kernelWidth - 3;
+  const inRegisters = target.machine.vectorRegisters - kernelWidth - 3;
   const inRound = Math.floor(mostInRound / (arithmetic.steps * kernelWidth));
   const generator = arithmetic.zero === "f32" ? "groupedConv2d" : named("groupedConvInteger", target);
   const sizes = sizesOf(outputShape, [kernelHeight, kernelWidth], { stride, dilation });

@@ -35,14 +35,15 @@ export const dotBytes = 4;
 export const dotColumns = 16;
 
 /** Sums per weight vector that registers hold, for `vectors` of them beside the operands of a dot product. */
-function sumsPerVector({ vectorRegisters, dot }: Target, vectors: number): number {
+function sumsPerVector({ machine: { vectorRegisters, dot } }: Target, vectors: number): number {
   // Without the instruction, weights and inputs are each held as two vectors of 16 bits.
   const beside = dot ? vectors + 1 : 2 * vectors + 4;
   return Math.max(1, Math.floor((vectorRegisters - beside) / vectors));
 }
 
 /** What schedules are chosen for: another problem where an instruction makes the dot products. */
-export const named = (generator: string, { dot }: Target): string => (dot ? `${generator} ${dot}` : generator);
+export const named = (generator: string, { machine: { dot } }: Target): string =>
+  dot ? `${generator} ${dot}` : generator;
 
 /** Four bytes of the input, in every lane of a vector of `lanes` sums. */
 const everywhere = (four: Expression, lanes: number): Expression =>
@@ -113,7 +114,7 @@ function packedTile(name: string, target: Target, rows: number, fullBlocks: numb
   const { parts } = blockVectors(target);
   const most = (blocks: number) => sumsPerVector(target, blocks * parts);
   // Every row takes an address beside its sums: where dot products leave the registers, few rows by many columns.
-  const wide = most(mostBlocks) >= rows || (target.dot && parts === 1);
+  const wide = most(mostBlocks) >= rows || (target.machine.dot && parts === 1);
   const wanted = wide ? mostBlocks : parts === 1 ? 2 : 1;
   const blocks = Math.max(1, Math.min(wanted, fullBlocks));
   const others = Array.from({ length: Math.min(mostBlocks, fullBlocks) }, (_, b) => b + 1).flatMap((blocks) =>

@@ -23,7 +23,7 @@ export interface Assignment {
 
 /** Lanes of a vector of outputs: what the target's registers hold of the widest of the scalars involved, at least two. */
 export const lanesFor = (target: Target, scalar: Source["scalar"]): number =>
-  Math.max(2, target.vectorBytes / Math.max(4, bytesOf(scalar)));
+  Math.max(2, target.machine.vectorBytes / Math.max(4, bytesOf(scalar)));
 
 /**
  * Runs `body` for vectors that together cover a dimension of outputs: full ones, or the largest power of two that fits. The

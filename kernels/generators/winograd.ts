@@ -101,7 +101,7 @@ function winogradSchedules(
   const points = (tile + 2) ** 2;
   const perRow = (held: number) => points * tilesX * (channels + held * channelBlock) * 4;
   const weightBytes = points * channels * outBlocks * channelBlock * 4;
-  const most = (blocks: number) => Math.floor((target.vectorRegisters - blocks * parts - 1) / (blocks * parts));
+  const most = (blocks: number) => Math.floor((target.machine.vectorRegisters - blocks * parts - 1) / (blocks * parts));
   const held = Math.min(2, outBlocks);
   const rows = balanced(tilesY, Math.max(1, Math.floor(blockBytes(weightBytes) / perRow(held))));
   const blocks = parts === 1 ? held : 1;

@@ -1,7 +1,6 @@
 // Random kernels, compiled for every target of this machine and interpreted: the bits are equal.
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { loadCompiler } from "../base/native.ts";
 import { arithmeticDtypes, dtypes, isHalf } from "../dtype.ts";
 import { target, targetNames } from "../targets.ts";
 import { expectAgreement, newArray, type ScalarArray } from "../testing/agreement.ts";
@@ -258,10 +257,9 @@ describe("compiled kernels and the interpreter", () => {
   });
 
   it.each(targetNames)("are compiled for %s without a call to anything", async (name) => {
-    const { triple, cpu, features } = target(name);
     const kernels = fc.sample(numbers, { numRuns: 25, seed: 2 }).map((choices) => new Author(choices).write());
     const named = kernels.map((kernel, at) => ({ ...kernel, name: `random${at}` }));
-    const text = await loadCompiler().assembly({ triple, cpu, features, text: emitModule(named, target(name)) });
+    const text = await target(name).backend.assembly(emitModule(named, target(name)));
     expect(text).toContain("random24:");
     expect(text).not.toMatch(/^\s*(call|callq|bl|blr|jmp|b)\s+(?!\.L)[a-z_*]/m);
   });

@@ -12,7 +12,7 @@ const pairProducts = new Map([
 /** sum[n] + Σ left[4n+j] × right[4n+j] over `lanes` sums; the left bytes are signed or not, the right ones signed. */
 export function emitDot(
   to: Instructions,
-  { dot, triple, vectorBytes }: Target,
+  { machine: { dot, vectorBytes }, backend: { triple } }: Target,
   lanes: number,
   signed: boolean,
   sum: string,

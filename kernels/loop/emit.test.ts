@@ -1,13 +1,11 @@
 // The LLVM IR of kernels, and what LLVM makes of it on each target.
 import { describe, expect, it } from "vitest";
-import { loadCompiler } from "../base/native.ts";
 import { type Target, target, targetNames } from "../targets.ts";
 import * as b from "./build.ts";
 import { emitModule } from "./emit.ts";
 import type { Kernel } from "./ir.ts";
 
-const assembly = (kernel: Kernel, { triple, cpu, features, ...rest }: Target): Promise<string> =>
-  loadCompiler().assembly({ triple, cpu, features, text: emitModule([kernel], { triple, cpu, features, ...rest }) });
+const assembly = (kernel: Kernel, to: Target): Promise<string> => to.backend.assembly(emitModule([kernel], to));
 
 describe("emitModule", () => {
   it.each([

@@ -39,10 +39,10 @@ function constantText(scalar: Scalar, value: number | bigint | boolean): string 
 }
 
 /** The attributes that every function of a target's module carries. */
-export const targetAttributes = (target: Target): string =>
-  `nounwind "no-builtins" "frame-pointer"="none" "target-cpu"="${target.cpu}"${
-    target.features ? ` "target-features"="${target.features}"` : ""
-  } "prefer-vector-width"="${target.vectorBytes * 8}"`;
+export const targetAttributes = ({ backend: { cpu, features }, machine }: Target): string =>
+  `nounwind "no-builtins" "frame-pointer"="none" "target-cpu"="${cpu}"${
+    features ? ` "target-features"="${features}"` : ""
+  } "prefer-vector-width"="${machine.vectorBytes * 8}"`;
 
 /** A kernel's function without its name, and the intrinsics that it calls. */
 interface Emitted {
@@ -73,7 +73,7 @@ export function emitModule(kernels: readonly Kernel[], target: Target): string {
   const functions = kernels.map((kernel) => emitFunction(kernel, target));
   const intrinsics = new Set(functions.flatMap((each) => [...each.intrinsics]));
   return [
-    `target triple = "${target.triple}"`,
+    `target triple = "${target.backend.triple}"`,
     "",
     ...functions.map(({ text }, at) => `define void @${kernels[at]!.name}${text}`),
     ...[...intrinsics].sort(),

@@ -1,6 +1,5 @@
 // Conversions of halves, compiled: the bits of every pattern and every tie, by vector instructions and without calls.
 import { describe, expect, it } from "vitest";
-import { loadCompiler } from "../base/native.ts";
 import { numberOfHalf } from "../half.ts";
 import { target, targetNames } from "../targets.ts";
 import { expectAgreement } from "../testing/agreement.ts";
@@ -46,14 +45,9 @@ describe.each(halves)("%s", (half) => {
   });
 
   it.each(targetNames)("is computed with in float32, in whole vectors and without a call, on %s", async (name) => {
-    const { triple, cpu, features } = target(name);
-    const text = await loadCompiler().assembly({
-      triple,
-      cpu,
-      features,
-      text: emitModule([rounding(half)], target(name)),
-    });
-    expect(text).toMatch(triple.startsWith("x86") ? /vround\w*ps|vrndscaleps/ : /frintm\s+v\d+\.4s/);
+    const { backend } = target(name);
+    const text = await backend.assembly(emitModule([rounding(half)], target(name)));
+    expect(text).toMatch(backend.triple.startsWith("x86") ? /vround\w*ps|vrndscaleps/ : /frintm\s+v\d+\.4s/);
     expect(text).not.toMatch(/vpinsrw|vroundss|frintm\s+[sh]\d/);
     expect(text).not.toMatch(/^\s*(call|callq|bl|blr|jmp|b)\s+(?!\.L)[a-z_*]/m);
   });

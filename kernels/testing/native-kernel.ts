@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { callNative, loadCompiler, loadRuntime, runnableTargets } from "../base/native.ts";
+import { callNative, loadRuntime, runnableTargets } from "../base/native.ts";
 import { emitModule } from "../loop/emit.ts";
 import type { Kernel } from "../loop/ir.ts";
 import { type TargetName, target as targetOf } from "../targets.ts";
@@ -23,11 +23,7 @@ export async function runNative(
 ): Promise<number> {
   const runtime = shape.parse(loadRuntime());
   const chosen = targetOf(options.target ?? runnableTargets()[0]!);
-  const { triple, cpu, features } = chosen;
-  const object = await loadCompiler().compile({
-    triple,
-    cpu,
-    features,
+  const object = await chosen.backend.compile({
     modules: [{ name: kernel.name, text: emitModule([kernel], chosen) }],
     exports: [kernel.name],
     ...(options.cached === false ? {} : { cacheDir }),

@@ -2,7 +2,6 @@
 import { z } from "zod";
 import {
   addsDotOnly,
-  awaitNative,
   bytesOf,
   checkArgument,
   compilerSchemas,
@@ -143,17 +142,11 @@ export async function compile(given: Graph | MethodGraphs, options: CompileOptio
     options.signal?.throwIfAborted();
     const target = targetOf(name, options.schedules);
     const code = compilation.code(target, options.grain);
-    const { triple, cpu, features } = target;
-    const object = await awaitNative(() =>
-      compiler.compile({
-        triple,
-        cpu,
-        features,
-        modules: modulesOf(code),
-        exports: code.methods.flatMap(symbolsOf),
-        ...(options.cacheDir === undefined ? {} : { cacheDir: options.cacheDir }),
-      }),
-    );
+    const object = await target.backend.compile({
+      modules: modulesOf(code),
+      exports: code.methods.flatMap(symbolsOf),
+      ...(options.cacheDir === undefined ? {} : { cacheDir: options.cacheDir }),
+    });
     built.push({ code, object });
   }
   const row = (name: string, type: TensorType) => {

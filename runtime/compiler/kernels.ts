@@ -1,10 +1,8 @@
 // The kernels of a compilation as texts: the loops they are written in, the LLVM IR that is made of them, and its assembly.
 import { z } from "zod";
 import {
-  awaitNative,
   checkArgument,
   emitModule,
-  loadCompiler,
   printKernel,
   type Target,
   type TargetName,
@@ -61,12 +59,7 @@ export async function kernelText({ call }: ShownKernel, stage: KernelText, targe
       return codeOf(call).map(printKernel).join("\n");
     case "llvm":
       return emitModule(codeOf(call), chosen);
-    case "asm": {
-      const { triple, cpu, features } = chosen;
-      const compiler = loadCompiler();
-      return await awaitNative(() =>
-        compiler.assembly({ triple, cpu, features, text: emitModule(codeOf(call), chosen) }),
-      );
-    }
+    case "asm":
+      return await chosen.backend.assembly(emitModule(codeOf(call), chosen));
   }
 }

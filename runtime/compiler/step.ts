@@ -30,7 +30,7 @@ export function emitStep(symbol: string, steps: readonly Step[], plan: MemoryPla
   const calls = callsOf(steps).map(({ call }) => call);
   const sites = calls.map((call, at) => callSite(callSymbol(first + at), call, offsets));
   return [
-    `target triple = "${target.triple}"`,
+    `target triple = "${target.backend.triple}"`,
     "",
     ...new Set(calls.flatMap((call) => codeOf(call).map(declareKernel))),
     "",

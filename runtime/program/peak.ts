@@ -1,15 +1,6 @@
 // What this machine's cores can do at most: arithmetic in registers, and reading of memory, both by small kernels.
 import { z } from "zod";
-import {
-  awaitNative,
-  callNative,
-  emitModule,
-  loadCompiler,
-  loadRuntime,
-  loop,
-  type TargetName,
-  target as targetOf,
-} from "../../kernels/index.ts";
+import { callNative, emitModule, loadRuntime, loop, type TargetName, target as targetOf } from "../../kernels/index.ts";
 import { trace } from "../capture/trace.ts";
 import { compile } from "../compiler/compile.ts";
 import { tensorType } from "../graph/tensor-type.ts";
@@ -37,7 +28,7 @@ const farFloats = 2 ** 24;
 /** GFLOP/s of independent fused multiply-adds in registers. Throws `compile/missing-compiler`. */
 async function measurePeak(target: TargetName): Promise<number> {
   const chosen = targetOf(target);
-  const lanes = chosen.vectorBytes / 4;
+  const lanes = chosen.machine.vectorBytes / 4;
   const kernel = loop.kernel("peak", (k) => {
     const x = k.buffer("x", "f32", lanes * chains, "read");
     const y = k.buffer("y", "f32", lanes * chains, "write");
@@ -50,11 +41,8 @@ async function measurePeak(target: TargetName): Promise<number> {
       k.store(y, at * lanes, sum.get());
     });
   });
-  const { triple, cpu, features } = chosen;
   const modules = [{ name: "peak", text: emitModule([kernel], chosen) }];
-  const object = await awaitNative(() =>
-    loadCompiler().compile({ triple, cpu, features, modules, exports: [kernel.name] }),
-  );
+  const object = await chosen.backend.compile({ modules, exports: [kernel.name] });
   const { runKernel } = runtime.parse(loadRuntime());
   const x = Float32Array.from({ length: lanes * chains }, (_, at) => at / 1024);
   const bytes = [new Uint8Array(x.buffer), new Uint8Array(x.byteLength)];

@@ -1,7 +1,7 @@
 // Measures kernels that compute the same, in turns, within one call of native code.
 import { cpus } from "node:os";
 import { z } from "zod";
-import { awaitNative, callNative, type Kernel, loadCompiler, loadRuntime, type Target } from "../../kernels/index.ts";
+import { callNative, type Kernel, loadRuntime, type Target } from "../../kernels/index.ts";
 import { declareKernel, emitModule, targetAttributes } from "../../kernels/loop/emit.ts";
 import { newArray, type TypedArray } from "../../runtime/index.ts";
 
@@ -31,8 +31,7 @@ export async function prepareRace(kernels: readonly Kernel[], target: Target): P
   const modules = [{ name: "race", text: raceText(named, target) }];
   for (let at = 0; at < named.length; at += kernelsPerModule)
     modules.push({ name: `candidates ${at}`, text: emitModule(named.slice(at, at + kernelsPerModule), target) });
-  const { triple, cpu, features } = target;
-  const object = await awaitNative(() => loadCompiler().compile({ triple, cpu, features, modules, exports: ["race"] }));
+  const object = await target.backend.compile({ modules, exports: ["race"] });
   // Work areas depend on the schedule: the largest holds them all.
   const arrays = kernels[0]!.buffers.map(({ scalar }, b) =>
     invented(newArray(scalar, Math.max(...kernels.map(({ buffers }) => buffers[b]!.length)))),
@@ -106,7 +105,7 @@ end${at}:
   %time${at} = getelementptr i64, ptr %times, i64 %place${at}
   store i64 %ticks${at}, ptr %time${at}
   br label %turn${at + 1}`;
-  return `target triple = "${target.triple}"
+  return `target triple = "${target.backend.triple}"
 ${kernels.map(declareKernel).join("\n")}
 declare i64 @llvm.readcyclecounter()
 
