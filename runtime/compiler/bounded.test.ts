@@ -353,3 +353,15 @@ describe("a dimension of which only the maximum is known", () => {
     expect(run(bound, { x: [1, 2, 3, 4, 5, 6], wanted: [1, 0, 1] })).toEqual({ y: [3, 11, 0], yCount: [2] });
   });
 });
+
+describe("maskedSelect", () => {
+  it("refuses a mask of another shape, even of as many elements", () => {
+    expect(() =>
+      trace(
+        ({ x }) => ({ y: x.maskedSelect(x.reshape([3, 2]).greater(2)).values }),
+        { x: tensorType("f32", [2, 3]) },
+        { name: "wrong" },
+      ),
+    ).toThrow("maskedSelect of f32[2,3] by bool[3,2]");
+  });
+});

@@ -28,7 +28,7 @@ import { countOf, staticShape, type TensorType } from "../graph/tensor-type.ts";
 import { layoutKept } from "../graph/weights.ts";
 import { operators } from "../operators/index.ts";
 import { type Artifact, packArtifact } from "../program/artifact.ts";
-import { Compilation } from "./stages.ts";
+import { Compilation, stageSchemas } from "./stages.ts";
 import { callSymbol } from "./step.ts";
 import { type MethodCode, modulesOf, symbolOf, symbolsOf, type TargetCode } from "./target-code.ts";
 
@@ -76,9 +76,7 @@ const version = "0.1.0";
 const functions = z.custom((value) => typeof value === "function" || (typeof value === "object" && value !== null));
 const checkCompile = optionsOf<CompileOptions>("compile", "compile", () => ({
   ...compilerSchemas(),
-  // What is no size is refused with the dimension that it is given for.
-  dimensions: z.record(z.string(), z.unknown()).describe("sizes by the dimensions' names: { n: 4 }").optional(),
-  convolution: z.literal("direct").optional(),
+  ...stageSchemas(),
   grain: functions.describe("a grain").optional(),
   schedules: functions.describe("a chooser of schedules").optional(),
 }));
@@ -134,7 +132,8 @@ export async function compile(given: Graph | MethodGraphs, options: CompileOptio
     return methods;
   });
   const compiler = loadCompiler();
-  const compilation = located(() => Compilation.of(methods, options));
+  const { dimensions, convolution } = options;
+  const compilation = located(() => Compilation.of(methods, { dimensions, convolution }));
   const graphs = compilation.methods.map(({ portable }) => portable);
   const { weights } = compilation;
   const built: { code: TargetCode; object: Uint8Array }[] = [];

@@ -1,12 +1,5 @@
 // What the stages of compilation print: the graphs, the kernels of a step, and its memory.
-import {
-  checkArgument,
-  countKernel,
-  printSchedule,
-  type TargetName,
-  target as targetOf,
-  targetSchema,
-} from "../../kernels/index.ts";
+import { checkArgument, countKernel, printSchedule, type TargetName, targetSchema } from "../../kernels/index.ts";
 import type { Graph } from "../graph/graph.ts";
 import { graphSchema } from "../graph/method-graphs.ts";
 import { showTensorType } from "../graph/tensor-type.ts";
@@ -101,7 +94,7 @@ function explainSteps(steps: readonly Step[]): string[] {
 export function explain(graph: Graph, targetName: TargetName, dimensions: CompileOptions["dimensions"] = {}): string {
   checkArgument("compile", "explain", "targetName", targetSchema, targetName);
   checkArgument("compile", "explain", "graph", graphSchema, graph);
-  const { methods } = Compilation.of(graph, { dimensions }).code(targetOf(targetName));
+  const { methods } = Compilation.of(graph, { dimensions }).code(targetName);
   const { planned, steps, memory } = methods[0]!;
   return [
     planText(planned),

@@ -45,7 +45,7 @@ export function kernelsOf(compilation: Compilation, target: TargetName): ShownKe
   checkArgument("compile", "kernelsOf", "compilation", schema, compilation);
   checkArgument("compile", "kernelsOf", "target", targetSchema, target);
   return compilation
-    .code(targetOf(target))
+    .code(target)
     .methods.flatMap(({ method, calls, first }) =>
       calls.map((call, at) => ({ method, symbol: callSymbol(first + at), name: call.label, call })),
     );

@@ -103,6 +103,27 @@ describe("an artifact", () => {
   });
 });
 
+describe("the file of a graph", () => {
+  it.each([
+    ["a number that is none", '"all":"x"'],
+    ["a fraction of an integer", '"all":1.5'],
+    ["an attribute that an operator does not take", '"axes":[7]'],
+  ])("is refused as broken for %s", async (_, wrong) => {
+    const graph = trace(
+      ({ x }) => ({ y: x.add(constant(5, "i64")).permute([1, 0]) }),
+      { x: tensorType("i64", [2, 3]) },
+      { name: "whole" },
+    );
+    const { bytes } = await compile(graph, { targets: ["x86-64-v3"], cacheDir });
+    const entries = readArchive(bytes);
+    const text = new TextDecoder().decode(entries["graphs/forward.json"]);
+    const changed = text.replace(wrong.startsWith('"all"') ? /"all":"?\d+"?/ : '"axes":[1,0]', wrong);
+    expect(changed).not.toBe(text);
+    const files = { "weights.bin": entries["weights.bin"], [keptFile]: entries[keptFile] };
+    expect(() => parseGraph(changed, files as never)).toThrow(expect.objectContaining({ code: "artifact/graph" }));
+  });
+});
+
 describe("the text of the plan", () => {
   it("says how sums are made, behind the nodes whose bits depend on it", () => {
     const [staged] = Compilation.of(rows).methods;
@@ -133,5 +154,20 @@ describe("the text of the plan", () => {
       { name: "long" },
     );
     expect(text(long as unknown as Graph)).toMatch(/matmul\(.*\/\/ plan: 4 segments of k, a chain each\n/);
+  });
+});
+
+describe("a compilation asked for by hand", () => {
+  const graph = trace(({ x }) => ({ y: x.mul(2) }), { x: tensorType("f32", [3]) }, { name: "twice" });
+
+  it("takes a target by its name", () => {
+    const { methods } = Compilation.of(graph as never).code("x86-64-v3");
+    expect(methods.map(({ calls }) => calls.length)).toEqual([1]);
+  });
+
+  it("refuses targets and graphs that are none", () => {
+    expect(() => Compilation.of(graph as never).code("x86" as never)).toThrow("Compilation.code: target cannot be");
+    expect(() => new Compilation(3 as never)).toThrow("graph cannot be 3");
+    expect(() => new Compilation({ forward: 3 } as never)).toThrow("forward cannot be 3");
   });
 });

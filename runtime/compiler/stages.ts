@@ -1,5 +1,14 @@
 // The stages of compilation as one value: methods decluttered, planned, and lowered to the kernels and the step of a target.
-import type { Grain, Target } from "../../kernels/index.ts";
+import { z } from "zod";
+import {
+  checkArgument,
+  type Grain,
+  optionsOf,
+  type Target,
+  type TargetName,
+  target as targetOf,
+  targetSchema,
+} from "../../kernels/index.ts";
 import type { Graph } from "../graph/graph.ts";
 import { type MethodGraphs, methodsOf } from "../graph/method-graphs.ts";
 import { layoutWeights, type Weights } from "../graph/weights.ts";
@@ -13,6 +22,13 @@ export interface StageOptions {
   /** "direct": every convolution is the sum of its window's own products. */
   readonly convolution?: "direct" | undefined;
 }
+
+/** What is checked of these options; what is no size is refused with the dimension that it is given for. */
+export const stageSchemas = () => ({
+  dimensions: z.record(z.string(), z.unknown()).describe("sizes by the dimensions' names: { n: 4 }").optional(),
+  convolution: z.literal("direct").optional(),
+});
+const checkStages = optionsOf<StageOptions>("compile", "Compilation.of", stageSchemas);
 
 /** A method after the stages that are the same on every target. */
 export class StagedMethod {
@@ -40,7 +56,7 @@ export class Compilation {
 
   /** The compilation of decluttered graphs by the names of their methods, such as an artifact keeps. */
   constructor(portable: MethodGraphs) {
-    this.methods = Object.entries(portable).map(([method, graph]) => new StagedMethod(method, graph));
+    this.methods = Object.entries(methodsOf(portable)).map(([method, graph]) => new StagedMethod(method, graph));
   }
 
   /**
@@ -49,6 +65,7 @@ export class Compilation {
    * Throws what `compile` throws before there is code.
    */
   static of(given: Graph | MethodGraphs, options: StageOptions = {}): Compilation {
+    checkStages(options);
     const decluttered = bound(methodsOf(given), options.dimensions ?? {}).map(({ method, graph }) => {
       const asked = options.convolution === "direct" ? directConvolutions(graph) : graph;
       return [method, declutter(asked)] as const;
@@ -62,9 +79,10 @@ export class Compilation {
     return this.#weights;
   }
 
-  /** The kernels and steps of the methods on a target. */
-  code(target: Target, grain?: Grain): TargetCode {
-    return codeFor(this.methods, target, this.weights, grain);
+  /** The kernels and steps of the methods on a target, given by its name, or with schedules of its own. */
+  code(target: TargetName | Target, grain?: Grain): TargetCode {
+    if (typeof target !== "object") checkArgument("compile", "Compilation.code", "target", targetSchema, target);
+    return codeFor(this.methods, typeof target === "object" ? target : targetOf(target), this.weights, grain);
   }
 }
 

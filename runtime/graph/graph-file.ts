@@ -146,9 +146,15 @@ export function parseGraph(text: string, { "weights.bin": weights, ...files }: E
   const kept = named ? files[named.file] : new Uint8Array();
   if (!weights || !kept) throw broken("its constants are missing");
   if (named && hashOf(kept) !== named.blake3) throw broken(`${named.file} is not what was written`);
-  const graph = graphFrom(data, data.states, { weights, kept }, data.names === undefined);
-  graph.verify();
-  return graph;
+  try {
+    const graph = graphFrom(data, data.states, { weights, kept }, data.names === undefined);
+    graph.verify();
+    return graph;
+  } catch (cause) {
+    // A number that is none, an attribute that an operator does not take, a value that is not defined.
+    if (cause instanceof IsochronError && cause.code === "artifact/graph") throw cause;
+    throw broken(cause instanceof Error ? cause.message : String(cause), cause);
+  }
 }
 
 const typeOf = ({ dtype, shape }: TensorType): TensorType => ({ dtype, shape });

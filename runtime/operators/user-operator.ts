@@ -3,7 +3,10 @@ import { z } from "zod";
 import { functionSchema, optionsOf } from "../../kernels/index.ts";
 import { operator as made, type Operator, type OperatorDefinition } from "./operator.ts";
 
-const checkDefinition = optionsOf<OperatorDefinition<unknown>>("operator", "operator", () => ({
+/** What users may say of an operator: all but how many elements a bounded dimension has, which only our own can be made to keep. */
+type UserDefinition<A> = Omit<OperatorDefinition<A>, "count">;
+
+const checkDefinition = optionsOf<UserDefinition<unknown>>("operator", "operator", () => ({
   name: z.string().min(1),
   attributes: z.instanceof(z.ZodType).describe("a schema of zod"),
   infer: functionSchema,
@@ -13,13 +16,12 @@ const checkDefinition = optionsOf<OperatorDefinition<unknown>>("operator", "oper
   moves: z.literal(true).optional(),
   axes: z.object({ kept: functionSchema, blocked: functionSchema }).optional(),
   bounded: functionSchema.optional(),
-  count: functionSchema.optional(),
   known: functionSchema.optional(),
   lowering: z.looseObject({ kind: z.string() }).describe('what it is lowered to: { kind: "pointwise", … }'),
 }));
 
 /** Makes an operator of a definition. Throws `operator/option`. */
-export function operator<A>(definition: OperatorDefinition<A>): Operator<A> {
+export function operator<A>(definition: UserDefinition<A>): Operator<A> {
   checkDefinition(definition);
   return made(definition);
 }

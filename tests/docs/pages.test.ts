@@ -47,6 +47,15 @@ process.stdout.write(JSON.stringify(said));`;
     expect(examplesOf(file).length).toBeGreaterThanOrEqual(least);
   });
 
+  it("are all run: no other file has any", () => {
+    const found = runIn(
+      shelf,
+      root,
+      "git ls-files runtime kernels scheduler nodes sim launch | xargs grep -l '@example' || true",
+    );
+    expect(found.trim().split("\n").sort()).toEqual(Object.keys(files).sort());
+  });
+
   it.each(examples)("$name prints what it says", ({ name, text }) => {
     const promised = [...text.matchAll(/^.*console\.log\(.*\); \/\/ (.*)$/gm)].map(([, line]) => line);
     expect(said[name]).toEqual(promised);

@@ -36,7 +36,7 @@ import {
   trace,
   whileLoop,
 } from "../../launch/index.ts";
-import { measureLayers } from "../../launch/inspect.ts";
+import { Compilation, measureLayers } from "../../launch/inspect.ts";
 import { runApplication } from "../../launch/testing.ts";
 import { readMessageFiles } from "../../nodes/messages/index.ts";
 import { checkRecordingName, createExecutive, Federation, replay, runVirtual } from "../../sim/index.ts";
@@ -227,7 +227,6 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
       moves: [false, "yes", 1, null],
       axes: [5, "all", {}, null],
       bounded: callable,
-      count: callable,
       known: callable,
       magnitude: callable,
       lowering: [5, "pointwise", {}, null],
@@ -515,6 +514,12 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
     call: (options) => buildApplication(small, options),
     right: { targets: ["aarch64"], cacheDir, onProgram: () => undefined } satisfies BuildOptions,
     wrong: { targets: [[], ["x86"], "aarch64", null], cacheDir: path, signal, onProgram: callable },
+  },
+  "Compilation.of": {
+    area: "compile",
+    call: (options) => Compilation.of(one, options),
+    right: { dimensions: {}, convolution: "direct" },
+    wrong: { dimensions: [5, "n", null], convolution: ["fft", null] },
   },
   runApplication: {
     area: "testing",

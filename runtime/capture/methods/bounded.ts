@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Dtype } from "../../../kernels/index.ts";
 import { type BoundedDimension, isBounded, type Shape } from "../../graph/dimension.ts";
 import type { Value } from "../../graph/graph.ts";
-import { countOf, showTensorType, sizeOf } from "../../graph/tensor-type.ts";
+import { countOf, sameShape, showTensorType, sizeOf } from "../../graph/tensor-type.ts";
 import { axisIn } from "../../operators/axis.ts";
 import { boundedOperators, operators } from "../../operators/index.ts";
 import { operandError } from "../../operators/operand-error.ts";
@@ -92,7 +92,16 @@ export abstract class BoundedMethods<D extends Dtype> extends ArrangementMethods
   /** The elements for which a mask of the same shape is true, in row-major order, as PyTorch's `masked_select`; and how many. */
   maskedSelect(mask: Tensor<"bool">, options: BoundOptions = {}): Chosen<D> {
     checkMaskedSelect(options);
-    return this.reshape([-1]).compress(tensorOf("maskedSelect", mask).reshape([-1]), 0, options);
+    const { type } = tensorOf("maskedSelect", mask);
+    placed(() => {
+      if (sameShape(this.type.shape, type.shape)) return;
+      throw operandError(
+        "shape",
+        `maskedSelect of ${showTensorType(this.type)} by ${showTensorType(type)}`,
+        "the mask has the shape of the tensor; broadcast it with .broadcastTo(shape)",
+      );
+    });
+    return this.reshape([-1]).compress(mask.reshape([-1]), 0, options);
   }
   /**
    * The different elements in ascending order, the position of each element's own among them, how often each occurs, and how
