@@ -1,10 +1,8 @@
 // Boxes of detectors: which of those that overlap are kept.
 import { z } from "zod";
-import { isBounded } from "../graph/dimension.ts";
-import { sizeOf } from "../graph/tensor-type.ts";
 import { boundedOperators } from "../operators/index.ts";
-import { type BoundOptions, newDimension } from "./methods/bounded.ts";
-import { operatorOptions, placed, valueOfOperand } from "./options.ts";
+import { type BoundOptions, mostChosen } from "./methods/bounded.ts";
+import { operatorOptions, valueOfOperand } from "./options.ts";
 import { currentRecorder } from "./recorder.ts";
 import { Tensor } from "./tensor.ts";
 
@@ -21,7 +19,7 @@ export interface SuppressionOptions extends BoundOptions {
 const checkSuppression = operatorOptions<SuppressionOptions>("nonMaxSuppression", () => ({
   atMost: z.int().min(1).optional(),
   iouThreshold: z.number(),
-  scoreThreshold: z.number().optional(),
+  scoreThreshold: z.union([z.number(), z.literal([-Infinity, Infinity])]).optional(),
   limit: z.int().min(1).optional(),
 }));
 
@@ -38,11 +36,10 @@ export function nonMaxSuppression<D extends "f32" | "f64">(
   checkSuppression(options);
   const operands = [boxes, scores].map((each) => valueOfOperand("nonMaxSuppression", each));
   const { atMost, limit, ...rest } = options;
-  const dimension = placed(() => {
-    const [n = 0] = operands[0]!.type.shape;
-    const most = Math.min(isBounded(n) ? n.max : sizeOf(n), limit ?? Infinity);
-    return newDimension("nonMaxSuppression", most, atMost === undefined ? {} : { atMost });
-  });
+  const types = operands.map(({ type }) => type);
+  const [n = 0] = types[0]!.shape;
+  const most = mostChosen("nonMaxSuppression", types, [n], { atMost: Math.min(atMost ?? Infinity, limit ?? Infinity) });
+  const dimension = currentRecorder().newDimension("nonMaxSuppression", most);
   const attributes = { ...rest, ...(limit === undefined ? {} : { limit }), dimension };
   const [indices, count] = currentRecorder().results(boundedOperators.nonMaxSuppression, operands, { attributes });
   return { indices: new Tensor<"i64">(indices), count: new Tensor<"i64">(count!) };

@@ -1,5 +1,6 @@
 // What a trace in progress collects, and where in the user's source each operator was called.
 import { IsochronError } from "../../kernels/index.ts";
+import { type BoundedDimension, bounded } from "../graph/dimension.ts";
 import { constantValueOf } from "../graph/facts.ts";
 import {
   type Constant,
@@ -22,11 +23,23 @@ export class Recorder {
 
   readonly #names = new Map<string, number>();
 
-  /** A name for a dimension that an operator makes: the operator's, with a number from the second on. */
-  nameOf(operator: string): string {
+  readonly #chosen = new Map<Value, BoundedDimension[]>();
+
+  /** A dimension that an operator makes, called by the operator's name, with a number from the second on. */
+  newDimension(operator: string, max: number): BoundedDimension {
     const number = this.#names.get(operator) ?? 0;
     this.#names.set(operator, number + 1);
-    return number === 0 ? operator : `${operator}${number}`;
+    return bounded(number === 0 ? operator : `${operator}${number}`, max);
+  }
+
+  /** The dimension of what a mask chooses: of one mask and one bound it is the same, whatever is chosen from. */
+  dimensionUnder(mask: Value, operator: string, max: number): BoundedDimension {
+    const known = this.#chosen.get(mask) ?? [];
+    const same = known.find((each) => each.max === max);
+    if (same) return same;
+    const dimension = this.newDimension(operator, max);
+    this.#chosen.set(mask, [...known, dimension]);
+    return dimension;
   }
 
   apply(operator: Operator, operands: readonly Value[], attributes: unknown = {}, hint?: string): Value {

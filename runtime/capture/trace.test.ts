@@ -60,6 +60,17 @@ describe("trace", () => {
     `);
   });
 
+  it("refuses two outputs of one name in a graph", () => {
+    const graph = trace(({ x }) => ({ y: x.neg() }), { x: tensorType("f32", [2]) }, { name: "g" });
+    const doubled = new Graph({
+      ...graph,
+      outputs: [...graph.outputs, { ...graph.outputs[0]!, value: graph.inputs[0]!.value }],
+    });
+    expect(() => doubled.verify()).toThrow(
+      expect.objectContaining({ code: "graph/invalid", message: 'graph "g": there are two outputs named "y"' }),
+    );
+  });
+
   it("gives inputs and outputs their types", () => {
     const graph = trace(
       ({ x }) => ({ y: x.cast("i32"), z: x.greater(0) }),

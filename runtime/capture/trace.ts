@@ -1,7 +1,7 @@
 // Capture: runs a function once on symbolic tensors and keeps the operators it calls as a graph.
 import { z } from "zod";
 import { checkArgument, type Dtype, dtypes, IsochronError, optionsOf, shown } from "../../kernels/index.ts";
-import { type BoundedDimension, isBounded } from "../graph/dimension.ts";
+import { type BoundedDimension, mayBeBounded } from "../graph/dimension.ts";
 import { foreignUse, Graph, match, type NamedValue, type Signature, type State, type Value } from "../graph/graph.ts";
 import { elementsFrom } from "../graph/numbers.ts";
 import { located } from "../graph/place.ts";
@@ -98,11 +98,11 @@ function withCounts(recorder: Recorder, outputs: readonly NamedValue[]): NamedVa
   const all = [...outputs];
   for (const { name, value } of outputs) {
     for (const [axis, dimension] of value.type.shape.entries()) {
-      if (!isBounded(dimension) || counted.has(showDimension(dimension))) continue;
+      if (!mayBeBounded(dimension) || counted.has(showDimension(dimension))) continue;
       counted.add(showDimension(dimension));
       const used = new Set(all.map((each) => each.name));
-      const names = [`${name}Count`, `${name}Count${axis}`];
-      const free = names.find((each) => !used.has(each)) ?? dimension.name;
+      let free = `${name}Count`;
+      for (let number = axis; used.has(free); number++) free = `${name}Count${number}`;
       all.push({ name: free, value: recorder.apply(operators.size, [value], { axis }, free) });
     }
   }
@@ -111,7 +111,7 @@ function withCounts(recorder: Recorder, outputs: readonly NamedValue[]): NamedVa
 
 /** Refuses an input of which only the maximum is known: nothing would say how much of it there is. Throws `trace/input`. */
 function requireKnown(name: string, { dtype, shape }: TensorType): void {
-  const axis = shape.findIndex(isBounded);
+  const axis = shape.findIndex(mayBeBounded);
   if (axis < 0) return;
   throw new IsochronError(
     "trace/input",

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { arrayFrom, bounded } from "../graph/tensor-type.ts";
+import { arrayFrom, bounded, type Dimension } from "../graph/tensor-type.ts";
 import {
   compile,
   concat,
@@ -12,6 +12,7 @@ import {
   forLoop,
   type Graph,
   Interpreter,
+  iota,
   load,
   nonMaxSuppression,
   ones,
@@ -104,6 +105,10 @@ describe("what is chosen by values", () => {
       count: [1],
     });
     expect(run(suppressing({ limit: 1 }), { boxes, scores })).toEqual({ indices: [1], count: [1] });
+    expect(run(suppressing({ scoreThreshold: -Infinity }), { boxes, scores: [-Infinity, 0.9, NaN, 0.4] })).toEqual({
+      indices: [1, 3, 0, 0],
+      count: [2],
+    });
   });
 
   it("is as much of a tensor as a count says", () => {
@@ -208,6 +213,86 @@ describe("a count", () => {
     expect(run(graph, { x: images, wanted: [0, 1] })).toEqual({ y: [25, 0], yCount: [1] });
   });
 
+  it("stays with its dimension where two of them are reshaped, of which none may take the other's place", () => {
+    const products = (x: Tensor<"f32">): Tensor<"f32"> =>
+      chosen(x)
+        .unsqueeze(1)
+        .mul(x.compress(x.greater(3)).values);
+    const graph = over((x) => {
+      const table = products(x);
+      const [rows, columns] = table.type.shape as [Dimension, Dimension];
+      return { y: table.reshape([rows, 1, columns]), z: table.permute().reshape([columns, rows, 1]) };
+    });
+    const rows = [15, 25, 10].flatMap((each) => [each, 0, 0, 0, 0, 0]);
+    const turned = [15, 25, 10, 0, 0, 0];
+    expect(run(graph, { x })).toEqual({
+      y: [...rows, ...new Array<number>(18).fill(0)],
+      yCount: [3],
+      yCount2: [1],
+      z: [...turned, ...new Array<number>(30).fill(0)],
+    });
+    expect(() =>
+      over((x) => {
+        const table = products(x);
+        return { y: table.reshape(table.type.shape.toReversed()) };
+      }),
+    ).toThrow(expect.objectContaining({ code: "operator/bounded", message: expect.stringMatching(/^reshape of/) }));
+  });
+
+  it("has one dimension for one mask, whatever that chooses from", () => {
+    const graph = trace(
+      ({ boxes, scores }) => {
+        const good = scores.greater(0.2);
+        const [some, their] = [boxes.compress(good).values, scores.compress(good).values];
+        const { indices } = nonMaxSuppression(some, their, { iouThreshold: 0.5 });
+        return { kept: their.indexSelect(0, indices), same: their.add(scores.maskedSelect(good).values) };
+      },
+      { boxes: tensorType("f32", [4, 4]), scores: tensorType("f32", [4]) },
+      { name: "g" },
+    ) as unknown as Graph;
+    const boxes = [0, 0, 10, 10, 1, 1, 11, 11, 20, 20, 30, 30, 20, 20, 30, 29];
+    expect(run(graph, { boxes, scores: [0.5, 0.75, 0.125, 0.25] })).toEqual({
+      kept: [0.75, 0.25, 0, 0],
+      keptCount: [2],
+      same: [1, 1.5, 0.5, 0],
+      sameCount: [3],
+    });
+    const limited = over((x) => {
+      const mask = x.greater(1);
+      return { y: x.compress(mask).values, z: x.compress(mask, 0, { atMost: 4 }).values };
+    });
+    expect(run(limited, { x })).toEqual({ y: [3, 5, 2, 0, 0, 0], yCount: [3], z: [3, 5, 2, 0], zCount: [3] });
+  });
+
+  it("says how many positions are written at, in unsigned numbers too", () => {
+    const graph = over((x) => {
+      const { values } = x.compress(x.greater(1));
+      return { y: x.indexCopy(0, values.cast("u8"), values.neg()) };
+    });
+    expect(run(graph, { x })).toEqual({ y: [0, 3, -2, -3, 1, -5] });
+  });
+
+  it("is an output of a dimension that is bounded and named, under a name that no other output has", () => {
+    const graph = trace(
+      ({ x, z }) => {
+        const values = concat([z.compress(z.greater(2)).values, x], 0);
+        return { y: values.unsqueeze(1).mul(2), yCount: x, yCount0: x, compress: z };
+      },
+      { x: tensorType("f32", [sym("n")]), z: tensorType("f32", [3]) },
+      { name: "g" },
+    ) as unknown as Graph;
+    const names = graph.outputs.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    const bound = bindSymbols(graph, { n: 2 });
+    expect(run(bound, { x: [7, 8], z: [1, 3, 4] })).toEqual({
+      y: [6, 8, 14, 16, 0],
+      yCount: [7, 8],
+      yCount0: [7, 8],
+      compress: [1, 3, 4],
+      yCount1: [4],
+    });
+  });
+
   it("may begin and end inside of a loop", () => {
     const graph = over((x) => ({
       y: forLoop(2, (turn, each: Tensor<"f32">) => each.add(chosen(each.add(turn.cast("f32"))).sum()), x),
@@ -258,6 +343,61 @@ describe("more elements than there may be", () => {
       expect(() => interpreted(simplified(graph as unknown as Graph), { n: [n] })).toThrow("would have more than 3");
   });
 
+  it("are a fault also where nothing reads them, at any depth", () => {
+    const graph = over((x) => ({
+      inverse: x.unique({ atMost: 3 }).inverse,
+      z: forLoop(
+        2,
+        (_, each: Tensor<"f32">) => {
+          each.compress(each.less(0), 0, { atMost: 1 });
+          return each.sub(2);
+        },
+        x,
+      ),
+    }));
+    const right = { x: [5, 5, 4, 5, 1, 5] };
+    const meant = { inverse: [2, 2, 1, 2, 0, 2], z: [1, 1, 0, 1, -3, 1] };
+    for (const [given, fails] of [
+      [right, false],
+      [{ x: [5, 5, 4, 3, 1, 9] }, true],
+      [{ x: [1, 1, 4, 4, 4, 4] }, true],
+    ] as [Numbers, boolean][]) {
+      for (const each of [graph, simplified(graph)]) {
+        if (fails) expect(() => interpreted(each, given)).toThrow(expect.objectContaining({ code: "program/fault" }));
+        else expect(interpreted(each, given)).toEqual(meant);
+      }
+      const step = () => new LoopInterpreter(graph, "aarch64").step(Object.values(arraysFor(graph, given)));
+      if (fails) expect(step).toThrow(expect.objectContaining({ code: "program/fault" }));
+      else expect(step).not.toThrow();
+    }
+  });
+
+  it("are a fault where they are known and a region is run, and none where it is not", async () => {
+    const excess = (x: Tensor<"f32">) => x.add(ones("f32", [3]).truncate(constant(4, "i64")).sum());
+    const graph = trace(
+      ({ x, n }) => ({
+        y: cond(x.sum().greater(0), (a: Tensor<"f32">) => a.neg(), excess, x),
+        z: forLoop(n, (_, each: Tensor<"f32">) => excess(each), x, { atMost: 2 }),
+      }),
+      { x: tensorType("f32", [2]), n: tensorType("i64", []) },
+      { name: "g" },
+    ) as unknown as Graph;
+    const program = load(await compile(graph, { cacheDir, targets: ["x86-64-v3"] }), { target: "x86-64-v3" });
+    expect(run(graph, { x: [1, 2], n: [0] })).toEqual({ y: [-1, -2], z: [1, 2] });
+    expect(program.run(arraysFor(graph, { x: [1, 2], n: [0] }))).toEqual({
+      y: Float32Array.of(-1, -2),
+      z: Float32Array.of(1, 2),
+    });
+    for (const given of [
+      { x: [-1, -2], n: [0] },
+      { x: [1, 2], n: [1] },
+    ]) {
+      for (const each of [graph, simplified(graph)])
+        expect(() => interpreted(each, given)).toThrow(expect.objectContaining({ code: "program/fault" }));
+      expect(() => program.run(arraysFor(graph, given))).toThrow(expect.objectContaining({ code: "program/fault" }));
+    }
+  });
+
   it("are refused where that is known beforehand, at the user's line", () => {
     const graph = over((x) => ({ y: x.truncate(constant(7, "i64")) }));
     expect(() => simplified(graph)).toThrow(
@@ -283,6 +423,16 @@ describe("a dimension of which only the maximum is known", () => {
       /^flip of .* takes a dimension of which/,
     ],
     ["another shape", (x) => ({ y: chosen(x).reshape([2, 3]) }), "operator/shape", /^reshape of f32\[compress≤6\]/],
+    [
+      "as what is counted in bytes",
+      (x) => ({
+        y: iota("u8", [
+          x.tile([300]).compress(constant(new Array(1800).fill(true) as never, "bool")).values.type.shape[0]!,
+        ]),
+      }),
+      "operator/number",
+      /^iota of u8\[compress≤1800\]/,
+    ],
     ["its largest few", (x) => ({ y: chosen(x).topK(2).values }), "operator/bounded", /^topK of .* compress≤6$/],
     [
       "beside another",
@@ -330,6 +480,56 @@ describe("a dimension of which only the maximum is known", () => {
     },
   );
 
+  it("is refused where even its maximum is not known yet, by the operator's name", () => {
+    const named = (body: (x: Tensor<"f32">) => Tensors) => () =>
+      trace(({ x }) => body(x), { x: tensorType("f32", [sym("n")]) }, { name: "g" });
+    const boxes = (x: Tensor<"f32">) => x.unsqueeze(1).mul(ones("f32", [4]));
+    for (const [name, body] of [
+      ["nonzero", (x) => ({ y: x.nonzero().indices })],
+      ["compress", (x) => ({ y: x.compress(x.less(1)).values })],
+      ["unique", (x) => ({ y: x.unique().values })],
+      ["truncate", (x) => ({ y: x.truncate(constant(1, "i64")) })],
+      ["nonMaxSuppression", (x) => ({ y: nonMaxSuppression(boxes(x), x, { iouThreshold: 0.5 }).indices })],
+    ] as [string, (x: Tensor<"f32">) => Tensors][])
+      expect(named(body), name).toThrow(
+        expect.objectContaining({
+          code: "operator/size",
+          message: expect.stringMatching(new RegExp(`^${name} of f32.*"n" is not known yet$`)),
+          place: expect.stringMatching(/bounded\.test\.ts:\d+:\d+$/),
+        }),
+      );
+  });
+
+  it("is the size 0 where there is nothing to choose from", () => {
+    const none = (body: (x: Tensor<"f32">) => Tensors): Graph =>
+      trace(({ x }) => body(x), { x: tensorType("f32", [0]) }, { name: "g" }) as unknown as Graph;
+    const graph = none((x) => {
+      const { values, count } = x.compress(x.greater(1));
+      return { values, count, sum: values.sum(), at: x.nonzero().indices, u: x.unique().occurrences };
+    });
+    expect(graph.toString()).toContain("values: f32[0]");
+    expect(run(graph, { x: [] })).toEqual({ values: [], count: [0], sum: [0], at: [], u: [] });
+    for (const body of [
+      (x) => ({ y: x.compress(x.greater(1)).values.max() }),
+      (x) => ({ y: x.unique().values.argmax(0) }),
+      (x) => ({ y: x.compress(x.greater(1)).values.indexSelect(0, constant([0], "i64")) }),
+    ] as ((x: Tensor<"f32">) => Tensors)[])
+      expect(() => none(body)).toThrow(
+        expect.objectContaining({
+          code: expect.stringMatching(/^operator\/(empty|shape)$/),
+          place: expect.stringMatching(/bounded\.test\.ts:\d+:\d+$/),
+        }),
+      );
+    const cut = trace(
+      ({ x, n }) => ({ y: x.truncate(n).sum() }),
+      { x: tensorType("f32", [0]), n: tensorType("i64", []) },
+      { name: "g" },
+    ) as unknown as Graph;
+    expect(run(cut, { x: [], n: [0] })).toEqual({ y: [0] });
+    for (const each of [cut, simplified(cut)])
+      expect(() => interpreted(each, { x: [], n: [1] })).toThrow(expect.objectContaining({ code: "program/fault" }));
+  });
+
   it("is no input, since nothing would say how much there is", () => {
     expect(() =>
       trace(({ boxes }) => ({ y: boxes.neg() }), { boxes: tensorType("f32", [bounded("boxes", 100)]) }, { name: "g" }),
@@ -344,7 +544,7 @@ describe("a dimension of which only the maximum is known", () => {
 
   it("stands beside others that are bound when the graph is compiled", () => {
     const graph = trace(
-      ({ x, wanted }) => ({ y: x.compress(wanted).values.sum([1]) }),
+      ({ x, wanted }) => ({ y: x.compress(wanted).values.unsqueeze(1).sum([1, 2]) }),
       { x: tensorType("f32", [3, sym("n")]), wanted: tensorType("bool", [3]) },
       { name: "g" },
     ) as unknown as Graph;

@@ -42,6 +42,12 @@ export const isSymbol = (size: Dimension): size is SymbolDimension =>
 export const isBounded = (size: Dimension): size is BoundedDimension =>
   typeof size !== "number" && size.kind === "bounded";
 
+/** Whether a dimension is known only at run time, or a sum that is once its names have their sizes. */
+export const mayBeBounded = (size: Dimension): boolean =>
+  typeof size !== "number" && (size.kind === "bounded" || (size.parts?.some(mayBeBounded) ?? false));
+/** Whether a dimension is a number. */
+export const isKnownSize = (size: Dimension): size is number => typeof size === "number";
+
 export function showDimension(dimension: Dimension): string {
   if (typeof dimension === "number") return String(dimension);
   return dimension.kind === "symbol" ? dimension.name : `${dimension.name}≤${dimension.max}`;
@@ -77,6 +83,9 @@ export function staticShape(shape: Shape): number[] {
 /** A dimension as a number. Throws `tensor/unknown-size`. */
 export const sizeOf = (dimension: Dimension): number => staticShape([dimension])[0]!;
 
+/** The largest size that a dimension may have. Throws `tensor/unknown-size`. */
+export const mostOf = (size: Dimension): number => (isBounded(size) ? size.max : sizeOf(size));
+
 /** The shape with each bounded dimension as large as it may be. */
 export const maximumShape = (shape: Shape): Dimension[] => shape.map((each) => (isBounded(each) ? each.max : each));
 
@@ -95,9 +104,6 @@ export function sumOf(dimensions: Shape): Dimension {
   if (sorted.some(isSymbol)) return { kind: "symbol", name, parts: all };
   return { kind: "bounded", name, max: all.reduce<number>((sum, each) => sum + mostOf(each), 0), parts: all };
 }
-
-/** The largest size that a dimension may have. */
-const mostOf = (size: Dimension): number => (isBounded(size) ? size.max : Number(size));
 
 /** A dimension with others in place of those that are no sums. */
 export function replaced(size: Dimension, by: (part: SymbolDimension | BoundedDimension) => Dimension): Dimension {

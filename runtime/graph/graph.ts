@@ -267,16 +267,28 @@ export class Graph<I extends Signature = Signature, O extends Signature = Signat
     ].join("\n");
   }
 
-  /** Checks that every value is defined before it is used, once, and has the type its operator gives. Throws `graph/invalid`. */
+  /**
+   * Checks that every value is defined before it is used, once, and has the type its operator gives, and that no two outputs have
+   * one name. Throws `graph/invalid`.
+   */
   verify(): void {
+    const names = this.outputs.map(({ name }) => name);
+    const doubled = names.find((name, at) => names.indexOf(name) < at);
+    if (doubled !== undefined) this.#fail(`there are two outputs named "${doubled}"`);
+    this.#verifyValues();
+  }
+
+  #fail(what: string, at?: Place): never {
+    const place = at?.text;
+    throw new IsochronError("graph/invalid", `graph "${this.name}": ${what}`, {
+      details: this.toString().split("\n"),
+      ...(place === undefined ? {} : { place }),
+    });
+  }
+
+  #verifyValues(): void {
     const defined = new Set<Value>();
-    const fail = (what: string, at?: Place): never => {
-      const place = at?.text;
-      throw new IsochronError("graph/invalid", `graph "${this.name}": ${what}`, {
-        details: this.toString().split("\n"),
-        ...(place === undefined ? {} : { place }),
-      });
-    };
+    const fail = (what: string, at?: Place): never => this.#fail(what, at);
     const define = (value: Value, what: string) => {
       if (defined.has(value)) fail(`${what} is defined twice`);
       defined.add(value);
@@ -293,7 +305,7 @@ export class Graph<I extends Signature = Signature, O extends Signature = Signat
         fail(`${node.operator.name} uses a value before its definition`, node.place);
       for (const region of node.regions ?? []) {
         if (region.states.length > 0) fail(`region ${region.name} of ${node.operator.name} has states`, node.place);
-        region.verify();
+        region.#verifyValues();
       }
       const types = node.operator.infer(node.inputs.map(factOf), node.attributes, node.regions);
       if (types.length !== node.outputs.length)

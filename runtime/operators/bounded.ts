@@ -1,6 +1,6 @@
 // How operators take bounded dimensions, which kernels see at their maximum: what must stand behind the count, and what keeps it.
 import { isFloatDtype } from "../../kernels/index.ts";
-import { isBounded } from "../graph/dimension.ts";
+import { mayBeBounded } from "../graph/dimension.ts";
 import type { Results, Value } from "../graph/graph.ts";
 import { limitsOf } from "../graph/numbers.ts";
 import type { TensorType } from "../graph/tensor-type.ts";
@@ -23,11 +23,11 @@ export const atMaximum: Bounded = { kind: "maximum", behind: [] };
 export const withBehind = (...behind: readonly Behind[]): Bounded => ({ kind: "maximum", behind });
 
 /** Whether a type has a dimension whose size is known only at run time. */
-export const hasBounds = ({ shape }: TensorType): boolean => shape.some(isBounded);
+export const hasBounds = ({ shape }: TensorType): boolean => shape.some(mayBeBounded);
 
 /** Whether some of these dimensions are bounded. */
 export const boundedAlong = ({ shape }: TensorType, axes: readonly number[]): boolean =>
-  axes.some((axis) => shape[axis] !== undefined && isBounded(shape[axis]));
+  axes.some((axis) => shape[axis] !== undefined && mayBeBounded(shape[axis]));
 
 /** At the maximum where none of these dimensions of the first operand is bounded, and no other operand is. */
 export const unlessAlong = ([x, ...others]: readonly TensorType[], axes: readonly number[]): Bounded | undefined =>

@@ -1,6 +1,6 @@
 // Non-maximum suppression: of boxes that overlap, those with the best scores.
 import { z } from "zod";
-import { isBounded, sizeOf } from "../graph/dimension.ts";
+import { mostOf, sizeOf } from "../graph/dimension.ts";
 import type { Value } from "../graph/graph.ts";
 import { arrayFrom, sameDimension, showTensorType, type TensorType } from "../graph/tensor-type.ts";
 import { atMaximum } from "./bounded.ts";
@@ -27,7 +27,7 @@ import { any } from "./reduction.ts";
 import { regionOf } from "./region.ts";
 import { indexPut } from "./scatter.ts";
 import { filled, requireWithin } from "./selection.ts";
-import { boundedDimension, truncate } from "./sizes.ts";
+import { boundedDimension, chosenSize, truncate } from "./sizes.ts";
 import { broadcastTo, iota, reshape, slice } from "./structure.ts";
 
 const attributes = z.strictObject({
@@ -89,9 +89,9 @@ export const nonMaxSuppression = operator<Attributes>({
     const isFloat = boxes!.dtype === "f32" || boxes!.dtype === "f64";
     if (!fits || !isFloat || scores!.dtype !== boxes!.dtype)
       throw operandError("shape", what, "boxes are [n,4], scores [n], both f32 or f64");
-    requireWithin(what, dimension, isBounded(n!) ? n.max : sizeOf(n!));
+    requireWithin(what, dimension, mostOf(n!));
     return [
-      { dtype: "i64", shape: [dimension] },
+      { dtype: "i64", shape: [chosenSize(dimension)] },
       { dtype: "i64", shape: [] },
     ];
   },

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Expression, generators, Kernel, LoopBuffer, Target } from "../../kernels/index.ts";
 import { IsochronError, refusal } from "../../kernels/index.ts";
-import { isBounded, isDimension } from "../graph/dimension.ts";
+import { isDimension, mayBeBounded } from "../graph/dimension.ts";
 import type { Graph, NodeParts, Results, Value } from "../graph/graph.ts";
 import {
   type Dimension,
@@ -219,7 +219,7 @@ const isOne = (types: TensorType | ResultTypes): types is TensorType => "dtype" 
 const typeOf = (fact: Fact): TensorType => (fact.known ? { dtype: fact.dtype, shape: fact.shape } : fact);
 
 /** What `body` gives; a size that it needs and that is not known yet is an error about the operator. Throws `operator/size`. */
-function needingSizes<T>(name: string, operands: readonly TensorType[], body: () => T): T {
+export function needingSizes<T>(name: string, operands: readonly TensorType[], body: () => T): T {
   try {
     return body();
   } catch (error) {
@@ -244,7 +244,7 @@ function neutralOf(reducer: Reducer, dtype: TensorType["dtype"]): number | bigin
 
 function boundedError(name: string, operands: readonly TensorType[], results: ResultTypes): IsochronError {
   const [said, types] = operands.some(hasBounds) ? ["takes", operands] : ["gives", results];
-  const which = types.flatMap(({ shape }) => shape.filter(isBounded)).map(showDimension);
+  const which = types.flatMap(({ shape }) => shape.filter(mayBeBounded)).map(showDimension);
   return operandError(
     "bounded",
     `${name} of ${operands.map(showTensorType).join(", ")} ${said} a dimension of which only the maximum is known: ${which[0]}`,

@@ -14,10 +14,10 @@ import {
   staticShape,
 } from "../graph/tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
-import { boundedAlong, withBehind } from "./bounded.ts";
+import { boundedAlong, hasBounds, withBehind } from "./bounded.ts";
 import { add, cast, greaterEqual, kindOf, less, logicalAnd, mul, where } from "./elementwise.ts";
 import { ravel, unravel } from "./indexing.ts";
-import { type Nd, type Operator, operandError, operator } from "./operator.ts";
+import { type Builder, type Nd, type Operator, operandError, operator } from "./operator.ts";
 import { iota, reshape } from "./structure.ts";
 
 const modes = ["set", "add", "max", "min"] as const satisfies readonly generators.ScatterMode[];
@@ -86,8 +86,14 @@ export const indexPut: Operator<z.infer<typeof attributes>> = operator({
     );
     return data.map((each) => each * positions!.data.length);
   },
-  bounded: ([x, positions], { axis }) =>
-    boundedAlong(x!, [axis]) || positions!.dtype.startsWith("u") ? undefined : withBehind(undefined, -1),
+  bounded: ([x, positions], { axis, mode }) => {
+    if (boundedAlong(x!, [axis])) return undefined;
+    if (!hasBounds(positions!) || !positions!.dtype.startsWith("u")) return withBehind(undefined, -1);
+    // No unsigned number lies outside of every tensor.
+    const decompose = ([to, at, updates]: readonly Value[], builder: Builder): Value =>
+      builder.apply(indexPut, [to!, builder.apply(cast, [at!], { dtype: "i64" }), updates!], { axis, mode });
+    return { kind: "others", decompose };
+  },
   lowering: {
     kind: "kernel",
     inMemory: [],

@@ -1,6 +1,6 @@
 // What is chosen by values, whose number is known at run time: positions of what is not zero, elements under a mask, different values.
 import { z } from "zod";
-import { type BoundedDimension, isBounded, type Shape, sizeOf } from "../graph/dimension.ts";
+import { type BoundedDimension, isBounded, mostOf, type Shape, sizeOf } from "../graph/dimension.ts";
 import type { Value } from "../graph/graph.ts";
 import {
   arrayFrom,
@@ -20,14 +20,10 @@ import { type Builder, type Nd, operandError, operator, type ResultTypes } from 
 import { argsort, requireOrdered } from "./ordering.ts";
 import { cumsum } from "./running.ts";
 import { indexPut } from "./scatter.ts";
-import { boundedDimension, size, toMaximum, truncate } from "./sizes.ts";
+import { boundedDimension, chosenSize, size, toMaximum, truncate } from "./sizes.ts";
 import { broadcastTo, iota, reshape, slice } from "./structure.ts";
 
 const i64: TensorType = { dtype: "i64", shape: [] };
-
-/** The largest number of elements that a tensor may have. */
-const mostOf = ({ shape }: TensorType): number =>
-  countOf(shape.map((each) => (isBounded(each) ? each.max : sizeOf(each))));
 
 /** Throws `operator/bounded` where a dimension may have more elements than there are to choose from. */
 export function requireWithin(what: string, { max, name }: BoundedDimension, most: number): void {
@@ -83,8 +79,8 @@ export const nonzero = operator({
   infer([x], { dimension }): ResultTypes {
     const what = `nonzero of ${showTensorType(x!)}`;
     if (x!.shape.length === 0) throw operandError("shape", what, "it has one dimension at least: x.reshape([1])");
-    requireWithin(what, dimension, mostOf(x!));
-    return [{ dtype: "i64", shape: [dimension, x!.shape.length] }, i64];
+    requireWithin(what, dimension, countOf(x!.shape.map(mostOf)));
+    return [{ dtype: "i64", shape: [chosenSize(dimension), x!.shape.length] }, i64];
   },
   count: ([x]) => [...x!.data].filter(isTrue).length,
   evaluate([x], _, first, second) {
@@ -133,8 +129,8 @@ export const compress = operator({
     const what = `compress of ${showTensorType(x!)} by ${showTensorType(mask!)} along dimension ${axis}`;
     const fits = mask!.dtype === "bool" && mask!.shape.length === 1 && sameDimension(mask!.shape[0]!, x!.shape[axis]!);
     if (!fits) throw operandError("shape", what, "the mask has one bool for each slice along the dimension");
-    requireWithin(what, dimension, mostOf(mask!));
-    return [{ dtype: x!.dtype, shape: x!.shape.with(axis, dimension) }, i64];
+    requireWithin(what, dimension, mostOf(mask!.shape[0]!));
+    return [{ dtype: x!.dtype, shape: x!.shape.with(axis, chosenSize(dimension)) }, i64];
   },
   count: ([, mask]) => [...mask!.data].filter(isTrue).length,
   evaluate([x, mask], { axis }, first, second) {
@@ -170,9 +166,10 @@ export const unique = operator<DimensionOnly>({
   infer([x], { dimension }): ResultTypes {
     const what = `unique of ${showTensorType(x!)}`;
     requireOrdered("unique", x!);
-    requireWithin(what, dimension, mostOf(x!));
-    const counted: TensorType = { dtype: "i64", shape: [dimension] };
-    return [{ dtype: x!.dtype, shape: [dimension] }, { dtype: "i64", shape: x!.shape }, counted, i64];
+    requireWithin(what, dimension, countOf(x!.shape.map(mostOf)));
+    const shape = [chosenSize(dimension)];
+    const counted: TensorType = { dtype: "i64", shape };
+    return [{ dtype: x!.dtype, shape }, { dtype: "i64", shape: x!.shape }, counted, i64];
   },
   count: ([x]) => groupsOf(x!).length,
   evaluate([x], _, first, ...others) {
@@ -189,9 +186,10 @@ export const unique = operator<DimensionOnly>({
   lowering: {
     kind: "composite",
     decompose([x], { dimension }, builder) {
-      const flat = x!.type.shape.length === 1 ? x! : builder.apply(reshape, [x!], { shape: [mostOf(x!.type)] });
+      const flat =
+        x!.type.shape.length === 1 ? x! : builder.apply(reshape, [x!], { shape: [countOf(x!.type.shape.map(mostOf))] });
       const { shape } = flat.type;
-      const n = mostOf(flat.type);
+      const n = mostOf(shape[0]!);
       const repeated = (value: number, of: Shape) => builder.apply(broadcastTo, [whole(builder, value)], { shape: of });
       const order = builder.apply(argsort, [flat], { axis: 0, descending: false });
       const sorted = builder.apply(indexSelect, [flat, order], { axis: 0 });

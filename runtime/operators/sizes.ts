@@ -1,7 +1,7 @@
 // Sizes that are known at run time: how many elements a dimension has, and the way to such a dimension and back.
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
-import { type BoundedDimension, isBounded, isDimension } from "../graph/dimension.ts";
+import { type BoundedDimension, type Dimension, isBounded, isDimension, mayBeBounded } from "../graph/dimension.ts";
 import { holds, rangeText } from "../graph/numbers.ts";
 import { arrayFrom, isScalar, showDimension, showTensorType, sizeOf, stored } from "../graph/tensor-type.ts";
 import { axesAttribute, axisAttribute } from "./axis.ts";
@@ -20,7 +20,7 @@ export const size: Operator<{ readonly axis: number }> = operator({
   },
   known([x], { axis }) {
     const elements = x!.shape[axis]!;
-    return isBounded(elements) ? undefined : [elements];
+    return mayBeBounded(elements) ? undefined : [elements];
   },
   bounded: () => atMaximum,
   lowering: {
@@ -57,6 +57,9 @@ export const boundedDimension = z.custom<BoundedDimension>(
     typeof given === "object" && isDimension(given as BoundedDimension) && isBounded(given as BoundedDimension),
 );
 
+/** What a dimension is: the size 0 where there is nothing to choose from. */
+export const chosenSize = (dimension: BoundedDimension): Dimension => (dimension.max === 0 ? 0 : dimension);
+
 /**
  * The first elements of x along `axis`, as many as the second operand says, an i64; and that count. Exact.
  *
@@ -73,7 +76,7 @@ export const truncate = operator({
     if (!isScalar(count!, "i64")) throw operandError("shape", what, "the count is one i64");
     if (x!.shape[axis] !== dimension.max)
       throw operandError("bounded", `${what}: dimension ${axis} is not ${showDimension(dimension)} at its maximum`);
-    return [{ dtype: x!.dtype, shape: x!.shape.with(axis, dimension) }, count!];
+    return [{ dtype: x!.dtype, shape: x!.shape.with(axis, chosenSize(dimension)) }, count!];
   },
   count: ([, count]) => Number(count!.data[0]),
   evaluate([x, count], _, first, second) {

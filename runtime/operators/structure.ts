@@ -1,7 +1,7 @@
 // Operators that rearrange elements without computing: reshape, permute, broadcast, slice, pad, concatenate, count.
 import { z } from "zod";
 import { dtypes, generators } from "../../kernels/index.ts";
-import { isBounded, quotientOf } from "../graph/dimension.ts";
+import { isKnownSize, isSymbol, mayBeBounded, mostOf, quotientOf } from "../graph/dimension.ts";
 import type { Results, Value } from "../graph/graph.ts";
 import { holds, rangeText } from "../graph/numbers.ts";
 import {
@@ -38,6 +38,10 @@ import { size, toMaximum, truncate } from "./sizes.ts";
 const { rowMajor } = generators;
 const sizes = z.array(dimension).readonly();
 
+/** Whether two shapes have equally many elements, whatever the sizes are that are not known yet. */
+const sameCount = (a: Shape, b: Shape): boolean =>
+  a.every(isKnownSize) && b.every(isKnownSize) ? countOf(a) === countOf(b) : quotientOf(a, b) === 1;
+
 /** The same elements in row-major order under another shape. */
 export const reshape = operator({
   name: "reshape",
@@ -45,10 +49,8 @@ export const reshape = operator({
   errorUlp: 0,
   moves: true,
   infer([x], { shape }) {
-    const all = [...x!.shape, ...shape];
-    const isKnown = all.every((each) => typeof each === "number");
-    if (isKnown ? countOf(x!.shape as number[]) === countOf(shape as number[]) : quotientOf(x!.shape, shape) === 1)
-      return { dtype: x!.dtype, shape };
+    if (sameCount(x!.shape, shape)) return { dtype: x!.dtype, shape };
+    const isKnown = [...x!.shape, ...shape].every(isKnownSize);
     const what = `reshape of ${showTensorType(x!)} to ${showShape(shape)}`;
     throw operandError(
       "shape",
@@ -272,19 +274,24 @@ export const concat = operator({
   lowering: { kind: "concat", axis: ({ axis }) => axis },
 });
 
-/** Whether a reshaping leaves each bounded dimension where it is, with as many elements before and behind it as there were. */
+/** Whether a reshaping keeps the bounded dimensions in their order, with as many elements between them as there were. */
 function keepsBounds(from: Shape, to: Shape): boolean {
-  const pieces = (shape: Shape): string =>
-    shape
-      .reduce<{ readonly bounds: readonly Dimension[]; readonly counts: readonly number[] }>(
-        ({ bounds, counts }, size) =>
-          isBounded(size)
-            ? { bounds: [...bounds, size], counts: [...counts, 1] }
-            : { bounds, counts: counts.with(-1, counts.at(-1)! * sizeOf(size)) },
-        { bounds: [], counts: [1] },
-      )
-      .counts.join();
-  return pieces(from) === pieces(to);
+  const own = betweenBounds(from);
+  const next = betweenBounds(to);
+  return (
+    sameShape(from.filter(mayBeBounded), to.filter(mayBeBounded)) &&
+    own.every((sizes, at) => sameCount(sizes, next[at]!))
+  );
+}
+
+/** The sizes before, between and behind the bounded dimensions of a shape. */
+function betweenBounds(shape: Shape): Dimension[][] {
+  const between: Dimension[][] = [[]];
+  for (const size of shape) {
+    if (mayBeBounded(size)) between.push([]);
+    else between.at(-1)!.push(size);
+  }
+  return between;
 }
 
 /** Tensors one after the other along a bounded dimension: at their maximum, and what stands behind counts left out. */
@@ -314,7 +321,8 @@ export const iota = operator({
   errorUlp: 0,
   infer(_, { dtype, shape, axis }) {
     const length = shape[axis]!;
-    if (typeof length === "number" && length > 0 && !holds(dtype, length - 1))
+    const most = isSymbol(length) ? 0 : mostOf(length);
+    if (most > 0 && !holds(dtype, most - 1))
       throw operandError("number", `iota of ${dtype}${showShape(shape)} along ${axis}`, rangeText(dtype));
     return { dtype, shape };
   },

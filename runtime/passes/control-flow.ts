@@ -18,6 +18,9 @@ function inlined(region: Graph, operands: readonly Value[], editor: Editor): Val
 
 const asResults = (values: readonly Value[]): Results => values as unknown as Results;
 
+/** Whether so many elements are within a bound. */
+const holds = ({ atMost }: { readonly atMost: number }, count: number): boolean => count >= 0 && count <= atMost;
+
 /** The graph without choices whose predicate is constant, and without loops that run no turn. */
 export const foldControl = (graph: Graph): Graph =>
   rewrite(graph, (node, editor) => {
@@ -33,18 +36,26 @@ export const foldControl = (graph: Graph): Graph =>
     }
     const limited = match(node, controlOperators.limit);
     const count = limited && number(first);
-    if (limited && count !== undefined) {
-      const { atMost, dimension } = limited.attributes;
-      if (count >= 0 && count <= atMost) return first;
-      const place = node.place?.text;
-      throw new IsochronError("compile/bound", `${boundFault(dimension, atMost)}: it has ${count} in every step`, {
-        help: "allow more: { atMost }",
-        ...(place === undefined ? {} : { place }),
-      });
-    }
+    if (limited && count !== undefined && holds(limited.attributes, count)) return first;
     if (match(node, controlOperators.forLoop) && (number(first) ?? 1) <= 0) return asResults(operands);
     return undefined;
   });
+
+/** Refuses a bound that every step would exceed; one in a region is a fault only where that runs. Throws `compile/bound`. */
+export function requireBounds({ nodes, constants }: Graph): void {
+  const numbers = new Map(constants.map(({ value, data }) => [value, data[0]]));
+  for (const node of nodes) {
+    const limited = match(node, controlOperators.limit);
+    const count = limited && numbers.get(limited.inputs[0]!);
+    if (!limited || count === undefined || holds(limited.attributes, Number(count))) continue;
+    const { atMost, dimension } = limited.attributes;
+    const place = node.place?.text;
+    throw new IsochronError("compile/bound", `${boundFault(dimension, atMost)}: it has ${count} in every step`, {
+      help: "allow more: { atMost }",
+      ...(place === undefined ? {} : { place }),
+    });
+  }
+}
 
 /** The region that a loop repeats, and how many of its inputs come before those that are carried. */
 function bodyOf(node: Node): { readonly body: Graph; readonly before: number; readonly carried: number } | undefined {

@@ -4,7 +4,7 @@ import { descending } from "../graph/rewrite.ts";
 import { blockChannels } from "./block-channels.ts";
 import { checked } from "./checked.ts";
 import { eliminateCommonSubexpressions } from "./common-subexpressions.ts";
-import { foldControl, hoistInvariants } from "./control-flow.ts";
+import { foldControl, hoistInvariants, requireBounds } from "./control-flow.ts";
 import { eliminateDeadCode } from "./dead-code.ts";
 import { decompose } from "./decompose.ts";
 import { dropEmpty } from "./drop-empty.ts";
@@ -62,11 +62,13 @@ function run(some: { readonly [name: string]: (graph: Graph) => Graph }, graph: 
  * A graph with the same meaning in primitive operators and fewer nodes, as every machine can compute it, its bounded dimensions at
  * their maximum.
  *
- * Throws `graph/invalid` for a graph that is none, and `compile/pass` where a pass has changed a type.
+ * Throws `graph/invalid` for a graph that is none, `compile/bound` where every step would exceed a bound, and `compile/pass` where a pass has changed a type.
  */
 export function declutter(graph: Graph, after?: After): Graph {
   graph.verify();
-  return run(portable, toMaxima(graph), after);
+  const decluttered = run(portable, toMaxima(graph), after);
+  requireBounds(decluttered);
+  return decluttered;
 }
 
 /** A decluttered graph with its numeric plan: the bits of its values are decided. Throws `compile/pass`. */

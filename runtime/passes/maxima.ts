@@ -14,9 +14,8 @@ import {
 } from "../graph/graph.ts";
 import { allOf } from "../graph/rewrite.ts";
 import { arrayFrom, type TensorType, type TypedArray } from "../graph/tensor-type.ts";
+import { hasBounds } from "../operators/bounded.ts";
 import { type Builder, boundedOperators, controlOperators, type Operator, operators } from "../operators/index.ts";
-
-const hasBounds = ({ type }: Value): boolean => type.shape.some(isBounded);
 
 /** The attributes, a shape among them at its maximum. */
 function largestAttributes(attributes: unknown): unknown {
@@ -87,7 +86,7 @@ class Maxima implements Builder {
     else if (cut) this.#truncate(cut);
     else if (operator.count && lowering.kind === "composite")
       this.#stand(node, this.#meant(allOf(lowering.decompose(inputs, attributes, this))));
-    else if ([...inputs, ...outputs].some(hasBounds)) this.#atMaximum(node);
+    else if ([...inputs, ...outputs].some(({ type }) => hasBounds(type))) this.#atMaximum(node);
     else this.nodes.push({ ...node, inputs: inputs.map((value) => this.at(value)) });
   }
 
@@ -186,7 +185,7 @@ type TruncateAttributes = ReturnType<(typeof boundedOperators.truncate)["parse"]
  */
 export function toMaxima(graph: Graph): Graph {
   const inner = mapRegions(graph, toMaxima);
-  if (!inner.nodes.some(({ outputs }) => outputs.some(hasBounds))) return inner;
+  if (!inner.nodes.some(({ operator }) => operator.count)) return inner;
   const maxima = new Maxima(inner.constants);
   for (const node of inner.nodes) maxima.add(node);
   const outputs = inner.outputs.map(({ name, value }) => ({ name, value: maxima.whole(value) }));

@@ -1,4 +1,5 @@
 // Random graphs over as many elements as the values say: what chooses them, and what keeps their count.
+import type { Dimension } from "../../runtime/graph/tensor-type.ts";
 import {
   concat,
   constant,
@@ -51,6 +52,11 @@ function keep(random: Random, x: Plane): Plane {
     () => x.indexSelect(0, x.argsort(0)),
     () => x.unique().inverse.cast("f32"),
     () => x.unsqueeze(1).mul(x.unsqueeze(0)).max([1]),
+    () => {
+      const table = x.unsqueeze(1).mul(x.compress(mask(random, x)).values);
+      const [rows, columns] = table.type.shape as [Dimension, Dimension];
+      return table.permute().reshape([columns, 1, rows]).sum([0, 1]);
+    },
     () => where(mask(random, x), x, x.mean([0], { keepDims: true })),
     () =>
       x

@@ -1,12 +1,13 @@
 // Methods of tensors whose results have as many elements as the values say, and what leads there and back.
 import { z } from "zod";
 import type { Dtype } from "../../../kernels/index.ts";
-import { type BoundedDimension, isBounded, type Shape } from "../../graph/dimension.ts";
+import { type BoundedDimension, mostOf, type Shape } from "../../graph/dimension.ts";
 import type { Value } from "../../graph/graph.ts";
-import { countOf, sameShape, showTensorType, sizeOf } from "../../graph/tensor-type.ts";
+import { countOf, sameShape, showTensorType, type TensorType } from "../../graph/tensor-type.ts";
 import { axisIn } from "../../operators/axis.ts";
 import { boundedOperators, operators } from "../../operators/index.ts";
 import { operandError } from "../../operators/operand-error.ts";
+import { needingSizes } from "../../operators/operator.ts";
 import { operatorOptions, placed, requireArgument, tensorOf } from "../options.ts";
 import { currentRecorder } from "../recorder.ts";
 import type { Tensor } from "../tensor.ts";
@@ -30,19 +31,21 @@ const checkCompress = operatorOptions<BoundOptions>("compress", () => schemas);
 const checkMaskedSelect = operatorOptions<BoundOptions>("maskedSelect", () => schemas);
 const checkUnique = operatorOptions<BoundOptions>("unique", () => schemas);
 
-/** The largest number of elements of a shape. */
-const mostOf = (shape: Shape): number => countOf(shape.map((each) => (isBounded(each) ? each.max : sizeOf(each))));
-
-/** A dimension of its own, for what an operator makes of at most `most` elements. */
-export const newDimension = (operator: string, most: number, { atMost = most }: BoundOptions): BoundedDimension => ({
-  kind: "bounded",
-  name: currentRecorder().nameOf(operator),
-  max: Math.min(most, atMost),
-});
+/** The most elements that an operator may make, of as many as a shape has. Throws `operator/size` at the user's line. */
+export const mostChosen = (
+  operator: string,
+  operands: readonly TensorType[],
+  from: Shape,
+  { atMost = Infinity }: BoundOptions,
+): number => placed(() => needingSizes(operator, operands, () => Math.min(countOf(from.map(mostOf)), atMost)));
 
 /** The part of `Tensor` that holds these methods. */
 export abstract class BoundedMethods<D extends Dtype> extends ArrangementMethods<D> {
   abstract get value(): Value;
+
+  #newDimension(operator: string, from: Shape, options: BoundOptions): BoundedDimension {
+    return currentRecorder().newDimension(operator, mostChosen(operator, [this.type], from, options));
+  }
 
   /** How many elements there are along a dimension, also where that is known only at run time; without one the sizes of all. */
   size(axis?: number): Tensor<"i64"> {
@@ -65,18 +68,16 @@ export abstract class BoundedMethods<D extends Dtype> extends ArrangementMethods
    */
   truncate(count: Tensor<"i64">, axis = 0): Tensor<D> {
     tensorOf("truncate", count);
-    const dimension = placed(() => {
-      const { shape } = this.type;
-      const at = axisIn(`truncate of ${showTensorType(this.type)}`, axis, shape.length);
-      return newDimension("truncate", mostOf([shape[at]!]), {});
-    });
+    const { shape } = this.type;
+    const at = placed(() => axisIn(`truncate of ${showTensorType(this.type)}`, axis, shape.length));
+    const dimension = this.#newDimension("truncate", [shape[at]!], {});
     const attributes = { axis, dimension, within: false };
     return this.results(boundedOperators.truncate, [count], attributes)[0] as Tensor<D>;
   }
   /** The indices of the elements that are not zero, [count, rank] in row-major order, as PyTorch's `nonzero`; and the count. */
   nonzero(options: BoundOptions = {}): { readonly indices: Tensor<"i64">; readonly count: Tensor<"i64"> } {
     checkNonzero(options);
-    const dimension = placed(() => newDimension("nonzero", mostOf(this.type.shape), options));
+    const dimension = this.#newDimension("nonzero", this.type.shape, options);
     const [indices, count] = this.results(boundedOperators.nonzero, [], { dimension });
     return { indices: indices as Tensor<"i64">, count: count as Tensor<"i64"> };
   }
@@ -85,14 +86,13 @@ export abstract class BoundedMethods<D extends Dtype> extends ArrangementMethods
     checkCompress(options);
     const given = tensorOf("compress", mask);
     requireArgument("compress", "axis", z.int(), axis);
-    const dimension = placed(() => newDimension("compress", mostOf(given.type.shape), options));
-    const [values, count] = this.results(boundedOperators.compress, [mask], { axis, dimension });
-    return { values: values as Tensor<D>, count: count as Tensor<"i64"> };
+    return this.#compressed(given, axis, options, given);
   }
   /** The elements for which a mask of the same shape is true, in row-major order, as PyTorch's `masked_select`; and how many. */
   maskedSelect(mask: Tensor<"bool">, options: BoundOptions = {}): Chosen<D> {
     checkMaskedSelect(options);
-    const { type } = tensorOf("maskedSelect", mask);
+    const given = tensorOf("maskedSelect", mask);
+    const { type } = given;
     placed(() => {
       if (sameShape(this.type.shape, type.shape)) return;
       throw operandError(
@@ -101,7 +101,15 @@ export abstract class BoundedMethods<D extends Dtype> extends ArrangementMethods
         "the mask has the shape of the tensor; broadcast it with .broadcastTo(shape)",
       );
     });
-    return this.reshape([-1]).compress(mask.reshape([-1]), 0, options);
+    const all: BoundedMethods<D> = this.reshape([-1]);
+    return all.#compressed(given.reshape([-1]), 0, options, given);
+  }
+  /** The slices under a mask, which `named`, the mask as the user knows it, gives their dimension. */
+  #compressed(mask: Tensor<"bool">, axis: number, options: BoundOptions, named: Tensor<"bool">): Chosen<D> {
+    const most = mostChosen("compress", [this.type, mask.type], mask.type.shape, options);
+    const dimension = currentRecorder().dimensionUnder(named.value, "compress", most);
+    const [values, count] = this.results(boundedOperators.compress, [mask], { axis, dimension });
+    return { values: values as Tensor<D>, count: count as Tensor<"i64"> };
   }
   /**
    * The different elements in ascending order, the position of each element's own among them, how often each occurs, and how
@@ -112,7 +120,7 @@ export abstract class BoundedMethods<D extends Dtype> extends ArrangementMethods
     readonly occurrences: Tensor<"i64">;
   } {
     checkUnique(options);
-    const dimension = placed(() => newDimension("unique", mostOf(this.type.shape), options));
+    const dimension = this.#newDimension("unique", this.type.shape, options);
     const [values, inverse, occurrences, count] = this.results(boundedOperators.unique, [], { dimension });
     return {
       values: values as Tensor<D>,
