@@ -23,6 +23,7 @@ import {
   type TypedArray,
   tensorType,
   trace,
+  whileLoop,
 } from "../index.ts";
 import { LoopInterpreter } from "../interpreters/loop-interpreter.ts";
 import { bindSymbols } from "../passes/index.ts";
@@ -369,6 +370,37 @@ describe("more elements than there may be", () => {
       const step = () => new LoopInterpreter(graph, "aarch64").step(Object.values(arraysFor(graph, given)));
       if (fails) expect(step).toThrow(expect.objectContaining({ code: "program/fault" }));
       else expect(step).not.toThrow();
+    }
+  });
+
+  it("are a fault, as turns are beyond the bound of a loop, whether or not something reads the results", () => {
+    const graph = trace(
+      ({ x, n }) => {
+        whileLoop(
+          (each: Tensor<"f32">) => each.less(10),
+          (each: Tensor<"f32">) => each.add(1),
+          x,
+          { atMost: 5 },
+        );
+        forLoop(n, (_, each: Tensor<"f32">) => each.add(1), x, { atMost: 2 });
+        forLoop(3, (_, each: Tensor<"f32">) => each.mul(2), x);
+        return { y: x.neg() };
+      },
+      { x: tensorType("f32", []), n: tensorType("i64", []) },
+      { name: "g" },
+    ) as unknown as Graph;
+    expect(run(graph, { x: [5], n: [2] })).toEqual({ y: [-5] });
+    expect(simplified(graph).nodes.map(({ operator }) => operator.name)).toEqual(["whileLoop", "forLoop", "neg"]);
+    for (const given of [
+      { x: [4], n: [2] },
+      { x: [5], n: [3] },
+    ]) {
+      for (const each of [graph, simplified(graph)])
+        expect(() => interpreted(each, given)).toThrow(expect.objectContaining({ code: "program/fault" }));
+      const loops = new LoopInterpreter(graph, "aarch64");
+      expect(() => loops.step(Object.values(arraysFor(graph, given)))).toThrow(
+        expect.objectContaining({ code: "program/fault" }),
+      );
     }
   });
 
