@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Log, messageDecoder, openLog } from "../../sim/index.ts";
 import { type Ended, Workplace } from "../command-line/command.ts";
+import { applicationText } from "./cases.ts";
 
 const cases = fileURLToPath(new URL("../../../shared/cases/logs", import.meta.url));
 const hasCases = existsSync(cases);
@@ -79,11 +80,9 @@ describe.skipIf(!hasCases)("a log with definitions or files like those of a publ
   beforeAll(async () => {
     place.write({ "feedback.ts": feedback });
     const commands = Object.entries(runs).map(([name, [app, log]]) => {
-      const text = readFileSync(file(app), "utf8");
-      // The streams of an application last for one run: what has no definitions beside it is copied.
-      const own = text.includes("app.messages(") ? file(app) : place.path(`${name}.ts`);
-      if (own !== file(app)) place.write({ [`${name}.ts`]: text });
-      return ["run", own, "--log", file(log), "--json"];
+      // The streams of an application last for one run: each run has a copy.
+      place.write({ [`${name}.ts`]: applicationText(file(app)) });
+      return ["run", place.path(`${name}.ts`), "--log", file(log), "--json"];
     });
     const results = await place.each([
       ...commands,

@@ -1,19 +1,19 @@
 // Logs like those of public reports on streams and cameras (../shared/cases): what is right for each, run by the command.
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { Workplace } from "../command-line/command.ts";
+import { applicationText } from "./cases.ts";
 
 const cases = fileURLToPath(new URL("../../../shared/cases/logs", import.meta.url));
 const place = new Workplace();
 afterAll(() => place.remove());
 
-/** A case's application, which was written when types were made by `tensor`, as it would be written today. */
+/** The name of a copy of a case's application. */
 function applicationOf(id: string, file: string): string {
-  const text = readFileSync(`${cases}/${id}/${file}`, "utf8");
   const name = `${id}-${file}`;
-  place.write({ [name]: text.replaceAll(/\btensor\b(?=\(|, trace \})/g, "tensorType") });
+  place.write({ [name]: applicationText(`${cases}/${id}/${file}`) });
   return name;
 }
 
