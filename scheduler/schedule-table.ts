@@ -62,12 +62,40 @@ const task = z.strictObject({
   output: index,
 });
 
-/** The schedule table's shape; times are whole nanoseconds, tasks and channels name each other by index. */
-export const scheduleTable = z.strictObject({
+const rows = z.strictObject({
   version: z.literal(1),
   name: z.string().min(1),
   channels: z.array(channel),
   tasks: z.array(task).min(1),
+});
+
+/** Where a table names what it does not have, or has fields beyond a slot: a path in it, and what is wrong there. */
+function* inconsistencies({
+  channels,
+  tasks,
+}: z.infer<typeof rows>): Generator<readonly [(string | number)[], string]> {
+  for (const [at, { source, slotBytes, fields }] of channels.entries()) {
+    if (source.kind === "task" && tasks[source.task]?.output !== at)
+      yield [["channels", at, "source", "task"], `task ${source.task} does not write channel ${at}`];
+    for (const [number, { offset, bytes }] of fields.entries())
+      if (offset + bytes > slotBytes)
+        yield [["channels", at, "fields", number], `it ends at byte ${offset + bytes} of a slot of ${slotBytes}`];
+  }
+  for (const [at, { trigger, inputs, output }] of tasks.entries()) {
+    const path = ["tasks", at];
+    if (trigger.kind === "arrival" && !channels[trigger.channel])
+      yield [[...path, "trigger", "channel"], `there is no channel ${trigger.channel}`];
+    const source = channels[output]?.source;
+    if (source?.kind !== "task" || source.task !== at)
+      yield [[...path, "output"], `channel ${output} is not what task ${at} writes`];
+    for (const [number, { channel: of, field: which }] of inputs.entries())
+      if (!channels[of]?.fields[which]) yield [[...path, "inputs", number], `channel ${of} has no field ${which}`];
+  }
+}
+
+/** The schedule table; times are whole nanoseconds, tasks and channels name each other by index. */
+export const scheduleTable = rows.superRefine((table, { addIssue }) => {
+  for (const [path, message] of inconsistencies(table)) addIssue({ code: "custom", path, message });
 });
 
 export type ScheduleTable = z.infer<typeof scheduleTable>;

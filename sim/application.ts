@@ -5,8 +5,7 @@ import { scheduleTable } from "../scheduler/index.ts";
 
 const index = z.int().min(0);
 
-/** `application.json`. */
-export const applicationDescription = z.strictObject({
+const parts = z.strictObject({
   format: z.literal("isochron-application"),
   version: z.literal(1),
   name: z.string(),
@@ -26,6 +25,33 @@ export const applicationDescription = z.strictObject({
   messages: z.array(z.strictObject({ type: z.string(), text: z.string() })).default([]),
   /** One per program index: the artifact's name and hash. */
   programs: z.array(z.strictObject({ name: z.string(), blake3: z.string() })),
+});
+
+/** Where an application names a channel, a task or a program that it does not have. */
+function* inconsistencies({
+  table: { channels, tasks },
+  inputs,
+  outputs,
+  chains,
+  programs,
+}: z.infer<typeof parts>): Generator<readonly [(string | number)[], string]> {
+  const noChannel = (channel: number): string => `there is no such channel as ${channel}`;
+  for (const [at, { channel }] of inputs.entries())
+    if (channels[channel]?.source.kind !== "external") yield [["inputs", at, "channel"], noChannel(channel)];
+  for (const [at, { channel }] of outputs.entries())
+    if (channels[channel]?.source.kind !== "task") yield [["outputs", at, "channel"], noChannel(channel)];
+  for (const [at, { from, tasks: path }] of chains.entries()) {
+    if (channels[from]?.source.kind !== "external") yield [["chains", at, "from"], noChannel(from)];
+    for (const [step, task] of path.entries())
+      if (!tasks[task]) yield [["chains", at, "tasks", step], `there is no task ${task}`];
+  }
+  for (const [at, { program }] of tasks.entries())
+    if (!programs[program]) yield [["table", "tasks", at, "program"], `there is no program ${program}`];
+}
+
+/** `application.json`. */
+export const applicationDescription = parts.superRefine((description, { addIssue }) => {
+  for (const [path, message] of inconsistencies(description)) addIssue({ code: "custom", path, message });
 });
 
 /** What `application.json` says: schedule, plans of messages, chains, programs. */

@@ -175,6 +175,37 @@ describe("the audit of a file", () => {
     expect(byte).toBeLessThan(at);
   });
 
+  it("refuses a description that names channels, tasks, programs or bytes that there are not", async () => {
+    const from = bytes.indexOf('{"format":"isochron-application"');
+    const text = bytes.subarray(from, bytes.indexOf('"messages":', from)).toString();
+    const indices = [
+      /"source":\{"kind":"task","task":(\d)/g,
+      /"kind":"arrival","channel":(\d)/g,
+      /\{"channel":\d,"field":(\d)/g,
+      /\{"channel":(\d),"field":/g,
+      /"output":(\d)/g,
+      /"program":(\d)/g,
+      /"slotBytes":(\d)\d*,"fields":\[\{/g,
+      /"topic":"[^"]*","type":"[^"]*","channel":(\d)/g,
+    ];
+    const places = indices.flatMap((each) => {
+      const found = [...text.matchAll(each)].map(({ 0: whole, 1: digit, index }) => ({
+        name: whole,
+        at: from + Buffer.byteLength(text.slice(0, index + whole.lastIndexOf(`:${digit!}`) + 1)),
+      }));
+      expect(found.length, String(each)).toBeGreaterThan(0);
+      return found;
+    });
+    for (const { name, at } of places) {
+      const digit = name.startsWith('"slotBytes"') ? "0" : "9";
+      const file = Buffer.from(bytes);
+      file[at] = digit.charCodeAt(0);
+      writeFileSync(changed, file);
+      const found = await auditFile(changed).catch((error: unknown) => error);
+      expect(found, `${name} became ${digit}`).toMatchObject({ code: "recording/damaged" });
+    }
+  });
+
   it("of whatever bytes ends in a verdict, findings or an error with a code", async () => {
     const first = bytes.indexOf('{"kind":"admit"') - 2000;
     const edit = fc.record({
