@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, extname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { type ErrorParts, IsochronError, shown, type TargetName } from "../kernels/index.ts";
+import { type ErrorParts, IsochronError, runnableTargets, shown, type TargetName } from "../kernels/index.ts";
 import type { MessageText, StreamHub } from "../nodes/index.ts";
 import { checkWorld, type World } from "../sim/index.ts";
 import type { Application, Facts } from "./application.ts";
@@ -113,6 +113,16 @@ function syntaxError(cause: Error, shown: string): IsochronError | undefined {
 
 /** Where compiled modules are kept between runs: beside the project, unless ISOCHRON_CACHE says otherwise. */
 export const cacheDirectory = (): string => process.env.ISOCHRON_CACHE ?? join(process.cwd(), ".cache", "isochron");
+
+/**
+ * What code is made for that is to run here and nowhere else: the best that this machine runs. Where the environment forces a target,
+ * it is made for all, and the executive answers.
+ */
+export function targetsHere(): Pick<BuildOptions, "targets"> {
+  if (process.env.ISOCHRON_TARGET) return {};
+  const [best] = runnableTargets();
+  return best === undefined ? {} : { targets: [best] };
+}
 
 /** Builds an application that has been imported, with what stays JavaScript. */
 export const readyToRun = async (application: Application, options: BuildOptions): Promise<LoadedApplication> => ({

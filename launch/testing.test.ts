@@ -1,7 +1,8 @@
 // An application run in a test: its messages, its report, the same every time.
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { runnableTargets } from "../kernels/index.ts";
 import type { World } from "../sim/index.ts";
 import { application, numbers, state, tensorType, trace } from "./index.ts";
 import { runApplication } from "./testing.ts";
@@ -61,6 +62,15 @@ describe("runApplication", () => {
     const second = await runApplication(declared, { duration: "45ms", cacheDir });
     expect(second.hash).toBe(first.hash);
     expect(second.messages).toEqual(first.messages);
+  });
+
+  it("runs the code that the environment asks for, to the same end", async () => {
+    const { hash } = await runApplication(declared, { duration: "45ms", cacheDir });
+    for (const target of runnableTargets().filter((name) => !name.includes("+"))) {
+      vi.stubEnv("ISOCHRON_TARGET", target);
+      expect((await runApplication(declared, { duration: "45ms", cacheDir })).hash).toBe(hash);
+    }
+    vi.unstubAllEnvs();
   });
 
   it("throws what a world throws", async () => {

@@ -1,9 +1,9 @@
 // What tests need: an application run in virtual time, kernels interpreted with their bounds checked, stated errors.
-import { compilerSchemas, optionsOf, runnableTargets } from "../kernels/index.ts";
+import { compilerSchemas, optionsOf } from "../kernels/index.ts";
 import { type Duration, durationAboveZero, parseDuration } from "../scheduler/index.ts";
 import { createExecutive, Federation, type PublishedMessage, publishedMessages, runVirtual } from "../sim/index.ts";
 import type { Application } from "./application.ts";
-import { readyToRun } from "./load-application.ts";
+import { readyToRun, targetsHere } from "./load-application.ts";
 import { Ledger, type Report, summarise } from "./report/index.ts";
 import { factsOf, saidOfRun } from "./run-facts.ts";
 
@@ -58,8 +58,7 @@ const checkRun = optionsOf<TestRunOptions>("testing", "runApplication", () => {
 export async function runApplication(application: Application, options: TestRunOptions): Promise<TestRun> {
   checkRun(options);
   const { duration, ...rest } = options;
-  const [best] = runnableTargets();
-  const loaded = await readyToRun(application, { ...rest, ...(best === undefined ? {} : { targets: [best] }) });
+  const loaded = await readyToRun(application, { ...rest, ...targetsHere() });
   const { description, artifacts, streams } = loaded;
   const executive = createExecutive(description, artifacts);
   const ledger = new Ledger(description);

@@ -1,5 +1,5 @@
 // `isochron run`: drives an application through time, recording and reporting.
-import { IsochronError, runnableTargets, type TargetName } from "../../kernels/index.ts";
+import { IsochronError, type TargetName } from "../../kernels/index.ts";
 import { formatDuration, intervalOf, parseDuration } from "../../scheduler/index.ts";
 import {
   type ApplicationDescription,
@@ -15,7 +15,7 @@ import {
   runLive,
   runVirtual,
 } from "../../sim/index.ts";
-import { type LoadedApplication, loadApplication } from "../load-application.ts";
+import { type LoadedApplication, loadApplication, targetsHere } from "../load-application.ts";
 import { checkDistinct, prepareFolder, prepareOutput } from "../output-file.ts";
 import { renderError } from "../render-error.ts";
 import { aboutText, Ledger, printReport, type Report, reportFile, reportFormat, summarise } from "../report/index.ts";
@@ -206,11 +206,8 @@ function whatStands(endNs: number, { record, report }: RunOptions, written: read
 
 /** What a run from sources is compiled for: what runs here, and everything where its recording takes the programs along. */
 function targetsFor({ target, record }: RunOptions): { readonly targets?: readonly TargetName[] } {
-  // Whoever forces a target by the environment is answered by the executive.
   if (record !== undefined || process.env.ISOCHRON_TARGET) return {};
-  if (target !== undefined) return { targets: [target] };
-  const [best] = runnableTargets();
-  return best === undefined ? {} : { targets: [best] };
+  return target === undefined ? targetsHere() : { targets: [target] };
 }
 
 const replacing = ({ force }: RunOptions) => ({ replace: force === true });
