@@ -114,13 +114,18 @@ export async function measure(job: Job, circumstances: Circumstances): Promise<R
   }
 }
 
+/** The median step without JavaScript, of short calls. */
+const nativeTime = ({ program }: Prepared, { batch }: Race): { readonly nativeUs?: number } =>
+  batch > 1 ? { nativeUs: timesOf(program.stepTimes(2000)).median / 1e3 } : {};
+
 async function againstPeer(
   job: Job,
   each: BenchCase,
   artifact: Artifact,
   { budgetMs, signal, ...rest }: Circumstances,
 ): Promise<Row> {
-  const { program, outputs, run } = prepared(artifact, job.case, 1);
+  const ours = prepared(artifact, job.case, 1);
+  const { outputs, run } = ours;
   const peer = await loadPeer(each, inputSets(job.case.graph, sets));
   const own = (at: number): Outputs => {
     run(at);
@@ -129,7 +134,7 @@ async function againstPeer(
   const difference = await compareSteps(each, 2 * sets, own, peer);
   const measured = await race(run, (at) => peer.run(at), budgetMs, signal);
   const { atLeast, aim } = each;
-  const native = measured.batch > 1 ? { nativeUs: timesOf(program.stepTimes(2000)).median / 1e3 } : {};
+  const native = nativeTime(ours, measured);
   return rowOf(job, measured, rest, { peer: "onnxruntime-node", threads: 1, difference, atLeast, aim, ...native });
 }
 
@@ -156,14 +161,13 @@ async function againstStraight(
   requireSameBits(ours, straight, "is not that without control flow");
   const measured = await race(ours.run, straight.run, budgetMs, signal);
   const { atLeast, aim } = job.case;
-  const native = measured.batch > 1 ? { nativeUs: timesOf(ours.program.stepTimes(2000)).median / 1e3 } : {};
   return rowOf(job, measured, rest, {
     peer: "isochron, without control flow",
     threads: 1,
     difference: 0,
     atLeast,
     aim,
-    ...native,
+    ...nativeTime(ours, measured),
   });
 }
 
