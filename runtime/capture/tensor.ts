@@ -75,14 +75,6 @@ const checkSort = operatorOptions<OrderOptions>("sort", () => ({ descending: fla
 const checkArgsort = operatorOptions<OrderOptions>("argsort", () => ({ descending: flag }));
 const checkTopK = operatorOptions<TopOptions>("topK", () => ({ largest: flag }));
 
-const reductionModes = { sum: "add", amax: "max", amin: "min" } as const;
-/** The mode in which an operator writes, by the name that PyTorch gives the reduction. */
-function reductionMode(name: "indexReduce" | "scatterReduce", reduce: keyof typeof reductionModes) {
-  const known = name === "indexReduce" ? (["amax", "amin"] as const) : (["sum", "amax", "amin"] as const);
-  requireArgument(name, "reduce", z.enum(known), reduce);
-  return reductionModes[reduce];
-}
-
 /** A symbolic tensor; each method adds an operator to the trace. Negative axes count from the end. */
 export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
   readonly value: Value;
@@ -379,41 +371,6 @@ export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
   /** this · wᵀ + b, with w: [o,i] and b: [o]. */
   linear(weight: Tensor<D>, bias: Tensor<D>): Tensor<D> {
     return this.#apply("linear", [weight, bias]);
-  }
-  /** The slices along `axis` at integer positions, of any shape; positions outside are moved to the nearest end. */
-  indexSelect(axis: number, positions: Tensor): Tensor<D> {
-    return this.#apply("indexSelect", [positions], { axis });
-  }
-  /** Element by element along `axis` at integer positions, shaped like the tensor but for that dimension. */
-  gather(axis: number, positions: Tensor): Tensor<D> {
-    return this.#apply("gather", [positions], { axis });
-  }
-  /** With the slices at `positions` along `axis` replaced by those of `source`; of several the last stays, positions outside take nothing. */
-  indexCopy(axis: number, positions: Tensor, source: Tensor<D>): Tensor<D> {
-    return this.#apply("indexPut", [positions, source], { axis, mode: "set" });
-  }
-  /** With the slices of `source` added to those at `positions` along `axis`, one after the other. */
-  indexAdd(axis: number, positions: Tensor, source: Tensor<D>): Tensor<D> {
-    return this.#apply("indexPut", [positions, source], { axis, mode: "add" });
-  }
-  /** With the slices at `positions` along `axis` joined with those of `source`, one after the other. */
-  indexReduce(axis: number, positions: Tensor, source: Tensor<D>, reduce: "amax" | "amin"): Tensor<D> {
-    return this.#apply("indexPut", [positions, source], { axis, mode: reductionMode("indexReduce", reduce) });
-  }
-  /**
-   * With the elements at `positions` along `axis` replaced by those of `source`, element by element; of several the last
-   * stays, positions outside take nothing. `positions` and `source` have one shape, nowhere but along `axis` greater than this.
-   */
-  scatter(axis: number, positions: Tensor, source: Tensor<D>): Tensor<D> {
-    return this.#apply("scatter", [positions, source], { axis, mode: "set" });
-  }
-  /** With the elements of `source` added to those at `positions` along `axis`, one after the other. */
-  scatterAdd(axis: number, positions: Tensor, source: Tensor<D>): Tensor<D> {
-    return this.#apply("scatter", [positions, source], { axis, mode: "add" });
-  }
-  /** With the elements at `positions` along `axis` joined with those of `source`, one after the other. */
-  scatterReduce(axis: number, positions: Tensor, source: Tensor<D>, reduce: "sum" | "amax" | "amin"): Tensor<D> {
-    return this.#apply("scatter", [positions, source], { axis, mode: reductionMode("scatterReduce", reduce) });
   }
   /** The elements in order along `axis`, and their positions; equal ones keep theirs, NaN comes last. */
   sort(axis = -1, options: OrderOptions = {}): WithIndices<D> {

@@ -28,30 +28,20 @@ import { countOf, staticShape, type TensorType } from "../graph/tensor-type.ts";
 import { layoutKept } from "../graph/weights.ts";
 import { operators } from "../operators/index.ts";
 import { type Artifact, packArtifact } from "../program/artifact.ts";
-import { Compilation, stageSchemas } from "./stages.ts";
+import { Compilation, type StageOptions, stageSchemas } from "./stages.ts";
 import { callSymbol } from "./step.ts";
 import { type MethodCode, modulesOf, symbolOf, symbolsOf, type TargetCode } from "./target-code.ts";
 
 /** Options of `compile`. */
-export interface CompileOptions {
+export interface CompileOptions extends StageOptions {
   /**
    * Instruction sets to hold code for; unless given, x86-64-v3, x86-64-v4 and aarch64, and where the graph has integer
    * products x86-64-v4+vnni and aarch64+dotprod too.
    */
   readonly targets?: readonly TargetName[];
-  /** Sizes of the graph's symbolic dimensions. */
-  readonly dimensions?: { readonly [name: string]: number };
   /** Where compiled modules are kept; none unless given. */
   readonly cacheDir?: string;
   readonly signal?: AbortSignal;
-  /**
-   * "direct": every convolution is the sum of its window's own products, up to 2.5 times as slow for 3×3.
-   *
-   * Unless given, 3×3 convolutions at stride 1 of 32 channels or more go by Winograd's algorithm, which adds and subtracts neighbours
-   * first: one NaN, infinity or number near the end of float32 makes all outputs of its tiles (4×4 or 2×2 pixels) NaN, where
-   * direct convolution keeps it to the windows that hold it. A layer's own option of the same name asks for one layer.
-   */
-  readonly convolution?: "direct";
   /** How finely kernels are split among threads: for tests, whose shapes are small. */
   readonly grain?: Grain;
   /** Who chooses schedules, instead of each target's table: for tests and for measuring; the bits are the same. */

@@ -86,8 +86,8 @@ export const sizeOf = (dimension: Dimension): number => staticShape([dimension])
 /** The largest size that a dimension may have. Throws `tensor/unknown-size`. */
 export const mostOf = (size: Dimension): number => (isBounded(size) ? size.max : sizeOf(size));
 
-/** The shape with each bounded dimension as large as it may be. */
-export const maximumShape = (shape: Shape): Dimension[] => shape.map((each) => (isBounded(each) ? each.max : each));
+/** A bounded dimension as large as it may be. */
+export const largestSize = (size: Dimension): Dimension => (isBounded(size) ? size.max : size);
 
 export const countOf = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 
@@ -109,6 +109,13 @@ export function sumOf(dimensions: Shape): Dimension {
 export function replaced(size: Dimension, by: (part: SymbolDimension | BoundedDimension) => Dimension): Dimension {
   if (typeof size === "number") return size;
   return size.parts ? sumOf(size.parts.map((each) => replaced(each, by))) : by(size);
+}
+
+/** Attributes with other dimensions in the shape among them, where they have one. */
+export function withShape(attributes: unknown, change: (size: Dimension) => Dimension): unknown {
+  const { shape } = attributes as { readonly shape?: unknown };
+  if (!Array.isArray(shape)) return attributes;
+  return { ...(attributes as object), shape: (shape as Dimension[]).map(change) };
 }
 
 /** The names of symbols in a dimension, those of the parts of sums. */

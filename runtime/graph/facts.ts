@@ -1,7 +1,6 @@
 // What is known of values before a graph runs: small tensors of integers that are computed from constants and sizes alone.
-
 import type { Nd, Operator, ResultTypes } from "../operators/index.ts";
-import { type Dimension, isDimension } from "./dimension.ts";
+import { type Dimension, isKnownSize } from "./dimension.ts";
 import type { Value } from "./graph.ts";
 import {
   arrayFrom,
@@ -47,22 +46,21 @@ export function knownResults(
   if (own) return [own];
   const [type, ...others] = types;
   const { kind } = operator.lowering;
-  const isNumber = (size: Dimension): size is number => typeof size === "number";
-  const isSmall = type.shape.every(isNumber) && countOf(type.shape) <= mostKnown && isInteger(type.dtype);
+  const isSmall = type.shape.every(isKnownSize) && countOf(type.shape) <= mostKnown && isInteger(type.dtype);
   const runs = kind !== "control" && kind !== "interpreted" && others.length === 0;
   if (
     !isSmall ||
     !runs ||
-    !operands.every(({ known, dtype, shape }) => known && isInteger(dtype) && shape.every(isNumber))
+    !operands.every(({ known, dtype, shape }) => known && isInteger(dtype) && shape.every(isKnownSize))
   )
     return [];
-  const names = operands.flatMap(({ known }) => known!.filter((each) => !isNumber(each)));
+  const names = operands.flatMap(({ known }) => known!.filter((each) => !isKnownSize(each)));
   // Only what moves elements, those of its first operand or of all alike, leaves names as they are.
   const movesNames =
-    operator.moves && (kind === "concat" || operands.slice(1).every(({ known }) => known!.every(isNumber)));
+    operator.moves && (kind === "concat" || operands.slice(1).every(({ known }) => known!.every(isKnownSize)));
   if (names.length > 0 && !movesNames) return [];
   const moved = names.length > 0;
-  const numberOf = (each: Dimension): number | bigint => (isNumber(each) ? each : standIn(names.indexOf(each)));
+  const numberOf = (each: Dimension): number | bigint => (isKnownSize(each) ? each : standIn(names.indexOf(each)));
   const nds = operands.map(({ dtype, shape, known }): Nd => {
     const as = moved ? "i64" : dtype;
     return { dtype: as, shape: shape as readonly number[], data: arrayFrom(as, known!.map(numberOf)) };
@@ -82,7 +80,3 @@ export function knownResults(
     ),
   ];
 }
-
-/** The elements of a tensor as sizes, where all are known and none is below 0. */
-export const sizesIn = ({ known }: Value): readonly Dimension[] | undefined =>
-  known?.every((each) => isDimension(each)) ? known : undefined;

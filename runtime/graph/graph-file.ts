@@ -3,7 +3,15 @@ import { z } from "zod";
 import { dtypes, hashOf, IsochronError } from "../../kernels/index.ts";
 import { controlOperators, type Operator, operators } from "../operators/index.ts";
 import { type Constant, Graph, type Node, type State, type Value } from "./graph.ts";
-import { byteLength, countOf, newArray, staticShape, type TensorType, type TypedArray } from "./tensor-type.ts";
+import {
+  byteLength,
+  bytesIn,
+  countOf,
+  newArray,
+  staticShape,
+  type TensorType,
+  type TypedArray,
+} from "./tensor-type.ts";
 import type { Kept } from "./weights.ts";
 
 /** The file of an artifact that holds what graphs have beside the weights. */
@@ -63,8 +71,6 @@ const encode = (_: string, value: unknown): unknown =>
 const numberText = /^(NaN|-?Infinity|-0)$/;
 const decode = (_: string, value: unknown): unknown =>
   typeof value === "string" && numberText.test(value) ? Number(value) : value;
-
-const bytesOfArray = (data: TypedArray): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
 const rowOf = ({ dtype, shape }: TensorType) => ({ dtype, shape: staticShape(shape) });
 
@@ -199,7 +205,7 @@ function graphFrom(
     const bytes = byteLength(type);
     if (offset + bytes > block.length) throw broken(`its data ends before byte ${offset + bytes}`);
     const data = newArray(type.dtype, countOf(staticShape(type.shape)));
-    bytesOfArray(data).set(block.subarray(offset, offset + bytes));
+    bytesIn(data).set(block.subarray(offset, offset + bytes));
     return data;
   };
   const namedInputs = inputs.map((row) => ({ name: row.name, value: define(row, row.name) }));

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { checkArgument, IsochronError, shown } from "../../kernels/index.ts";
 import { Graph, type Signature, type State } from "./graph.ts";
-import { sameType, showTensorType, type TypedArray } from "./tensor-type.ts";
+import { bytesIn, sameType, showTensorType } from "./tensor-type.ts";
 
 /** The signatures of methods, by name. */
 export type Methods = { readonly [method: string]: { readonly inputs: Signature; readonly outputs: Signature } };
@@ -21,13 +21,13 @@ export const forward = "forward";
 export const graphSchema = z.instanceof(Graph).describe("a graph, which trace() makes");
 const nameSchema = z.string().regex(/^[A-Za-z_]\w{0,99}$/);
 
-const bytesOf = (data: TypedArray): Buffer => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-
 /** How two states differ that have one name, in words. */
 function difference(one: State, other: State): string | undefined {
   const [a, b] = [one.value.type, other.value.type];
   if (!sameType(a, b)) return `it is ${showTensorType(a)} in one, ${showTensorType(b)} in the other`;
-  return bytesOf(one.initial).equals(bytesOf(other.initial)) ? undefined : "they begin with different values";
+  return Buffer.compare(bytesIn(one.initial), bytesIn(other.initial)) === 0
+    ? undefined
+    : "they begin with different values";
 }
 
 /** Refuses methods that mean different states by one name. */

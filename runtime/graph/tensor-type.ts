@@ -90,6 +90,10 @@ export const newArray = <D extends Dtype>(dtype: D, length: number): ArrayOf<D> 
 export const arrayOver = (dtype: Dtype, buffer: ArrayBuffer, offset: number, bytes: number): TypedArray =>
   new typedArrays[dtype](buffer, offset, bytes / typedArrays[dtype].BYTES_PER_ELEMENT);
 
+/** The bytes of an array, where they lie. */
+export const bytesIn = ({ buffer, byteOffset, byteLength }: TypedArray): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
+
 /** The class of the arrays that hold a dtype. */
 export const arrayName = (dtype: Dtype): string => typedArrays[dtype].name;
 

@@ -2,7 +2,7 @@
 import { hashOf } from "../../kernels/index.ts";
 import { valuesReadFromMemory } from "../compiler/fusion.ts";
 import { type Constant, type Graph, type State, withRegions } from "./graph.ts";
-import type { TypedArray } from "./tensor-type.ts";
+import { bytesIn, type TypedArray } from "./tensor-type.ts";
 
 /** The weights block of some graphs; the same for every target. */
 export interface Weights {
@@ -32,8 +32,6 @@ export function isUniform(data: TypedArray): boolean {
   return data.length > 0;
 }
 
-const bytesOf = (data: TypedArray): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-
 /** A graph's constants, and the values that have to be in memory. */
 const withMemory = (graph: Graph) => ({
   constants: graph.constants,
@@ -59,7 +57,7 @@ export function layoutWeights(...graphs: readonly Graph[]): Weights {
       for (const constant of constants) {
         const { data, value } = constant;
         if (isUniform(data) && !readFromMemory.has(value)) continue;
-        const hash = graphs.length > 1 ? hashOf(bytesOf(data)) : undefined;
+        const hash = graphs.length > 1 ? hashOf(bytesIn(data)) : undefined;
         const offset = (hash === undefined ? undefined : shared.get(hash)) ?? place(data);
         offsets.set(constant, offset);
         if (hash !== undefined) own.set(hash, offset);
@@ -83,7 +81,7 @@ export function layoutKept(weights: Weights, ...graphs: readonly Graph[]): Kept 
   const shared = new Map<string, number>();
   for (const { data } of graphs.flatMap(withRegions).flatMap(({ constants }) => constants)) {
     if (weights.offsetOfData(data) !== undefined || isUniform(data) || kept.has(data)) continue;
-    const hash = graphs.length > 1 ? hashOf(bytesOf(data)) : undefined;
+    const hash = graphs.length > 1 ? hashOf(bytesIn(data)) : undefined;
     const offset = (hash === undefined ? undefined : shared.get(hash)) ?? block.place(data);
     kept.set(data, offset);
     if (hash !== undefined) shared.set(hash, offset);
@@ -114,7 +112,7 @@ class Block {
 
   bytes(): Uint8Array {
     const bytes = new Uint8Array(this.#end);
-    for (const { offset, data } of this.#parts) bytes.set(bytesOf(data), offset);
+    for (const { offset, data } of this.#parts) bytes.set(bytesIn(data), offset);
     return bytes;
   }
 }

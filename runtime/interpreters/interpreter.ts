@@ -1,7 +1,7 @@
 // The graph interpreter: what every graph means, operator by operator, in plain TypeScript.
 import { z } from "zod";
 import { checkArgument, generators, IsochronError } from "../../kernels/index.ts";
-import { type BoundedDimension, type Dimension, isBounded, maximumShape } from "../graph/dimension.ts";
+import { type BoundedDimension, type Dimension, isBounded, largestSize } from "../graph/dimension.ts";
 import { boundFault, faultOf, Graph, match, type Node, type Signature, type Value } from "../graph/graph.ts";
 import {
   type ArrayOf,
@@ -65,7 +65,7 @@ function evaluateNode(node: Node, operands: readonly Nd[], counts: Counts): Nd[]
 
 /** The elements at the largest shape of a type, zeros behind what there is. */
 function atMaximum({ dtype, shape }: TensorType, { shape: now, data }: Nd): TypedArray {
-  const whole = staticShape(maximumShape(shape));
+  const whole = staticShape(shape.map(largestSize));
   if (sameShape(whole, now)) return data;
   const all = newArray(dtype, countOf(whole));
   copyBox(now, { data }, { data: all, strides: generators.rowMajor(whole) });

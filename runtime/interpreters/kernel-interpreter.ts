@@ -6,7 +6,7 @@ import type { Place } from "../compiler/placement.ts";
 import { type CheckStep, callsOf, type LoopStep, lifetimesOf, type Step, type Turns } from "../compiler/step-tree.ts";
 import type { TargetCode } from "../compiler/target-code.ts";
 import type { Graph } from "../graph/graph.ts";
-import { byteLength, type TypedArray } from "../graph/tensor-type.ts";
+import { byteLength, bytesIn, type TypedArray } from "../graph/tensor-type.ts";
 
 /** What memory holds before anything is written there. */
 const noise = 0x5a;
@@ -43,9 +43,7 @@ export class KernelInterpreter {
       values.map(({ value }) => new Uint8Array(byteLength(value.type)).fill(noise));
     this.#inputs = areas(planned.inputs);
     this.#outputs = areas(planned.outputs);
-    this.#states = planned.states.map(({ initial }) =>
-      new Uint8Array(initial.buffer, initial.byteOffset, initial.byteLength).slice(),
-    );
+    this.#states = planned.states.map(({ initial }) => bytesIn(initial).slice());
     this.#next = areas(planned.states);
     for (const { home, bytes } of lifetimesOf(steps)) this.#scratch.set(home, new Uint8Array(bytes).fill(noise));
     this.operations = callsOf(steps).reduce(
@@ -162,7 +160,7 @@ export class KernelInterpreter {
   /** One step on an array for each input, in their order. */
   step(inputs: readonly TypedArray[]): Left {
     inputs.forEach((given, at) => {
-      this.#inputs[at]!.set(new Uint8Array(given.buffer, given.byteOffset, given.byteLength));
+      this.#inputs[at]!.set(bytesIn(given));
     });
     this.#run(this.#steps);
     this.#next.forEach((bytes, at) => {

@@ -2,18 +2,18 @@
 import { z } from "zod";
 import { type Expression, generators, loop } from "../../kernels/index.ts";
 import type { Value } from "../graph/graph.ts";
-import { arrayFrom, countOf, sameDimension, showTensorType, type TensorType } from "../graph/tensor-type.ts";
+import { countOf, sameDimension, showTensorType, type TensorType } from "../graph/tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
 import { atMaximum, boundedAlong } from "./bounded.ts";
 import { cast, kindOf, minimum, sub } from "./elementwise.ts";
-import { ravel, unravel } from "./indexing.ts";
+import { ravel, unravel, wholeNumber } from "./indexing.ts";
 import { type Builder, type Operator, operandError, operator } from "./operator.ts";
 import { size, toMaximum } from "./sizes.ts";
 
 type LaneIndex = generators.LaneIndex;
 
-/** Whether a tensor can say where to read: integers that fit i64. */
-const arePositions = ({ dtype }: TensorType): boolean => kindOf(dtype) === "integer" && dtype !== "u64";
+/** Whether a tensor can say where to read or write: integers that fit i64. */
+export const arePositions = ({ dtype }: TensorType): boolean => kindOf(dtype) === "integer" && dtype !== "u64";
 
 /** x at computed positions along `axis`, moved to its ends where they lie outside; `others` are the indices of the rest. */
 function readAt(
@@ -41,8 +41,7 @@ function readAt(
 /** What `used` reads of x, whose dimension `axis` is bounded, at positions that lie in front of its end. */
 function inFrontOf(used: Operator, operands: readonly Value[], axis: number, builder: Builder): Value {
   const [x, positions] = operands as readonly [Value, Value];
-  const one = builder.constant({ dtype: "i64", shape: [] }, arrayFrom("i64", [1]));
-  const last = builder.apply(sub, [builder.apply(size, [x], { axis }), one]);
+  const last = builder.apply(sub, [builder.apply(size, [x], { axis }), wholeNumber(builder, 1)]);
   const within = builder.apply(minimum, [builder.apply(cast, [positions], { dtype: "i64" }), last]);
   return builder.apply(used, [builder.apply(toMaximum, [x], { axes: [axis], value: 0 }), within], { axis });
 }

@@ -21,6 +21,7 @@ import {
   where,
 } from "./elementwise.ts";
 import { gather } from "./gather.ts";
+import { wholeNumber } from "./indexing.ts";
 import { type Builder, operandError, operator } from "./operator.ts";
 import { broadcastTo, reshape, slice } from "./structure.ts";
 
@@ -252,7 +253,7 @@ export const gridSampler2d = operator({
       const columns = tapsOf(m, coordinateOf(grid!, 0, builder), width, given);
       const rows = tapsOf(m, coordinateOf(grid!, 1, builder), height, given);
       const pixels = builder.apply(reshape, [x!], { shape: [n, channels, height * width] });
-      const wide = (value: number) => builder.constant({ dtype: "i64", shape: [] }, arrayFrom("i64", [value]));
+      const wide = (value: number) => wholeNumber(builder, value);
       const index = (place: Value, size: number) => builder.apply(cast, [clamped(m, place, size)], { dtype: "i64" });
       const terms = rows.places.flatMap((row, i) =>
         columns.places.map((column, j) => {

@@ -66,7 +66,7 @@ import {
 import { gather, indexSelect } from "./gather.ts";
 import { gridSampler2d } from "./grid-sample.ts";
 import { groupedConv2d, groupedConvInteger } from "./grouped.ts";
-import { gatherND, scatterND } from "./multi-index.ts";
+import { gatherND, scatter, scatterND } from "./multi-index.ts";
 import { nonMaxSuppression } from "./non-max-suppression.ts";
 import { layerNorm, logSoftmax, rmsNorm } from "./normalization.ts";
 import type { Operator } from "./operator.ts";
@@ -85,7 +85,7 @@ import {
 import { all, any, max, min, prod, sum } from "./reduction.ts";
 import { resize } from "./resize.ts";
 import { argcummax, argcummin, cummax, cummin, cumprod, cumsum } from "./running.ts";
-import { indexPut, scatter } from "./scatter.ts";
+import { indexPut } from "./scatter.ts";
 import { compress, nonzero, unique } from "./selection.ts";
 import { size, toMaximum, truncate } from "./sizes.ts";
 import { logSumExp, std, variance } from "./statistics.ts";

@@ -1,6 +1,12 @@
-// Index arithmetic of the interpreter: row-major positions of broadcast and permuted tensors, and copies of boxes of elements.
+// Index arithmetic: row-major positions of broadcast and permuted tensors, copies of boxes of elements, positions in graphs.
 import { generators } from "../../kernels/index.ts";
-import type { TypedArray } from "../graph/tensor-type.ts";
+import type { Value } from "../graph/graph.ts";
+import { arrayFrom, type TypedArray } from "../graph/tensor-type.ts";
+import type { Builder } from "./operator.ts";
+
+/** One i64 in a graph: a position, a size, a count. */
+export const wholeNumber = (builder: Builder, value: number, name?: string): Value =>
+  builder.constant({ dtype: "i64", shape: [] }, arrayFrom("i64", [value]), name);
 
 /** The multi-index of a row-major position. */
 export function unravel(position: number, shape: readonly number[]): number[] {

@@ -1,10 +1,11 @@
-// Reading and writing at positions over several dimensions at once.
+// Reading and writing at positions over several dimensions at once, and writing element by element.
 import { z } from "zod";
 import type { Value } from "../graph/graph.ts";
 import {
   arrayFrom,
   countOf,
   type Dimension,
+  sameDimension,
   sameShape,
   sameType,
   showShape,
@@ -12,17 +13,25 @@ import {
   staticShape,
   type TensorType,
 } from "../graph/tensor-type.ts";
-import { add, cast, greaterEqual, kindOf, less, logicalAnd, maximum, minimum, mul, where } from "./elementwise.ts";
-import { indexSelect } from "./gather.ts";
-import { unravel } from "./indexing.ts";
+import { add, cast, greaterEqual, less, logicalAnd, maximum, minimum, mul, where } from "./elementwise.ts";
+import { arePositions, indexSelect } from "./gather.ts";
+import { ravel, unravel, wholeNumber } from "./indexing.ts";
 import { type Builder, type Nd, type Operator, operandError, operator } from "./operator.ts";
-import { indexPut } from "./scatter.ts";
+import {
+  alongAttributes,
+  indexPut,
+  requireMode,
+  requirePositions,
+  type WritingMode,
+  writingModes,
+  writtenMagnitude,
+} from "./scatter.ts";
 import { iota, reshape, slice } from "./structure.ts";
 
 /** How many dimensions the last one of `positions` names. Throws where there are none such. */
 function indexedDimensions(shown: string, x: TensorType, positions: TensorType): number {
   const depth = positions.shape.at(-1);
-  const fits = kindOf(positions.dtype) === "integer" && positions.dtype !== "u64" && typeof depth === "number";
+  const fits = arePositions(positions) && typeof depth === "number";
   if (fits && depth >= 1 && depth <= x.shape.length) return depth;
   throw operandError(
     "shape",
@@ -33,7 +42,7 @@ function indexedDimensions(shown: string, x: TensorType, positions: TensorType):
 
 /** Works on i64 values. */
 function integers(builder: Builder) {
-  const number = (value: number): Value => builder.constant({ dtype: "i64", shape: [] }, arrayFrom("i64", [value]));
+  const number = (value: number): Value => wholeNumber(builder, value);
   const binary = (used: Operator) => (a: Value, b: Value | number) =>
     builder.apply(used, [a, typeof b === "number" ? number(b) : b]);
   return { number, binary };
@@ -138,7 +147,87 @@ export const gatherND: Operator<z.infer<typeof gatherAttributes>> = operator({
   },
 });
 
-const modes = ["set", "add", "max", "min"] as const;
+/** Positions along one dimension, and whether they may lie outside of it. */
+interface Column {
+  readonly positions: Value;
+  readonly mayBeOutside: boolean;
+}
+
+/** An operator that writes elements or slices of x, each at a place in its first dimensions, in order. */
+interface Writing<A> {
+  readonly name: string;
+  readonly attributes: z.ZodType<A>;
+  infer(operands: readonly TensorType[], attributes: A): TensorType;
+  /** How many first dimensions of x a place is in. */
+  depth(positions: readonly Dimension[]): number;
+  /** The row-major place of each update, undefined where it lies outside. */
+  placesOf(x: Nd, positions: Nd, attributes: A): readonly (number | undefined)[];
+  /** The positions along each of these dimensions. */
+  columnsOf(positions: Value, attributes: A, builder: Builder): readonly Column[];
+}
+
+/** What writes at places is `indexPut` of x with its first dimensions as one. */
+function writing<A extends { readonly mode: WritingMode }>({
+  name,
+  attributes,
+  infer,
+  depth,
+  placesOf,
+  columnsOf,
+}: Writing<A>): Operator<A> {
+  const made: Operator<A> = operator<A>({
+    name,
+    attributes,
+    errorUlp: 1,
+    infer,
+    evaluate([x, positions, updates], given, result) {
+      const places = placesOf(x!, positions!, given);
+      const at = arrayFrom(
+        "i64",
+        places.map((place) => BigInt(place ?? -1)),
+      );
+      const first = depth(positions!.shape);
+      const shape = [countOf(x!.shape.slice(0, first)), ...x!.shape.slice(first)];
+      indexPut.evaluate(
+        [
+          { ...x!, shape },
+          { dtype: "i64", shape: [places.length], data: at },
+          { ...updates!, shape: [places.length, ...shape.slice(1)] },
+        ],
+        { axis: 0, mode: given.mode },
+        { ...result, shape },
+      );
+    },
+    magnitude(operands, given, result) {
+      const [x, positions, updates] = operands as [Nd, Nd, Nd];
+      const behind = x.shape.length - depth(positions.shape);
+      const places = countOf(updates.shape.slice(0, updates.shape.length - behind));
+      return writtenMagnitude(operands, given.mode, result, places, (absolute, into) =>
+        made.evaluate(absolute, given, into),
+      );
+    },
+    lowering: {
+      kind: "composite",
+      decompose([x, positions, updates], given, builder) {
+        const shape = staticShape(x!.type.shape);
+        const first = depth(positions!.type.shape);
+        const sizes = shape.slice(0, first);
+        const { binary, number } = integers(builder);
+        const columns = columnsOf(positions!, given, builder);
+        const inside = columns
+          .flatMap(({ positions: at, mayBeOutside }, d) => (mayBeOutside ? [{ at, size: sizes[d]! }] : []))
+          .map(({ at, size }) => builder.apply(logicalAnd, [binary(greaterEqual)(at, 0), binary(less)(at, size)]))
+          .reduce((a, b) => builder.apply(logicalAnd, [a, b]));
+        const all = columns.map(({ positions: at }) => at);
+        const at = builder.apply(where, [inside, places(all, sizes, builder), number(-1)]);
+        const operands = [flattened(x!, first, builder), at, updates!];
+        const written = builder.apply(indexPut, operands, { axis: 0, mode: given.mode });
+        return builder.apply(reshape, [written], { shape });
+      },
+    },
+  });
+  return made;
+}
 
 /**
  * x in which the element, or the slice, that each row of positions (integers, not u64) names in the first k dimensions takes
@@ -147,57 +236,65 @@ const modes = ["set", "add", "max", "min"] as const;
  * Where a position lies outside nothing is taken. x: any dtype, bool only with "set"; updates: […, the other dimensions].
  * Error of "add": one ulp of Σ|x| per update; the others are exact.
  */
-export const scatterND: Operator<{ readonly mode: (typeof modes)[number] }> = operator({
+export const scatterND = writing<{ readonly mode: WritingMode }>({
   name: "scatterND",
-  attributes: z.strictObject({ mode: z.enum(modes) }),
-  errorUlp: 1,
+  attributes: z.strictObject({ mode: z.enum(writingModes) }),
   infer([x, positions, updates], { mode }) {
     const shown = `scatterND of ${showTensorType(updates!)} into ${showTensorType(x!)} at ${showTensorType(positions!)}`;
     const depth = indexedDimensions(shown, x!, positions!);
     const wanted: Dimension[] = [...positions!.shape.slice(0, -1), ...x!.shape.slice(depth)];
     if (!sameType(updates!, { dtype: x!.dtype, shape: wanted }))
       throw operandError("shape", shown, `the updates must be ${x!.dtype}${showShape(wanted)}`);
-    if (x!.dtype === "bool" && mode !== "set")
-      throw operandError("dtype", `scatterND "${mode}" is not defined on bool`, "convert the operand with .cast()");
+    requireMode("scatterND", x!, mode);
     return { dtype: x!.dtype, shape: x!.shape };
   },
-  evaluate([x, positions, updates], { mode }, result) {
-    const depth = positions!.shape.at(-1)!;
-    const rows = countOf(positions!.shape.slice(0, -1));
-    const flat = countOf(x!.shape.slice(0, depth));
-    const at = Array.from({ length: rows }, (_, i) => BigInt(placeOf(x!, positions!, i, false) ?? -1));
-    const shape = [flat, ...x!.shape.slice(depth)];
-    indexPut.evaluate(
-      [
-        { ...x!, shape },
-        { dtype: "i64", shape: [rows], data: arrayFrom("i64", at) },
-        { ...updates!, shape: [rows, ...shape.slice(1)] },
-      ],
-      { axis: 0, mode },
-      { ...result, shape },
+  depth: (positions) => Number(positions.at(-1)!),
+  placesOf: (x, positions) =>
+    Array.from({ length: countOf(positions.shape.slice(0, -1)) }, (_, row) => placeOf(x, positions, row, false)),
+  columnsOf: (positions, _, builder) =>
+    columns(positions, builder).map((each) => ({ positions: each, mayBeOutside: true })),
+});
+
+/**
+ * x in which the element at […, positions[…,i,…], …] along `axis` takes updates[…,i,…]: "set", "add", "max" or "min".
+ *
+ * Updates arrive in row-major order, so that of several "set"s the last stays; positions (integers, not u64) outside take nothing.
+ * x: any dtype, bool only with "set"; positions and updates: one shape, which is nowhere but along `axis` greater than x's.
+ * PyTorch's `scatter` and `scatter_reduce`. Error of "add": one ulp of Σ|x| per update; the others are exact.
+ */
+export const scatter = writing<z.infer<typeof alongAttributes>>({
+  name: "scatter",
+  attributes: alongAttributes,
+  infer([x, positions, updates], { axis, mode }) {
+    const shown = `scatter of ${showTensorType(updates!)} into ${showTensorType(x!)} at ${showTensorType(positions!)} along dimension ${axis}`;
+    requirePositions(shown, positions!);
+    if (updates!.dtype !== x!.dtype || !sameShape(updates!.shape, positions!.shape))
+      throw operandError("shape", shown, `the updates must be ${x!.dtype}${showShape(positions!.shape)}`);
+    const fits = (size: Dimension, wanted: Dimension) =>
+      sameDimension(size, wanted) || (typeof size === "number" && typeof wanted === "number" && size <= wanted);
+    const { shape } = positions!;
+    if (shape.length !== x!.shape.length || !shape.every((size, d) => d === axis || fits(size, x!.shape[d]!)))
+      throw operandError(
+        "shape",
+        shown,
+        "positions have as many dimensions, none but that one greater than the tensor's",
+      );
+    requireMode("scatter", x!, mode);
+    return { dtype: x!.dtype, shape: staticShape(x!.shape) };
+  },
+  depth: ({ length }) => length,
+  placesOf: (x, positions, { axis }) =>
+    Array.from(positions.data as ArrayLike<number | bigint>, (given, at) => {
+      const position = Number(given);
+      if (position < 0 || position >= x.shape[axis]!) return undefined;
+      return ravel(unravel(at, positions.shape).with(axis, position), x.shape);
+    }),
+  columnsOf(positions, { axis }, builder) {
+    const shape = staticShape(positions.type.shape);
+    return shape.map((_, d) =>
+      d === axis
+        ? { positions: builder.apply(cast, [positions], { dtype: "i64" }), mayBeOutside: true }
+        : { positions: builder.apply(iota, [], { dtype: "i64", shape, axis: d }), mayBeOutside: false },
     );
-  },
-  magnitude([x, positions, updates], { mode }, result) {
-    if (mode !== "add") return new Float64Array(result.data.length);
-    const absolute = (of: Nd): Nd => ({ ...of, data: Float64Array.from(of.data as ArrayLike<number>, Math.abs) });
-    const data = new Float64Array(result.data.length);
-    scatterND.evaluate([absolute(x!), positions!, absolute(updates!)], { mode }, { ...result, dtype: "f64", data });
-    return data.map((each) => each * countOf(positions!.shape.slice(0, -1)));
-  },
-  lowering: {
-    kind: "composite",
-    decompose([x, positions, updates], { mode }, builder) {
-      const depth = Number(positions!.type.shape.at(-1)!);
-      const shape = staticShape(x!.type.shape);
-      const sizes = shape.slice(0, depth);
-      const { binary, number } = integers(builder);
-      const positionsOf = columns(positions!, builder);
-      const inside = positionsOf
-        .map((each, k) => builder.apply(logicalAnd, [binary(greaterEqual)(each, 0), binary(less)(each, sizes[k]!)]))
-        .reduce((a, b) => builder.apply(logicalAnd, [a, b]));
-      const at = builder.apply(where, [inside, places(positionsOf, sizes, builder), number(-1)]);
-      const written = builder.apply(indexPut, [flattened(x!, depth, builder), at, updates!], { axis: 0, mode });
-      return builder.apply(reshape, [written], { shape });
-    },
   },
 });

@@ -21,6 +21,7 @@ import {
   sub,
 } from "./elementwise.ts";
 import { indexSelect } from "./gather.ts";
+import { wholeNumber } from "./indexing.ts";
 import { anyNumber, type Builder, type Nd, operandError, operator, type ResultTypes } from "./operator.ts";
 import { argsort } from "./ordering.ts";
 import { any } from "./reduction.ts";
@@ -136,7 +137,7 @@ export const nonMaxSuppression = operator<Attributes>({
 const wholes =
   (builder: Builder) =>
   (value: number): Value =>
-    builder.constant({ dtype: "i64", shape: [] }, arrayFrom("i64", [value]));
+    wholeNumber(builder, value);
 
 /** The boxes, and which of them may be kept. */
 function candidates(boxes: Value, scores: Value, { scoreThreshold }: Attributes, builder: Builder): [Value, Value] {

@@ -74,12 +74,9 @@ export const sort = operator({
     requireOrdered("sort", x!);
     return [x!, { dtype: "i64", shape: x!.shape }];
   },
-  evaluate([x], attributes, { data }, indices) {
-    for (const { line, order } of ordered(x!, attributes))
-      line.forEach((at, rank) => {
-        data[at] = x!.data[line[order[rank]!]!]!;
-        indices!.data[at] = BigInt(order[rank]!);
-      });
+  evaluate([x], attributes, values, indices) {
+    argsort.evaluate([x!], attributes, indices!);
+    gather.evaluate([x!, indices!], { axis: attributes.axis }, values);
   },
   bounded: ([x], attributes) => lastBehind(x!, attributes),
   lowering: {
@@ -118,15 +115,9 @@ export const topK = operator({
       { dtype: "i64", shape },
     ];
   },
-  evaluate([x], { axis, count, largest }, { data, shape }, indices) {
-    const places = lines(shape, axis);
-    ordered(x!, { axis, descending: largest }).forEach(({ line, order }, at) => {
-      for (let rank = 0; rank < count; rank++) {
-        const to = places[at]![rank]!;
-        data[to] = x!.data[line[order[rank]!]!]!;
-        indices!.data[to] = BigInt(order[rank]!);
-      }
-    });
+  evaluate([x], attributes, values, indices) {
+    argtopk.evaluate([x!], attributes, indices!);
+    gather.evaluate([x!, indices!], { axis: attributes.axis }, values);
   },
   bounded: (operands, { axis }) => unlessAlong(operands, [axis]),
   lowering: {

@@ -1,5 +1,4 @@
 // Regions that operators are made of: graphs over inputs of given types, built like any decomposition.
-
 import { constantValueOf } from "../graph/facts.ts";
 import { type Constant, Graph, type Node, nodeOf, type Value } from "../graph/graph.ts";
 import type { TensorType } from "../graph/tensor-type.ts";

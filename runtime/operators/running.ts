@@ -2,11 +2,11 @@
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
 import { limitsOf } from "../graph/numbers.ts";
-import { arrayFrom, staticShape, type TensorType } from "../graph/tensor-type.ts";
+import { staticShape, type TensorType } from "../graph/tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
 import { atMaximum, unlessAlong } from "./bounded.ts";
 import { equal, kindOf, logicalOr, notEqual, where } from "./elementwise.ts";
-import { lines } from "./indexing.ts";
+import { lines, wholeNumber } from "./indexing.ts";
 import { type Nd, type Operator, operator } from "./operator.ts";
 import { requireOrdered } from "./ordering.ts";
 import { iota } from "./structure.ts";
@@ -163,7 +163,7 @@ const positionsOf = (name: string, extremes: Operator, wins: (v: number | bigint
         const hit = builder.apply(equal, [x!, builder.apply(extremes, [x!], so)]);
         const float = kindOf(x!.type.dtype) === "float";
         const found = float ? builder.apply(logicalOr, [hit, builder.apply(notEqual, [x!, x!])]) : hit;
-        const none = builder.constant({ dtype: "i64", shape: [] }, arrayFrom("i64", [-1]));
+        const none = wholeNumber(builder, -1);
         const positions = builder.apply(where, [found, builder.apply(iota, [], { dtype: "i64", shape, axis }), none]);
         // Positions grow, so that the largest so far is the last.
         return builder.apply(cummax, [positions], so);

@@ -1,30 +1,53 @@
-// Writing slices and elements of a tensor at computed positions.
+// Writing slices of a tensor at computed positions.
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
 import type { Value } from "../graph/graph.ts";
-import {
-  arrayFrom,
-  countOf,
-  type Dimension,
-  sameDimension,
-  sameShape,
-  sameType,
-  showShape,
-  showTensorType,
-  staticShape,
-} from "../graph/tensor-type.ts";
+import { countOf, type Dimension, sameType, showShape, showTensorType, type TensorType } from "../graph/tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
 import { boundedAlong, hasBounds, withBehind } from "./bounded.ts";
-import { add, cast, greaterEqual, kindOf, less, logicalAnd, mul, where } from "./elementwise.ts";
-import { ravel, unravel } from "./indexing.ts";
+import { cast } from "./elementwise.ts";
+import { arePositions } from "./gather.ts";
 import { type Builder, type Nd, type Operator, operandError, operator } from "./operator.ts";
-import { iota, reshape } from "./structure.ts";
 
-const modes = ["set", "add", "max", "min"] as const satisfies readonly generators.ScatterMode[];
-const attributes = z.strictObject({ axis: axisAttribute(), mode: z.enum(modes) });
+/** What updates make of elements. */
+export const writingModes = ["set", "add", "max", "min"] as const satisfies readonly generators.ScatterMode[];
+export type WritingMode = (typeof writingModes)[number];
+/** The attributes of what writes along one dimension. */
+export const alongAttributes = z.strictObject({ axis: axisAttribute(), mode: z.enum(writingModes) });
+
+/** Refuses positions that are no integers, or do not fit i64. */
+export function requirePositions(shown: string, positions: TensorType): void {
+  if (!arePositions(positions)) throw operandError("shape", shown, "positions are integers (not u64)");
+}
+
+/** Refuses what is not defined on bool. */
+export function requireMode(name: string, { dtype }: TensorType, mode: WritingMode): void {
+  if (dtype === "bool" && mode !== "set")
+    throw operandError("dtype", `${name} "${mode}" is not defined on bool`, "convert the operand with .cast()");
+}
+
+/**
+ * In whose ulp the error of "add" is stated: per element Σ|x| of what is written there, once per update. `write` is the operator.
+ */
+export function writtenMagnitude(
+  [x, positions, updates]: readonly Nd[],
+  mode: WritingMode,
+  result: Nd,
+  places: number,
+  write: (operands: readonly Nd[], into: Nd) => void,
+): Float64Array {
+  const data = new Float64Array(result.data.length);
+  if (mode !== "add") return data;
+  const absolute = (of: Nd): Nd => ({
+    ...of,
+    data: Float64Array.from(of.data as ArrayLike<number | bigint>, (each) => Math.abs(Number(each))),
+  });
+  write([absolute(x!), positions!, absolute(updates!)], { ...result, dtype: "f64", data });
+  return data.map((each) => each * places);
+}
 
 /** What an update makes of an element; NaN wins where extremes are kept, and integers wrap when stored. */
-const combine = <T extends number | bigint>(mode: (typeof modes)[number], old: T, update: T): T => {
+const combine = <T extends number | bigint>(mode: WritingMode, old: T, update: T): T => {
   switch (mode) {
     case "set":
       return update;
@@ -44,19 +67,17 @@ const combine = <T extends number | bigint>(mode: (typeof modes)[number], old: T
  * outside take nothing. x: any dtype, bool only with "set"; updates: x's shape with `axis` replaced by that of the positions.
  * Error of "add": one ulp of Σ|x| per update; the others are exact.
  */
-export const indexPut: Operator<z.infer<typeof attributes>> = operator({
+export const indexPut: Operator<z.infer<typeof alongAttributes>> = operator({
   name: "indexPut",
-  attributes,
+  attributes: alongAttributes,
   errorUlp: 1,
   infer([x, positions, updates], { axis, mode }) {
     const shown = `indexPut of ${showTensorType(updates!)} into ${showTensorType(x!)} at ${showTensorType(positions!)} along dimension ${axis}`;
-    if (kindOf(positions!.dtype) !== "integer" || positions!.dtype === "u64")
-      throw operandError("shape", shown, "positions are integers (not u64)");
+    requirePositions(shown, positions!);
     const wanted: Dimension[] = [...x!.shape.slice(0, axis), ...positions!.shape, ...x!.shape.slice(axis + 1)];
     if (!sameType(updates!, { dtype: x!.dtype, shape: wanted }))
       throw operandError("shape", shown, `the updates must be ${x!.dtype}${showShape(wanted)}`);
-    if (x!.dtype === "bool" && mode !== "set")
-      throw operandError("dtype", `indexPut "${mode}" is not defined on bool`, "convert the operand with .cast()");
+    requireMode("indexPut", x!, mode);
     return x!;
   },
   evaluate([x, positions, updates], { axis, mode }, { data, dtype }) {
@@ -74,18 +95,10 @@ export const indexPut: Operator<z.infer<typeof attributes>> = operator({
     }
     for (let i = 0; i < data.length; i++) data[i] = sums[i]!;
   },
-  magnitude([x, positions, updates], { axis, mode }, result) {
-    if (mode !== "add") return new Float64Array(result.data.length);
-    const absolute = (values: ArrayLike<number | bigint>) =>
-      Float64Array.from({ length: values.length }, (_, i) => Math.abs(Number(values[i]!)));
-    const data = new Float64Array(result.data.length);
-    indexPut.evaluate(
-      [{ ...x!, data: absolute(x!.data) }, positions!, { ...updates!, data: absolute(updates!.data) }],
-      { axis, mode },
-      { ...result, dtype: "f64", data },
-    );
-    return data.map((each) => each * positions!.data.length);
-  },
+  magnitude: (operands, attributes, result) =>
+    writtenMagnitude(operands, attributes.mode, result, operands[1]!.data.length, (absolute, into) =>
+      indexPut.evaluate(absolute, attributes, into),
+    ),
   bounded: ([x, positions], { axis, mode }) => {
     if (boundedAlong(x!, [axis])) return undefined;
     if (!hasBounds(positions!) || !positions!.dtype.startsWith("u")) return withBehind(undefined, -1);
@@ -108,87 +121,5 @@ export const indexPut: Operator<z.infer<typeof attributes>> = operator({
         destination,
         target,
       ),
-  },
-});
-
-/** The row-major place in x of each element that is written, −1 where its position lies outside. */
-function placesOf(x: Nd, positions: Nd, axis: number): BigInt64Array<ArrayBuffer> {
-  return BigInt64Array.from(positions.data as ArrayLike<number | bigint>, (given, i) => {
-    const position = Number(given);
-    if (position < 0 || position >= x.shape[axis]!) return -1n;
-    return BigInt(ravel(unravel(i, positions.shape).with(axis, position), x.shape));
-  });
-}
-
-/**
- * x in which the element at […, positions[…,i,…], …] along `axis` takes updates[…,i,…]: "set", "add", "max" or "min".
- *
- * Updates arrive in row-major order, so that of several "set"s the last stays; positions (integers, not u64) outside take nothing.
- * x: any dtype, bool only with "set"; positions and updates: one shape, which is nowhere but along `axis` greater than x's.
- * PyTorch's `scatter` and `scatter_reduce`. Error of "add": one ulp of Σ|x| per update; the others are exact.
- */
-export const scatter: Operator<z.infer<typeof attributes>> = operator({
-  name: "scatter",
-  attributes,
-  errorUlp: 1,
-  infer([x, positions, updates], { axis, mode }) {
-    const shown = `scatter of ${showTensorType(updates!)} into ${showTensorType(x!)} at ${showTensorType(positions!)} along dimension ${axis}`;
-    if (kindOf(positions!.dtype) !== "integer" || positions!.dtype === "u64")
-      throw operandError("shape", shown, "positions are integers (not u64)");
-    if (updates!.dtype !== x!.dtype || !sameShape(updates!.shape, positions!.shape))
-      throw operandError("shape", shown, `the updates must be ${x!.dtype}${showShape(positions!.shape)}`);
-    const fits = (size: Dimension, wanted: Dimension) =>
-      sameDimension(size, wanted) || (typeof size === "number" && typeof wanted === "number" && size <= wanted);
-    const { shape } = positions!;
-    if (shape.length !== x!.shape.length || !shape.every((size, d) => d === axis || fits(size, x!.shape[d]!)))
-      throw operandError(
-        "shape",
-        shown,
-        "positions have as many dimensions, none but that one greater than the tensor's",
-      );
-    if (x!.dtype === "bool" && mode !== "set")
-      throw operandError("dtype", `scatter "${mode}" is not defined on bool`, "convert the operand with .cast()");
-    return { dtype: x!.dtype, shape: staticShape(x!.shape) };
-  },
-  evaluate([x, positions, updates], { axis, mode }, result) {
-    const [from, to] = [countOf(positions!.shape), countOf(x!.shape)];
-    indexPut.evaluate(
-      [
-        { ...x!, shape: [to] },
-        { dtype: "i64", shape: [from], data: placesOf(x!, positions!, axis) },
-        { ...updates!, shape: [from] },
-      ],
-      { axis: 0, mode },
-      { ...result, shape: [to] },
-    );
-  },
-  magnitude([x, positions, updates], { axis, mode }, result) {
-    if (mode !== "add") return new Float64Array(result.data.length);
-    const absolute = (of: Nd): Nd => ({ ...of, data: Float64Array.from(of.data as ArrayLike<number>, Math.abs) });
-    const data = new Float64Array(result.data.length);
-    scatter.evaluate([absolute(x!), positions!, absolute(updates!)], { axis, mode }, { ...result, dtype: "f64", data });
-    return data.map((each) => each * positions!.data.length);
-  },
-  lowering: {
-    kind: "composite",
-    decompose([x, positions, updates], { axis, mode }, builder) {
-      const shape = staticShape(x!.type.shape);
-      const written = staticShape(positions!.type.shape);
-      const number = (value: number): Value => builder.constant({ dtype: "i64", shape: [] }, arrayFrom("i64", [value]));
-      const at = builder.apply(cast, [positions!], { dtype: "i64" });
-      const inside = builder.apply(logicalAnd, [
-        builder.apply(greaterEqual, [at, number(0)]),
-        builder.apply(less, [at, number(shape[axis]!)]),
-      ]);
-      const strides = generators.rowMajor(shape);
-      const places = written
-        .map((_, d) => (d === axis ? at : builder.apply(iota, [], { dtype: "i64", shape: written, axis: d })))
-        .map((index, d) => builder.apply(mul, [index, number(strides[d]!)]))
-        .reduce((a, b) => builder.apply(add, [a, b]));
-      const flat = (value: Value): Value =>
-        builder.apply(reshape, [value], { shape: [countOf(staticShape(value.type.shape))] });
-      const operands = [flat(x!), flat(builder.apply(where, [inside, places, number(-1)])), flat(updates!)];
-      return builder.apply(reshape, [builder.apply(indexPut, operands, { axis: 0, mode })], { shape });
-    },
   },
 });

@@ -15,7 +15,7 @@ import { atMaximum } from "./bounded.ts";
 import { floorDivide, remainder } from "./division.ts";
 import { cast, equal, logicalOr, notEqual, sub, where } from "./elementwise.ts";
 import { indexSelect } from "./gather.ts";
-import { unravel } from "./indexing.ts";
+import { unravel, wholeNumber } from "./indexing.ts";
 import { type Builder, type Nd, operandError, operator, type ResultTypes } from "./operator.ts";
 import { argsort, requireOrdered } from "./ordering.ts";
 import { cumsum } from "./running.ts";
@@ -34,9 +34,6 @@ export function requireWithin(what: string, { max, name }: BoundedDimension, mos
     );
 }
 
-const whole = (builder: Builder, value: number): Value =>
-  builder.constant({ dtype: "i64", shape: [] }, arrayFrom("i64", [value]));
-
 /** x at its maximum, along one of its dimensions or along all, `value` behind what there is. */
 export const filled = (x: Value, value: number, builder: Builder, axes = x.type.shape.map((_, d) => d)): Value =>
   axes.some((axis) => isBounded(x.type.shape[axis]!)) ? builder.apply(toMaximum, [x], { axes, value }) : x;
@@ -44,13 +41,17 @@ export const filled = (x: Value, value: number, builder: Builder, axes = x.type.
 /** `most` positions of what is true in a mask[n], the first ones in order and zeros behind them; and how many are true. */
 function chosenOf(mask: Value, most: number, builder: Builder): { readonly positions: Value; readonly count: Value } {
   const n = sizeOf(mask.type.shape[0]!);
-  const none = builder.apply(broadcastTo, [whole(builder, 0)], { shape: [most] });
-  if (n === 0) return { positions: none, count: whole(builder, 0) };
+  const none = builder.apply(broadcastTo, [wholeNumber(builder, 0)], { shape: [most] });
+  if (n === 0) return { positions: none, count: wholeNumber(builder, 0) };
   const along = { axis: 0, exclusive: false, reverse: false };
   const running = builder.apply(cumsum, [builder.apply(cast, [mask], { dtype: "i64" })], along);
   const last = builder.apply(slice, [running], { starts: [n - 1], ends: [n], steps: [1] });
   // What is not chosen, and what comes after the most, goes to a place outside.
-  const places = builder.apply(where, [mask, builder.apply(sub, [running, whole(builder, 1)]), whole(builder, most)]);
+  const places = builder.apply(where, [
+    mask,
+    builder.apply(sub, [running, wholeNumber(builder, 1)]),
+    wholeNumber(builder, most),
+  ]);
   const numbers = builder.apply(iota, [], { dtype: "i64", shape: [n], axis: 0 });
   const positions = builder.apply(indexPut, [none, places, numbers], { axis: 0, mode: "set" });
   return { positions, count: builder.apply(reshape, [last], { shape: [] }) };
@@ -190,19 +191,20 @@ export const unique = operator<DimensionOnly>({
         x!.type.shape.length === 1 ? x! : builder.apply(reshape, [x!], { shape: [countOf(x!.type.shape.map(mostOf))] });
       const { shape } = flat.type;
       const n = mostOf(shape[0]!);
-      const repeated = (value: number, of: Shape) => builder.apply(broadcastTo, [whole(builder, value)], { shape: of });
+      const repeated = (value: number, of: Shape) =>
+        builder.apply(broadcastTo, [wholeNumber(builder, value)], { shape: of });
       const order = builder.apply(argsort, [flat], { axis: 0, descending: false });
       const sorted = builder.apply(indexSelect, [flat, order], { axis: 0 });
       const numbers = builder.apply(iota, [], { dtype: "i64", shape, axis: 0 });
-      const places = builder.apply(sub, [numbers, whole(builder, 1)]);
+      const places = builder.apply(sub, [numbers, wholeNumber(builder, 1)]);
       const isNew = builder.apply(logicalOr, [
         builder.apply(notEqual, [sorted, n === 0 ? sorted : builder.apply(indexSelect, [sorted, places], { axis: 0 })]),
-        builder.apply(equal, [numbers, whole(builder, 0)]),
+        builder.apply(equal, [numbers, wholeNumber(builder, 0)]),
       ]);
       const [values, count] = builder.results(compress, [sorted, isNew], { attributes: { axis: 0, dimension } });
       const along = { axis: 0, exclusive: false, reverse: false };
       const running = builder.apply(cumsum, [builder.apply(cast, [isNew], { dtype: "i64" })], along);
-      const ranks = builder.apply(sub, [running, whole(builder, 1)]);
+      const ranks = builder.apply(sub, [running, wholeNumber(builder, 1)]);
       const inverse = builder.apply(indexPut, [repeated(0, [n]), order, ranks], { axis: 0, mode: "set" });
       const occurrences = builder.apply(indexPut, [repeated(0, [dimension.max]), ranks, repeated(1, shape)], {
         axis: 0,

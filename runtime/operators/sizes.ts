@@ -3,10 +3,10 @@ import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
 import { type BoundedDimension, type Dimension, isBounded, isDimension, mayBeBounded } from "../graph/dimension.ts";
 import { holds, rangeText } from "../graph/numbers.ts";
-import { arrayFrom, isScalar, showDimension, showTensorType, sizeOf, stored } from "../graph/tensor-type.ts";
+import { isScalar, showDimension, showTensorType, sizeOf, stored } from "../graph/tensor-type.ts";
 import { axesAttribute, axisAttribute } from "./axis.ts";
 import { atMaximum, boundedAlong } from "./bounded.ts";
-import { copyBox } from "./indexing.ts";
+import { copyBox, wholeNumber } from "./indexing.ts";
 import { anyNumber, type Operator, operandError, operator } from "./operator.ts";
 
 /** How many elements x has along `axis`. → one i64. Exact. */
@@ -25,8 +25,7 @@ export const size: Operator<{ readonly axis: number }> = operator({
   bounded: () => atMaximum,
   lowering: {
     kind: "composite",
-    decompose: ([x], { axis }, builder) =>
-      builder.constant({ dtype: "i64", shape: [] }, arrayFrom("i64", [sizeOf(x!.type.shape[axis]!)]), "size"),
+    decompose: ([x], { axis }, builder) => wholeNumber(builder, sizeOf(x!.type.shape[axis]!), "size"),
   },
 });
 

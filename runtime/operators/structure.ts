@@ -5,7 +5,6 @@ import { isKnownSize, isSymbol, mayBeBounded, mostOf, quotientOf } from "../grap
 import type { Results, Value } from "../graph/graph.ts";
 import { holds, rangeText } from "../graph/numbers.ts";
 import {
-  arrayFrom,
   broadcastShapes,
   countOf,
   type Dimension,
@@ -23,7 +22,7 @@ import { axisAttribute, orderAttribute, perDimension, rangeEnds, rangeStarts, to
 import { atMaximum, boundedAlong, unlessAlong, widened } from "./bounded.ts";
 import { add, greaterEqual, sub, where } from "./elementwise.ts";
 import { indexSelect } from "./gather.ts";
-import { copyBox, ravel } from "./indexing.ts";
+import { copyBox, ravel, wholeNumber } from "./indexing.ts";
 import {
   anyNumber,
   type Builder,
@@ -297,7 +296,7 @@ function betweenBounds(shape: Shape): Dimension[][] {
 /** Tensors one after the other along a bounded dimension: at their maximum, and what stands behind counts left out. */
 function joined(tensors: readonly Value[], axis: number, builder: Builder): Value {
   const i64 = (used: Operator, ...operands: readonly Value[]) => builder.apply(used, operands);
-  const number = (value: number) => builder.constant({ dtype: "i64", shape: [] }, arrayFrom("i64", [value]));
+  const number = (value: number) => wholeNumber(builder, value);
   const parts = tensors.map((x) => builder.apply(toMaximum, [x], { axes: [axis], value: 0 }));
   const all = builder.apply(concat, parts, { axis });
   const dimension = sumOf(tensors.map(({ type }) => type.shape[axis]!));

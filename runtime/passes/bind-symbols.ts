@@ -1,6 +1,6 @@
 // Gives symbolic dimensions their sizes: inputs and attributes get them, and every type is inferred anew.
 import { IsochronError } from "../../kernels/index.ts";
-import { type Dimension, replaced, symbolsOf } from "../graph/dimension.ts";
+import { type Dimension, replaced, symbolsOf, withShape } from "../graph/dimension.ts";
 import { Graph, type Node, nodeOf, type Value, withRegions } from "../graph/graph.ts";
 
 /** Sizes by the names of symbols. */
@@ -55,13 +55,6 @@ export function bindSymbols(graph: Graph, sizes: Sizes): Graph {
 const boundSize = (size: Dimension, sizes: Sizes): Dimension =>
   replaced(size, (part) => (part.kind === "symbol" ? (sizes[part.name] ?? part) : part));
 
-/** The attributes, a shape among them with its sizes. */
-function boundAttributes(attributes: unknown, sizes: Sizes): unknown {
-  const { shape } = attributes as { readonly shape?: unknown };
-  if (!Array.isArray(shape)) return attributes;
-  return { ...(attributes as object), shape: (shape as Dimension[]).map((size) => boundSize(size, sizes)) };
-}
-
 function bound(graph: Graph, sizes: Sizes): Graph {
   const values = new Map<Value, Value>();
   const current = (value: Value): Value => values.get(value) ?? value;
@@ -73,7 +66,7 @@ function bound(graph: Graph, sizes: Sizes): Graph {
   });
   const nodes = graph.nodes.map(({ operator, inputs: operands, attributes, regions, outputs, place }): Node => {
     const node = nodeOf(operator, operands.map(current), {
-      attributes: boundAttributes(attributes, sizes),
+      attributes: withShape(attributes, (size) => boundSize(size, sizes)),
       regions: regions?.map((region) => bound(region, sizes)),
       hints: outputs.map(({ hint }) => hint),
       place,

@@ -2,7 +2,7 @@
 import { hashOf } from "../../kernels/index.ts";
 import { Graph, type Results, type Value } from "../graph/graph.ts";
 import { rewrite } from "../graph/rewrite.ts";
-import { showTensorType } from "../graph/tensor-type.ts";
+import { bytesIn, showTensorType } from "../graph/tensor-type.ts";
 
 /** Text that tells attributes apart, where JSON would take −0, NaN and infinities for others. */
 export const attributesKey = (attributes: unknown): string =>
@@ -17,8 +17,7 @@ export function eliminateCommonSubexpressions(graph: Graph): Graph {
   const first = new Map<string, Value>();
   const same = new Map<Value, Value>();
   for (const { value, data } of graph.constants) {
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    const key = `${showTensorType(value.type)} ${hashOf(bytes)}`;
+    const key = `${showTensorType(value.type)} ${hashOf(bytesIn(data))}`;
     const twin = first.get(key);
     if (twin) same.set(value, twin);
     else first.set(key, value);

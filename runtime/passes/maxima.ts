@@ -1,5 +1,5 @@
 // Bounded dimensions become their maximum, and a count beside them: what kernels see has known sizes.
-import { type BoundedDimension, type Dimension, isBounded, maximumShape } from "../graph/dimension.ts";
+import { type BoundedDimension, isBounded, largestSize, withShape } from "../graph/dimension.ts";
 import { constantValueOf } from "../graph/facts.ts";
 import {
   type Constant,
@@ -16,13 +16,7 @@ import { allOf } from "../graph/rewrite.ts";
 import { arrayFrom, type TensorType, type TypedArray } from "../graph/tensor-type.ts";
 import { hasBounds } from "../operators/bounded.ts";
 import { type Builder, boundedOperators, controlOperators, type Operator, operators } from "../operators/index.ts";
-
-/** The attributes, a shape among them at its maximum. */
-function largestAttributes(attributes: unknown): unknown {
-  const { shape } = attributes as { readonly shape?: unknown };
-  if (!Array.isArray(shape)) return attributes;
-  return { ...(attributes as object), shape: maximumShape(shape as Dimension[]) };
-}
+import { wholeNumber } from "../operators/indexing.ts";
 
 /** A graph while it is rewritten. As a builder it takes values as they were, bounded dimensions and all. */
 class Maxima implements Builder {
@@ -106,7 +100,7 @@ class Maxima implements Builder {
       return behind === undefined ? this.at(value) : this.#filled(value, axes, behind);
     });
     const hints = outputs.map(({ hint }) => hint);
-    const whole = nodeOf(operator, operands, { attributes: largestAttributes(attributes), hints, place });
+    const whole = nodeOf(operator, operands, { attributes: withShape(attributes, largestSize), hints, place });
     this.nodes.push(whole);
     this.#stand(node, whole.outputs);
   }
@@ -144,11 +138,7 @@ class Maxima implements Builder {
   #countOf({ name, parts }: BoundedDimension): Value {
     const known = this.#counts.get(name);
     if (known) return known;
-    const counts = parts!.map((part) =>
-      isBounded(part)
-        ? this.#countOf(part)
-        : this.constant({ dtype: "i64", shape: [] }, arrayFrom("i64", [Number(part)])),
-    );
+    const counts = parts!.map((part) => (isBounded(part) ? this.#countOf(part) : wholeNumber(this, Number(part))));
     const count = counts.reduce((a, b) => this.#new(operators.add, [a, b]));
     this.#counts.set(name, count);
     return count;

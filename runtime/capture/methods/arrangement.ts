@@ -26,12 +26,6 @@ export interface PadOptions {
   readonly value?: number;
 }
 
-/** Of which part of a tensor rows of positions speak. */
-export interface GatherOptions {
-  /** How many first dimensions of tensor and positions are the same batch (0 unless given). */
-  readonly batchDims?: number;
-}
-
 /** A range of one dimension: where it starts and before what it ends, whole where left out, and its step. */
 export type Range = readonly [start?: number | null, end?: number | null, step?: number];
 
@@ -39,7 +33,6 @@ const checkPad = operatorOptions<PadOptions>("pad", () => ({
   mode: z.enum(["constant", "reflect", "replicate", "circular"]).optional(),
   value: anyNumberOption,
 }));
-const checkGather = operatorOptions<GatherOptions>("gatherND", () => ({ batchDims: z.int().min(0).optional() }));
 const checkOneHot = operatorOptions<{ readonly dtype?: Dtype }>("oneHot", () => ({ dtype: dtypeOption }));
 
 const bound = z.int().nullish();
@@ -160,15 +153,5 @@ export abstract class ArrangementMethods<D extends Dtype> extends ReductionMetho
     checkOneHot(options);
     const { dtype = "i64" as R } = options;
     return this.apply("oneHot", [], { count, dtype });
-  }
-  /** The elements or slices at rows of positions in the first dimensions; positions outside are moved to the nearest end. */
-  gatherND(positions: Tensor, options: GatherOptions = {}): Tensor<D> {
-    checkGather(options);
-    const { batchDims = 0 } = options;
-    return this.apply("gatherND", [positions], { batchDims });
-  }
-  /** With what lies at rows of positions in the first dimensions replaced by `updates`, or joined with them, in order. */
-  scatterND(positions: Tensor, updates: Tensor<D>, mode: "set" | "add" | "max" | "min" = "set"): Tensor<D> {
-    return this.apply("scatterND", [positions, updates], { mode });
   }
 }

@@ -11,7 +11,7 @@ import { needingSizes } from "../../operators/operator.ts";
 import { operatorOptions, placed, requireArgument, tensorOf } from "../options.ts";
 import { currentRecorder } from "../recorder.ts";
 import type { Tensor } from "../tensor.ts";
-import { ArrangementMethods } from "./arrangement.ts";
+import { IndexingMethods } from "./indexing.ts";
 
 /** Options of what gives as many elements as the values say. */
 export interface BoundOptions {
@@ -40,7 +40,7 @@ export const mostChosen = (
 ): number => placed(() => needingSizes(operator, operands, () => Math.min(countOf(from.map(mostOf)), atMost)));
 
 /** The part of `Tensor` that holds these methods. */
-export abstract class BoundedMethods<D extends Dtype> extends ArrangementMethods<D> {
+export abstract class BoundedMethods<D extends Dtype> extends IndexingMethods<D> {
   abstract get value(): Value;
 
   #newDimension(operator: string, from: Shape, options: BoundOptions): BoundedDimension {
