@@ -42,6 +42,7 @@ export {
   type Builder,
   type Chosen,
   type CompileOptions,
+  type ConvIntegerOptions,
   type ConvolutionOptions,
   compile,
   concat,
@@ -121,6 +122,7 @@ export {
   type WithIndices,
   where,
   whileLoop,
+  type ZeroPoint,
   zeros,
 } from "../runtime/index.ts";
 export type { Duration } from "../scheduler/index.ts";

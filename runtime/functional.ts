@@ -82,7 +82,7 @@ export const bitwiseLeftShift = <D extends Integer>(x: Tensor<D>, count: Operand
   tensorOf("bitwiseLeftShift", x).bitwiseLeftShift(count);
 export const bitwiseRightShift = <D extends Integer>(x: Tensor<D>, count: Operand<D>): Tensor<D> =>
   tensorOf("bitwiseRightShift", x).bitwiseRightShift(count);
-export const matmul = <D extends Float>(a: Tensor<D>, b: Tensor<D>): Tensor<D> => tensorOf("matmul", a).matmul(b);
+export const matmul = <D extends Numeric>(a: Tensor<D>, b: Tensor<D>): Tensor<D> => tensorOf("matmul", a).matmul(b);
 /** x · wᵀ + b, with w: [o,i] and b: [o]. */
 export const linear = <D extends Float>(x: Tensor<D>, w: Tensor<D>, b: Tensor<D>): Tensor<D> =>
   tensorOf("linear", x).linear(w, b);

@@ -12,6 +12,7 @@ export {
 } from "./capture/convolutions.ts";
 export { fromHalves, toHalves } from "./capture/halves.ts";
 export { type GridSampleOptions, gridSample, type ResizeOptions, resize } from "./capture/images.ts";
+export { type ConvIntegerOptions, convInteger, matmulInteger, type ZeroPoint } from "./capture/integer-products.ts";
 export type { PadOptions, Range } from "./capture/methods/arrangement.ts";
 export type { BoundOptions, Chosen } from "./capture/methods/bounded.ts";
 export type { MaxPoolOptions, NormOptions, PoolOptions } from "./capture/methods/channels.ts";
@@ -19,7 +20,7 @@ export type { EluOptions, GeluOptions, SoftplusOptions } from "./capture/methods
 export type { GatherOptions } from "./capture/methods/indexing.ts";
 export type { RunningOptions, VarianceOptions } from "./capture/methods/reduction.ts";
 export type { WithIndices } from "./capture/methods/symbolic.ts";
-export { convInteger, dequantize, matmulInteger, type Parameter, quantize } from "./capture/quantization.ts";
+export { dequantize, type Parameter, quantize } from "./capture/quantization.ts";
 export {
   type GruWeights,
   gruCell,

@@ -1,6 +1,6 @@
 // Matrix products and convolutions: one chain of fused multiply-adds per output element, vectors across outputs.
 import { bytesOf } from "../dtype.ts";
-import { add, broadcast, constant, fma, index, KernelBuilder, mul } from "../loop/build.ts";
+import { add, broadcast, constant, fma, index, isFloat, KernelBuilder, mul } from "../loop/build.ts";
 import type { Buffer, Expression, Kernel, Scalar } from "../loop/ir.ts";
 import { balanced, extentsOf, type Problem, problemOf } from "../schedules/index.ts";
 import type { Target } from "../targets.ts";
@@ -32,15 +32,18 @@ export interface Products {
   accumulate(left: Expression, right: Expression, sum: Expression): Expression;
 }
 
-/** Products of floats, each fused with its addition. */
-const fused = (scalar: Scalar): Products => ({ scalar, accumulate: fma });
+/** Products in the dtype of the factors: of floats each fused with its addition, of integers wrapping. */
+const inOwnDtype = (scalar: Scalar): Products => ({
+  scalar,
+  accumulate: isFloat(scalar) ? fma : (left, right, sum) => add(sum, mul(left, right)),
+});
 
 /**
  * C[…,m,n] = Σ_k A[…,m,k]·B[…,k,n] for sources already broadcast to the same batch dimensions.
  *
  * Plan: with one column, the sixteen chains along k of `reduceKernel`, each product fused with its addition. Otherwise
  * S = `splitsFor(m·n, k)` segments of ⌊k/S⌋ each, the last taking the rest; in each, from +0, one fused multiply-add per
- * k, ascending; then segment s merges with s+S/2, s+S/4, …. Schedule: register tiles of rows by vectors across n, a
+ * k, ascending; then segment s merges with s+S/2, s+S/4, …. Integers wrap, in any order. Schedule: register tiles of rows by vectors across n, a
  * panel of columns kept in cache while all rows pass.
  */
 export function matmulKernel(
@@ -56,7 +59,7 @@ export function matmulKernel(
   if (columns === 1) return vectorProduct(name, buffers, a, b, destination, epilogue, target);
   const [rows, depth] = a.shape.slice(-2) as [number, number];
   const splits = splitsFor(rows * columns, depth);
-  return tiledProduct(name, buffers, a, b, splits, fused(a.scalar), destination, epilogue, target);
+  return tiledProduct(name, buffers, a, b, splits, inOwnDtype(a.scalar), destination, epilogue, target);
 }
 
 /** A product in register tiles, in `splits` segments of its long dimension. */
@@ -222,11 +225,13 @@ function vectorProduct(
   target: Target,
 ): Kernel {
   const dimension = a.shape.length - 1;
+  const { scalar, accumulate } = inOwnDtype(a.scalar);
   const accumulation: Accumulation = {
-    scalar: a.scalar,
+    scalar,
     identity: 0,
-    rounds: true,
-    step: (sum, at, lanes) => fma(a.at(at, lanes), b.at([...at.slice(0, -2), at[dimension]!, fixed(0)], lanes), sum),
+    rounds: isFloat(scalar),
+    step: (sum, at, lanes) =>
+      accumulate(a.at(at, lanes), b.at([...at.slice(0, -2), at[dimension]!, fixed(0)], lanes), sum),
     merge: (x, y) => add(x, y),
   };
   const place = { ...destination, strides: destination.strides.slice(0, -1) };
@@ -258,7 +263,7 @@ export function convolutionKernel(
   epilogue: Epilogue,
   target: Target,
 ): Kernel {
-  const products = fused(input.scalar);
+  const products = inOwnDtype(input.scalar);
   return planarConvolution(name, buffers, input, weight, outputShape, plan, products, destination, epilogue, target);
 }
 

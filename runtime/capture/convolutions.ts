@@ -5,7 +5,7 @@ import { located } from "../graph/place.ts";
 import { showTensorType, staticShape } from "../graph/tensor-type.ts";
 import { operators } from "../operators/index.ts";
 import { operandError } from "../operators/operand-error.ts";
-import { operatorOptions, planeOption, tensorOf, tensorOption } from "./options.ts";
+import { extentsOption, operatorOptions, planeOption, tensorOf, tensorOption } from "./options.ts";
 import { both, type Extents, type Pair, perExtent } from "./pair.ts";
 import { currentRecorder } from "./recorder.ts";
 import { Tensor } from "./tensor.ts";
@@ -37,8 +37,7 @@ const convolutionSchemas = (padding: z.ZodType, steps: (least: number) => z.ZodT
   convolution: z.literal("direct").optional(),
   bias: tensorOption,
 });
-/** What convolutions of a plane take as padding. */
-export const paddingOption = z
+const paddingOption = z
   .union([planeOption(0), z.enum(["same", "valid"])])
   .describe('a whole number from 0, two: [rows, columns], "same" or "valid"')
   .optional();
@@ -56,37 +55,52 @@ const schemasOver = (rank: 1 | 3) => {
     .describe('a whole number from 0, one for each dimension, "same" or "valid"');
   return convolutionSchemas(padding.optional(), steps);
 };
+/** The schemas of a convolution over one to three dimensions. */
+export const volumeSchemas = () =>
+  convolutionSchemas(
+    z
+      .union([extentsOption(0), z.enum(["same", "valid"])])
+      .describe('a whole number from 0, one for each dimension, "same" or "valid"')
+      .optional(),
+    extentsOption,
+  );
 const checkConv1d = operatorOptions<ConvolutionOptions<number | readonly [number]>>("conv1d", () => schemasOver(1));
 const checkConv3d = operatorOptions<ConvolutionOptions<number | readonly [number, number, number]>>("conv3d", () =>
   schemasOver(3),
 );
 
-/** x with `value` around the `rank` dimensions behind its channels, for a convolution of this name with w. */
-export function paddedFor<D extends Dtype>(
+/** How much is added at either end of the `rank` dimensions behind the channels, for a convolution of this name with w. */
+export function endsOfPadding(
+  name: string,
+  w: Tensor,
+  rank: number,
+  { stride = 1, padding = 0, paddingAfter, dilation = 1 }: ConvolutionOptions<Extents>,
+): readonly [before: readonly number[], after: readonly number[]] {
+  const every = (value: Extents) => perExtent(value, rank);
+  if (padding === "valid") return [every(0), every(paddingAfter ?? 0)];
+  if (padding !== "same") return [every(padding), every(paddingAfter ?? padding)];
+  const refuse = (message: string, help: string) =>
+    located(() => {
+      throw operandError("attributes", `${name} with ${showTensorType(w.type)}: ${message}`, help);
+    });
+  if (every(stride).some((each) => each !== 1))
+    refuse(`padding "same" and a stride of ${every(stride)}`, "give the padding in numbers");
+  if (paddingAfter !== undefined) refuse('padding "same" and paddingAfter', "give one of them");
+  const total = w.shape.slice(2).map((size, d) => every(dilation)[d]! * (size - 1));
+  const before = total.map((each) => Math.floor(each / 2));
+  return [before, total.map((each, d) => each - before[d]!)];
+}
+
+/** x with zeros around the `rank` dimensions behind its channels. */
+function paddedFor<D extends Dtype>(
   name: string,
   x: Tensor<D>,
   w: Tensor,
   rank: number,
-  { stride = 1, padding = 0, paddingAfter, dilation = 1 }: ConvolutionOptions<Extents>,
-  value = 0,
+  options: ConvolutionOptions<Extents>,
 ): Tensor<D> {
-  const every = (value: Extents) => perExtent(value, rank);
-  const between = (): readonly [before: readonly number[], after: readonly number[]] => {
-    if (padding === "valid") return [every(0), every(paddingAfter ?? 0)];
-    if (padding !== "same") return [every(padding), every(paddingAfter ?? padding)];
-    const refuse = (message: string, help: string) =>
-      located(() => {
-        throw operandError("attributes", `${name} with ${showTensorType(w.type)}: ${message}`, help);
-      });
-    if (every(stride).some((each) => each !== 1))
-      refuse(`padding "same" and a stride of ${every(stride)}`, "give the padding in numbers");
-    if (paddingAfter !== undefined) refuse('padding "same" and paddingAfter', "give one of them");
-    const total = w.shape.slice(2).map((size, d) => every(dilation)[d]! * (size - 1));
-    const before = total.map((each) => Math.floor(each / 2));
-    return [before, total.map((each, d) => each - before[d]!)];
-  };
-  const [before, after] = between();
-  return [...before, ...after].some((each) => each > 0) ? x.pad([0, 0, ...before], [0, 0, ...after], value) : x;
+  const [before, after] = endsOfPadding(name, w, rank, options);
+  return [...before, ...after].some((each) => each > 0) ? x.pad([0, 0, ...before], [0, 0, ...after]) : x;
 }
 
 /** y[n,o,…] with a bias of each channel. */

@@ -1,4 +1,5 @@
 // Numbers for the dimensions of a plane, or of a line, a plane or a volume.
+import { operandError } from "../operators/operand-error.ts";
 
 /** A number for rows and one for columns; one alone stands for both. */
 export type Pair = number | readonly [number, number];
@@ -14,3 +15,18 @@ export const both = (value: Pair): readonly [number, number] => (typeof value ==
 /** A number for each of so many dimensions, of which an operator takes one to three; a list is taken as it is. */
 export const perExtent = (value: Extents, rank: number): readonly number[] =>
   typeof value === "number" ? Array.from({ length: Math.min(Math.max(rank, 1), 3) }, () => value) : value;
+
+/** Throws `operator/attributes` where a list has not a number for each of so many dimensions. */
+export function requireExtents(
+  what: string,
+  rank: number,
+  lists: { readonly [name: string]: Extents | undefined },
+): void {
+  for (const [name, given] of Object.entries(lists))
+    if (typeof given === "object" && given.length !== rank)
+      throw operandError(
+        "attributes",
+        `${what} with ${name} [${given}]`,
+        `give a number for each of the ${rank} dimensions behind the channels, or one for all`,
+      );
+}

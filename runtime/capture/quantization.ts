@@ -1,4 +1,4 @@
-// Linear quantisation as free functions: numbers to bytes and back, and products of bytes in 32-bit integers.
+// Linear quantisation as free functions: numbers to bytes and back.
 import { z } from "zod";
 import type { Dtype } from "../../kernels/index.ts";
 import { holds, rangeText } from "../graph/numbers.ts";
@@ -7,9 +7,7 @@ import { requireDtype, showTensorType } from "../graph/tensor-type.ts";
 import { axisIn } from "../operators/axis.ts";
 import { operators } from "../operators/index.ts";
 import { operandError } from "../operators/operand-error.ts";
-import { type ConvolutionOptions, paddedFor, paddingOption } from "./convolutions.ts";
-import { operatorOptions, planeOption, requireArgument, tensorOf } from "./options.ts";
-import { both } from "./pair.ts";
+import { operatorOptions, requireArgument, tensorOf } from "./options.ts";
 import { apply, constant, Tensor } from "./tensor.ts";
 
 /** One parameter for a whole tensor, one per channel, or a tensor that broadcasts. */
@@ -30,7 +28,7 @@ const parameterSchema = z
   .describe("a number, a list of them by channel, or a tensor");
 
 /** Throws `operator/zero-point` for a number that the dtype of what it is subtracted from does not hold. */
-function requireZeroPoint(what: string, zeroPoint: number, dtype: Dtype): void {
+export function requireZeroPoint(what: string, zeroPoint: number, dtype: Dtype): void {
   if (!holds(dtype, zeroPoint))
     throw operandError("zero-point", `${what} with the zero point ${zeroPoint}`, rangeText(dtype));
 }
@@ -96,41 +94,4 @@ export function dequantize<D extends "u8" | "i8" | "u16" | "i16" | "i32">(
       parameter(what, zeroPoint, x.dtype, rank, axis),
     ]);
   });
-}
-
-type Byte = "u8" | "i8";
-
-/** (a − zeroPoint) · b in 32-bit integers that wrap: a[…,m,k] of bytes, b[…,k,n] of signed ones. */
-export function matmulInteger(a: Tensor<Byte>, b: Tensor<"i8">, zeroPoint = 0): Tensor<"i32"> {
-  for (const each of [a, b]) tensorOf("matmulInteger", each);
-  located(() => requireZeroPoint(`matmulInteger of ${showTensorType(a.type)}`, zeroPoint, a.dtype));
-  const product = apply<"i32">(operators.matmulInteger, [a, b]);
-  return zeroPoint === 0 ? product : product.sub(b.cast("i32").sum([-2], { keepDims: true }).mul(zeroPoint));
-}
-
-interface ConvIntegerOptions extends Omit<ConvolutionOptions, "bias" | "convolution"> {
-  readonly zeroPoint?: number;
-}
-
-const checkConvInteger = operatorOptions<ConvIntegerOptions>("convInteger", () => ({
-  stride: planeOption(1),
-  padding: paddingOption,
-  paddingAfter: planeOption(0),
-  dilation: planeOption(1),
-  groups: z.int().min(1).optional(),
-  zeroPoint: z.number().optional(),
-}));
-
-/** (x − zeroPoint)[n,c,h,w] convolved with w[o,c/groups,kh,kw] in 32-bit integers that wrap; padding is the zero point. */
-export function convInteger(x: Tensor<Byte>, w: Tensor<"i8">, options: ConvIntegerOptions = {}): Tensor<"i32"> {
-  checkConvInteger(options);
-  for (const each of [x, w]) tensorOf("convInteger", each);
-  const { zeroPoint = 0, stride = 1, dilation = 1, groups = 1 } = options;
-  located(() => requireZeroPoint(`convInteger of ${showTensorType(x.type)}`, zeroPoint, x.dtype));
-  const padded = paddedFor("convInteger", x, w, 2, options, zeroPoint);
-  const attributes = { stride: both(stride), dilation: both(dilation), groups };
-  const sum = apply<"i32">(operators.convInteger, [padded, w], attributes);
-  if (zeroPoint === 0) return sum;
-  const totals = w.cast("i32").sum([1, 2, 3]).reshape([w.shape[0]!, 1, 1]);
-  return sum.sub(totals.mul(zeroPoint));
 }

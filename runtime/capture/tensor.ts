@@ -365,6 +365,7 @@ export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
   rmsNorm(scale: Tensor<D>, epsilon = 1e-6): Tensor<D> {
     return this.#apply("rmsNorm", [scale], { dimensions: tensorOf("rmsNorm", scale).type.shape.length, epsilon });
   }
+  /** The product of matrices […,m,k] and […,k,n], batch dimensions broadcast; of integers it wraps. */
   matmul(other: Tensor<D>): Tensor<D> {
     return this.#apply("matmul", [other]);
   }

@@ -134,6 +134,7 @@ export const linear: Operator<Record<string, never>> = operator({
   attributes: z.strictObject({}),
   errorUlp: 1,
   infer([x, w, b]) {
+    requireFloat("linear", x!);
     const shown = `linear of ${showTensorType(x!)} with weight ${showTensorType(w!)} and bias ${showTensorType(b!)}`;
     if (x!.shape.length < 2 || w!.shape.length !== 2 || !sameShape(b!.shape, w!.shape.slice(0, 1))) {
       throw operandError("shape", shown, "x is […,n,i], the weight [o,i], the bias [o]");

@@ -23,7 +23,10 @@ export const matrices = (operands: readonly generators.Source[], shape: readonly
     generators.Source,
   ];
 
-/** a[…,m,k] · b[…,k,n] → [...,m,n], batch dimensions broadcast. Floats of one dtype. Error: k ulp of |a|·|b|. */
+/**
+ * a[…,m,k] · b[…,k,n] → [...,m,n], batch dimensions broadcast. Numbers of one dtype. Error of floats: k ulp of |a|·|b|;
+ * integers wrap.
+ */
 export const matmul: Operator<z.infer<typeof none>> = operator({
   name: "matmul",
   attributes: none,
@@ -31,7 +34,7 @@ export const matmul: Operator<z.infer<typeof none>> = operator({
   infer([a, b]) {
     const wrong = (why: string) =>
       operandError("shape", `matmul of ${showTensorType(a!)} and ${showTensorType(b!)}: ${why}`);
-    if (a!.dtype !== b!.dtype || !isFloatDtype(a!.dtype)) throw wrong("both must be of one float dtype");
+    if (a!.dtype !== b!.dtype || a!.dtype === "bool") throw wrong("both must be of one dtype, and not bool");
     if (a!.shape.length < 2 || b!.shape.length < 2) throw wrong("both need two dimensions or more");
     const [m, k] = a!.shape.slice(-2);
     const [k2, n] = b!.shape.slice(-2);
@@ -49,13 +52,15 @@ export const matmul: Operator<z.infer<typeof none>> = operator({
     inMemory: [0, 1],
     fuses: true,
     plan: ([a, b]) =>
-      generators.productPlan(...(staticShape(a!.shape).slice(-2) as [number, number]), sizeOf(b!.shape.at(-1)!)),
+      isFloatDtype(a!.dtype)
+        ? generators.productPlan(...(staticShape(a!.shape).slice(-2) as [number, number]), sizeOf(b!.shape.at(-1)!))
+        : undefined,
     work(operands, _, target) {
       const [a, b] = operands.map(({ shape }) => staticShape(shape)) as [number[], number[]];
       const [rows, depth] = a.slice(-2) as [number, number];
       const columns = b.at(-1)!;
-      if (!generators.packsAnew(rows, depth, columns)) return {};
       const { dtype } = operands[0]!;
+      if (!isFloatDtype(dtype) || !generators.packsAnew(rows, depth, columns)) return {};
       const batch = staticShape(broadcastShapes(a.slice(0, -2), b.slice(0, -2))!);
       const left = { scalar: dtype, shape: [...batch, rows, depth] };
       const areas = generators.gemmWork(left, generators.copied(columns), target);

@@ -116,7 +116,7 @@ export type Lowering<A> =
       readonly fuses?: true;
       work?(operands: readonly TensorType[], attributes: A, target: Target): { readonly [name: string]: Work };
       /** The numeric plan in words, where results are rounded on the way: which sums are made in which order. */
-      plan?(operands: readonly TensorType[], attributes: A): string;
+      plan?(operands: readonly TensorType[], attributes: A): string | undefined;
       build(parts: KernelParts, attributes: A): Kernel;
     }
   /** Operands one after the other along a dimension, each written or computed where it will lie. */

@@ -195,20 +195,32 @@ export function groupedLayout(
   };
 }
 
-/** What a product of matrices means: every element a sum along k. */
+/** What sums of products begin with. */
+const zeroOf = ({ data }: Nd): number | bigint =>
+  data instanceof BigInt64Array || data instanceof BigUint64Array ? 0n : 0;
+
+/** A sum and a product more; of integers up to 32 bits the lowest 32. */
+function addProduct(sum: number | bigint, left: number | bigint, right: number | bigint, wraps: boolean) {
+  if (typeof sum === "bigint") return BigInt.asUintN(64, sum + BigInt(left) * BigInt(right));
+  return wraps ? (sum + Math.imul(Number(left), Number(right))) | 0 : sum + Number(left) * Number(right);
+}
+
+/** What a product of matrices means: every element a sum along k, of integers wrapping. */
 export function multiply([a, b]: readonly Nd[], result: Nd): void {
   const [m, n] = result.shape.slice(-2) as [number, number];
   const k = a!.shape.at(-1)!;
   const batch = result.shape.slice(0, -2);
   const [left, right] = [a!, b!].map((each) => indexer(each.shape.slice(0, -2), batch));
+  const wraps = !isFloatDtype(result.dtype);
+  const { data } = result as { readonly data: { [at: number]: number | bigint } };
   for (let i = 0; i < countOf(batch); i++) {
     const [from, with_] = [left!(i) * m * k, right!(i) * k * n];
     for (let row = 0; row < m; row++) {
       for (let column = 0; column < n; column++) {
-        let total = 0;
+        let total = zeroOf(result);
         for (let j = 0; j < k; j++)
-          total += Number(a!.data[from + row * k + j]!) * Number(b!.data[with_ + j * n + column]!);
-        result.data[(i * m + row) * n + column] = total;
+          total = addProduct(total, a!.data[from + row * k + j]!, b!.data[with_ + j * n + column]!, wraps);
+        data[(i * m + row) * n + column] = total;
       }
     }
   }

@@ -1,5 +1,5 @@
 // Lays constant right factors of matrix products out in the order in which products read them.
-import { generators } from "../../kernels/index.ts";
+import { generators, isFloatDtype } from "../../kernels/index.ts";
 import type { Graph, Value } from "../graph/graph.ts";
 import { rewrite } from "../graph/rewrite.ts";
 import { staticShape } from "../graph/tensor-type.ts";
@@ -11,7 +11,7 @@ export function packFactors(graph: Graph): Graph {
   const known = new Map<string, Value>();
   const names = new Map<Value, number>();
   return rewrite(graph, ({ operator, inputs, outputs: [output] }, editor) => {
-    if (operator !== operators.matmul) return undefined;
+    if (operator !== operators.matmul || !isFloatDtype(output.type.dtype)) return undefined;
     const [a, b] = inputs as [Value, Value];
     const factor = editor.constantOf(b);
     const [rows, columns] = staticShape(output.type.shape).slice(-2) as [number, number];

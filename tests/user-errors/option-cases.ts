@@ -331,14 +331,15 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
   ),
   convInteger: operatorCase(
     ({ image, kernel }, options) => convInteger(image.cast("u8"), kernel.cast("i8"), options),
-    { stride: 1, padding: "same", zeroPoint: 3 },
+    { stride: 1, padding: "same", zeroPoint: 3, weightZeroPoint: -1 },
     {
-      stride: plane(1),
-      padding,
-      paddingAfter: plane(0),
-      dilation: plane(1),
+      stride: extents(1),
+      padding: [...extents(0).slice(1), "smae"],
+      paddingAfter: extents(0),
+      dilation: extents(1),
       groups: whole(1),
       zeroPoint: ["1", null, {}],
+      weightZeroPoint: ["1", null, {}],
     },
   ),
   scaledDotProductAttention: operatorCase(

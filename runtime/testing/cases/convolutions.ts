@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { floats, integers, type OperatorCase, size, small } from "./shapes.ts";
 
-/** Images are mostly floats. */
+/** Images and factors are mostly floats. */
 const pixels = fc.oneof(floats, floats, integers);
 
 /** Windows over lines and volumes. */
@@ -95,7 +95,7 @@ export const channelNorm = (least: number, most: number, attributes: (channels: 
     );
 
 export const contraction: fc.Arbitrary<OperatorCase> = fc
-  .record({ dtype: floats, batch: fc.constantFrom([], [2], [3, 1]), m: size, k: size, n: size, shared: fc.boolean() })
+  .record({ dtype: pixels, batch: fc.constantFrom([], [2], [3, 1]), m: size, k: size, n: size, shared: fc.boolean() })
   .map(({ dtype, batch, m, k, n, shared }) => ({
     operands: [
       { dtype, shape: [...batch, m, k] },
