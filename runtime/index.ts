@@ -7,7 +7,9 @@ export {
   conv1d,
   conv2d,
   conv3d,
+  convTranspose1d,
   convTranspose2d,
+  convTranspose3d,
   type TransposedConvolutionOptions,
 } from "./capture/convolutions.ts";
 export { fromHalves, toHalves } from "./capture/halves.ts";

@@ -6,7 +6,7 @@ import { showTensorType, staticShape } from "../graph/tensor-type.ts";
 import { operators } from "../operators/index.ts";
 import { operandError } from "../operators/operand-error.ts";
 import { extentsOption, operatorOptions, planeOption, tensorOf, tensorOption } from "./options.ts";
-import { both, type Extents, type Pair, perExtent } from "./pair.ts";
+import { type Extents, type Pair, perExtent } from "./pair.ts";
 import { currentRecorder } from "./recorder.ts";
 import { Tensor } from "./tensor.ts";
 
@@ -42,14 +42,16 @@ const paddingOption = z
   .describe('a whole number from 0, two: [rows, columns], "same" or "valid"')
   .optional();
 const checkConv2d = operatorOptions<ConvolutionOptions>("conv2d", () => convolutionSchemas(paddingOption));
+/** The schema of a whole number for each of so many dimensions. */
+const stepsOver = (rank: 1 | 3) => (least: number) => {
+  const whole = z.int().min(least);
+  const list = rank === 1 ? z.tuple([whole]) : z.tuple([whole, whole, whole]);
+  const text = rank === 1 ? "alone or in a list" : "or three: [depth, rows, columns]";
+  return z.union([whole, list]).describe(`a whole number from ${least}, ${text}`).optional();
+};
 /** The schemas of a convolution over so many dimensions. */
 const schemasOver = (rank: 1 | 3) => {
-  const steps = (least: number) => {
-    const whole = z.int().min(least);
-    const list = rank === 1 ? z.tuple([whole]) : z.tuple([whole, whole, whole]);
-    const text = rank === 1 ? "alone or in a list" : "or three: [depth, rows, columns]";
-    return z.union([whole, list]).describe(`a whole number from ${least}, ${text}`).optional();
-  };
+  const steps = stepsOver(rank);
   const padding = z
     .union([steps(0), z.enum(["same", "valid"])])
     .describe('a whole number from 0, one for each dimension, "same" or "valid"');
@@ -156,16 +158,61 @@ export function conv3d<D extends Dtype>(
   return convolution("conv3d", 3, x, w, options);
 }
 
-/** Options of convTranspose2d, as in PyTorch. */
-export interface TransposedConvolutionOptions extends Omit<ConvolutionOptions, "padding"> {
-  readonly padding?: Pair;
-  readonly outputPadding?: Pair;
+/** Options of transposed convolutions, as in PyTorch; one number stands for all dimensions, two of convTranspose2d's plane. */
+export interface TransposedConvolutionOptions<E extends Extents = Pair> extends Omit<ConvolutionOptions<E>, "padding"> {
+  readonly padding?: E;
+  readonly outputPadding?: E;
 }
 
-const checkConvTranspose2d = operatorOptions<TransposedConvolutionOptions>("convTranspose2d", () => ({
-  ...convolutionSchemas(planeOption(0)),
-  outputPadding: planeOption(0),
-}));
+/** The schemas of a transposed convolution, from those of a convolution and of a width of its dimensions. */
+const transposedSchemas = (width: z.ZodType, schemas: ReturnType<typeof convolutionSchemas>) => ({
+  ...schemas,
+  padding: width,
+  outputPadding: width,
+});
+const checkConvTranspose1d = operatorOptions<TransposedConvolutionOptions<number | readonly [number]>>(
+  "convTranspose1d",
+  () => transposedSchemas(stepsOver(1)(0), schemasOver(1)),
+);
+const checkConvTranspose2d = operatorOptions<TransposedConvolutionOptions>("convTranspose2d", () =>
+  transposedSchemas(planeOption(0), convolutionSchemas(planeOption(0))),
+);
+const checkConvTranspose3d = operatorOptions<TransposedConvolutionOptions<number | readonly [number, number, number]>>(
+  "convTranspose3d",
+  () => transposedSchemas(stepsOver(3)(0), schemasOver(3)),
+);
+
+/** A transposed convolution of a name over so many dimensions, its options checked. */
+function transposedConvolution<D extends Dtype>(
+  name: "convTranspose1d" | "convTranspose2d" | "convTranspose3d",
+  rank: number,
+  x: Tensor<D>,
+  w: Tensor<D>,
+  options: TransposedConvolutionOptions<Extents>,
+): Tensor<D> {
+  for (const each of [x, w]) tensorOf(name, each);
+  const { stride = 1, padding = 0, paddingAfter = padding, dilation = 1, outputPadding = 0, groups = 1 } = options;
+  const { convolution } = options;
+  const every = (value: Extents) => perExtent(value, rank);
+  const [before, after] = [every(padding), every(paddingAfter)];
+  // Where the two ends differ, the smaller is cut off by the operator and the rest of the larger behind it.
+  const common = before.map((width, d) => Math.min(width, after[d]!));
+  const attributes = {
+    stride: every(stride),
+    padding: common,
+    dilation: every(dilation),
+    outputPadding: every(outputPadding),
+    groups,
+    ...(convolution ? { convolution } : {}),
+  };
+  const whole = new Tensor<D>(currentRecorder().apply(operators[name], [x.value, w.value], attributes));
+  const cut = staticShape(whole.type.shape.slice(2)).map((size, d): [number, number] => [
+    before[d]! - common[d]!,
+    size - (after[d]! - common[d]!),
+  ]);
+  const even = before.every((each, d) => each === after[d]);
+  return biased(even ? whole : whole.slice([], [], ...cut), options.bias);
+}
 
 /** x[n,c,h,w] spread over w[c,o/groups,kh,kw], each input to all outputs that its taps reach, and a bias [o] added. */
 export function convTranspose2d<D extends Dtype>(
@@ -174,25 +221,25 @@ export function convTranspose2d<D extends Dtype>(
   options: TransposedConvolutionOptions = {},
 ): Tensor<D> {
   checkConvTranspose2d(options);
-  for (const each of [x, w]) tensorOf("convTranspose2d", each);
-  const { stride = 1, padding = 0, paddingAfter = padding, dilation = 1, outputPadding = 0, groups = 1 } = options;
-  const { convolution } = options;
-  const [before, after] = [both(padding), both(paddingAfter)];
-  // Where the two ends differ, the smaller is cut off by the operator and the rest of the larger behind it.
-  const common = before.map((width, d) => Math.min(width, after[d]!));
-  const attributes = {
-    stride: both(stride),
-    padding: common,
-    dilation: both(dilation),
-    outputPadding: both(outputPadding),
-    groups,
-    ...(convolution ? { convolution } : {}),
-  };
-  const whole = new Tensor<D>(currentRecorder().apply(operators.convTranspose2d, [x.value, w.value], attributes));
-  const cut = staticShape(whole.type.shape.slice(2)).map((size, d) => [
-    before[d]! - common[d]!,
-    size - (after[d]! - common[d]!),
-  ]) as [[number, number], [number, number]];
-  const even = before.every((each, d) => each === after[d]);
-  return biased(even ? whole : whole.slice([], [], ...cut), options.bias);
+  return transposedConvolution("convTranspose2d", 2, x, w, options);
+}
+
+/** x[n,c,l] spread over w[c,o/groups,k], and a bias [o] added; as convTranspose2d. */
+export function convTranspose1d<D extends Dtype>(
+  x: Tensor<D>,
+  w: Tensor<D>,
+  options: TransposedConvolutionOptions<number | readonly [number]> = {},
+): Tensor<D> {
+  checkConvTranspose1d(options);
+  return transposedConvolution("convTranspose1d", 1, x, w, options);
+}
+
+/** x[n,c,d,h,w] spread over w[c,o/groups,kd,kh,kw], and a bias [o] added; as convTranspose2d. */
+export function convTranspose3d<D extends Dtype>(
+  x: Tensor<D>,
+  w: Tensor<D>,
+  options: TransposedConvolutionOptions<number | readonly [number, number, number]> = {},
+): Tensor<D> {
+  checkConvTranspose3d(options);
+  return transposedConvolution("convTranspose3d", 3, x, w, options);
 }

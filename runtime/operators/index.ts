@@ -91,6 +91,7 @@ import { size, toMaximum, truncate } from "./sizes.ts";
 import { logSumExp, std, variance } from "./statistics.ts";
 import { broadcastTo, concat, iota, pad, permute, reshape, slice, split } from "./structure.ts";
 import { convTranspose2d } from "./transposed-convolution.ts";
+import { convTranspose1d, convTranspose3d } from "./transposed-volumes.ts";
 import { winogradConv2d } from "./winograd.ts";
 
 /** All operators; each is exported under its own name. */
@@ -220,7 +221,9 @@ export const operators = {
   avgPool,
   adaptiveMaxPool,
   adaptiveAvgPool,
+  convTranspose1d,
   convTranspose2d,
+  convTranspose3d,
   resize,
   gridSampler2d,
   tiledAttention,

@@ -3,7 +3,9 @@ import { describe, expect, it } from "vitest";
 import { compile } from "../compiler/compile.ts";
 import {
   constant,
+  convTranspose1d,
   convTranspose2d,
+  convTranspose3d,
   explain,
   Interpreter,
   load,
@@ -122,5 +124,38 @@ describe("transposed convolution", () => {
     );
     const text = explain(graph as never, "x86-64-v3").split("kernels for")[0]!;
     expect(text.match(/onv2d\(/g)).toHaveLength(4);
+  });
+
+  it("spreads along lines, and along the depth of volumes as along rows", () => {
+    const graph = trace(
+      ({ x }) => {
+        const line = constant([1, 10, 100], "f32", [1, 1, 3]);
+        const deep = constant([1, 10, 100, 1000], "f32", [1, 1, 2, 1, 2]);
+        const volume = x.reshape([1, 1, 2, 1, 2]);
+        return {
+          line: convTranspose1d(x.reshape([1, 2, 2]), line.broadcastTo([2, 1, 3]), {
+            groups: 2,
+            stride: 2,
+            bias: x.slice([0, 2]),
+          }),
+          uneven: convTranspose1d(x.reshape([2, 1, 2]), line, { padding: 1, paddingAfter: 0, outputPadding: 0 }),
+          volume: convTranspose3d(volume, deep),
+          stride: convTranspose3d(volume, deep, { stride: [2, 1, 1] }),
+          cut: convTranspose3d(volume, deep, { stride: 2, padding: [1, 0, 1] }),
+          more: convTranspose3d(volume, deep, { stride: [1, 1, 2], padding: [1, 0, 0], outputPadding: [0, 0, 1] }),
+        };
+      },
+      { x: tensorType("f32", [4]) },
+      { name: "volumes" },
+    );
+    const found = new Interpreter(graph).run({ x: Float32Array.of(1, 2, 3, 4) });
+    expect(Object.fromEntries(Object.entries(found).map(([name, y]) => [name, [...y]]))).toEqual({
+      line: [2, 11, 103, 21, 201, 5, 32, 306, 42, 402],
+      uneven: [12, 120, 200, 34, 340, 400],
+      volume: [1, 12, 20, 103, 1234, 2040, 300, 3400, 4000],
+      stride: [1, 12, 20, 100, 1200, 2000, 3, 34, 40, 300, 3400, 4000],
+      cut: [1000, 200, 30, 4],
+      more: [103, 1030, 204, 2040, 0],
+    });
   });
 });

@@ -50,7 +50,7 @@ function phasesOf(kernel: number, stride: number, dilation: number, padding: num
 }
 
 /** Part of a tensor along one dimension, from `start`, of `length`; what lies outside is 0. */
-function cut(x: Value, axis: number, start: number, length: number, builder: Builder): Value {
+export function cut(x: Value, axis: number, start: number, length: number, builder: Builder): Value {
   const shape = staticShape(x.type.shape);
   const size = shape[axis]!;
   const [low, high] = [Math.min(Math.max(start, 0), size), Math.max(0, Math.min(start + length, size))];

@@ -12,7 +12,9 @@ import {
   conv2d,
   conv3d,
   convInteger,
+  convTranspose1d,
   convTranspose2d,
+  convTranspose3d,
   dequantize,
   exactTime,
   field,
@@ -323,6 +325,28 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
     ({ image, kernel }, options) => conv2d(image, kernel, options),
     { stride: 2, padding: 1, paddingAfter: [0, 1], dilation: 1, groups: 1, convolution: "direct" },
     { ...convolutionWrong, padding },
+  ),
+  convTranspose1d: operatorCase(
+    ({ image, kernel }, options) =>
+      convTranspose1d(
+        image.flatten().reshape([1, image.shape[1]!, -1]),
+        kernel.slice([], [], [0, 1]).squeeze(2),
+        options,
+      ),
+    { stride: [2], padding: 1, paddingAfter: 0, outputPadding: 1, groups: 1 },
+    { ...convolutionWrong, padding: plane(0), outputPadding: plane(0) },
+  ),
+  convTranspose3d: operatorCase(
+    ({ image, kernel }, options) => convTranspose3d(image.unsqueeze(2), kernel.unsqueeze(2), options),
+    { stride: [1, 2, 2], padding: [0, 1, 1], dilation: 1, groups: 1 },
+    {
+      ...convolutionWrong,
+      padding: ["2", -1, "same", [1, 2]],
+      outputPadding: ["2", -1, [1, 2]],
+      stride: ["2", 0, [1, 2], null],
+      paddingAfter: ["2", -1, [1, 2], null],
+      dilation: ["2", 0, [1, 2, 3, 4], null],
+    },
   ),
   convTranspose2d: operatorCase(
     ({ image, kernel }, options) => convTranspose2d(image, kernel, options),

@@ -182,6 +182,40 @@ export const transposedConvolution: fc.Arbitrary<OperatorCase> = fc
       groups,
     },
   }));
+
+/** Transposed convolutions over lines or volumes. */
+export const transposedOver = (rank: 1 | 3): fc.Arbitrary<OperatorCase> => {
+  const every = <T>(one: fc.Arbitrary<T>) => fc.array(one, { minLength: rank, maxLength: rank });
+  return fc
+    .record({
+      dtype: floats,
+      groups: fc.constantFrom(1, 1, 2),
+      inner: small,
+      outer: fc.constantFrom(1, 2),
+      extents: every(rank === 1 ? fc.constantFrom(1, 5, 16) : fc.constantFrom(1, 2, 4)),
+      kernel: every(small),
+      stride: every(fc.constantFrom(1, 2, 3)),
+      dilation: every(fc.constantFrom(1, 1, 2)),
+      padding: every(fc.nat(2)),
+      extra: every(fc.nat(2)),
+    })
+    .map(({ dtype, groups, inner, outer, extents: of, kernel, stride, dilation, padding, extra }) => ({
+      operands: [
+        { dtype, shape: [1, inner * groups, ...of] },
+        { dtype, shape: [inner * groups, outer, ...kernel] },
+      ],
+      attributes: {
+        stride,
+        dilation,
+        padding: padding.map((width, d) =>
+          Math.min(width, Math.floor(((of[d]! - 1) * stride[d]! + dilation[d]! * (kernel[d]! - 1)) / 2)),
+        ),
+        outputPadding: extra.map((width, d) => Math.min(width, Math.max(stride[d]!, dilation[d]!) - 1)),
+        groups,
+      },
+    }));
+};
+
 export const blockedConvolution: fc.Arbitrary<OperatorCase> = fc
   .record({
     channels: fc.constantFrom(1, 3, 16, 21, 32),

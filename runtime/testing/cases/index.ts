@@ -17,6 +17,7 @@ import {
   resizing,
   sampling,
   transposedConvolution,
+  transposedOver,
   winograd,
 } from "./convolutions.ts";
 import { elementaryCases, withAttributes } from "./elementary.ts";
@@ -204,7 +205,9 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
   conv1d: convolutionOver(1),
   conv2d: convolution,
   conv3d: convolutionOver(3),
+  convTranspose1d: transposedOver(1),
   convTranspose2d: transposedConvolution,
+  convTranspose3d: transposedOver(3),
   blockedConv2d: blockedConvolution,
   depthwiseConv2d: depthwise,
   groupedConv2d: groupedConvolution,
