@@ -1,0 +1,252 @@
+// Builds what the nodes of a model compute, in the trace in progress: names, versions, functions and subgraphs.
+import { IsochronError } from "../../../kernels/index.ts";
+import { isTensor } from "../../capture/methods/symbolic.ts";
+import type { Tensor } from "../../capture/tensor.ts";
+import type { Value } from "../../graph/graph.ts";
+import { Call, constantOf, type Definition, type Definitions, importedOf, type Surroundings } from "./call.ts";
+import {
+  type AttributeProto,
+  type FunctionProto,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  type TensorProto,
+} from "./format/onnx_pb.ts";
+import { type Imported, Sequence } from "./imported.ts";
+import { modelError, RunTimeOperand, unsupported } from "./import-error.ts";
+import { sourcesOf } from "./known-values.ts";
+import { definitions } from "./operators/index.ts";
+import { type ExternalData, sparseTensorData, tensorData } from "./tensor-data.ts";
+
+/** The default domain has two names. */
+export const domainOf = (domain: string): string => (domain === "ai.onnx" ? "" : domain);
+
+/** The name of an operator with its domain, as users give their own. */
+export const fullName = ({ domain, opType }: Pick<NodeProto, "domain" | "opType">): string =>
+  domainOf(domain) === "" ? opType : `${domain}::${opType}`;
+
+/** The versions of operator sets by their domains. */
+type Versions = ReadonlyMap<string, number>;
+
+const versionsOf = (imports: readonly { readonly domain: string; readonly version: bigint }[]): Versions =>
+  new Map(imports.map(({ domain, version }) => [domainOf(domain), Number(version)]));
+
+/** Names and what they stand for; those of a subgraph are found around it too. */
+class Scope {
+  readonly versions: Versions;
+  /** The attributes of the call of a function, for the nodes of its body. */
+  readonly attributes: ReadonlyMap<string, AttributeProto> | undefined;
+  readonly #outer: Scope | undefined;
+  readonly #values = new Map<string, Imported>();
+
+  constructor(versions: Versions, outer?: Scope, attributes = outer?.attributes) {
+    this.versions = versions;
+    this.#outer = outer;
+    this.attributes = attributes;
+  }
+
+  get(name: string): Imported | undefined {
+    return this.#values.get(name) ?? this.#outer?.get(name);
+  }
+
+  set(name: string, value: Imported): void {
+    this.#values.set(name, value);
+  }
+}
+
+/** The names that a graph reads and does not define, those of its subgraphs included. */
+export function freeNames(graph: GraphProto): Set<string> {
+  const free = new Set<string>();
+  const own = new Set<string>([
+    ...graph.input.map(({ name }) => name),
+    ...graph.initializer.map(({ name }) => name),
+    ...graph.sparseInitializer.map(({ values }) => values?.name ?? ""),
+  ]);
+  for (const node of graph.node) {
+    const inner = node.attribute.flatMap(({ g, graphs }) => [...(g ? [g] : []), ...graphs]);
+    for (const name of [...node.input, ...inner.flatMap((each) => [...freeNames(each)])])
+      if (name !== "" && !own.has(name)) free.add(name);
+    for (const name of node.output) own.add(name);
+  }
+  for (const { name } of graph.output) if (!own.has(name)) free.add(name);
+  return free;
+}
+
+/** How a node is named in errors. */
+export const describeNode = (node: NodeProto, number: number): string =>
+  `node ${node.name === "" ? number : `"${node.name}"`} (${fullName(node)})`;
+
+/** An error about a node, which its message names first. */
+function aboutNode(error: unknown, node: string): unknown {
+  if (error instanceof RunTimeOperand) return new RunTimeOperand(`${node}: ${error.operand}`, error.inputs);
+  if (!(error instanceof IsochronError)) return error;
+  const { code, message, details, help, cause } = error;
+  return new IsochronError(code, `${node}: ${message}`, { details, cause, ...(help === undefined ? {} : { help }) });
+}
+
+/** What the building of a graph is given beside the model. */
+export interface BuildOptions {
+  readonly external: ExternalData;
+  /** Operators of the user's own, by full name; they come before all others. */
+  readonly operators?: Definitions;
+  readonly bounds?: { readonly [output: string]: number };
+}
+
+/** Nesting of subgraphs and calls of functions beyond which a model is refused. */
+const deepest = 64;
+
+/** Builds the graphs of one model. */
+export class GraphBuilder {
+  readonly #model: ModelProto;
+  readonly #options: BuildOptions;
+  readonly #functions: ReadonlyMap<string, FunctionProto>;
+  #depth = 0;
+  /** The model's inputs, by the values that they are. */
+  readonly #inputs = new Map<Value, string>();
+
+  constructor(model: ModelProto, options: BuildOptions) {
+    this.#model = model;
+    this.#options = options;
+    this.#functions = new Map(model.functions.map((each) => [functionKey(each), each]));
+  }
+
+  /** Builds the main graph of these inputs; its outputs by name. */
+  main(inputs: ReadonlyMap<string, Imported>): Map<string, Imported> {
+    const { graph, opsetImport } = this.#model;
+    for (const [name, value] of inputs) this.#nameInput(name, value);
+    return this.#graph(graph!, new Scope(versionsOf(opsetImport)), inputs);
+  }
+
+  #nameInput(name: string, value: Imported): void {
+    if (isTensor(value)) this.#inputs.set(value.value, name);
+    if (value instanceof Sequence) for (const each of value.elements) this.#nameInput(name, each);
+  }
+
+  #graph(graph: GraphProto, scope: Scope, inputs: ReadonlyMap<string, Imported>): Map<string, Imported> {
+    if (++this.#depth > deepest) throw modelError(`subgraphs and functions stand in each other ${deepest} times`);
+    for (const tensor of graph.initializer) scope.set(tensor.name, this.#imported(tensor));
+    for (const sparse of graph.sparseInitializer)
+      scope.set(sparse.values?.name ?? "", constantOf(sparseTensorData(sparse, this.#options.external)));
+    for (const [name, value] of inputs) scope.set(name, value);
+    this.#nodes(graph.node, scope);
+    const outputs = new Map(graph.output.map(({ name }) => [name, this.#named(scope, name, "an output")]));
+    this.#depth--;
+    return outputs;
+  }
+
+  #imported(tensor: TensorProto): Imported {
+    return importedOf(tensorData(tensor, this.#options.external), tensor.name);
+  }
+
+  #named(scope: Scope, name: string, reader: string): Imported {
+    const value = scope.get(name);
+    if (value === undefined) throw modelError(`${reader} reads "${name}", which nothing before it defines`);
+    return value;
+  }
+
+  #nodes(nodes: readonly NodeProto[], scope: Scope): void {
+    for (const [number, node] of nodes.entries()) {
+      const described = describeNode(node, number);
+      try {
+        const operands = node.input.map((name) =>
+          name === "" ? undefined : this.#named(scope, name, "it"),
+        );
+        const results = this.#apply(node, operands, scope);
+        for (const [at, name] of node.output.entries()) {
+          const value = results[at];
+          if (name === "") continue;
+          if (value === undefined) throw unsupported(`result ${at}, "${name}", is not computed`);
+          if (isTensor(value) && value.value.hint === undefined) Object.assign(value.value, { hint: name });
+          scope.set(name, value);
+        }
+      } catch (error) {
+        throw aboutNode(error, described);
+      }
+    }
+  }
+
+  #apply(node: NodeProto, inputs: readonly (Imported | undefined)[], scope: Scope): readonly (Imported | undefined)[] {
+    const attributes = this.#attributes(node, scope);
+    const own = this.#options.operators?.[fullName(node)];
+    const called = this.#functions.get(functionKey({ ...node, name: node.opType }));
+    if (!own && called) return this.#call(called, inputs, attributes);
+    const definition: Definition | undefined = own ?? definitions.get(fullName(node));
+    if (!definition)
+      throw unsupported(
+        "there is no such operator here",
+        `give what it computes: importModel(path, { operators: { "${fullName(node)}": (inputs) => … } })`,
+      );
+    const version = scope.versions.get(domainOf(node.domain));
+    if (version === undefined && !own)
+      throw modelError(`the model imports no operator set of "${node.domain || "ai.onnx"}"`);
+    const found = definition(
+      new Call({
+        operator: node.opType,
+        name: node.name,
+        version: version ?? 1,
+        inputs,
+        outputs: node.output,
+        attributes,
+        surroundings: this.#surroundings(scope),
+      }),
+    );
+    return Array.isArray(found) ? (found as readonly (Imported | undefined)[]) : [found as Imported];
+  }
+
+  /** The attributes of a node; those that a function's body takes from the call are the call's. */
+  #attributes(node: NodeProto, scope: Scope): Map<string, AttributeProto> {
+    const all = new Map<string, AttributeProto>();
+    for (const each of node.attribute) {
+      const found = each.refAttrName === "" ? each : scope.attributes?.get(each.refAttrName);
+      if (found) all.set(each.name, found);
+    }
+    return all;
+  }
+
+  /** Runs a function of the model where it is called. */
+  #call(
+    called: FunctionProto,
+    inputs: readonly (Imported | undefined)[],
+    given: ReadonlyMap<string, AttributeProto>,
+  ): (Imported | undefined)[] {
+    if (++this.#depth > deepest) throw modelError(`function "${called.name}" calls itself, or stands ${deepest} calls deep`);
+    const defaults = called.attributeProto.map((each) => [each.name, each] as const);
+    const scope = new Scope(versionsOf(called.opsetImport), undefined, new Map([...defaults, ...given]));
+    called.input.forEach((name, at) => {
+      const value = inputs[at];
+      if (value !== undefined) scope.set(name, value);
+    });
+    this.#nodes(called.node, scope);
+    this.#depth--;
+    return called.output.map((name) => scope.get(name));
+  }
+
+  #surroundings(scope: Scope): Surroundings {
+    const inner = (graph: GraphProto, around: Scope | undefined, inputs: readonly Imported[], more?: ReadonlyMap<string, Imported>) => {
+      if (graph.input.length !== inputs.length)
+        throw modelError(`its subgraph "${graph.name}" has ${graph.input.length} inputs, and gets ${inputs.length}`);
+      const own = new Map([...(more ?? []), ...graph.input.map(({ name }, at) => [name, inputs[at]!] as const)]);
+      return [...this.#graph(graph, new Scope(scope.versions, around, scope.attributes), own).values()];
+    };
+    return {
+      read: (tensor) => tensorData(tensor, this.#options.external),
+      unknown: (operand, tensor) => this.#unknown(operand, tensor),
+      inline: (graph, inputs) => inner(graph, scope, inputs),
+      region: (graph, inputs, captured) => inner(graph, undefined, inputs, captured),
+      captured: (...graphs) => {
+        const names = new Set(graphs.flatMap((graph) => [...freeNames(graph)]));
+        return new Map([...names].map((name) => [name, this.#named(scope, name, "its subgraph")]));
+      },
+      bound: (output) => (output === undefined ? undefined : this.#options.bounds?.[output]),
+    };
+  }
+
+  #unknown(operand: string, tensor: Tensor): Error {
+    const names = [...sourcesOf(tensor)].flatMap((value) => this.#inputs.get(value) ?? []);
+    return new RunTimeOperand(operand, [...new Set(names)]);
+  }
+}
+
+/** What a function is found by: domain, name and, where there are several, which. */
+const functionKey = ({ domain, name, overload }: Pick<FunctionProto, "domain" | "name" | "overload">): string =>
+  JSON.stringify([domainOf(domain), name, overload]);

@@ -1,0 +1,29 @@
+// The errors of importing a model: what is wrong with the file, what is not supported, and what has to be given.
+import { type ErrorParts, IsochronError } from "../../../kernels/index.ts";
+
+/** A fault of the file: it is no model, or not a valid one. */
+export const modelError = (message: string, help = "export it again, or check it with onnx.checker", parts: ErrorParts = {}) =>
+  new IsochronError("import/model", message, { ...parts, help });
+
+/** What is valid, and cannot be made machine code of. */
+export const unsupported = (message: string, help?: string): IsochronError =>
+  new IsochronError("import/unsupported", message, help === undefined ? {} : { help });
+
+/** An operand that has to be known when the graph is built, and depends on inputs of the model. */
+export class RunTimeOperand extends IsochronError {
+  readonly operand: string;
+  /** The inputs of the model that it is computed from. */
+  readonly inputs: readonly string[];
+
+  constructor(operand: string, inputs: readonly string[]) {
+    const given = inputs.map((name) => `"${name}"`).join(", ");
+    super("import/run-time", `${operand} decides shapes, and is computed from ${given || "values of its subgraph"}`, {
+      help:
+        inputs.length === 0
+          ? "it changes while the model runs: no shape would be known"
+          : `give the value when the graph is built: model.graph({ inputs: { ${inputs[0]}: constant data } })`,
+    });
+    this.operand = operand;
+    this.inputs = inputs;
+  }
+}

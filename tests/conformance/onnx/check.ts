@@ -1,0 +1,214 @@
+// Checks one case: compiled code and the interpreter against the outputs that belong to it, on its own inputs and on others.
+import { fromBinary } from "@bufbuild/protobuf";
+import { type Dtype, IsochronError, isFloatDtype } from "../../../kernels/index.ts";
+import { TensorProtoSchema } from "../../../runtime/import/onnx/format/onnx_pb.ts";
+import { RunTimeOperand } from "../../../runtime/import/onnx/import-error.ts";
+import { OnnxModel, type ModelPort } from "../../../runtime/import/onnx/model.ts";
+import { tensorData } from "../../../runtime/import/onnx/tensor-data.ts";
+import { compile, type Graph, Interpreter, load, type TypedArray, tensorType } from "../../../runtime/index.ts";
+import { runnableTargets } from "../../../kernels/index.ts";
+import { isBounded } from "../../../runtime/graph/dimension.ts";
+import { arrayFrom, countOf, numberIn, stored } from "../../../runtime/graph/tensor-type.ts";
+import { bytesAt, type Case, type DataSet } from "./cases.ts";
+
+export type Outcome = "passed" | "failed" | "notSupported";
+
+/** What one case came to. */
+export interface Result {
+  readonly name: string;
+  readonly compiled: Outcome;
+  readonly interpreted: Outcome;
+  readonly kernelCalls: number;
+  /** The inputs that decide shapes, which were bound to their values. */
+  readonly specialised: readonly string[];
+  readonly operators: readonly string[];
+  readonly reason?: string;
+}
+
+interface Array_ {
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  readonly data: TypedArray;
+}
+
+const noFiles = () => {
+  throw new IsochronError("import/file", "the case has no files beside it");
+};
+
+function arrayAt(path: string): Array_ {
+  const found = tensorData(fromBinary(TensorProtoSchema, bytesAt(path)), noFiles);
+  if (found.kind === "strings") throw new IsochronError("import/unsupported", "texts");
+  return found;
+}
+
+/** 0 up to 1 in equal steps, where a case has no inputs. */
+function counted({ shape = [] }: ModelPort): Array_ {
+  const sizes = shape.map((size) => (typeof size === "number" ? size : 1));
+  const count = countOf(sizes);
+  const values = Array.from({ length: count }, (_, at) => at / count);
+  return { dtype: "f32", shape: sizes, data: arrayFrom("f32", values) };
+}
+
+function inputsOf(model: OnnxModel, { inputs }: DataSet): Map<string, Array_> {
+  const found = inputs ? inputs.map(arrayAt) : model.inputs.map(counted);
+  return new Map(found.map((each, at) => [model.inputs[at]!.name, each]));
+}
+
+/** The graph for inputs of these shapes; those that decide shapes are bound, and named. */
+function graphFor(model: OnnxModel, inputs: ReadonlyMap<string, Array_>): { graph: Graph; bound: Set<string> } {
+  const bound = new Set<string>();
+  for (;;) {
+    try {
+      const given = Object.fromEntries(
+        [...inputs].map(([name, each]) => [name, bound.has(name) ? each : tensorType(each.dtype, each.shape)]),
+      );
+      return { graph: model.graph({ inputs: given }), bound };
+    } catch (error) {
+      if (!(error instanceof RunTimeOperand) || error.inputs.length === 0) throw error;
+      for (const name of error.inputs) {
+        if (bound.has(name)) throw error;
+        bound.add(name);
+      }
+    }
+  }
+}
+
+/** Elements in another order, floats somewhat smaller. */
+function perturbed({ dtype, shape, data }: Array_): Array_ {
+  const other = data.slice();
+  let seed = 12345;
+  for (let at = other.length - 1; at > 0; at--) {
+    seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
+    const to = seed % (at + 1);
+    [other[at], other[to]] = [other[to]!, other[at]!];
+  }
+  if (isFloatDtype(dtype))
+    for (let at = 0; at < other.length; at++)
+      other[at] = stored(dtype, Number(numberIn(dtype, other[at]!)) * 0.9375);
+  return { dtype, shape, data: other };
+}
+
+const close = (found: number, wanted: number): boolean =>
+  Object.is(found, wanted) || found === wanted || (Number.isNaN(found) && Number.isNaN(wanted)) ||
+  Math.abs(found - wanted) <= 1e-7 + 1e-3 * Math.abs(wanted);
+
+/** Where an array differs from what was wanted, in words. */
+function difference(dtype: Dtype, found: TypedArray, wanted: TypedArray): string | undefined {
+  if (found.length !== wanted.length) return `${found.length} elements where ${wanted.length} were wanted`;
+  for (let at = 0; at < found.length; at++) {
+    const [a, b] = [found[at]!, wanted[at]!];
+    if (a === b || close(Number(numberIn(dtype, a)), Number(numberIn(dtype, b)))) continue;
+    return `element ${at} of ${found.length} is ${numberIn(dtype, a)} instead of ${numberIn(dtype, b)}`;
+  }
+  return undefined;
+}
+
+type Arrays = { readonly [name: string]: TypedArray };
+
+/** The actual shape of an output, and its elements: of a bounded dimension as many as its count says. */
+function actual(graph: Graph, name: string, outputs: Arrays): Array_ {
+  const { type } = graph.outputs.find((each) => each.name === name)!.value;
+  const whole = type.shape.map((size) => (isBounded(size) ? size.max : Number(size)));
+  const shape = type.shape.map((size, d) => {
+    if (!isBounded(size)) return Number(size);
+    const counts = [`${name}Count`, `${name}Count${d}`].filter((each) => Object.hasOwn(outputs, each));
+    return Number(outputs[counts[0]!]![0]);
+  });
+  let data = outputs[name]!;
+  whole.forEach((size, d) => {
+    if (size === shape[d]) return;
+    const inner = countOf(whole.slice(d + 1));
+    const outer = countOf(shape.slice(0, d));
+    const kept = data.slice(0, outer * shape[d]! * inner);
+    for (let o = 0; o < outer; o++)
+      (kept as Uint8Array).set(data.subarray(o * size * inner, o * size * inner + shape[d]! * inner) as Uint8Array, o * shape[d]! * inner);
+    data = kept;
+  });
+  return { dtype: type.dtype, shape, data };
+}
+
+/** How outputs of a run differ from those that belong to the case. */
+function wrong(model: OnnxModel, graph: Graph, outputs: Arrays, { outputs: wanted }: DataSet): string | undefined {
+  for (const [at, path] of wanted.entries()) {
+    const { name } = model.outputs[at]!;
+    const expected = arrayAt(path);
+    const found = actual(graph, name, outputs);
+    if (found.dtype !== expected.dtype || String(found.shape) !== String(expected.shape))
+      return `output "${name}" is ${found.dtype}[${found.shape}] instead of ${expected.dtype}[${expected.shape}]`;
+    const differs = difference(found.dtype, found.data, expected.data);
+    if (differs) return `output "${name}": ${differs}`;
+  }
+  return undefined;
+}
+
+/** How compiled code differs from the interpreter. */
+function apart(graph: Graph, found: Arrays, wanted: Arrays): string | undefined {
+  for (const { name, value } of graph.outputs) {
+    const differs = difference(value.type.dtype, found[name]!, wanted[name]!);
+    if (differs) return `other inputs, output "${name}": ${differs}`;
+  }
+  return undefined;
+}
+
+const arraysOf = (graph: Graph, inputs: ReadonlyMap<string, Array_>): Arrays =>
+  Object.fromEntries(graph.inputs.map(({ name }) => [name, inputs.get(name)!.data]));
+
+const errorText = (error: unknown): string => (error instanceof IsochronError ? `${error.code}: ${error.message}` : String(error instanceof Error ? error.stack : error));
+const outcomeOf = (error: unknown): Outcome =>
+  error instanceof IsochronError && error.code.startsWith("import/") ? "notSupported" : "failed";
+
+/** Checks a case in both ways. */
+export async function check({ name, model: path, sets }: Case): Promise<Result> {
+  const result = { name, compiled: "failed" as Outcome, interpreted: "failed" as Outcome, kernelCalls: 0, specialised: [] as string[], operators: [] as string[] };
+  const reasons: string[] = [];
+  const done = (): Result => ({ ...result, ...(reasons.length > 0 ? { reason: reasons.join("; ") } : {}) });
+  try {
+    const model = new OnnxModel(bytesAt(path), noFiles);
+    result.operators = [...model.operators.keys()];
+    result.compiled = "passed";
+    result.interpreted = "passed";
+    for (const set of sets) {
+      const inputs = inputsOf(model, set);
+      const { graph, bound } = graphFor(model, inputs);
+      result.specialised = [...new Set([...result.specialised, ...bound])];
+      try {
+        const meant = new Interpreter(graph).run(arraysOf(graph, inputs) as never);
+        const differs = wrong(model, graph, meant, set);
+        if (differs) {
+          result.interpreted = "failed";
+          reasons.push(`interpreted: ${differs}`);
+        }
+      } catch (error) {
+        result.interpreted = outcomeOf(error);
+        reasons.push(`interpreted: ${errorText(error)}`);
+      }
+      try {
+        const program = load(await compile(graph, { targets: [runnableTargets()[0]!] }));
+        const own = program.run(arraysOf(graph, inputs) as never) as Arrays;
+        result.kernelCalls = program.kernelCalls;
+        const differs = wrong(model, graph, own, set);
+        const others = new Map([...inputs].map(([each, array]) => [each, perturbed(array)]));
+        let second: string | undefined;
+        if (!differs && graph.inputs.length > 0) {
+          const found = program.run(arraysOf(graph, others) as never) as Arrays;
+          // As compiled from its initial states, which the first run may have changed.
+          const interpreter = new Interpreter(graph);
+          if (graph.states.length > 0) interpreter.run(arraysOf(graph, inputs) as never);
+          second = apart(graph, found, interpreter.run(arraysOf(graph, others) as never) as Arrays);
+        }
+        if (differs || second) {
+          result.compiled = "failed";
+          reasons.push(`compiled: ${differs ?? second}`);
+        }
+      } catch (error) {
+        result.compiled = outcomeOf(error);
+        reasons.push(`compiled: ${errorText(error)}`);
+      }
+    }
+  } catch (error) {
+    result.compiled = outcomeOf(error);
+    result.interpreted = outcomeOf(error);
+    reasons.push(errorText(error));
+  }
+  return done();
+}

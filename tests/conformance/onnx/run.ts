@@ -1,0 +1,83 @@
+// `npm run conformance -- onnx`: every case of ONNX's backend tests, compiled and interpreted, and a table by operator.
+import { fork } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { casesOf, defaultData } from "./cases.ts";
+import type { Outcome, Result } from "./check.ts";
+
+const { values } = parseArgs({
+  options: {
+    data: { type: "string", default: defaultData },
+    only: { type: "string" },
+    json: { type: "string" },
+    workers: { type: "string", default: String(Math.min(2, availableParallelism())) },
+  },
+});
+
+const all = casesOf(values.data);
+const wanted = values.only === undefined ? all : all.filter(({ name }) => name.includes(values.only!));
+const names = wanted.map(({ name }) => name);
+const results = new Map<string, Result>();
+/** A case that takes longer hangs. */
+const mostMilliseconds = 300_000;
+
+const ended = (name: string, reason: string): Result => ({
+  name,
+  compiled: "failed",
+  interpreted: "failed",
+  kernelCalls: 0,
+  specialised: [],
+  operators: [],
+  reason,
+});
+
+/** Takes cases from the list until there are none; a process that ends early is followed by another. */
+function work(): Promise<void> {
+  return new Promise((resolve) => {
+    let name: string | undefined;
+    let timer: NodeJS.Timeout | undefined;
+    const worker = fork(fileURLToPath(new URL("worker.ts", import.meta.url)), [values.data]);
+    worker.on("message", (message: "ready" | Result) => {
+      clearTimeout(timer);
+      if (message !== "ready") {
+        results.set(message.name, message);
+        if (values.only !== undefined && message.reason !== undefined)
+          process.stdout.write(`${message.name}: ${message.reason}\n`);
+        else if (results.size % 100 === 0) process.stderr.write(`${results.size} of ${wanted.length}\n`);
+      }
+      name = names.shift();
+      if (name === undefined) return void worker.disconnect();
+      timer = setTimeout(() => worker.kill("SIGKILL"), mostMilliseconds);
+      worker.send(name);
+    });
+    worker.on("exit", (code, signal) => {
+      clearTimeout(timer);
+      if (name === undefined) return resolve();
+      if (!results.has(name)) results.set(name, ended(name, `the process ended (${signal ?? code})`));
+      resolve(work());
+    });
+  });
+}
+
+await Promise.all(Array.from({ length: Number(values.workers) }, work));
+
+const found = [...results.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+const count = (way: "compiled" | "interpreted", outcome: Outcome) => found.filter((each) => each[way] === outcome).length;
+const counts = (way: "compiled" | "interpreted") => ({
+  passed: count(way, "passed"),
+  failed: count(way, "failed"),
+  notSupported: count(way, "notSupported"),
+});
+const report = { total: found.length, compiled: counts("compiled"), interpreted: counts("interpreted"), cases: found };
+if (values.json !== undefined) {
+  mkdirSync(dirname(values.json), { recursive: true });
+  writeFileSync(values.json, `${JSON.stringify(report, null, 1)}\n`);
+}
+for (const way of ["compiled", "interpreted"] as const) {
+  const { passed, failed, notSupported } = report[way];
+  process.stdout.write(`${way.padEnd(12)} ${passed} passed, ${failed} failed, ${notSupported} not supported, of ${report.total}\n`);
+}
+process.exit(report.compiled.failed + report.interpreted.failed > 0 ? 1 : 0);
