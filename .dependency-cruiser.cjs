@@ -14,7 +14,7 @@ const doors = layers.map((layer) => ({
   name: `${layer}-has-one-door`,
   severity: "error",
   from: { path: `^(?!${layer}/|tests/|examples/)[^/]+/` },
-  to: { path: `^${layer}/`, pathNot: `^${layer}/(index|functional)\\.ts$|\\.node$` },
+  to: { path: `^${layer}/`, pathNot: `^${layer}/(index|functional|import/index)\\.ts$|\\.node$` },
 }));
 
 /** Examples are written as a user's applications are: they import what the package exports. */

@@ -6,9 +6,13 @@ import { Tensor } from "../../capture/tensor.ts";
 import { numberIn, tensorType } from "../../graph/tensor-type.ts";
 import type { Nd } from "../../operators/index.ts";
 import { dtypeOf, elementTypeName } from "./element-types.ts";
-import { type AttributeProto, AttributeProto_AttributeType as AttributeType, type GraphProto } from "./format/onnx_pb.ts";
-import { type Imported, kindOf, Optional, Sequence, Strings } from "./imported.ts";
+import {
+  type AttributeProto,
+  AttributeProto_AttributeType as AttributeType,
+  type GraphProto,
+} from "./format/onnx_pb.ts";
 import { modelError, unsupported } from "./import-error.ts";
+import { type Imported, kindOf, Optional, Sequence, Strings } from "./imported.ts";
 import { elementsOf } from "./known-values.ts";
 import type { DenseTensor, StringTensor } from "./tensor-data.ts";
 
@@ -38,7 +42,7 @@ export class Call {
   /** The names of its results; "" where one is not wanted. */
   readonly outputs: readonly string[];
   readonly surroundings: Surroundings;
-  readonly #attributes: ReadonlyMap<string, AttributeProto>;
+  readonly attributes: ReadonlyMap<string, AttributeProto>;
 
   constructor(parts: {
     readonly operator: string;
@@ -55,7 +59,7 @@ export class Call {
     this.inputs = parts.inputs;
     this.outputs = parts.outputs;
     this.surroundings = parts.surroundings;
-    this.#attributes = parts.attributes;
+    this.attributes = parts.attributes;
   }
 
   /** Whether a result is read by anything. */
@@ -122,18 +126,18 @@ export class Call {
   /** Numbers that are an attribute in older operator sets, and an operand in newer ones; undefined where they are left out. */
   numbersOf(attribute: string, at: number): number[] | undefined {
     if (this.has(at)) return this.numbers(at);
-    return this.#attributes.has(attribute) ? this.ints(attribute) : undefined;
+    return this.attributes.has(attribute) ? this.ints(attribute) : undefined;
   }
 
   #attribute(name: string, ...types: readonly AttributeType[]): AttributeProto | undefined {
-    const found = this.#attributes.get(name);
+    const found = this.attributes.get(name);
     // Files of the first versions give no type.
     if (!found || types.includes(found.type) || found.type === AttributeType.UNDEFINED) return found;
     throw modelError(`attribute "${name}" is ${AttributeType[found.type]} where ${AttributeType[types[0]!]} belongs`);
   }
 
   attribute(name: string): AttributeProto | undefined {
-    return this.#attributes.get(name);
+    return this.attributes.get(name);
   }
 
   #required(name: string): never {
@@ -171,7 +175,9 @@ export class Call {
 
   texts(name: string, otherwise?: readonly string[]): string[] {
     const found = this.#attribute(name, AttributeType.STRINGS);
-    return found ? found.strings.map((each) => new TextDecoder().decode(each)) : [...(otherwise ?? this.#required(name))];
+    return found
+      ? found.strings.map((each) => new TextDecoder().decode(each))
+      : [...(otherwise ?? this.#required(name))];
   }
 
   graph(name: string): GraphProto {
@@ -186,7 +192,7 @@ export class Call {
 
   /** The dtype that an attribute names by the number of its element type. Throws `import/unsupported`. */
   dtype(name: string, otherwise?: Dtype): Dtype {
-    if (otherwise && !this.#attributes.has(name)) return otherwise;
+    if (otherwise && !this.attributes.has(name)) return otherwise;
     const number = this.int(name);
     const found = dtypeOf(number);
     if (found) return found;

@@ -4,16 +4,16 @@ import { isTensor } from "../../capture/methods/symbolic.ts";
 import type { Tensor } from "../../capture/tensor.ts";
 import type { Value } from "../../graph/graph.ts";
 import { Call, constantOf, type Definition, type Definitions, importedOf, type Surroundings } from "./call.ts";
-import {
-  type AttributeProto,
-  type FunctionProto,
-  type GraphProto,
-  type ModelProto,
-  type NodeProto,
-  type TensorProto,
+import type {
+  AttributeProto,
+  FunctionProto,
+  GraphProto,
+  ModelProto,
+  NodeProto,
+  TensorProto,
 } from "./format/onnx_pb.ts";
-import { type Imported, Sequence } from "./imported.ts";
 import { modelError, RunTimeOperand, unsupported } from "./import-error.ts";
+import { type Imported, Sequence } from "./imported.ts";
 import { sourcesOf } from "./known-values.ts";
 import { definitions } from "./operators/index.ts";
 import { type ExternalData, sparseTensorData, tensorData } from "./tensor-data.ts";
@@ -148,9 +148,7 @@ export class GraphBuilder {
     for (const [number, node] of nodes.entries()) {
       const described = describeNode(node, number);
       try {
-        const operands = node.input.map((name) =>
-          name === "" ? undefined : this.#named(scope, name, "it"),
-        );
+        const operands = node.input.map((name) => (name === "" ? undefined : this.#named(scope, name, "it")));
         const results = this.#apply(node, operands, scope);
         for (const [at, name] of node.output.entries()) {
           const value = results[at];
@@ -209,7 +207,8 @@ export class GraphBuilder {
     inputs: readonly (Imported | undefined)[],
     given: ReadonlyMap<string, AttributeProto>,
   ): (Imported | undefined)[] {
-    if (++this.#depth > deepest) throw modelError(`function "${called.name}" calls itself, or stands ${deepest} calls deep`);
+    if (++this.#depth > deepest)
+      throw modelError(`function "${called.name}" calls itself, or stands ${deepest} calls deep`);
     const defaults = called.attributeProto.map((each) => [each.name, each] as const);
     const scope = new Scope(versionsOf(called.opsetImport), undefined, new Map([...defaults, ...given]));
     called.input.forEach((name, at) => {
@@ -222,7 +221,12 @@ export class GraphBuilder {
   }
 
   #surroundings(scope: Scope): Surroundings {
-    const inner = (graph: GraphProto, around: Scope | undefined, inputs: readonly Imported[], more?: ReadonlyMap<string, Imported>) => {
+    const inner = (
+      graph: GraphProto,
+      around: Scope | undefined,
+      inputs: readonly Imported[],
+      more?: ReadonlyMap<string, Imported>,
+    ) => {
       if (graph.input.length !== inputs.length)
         throw modelError(`its subgraph "${graph.name}" has ${graph.input.length} inputs, and gets ${inputs.length}`);
       const own = new Map([...(more ?? []), ...graph.input.map(({ name }, at) => [name, inputs[at]!] as const)]);

@@ -2,8 +2,11 @@
 import { type ErrorParts, IsochronError } from "../../../kernels/index.ts";
 
 /** A fault of the file: it is no model, or not a valid one. */
-export const modelError = (message: string, help = "export it again, or check it with onnx.checker", parts: ErrorParts = {}) =>
-  new IsochronError("import/model", message, { ...parts, help });
+export const modelError = (
+  message: string,
+  help = "export it again, or check it with onnx.checker",
+  parts: ErrorParts = {},
+) => new IsochronError("import/model", message, { ...parts, help });
 
 /** What is valid, and cannot be made machine code of. */
 export const unsupported = (message: string, help?: string): IsochronError =>
@@ -26,4 +29,11 @@ export class RunTimeOperand extends IsochronError {
     this.operand = operand;
     this.inputs = inputs;
   }
+}
+
+/** An error about a model, which says of which file. */
+export function importError(path: string, error: unknown): unknown {
+  if (!(error instanceof IsochronError) || !error.code.startsWith("import/")) return error;
+  const { code, message, details, help, cause } = error;
+  return new IsochronError(code, `${path}: ${message}`, { details, cause, ...(help === undefined ? {} : { help }) });
 }

@@ -1,6 +1,7 @@
 // What is known of tensors while a graph is built: the elements of those that follow from constants alone.
-import type { Tensor } from "../../capture/tensor.ts";
+
 import { currentRecorder, type Recorder } from "../../capture/recorder.ts";
+import type { Tensor } from "../../capture/tensor.ts";
 import type { Node, Value } from "../../graph/graph.ts";
 import { arrayFrom } from "../../graph/tensor-type.ts";
 import { evaluate } from "../../interpreters/interpreter.ts";

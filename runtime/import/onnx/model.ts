@@ -1,17 +1,17 @@
 // A model of an ONNX file: what it takes and gives, what it is made of, and the graphs that it becomes.
 import { fromBinary } from "@bufbuild/protobuf";
 import { type Dtype, IsochronError } from "../../../kernels/index.ts";
-import { Tensor } from "../../capture/tensor.ts";
+import { isTensor } from "../../capture/methods/symbolic.ts";
+import type { Tensor } from "../../capture/tensor.ts";
 import { trace } from "../../capture/trace.ts";
 import type { Graph } from "../../graph/graph.ts";
-import { type TensorType, tensorType, type TypedArray } from "../../graph/tensor-type.ts";
-import { isTensor } from "../../capture/methods/symbolic.ts";
+import { type TensorType, type TypedArray, tensorType } from "../../graph/tensor-type.ts";
 import { constantOf, type Definitions } from "./call.ts";
 import { dtypeOf, elementTypeName } from "./element-types.ts";
 import { type ModelProto, ModelProtoSchema, type TypeProto, type ValueInfoProto } from "./format/onnx_pb.ts";
 import { fullName, GraphBuilder } from "./graph-builder.ts";
-import { type Imported, kindOf } from "./imported.ts";
 import { modelError, unsupported } from "./import-error.ts";
+import { type Imported, kindOf } from "./imported.ts";
 import type { ExternalData } from "./tensor-data.ts";
 
 /** A dimension of an input or output: a size, a name, or nothing that is known. */
@@ -44,7 +44,14 @@ export interface GraphOptions {
   readonly bounds?: { readonly [output: string]: number };
 }
 
-const dimensionsOf = (shape: { readonly dim: readonly { readonly value: { readonly case: "dimValue"; readonly value: bigint } | { readonly case: "dimParam"; readonly value: string } | { readonly case: undefined; readonly value?: undefined } }[] }): ModelDimension[] =>
+const dimensionsOf = (shape: {
+  readonly dim: readonly {
+    readonly value:
+      | { readonly case: "dimValue"; readonly value: bigint }
+      | { readonly case: "dimParam"; readonly value: string }
+      | { readonly case: undefined; readonly value?: undefined };
+  }[];
+}): ModelDimension[] =>
   shape.dim.map(({ value }) => {
     if (value.case === "dimValue") return Number(value.value);
     return value.case === "dimParam" && value.value !== "" ? value.value : undefined;
@@ -54,7 +61,11 @@ function typeText(type: TypeProto | undefined): string {
   const value = type?.value;
   switch (value?.case) {
     case "tensorType": {
-      const dims = value.value.shape ? `[${dimensionsOf(value.value.shape).map((each) => each ?? "?").join(",")}]` : "";
+      const dims = value.value.shape
+        ? `[${dimensionsOf(value.value.shape)
+            .map((each) => each ?? "?")
+            .join(",")}]`
+        : "";
       return `${dtypeOf(value.value.elemType) ?? elementTypeName(value.value.elemType)}${dims}`;
     }
     case "sequenceType":
@@ -120,7 +131,10 @@ export class OnnxModel {
   }
 
   /** The type of an input with all sizes known. Throws `import/size`. */
-  #inputType({ name, dtype, shape, type }: ModelPort, { inputs = {}, symbols = {} }: GraphOptions): TensorType | BoundInput {
+  #inputType(
+    { name, dtype, shape, type }: ModelPort,
+    { inputs = {}, symbols = {} }: GraphOptions,
+  ): TensorType | BoundInput {
     const given = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
     if (given) return given;
     if (!dtype) throw unsupported(`input "${name}" is ${type}`);
@@ -132,12 +146,16 @@ export class OnnxModel {
     const sizes = shape.map((size, d) => {
       const known = typeof size === "string" && Object.hasOwn(symbols, size) ? symbols[size] : size;
       if (typeof known === "number") return known;
-      throw new IsochronError("import/size", `dimension ${d} of input "${name}" is ${known === undefined ? "not known" : `"${known}"`}`, {
-        help:
-          known === undefined
-            ? `give the input's type: model.graph({ inputs: { ${name}: ${example} } })`
-            : `give its size: model.graph({ symbols: { ${known}: 1 } })`,
-      });
+      throw new IsochronError(
+        "import/size",
+        `dimension ${d} of input "${name}" is ${known === undefined ? "not known" : `"${known}"`}`,
+        {
+          help:
+            known === undefined
+              ? `give the input's type: model.graph({ inputs: { ${name}: ${example} } })`
+              : `give its size: model.graph({ symbols: { ${known}: 1 } })`,
+        },
+      );
     });
     return tensorType(dtype, sizes);
   }

@@ -2,7 +2,12 @@
 import type { Dtype } from "../../../kernels/index.ts";
 import { countOf, newArray, type TypedArray } from "../../graph/tensor-type.ts";
 import { dtypeOf, elementTypeName } from "./element-types.ts";
-import { type SparseTensorProto, TensorProto_DataLocation, TensorProto_DataType as DataType, type TensorProto } from "./format/onnx_pb.ts";
+import {
+  TensorProto_DataType as DataType,
+  type SparseTensorProto,
+  type TensorProto,
+  TensorProto_DataLocation,
+} from "./format/onnx_pb.ts";
 import { modelError, unsupported } from "./import-error.ts";
 
 /** A tensor of numbers whose elements are known. */
@@ -147,4 +152,3 @@ export function sparseTensorData({ values, indices, dims }: SparseTensorProto, e
   }
   return { kind: "dense", dtype: found.dtype, shape, data };
 }
-

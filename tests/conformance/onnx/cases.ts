@@ -47,21 +47,29 @@ function folderCase(folder: string, name: string): Case {
   return { name, model: join(folder, "model.onnx"), sets };
 }
 
+const dataOf = (data: string): string =>
+  join(statSync(data).isDirectory() ? data : unpacked(data), "onnx/backend/test/data");
+
 /** All cases of an archive, or of a folder that it was unpacked to, in the order of their names. */
 export function casesOf(data: string): Case[] {
-  const folder = statSync(data).isDirectory() ? data : unpacked(data);
-  const top = join(folder, "onnx/backend/test/data");
+  const top = dataOf(data);
   const cases = ["node", "pytorch-converted", "pytorch-operator", "simple"].flatMap((kind) =>
     readdirSync(join(top, kind)).map((name) => folderCase(join(top, kind, name), name)),
   );
-  const light = readdirSync(join(top, "light"))
+  return cases.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The networks among them, whose weights are one number each, and whose inputs are counted up. */
+export function networksOf(data: string): Case[] {
+  const folder = join(dataOf(data), "light");
+  return readdirSync(folder)
     .filter((name) => name.endsWith(".onnx"))
+    .sort()
     .map((file): Case => {
       const name = file.slice(0, -".onnx".length);
-      const outputs = [join(top, "light", `${name}_output_0.pb`)];
-      return { name, model: join(top, "light", file), sets: [{ inputs: undefined, outputs }] };
+      const sets = [{ inputs: undefined, outputs: [join(folder, `${name}_output_0.pb`)] }];
+      return { name, model: join(folder, file), sets };
     });
-  return [...cases, ...light].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** The bytes of a file of a case. */

@@ -1,14 +1,13 @@
 // Checks one case: compiled code and the interpreter against the outputs that belong to it, on its own inputs and on others.
 import { fromBinary } from "@bufbuild/protobuf";
-import { type Dtype, IsochronError, isFloatDtype } from "../../../kernels/index.ts";
-import { TensorProtoSchema } from "../../../runtime/import/onnx/format/onnx_pb.ts";
-import { RunTimeOperand } from "../../../runtime/import/onnx/import-error.ts";
-import { OnnxModel, type ModelPort } from "../../../runtime/import/onnx/model.ts";
-import { tensorData } from "../../../runtime/import/onnx/tensor-data.ts";
-import { compile, type Graph, Interpreter, load, type TypedArray, tensorType } from "../../../runtime/index.ts";
-import { runnableTargets } from "../../../kernels/index.ts";
+import { type Dtype, IsochronError, isFloatDtype, runnableTargets } from "../../../kernels/index.ts";
 import { isBounded } from "../../../runtime/graph/dimension.ts";
 import { arrayFrom, countOf, numberIn, stored } from "../../../runtime/graph/tensor-type.ts";
+import { TensorProtoSchema } from "../../../runtime/import/onnx/format/onnx_pb.ts";
+import { RunTimeOperand } from "../../../runtime/import/onnx/import-error.ts";
+import { type ModelPort, OnnxModel } from "../../../runtime/import/onnx/model.ts";
+import { tensorData } from "../../../runtime/import/onnx/tensor-data.ts";
+import { compile, type Graph, Interpreter, load, type TypedArray, tensorType } from "../../../runtime/index.ts";
 import { bytesAt, type Case, type DataSet } from "./cases.ts";
 
 export type Outcome = "passed" | "failed" | "notSupported";
@@ -83,13 +82,14 @@ function perturbed({ dtype, shape, data }: Array_): Array_ {
     [other[at], other[to]] = [other[to]!, other[at]!];
   }
   if (isFloatDtype(dtype))
-    for (let at = 0; at < other.length; at++)
-      other[at] = stored(dtype, Number(numberIn(dtype, other[at]!)) * 0.9375);
+    for (let at = 0; at < other.length; at++) other[at] = stored(dtype, Number(numberIn(dtype, other[at]!)) * 0.9375);
   return { dtype, shape, data: other };
 }
 
 const close = (found: number, wanted: number): boolean =>
-  Object.is(found, wanted) || found === wanted || (Number.isNaN(found) && Number.isNaN(wanted)) ||
+  Object.is(found, wanted) ||
+  found === wanted ||
+  (Number.isNaN(found) && Number.isNaN(wanted)) ||
   Math.abs(found - wanted) <= 1e-7 + 1e-3 * Math.abs(wanted);
 
 /** Where an array differs from what was wanted, in words. */
@@ -121,7 +121,10 @@ function actual(graph: Graph, name: string, outputs: Arrays): Array_ {
     const outer = countOf(shape.slice(0, d));
     const kept = data.slice(0, outer * shape[d]! * inner);
     for (let o = 0; o < outer; o++)
-      (kept as Uint8Array).set(data.subarray(o * size * inner, o * size * inner + shape[d]! * inner) as Uint8Array, o * shape[d]! * inner);
+      (kept as Uint8Array).set(
+        data.subarray(o * size * inner, o * size * inner + shape[d]! * inner) as Uint8Array,
+        o * shape[d]! * inner,
+      );
     data = kept;
   });
   return { dtype: type.dtype, shape, data };
@@ -153,13 +156,23 @@ function apart(graph: Graph, found: Arrays, wanted: Arrays): string | undefined 
 const arraysOf = (graph: Graph, inputs: ReadonlyMap<string, Array_>): Arrays =>
   Object.fromEntries(graph.inputs.map(({ name }) => [name, inputs.get(name)!.data]));
 
-const errorText = (error: unknown): string => (error instanceof IsochronError ? `${error.code}: ${error.message}` : String(error instanceof Error ? error.stack : error));
+const errorText = (error: unknown): string =>
+  error instanceof IsochronError
+    ? `${error.code}: ${error.message}`
+    : String(error instanceof Error ? error.stack : error);
 const outcomeOf = (error: unknown): Outcome =>
   error instanceof IsochronError && error.code.startsWith("import/") ? "notSupported" : "failed";
 
 /** Checks a case in both ways. */
 export async function check({ name, model: path, sets }: Case): Promise<Result> {
-  const result = { name, compiled: "failed" as Outcome, interpreted: "failed" as Outcome, kernelCalls: 0, specialised: [] as string[], operators: [] as string[] };
+  const result = {
+    name,
+    compiled: "failed" as Outcome,
+    interpreted: "failed" as Outcome,
+    kernelCalls: 0,
+    specialised: [] as string[],
+    operators: [] as string[],
+  };
   const reasons: string[] = [];
   const done = (): Result => ({ ...result, ...(reasons.length > 0 ? { reason: reasons.join("; ") } : {}) });
   try {

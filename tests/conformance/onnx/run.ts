@@ -65,7 +65,8 @@ function work(): Promise<void> {
 await Promise.all(Array.from({ length: Number(values.workers) }, work));
 
 const found = [...results.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-const count = (way: "compiled" | "interpreted", outcome: Outcome) => found.filter((each) => each[way] === outcome).length;
+const count = (way: "compiled" | "interpreted", outcome: Outcome) =>
+  found.filter((each) => each[way] === outcome).length;
 const counts = (way: "compiled" | "interpreted") => ({
   passed: count(way, "passed"),
   failed: count(way, "failed"),
@@ -78,6 +79,8 @@ if (values.json !== undefined) {
 }
 for (const way of ["compiled", "interpreted"] as const) {
   const { passed, failed, notSupported } = report[way];
-  process.stdout.write(`${way.padEnd(12)} ${passed} passed, ${failed} failed, ${notSupported} not supported, of ${report.total}\n`);
+  process.stdout.write(
+    `${way.padEnd(12)} ${passed} passed, ${failed} failed, ${notSupported} not supported, of ${report.total}\n`,
+  );
 }
 process.exit(report.compiled.failed + report.interpreted.failed > 0 ? 1 : 0);

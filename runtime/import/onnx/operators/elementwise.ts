@@ -19,7 +19,8 @@ function secondOf(call: Call): Tensor {
   const axis = call.int("axis");
   const at = axis < 0 ? axis + a.shape.length : axis;
   const behind = a.shape.length - at - b.shape.length;
-  if (behind < 0) throw modelError(`attribute "axis" is ${axis}, of operands of ${a.shape.length} and ${b.shape.length} dimensions`);
+  if (behind < 0)
+    throw modelError(`attribute "axis" is ${axis}, of operands of ${a.shape.length} and ${b.shape.length} dimensions`);
   return b.reshape([...b.shape, ...new Array<number>(behind).fill(1)]);
 }
 
@@ -122,8 +123,8 @@ const activation =
 
 function selu(call: Call): Tensor {
   const x = call.tensor(0);
-  const alpha = call.float("alpha", 1.67326319217681884765625);
-  return elu(x, alpha).mul(call.float("gamma", 1.05070102214813232421875));
+  const alpha = call.float("alpha", 1.6732631921768188);
+  return elu(x, alpha).mul(call.float("gamma", 1.0507010221481323));
 }
 
 /** max(0, x) + min(0, α · (e^(x/α) − 1)). */
@@ -257,4 +258,3 @@ export const elementwise: Definitions = {
   Where: (call) => where(call.tensor(0) as Tensor<"bool">, call.tensor(1), call.tensor(2)),
   Xor: binary((a, b) => (a as Tensor<"bool">).notEqual(b as Tensor<"bool">)),
 };
-

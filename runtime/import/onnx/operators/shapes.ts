@@ -82,7 +82,7 @@ function slice(call: Call): Tensor {
   const isOld = call.version < 10;
   const starts = isOld ? call.ints("starts") : call.numbers(1);
   const ends = isOld ? call.ints("ends") : call.numbers(2);
-  const given = isOld ? (call.attribute("axes") && call.ints("axes")) : call.has(3) ? call.numbers(3) : undefined;
+  const given = isOld ? call.attribute("axes") && call.ints("axes") : call.has(3) ? call.numbers(3) : undefined;
   const axes = axesOf(given ?? starts.map((_, d) => d), rank);
   const steps = !isOld && call.has(4) ? call.numbers(4) : starts.map(() => 1);
   const clamped = (value: number): number => Math.max(-(2 ** 52), Math.min(2 ** 52, value));
@@ -122,7 +122,8 @@ function tile(call: Call): Tensor {
 
 function shapeOf(call: Call): Tensor {
   const { shape } = call.tensor(0);
-  const place = (given: number): number => Math.max(0, Math.min(shape.length, given < 0 ? given + shape.length : given));
+  const place = (given: number): number =>
+    Math.max(0, Math.min(shape.length, given < 0 ? given + shape.length : given));
   const [start, end] = [place(call.int("start", 0)), place(call.int("end", shape.length))];
   return constant(shape.slice(start, Math.max(start, end)), "i64" as Dtype);
 }
@@ -156,7 +157,11 @@ function range(call: Call): Tensor {
   const [start, limit, delta] = [call.number(0), call.number(1), call.number(2)];
   if (delta === 0) throw modelError("the step of a range is 0");
   const count = Math.max(0, Math.ceil((limit - start) / delta));
-  return constant(Array.from({ length: count }, (_, at) => start + at * delta), dtype, [count]);
+  return constant(
+    Array.from({ length: count }, (_, at) => start + at * delta),
+    dtype,
+    [count],
+  );
 }
 
 /** Positions that count from the end where they are negative, from the start. */
@@ -227,7 +232,9 @@ function scatterElements(call: Call): Tensor {
   if (reduction !== "mul") throw modelError(`attribute "reduction" is "${reduction}"`);
   // As rows of positions of single elements.
   const { shape } = positions;
-  const rows = shape.map((_, d) => (d === axis ? positions.cast("i64") : (iota("i64", shape, d) as Tensor)).unsqueeze(-1));
+  const rows = shape.map((_, d) =>
+    (d === axis ? positions.cast("i64") : (iota("i64", shape, d) as Tensor)).unsqueeze(-1),
+  );
   return multipliedAt(call, x, concat(rows as Tensor<"i64">[], -1), updates);
 }
 
@@ -242,7 +249,9 @@ function pad(call: Call): Tensor {
   const before = x.shape.map((_, d) => (axes.includes(d) ? pads[axes.indexOf(d)]! : 0));
   const after = x.shape.map((_, d) => (axes.includes(d) ? pads[axes.length + axes.indexOf(d)]! : 0));
   // Less than nothing is cut off, before anything is added.
-  const cut = x.slice(...x.shape.map((size, d): [number, number] => [Math.max(0, -before[d]!), size - Math.max(0, -after[d]!)]));
+  const cut = x.slice(
+    ...x.shape.map((size, d): [number, number] => [Math.max(0, -before[d]!), size - Math.max(0, -after[d]!)]),
+  );
   const [more, behind] = [before, after].map((each) => each.map((width) => Math.max(0, width))) as [number[], number[]];
   if ([...more, ...behind].every((width) => width === 0)) return cut;
   const mode = call.text("mode", "constant");
@@ -275,7 +284,9 @@ function eyeLike(call: Call): Tensor {
   const dtype = call.dtype("dtype", x.dtype);
   const [rows, columns] = x.shape as [number, number];
   const k = call.int("k", 0);
-  const on = iota("i64", [rows, columns], 1).sub(iota("i64", [rows, columns], 0)).equal(k);
+  const on = iota("i64", [rows, columns], 1)
+    .sub(iota("i64", [rows, columns], 0))
+    .equal(k);
   return on.cast(dtype);
 }
 
@@ -347,8 +358,14 @@ function columnsToImage(call: Call): Tensor {
   const x = call.tensor(0);
   const [image, block] = [call.numbers(1), call.numbers(2)];
   const rank = image.length;
-  const dilations = call.ints("dilations", image.map(() => 1));
-  const strides = call.ints("strides", image.map(() => 1));
+  const dilations = call.ints(
+    "dilations",
+    image.map(() => 1),
+  );
+  const strides = call.ints(
+    "strides",
+    image.map(() => 1),
+  );
   const pads = call.ints("pads", new Array<number>(2 * rank).fill(0));
   const batch = x.shape[0]!;
   const channels = x.shape[1]! / countOf(block);
@@ -361,16 +378,22 @@ function columnsToImage(call: Call): Tensor {
   const places = new BigInt64Array(countOf(block) * countOf(counts));
   const indexIn = (at: number, shape: readonly number[]) => {
     let rest = at;
-    return shape.toReversed().map((size) => {
-      const index = rest % size;
-      rest = Math.floor(rest / size);
-      return index;
-    }).toReversed();
+    return shape
+      .toReversed()
+      .map((size) => {
+        const index = rest % size;
+        rest = Math.floor(rest / size);
+        return index;
+      })
+      .toReversed();
   };
   for (let b = 0; b < countOf(block); b++)
     for (let p = 0; p < countOf(counts); p++) {
       const [inBlock, position] = [indexIn(b, block), indexIn(p, counts)];
-      const place = padded.reduce((sum, size, d) => sum * size + inBlock[d]! * dilations[d]! + position[d]! * strides[d]!, 0);
+      const place = padded.reduce(
+        (sum, size, d) => sum * size + inBlock[d]! * dilations[d]! + position[d]! * strides[d]!,
+        0,
+      );
       places[b * countOf(counts) + p] = BigInt(place);
     }
   const target = full(x.dtype, [countOf(padded), batch * channels], 0);

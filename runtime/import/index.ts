@@ -1,0 +1,53 @@
+// The door for model files: reads one, whatever its format, as something that graphs can be made of.
+import { readFile } from "node:fs/promises";
+import { z } from "zod";
+import { checkArgument, fileError, optionsOf } from "../../kernels/index.ts";
+import { externalData } from "./onnx/external-data.ts";
+import { importError, modelError, unsupported } from "./onnx/import-error.ts";
+import { OnnxModel } from "./onnx/model.ts";
+import { type ImportedOperator, userOperators } from "./onnx/user-operators.ts";
+
+export type { BoundInput, GraphOptions, ModelDimension, ModelPort, OnnxModel as Model } from "./onnx/model.ts";
+export type { AttributeValue, ImportedOperator } from "./onnx/user-operators.ts";
+
+/** Options of `importModel`. */
+export interface ImportOptions {
+  /** Operators that the format does not have, or that are to be others here, by "DOMAIN::NAME", or by their name alone in ONNX's own domain. */
+  readonly operators?: { readonly [name: string]: ImportedOperator };
+}
+
+const checkImport = optionsOf<ImportOptions>("import", "importModel", () => ({
+  operators: z
+    .record(z.string(), z.custom((given) => typeof given === "function").describe("a function of tensors"))
+    .describe('functions by name: { "my.domain::Op": (inputs, attributes) => … }')
+    .optional(),
+}));
+
+/**
+ * Reads a model from a file; what the file is, its content says. Today that is ONNX.
+ *
+ * Throws `file/read`, `import/model` for what is no model, `import/unsupported` for other formats.
+ *
+ * @example
+ * ```ts
+ * import { importModel } from "isochron/import";
+ *
+ * const error = await importModel("no-such-file.onnx").catch((error) => error);
+ * console.log(error.code); // file/read
+ * ```
+ */
+export async function importModel(path: string, options: ImportOptions = {}): Promise<OnnxModel> {
+  checkArgument("import", "importModel", "path", z.string().min(1).describe("a text: the file's path"), path);
+  checkImport(options);
+  const bytes = await readFile(path).catch((cause) => {
+    throw fileError("read", path, cause);
+  });
+  try {
+    // Archives of PyTorch, and HDF5 files, say at their beginning what they are.
+    if (bytes.subarray(0, 4).equals(Buffer.from("PK\x03\x04"))) throw unsupported("it is a zip archive, not ONNX");
+    if (bytes.length === 0) throw modelError("it is empty");
+    return new OnnxModel(bytes, externalData(path), userOperators(options.operators ?? {}));
+  } catch (error) {
+    throw importError(path, error);
+  }
+}
