@@ -10,6 +10,8 @@ export {
   convTranspose1d,
   convTranspose2d,
   convTranspose3d,
+  type DeformableConvolutionOptions,
+  deformConv2d,
   type TransposedConvolutionOptions,
 } from "./capture/convolutions.ts";
 export { fromHalves, toHalves } from "./capture/halves.ts";

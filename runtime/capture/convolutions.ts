@@ -6,7 +6,7 @@ import { showTensorType, staticShape } from "../graph/tensor-type.ts";
 import { operators } from "../operators/index.ts";
 import { operandError } from "../operators/operand-error.ts";
 import { extentsOption, operatorOptions, planeOption, tensorOf, tensorOption } from "./options.ts";
-import { type Extents, type Pair, perExtent } from "./pair.ts";
+import { both, type Extents, type Pair, perExtent } from "./pair.ts";
 import { currentRecorder } from "./recorder.ts";
 import { Tensor } from "./tensor.ts";
 
@@ -242,4 +242,39 @@ export function convTranspose3d<D extends Dtype>(
 ): Tensor<D> {
   checkConvTranspose3d(options);
   return transposedConvolution("convTranspose3d", 3, x, w, options);
+}
+
+/** Options of deformConv2d, as in torchvision; the groups follow from the shapes. */
+export interface DeformableConvolutionOptions extends Omit<ConvolutionOptions, "padding" | "groups" | "convolution"> {
+  readonly padding?: Pair;
+  /** What each sample is multiplied by, [n,kh·kw·g,ho,wo]. */
+  readonly mask?: Tensor;
+}
+
+const checkDeformConv2d = operatorOptions<DeformableConvolutionOptions>("deformConv2d", () => {
+  const { groups: _, convolution: __, ...schemas } = convolutionSchemas(planeOption(0));
+  return { ...schemas, mask: tensorOption };
+});
+
+/**
+ * x[n,c,h,w] convolved with w[o,c/groups,kh,kw], each tap a bilinear sample at a distance from where it would be, and a bias [o]
+ * added. `offset` is [n,2·kh·kw·g,ho,wo]: rows, then columns, for each tap, g groups of channels having their own.
+ */
+export function deformConv2d<D extends Dtype>(
+  x: Tensor<D>,
+  offset: Tensor<D>,
+  w: Tensor<D>,
+  options: DeformableConvolutionOptions = {},
+): Tensor<D> {
+  checkDeformConv2d(options);
+  for (const each of [x, offset, w]) tensorOf("deformConv2d", each);
+  const { stride = 1, padding = 0, paddingAfter = padding, dilation = 1, mask } = options;
+  const attributes = {
+    stride: both(stride),
+    dilation: both(dilation),
+    before: both(padding),
+    after: both(paddingAfter),
+  };
+  const operands = [x, offset, w, ...(mask ? [mask] : [])].map(({ value }) => value);
+  return biased(new Tensor<D>(currentRecorder().apply(operators.deformConv2d, operands, attributes)), options.bias);
 }

@@ -11,6 +11,7 @@ import { argmax, argmin, linear, mean, softmax } from "./composite.ts";
 import { conv2d, gridSample, matmul } from "./contraction.ts";
 import { cond, forLoop, limit, scan, whileLoop } from "./control.ts";
 import { conv1d, conv3d } from "./convolution.ts";
+import { deformConv2d } from "./deformable-convolution.ts";
 import { floorDivide, remainder } from "./division.ts";
 import {
   acos,
@@ -224,6 +225,7 @@ export const operators = {
   convTranspose1d,
   convTranspose2d,
   convTranspose3d,
+  deformConv2d,
   resize,
   gridSampler2d,
   tiledAttention,

@@ -15,6 +15,7 @@ import {
   convTranspose1d,
   convTranspose2d,
   convTranspose3d,
+  deformConv2d,
   dequantize,
   exactTime,
   field,
@@ -325,6 +326,18 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
     ({ image, kernel }, options) => conv2d(image, kernel, options),
     { stride: 2, padding: 1, paddingAfter: [0, 1], dilation: 1, groups: 1, convolution: "direct" },
     { ...convolutionWrong, padding },
+  ),
+  deformConv2d: operatorCase(
+    ({ image, kernel }, options) => deformConv2d(image, ones("f32", [1, 18, 4, 4]), kernel, options),
+    { stride: 2, padding: 1, paddingAfter: 1, dilation: 1 },
+    {
+      stride: plane(1),
+      padding: plane(0),
+      paddingAfter: plane(0),
+      dilation: plane(1),
+      bias: tensorValue,
+      mask: tensorValue,
+    },
   ),
   convTranspose1d: operatorCase(
     ({ image, kernel }, options) =>

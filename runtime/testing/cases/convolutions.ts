@@ -285,27 +285,6 @@ export const winograd: fc.Arbitrary<OperatorCase> = fc
       attributes,
     };
   });
-/** Images and grids of every mode; as many pixels as keep chains of positions short. */
-export const sampling: fc.Arbitrary<OperatorCase> = fc
-  .record({
-    dtype: floats,
-    n: fc.constantFrom(1, 2),
-    c: fc.constantFrom(1, 3),
-    plane: fc.tuple(small, fc.constantFrom(1, 4, 7)),
-    out: fc.tuple(small, fc.constantFrom(3, 16)),
-    mode: fc.constantFrom("bilinear", "nearest", "bicubic"),
-    outside: fc.constantFrom("zeros", "border", "reflection"),
-    coordinates: fc.constantFrom("pixels", "normalized"),
-    alignCorners: fc.boolean(),
-  })
-  .map(({ dtype, n, c, plane, out, ...attributes }) => ({
-    operands: [
-      { dtype, shape: [n, c, ...plane] },
-      { dtype, shape: [n, ...out, 2] },
-    ],
-    attributes,
-  }));
-
 export const resizing: fc.Arbitrary<OperatorCase> = fc
   .record({
     dtype: pixels,

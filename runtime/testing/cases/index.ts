@@ -15,7 +15,6 @@ import {
   groupedConvolution,
   pool,
   resizing,
-  sampling,
   transposedConvolution,
   transposedOver,
   winograd,
@@ -30,6 +29,7 @@ import {
   requantisation,
 } from "./integers.ts";
 import { packedFactor } from "./products.ts";
+import { deformedConvolution, sampling } from "./sampling.ts";
 import {
   alongAxis,
   anyDtype,
@@ -208,6 +208,7 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
   convTranspose1d: transposedOver(1),
   convTranspose2d: transposedConvolution,
   convTranspose3d: transposedOver(3),
+  deformConv2d: deformedConvolution,
   blockedConv2d: blockedConvolution,
   depthwiseConv2d: depthwise,
   groupedConv2d: groupedConvolution,

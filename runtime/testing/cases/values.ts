@@ -16,6 +16,7 @@ const moderate = new Set([
   "convTranspose1d",
   "convTranspose2d",
   "convTranspose3d",
+  "deformConv2d",
   "blockedConv2d",
   "depthwiseConv2d",
   "groupedConv2d",
