@@ -80,6 +80,7 @@ export {
   load,
   lstmCell,
   type MaxPoolOptions,
+  type MaxUnpoolOptions,
   type Method,
   type MethodGraphs,
   type Methods,

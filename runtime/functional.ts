@@ -1,7 +1,7 @@
 // The tensor API as free functions, for those who write add(a, b) rather than a.add(b).
 import type { Dtype, FloatDtype } from "../kernels/index.ts";
 import type { PadOptions } from "./capture/methods/arrangement.ts";
-import type { MaxPoolOptions, NormOptions } from "./capture/methods/channels.ts";
+import type { MaxPoolOptions, MaxUnpoolOptions, NormOptions, PoolOptions } from "./capture/methods/channels.ts";
 import type { EluOptions, GeluOptions, SoftplusOptions } from "./capture/methods/elementwise.ts";
 import type { RunningOptions, VarianceOptions } from "./capture/methods/reduction.ts";
 import type { WithIndices } from "./capture/methods/symbolic.ts";
@@ -231,6 +231,22 @@ export const avgPool = <D extends Numeric>(
   size: Parameters<Tensor<D>["avgPool"]>[0],
   options?: Parameters<Tensor<D>["avgPool"]>[1],
 ): Tensor<D> => tensorOf("avgPool", x).avgPool(size, options);
+/** (Σ|x|^norm)^(1/norm) over each window. */
+export const lpPool = <D extends Float>(
+  x: Tensor<D>,
+  norm: number,
+  size: Extents,
+  options?: Extents | PoolOptions,
+): Tensor<D> => tensorOf("lpPool", x).lpPool(norm, size, options);
+/** Zeros, and the elements of x at the places that maxPool gave. */
+export const maxUnpool = <D extends Dtype>(
+  x: Tensor<D>,
+  indices: Tensor,
+  size: Extents,
+  options?: MaxUnpoolOptions,
+): Tensor<D> => tensorOf("maxUnpool", x).maxUnpool(indices, size, options);
+export const globalLpPool = <D extends Float>(x: Tensor<D>, norm?: number): Tensor<D> =>
+  tensorOf("globalLpPool", x).globalLpPool(norm);
 export const adaptiveMaxPool = <D extends Numeric>(
   x: Tensor<D>,
   size: Parameters<Tensor<D>["adaptiveMaxPool"]>[0],

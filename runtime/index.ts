@@ -19,7 +19,7 @@ export { type GridSampleOptions, gridSample, type ResizeOptions, resize } from "
 export { type ConvIntegerOptions, convInteger, matmulInteger, type ZeroPoint } from "./capture/integer-products.ts";
 export type { PadOptions, Range } from "./capture/methods/arrangement.ts";
 export type { BoundOptions, Chosen } from "./capture/methods/bounded.ts";
-export type { MaxPoolOptions, NormOptions, PoolOptions } from "./capture/methods/channels.ts";
+export type { MaxPoolOptions, MaxUnpoolOptions, NormOptions, PoolOptions } from "./capture/methods/channels.ts";
 export type { EluOptions, GeluOptions, SoftplusOptions } from "./capture/methods/elementwise.ts";
 export type { GatherOptions } from "./capture/methods/indexing.ts";
 export type { RunningOptions, VarianceOptions } from "./capture/methods/reduction.ts";

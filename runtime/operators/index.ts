@@ -67,6 +67,7 @@ import {
 import { gather, indexSelect } from "./gather.ts";
 import { gridSampler2d } from "./grid-sample.ts";
 import { groupedConv2d, groupedConvInteger } from "./grouped.ts";
+import { lpPool } from "./lp-pooling.ts";
 import { gatherND, scatter, scatterND } from "./multi-index.ts";
 import { nonMaxSuppression } from "./non-max-suppression.ts";
 import { layerNorm, logSoftmax, rmsNorm } from "./normalization.ts";
@@ -220,6 +221,7 @@ export const operators = {
   maxPool,
   maxPoolWithIndices,
   avgPool,
+  lpPool,
   adaptiveMaxPool,
   adaptiveAvgPool,
   convTranspose1d,

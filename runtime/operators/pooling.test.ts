@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { Interpreter, type Tensor, tensorType, trace, type WithIndices } from "../index.ts";
 import { declutter } from "../passes/index.ts";
+import { given, traced, valuesOf } from "../testing/traced.ts";
 
 /** A function of one row of pixels, by the meaning of its operators and of what they are made of. */
 function ofRow(row: readonly number[], fn: (x: Tensor<"f32">) => Tensor<"f32">): number[] {
@@ -91,5 +92,52 @@ describe("pooling", () => {
     expect(() => ofRow(row, (x) => x.maxPool([1, 2], { padding: [0, 2] }))).toThrow(
       "maxPool: padding of [0,2] and [0,2] holds a whole window of [1,2]",
     );
+  });
+
+  it("gives the norm of what lies in each window, whatever its exponent and sign", () => {
+    const x = given(
+      "f32",
+      Array.from({ length: 16 }, (_, i) => i + 1),
+      [1, 1, 4, 4],
+    );
+    // ONNX's test of dilations.
+    const dilated = valuesOf({ x }, ({ x }) => x.lpPool(2, 2, { stride: 1, dilation: 2 }));
+    expect(dilated).toEqual([14.560219764709473, 16.248077392578125, 21.63330841064453, 23.494680404663086]);
+    expect(ofRow([3, -4, 12], (x) => x.lpPool(2, [1, 2], { stride: 1, ceil: true }))).toEqual([
+      5,
+      Math.fround(160 ** 0.5),
+    ]);
+    expect(ofRow([3, -4, 12], (x) => x.lpPool(1, [1, 2], { padding: [0, 1] }))).toEqual([3, 16]);
+    expect(ofRow([3, -4, 12], (x) => x.globalLpPool(1))).toEqual([19]);
+    const cubed = valuesOf({ x: given("f64", [-1, 2, -3, 4], [1, 2, 2]) }, ({ x }) => x.globalLpPool(3));
+    expect(cubed.map((each) => Number(each).toFixed(12))).toEqual([
+      (9 ** (1 / 3)).toFixed(12),
+      (91 ** (1 / 3)).toFixed(12),
+    ]);
+  });
+
+  it("is undone by maxUnpool where the largest lay, over lines, planes and volumes", () => {
+    const x = given("f32", [1, 2, 3, 4], [1, 1, 2, 2]);
+    const places = given("i64", [5, 7, 13, 15], [1, 1, 2, 2]);
+    const unpooled = (options: Parameters<Tensor["maxUnpool"]>[2]) =>
+      traced({ x, places }, ({ x, places }) => x.maxUnpool(places, 2, options));
+    expect(unpooled({}).values).toEqual([0, 0, 0, 0, 0, 1, 0, 2, 0, 0, 0, 0, 0, 3, 0, 4]);
+    expect(unpooled({ outputSize: [5, 4] })).toMatchObject({ shape: [1, 1, 5, 4] });
+    for (const shape of [
+      [2, 3, 8],
+      [2, 3, 4, 6],
+      [1, 2, 4, 2, 6],
+    ]) {
+      const all = Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => ((i * 37) % 101) + 1);
+      const found = valuesOf({ x: given("f32", all, shape) }, ({ x }) => {
+        const { values, indices } = x.maxPool(2, { returnIndices: true });
+        const back = values.maxUnpool(indices, 2);
+        // Everything else is zero, and what stands is what was there.
+        return back.sub(x).mul(back).abs().sum().add(back.sum().sub(values.sum()).abs());
+      });
+      expect(found).toEqual([0]);
+    }
+    expect(() => unpooled({ padding: 2 })).toThrow("the padding leaves nothing");
+    expect(() => unpooled({ stride: [2] })).toThrow("with stride [2]");
   });
 });

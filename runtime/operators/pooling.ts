@@ -13,7 +13,8 @@ import { pad, slice } from "./structure.ts";
 
 const widths = z.array(z.int().min(0)).max(3).readonly();
 
-const windowAttributes = {
+/** The attributes of a window. */
+export const windowAttributes = {
   size: sizes,
   stride: sizes,
   /** 1 along every dimension where it is left out. */
@@ -30,11 +31,11 @@ const averageAttributes = z.strictObject({
   /** Whether padding counts as zeros, or windows are divided by what they hold of the image. */
   countPadding: z.boolean().default(true),
 });
-type Window = z.infer<typeof maxAttributes>;
+export type Window = z.infer<typeof maxAttributes>;
 type AverageWindow = z.infer<typeof averageAttributes>;
 
 /** A window with what is left out. */
-function complete<W extends Window>(window: W): W {
+export function completeWindow<W extends Window>(window: W): W {
   const filled = (given: readonly number[], value: number) => (given.length > 0 ? given : window.size.map(() => value));
   const { dilation, before, after } = window;
   return { ...window, dilation: filled(dilation, 1), before: filled(before, 0), after: filled(after, 0) };
@@ -69,8 +70,9 @@ export function requireImages(name: string, x: TensorType, ...lists: readonly (r
     );
 }
 
-function poolType(name: string, x: TensorType, given: Window): TensorType {
-  const window = complete(given);
+/** The type of windows over x. Throws `operator/shape`, `operator/attributes`. */
+export function poolType(name: string, x: TensorType, given: Window): TensorType {
+  const window = completeWindow(given);
   requireImages(name, x, window.size, window.stride, window.dilation, window.before, window.after);
   const plane = staticShape(x.shape.slice(2));
   for (const d of plane.keys()) {
@@ -151,14 +153,20 @@ const isGlobal = (x: Value, { size, dilation, before, after }: Window): boolean 
 /** The axes of the plane, for a reduction that keeps them. */
 const overPlane = ({ type }: Value) => ({ axes: type.shape.map((_, d) => d).slice(2), keepDims: true });
 
+/** The sum of each window. */
+export const summedWindows = (x: Value, window: Window, builder: Builder): Value =>
+  isGlobal(x, window)
+    ? builder.apply(sum, [x], overPlane(x))
+    : combineWindows(x, window, 0, builder, (a, b) => builder.apply(add, [a, b]));
+
 /** The elements of each window that lie in the image, one after the other, and where in the plane. */
-function windows(
+export function windowsOf(
   x: Nd,
   window: Window,
   result: Nd,
   visit: (to: number, values: (number | bigint)[], places: readonly number[]) => void,
 ): void {
-  const { size, stride, dilation, before } = complete(window);
+  const { size, stride, dilation, before } = completeWindow(window);
   const taps = Array.from({ length: countOf(size) }, (_, tap) => unravel(tap, size));
   const [, , ...plane] = x.shape;
   for (let i = 0; i < result.data.length; i++) {
@@ -203,7 +211,7 @@ export const maxPool = operator({
   errorUlp: 0,
   infer: ([x], attributes) => poolType("maxPool", x!, attributes),
   evaluate([x], attributes, result) {
-    windows(x!, attributes, result, (to, values) => {
+    windowsOf(x!, attributes, result, (to, values) => {
       result.data[to] = largestOf(values, x!.dtype);
     });
   },
@@ -211,7 +219,7 @@ export const maxPool = operator({
   lowering: {
     kind: "composite",
     decompose([x], attributes, builder) {
-      const window = complete(attributes);
+      const window = completeWindow(attributes);
       if (isGlobal(x!, window)) return builder.apply(max, [x!], overPlane(x!));
       return combineWindows(x!, window, paddingOf(x!.type), builder, (a, b) => builder.apply(maximum, [a, b]));
     },
@@ -308,7 +316,7 @@ export const maxPoolWithIndices = operator({
     return [values, { dtype: "i64", shape: values.shape }];
   },
   evaluate([x], attributes, result, indices) {
-    windows(x!, attributes, result, (to, values, places) => {
+    windowsOf(x!, attributes, result, (to, values, places) => {
       result.data[to] = largestOf(values, x!.dtype);
       indices!.data[to] = BigInt(placeOfLargest(values, places));
     });
@@ -318,14 +326,14 @@ export const maxPoolWithIndices = operator({
     kind: "composite",
     decompose: ([x], attributes, builder) => [
       builder.apply(maxPool, [x!], attributes),
-      placesOfLargest(x!, complete(attributes), builder),
+      placesOfLargest(x!, completeWindow(attributes), builder),
     ],
   },
 });
 
 /** What each window of a plane is divided by, row by row; at least 1. */
 function divisors(plane: readonly number[], out: readonly number[], window: AverageWindow): number[] {
-  const { size, stride, dilation, before, after, countPadding } = complete(window);
+  const { size, stride, dilation, before, after, countPadding } = completeWindow(window);
   const counts = plane.map((length, d) => {
     const [low, high] = countPadding ? [-before[d]!, length + after[d]!] : [0, length];
     return Array.from({ length: out[d]! }, (_, at) => {
@@ -365,7 +373,7 @@ export const avgPool: Operator<z.infer<typeof averageAttributes>> = operator({
   infer: ([x], { countPadding: _, ...window }) => poolType("avgPool", x!, window),
   evaluate([x], attributes, result) {
     const by = divisors(x!.shape.slice(2), result.shape.slice(2), attributes);
-    windows(x!, attributes, result, (to, values) => {
+    windowsOf(x!, attributes, result, (to, values) => {
       result.data[to] = meanOf(values, by[to % by.length]!, x!.dtype);
     });
   },
@@ -381,16 +389,14 @@ export const avgPool: Operator<z.infer<typeof averageAttributes>> = operator({
     decompose([given], attributes, builder) {
       const dtype = sumType(given!.type.dtype);
       const x = dtype === given!.type.dtype ? given : builder.apply(cast, [given!], { dtype });
-      const { countPadding: _, ...window } = complete(attributes);
+      const { countPadding: _, ...window } = completeWindow(attributes);
       const out = staticShape(poolType("avgPool", x!.type, window).shape).slice(2);
       const by = divisors(staticShape(x!.type.shape).slice(2), out, attributes);
       const even = by.every((each) => each === by[0]);
       const divisor = even
         ? builder.constant({ dtype, shape: [] }, arrayFrom(dtype, [by[0]!]))
         : builder.constant({ dtype, shape: [1, 1, ...out] }, arrayFrom(dtype, by), "windows");
-      const total = isGlobal(x!, window)
-        ? builder.apply(sum, [x!], overPlane(x!))
-        : combineWindows(x!, window, 0, builder, (a, b) => builder.apply(add, [a, b]));
+      const total = summedWindows(x!, window, builder);
       const quotient = builder.apply(div, [total, divisor]);
       return x === given ? quotient : builder.apply(cast, [quotient], { dtype: given!.type.dtype });
     },

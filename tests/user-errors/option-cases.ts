@@ -298,6 +298,12 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
     { ...poolRight, dilation: 1, countPadding: false },
     { ...poolWrong, countPadding: flag },
   ),
+  lpPool: operatorCase(({ image }, options) => image.lpPool(2, 3, options), poolRight, poolWrong),
+  maxUnpool: operatorCase(
+    ({ image }, options) => image.maxUnpool(image.cast("i64"), 2, options),
+    { stride: 2, padding: 0, outputSize: [16, 16] },
+    { stride: extents(1), padding: extents(0), outputSize: [5, [], [0, 1], null] },
+  ),
   batchNorm: operatorCase(
     ({ image, channels }, options) => image.batchNorm(channels, channels, options),
     { epsilon: 1e-3 },

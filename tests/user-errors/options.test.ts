@@ -69,7 +69,7 @@ const withoutOptions = words(`
   bitwiseRightShift bitwiseXor broadcastTo bufferBounded byteLength cast ceil changedEntries channels
   checkWorld clamp Compilation.code compareRuns compressedImage concat cond constant cos cosh count cummax cummin decodePicture
   definitionsOf describeFinding describeFindings disagreement div equal erf exp expectType explain expm1 feedFrom fixed flatten
-  flip floor floorDivide fromHalves full fullTypeName gather globalAvgPool globalMaxPool graphOf greater greaterEqual
+  flip floor floorDivide fromHalves full fullTypeName gather globalAvgPool globalLpPool globalMaxPool graphOf greater greaterEqual
   graphText hashOf headerStamp image indexAdd indexCopy indexReduce indexSelect iota isFinite isInf isNaN kernelsOf kernelText
   latest layerNorm layOut layoutOf less lessEqual linear log log1p log2 logSoftmax matmul matmulInteger maximum
   measureMachine messageDecoder messageReader messageTypes messageWriter methodsOf minimum mul neg newArray not

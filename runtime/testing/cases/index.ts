@@ -270,6 +270,9 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
       attributes: { ...(each.attributes as object), countPadding },
     })),
   ),
+  lpPool: withAttributes(pool, fc.record({ norm: fc.constantFrom(1, 2, 2, 3) })).chain((each) =>
+    floats.map((dtype) => ({ ...each, operands: each.operands.map((of) => ({ ...of, dtype })) })),
+  ),
   indexSelect: fc
     .tuple(anyDtype, filledShape, fc.constantFrom<Dtype>("u8", "i32", "i64"), shape)
     .chain(([dtype, of, at, positions]) =>

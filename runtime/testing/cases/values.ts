@@ -24,6 +24,7 @@ const moderate = new Set([
   "gridSample",
   "gridSampler2d",
   "avgPool",
+  "lpPool",
   "adaptiveAvgPool",
   "batchNorm",
   "groupNorm",
