@@ -5,37 +5,67 @@ import { located } from "../graph/place.ts";
 import { countOf, showTensorType } from "../graph/tensor-type.ts";
 import { operators } from "../operators/index.ts";
 import { operandError } from "../operators/operand-error.ts";
-import { flag, operatorOptions, requireArgument, tensorOf, valueOfOperand } from "./options.ts";
+import { coordinateSystems, roundings } from "../operators/resize-taps.ts";
+import {
+  anyNumberOption,
+  flag,
+  operatorOptions,
+  requireArgument,
+  tensorOf,
+  valueOfOperand,
+  wholes,
+} from "./options.ts";
 import { currentRecorder } from "./recorder.ts";
 import { Tensor } from "./tensor.ts";
 
 /** Options of resize. */
 export interface ResizeOptions {
   readonly mode?: "nearest" | "linear" | "cubic";
-  /** Pixel centres at halves (the default), corners on corners, or pixel 0 on pixel 0. */
-  readonly coordinates?: "halfPixel" | "alignCorners" | "asymmetric";
+  /** The dimensions that are resized, one for each size; all behind the channels unless named. */
+  readonly axes?: readonly number[];
+  /**
+   * Pixel centres at halves (the default), corners on corners, or pixel 0 on pixel 0; and as ONNX has them: halves around the
+   * middle of what is cut, halves but for a single pixel, and a region of the input.
+   */
+  readonly coordinates?: (typeof coordinateSystems)[number];
   /** How "nearest" chooses between two pixels; the lower of two as near unless given. */
-  readonly rounding?: "floor" | "ceil" | "preferFloor" | "preferCeil";
+  readonly rounding?: (typeof roundings)[number];
   /** The slope of the cubic kernel: −0.75 unless given, or −0.5, Catmull–Rom's, where antialiased; as in PyTorch. */
   readonly cubic?: number;
-  /** Whether a smaller image takes all pixels into account, by a kernel as much wider; of "linear" and "cubic" at halves. */
+  /** Whether a smaller image takes all pixels into account, by a kernel as much wider; of "linear" and "cubic". */
   readonly antialias?: boolean;
+  /** Outputs for one input along each dimension, where that is not the ratio of sizes. */
+  readonly scales?: readonly number[];
+  /** Whether pixels outside weigh nothing, rather than being those of the edge; unless given where antialiased, as in PyTorch. */
+  readonly excludeOutside?: boolean;
+  /** Of "cropAndResize": from where to where along each dimension, 0 and 1 being the corner pixels. */
+  readonly region?: { readonly starts: readonly number[]; readonly ends: readonly number[] };
+  /** Of "cropAndResize": what lies outside of the input; 0 unless given. */
+  readonly extrapolation?: number;
 }
 
+const places = z.array(z.number());
 const checkResize = operatorOptions<ResizeOptions>("resize", () => ({
   mode: z.enum(["nearest", "linear", "cubic"]).optional(),
-  coordinates: z.enum(["halfPixel", "alignCorners", "asymmetric"]).optional(),
-  rounding: z.enum(["floor", "ceil", "preferFloor", "preferCeil"]).optional(),
+  axes: wholes.optional(),
+  coordinates: z.enum(coordinateSystems).optional(),
+  rounding: z.enum(roundings).optional(),
   cubic: z.number().optional(),
   antialias: flag,
+  scales: z.array(z.number().positive()).describe("a list of numbers above 0").optional(),
+  excludeOutside: flag,
+  region: z.strictObject({ starts: places, ends: places }).describe("{ starts, ends }, lists of numbers").optional(),
+  extrapolation: anyNumberOption,
 }));
 const imageSize = z
   .array(z.int().min(1))
   .min(1)
-  .max(3)
-  .describe("whole numbers from 1, one for each dimension behind the channels: [rows, columns] of images");
+  .describe("whole numbers from 1, one for each dimension that is resized: [rows, columns] of images");
 
-/** x[n,c,l], x[n,c,h,w] or x[n,c,d,h,w] at another size, [rows, columns] of images; linear unless another mode is named. Integers are rounded to the nearest. */
+/**
+ * x at another size: x[n,c,l], x[n,c,h,w] or x[n,c,d,h,w] behind the channels, [rows, columns] of images, or any x along `axes`;
+ * linear unless another mode is named. Integers are rounded to the nearest.
+ */
 export const resize = <D extends Dtype>(
   x: Tensor<D>,
   size: readonly number[],

@@ -1,6 +1,7 @@
 // Rows of pixels resized by hand, as PyTorch's interpolate gives them.
 import { describe, expect, it } from "vitest";
 import { Interpreter, type ResizeOptions, resize, tensorType, trace } from "../index.ts";
+import { given, traced, valuesOf } from "../testing/traced.ts";
 
 function resized(row: readonly number[], size: number, options: ResizeOptions): number[] {
   const graph = trace(
@@ -33,5 +34,56 @@ describe("resize", () => {
     const [, , , quarter] = resized(row, 8, { mode: "cubic" });
     expect(quarter).toBeCloseTo((-27 * 1 + 225 * 2 + 67 * 4 - 9 * 8) / 256, 12);
     expect(resized(row, 7, { mode: "cubic", coordinates: "alignCorners" })[2]).toBe(2);
+  });
+
+  it("gives the values of ONNX's tests: scales, symmetric halves, antialiasing, pixels outside, regions", () => {
+    const x = given(
+      "f32",
+      Array.from({ length: 16 }, (_, i) => i + 1),
+      [1, 1, 4, 4],
+    );
+    const plane = (size: readonly number[], options: ResizeOptions) =>
+      valuesOf({ x }, ({ x }) => resize(x, size, options));
+    const scaled = (scale: number) => ({ scales: [Math.fround(scale), Math.fround(scale)] });
+    const line = valuesOf({ x: given("f32", [1, 2, 3, 4], [4]) }, ({ x }) =>
+      resize(x, [2], { axes: [0], coordinates: "halfPixelSymmetric", scales: [0.6] }),
+    );
+    expect(line).toEqual([1.6666666269302368, 3.3333332538604736]);
+    expect(plane([2, 2], { ...scaled(0.6), antialias: true, excludeOutside: false })).toEqual([2.875, 4.5, 9.375, 11]);
+    expect(plane([3, 3], { ...scaled(0.8), mode: "cubic", cubic: -0.5, excludeOutside: true })).toEqual([
+      1.3681267499923706, 2.669501304626465, 4.013336658477783, 6.573625087738037, 7.875, 9.21883487701416,
+      11.948966026306152, 13.250341415405273, 14.594176292419434,
+    ]);
+    const corners = valuesOf({ x: given("f32", [1, 2, 3, 4, 5, 6, 7, 8], [1, 1, 2, 4]) }, ({ x }) =>
+      resize(x, [1, 2], { ...scaled(0.6), coordinates: "alignCorners" }),
+    );
+    expect(corners).toEqual([1, 3.142857074737549]);
+    const region = { starts: [0.4, 0.6].map(Math.fround), ends: [1.2, 1.7].map(Math.fround) };
+    expect(plane([3, 3], { coordinates: "cropAndResize", region, extrapolation: 10 })).toEqual([
+      7.600000381469727, 10, 10, 12.40000057220459, 10, 10, 10, 10, 10,
+    ]);
+    const alone = valuesOf({ x: given("f32", [1, 5, 9], [1, 1, 3]) }, ({ x }) =>
+      resize(x, [1], { coordinates: "pytorchHalfPixel", mode: "cubic" }),
+    );
+    expect(alone).toEqual([1]);
+  });
+
+  it("goes along any dimensions of any number, in any order", () => {
+    const x = given("i32", [1, 2, 3, 4, 5, 6], [3, 1, 2]);
+    const found = traced({ x }, ({ x }) => resize(x, [4, 6], { axes: [-1, 0], mode: "nearest", rounding: "floor" }));
+    expect(found).toMatchObject({
+      shape: [6, 1, 4],
+      values: [1, 1, 1, 2, 1, 1, 1, 2, 1, 1, 1, 2, 3, 3, 3, 4, 3, 3, 3, 4, 5, 5, 5, 6],
+    });
+  });
+
+  it.each([
+    ["sizes that are not those of the dimensions", [2, 2], { axes: [0] }, "to [2,2] along [0]"],
+    ["too few scales", [2, 2], { scales: [0.5] }, "with scales [0.5]"],
+    ["a region that is not given", [2, 2], { coordinates: "cropAndResize" }, "no region for coordinates"],
+    ["what no byte is", [2, 2], { extrapolation: 300 }, "what lies outside cannot be 300"],
+  ] as const)("refuses %s", (_, size, options, message) => {
+    const x = given("u8", [1, 2, 3, 4], [1, 1, 2, 2]);
+    expect(() => valuesOf({ x }, ({ x }) => resize(x, size, options))).toThrow(message);
   });
 });

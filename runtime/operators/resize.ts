@@ -1,130 +1,88 @@
-// Resizing of lines, planes and volumes: nearest pixel, bilinear, bicubic, antialiased, in the three usual systems of coordinates.
+// Resizing along any dimensions: nearest pixel, bilinear, bicubic, antialiased, in all the usual systems of coordinates.
 import { z } from "zod";
 import type { Value } from "../graph/graph.ts";
-import { limitsOf } from "../graph/numbers.ts";
-import { arrayFrom, countOf, showTensorType, staticShape, type TensorType } from "../graph/tensor-type.ts";
-import { onlyBatch } from "./bounded.ts";
-import { add, cast, floor, kindOf, mul } from "./elementwise.ts";
+import { holds, limitsOf, rangeText } from "../graph/numbers.ts";
+import { arrayFrom, countOf, showTensorType, sizeOf, staticShape, type TensorType } from "../graph/tensor-type.ts";
+import { axesAttribute } from "./axis.ts";
+import { onlyBatch, unlessAlong } from "./bounded.ts";
+import { add, cast, floor, kindOf, mul, where } from "./elementwise.ts";
 import { indexSelect } from "./gather.ts";
 import { ravel, unravel } from "./indexing.ts";
-import { type Builder, type Nd, type Operator, operandError, operator, sizes } from "./operator.ts";
+import { anyNumber, type Builder, type Nd, type Operator, operandError, operator } from "./operator.ts";
 import { requireImages } from "./pooling.ts";
+import {
+  coordinateSystems,
+  extrapolated,
+  type ResizedDimension,
+  roundings,
+  type Tap,
+  tapsAlong,
+} from "./resize-taps.ts";
 
-/** How an output's pixel is placed among the input's; named as ONNX and PyTorch do. */
-const coordinates = ["halfPixel", "alignCorners", "asymmetric"] as const;
-/** How a place between two pixels becomes the nearest one. */
-const roundings = ["floor", "ceil", "preferFloor", "preferCeil"] as const;
-
+const numbers = z.array(z.number()).readonly();
 const attributes = z.strictObject({
-  size: sizes,
+  /** Of each of the dimensions that are resized. */
+  size: z.array(z.int().min(1)).min(1).readonly(),
+  /** Which these are; those behind the channels unless named. */
+  axes: axesAttribute().default([]),
   mode: z.enum(["nearest", "linear", "cubic"]),
-  coordinates: z.enum(coordinates),
+  coordinates: z.enum(coordinateSystems),
   /** Of "nearest" only. */
   rounding: z.enum(roundings).default("preferFloor"),
   /** The slope that gives the cubic kernel its shape. */
   cubic: z.number().default(-0.75),
-  /** Whether the kernel of a smaller image is as much wider, so that every pixel counts. Of "linear" and "cubic" at halves. */
+  /** Whether the kernel of a smaller image is as much wider, so that every pixel counts. Of "linear" and "cubic". */
   antialias: z.boolean().default(false),
+  /** Outputs for one input along each dimension, where that is not the ratio of sizes. */
+  scales: z.array(z.number().positive()).readonly().default([]),
+  /** Whether pixels outside weigh nothing, or are those of the edge; nothing where antialiased, unless said. */
+  excludeOutside: z.boolean().optional(),
+  /** Of "cropAndResize": from where to where along each dimension, 0 and 1 being the corner pixels. */
+  region: z.strictObject({ starts: numbers, ends: numbers }).optional(),
+  /** Of "cropAndResize": what lies outside of the input. */
+  extrapolation: anyNumber.default(0),
 });
 type Attributes = z.infer<typeof attributes>;
 
-/** Where output `i` of `to` lies among `from` inputs. */
-function placeOf(i: number, from: number, to: number, system: Attributes["coordinates"]): number {
-  switch (system) {
-    case "halfPixel":
-      return ((i + 0.5) * from) / to - 0.5;
-    case "alignCorners":
-      return to === 1 ? 0 : (i * (from - 1)) / (to - 1);
-    case "asymmetric":
-      return (i * from) / to;
-  }
+/** The dimensions that are resized, in order. */
+const axesOf = (rank: number, { axes }: Attributes): readonly number[] =>
+  axes.length > 0 ? axes : Array.from({ length: rank - 2 }, (_, d) => d + 2);
+
+/** How the `at`-th of the dimensions is resized, from so many pixels. */
+function dimensionOf(from: number, at: number, given: Attributes): ResizedDimension {
+  const { size, scales, region, excludeOutside = given.antialias } = given;
+  return {
+    ...given,
+    from,
+    to: size[at]!,
+    scale: scales[at],
+    excludeOutside,
+    region: [region?.starts[at] ?? 0, region?.ends[at] ?? 1],
+  };
 }
 
-const rounded: { readonly [rounding in Attributes["rounding"]]: (place: number) => number } = {
-  floor: Math.floor,
-  ceil: Math.ceil,
-  preferFloor: (place) => Math.ceil(place - 0.5),
-  preferCeil: (place) => Math.floor(place + 0.5),
-};
-
-/** Weights of the four pixels around a place `t` behind the second (Keys' kernel with slope a). */
-function cubicWeights(t: number, a: number): number[] {
-  const near = (d: number) => ((a + 2) * d - (a + 3)) * d * d + 1;
-  const far = (d: number) => ((a * d - 5 * a) * d + 8 * a) * d - 4 * a;
-  return [far(1 + t), near(t), near(1 - t), far(2 - t)];
-}
-
-/** One tap of every output along a dimension: which input it reads, and its weight. */
-interface Tap {
-  readonly positions: readonly number[];
-  readonly weights: readonly number[];
-}
-
-/** The kernel of a mode around its middle: a triangle, or Keys' with slope a. */
-function kernelAt(distance: number, mode: Attributes["mode"], a: number): number {
-  const d = Math.abs(distance);
-  if (mode === "linear") return Math.max(0, 1 - d);
-  if (d < 1) return ((a + 2) * d - (a + 3)) * d * d + 1;
-  return d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0;
-}
-
-/**
- * The taps along a dimension by a kernel that is as wide as an output pixel, its weights summing to 1, as PyTorch has them;
- * where an output has fewer than others, it takes its last pixel times 0.
- */
-function antialiasedTaps(from: number, to: number, mode: Attributes["mode"], a: number): Tap[] {
-  const scale = from / to;
-  const width = Math.max(scale, 1);
-  const reach = (mode === "linear" ? 1 : 2) * width;
-  const outputs = Array.from({ length: to }, (_, i) => {
-    const centre = scale * (i + 0.5);
-    const first = Math.max(Math.trunc(centre - reach + 0.5), 0);
-    const count = Math.min(Math.trunc(centre + reach + 0.5), from) - first;
-    const raw = Array.from({ length: count }, (_, j) => kernelAt((j + first - centre + 0.5) / width, mode, a));
-    const total = raw.reduce((x, y) => x + y, 0);
-    return { first, weights: raw.map((each) => each / total) };
-  });
-  const longest = Math.max(...outputs.map(({ weights }) => weights.length));
-  return Array.from({ length: longest }, (_, tap) => ({
-    positions: outputs.map(({ first, weights }) => first + Math.min(tap, weights.length - 1)),
-    weights: outputs.map(({ weights }) => weights[tap] ?? 0),
-  }));
-}
-
-/** The taps along dimension `d` behind the channels; pixels beyond the edge are those of the edge. */
-function tapsOf(
-  from: number,
-  d: number,
-  { size, mode, coordinates: system, rounding, cubic, antialias }: Attributes,
-): Tap[] {
-  const to = size[d]!;
-  if (antialias) return antialiasedTaps(from, to, mode, cubic);
-  const outputs = Array.from({ length: to }, (_, i) => {
-    const place = placeOf(i, from, to, system);
-    if (mode === "nearest") return { first: rounded[rounding](place), weights: [1] };
-    const low = Math.floor(place);
-    const t = place - low;
-    return mode === "linear"
-      ? { first: low, weights: [1 - t, t] }
-      : { first: low - 1, weights: cubicWeights(t, cubic) };
-  });
-  return outputs[0]!.weights.map((_, tap) => ({
-    positions: outputs.map(({ first }) => Math.min(Math.max(first + tap, 0), from - 1)),
-    weights: outputs.map(({ weights }) => weights[tap]!),
-  }));
-}
-
-function resizedType(x: TensorType, { size, mode, coordinates: system, antialias }: Attributes): TensorType {
-  requireImages("resize", x, size);
-  if (x.shape.slice(2).includes(0))
-    throw operandError("shape", `resize of ${showTensorType(x)}`, "the input is not empty");
-  if (antialias && (mode === "nearest" || system !== "halfPixel"))
-    throw operandError(
-      "attributes",
-      `resize of ${showTensorType(x)}: no antialiasing of mode "${mode}" with coordinates "${system}"`,
-      'antialias "linear" or "cubic" with coordinates "halfPixel"',
+function resizedType(x: TensorType, given: Attributes): TensorType {
+  const { size, axes, mode, coordinates: system, antialias, scales, region, extrapolation } = given;
+  const what = `resize of ${showTensorType(x)}`;
+  const wrong = (why: string, help: string) => operandError("attributes", `${what}${why}`, help);
+  if (axes.length === 0) requireImages("resize", x, size);
+  else if (x.dtype === "bool") throw operandError("dtype", what, "convert the operand with .cast()");
+  const resized = axesOf(x.shape.length, given);
+  if (resized.length !== size.length)
+    throw wrong(` to [${size}] along [${resized}]`, "give a size for each of the dimensions that are resized");
+  if (resized.some((axis) => sizeOf(x.shape[axis]!) === 0)) throw operandError("shape", what, "the input is not empty");
+  for (const [name, list] of Object.entries({ scales, starts: region?.starts ?? [], ends: region?.ends ?? [] }))
+    if (list.length > 0 && list.length !== size.length)
+      throw wrong(` with ${name} [${list}]`, "give one for each of the dimensions that are resized");
+  if (antialias && (mode === "nearest" || system === "cropAndResize"))
+    throw wrong(
+      `: no antialiasing of mode "${mode}" with coordinates "${system}"`,
+      'antialias "linear" or "cubic", with other coordinates than "cropAndResize"',
     );
-  return { dtype: x.dtype, shape: [...x.shape.slice(0, 2), ...size] };
+  if (system === "cropAndResize" && !region?.starts.length)
+    throw wrong(': no region for coordinates "cropAndResize"', "say from where to where along each dimension");
+  if (!holds(x.dtype, extrapolation)) throw wrong(`: what lies outside cannot be ${extrapolation}`, rangeText(x.dtype));
+  return { dtype: x.dtype, shape: size.reduce((shape, to, at) => shape.with(resized[at]!, to), [...x.shape]) };
 }
 
 /** What integers are resized in: f32 of bytes, else f64; nearest pixels as they are. */
@@ -135,10 +93,12 @@ function computedIn(dtype: TensorType["dtype"], mode: Attributes["mode"]): Tenso
 
 /** Each output's pixel, for a mode that only chooses one. */
 function evaluateNearest(x: Nd, given: Attributes, result: Nd): void {
-  const positions = x.shape.slice(2).map((from, d) => tapsOf(from, d, given)[0]!.positions);
+  const axes = axesOf(x.shape.length, given);
+  const positions = axes.map((axis, at) => tapsAlong(dimensionOf(x.shape[axis]!, at, given))[0]!.positions);
   for (let i = 0; i < result.data.length; i++) {
-    const [n, c, ...at] = unravel(i, result.shape) as [number, number, ...number[]];
-    result.data[i] = x.data[ravel([n, c, ...at.map((each, d) => positions[d]![each]!)], x.shape)]!;
+    const index = unravel(i, result.shape);
+    for (const [at, axis] of axes.entries()) index[axis] = positions[at]![index[axis]!]!;
+    result.data[i] = x.data[ravel(index, x.shape)]!;
   }
 }
 
@@ -146,7 +106,6 @@ function evaluateNearest(x: Nd, given: Attributes, result: Nd): void {
 function evaluateWith(
   x: Nd,
   given: Attributes,
-  shape: readonly number[],
   step: (value: number) => number = (value) => value,
   weighted: (weight: number) => number = step,
 ): Float64Array {
@@ -157,19 +116,35 @@ function evaluateWith(
   /** A dimension with a single tap, of weight 1, keeps its pixels. */
   const along = (taps: readonly Tap[], i: number, value: (position: number) => number): number =>
     taps.length === 1 && taps[0]!.weights[i] === 1 ? value(taps[0]!.positions[i]!) : total(taps, i, value);
-  const first = Float64Array.from(x.data as ArrayLike<number>, (value) => step(Number(value)));
-  return x.shape.slice(2).reduce((from, length, d) => {
-    const taps = tapsOf(length, d, given);
-    // What lies before the dimension is resized already.
-    const inner = countOf(x.shape.slice(d + 3));
-    const to = new Float64Array(countOf(shape.slice(0, d + 3)) * inner);
-    for (let i = 0; i < to.length; i++) {
-      const [line, column] = [Math.floor(i / inner), i % inner];
-      const outer = Math.floor(line / shape[d + 2]!);
-      to[i] = along(taps, line % shape[d + 2]!, (row) => from[(outer * length + row) * inner + column]!);
-    }
-    return to;
-  }, first);
+  const shape = [...x.shape];
+  return axesOf(x.shape.length, given).reduce(
+    (from, axis, at) => {
+      const [length, to] = [shape[axis]!, given.size[at]!];
+      const taps = tapsAlong(dimensionOf(length, at, given));
+      shape[axis] = to;
+      const inner = countOf(shape.slice(axis + 1));
+      const resized = new Float64Array(countOf(shape));
+      for (let i = 0; i < resized.length; i++) {
+        const [line, column] = [Math.floor(i / inner), i % inner];
+        const outer = Math.floor(line / to);
+        resized[i] = along(taps, line % to, (row) => from[(outer * length + row) * inner + column]!);
+      }
+      return resized;
+    },
+    Float64Array.from(x.data as ArrayLike<number>, (value) => step(Number(value))),
+  );
+}
+
+/** Sets what lies outside of the input. */
+function extrapolate(x: Nd, given: Attributes, { data, shape, dtype }: Nd): void {
+  if (given.coordinates !== "cropAndResize") return;
+  const [value] = arrayFrom(dtype, [given.extrapolation]);
+  const axes = axesOf(x.shape.length, given);
+  const outside = axes.map((axis, at) => extrapolated(dimensionOf(x.shape[axis]!, at, given)));
+  for (let i = 0; i < data.length; i++) {
+    const index = unravel(i, shape);
+    if (axes.some((axis, at) => outside[at]![index[axis]!])) data[i] = value!;
+  }
 }
 
 /** A half, and more than rounding on the way to it loses: so that what is a half exactly goes up. */
@@ -183,24 +158,39 @@ function toInteger(value: number, dtype: TensorType["dtype"]): bigint {
 }
 
 /** One dimension resized: a sum of gathered slices times their weights. */
-function along(x: Value, d: number, given: Attributes, builder: Builder): Value {
+function along(x: Value, axis: number, at: number, given: Attributes, builder: Builder): Value {
   const { dtype } = x.type;
-  const from = staticShape(x.type.shape)[d + 2]!;
-  const taps = tapsOf(from, d, given);
+  const from = staticShape(x.type.shape)[axis]!;
+  const taps = tapsAlong(dimensionOf(from, at, given));
   // The same pixels once each: weights are then 1.
-  if (taps.length === 1 && from === given.size[d] && taps[0]!.positions.every((each, i) => each === i)) return x;
+  if (taps.length === 1 && from === given.size[at] && taps[0]!.positions.every((each, i) => each === i)) return x;
   const terms = taps.map(({ positions, weights }) => {
     const places = builder.constant({ dtype: "i64", shape: [positions.length] }, arrayFrom("i64", [...positions]));
-    const read = builder.apply(indexSelect, [x, places], { axis: d + 2 });
+    const read = builder.apply(indexSelect, [x, places], { axis });
     if (taps.length === 1 && weights.every((each) => each === 1)) return read;
-    const shape = [weights.length, ...given.size.slice(d + 1).map(() => 1)];
+    const shape = [weights.length, ...x.type.shape.slice(axis + 1).map(() => 1)];
     return builder.apply(mul, [read, builder.constant({ dtype, shape }, arrayFrom(dtype, [...weights]), "weights")]);
   });
   return terms.reduce((sum, term) => builder.apply(add, [sum, term]));
 }
 
+/** y with what lies outside of x, whose dimensions it is resized from. */
+function extrapolatedIn(y: Value, x: Value, given: Attributes, builder: Builder): Value {
+  const { dtype, shape } = y.type;
+  const from = staticShape(x.type.shape);
+  return axesOf(from.length, given).reduce((of, axis, at) => {
+    const outside = extrapolated(dimensionOf(from[axis]!, at, given));
+    if (!outside.includes(true)) return of;
+    const line = { dtype: "bool", shape: [outside.length, ...shape.slice(axis + 1).map(() => 1)] } as const;
+    const mask = builder.constant(line, arrayFrom("bool", outside), "outside");
+    const value = builder.constant({ dtype, shape: [] }, arrayFrom(dtype, [given.extrapolation]));
+    return builder.apply(where, [mask, value, of]);
+  }, y);
+}
+
 /**
- * x[n,c,l], x[n,c,h,w] or x[n,c,d,h,w] at another size, one dimension after the other. Numbers.
+ * x at another size along some dimensions, one after the other: of x[n,c,l], x[n,c,h,w] or x[n,c,d,h,w] all behind the channels
+ * unless they are named. Numbers.
  *
  * Places and weights are computed in float64 when the graph is compiled. "nearest" is exact; the others sum 2 or 4 pixels per
  * dimension, or as many as an antialiasing kernel covers, taps of weight 0 included. Bytes are resized in f32, other integers in
@@ -213,39 +203,42 @@ export const resize: Operator<Attributes> = operator({
   errorUlp: 1,
   infer: ([x], given) => resizedType(x!, given),
   evaluate([x], given, result) {
-    if (given.mode === "nearest") return evaluateNearest(x!, given, result);
     const { data, dtype } = result;
-    if (kindOf(dtype) === "float") {
-      data.set(evaluateWith(x!, given, result.shape) as never);
-      return;
+    const wide = computedIn(dtype, given.mode);
+    if (given.mode === "nearest") evaluateNearest(x!, given, result);
+    else if (kindOf(dtype) === "float") data.set(evaluateWith(x!, given) as never);
+    else {
+      const step = wide === "f32" ? Math.fround : (value: number) => value;
+      const values = evaluateWith(x!, given, step);
+      for (let i = 0; i < data.length; i++) {
+        const whole = toInteger(step(values[i]! + upFrom[wide as "f32" | "f64"]), dtype);
+        if (data instanceof BigInt64Array || data instanceof BigUint64Array) data[i] = whole;
+        else data[i] = Number(whole);
+      }
     }
-    const wide = computedIn(dtype, given.mode) as "f32" | "f64";
-    const step = wide === "f32" ? Math.fround : (value: number) => value;
-    const values = evaluateWith(x!, given, result.shape, step);
-    for (let i = 0; i < data.length; i++) {
-      const whole = toInteger(step(values[i]! + upFrom[wide]), dtype);
-      if (data instanceof BigInt64Array || data instanceof BigUint64Array) data[i] = whole;
-      else data[i] = Number(whole);
-    }
+    extrapolate(x!, given, result);
   },
-  magnitude([x], given, { shape, data }) {
+  magnitude([x], given, { data }) {
     if (given.mode === "nearest") return new Float64Array(data.length);
-    const taps = x!.shape.slice(2).reduce((sum, from, d) => sum + tapsOf(from, d, given).length + 2, 0);
+    const axes = axesOf(x!.shape.length, given);
+    const taps = axes.reduce((sum, axis, at) => sum + tapsAlong(dimensionOf(x!.shape[axis]!, at, given)).length + 2, 0);
     const absolute = { ...x!, data: Float64Array.from(x!.data as ArrayLike<number>, Math.abs) };
-    return evaluateWith(absolute, given, shape, (value) => value, Math.abs).map((each) => each * taps);
+    return evaluateWith(absolute, given, (value) => value, Math.abs).map((each) => each * taps);
   },
-  bounded: onlyBatch,
+  bounded: (operands, { axes }) => (axes.length > 0 ? unlessAlong(operands, axes) : onlyBatch(operands)),
   lowering: {
     kind: "composite",
     decompose([x], given, builder) {
       const { dtype } = x!.type;
       const wide = computedIn(dtype, given.mode);
       const operand = wide === dtype ? x! : builder.apply(cast, [x!], { dtype: wide });
-      const resized = given.size.reduce((of, _, d) => along(of, d, given, builder), operand);
-      if (wide === dtype) return resized;
+      const axes = axesOf(x!.type.shape.length, given);
+      const resized = axes.reduce((of, axis, at) => along(of, axis, at, given, builder), operand);
+      const outside = (y: Value) => extrapolatedIn(y, x!, given, builder);
+      if (wide === dtype) return outside(resized);
       const half = builder.constant({ dtype: wide, shape: [] }, arrayFrom(wide, [upFrom[wide as "f32" | "f64"]]));
       const rounded = builder.apply(floor, [builder.apply(add, [resized, half])]);
-      return builder.apply(cast, [rounded], { dtype });
+      return outside(builder.apply(cast, [rounded], { dtype }));
     },
   },
 });

@@ -408,8 +408,26 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
   ),
   resize: operatorCase(
     ({ image }, options) => resize(image, [4, 4], options),
-    { mode: "cubic", coordinates: "alignCorners", cubic: -0.5, antialias: false },
-    { mode: choice, coordinates: choice, rounding: choice, cubic: number, antialias: flag },
+    {
+      mode: "cubic",
+      coordinates: "cropAndResize",
+      cubic: -0.5,
+      antialias: false,
+      axes: [2, 3],
+      region: { starts: [0, 0], ends: [1, 1] },
+    },
+    {
+      mode: choice,
+      coordinates: choice,
+      rounding: choice,
+      cubic: number,
+      antialias: flag,
+      axes: [5, [0.5], null],
+      scales: [2, [0], ["2"], null],
+      excludeOutside: flag,
+      region: [5, {}, { starts: [0] }, null],
+      extrapolation: ["1", null],
+    },
   ),
   gridSample: operatorCase(
     ({ plane: picture, grid }, options) => gridSample(picture, grid, options),

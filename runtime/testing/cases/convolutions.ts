@@ -285,26 +285,6 @@ export const winograd: fc.Arbitrary<OperatorCase> = fc
       attributes,
     };
   });
-export const resizing: fc.Arbitrary<OperatorCase> = fc
-  .record({
-    dtype: pixels,
-    rank: fc.constantFrom(1, 2, 2, 2, 3),
-    from: fc.tuple(fc.constantFrom(1, 2), fc.constantFrom(1, 3, 8), fc.constantFrom(2, 7, 16)),
-    size: fc.tuple(fc.constantFrom(1, 3), fc.constantFrom(1, 3, 5, 16), fc.constantFrom(1, 7, 16, 33)),
-    mode: fc.constantFrom("nearest", "linear", "cubic"),
-    coordinates: fc.constantFrom("halfPixel", "alignCorners", "asymmetric"),
-    rounding: fc.constantFrom("floor", "ceil", "preferFloor", "preferCeil"),
-    antialias: fc.boolean(),
-  })
-  .map(({ dtype, rank, from, size, antialias, ...attributes }) => ({
-    operands: [{ dtype, shape: [1, 2, ...from.slice(3 - rank)] }],
-    attributes: {
-      ...attributes,
-      size: size.slice(3 - rank),
-      antialias: antialias && attributes.mode !== "nearest" && attributes.coordinates === "halfPixel",
-    },
-  }));
-
 /** Groups of a few channels: whose outputs divide a block, and inputs outputs. */
 export const groupedConvolution: fc.Arbitrary<OperatorCase> = fc
   .record({

@@ -14,7 +14,6 @@ import {
   depthwise,
   groupedConvolution,
   pool,
-  resizing,
   transposedConvolution,
   transposedOver,
   winograd,
@@ -29,6 +28,7 @@ import {
   requantisation,
 } from "./integers.ts";
 import { packedFactor } from "./products.ts";
+import { resizing } from "./resizing.ts";
 import { deformedConvolution, sampling } from "./sampling.ts";
 import {
   alongAxis,
