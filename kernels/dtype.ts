@@ -1,12 +1,12 @@
 // Element types of tensors: how each lies in memory, and which type it is computed in.
-import type { Arithmetic, Half, Scalar } from "./loop/ir.ts";
+import type { Arithmetic, Half, Scalar, SmallFloat, SmallInteger, Stored } from "./loop/ir.ts";
 
 /** A tensor's element type: every scalar of the loop language. */
 export type Dtype = Scalar;
 
 /** One element type. */
 interface Row {
-  /** The class of the arrays that hold its elements as memory and the wire do; bool is bytes 0 and 1, halves are their bits. */
+  /** The class of the arrays that hold its elements as memory and the wire do; bool is bytes 0 and 1, halves and small floats are their bits; small integers are numbers, one to a byte. */
   readonly array:
     | Int8ArrayConstructor
     | Uint8ArrayConstructor
@@ -34,6 +34,16 @@ const table = {
   u32: { array: Uint32Array, kind: "integer", arithmetic: "u32" },
   i64: { array: BigInt64Array, kind: "integer", arithmetic: "i64" },
   u64: { array: BigUint64Array, kind: "integer", arithmetic: "u64" },
+  i4: { array: Int8Array, kind: "integer", arithmetic: "i8" },
+  u4: { array: Uint8Array, kind: "integer", arithmetic: "u8" },
+  i2: { array: Int8Array, kind: "integer", arithmetic: "i8" },
+  u2: { array: Uint8Array, kind: "integer", arithmetic: "u8" },
+  f8e4m3fn: { array: Uint8Array, kind: "float", arithmetic: "f32" },
+  f8e4m3fnuz: { array: Uint8Array, kind: "float", arithmetic: "f32" },
+  f8e5m2: { array: Uint8Array, kind: "float", arithmetic: "f32" },
+  f8e5m2fnuz: { array: Uint8Array, kind: "float", arithmetic: "f32" },
+  f8e8m0: { array: Uint8Array, kind: "float", arithmetic: "f32" },
+  f4e2m1: { array: Uint8Array, kind: "float", arithmetic: "f32" },
   f16: { array: Uint16Array, kind: "float", arithmetic: "f32" },
   bf16: { array: Uint16Array, kind: "float", arithmetic: "f32" },
   f32: { array: Float32Array, kind: "float", arithmetic: "f32" },
@@ -58,11 +68,21 @@ export const bytesOf = (dtype: Dtype): number => table[dtype].array.BYTES_PER_EL
 /** The type that elements of a dtype are computed in. */
 export const arithmeticOf = (dtype: Dtype): Arithmetic => table[dtype].arithmetic;
 
-/** The element types that are floats, halves included. */
+/** The element types that are floats, those that are only stored included. */
 export type FloatDtype = { [D in Dtype]: (typeof table)[D]["kind"] extends "float" ? D : never }[Dtype];
 
-/** Whether elements are floats, halves included. */
+/** Whether elements are floats, those that are only stored included. */
 export const isFloatDtype = (dtype: Dtype): dtype is FloatDtype => table[dtype].kind === "float";
 
 /** Whether elements are stored in fewer bits than they are computed in. */
-export const isHalf = (dtype: Dtype): dtype is Half => table[dtype].arithmetic !== dtype;
+export const isStored = (dtype: Dtype): dtype is Stored => table[dtype].arithmetic !== dtype;
+
+/** Whether elements are floats of 16 bits. */
+export const isHalf = (dtype: Dtype): dtype is Half => dtype === "f16" || dtype === "bf16";
+
+/** Whether elements are floats of 8 or 4 bits. */
+export const isSmallFloat = (dtype: Dtype): dtype is SmallFloat => isStored(dtype) && isFloatDtype(dtype) && !isHalf(dtype);
+
+/** Whether elements are integers of 4 or 2 bits. */
+export const isSmallInteger = (dtype: Dtype): dtype is SmallInteger =>
+  isStored(dtype) && table[dtype].kind === "integer";

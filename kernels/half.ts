@@ -22,6 +22,12 @@ export function numberOfHalf(half: Half, bits: number): number {
 
 const view = new DataView(new ArrayBuffer(8));
 
+/** The exponent of the power of two at or below a magnitude that is finite; −1023 of those below f64's normal numbers. */
+export function exponentOf(magnitude: number): number {
+  view.setFloat64(0, magnitude);
+  return ((view.getUint16(0) >> 4) & 0x7ff) - 1023;
+}
+
 /** The bits of the half that is nearest to a number, of two the even one: one rounding, whatever the number. */
 export function halfOfNumber(half: Half, value: number): number {
   const { fraction, least } = formats[half];
@@ -29,8 +35,7 @@ export function halfOfNumber(half: Half, value: number): number {
   const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
   const magnitude = Math.abs(value);
   if (magnitude === Infinity) return sign | infinityOf(half);
-  view.setFloat64(0, magnitude);
-  const exponent = Math.max(((view.getUint16(0) >> 4) & 0x7ff) - 1023, least);
+  const exponent = Math.max(exponentOf(magnitude), least);
   // Scaled by a power of two, which is exact, to where units are the half's last digit.
   const scaled = magnitude * 2 ** (fraction - exponent);
   const low = Math.floor(scaled);

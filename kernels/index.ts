@@ -29,20 +29,36 @@ export {
   type FloatDtype,
   isFloatDtype,
   isHalf,
+  isSmallFloat,
+  isSmallInteger,
+  isStored,
   typedArrays,
 } from "./dtype.ts";
 export * as functions from "./functions/index.ts";
 export * as generators from "./generators/index.ts";
-export { canonicalHalf, halfOfNumber, numberOfHalf } from "./half.ts";
-export { convertOf, type Lane, rangeOf, toFloat32, toHalf } from "./loop/arithmetic.ts";
+export { halfOfNumber, numberOfHalf } from "./half.ts";
+export { convertOf, type Lane, rangeOf, toFloat32, toStored } from "./loop/arithmetic.ts";
 export * as loop from "./loop/build.ts";
 export { countKernel, type Work } from "./loop/count.ts";
 export { declareKernel, emitModule, targetAttributes } from "./loop/emit.ts";
 export { interpretKernel, prepareKernel } from "./loop/interpret.ts";
-export type { Arithmetic, Buffer as LoopBuffer, Expression, Half, Kernel, Scalar } from "./loop/ir.ts";
+export type {
+  Arithmetic,
+  Buffer as LoopBuffer,
+  Expression,
+  Half,
+  Kernel,
+  Narrowing,
+  Scalar,
+  SmallFloat,
+  SmallInteger,
+  Stored,
+} from "./loop/ir.ts";
 export { printKernel } from "./loop/print.ts";
 export { type Grain, type Split, type SplitStep, splitKernel } from "./loop/split.ts";
 export { verifyKernel } from "./loop/verify.ts";
 export { depthOf } from "./loop/walk.ts";
 export { type Choice, drawnSchedules, printSchedule, type Schedules } from "./schedules/index.ts";
+export { isSmallNumber, rangeOfSmall } from "./small.ts";
+export { canonicalStored, numberOfStored, storedConstant } from "./stored.ts";
 export { addsDotOnly, type Machine, type Target, type TargetName, target, targetNames } from "./targets.ts";

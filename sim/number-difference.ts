@@ -1,5 +1,5 @@
 // Two numbers of one type that should be the same: both values, and how far they lie apart.
-import { bytesOf, type Dtype, halfOfNumber, isFloatDtype, isHalf, numberOfHalf } from "../kernels/index.ts";
+import { bytesOf, type Dtype, isFloatDtype, isHalf, isStored, numberOfStored, storedConstant } from "../kernels/index.ts";
 import type { FieldRow } from "../scheduler/index.ts";
 
 /** Text stands for what JSON has no number for: NaN, infinities, integers beyond 2⁵³. */
@@ -21,6 +21,7 @@ export interface NumberDifference {
 /** The number at a place, little-endian. */
 function numberAt(bytes: Uint8Array, at: number, dtype: Dtype): number | bigint {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (isStored(dtype)) return numberOfStored(dtype, isHalf(dtype) ? view.getUint16(at, true) : view.getUint8(at));
   switch (dtype) {
     case "bool":
     case "u8":
@@ -43,17 +44,15 @@ function numberAt(bytes: Uint8Array, at: number, dtype: Dtype): number | bigint 
       return view.getFloat32(at, true);
     case "f64":
       return view.getFloat64(at, true);
-    case "f16":
-    case "bf16":
-      return numberOfHalf(dtype, view.getUint16(at, true));
   }
 }
 
 /** The bits of a float as an integer in which neighbours differ by one, and both zeros are 0. */
 function step(value: number, dtype: Dtype): bigint {
-  if (isHalf(dtype)) {
-    const bits = halfOfNumber(dtype, value);
-    return BigInt(bits & 0x8000 ? -(bits & 0x7fff) : bits);
+  if (isStored(dtype)) {
+    // The bits of a magnitude are in the order of the numbers.
+    const bits = storedConstant(dtype, Math.abs(value));
+    return BigInt(value < 0 ? -bits : bits);
   }
   const view = new DataView(new ArrayBuffer(8));
   if (dtype === "f32") view.setFloat32(0, value);

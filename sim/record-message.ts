@@ -2,7 +2,7 @@
 import { bytesOf, type Dtype } from "../kernels/index.ts";
 import type { FieldRow } from "../scheduler/index.ts";
 
-/** The wire's names of element types; it knows no halves, whose bits are recorded. */
+/** The wire's names of element types; it knows no halves and nothing smaller than a byte, whose bits are recorded. */
 const wireNames: { readonly [d in Dtype]: string } = {
   bool: "bool",
   i8: "int8",
@@ -15,6 +15,16 @@ const wireNames: { readonly [d in Dtype]: string } = {
   u64: "uint64",
   f32: "float32",
   f64: "float64",
+  i4: "int8",
+  u4: "uint8",
+  i2: "int8",
+  u2: "uint8",
+  f8e4m3fn: "uint8",
+  f8e4m3fnuz: "uint8",
+  f8e5m2: "uint8",
+  f8e5m2fnuz: "uint8",
+  f8e8m0: "uint8",
+  f4e2m1: "uint8",
   f16: "uint16",
   bf16: "uint16",
 };

@@ -1,11 +1,12 @@
 // What each operator of the loop language does to one lane, exactly.
-import { isHalf } from "../dtype.ts";
-import { halfOfNumber, numberOfHalf } from "../half.ts";
+import { arithmeticOf, isSmallInteger, isStored } from "../dtype.ts";
+import { smallBits } from "../small.ts";
+import { numberOfStored, storedOfNumber } from "../stored.ts";
 import { bitsOf, isFloat, isSigned } from "./build.ts";
-import type { BinaryOperator, CompareOperator, Half, Scalar, UnaryOperator } from "./ir.ts";
+import type { BinaryOperator, CompareOperator, Narrowing, Scalar, Stored, UnaryOperator } from "./ir.ts";
 import { fma32, fma64 } from "./softfma.ts";
 
-/** One lane: a bigint for i64 and u64, otherwise a number; bool is 0 or 1, f32 a number that is already rounded, a half its bits. */
+/** One lane: a bigint for i64 and u64, otherwise a number; bool is 0 or 1, f32 a number that is already rounded, a half or a small float its bits. */
 export type Lane = number | bigint;
 
 type Unary = (a: Lane) => Lane;
@@ -36,6 +37,7 @@ const wrapBigint = (scalar: "i64" | "u64"): ((a: bigint) => bigint) =>
 
 /** a operator b. */
 export function binaryOf(operator: BinaryOperator, scalar: Scalar): Binary {
+  if (isStored(scalar)) throw new RangeError(`${operator} is not defined on ${scalar}`);
   switch (scalar) {
     case "f32":
       return roundedBinary(operator, Math.fround);
@@ -44,9 +46,6 @@ export function binaryOf(operator: BinaryOperator, scalar: Scalar): Binary {
     case "i64":
     case "u64":
       return wideBinary(operator, wrapBigint(scalar));
-    case "f16":
-    case "bf16":
-      throw new RangeError(`${operator} is not defined on ${scalar}`);
     default:
       return narrowBinary(operator, wrapNumber[scalar], bitsOf[scalar] - 1);
   }
@@ -191,7 +190,7 @@ export const fmaOf = (scalar: Scalar): ((a: Lane, b: Lane, c: Lane) => Lane) =>
 
 /** The least and the greatest number of an integer type. */
 export function rangeOf(scalar: Scalar): readonly [bigint, bigint] {
-  const bits = BigInt(bitsOf[scalar]);
+  const bits = BigInt(isSmallInteger(scalar) ? smallBits[scalar] : bitsOf[scalar]);
   return isSigned(scalar) ? [-(1n << (bits - 1n)), (1n << (bits - 1n)) - 1n] : [0n, (1n << bits) - 1n];
 }
 
@@ -209,17 +208,22 @@ function toOddFloat64(a: bigint): number {
 /** A 64-bit integer to the nearest f32, ties to even, in one rounding. */
 export const toFloat32 = (a: bigint): number => Math.fround(toOddFloat64(a));
 
-/** A number to the bits of the nearest half, ties to even, in one rounding. */
-export const toHalf = (half: Half, a: Lane): number => halfOfNumber(half, typeof a === "bigint" ? toOddFloat64(a) : a);
+/** A number to the element of a stored type that it becomes, floats in one rounding. */
+export const toStored = (scalar: Stored, a: Lane, narrowing?: Narrowing): number =>
+  storedOfNumber(scalar, typeof a === "bigint" ? toOddFloat64(a) : a, narrowing);
 
 /** The numeric conversion between two scalars. */
-export function convertOf(from: Scalar, to: Scalar): Unary {
+export function convertOf(from: Scalar, to: Scalar, narrowing?: Narrowing): Unary {
   if (from === to) return (a) => a;
-  if (isHalf(from)) {
-    const convert = isHalf(to) ? (a: number) => toHalf(to, a) : (convertOf("f32", to) as (a: number) => Lane);
-    return unaryNumber((a) => convert(numberOfHalf(from, a)));
+  if (isStored(from)) {
+    const convert = convertOf(arithmeticOf(from), to, narrowing);
+    return unaryNumber((a) => convert(numberOfStored(from, a)));
   }
-  if (isHalf(to)) return (a) => toHalf(to, a);
+  if (isSmallInteger(to)) {
+    const convert = convertOf(from, isFloat(from) ? "i32" : arithmeticOf(to));
+    return (a) => toStored(to, convert(a));
+  }
+  if (isStored(to)) return (a) => toStored(to, a, narrowing);
   if (to === "bool") return (a) => (Number(a) !== 0 ? 1 : 0);
   if (to === "f64") return Number;
   if (to === "f32") return isWide(from) ? unaryBigint(toFloat32) : unaryNumber(Math.fround);
@@ -262,6 +266,16 @@ const writers: { readonly [scalar in Scalar]: (a: Lane) => void } = {
   u64: (a) => scratch.setBigUint64(0, BigInt(a)),
   f32: (a) => scratch.setFloat32(0, canonical(Number(a))),
   f64: (a) => scratch.setFloat64(0, canonical(Number(a))),
+  i4: (a) => scratch.setInt8(0, Number(a)),
+  u4: (a) => scratch.setUint8(0, Number(a)),
+  i2: (a) => scratch.setInt8(0, Number(a)),
+  u2: (a) => scratch.setUint8(0, Number(a)),
+  f8e4m3fn: (a) => scratch.setUint8(0, Number(a)),
+  f8e4m3fnuz: (a) => scratch.setUint8(0, Number(a)),
+  f8e5m2: (a) => scratch.setUint8(0, Number(a)),
+  f8e5m2fnuz: (a) => scratch.setUint8(0, Number(a)),
+  f8e8m0: (a) => scratch.setUint8(0, Number(a)),
+  f4e2m1: (a) => scratch.setUint8(0, Number(a)),
   f16: (a) => scratch.setUint16(0, Number(a)),
   bf16: (a) => scratch.setUint16(0, Number(a)),
 };
@@ -278,6 +292,16 @@ const readers: { readonly [scalar in Scalar]: () => Lane } = {
   u64: () => scratch.getBigUint64(0),
   f32: () => scratch.getFloat32(0),
   f64: () => scratch.getFloat64(0),
+  i4: () => scratch.getInt8(0),
+  u4: () => scratch.getUint8(0),
+  i2: () => scratch.getInt8(0),
+  u2: () => scratch.getUint8(0),
+  f8e4m3fn: () => scratch.getUint8(0),
+  f8e4m3fnuz: () => scratch.getUint8(0),
+  f8e5m2: () => scratch.getUint8(0),
+  f8e5m2fnuz: () => scratch.getUint8(0),
+  f8e8m0: () => scratch.getUint8(0),
+  f4e2m1: () => scratch.getUint8(0),
   f16: () => scratch.getUint16(0),
   bf16: () => scratch.getUint16(0),
 };

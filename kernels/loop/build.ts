@@ -1,8 +1,8 @@
 // Constructors of the loop language: typed expressions, and the builder that generators write kernels with.
 
 import { IsochronError } from "../base/error.ts";
-import { isHalf } from "../dtype.ts";
-import { halfOfNumber, numberOfHalf } from "../half.ts";
+import { arithmeticOf, isSmallInteger, isStored } from "../dtype.ts";
+import { numberOfStored, storedConstant } from "../stored.ts";
 import type {
   Access,
   BinaryOperator,
@@ -11,13 +11,14 @@ import type {
   Expression,
   Kernel,
   Local,
+  Narrowing,
   Scalar,
   Statement,
   UnaryOperator,
   ValueType,
 } from "./ir.ts";
 
-/** Bits of each scalar; bool counts as one. */
+/** Bits of each scalar in a register; bool counts as one. */
 export const bitsOf: { readonly [scalar in Scalar]: number } = {
   bool: 1,
   i8: 8,
@@ -30,13 +31,23 @@ export const bitsOf: { readonly [scalar in Scalar]: number } = {
   u64: 64,
   f32: 32,
   f64: 64,
+  i4: 8,
+  u4: 8,
+  i2: 8,
+  u2: 8,
+  f8e4m3fn: 8,
+  f8e4m3fnuz: 8,
+  f8e5m2: 8,
+  f8e5m2fnuz: 8,
+  f8e8m0: 8,
+  f4e2m1: 8,
   f16: 16,
   bf16: 16,
 };
 
 export const isFloat = (scalar: Scalar): boolean => scalar === "f32" || scalar === "f64";
 export const isSigned = (scalar: Scalar): boolean => scalar.startsWith("i") || isFloat(scalar);
-export const isInteger = (scalar: Scalar): boolean => !isFloat(scalar) && !isHalf(scalar) && scalar !== "bool";
+export const isInteger = (scalar: Scalar): boolean => !isFloat(scalar) && !isStored(scalar) && scalar !== "bool";
 
 export const valueType = (scalar: Scalar, lanes = 1): ValueType => ({ scalar, lanes });
 export const sameType = (a: ValueType, b: ValueType): boolean => a.scalar === b.scalar && a.lanes === b.lanes;
@@ -63,8 +74,8 @@ export function constant(scalar: Scalar, value: number | bigint | boolean, lanes
   if (scalar === "bool") return { kind: "constant", type, value: Boolean(value) };
   if (scalar === "f32") return { kind: "constant", type, value: Math.fround(Number(value)) };
   if (scalar === "f64") return { kind: "constant", type, value: Number(value) };
-  if (isHalf(scalar))
-    return { kind: "constant", type, value: numberOfHalf(scalar, halfOfNumber(scalar, Number(value))) };
+  if (isStored(scalar))
+    return { kind: "constant", type, value: numberOfStored(scalar, storedConstant(scalar, Number(value))) };
   if (typeof value === "number" && !Number.isInteger(value)) throw typeError(`${value} is not a constant of ${scalar}`);
   const exact = BigInt(value);
   const wrapped = wrapInteger(scalar, exact);
@@ -108,7 +119,7 @@ export function binary(operator: BinaryOperator, a: Index, b: Index): Expression
   }
   const { scalar, lanes } = left.type;
   const bitwise = operator === "and" || operator === "or" || operator === "xor";
-  if (isHalf(scalar) || (bitwise ? isFloat(scalar) : scalar === "bool"))
+  if (isStored(scalar) || (bitwise ? isFloat(scalar) : scalar === "bool"))
     throw typeError(`${operator} is not defined on ${scalar}`);
   if ((operator === "shl" || operator === "shr" || operator === "rem") && isFloat(scalar)) {
     throw typeError(`${operator} is not defined on ${scalar}`);
@@ -141,7 +152,7 @@ const unary = (operator: UnaryOperator, operand: Expression): Expression => {
       : operator === "neg" || operator === "abs"
         ? scalar !== "bool"
         : isFloat(scalar);
-  if (!fits || isHalf(scalar)) throw typeError(`${operator} is not defined on ${scalar}`);
+  if (!fits || isStored(scalar)) throw typeError(`${operator} is not defined on ${scalar}`);
   return { kind: "unary", type: operand.type, operator, operand };
 };
 
@@ -159,7 +170,7 @@ export function compare(operator: CompareOperator, a: Index, b: Index): Expressi
   const [left, right] = matched(a, b);
   if (!sameType(left.type, right.type))
     throw typeError(`${operator} of ${showType(left.type)} and ${showType(right.type)}`);
-  if (isHalf(left.type.scalar)) throw typeError(`${operator} is not defined on ${left.type.scalar}`);
+  if (isStored(left.type.scalar)) throw typeError(`${operator} is not defined on ${left.type.scalar}`);
   return { kind: "compare", type: valueType("bool", left.type.lanes), operator, left, right };
 }
 
@@ -201,17 +212,30 @@ export function select(condition: Expression, whenTrue: Index, whenFalse: Index)
   return { kind: "select", type: yes.type, condition, whenTrue: yes, whenFalse: no };
 }
 
-/** Numeric conversion, lane by lane; see the IR for its rules. To halves and from them it goes through f32, and rounds once. */
-export function convert(operand: Expression, scalar: Scalar): Expression {
+/**
+ * Numeric conversion, lane by lane; see the IR for its rules. To stored types and from them it goes through what they are computed
+ * in, and rounds once; floats are truncated to small integers as to i32, of whose bits the lower ones stay.
+ */
+export function convert(operand: Expression, scalar: Scalar, narrowing?: Narrowing): Expression {
   const from = operand.type.scalar;
   if (from === scalar) return operand;
-  if (isHalf(from) && scalar !== "f32") return convert(convert(operand, "f32"), scalar);
-  if (isHalf(scalar) && from !== "f32")
-    return convert(bitsOf[from] <= 16 ? convert(operand, "f32") : roundedToOdd(operand), scalar);
-  return { kind: "convert", type: valueType(scalar, operand.type.lanes), operand };
+  const computed = arithmeticOf(from);
+  if (from !== computed && scalar !== computed) return convert(convert(operand, computed), scalar, narrowing);
+  if (isStored(scalar) && from !== arithmeticOf(scalar))
+    return convert(computedFor(operand, scalar), scalar, narrowing);
+  const type = valueType(scalar, operand.type.lanes);
+  return { kind: "convert", type, operand, ...(narrowing && { narrowing }) };
 }
 
-/** A number as f32 whose last digit is odd where it is not exact, so that rounding that to a half is as rounding the number. */
+/** A number as the type that a stored one is computed in, so that what becomes of that is what becomes of the number. */
+function computedFor(operand: Expression, scalar: Scalar): Expression {
+  const from = operand.type.scalar;
+  const computed = arithmeticOf(scalar);
+  if (isSmallInteger(scalar)) return convert(isFloat(from) ? convert(operand, "i32") : operand, computed);
+  return bitsOf[from] <= 16 ? convert(operand, computed) : roundedToOdd(operand);
+}
+
+/** A number as f32 whose last digit is odd where it is not exact, so that rounding that to fewer digits is as rounding the number. */
 function roundedToOdd(operand: Expression): Expression {
   const { scalar, lanes } = operand.type;
   const nearest = convert(operand, "f32");

@@ -1,15 +1,16 @@
 // Emits kernels as LLVM IR text: opaque pointers, explicit vectors and alignment, no fast-math, nothing LLVM could turn into a call.
-import { isHalf } from "../dtype.ts";
-import { halfOfNumber } from "../half.ts";
+import { isHalf, isSmallFloat, isSmallInteger, isStored } from "../dtype.ts";
+import { storedConstant } from "../stored.ts";
 import type { Target } from "../targets.ts";
 import { bitsOf, isFloat, isSigned } from "./build.ts";
 import { emitDot } from "./emit-dot.ts";
 import { emitNarrow, emitWiden } from "./emit-half.ts";
 import { type Instructions, vector } from "./instructions.ts";
 import type { Buffer, Expression, Kernel, Local, Scalar, Statement, ValueType } from "./ir.ts";
+import { narrowed, widened } from "./small.ts";
 import { isSymbol, verifyKernel } from "./verify.ts";
 
-/** Halves are their bits, but where they are converted. */
+/** Stored types are their bits, but where they are converted. */
 const scalarText = (scalar: Scalar): string => {
   if (scalar === "f32") return "float";
   if (scalar === "f64") return "double";
@@ -31,7 +32,7 @@ const float64 = new Float64Array(1);
 const float64Bits = new BigUint64Array(float64.buffer);
 
 function constantText(scalar: Scalar, value: number | bigint | boolean): string {
-  if (isHalf(scalar)) return String(halfOfNumber(scalar, Number(value)));
+  if (isStored(scalar)) return String(storedConstant(scalar, Number(value)));
   if (!isFloat(scalar)) return scalar === "bool" ? String(Boolean(value)) : String(value);
   float64[0] = Number(value);
   const bits = Number.isNaN(Number(value)) ? 0x7ff8000000000000n : float64Bits[0]!;
@@ -325,7 +326,7 @@ class FunctionEmitter {
       case "select":
         return this.#select(this.#value(e.condition), e.type, this.#value(e.whenTrue), this.#value(e.whenFalse));
       case "convert":
-        return this.#convert(e.operand.type, this.#value(e.operand), e.type);
+        return this.#converted(e);
       case "bitcast": {
         const from = typeText(e.operand.type);
         const value = this.#value(e.operand);
@@ -460,6 +461,13 @@ class FunctionEmitter {
       return this.#define(`fcmp ${e.operator === "ne" ? "une" : `o${e.operator}`} ${text} ${left}, ${right}`);
     const order = e.operator === "eq" || e.operator === "ne" ? "" : isSigned(type.scalar) ? "s" : "u";
     return this.#define(`icmp ${order}${e.operator} ${text} ${left}, ${right}`);
+  }
+
+  #converted({ operand, type, narrowing }: Extract<Expression, { kind: "convert" }>): string {
+    const [from, to] = [operand.type.scalar, type.scalar];
+    if (isSmallFloat(from) || isSmallInteger(from)) return this.#value(widened(operand));
+    if (isSmallFloat(to) || isSmallInteger(to)) return this.#value(narrowed(operand, to, narrowing));
+    return this.#convert(operand.type, this.#value(operand), type);
   }
 
   #convert(from: ValueType, value: string, to: ValueType): string {

@@ -1,8 +1,8 @@
 // Interprets kernels exactly on typed arrays: the oracle that compiled code equals bit for bit.
 
 import { IsochronError } from "../base/error.ts";
-import { bytesOf, isHalf } from "../dtype.ts";
-import { canonicalHalf } from "../half.ts";
+import { bytesOf, isStored, typedArrays } from "../dtype.ts";
+import { canonicalStored, storedConstant } from "../stored.ts";
 import {
   binaryOf,
   bitcastOf,
@@ -12,7 +12,6 @@ import {
   fmaOf,
   isWide,
   type Lane,
-  toHalf,
   unaryOf,
 } from "./arithmetic.ts";
 import type { Buffer, Expression, Kernel, Local, Scalar, Statement } from "./ir.ts";
@@ -222,8 +221,8 @@ class Preparation {
     switch (e.kind) {
       case "constant": {
         const { value: given } = e;
-        const lane: Lane = isHalf(scalar)
-          ? toHalf(scalar, Number(given))
+        const lane: Lane = isStored(scalar)
+          ? storedConstant(scalar, Number(given))
           : typeof given === "boolean"
             ? Number(given)
             : given;
@@ -241,7 +240,7 @@ class Preparation {
       case "unary":
         return map(unaryOf(e.operator, scalar), this.#expression(e.operand));
       case "convert":
-        return map(convertOf(e.operand.type.scalar, scalar), this.#expression(e.operand));
+        return map(convertOf(e.operand.type.scalar, scalar, e.narrowing), this.#expression(e.operand));
       case "bitcast":
         return map(bitcastOf(e.operand.type.scalar, scalar), this.#expression(e.operand));
       case "fma": {
@@ -339,26 +338,6 @@ const zip =
     return a.map((lane, at) => f(lane, b[at]!));
   };
 
-type Narrow = Exclude<Scalar, "i64" | "u64">;
-
-const viewOf: { readonly [scalar in Narrow]: (b: ArrayBufferLike, offset: number, length: number) => NumberArray } = {
-  bool: (b, offset, length) => new Uint8Array(b, offset, length),
-  i8: (b, offset, length) => new Int8Array(b, offset, length),
-  u8: (b, offset, length) => new Uint8Array(b, offset, length),
-  i16: (b, offset, length) => new Int16Array(b, offset, length),
-  u16: (b, offset, length) => new Uint16Array(b, offset, length),
-  i32: (b, offset, length) => new Int32Array(b, offset, length),
-  u32: (b, offset, length) => new Uint32Array(b, offset, length),
-  f32: (b, offset, length) => new Float32Array(b, offset, length),
-  f64: (b, offset, length) => new Float64Array(b, offset, length),
-  f16: (b, offset, length) => new Uint16Array(b, offset, length),
-  bf16: (b, offset, length) => new Uint16Array(b, offset, length),
-};
-
-interface NumberArray {
-  [at: number]: number;
-}
-
 /** The elements of an array's bytes. bool reads the lowest bit of its byte, as compiled code does. */
 function memoryOf(scalar: Scalar, { buffer, byteOffset, byteLength }: ArrayBufferView): Memory {
   const length = byteLength / bytesOf(scalar);
@@ -373,12 +352,12 @@ function memoryOf(scalar: Scalar, { buffer, byteOffset, byteLength }: ArrayBuffe
       },
     };
   }
-  const narrow = viewOf[scalar](buffer, byteOffset, length);
+  const narrow = new typedArrays[scalar](buffer as ArrayBuffer, byteOffset, length);
   return {
     length,
     get: scalar === "bool" ? (at) => narrow[at]! & 1 : (at) => narrow[at]!,
     set: (at, lane) => {
-      narrow[at] = isHalf(scalar) ? canonicalHalf(scalar, Number(lane)) : canonical(Number(lane));
+      narrow[at] = isStored(scalar) ? canonicalStored(scalar, Number(lane)) : canonical(Number(lane));
     },
   };
 }

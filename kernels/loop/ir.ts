@@ -3,11 +3,28 @@
 /** A type that is computed in; signedness belongs to it, so division, comparison, shifts and conversions need no variants. */
 export type Arithmetic = "bool" | "i8" | "u8" | "i16" | "u16" | "i32" | "u32" | "i64" | "u64" | "f32" | "f64";
 
-/** A float of 16 bits: it is stored, moved, chosen between and converted to f32 and from it, and never computed in. */
+/** A float of 16 bits. */
 export type Half = "f16" | "bf16";
 
+/** A float of 8 bits, or of 4 in the lower bits of a byte. */
+export type SmallFloat = "f8e4m3fn" | "f8e4m3fnuz" | "f8e5m2" | "f8e5m2fnuz" | "f8e8m0" | "f4e2m1";
+
+/** An integer of 4 or 2 bits, in the lower bits of a byte; what stands in the upper ones is not read. */
+export type SmallInteger = "i4" | "u4" | "i2" | "u2";
+
+/** A type that is stored, moved, chosen between and converted to the type that it is computed in and from it, and never computed in. */
+export type Stored = Half | SmallFloat | SmallInteger;
+
 /** A scalar type. */
-export type Scalar = Arithmetic | Half;
+export type Scalar = Arithmetic | Stored;
+
+/** How a number becomes a small float where there is a choice. */
+export interface Narrowing {
+  /** Whether what is too large becomes the largest number, as it does unless this is false; else an infinity, or NaN where there is none. `f4e2m1` has only the largest. */
+  readonly saturate?: boolean;
+  /** To which power of two `f8e8m0` rounds: the next one up (unless given) or down, or the nearest, of two the larger. */
+  readonly rounding?: "up" | "down" | "nearest";
+}
 
 /** A value: `lanes` copies of a scalar; 1 is a scalar, more is a vector. Lanes are a matter of schedule and may not change a bit. */
 export interface ValueType {
@@ -51,7 +68,7 @@ export type UnaryOperator = "neg" | "abs" | "sqrt" | "floor" | "ceil" | "trunc" 
  * There is no min or max: they are compare-and-select, written out, so that NaN and zeros are the same everywhere.
  */
 export type Expression =
-  /** A constant in every lane. Integers of 64 bits are bigints; constants of f32 and halves are numbers that are already rounded. */
+  /** A constant in every lane. Integers of 64 bits are bigints; constants of f32 and of stored types are numbers that are already rounded. */
   | { readonly kind: "constant"; readonly type: ValueType; readonly value: number | bigint | boolean }
   | { readonly kind: "local"; readonly type: ValueType; readonly local: Local }
   | {
@@ -96,8 +113,13 @@ export type Expression =
       readonly whenTrue: Expression;
       readonly whenFalse: Expression;
     }
-  /** Numeric conversion: float to integer truncates and saturates (NaN to 0), integer to float and f64 to f32 round to nearest even, integers wrap, bool is 0 or 1; to bool is `≠ 0`. Halves are converted to f32 and from it only. */
-  | { readonly kind: "convert"; readonly type: ValueType; readonly operand: Expression }
+  /** Numeric conversion: float to integer truncates and saturates (NaN to 0), integer to float and f64 to f32 round to nearest even, integers wrap, bool is 0 or 1; to bool is `≠ 0`. Stored types are converted to the type that they are computed in and from it only. */
+  | {
+      readonly kind: "convert";
+      readonly type: ValueType;
+      readonly operand: Expression;
+      readonly narrowing?: Narrowing;
+    }
   /** The same bits as another scalar type of the same width. */
   | { readonly kind: "bitcast"; readonly type: ValueType; readonly operand: Expression }
   /** One scalar into every lane. */

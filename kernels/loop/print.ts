@@ -155,7 +155,11 @@ class Printer {
       case "select":
         return this.#call("select", [e.condition, e.whenTrue, e.whenFalse]);
       case "convert":
-        return this.#call(`convert.${e.type.scalar}`, [e.operand]);
+        return this.#call(
+          `convert.${e.type.scalar}`,
+          [e.operand],
+          ...Object.entries(e.narrowing ?? {}).map((each) => each.join("=")),
+        );
       case "bitcast":
         return this.#call(`bitcast.${e.type.scalar}`, [e.operand]);
       case "broadcast":

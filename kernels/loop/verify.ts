@@ -1,7 +1,7 @@
 // Checks that a kernel is well formed: types, scopes, access rights, and indices that are literals.
 
 import { IsochronError } from "../base/error.ts";
-import { isHalf } from "../dtype.ts";
+import { arithmeticOf, isStored } from "../dtype.ts";
 import { bitsOf, constant, isFloat, isInteger, sameType, showType, valueType } from "./build.ts";
 import type { Buffer, Expression, Kernel, Local, Scalar, Statement, ValueType } from "./ir.ts";
 import { printStatement } from "./print.ts";
@@ -168,21 +168,21 @@ class Verifier {
         this.#expect(`the right side of ${e.operator}`, e.right.type, e.type);
         const bitwise = e.operator === "and" || e.operator === "or" || e.operator === "xor";
         const integral = e.operator === "rem" || e.operator === "shl" || e.operator === "shr";
-        if (isHalf(scalar) || (bitwise ? isFloat(scalar) : integral ? !isInteger(scalar) : scalar === "bool"))
+        if (isStored(scalar) || (bitwise ? isFloat(scalar) : integral ? !isInteger(scalar) : scalar === "bool"))
           this.#fail("type", `${e.operator} is not defined on ${scalar}`);
         return;
       }
       case "unary": {
         this.#expect(`the operand of ${e.operator}`, e.operand.type, e.type);
         const signs = e.operator === "neg" || e.operator === "abs";
-        if (isHalf(scalar) || (e.operator === "not" ? isFloat(scalar) : signs ? scalar === "bool" : !isFloat(scalar)))
+        if (isStored(scalar) || (e.operator === "not" ? isFloat(scalar) : signs ? scalar === "bool" : !isFloat(scalar)))
           this.#fail("type", `${e.operator} is not defined on ${scalar}`);
         return;
       }
       case "compare":
         this.#expect("a comparison", e.type, valueType("bool", e.left.type.lanes));
         this.#expect(`the right side of ${e.operator}`, e.right.type, e.left.type);
-        if (isHalf(e.left.type.scalar)) this.#fail("type", `${e.operator} is not defined on ${e.left.type.scalar}`);
+        if (isStored(e.left.type.scalar)) this.#fail("type", `${e.operator} is not defined on ${e.left.type.scalar}`);
         return;
       case "fma":
         if (!isFloat(scalar)) this.#fail("type", `fma is not defined on ${scalar}`);
@@ -205,12 +205,12 @@ class Verifier {
         return;
       case "convert":
         this.#expect("the operand of convert", e.operand.type, valueType(e.operand.type.scalar, lanes));
-        for (const [half, other] of [
+        for (const [stored, other] of [
           [scalar, e.operand.type.scalar],
           [e.operand.type.scalar, scalar],
         ] as const)
-          if (isHalf(half) && other !== "f32")
-            this.#fail("type", `${half} is converted to f32 and from it, not ${other}`);
+          if (other !== stored && other !== arithmeticOf(stored) && isStored(stored))
+            this.#fail("type", `${stored} is converted to ${arithmeticOf(stored)} and from it, not ${other}`);
         return;
       case "bitcast":
         this.#expect("the operand of bitcast", e.operand.type, valueType(e.operand.type.scalar, lanes));

@@ -1,12 +1,12 @@
 // Compares a kernel's compiled code with the interpreter bit for bit, for tests of generators and of the emitter.
 
 import { runnableTargets } from "../base/native.ts";
-import { isHalf, typedArrays } from "../dtype.ts";
-import { numberOfHalf } from "../half.ts";
+import { isStored, typedArrays } from "../dtype.ts";
 import { interpretKernel } from "../loop/interpret.ts";
 import type { Buffer, Kernel, Scalar } from "../loop/ir.ts";
 import { printKernel } from "../loop/print.ts";
 import { usesDot } from "../loop/walk.ts";
+import { numberOfStored } from "../stored.ts";
 import { addsDotOnly, type TargetName } from "../targets.ts";
 import { runNative } from "./native-kernel.ts";
 
@@ -28,7 +28,7 @@ const copied = (scalar: Scalar, array: ArrayBufferView): ScalarArray => {
 /** The first element whose bits differ; two NaNs are equal, since which NaN an operation gives is not specified. */
 function firstDifference(scalar: Scalar, a: ScalarArray, b: ScalarArray): number | undefined {
   const isNumberless = (value: number | bigint): boolean =>
-    Number.isNaN(isHalf(scalar) ? numberOfHalf(scalar, Number(value)) : value);
+    Number.isNaN(isStored(scalar) ? numberOfStored(scalar, Number(value)) : value);
   const size = a.BYTES_PER_ELEMENT;
   const [left, right] = [bytesOfArray(a), bytesOfArray(b)];
   for (let at = 0; at < a.length; at++) {

@@ -1,5 +1,5 @@
 // Values at which operations behave oddly, for tests of kernels.
-import { isHalf } from "../dtype.ts";
+import { isHalf, isSmallFloat } from "../dtype.ts";
 import { rangeOf } from "../loop/arithmetic.ts";
 import type { Scalar } from "../loop/ir.ts";
 
@@ -20,6 +20,7 @@ const ofHalves = [
   2 ** -133,
   1.5 * 2 ** -133,
 ];
+const ofSmallFloats = [448, 464, 465, 240, 248, 57344, 61440, 6, 7, 0.25, 0.75, 2 ** -9, 2 ** -10, 2 ** -17, 2 ** -127];
 /** Near ties of halves, by less than f32 can tell. */
 const nearTies = [1 + 2 ** -11, 1 + 2 ** -8].flatMap((tie) => [tie, tie + 2 ** -50, tie - 2 ** -50, -tie - 2 ** -50]);
 
@@ -35,6 +36,7 @@ export function oddValues(scalar: Scalar): readonly (number | bigint)[] {
   if (scalar === "f32") return [...oddArguments.f32, ...ofHalves.map(Math.fround)];
   if (scalar === "f64") return [...oddArguments.f64, ...ofHalves, ...nearTies];
   if (isHalf(scalar)) return [...floats, ...extremes, ...ofHalves];
+  if (isSmallFloat(scalar)) return [...floats, ...extremes, ...ofSmallFloats];
   const [low, high] = rangeOf(scalar);
   const small = [0n, 1n, 2n, 3n, 7n, 31n, 63n, 100n, -1n, -2n, -7n];
   const all = [...small.filter((v) => v >= low), low, low + 1n, high, high - 1n, high / 2n, high / 3n];

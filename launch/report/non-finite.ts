@@ -1,5 +1,5 @@
 // NaN and infinities in a task's outputs.
-import { bytesOf, isFloatDtype, isHalf, numberOfHalf, typedArrays } from "../../kernels/index.ts";
+import { bytesOf, isFloatDtype, isStored, numberOfStored, typedArrays } from "../../kernels/index.ts";
 import type { FieldRow } from "../../scheduler/index.ts";
 
 /** The first element of a field that is NaN or infinite; undefined where there is none, as in integers. */
@@ -13,7 +13,7 @@ export function firstNonFinite(
   // A slot may lie anywhere in its buffer; views want theirs aligned.
   const [buffer, start] = at % width === 0 ? [slot.buffer, at] : [slot.slice(offset, offset + bytes).buffer, 0];
   const values = new typedArrays[dtype](buffer as ArrayBuffer, start, bytes / width);
-  const number = isHalf(dtype) ? (value: number) => numberOfHalf(dtype, value) : (value: number) => value;
+  const number = isStored(dtype) ? (value: number) => numberOfStored(dtype, value) : (value: number) => value;
   const element = values.findIndex((value) => !Number.isFinite(number(value)));
   return element < 0 ? undefined : { element, value: number(values[element]!) };
 }

@@ -1,5 +1,5 @@
 // Makes encode plans: tensors, constants and stamps, laid on a message's layout, become steps in the order of the wire.
-import { type Arithmetic, bytesOf, type Dtype, IsochronError, isHalf } from "../../kernels/index.ts";
+import { type Arithmetic, arithmeticOf, bytesOf, type Dtype, IsochronError, isStored } from "../../kernels/index.ts";
 import type { Definitions } from "./definitions.ts";
 import { type Layout, layoutOf, pathsOf } from "./layout.ts";
 import { fullTypeName } from "./names.ts";
@@ -79,12 +79,12 @@ export class EncodePlanner {
   /** Spreads a tensor's elements over fields, in order. */
   spread({ paths, options }: Pick<FieldSelection, "paths" | "options">, tensor: PlacedField): void {
     const { dtype } = tensor;
-    if (isHalf(dtype)) {
+    if (isStored(dtype)) {
       throw new IsochronError(
         "message/unsupported-field",
         `output "${tensor.name}" is ${dtype}, which no message holds`,
         {
-          help: 'convert it in the program: .cast("f32")',
+          help: `convert it in the program: .cast("${arithmeticOf(dtype)}")`,
         },
       );
     }

@@ -1,7 +1,7 @@
 // Numbers beside tensors mean their mathematical values; what a dtype does not hold is refused.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Dtype, dtypes, halfOfNumber, IsochronError, isHalf, numberOfHalf } from "../../kernels/index.ts";
+import { bytesOf, type Dtype, dtypes, IsochronError, isFloatDtype, isSmallFloat, isStored, numberOfStored, storedConstant } from "../../kernels/index.ts";
 import {
   constant,
   convInteger,
@@ -52,13 +52,15 @@ const number = fc.oneof(
   fc.double(),
   fc.integer({ min: -300, max: 300 }),
 );
-/** The nearest float of a dtype. */
+/** The nearest float of a dtype; a number that is none of a dtype without infinity stays as it is. */
 const nearest = (dtype: Dtype, value: number): number => {
-  if (isHalf(dtype)) return numberOfHalf(dtype, halfOfNumber(dtype, value));
+  if (isSmallFloat(dtype) && !holds(dtype, value)) return value;
+  if (isStored(dtype) && isFloatDtype(dtype)) return numberOfStored(dtype, storedConstant(dtype, value));
   return dtype === "f32" ? Math.fround(value) : value;
 };
 const element = (dtype: Dtype): fc.Arbitrary<number | bigint> => {
-  if (isHalf(dtype)) return fc.nat({ max: 0xffff }).map((bits) => numberOfHalf(dtype, bits));
+  if (isStored(dtype) && isFloatDtype(dtype))
+    return fc.nat({ max: 256 ** bytesOf(dtype) - 1 }).map((bits) => numberOfStored(dtype, bits));
   if (dtype === "f64") return fc.double();
   if (dtype === "f32") return fc.oneof(fc.double().map(Math.fround), fc.constantFrom(Infinity, -Infinity, NaN, -0));
   const [low, high] = limitsOf(dtype);

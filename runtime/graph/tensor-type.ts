@@ -1,15 +1,15 @@
 // Tensor types: element type and shape.
 import {
   bytesOf,
-  canonicalHalf,
+  canonicalStored,
   type Dtype,
   dtypes,
-  halfOfNumber,
   IsochronError,
   isFloatDtype,
-  isHalf,
-  numberOfHalf,
+  isStored,
+  numberOfStored,
   shown,
+  storedConstant,
   typedArrays,
   withMeant,
 } from "../../kernels/index.ts";
@@ -58,7 +58,7 @@ export interface Fact<D extends Dtype = Dtype> extends TensorType<D> {
 /** Whether a dtype is one of integers; bool is none. */
 export const isInteger = (dtype: Dtype): boolean => dtype !== "bool" && !isFloatDtype(dtype);
 
-/** The typed array that holds elements of a dtype; bool is bytes 0 and 1, f16 and bf16 are their bits. */
+/** The typed array that holds elements of a dtype; bool is bytes 0 and 1, halves and floats of 8 and 4 bits are their bits, and integers of 4 and 2 bits numbers, each in a byte. */
 export type ArrayOf<D extends Dtype> = D extends "f32"
   ? Float32Array
   : D extends "f64"
@@ -75,7 +75,7 @@ export type ArrayOf<D extends Dtype> = D extends "f32"
               ? Int16Array
               : D extends "u16" | "f16" | "bf16"
                 ? Uint16Array
-                : D extends "i8"
+                : D extends "i8" | "i4" | "i2"
                   ? Int8Array
                   : Uint8Array;
 
@@ -97,16 +97,16 @@ export const bytesIn = ({ buffer, byteOffset, byteLength }: TypedArray): Uint8Ar
 /** The class of the arrays that hold a dtype. */
 export const arrayName = (dtype: Dtype): string => typedArrays[dtype].name;
 
-/** What a number is in an array of a dtype. */
-export const stored = (dtype: Dtype, value: number): number => (isHalf(dtype) ? halfOfNumber(dtype, value) : value);
+/** What a number that a dtype holds is in its array. */
+export const stored = (dtype: Dtype, value: number): number => (isStored(dtype) ? storedConstant(dtype, value) : value);
 
 /** The number that an element of a dtype's array is. */
 export const numberIn = (dtype: Dtype, element: number | bigint): number | bigint =>
-  isHalf(dtype) ? numberOfHalf(dtype, Number(element)) : element;
+  isStored(dtype) ? numberOfStored(dtype, Number(element)) : element;
 
 /** The elements, every NaN with the bits that programs give it. */
 export function withOneNaN<A extends TypedArray>(dtype: Dtype, data: A): A {
-  if (isHalf(dtype)) for (let at = 0; at < data.length; at++) data[at] = canonicalHalf(dtype, Number(data[at]));
+  if (isStored(dtype)) for (let at = 0; at < data.length; at++) data[at] = canonicalStored(dtype, Number(data[at]));
   if (data instanceof Float32Array || data instanceof Float64Array)
     for (let at = 0; at < data.length; at++) if (Number.isNaN(data[at])) data[at] = Number.NaN;
   return data;
@@ -135,6 +135,9 @@ const otherNames: { readonly [name: string]: Dtype } = {
   number: "f32",
   half: "f16",
   bfloat16: "bf16",
+  float4_e2m1: "f4e2m1",
+  float4_e2m1fn: "f4e2m1",
+  float8_e8m0fnu: "f8e8m0",
 };
 
 /** The dtype that was meant by a name such as `float32`; others that are spelled alike mean something else. */
@@ -143,8 +146,9 @@ function dtypeMeant(given: unknown): Dtype | undefined {
   const short = name
     .replace(/^(torch|np)\./, "")
     .replace(/^(u?)int(?=\d)/, (_, u: string) => u || "i")
-    .replace(/^float(?=\d)/, "f");
-  return dtypes.find((each) => each === (otherNames[short] ?? short));
+    .replace(/^float(?=\d)/, "f")
+    .replace(/^(f[48])_/, "$1");
+  return dtypes.find((each) => each === (otherNames[name] ?? otherNames[short] ?? short));
 }
 
 /** Throws `tensor/dtype` for a name that is no dtype. */

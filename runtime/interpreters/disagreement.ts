@@ -1,11 +1,17 @@
 // Where the elements that an operator gave lie outside its stated error.
-import { type Dtype, type FloatDtype, isFloatDtype, isHalf } from "../../kernels/index.ts";
+import { type Dtype, type FloatDtype, isFloatDtype, isStored } from "../../kernels/index.ts";
 import type { Node } from "../graph/graph.ts";
 import { numberIn, staticShape, type TypedArray } from "../graph/tensor-type.ts";
 import type { Nd } from "../operators/index.ts";
 
 /** Digits of the fraction, and the exponent of the least number. */
 const digits: { readonly [D in FloatDtype]: readonly [number, number] } = {
+  f8e4m3fn: [3, -9],
+  f8e4m3fnuz: [3, -10],
+  f8e5m2: [2, -16],
+  f8e5m2fnuz: [2, -17],
+  f8e8m0: [0, -127],
+  f4e2m1: [1, -1],
   f16: [10, -24],
   bf16: [7, -133],
   f32: [23, -149],
@@ -40,8 +46,8 @@ export function disagreement(
     const units = operator.errorUlp * (dtype === "f64" ? 2 : 1);
     const difference = Math.abs(Number(a) - Number(b));
     const scale = Math.max(Math.abs(Number(magnitude?.[i] ?? b)), Math.abs(Number(b)));
-    // Halves are computed in float32, and what lies near the middle between two of them is rounded to either.
-    const allowed = isHalf(dtype) ? units * ulp(scale, "f32") + ulp(Number(b), dtype) : units * ulp(scale, dtype);
+    // What is only stored is computed in float32, and what lies near the middle between two of them is rounded to either.
+    const allowed = isStored(dtype) ? units * ulp(scale, "f32") + ulp(Number(b), dtype) : units * ulp(scale, dtype);
     if (float && units > 0 && difference <= allowed) continue;
     return `element ${i} of ${meant.length} is ${a}, meant ${b} (${difference / ulp(scale, dtype)} ulp)`;
   }

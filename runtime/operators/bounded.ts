@@ -1,8 +1,8 @@
 // How operators take bounded dimensions, which kernels see at their maximum: what must stand behind the count, and what keeps it.
-import { isFloatDtype } from "../../kernels/index.ts";
+import { isFloatDtype, isSmallFloat, rangeOfSmall } from "../../kernels/index.ts";
 import { mayBeBounded } from "../graph/dimension.ts";
 import type { Results, Value } from "../graph/graph.ts";
-import { limitsOf } from "../graph/numbers.ts";
+import { holds, limitsOf } from "../graph/numbers.ts";
 import type { TensorType } from "../graph/tensor-type.ts";
 import type { Builder } from "./operator.ts";
 
@@ -51,6 +51,7 @@ export const widened = (before: readonly number[], after: readonly number[]): nu
 /** The number that changes no extreme of a dtype: less than all others, or greater. */
 export const extremeOf = (dtype: TensorType["dtype"], which: "least" | "greatest"): number | bigint => {
   if (!isFloatDtype(dtype)) return limitsOf(dtype)[which === "least" ? 0 : 1];
+  if (isSmallFloat(dtype) && !holds(dtype, Infinity)) return rangeOfSmall(dtype)[which === "least" ? 0 : 1];
   return which === "least" ? -Infinity : Infinity;
 };
 

@@ -1,6 +1,6 @@
 // Operators made of others: softmax, mean, linear layers, positions of extremes.
 import { z } from "zod";
-import { isFloatDtype, isHalf } from "../../kernels/index.ts";
+import { isFloatDtype, isStored } from "../../kernels/index.ts";
 import type { Value } from "../graph/graph.ts";
 import { arrayFrom, countOf, sameShape, showTensorType, staticShape, type TensorType } from "../graph/tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
@@ -117,15 +117,15 @@ export const mean: Operator<z.infer<typeof reductionAttributes>> = operator({
   },
 });
 
-/** The mean over dimensions of which some are bounded: halves in float32, rounded once. */
+/** The mean over dimensions of which some are bounded: floats that are only stored in float32, rounded once. */
 function boundedMean(x: Value, attributes: ReductionAttributes, builder: Builder): Value {
-  const half = isHalf(x.type.dtype);
-  const dtype = half ? "f32" : x.type.dtype;
-  const terms = half ? builder.apply(cast, [x], { dtype }) : x;
+  const narrow = isStored(x.type.dtype);
+  const dtype = narrow ? "f32" : x.type.dtype;
+  const terms = narrow ? builder.apply(cast, [x], { dtype }) : x;
   const sizes = attributes.axes.map((axis) => builder.apply(size, [x], { axis }));
   const n = builder.apply(cast, [sizes.reduce((a, b) => builder.apply(mul, [a, b]))], { dtype });
   const result = builder.apply(div, [builder.apply(sum, [terms], attributes), n]);
-  return half ? builder.apply(cast, [result], { dtype: x.type.dtype }) : result;
+  return narrow ? builder.apply(cast, [result], { dtype: x.type.dtype }) : result;
 }
 
 /** x[…,i] · wᵀ + b. w: [o,i], b: [o]; floats of one dtype → […,o]. Error: i + 1 ulp of |x|·|w|ᵀ + |b|. */

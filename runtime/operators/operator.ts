@@ -16,8 +16,8 @@ import {
 import type { Axes } from "./axes.ts";
 import { axisAttributeNames, resolveAxes } from "./axis.ts";
 import { atMaximum, type Bounded, extremeOf, hasBounds, neutralAlong } from "./bounded.ts";
-import { throughFloat32 } from "./halves.ts";
 import { operandError } from "./operand-error.ts";
+import { throughComputed } from "./stored.ts";
 
 export { operandError } from "./operand-error.ts";
 
@@ -181,7 +181,7 @@ export interface OperatorDefinition<A> {
   /** Per element of the result, the number in whose ulp the error is stated; the result itself unless given. */
   magnitude?(operands: readonly Nd[], attributes: A, result: Nd): ArrayLike<number>;
   readonly lowering: Lowering<A>;
-  /** Whether it takes elements as they are stored; the others compute halves in float32, and round what they give once. */
+  /** Whether it takes elements as they are stored; the others compute in what stored elements are computed in, and round what they give once. */
   readonly moves?: true;
   /**
    * How it takes operands with bounded dimensions: undefined refuses them. Unless given, operators that go element by element
@@ -260,7 +260,7 @@ export function operator<A>(definition: OperatorDefinition<A>): Operator<A> {
     ...rest,
     lowering,
     bounded,
-    ...(definition.moves ? {} : throughFloat32(definition)),
+    ...(definition.moves ? {} : throughComputed(definition)),
     name,
     axisAttributes: axisAttributeNames(schema),
     infer: (operands, attributes, regions = []) =>

@@ -1,5 +1,5 @@
-// Replaces composite operators by the primitive ones that they are made of, and computes halves in float32.
-import { type Dtype, isHalf } from "../../kernels/index.ts";
+// Replaces composite operators by the primitive ones that they are made of, and computes stored elements in what they are computed in.
+import { arithmeticOf, type Dtype, isStored } from "../../kernels/index.ts";
 import type { Graph, Results, Value } from "../graph/graph.ts";
 import { allOf, type Editor, rewrite } from "../graph/rewrite.ts";
 import type { TensorType } from "../graph/tensor-type.ts";
@@ -7,9 +7,9 @@ import { type Builder, type Operator, operators } from "../operators/index.ts";
 
 const typesOf = (values: readonly Value[]): TensorType[] => values.map(({ type }) => type);
 
-/** Whether an operator computes with halves, which it does in float32. */
-const computesHalves = ({ moves, lowering }: Operator, operands: readonly Value[]): boolean =>
-  !moves && lowering.kind !== "control" && operands.some(({ type }) => isHalf(type.dtype));
+/** Whether an operator computes with elements that are only stored, which it does in another type. */
+const computesStored = ({ moves, lowering }: Operator, operands: readonly Value[]): boolean =>
+  !moves && lowering.kind !== "control" && operands.some(({ type }) => isStored(type.dtype));
 
 /** Builds primitive operators whatever it is asked for. */
 const primitives = (editor: Editor): Builder => {
@@ -22,8 +22,8 @@ const primitives = (editor: Editor): Builder => {
       const { lowering } = operator;
       const { attributes = {} } = parts;
       const types = typesOf(operands);
-      if (computesHalves(operator, operands)) {
-        const wide = operands.map((value) => (isHalf(value.type.dtype) ? cast(value, "f32") : value));
+      if (computesStored(operator, operands)) {
+        const wide = operands.map((value) => cast(value, arithmeticOf(value.type.dtype)));
         const results = nested.results(operator, wide, parts);
         const meant = operator.infer(types, operator.parse(attributes, types));
         return results.map((value, at) => cast(value, meant[at]!.dtype)) as unknown as Results;
@@ -35,10 +35,10 @@ const primitives = (editor: Editor): Builder => {
   return nested;
 };
 
-/** The graph in primitive operators, of which only those that move and convert elements meet halves. */
+/** The graph in primitive operators, of which only those that move and convert elements meet what is only stored. */
 export const decompose = (graph: Graph): Graph =>
   rewrite(graph, ({ operator, attributes, inputs }, editor) => {
-    if (computesHalves(operator, inputs)) return primitives(editor).results(operator, inputs, { attributes });
+    if (computesStored(operator, inputs)) return primitives(editor).results(operator, inputs, { attributes });
     const { lowering } = operator;
     return lowering.kind === "composite" ? lowering.decompose(inputs, attributes, primitives(editor)) : undefined;
   });

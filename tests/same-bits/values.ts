@@ -1,5 +1,5 @@
 // Values for inputs and constants of drawn graphs: ordinary ones, and those at which arithmetic behaves oddly.
-import { type Dtype, halfOfNumber, isFloatDtype, isHalf } from "../../kernels/index.ts";
+import { type Dtype, isFloatDtype, isStored, storedConstant } from "../../kernels/index.ts";
 import { type ArrayOf, constant, newArray, type Tensor, type TypedArray } from "../../runtime/index.ts";
 import type { Random } from "./random.ts";
 
@@ -11,7 +11,7 @@ const unbounded = [Infinity, -Infinity, Number.NaN, 3e38, -3e38];
 
 /** Fills an array of a dtype with numbers. */
 function fill(dtype: Dtype, array: TypedArray, next: () => number): void {
-  if (isHalf(dtype)) for (let at = 0; at < array.length; at++) array[at] = halfOfNumber(dtype, next());
+  if (isStored(dtype)) for (let at = 0; at < array.length; at++) array[at] = storedConstant(dtype, next());
   else if (array instanceof BigInt64Array || array instanceof BigUint64Array)
     for (let at = 0; at < array.length; at++) array[at] = BigInt(Math.trunc(next()));
   else for (let at = 0; at < array.length; at++) array[at] = next();

@@ -60,6 +60,12 @@ function uniform(seed: number): () => number {
 
 /** The least and the greatest positive number. */
 const ends: { readonly [D in FloatDtype]: readonly [number, number] } = {
+  f8e4m3fn: [2 ** -9, 448],
+  f8e4m3fnuz: [2 ** -10, 240],
+  f8e5m2: [2 ** -16, 57344],
+  f8e5m2fnuz: [2 ** -17, 57344],
+  f8e8m0: [2 ** -127, 2 ** 127],
+  f4e2m1: [0.5, 6],
   f16: [2 ** -24, 65504],
   bf16: [2 ** -133, 3.3895313892515355e38],
   f32: [2 ** -149, 3.4028234663852886e38],
