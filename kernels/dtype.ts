@@ -81,7 +81,8 @@ export const isStored = (dtype: Dtype): dtype is Stored => table[dtype].arithmet
 export const isHalf = (dtype: Dtype): dtype is Half => dtype === "f16" || dtype === "bf16";
 
 /** Whether elements are floats of 8 or 4 bits. */
-export const isSmallFloat = (dtype: Dtype): dtype is SmallFloat => isStored(dtype) && isFloatDtype(dtype) && !isHalf(dtype);
+export const isSmallFloat = (dtype: Dtype): dtype is SmallFloat =>
+  isStored(dtype) && isFloatDtype(dtype) && !isHalf(dtype);
 
 /** Whether elements are integers of 4 or 2 bits. */
 export const isSmallInteger = (dtype: Dtype): dtype is SmallInteger =>

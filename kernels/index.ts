@@ -60,5 +60,5 @@ export { verifyKernel } from "./loop/verify.ts";
 export { depthOf } from "./loop/walk.ts";
 export { type Choice, drawnSchedules, printSchedule, type Schedules } from "./schedules/index.ts";
 export { isSmallNumber, rangeOfSmall } from "./small.ts";
-export { canonicalStored, numberOfStored, storedConstant } from "./stored.ts";
+export { canonicalStored, numberOfStored, storedConstant, storedOfNumber } from "./stored.ts";
 export { addsDotOnly, type Machine, type Target, type TargetName, target, targetNames } from "./targets.ts";

@@ -163,9 +163,7 @@ describe("f8e8m0", () => {
   it("is at its ends what is out of range, or NaN where nothing saturates; of negative numbers the magnitude counts", () => {
     const outside = [0, 1e-45, 2 ** -140, Infinity, 1.5 * 2 ** 127];
     expect(outside.map((value) => smallOfNumber("f8e8m0", value))).toEqual([0, 0, 0, 254, 254]);
-    expect(outside.map((value) => smallOfNumber("f8e8m0", value, { saturate: false }))).toEqual(
-      outside.map(() => 255),
-    );
+    expect(outside.map((value) => smallOfNumber("f8e8m0", value, { saturate: false }))).toEqual(outside.map(() => 255));
     expect([NaN, -4, -0].map((value) => smallOfNumber("f8e8m0", value))).toEqual([255, 129, 0]);
     expect([1, 3, 0, -1, Infinity, NaN].map((value) => isSmallNumber("f8e8m0", value))).toEqual([
       true,

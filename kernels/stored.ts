@@ -17,7 +17,8 @@ export function storedOfNumber(dtype: Stored, value: number, narrowing?: Narrowi
 }
 
 /** The element of a constant: infinities stay where there are any, and what is too large becomes one, or NaN. */
-export const storedConstant = (dtype: Stored, value: number): number => storedOfNumber(dtype, value, { saturate: false });
+export const storedConstant = (dtype: Stored, value: number): number =>
+  storedOfNumber(dtype, value, { saturate: false });
 
 /** The element, but of a half that is NaN the one that programs give: small floats are only made by integer operations, and moved as they are. */
 export const canonicalStored = (dtype: Stored, element: number): number =>

@@ -1,5 +1,13 @@
 // Two numbers of one type that should be the same: both values, and how far they lie apart.
-import { bytesOf, type Dtype, isFloatDtype, isHalf, isStored, numberOfStored, storedConstant } from "../kernels/index.ts";
+import {
+  bytesOf,
+  type Dtype,
+  isFloatDtype,
+  isHalf,
+  isStored,
+  numberOfStored,
+  storedConstant,
+} from "../kernels/index.ts";
 import type { FieldRow } from "../scheduler/index.ts";
 
 /** Text stands for what JSON has no number for: NaN, infinities, integers beyond 2⁵³. */

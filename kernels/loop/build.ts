@@ -1,7 +1,7 @@
 // Constructors of the loop language: typed expressions, and the builder that generators write kernels with.
 
 import { IsochronError } from "../base/error.ts";
-import { arithmeticOf, isSmallInteger, isStored } from "../dtype.ts";
+import { arithmeticOf, isSmallFloat, isSmallInteger, isStored } from "../dtype.ts";
 import { numberOfStored, storedConstant } from "../stored.ts";
 import type {
   Access,
@@ -224,7 +224,7 @@ export function convert(operand: Expression, scalar: Scalar, narrowing?: Narrowi
   if (isStored(scalar) && from !== arithmeticOf(scalar))
     return convert(computedFor(operand, scalar), scalar, narrowing);
   const type = valueType(scalar, operand.type.lanes);
-  return { kind: "convert", type, operand, ...(narrowing && { narrowing }) };
+  return { kind: "convert", type, operand, ...(narrowing && isSmallFloat(scalar) && { narrowing }) };
 }
 
 /** A number as the type that a stored one is computed in, so that what becomes of that is what becomes of the number. */

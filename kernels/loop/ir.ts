@@ -21,9 +21,9 @@ export type Scalar = Arithmetic | Stored;
 /** How a number becomes a small float where there is a choice. */
 export interface Narrowing {
   /** Whether what is too large becomes the largest number, as it does unless this is false; else an infinity, or NaN where there is none. `f4e2m1` has only the largest. */
-  readonly saturate?: boolean;
+  readonly saturate?: boolean | undefined;
   /** To which power of two `f8e8m0` rounds: the next one up (unless given) or down, or the nearest, of two the larger. */
-  readonly rounding?: "up" | "down" | "nearest";
+  readonly rounding?: "up" | "down" | "nearest" | undefined;
 }
 
 /** A value: `lanes` copies of a scalar; 1 is a scalar, more is a vector. Lanes are a matter of schedule and may not change a bit. */

@@ -158,7 +158,7 @@ class Printer {
         return this.#call(
           `convert.${e.type.scalar}`,
           [e.operand],
-          ...Object.entries(e.narrowing ?? {}).map((each) => each.join("=")),
+          ...Object.entries(e.narrowing ?? {}).flatMap((each) => (each[1] === undefined ? [] : each.join("="))),
         );
       case "bitcast":
         return this.#call(`bitcast.${e.type.scalar}`, [e.operand]);

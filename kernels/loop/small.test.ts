@@ -90,16 +90,19 @@ describe("small floats and integers", () => {
     }
   });
 
-  it.each(["x86-64-v3", "aarch64"] as const)("are converted in whole vectors and without a call on %s", async (name) => {
-    const kernel = b.kernel("vectors", (k) => {
-      for (const scalar of ["f8e4m3fn", "f8e8m0"] as const) {
-        const x = k.buffer(`${scalar}_x`, scalar, 64, "read");
-        const y = k.buffer(`${scalar}_y`, scalar, 64, "write");
-        k.for(0, 64, 8, (i) => k.store(y, i, b.convert(b.mul(b.convert(b.load(x, i, 8), "f32"), 3), scalar)));
-      }
-    });
-    const text = await target(name).backend.assembly(emitModule([kernel], target(name)));
-    expect(text).not.toMatch(/vpinsrb|vmulss|fmul\s+s\d/);
-    expect(text).not.toMatch(/^\s*(call|callq|bl|blr|jmp|b)\s+(?!\.L)[a-z_*]/m);
-  });
+  it.each(["x86-64-v3", "aarch64"] as const)(
+    "are converted in whole vectors and without a call on %s",
+    async (name) => {
+      const kernel = b.kernel("vectors", (k) => {
+        for (const scalar of ["f8e4m3fn", "f8e8m0"] as const) {
+          const x = k.buffer(`${scalar}_x`, scalar, 64, "read");
+          const y = k.buffer(`${scalar}_y`, scalar, 64, "write");
+          k.for(0, 64, 8, (i) => k.store(y, i, b.convert(b.mul(b.convert(b.load(x, i, 8), "f32"), 3), scalar)));
+        }
+      });
+      const text = await target(name).backend.assembly(emitModule([kernel], target(name)));
+      expect(text).not.toMatch(/vpinsrb|vmulss|fmul\s+s\d/);
+      expect(text).not.toMatch(/^\s*(call|callq|bl|blr|jmp|b)\s+(?!\.L)[a-z_*]/m);
+    },
+  );
 });

@@ -23,7 +23,11 @@ export function widened(operand: Expression): Expression {
 }
 
 /** An i8 or u8 as a small integer, or an f32 as a small float. */
-export function narrowed(operand: Expression, scalar: SmallFloat | SmallInteger, narrowing: Narrowing = {}): Expression {
+export function narrowed(
+  operand: Expression,
+  scalar: SmallFloat | SmallInteger,
+  narrowing: Narrowing = {},
+): Expression {
   if (isSmallInteger(scalar)) return bitcast(lowerBits(operand, scalar), scalar);
   const bits =
     scalar === "f8e8m0" ? byteOfPower(operand, narrowing) : bitsOfFloat(operand, scalar, narrowing.saturate ?? true);
@@ -46,8 +50,8 @@ function floatOfBits(bits: Expression, scalar: SignedSmallFloat): Expression {
   const finite = bitcast(select(lt(code, 1 << fraction), subnormal, normal), "i32");
   const magnitude = infinity === undefined ? finite : select(eq(code, infinity), word(infinity32, lanes), finite);
   const signed = bitcast(or(magnitude, shl(and(bits, sign), 31 - Math.log2(sign))), "f32");
-  const isNaN = oneZero ? eq(bits, nan) : gt(code, infinity ?? most);
-  return select(isNaN, notANumber(lanes), signed);
+  const isNumberless = oneZero ? eq(bits, nan) : gt(code, infinity ?? most);
+  return select(isNumberless, notANumber(lanes), signed);
 }
 
 function bitsOfFloat(x: Expression, scalar: SignedSmallFloat, saturate: boolean): Expression {

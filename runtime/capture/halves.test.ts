@@ -1,43 +1,15 @@
 // Programs of f16 and bf16: what they store, what they compute in, and where they round.
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { type Half, halfOfNumber, numberOfHalf, runnableTargets } from "../../kernels/index.ts";
-import { compile } from "../compiler/compile.ts";
-import type { Graph, Signature } from "../graph/graph.ts";
+import { type Half, halfOfNumber, numberOfHalf } from "../../kernels/index.ts";
 import { tensorType } from "../graph/tensor-type.ts";
-import { Interpreter } from "../interpreters/interpreter.ts";
-import { LoopInterpreter } from "../interpreters/loop-interpreter.ts";
-import { load } from "../program/program.ts";
+import { ran } from "../testing/ran.ts";
 import { fromHalves, toHalves } from "./halves.ts";
 import { constant, type Tensor, where } from "./tensor.ts";
 import { state, trace } from "./trace.ts";
 
-const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
 const halves: readonly Half[] = ["f16", "bf16"];
 const bitsOf = (half: Half, values: readonly number[]) => Uint16Array.from(values, (each) => halfOfNumber(half, each));
 const rounded = (half: Half, value: number) => numberOfHalf(half, halfOfNumber(half, Math.fround(value)));
-
-type Given = { readonly [name: string]: Uint16Array | Float32Array };
-
-/** The outputs of one step, the same by the interpreter, by interpreted kernels and on every target. */
-async function ran(graph: Graph<Signature, Signature>, inputs: Given) {
-  const meant = new Interpreter(graph).run(inputs);
-  const loops = new LoopInterpreter(graph as unknown as Graph, "x86-64-v3", {});
-  const left = loops.step(graph.inputs.map(({ name }) => inputs[name]!));
-  graph.outputs.forEach(({ name }, at) => {
-    const { buffer, byteOffset, byteLength } = meant[name]!;
-    expect(left.outputs[at], name).toEqual(new Uint8Array(buffer, byteOffset, byteLength));
-  });
-  const artifact = await compile(graph, { cacheDir });
-  for (const target of runnableTargets()) {
-    const program = load(artifact, { target });
-    const outputs = program.newOutputs();
-    program.run(inputs, outputs);
-    expect(outputs, target).toEqual(meant);
-  }
-  return { meant, artifact };
-}
 
 describe.each(halves)("%s", (half) => {
   it("is an input, an output and a state, and is cast to float32 and back", async () => {

@@ -1,6 +1,6 @@
 // The functional tensor API that functions under trace are written in.
 import { z } from "zod";
-import { type Dtype, IsochronError, shown } from "../../kernels/index.ts";
+import { type Dtype, IsochronError, type Narrowing, shown } from "../../kernels/index.ts";
 import type { Value } from "../graph/graph.ts";
 import { boundsNothing, type Comparison, comparable, elementsFrom, holds, rangeText } from "../graph/numbers.ts";
 import { located } from "../graph/place.ts";
@@ -71,6 +71,10 @@ const checkReduction = {
   any: operatorOptions<ReduceOptions>("any", () => ({ keepDims: flag })),
   all: operatorOptions<ReduceOptions>("all", () => ({ keepDims: flag })),
 };
+const checkCast = operatorOptions<Narrowing>("cast", () => ({
+  saturate: flag,
+  rounding: z.enum(["up", "down", "nearest"]).optional(),
+}));
 const checkSort = operatorOptions<OrderOptions>("sort", () => ({ descending: flag }));
 const checkArgsort = operatorOptions<OrderOptions>("argsort", () => ({ descending: flag }));
 const checkTopK = operatorOptions<TopOptions>("topK", () => ({ largest: flag }));
@@ -243,9 +247,11 @@ export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
     return this.#apply("logicalNot", []);
   }
 
-  cast<R extends Dtype>(dtype: R): Tensor<R> {
+  /** In another dtype. Floats of 8 bits are the nearest or the largest unless options say otherwise: they are ONNX's, and apply to no other dtype. */
+  cast<R extends Dtype>(dtype: R, options: Narrowing = {}): Tensor<R> {
+    checkCast(options);
     located(() => requireDtype(dtype));
-    return this.#apply("cast", [], { dtype });
+    return this.#apply("cast", [], { dtype, ...options });
   }
   /** The dimensions in another order, from the last to the first unless it is given. */
   permute(axes: readonly number[] = this.type.shape.map((_, d) => this.type.shape.length - 1 - d)): Tensor<D> {

@@ -1,7 +1,17 @@
 // Numbers beside tensors mean their mathematical values; what a dtype does not hold is refused.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { bytesOf, type Dtype, dtypes, IsochronError, isFloatDtype, isSmallFloat, isStored, numberOfStored, storedConstant } from "../../kernels/index.ts";
+import {
+  bytesOf,
+  type Dtype,
+  dtypes,
+  IsochronError,
+  isFloatDtype,
+  isSmallFloat,
+  isStored,
+  numberOfStored,
+  storedConstant,
+} from "../../kernels/index.ts";
 import {
   constant,
   convInteger,

@@ -135,9 +135,10 @@ const otherNames: { readonly [name: string]: Dtype } = {
   number: "f32",
   half: "f16",
   bfloat16: "bf16",
-  float4_e2m1: "f4e2m1",
-  float4_e2m1fn: "f4e2m1",
-  float8_e8m0fnu: "f8e8m0",
+  f4_e2m1: "f4e2m1",
+  f4_e2m1fn: "f4e2m1",
+  f4_e2m1fn_x2: "f4e2m1",
+  f8_e8m0fnu: "f8e8m0",
 };
 
 /** The dtype that was meant by a name such as `float32`; others that are spelled alike mean something else. */
@@ -146,9 +147,8 @@ function dtypeMeant(given: unknown): Dtype | undefined {
   const short = name
     .replace(/^(torch|np)\./, "")
     .replace(/^(u?)int(?=\d)/, (_, u: string) => u || "i")
-    .replace(/^float(?=\d)/, "f")
-    .replace(/^(f[48])_/, "$1");
-  return dtypes.find((each) => each === (otherNames[name] ?? otherNames[short] ?? short));
+    .replace(/^float(?=\d)/, "f");
+  return dtypes.find((each) => each === (otherNames[short] ?? short.replace("_", "")));
 }
 
 /** Throws `tensor/dtype` for a name that is no dtype. */

@@ -8,6 +8,7 @@ import {
   functions,
   generators,
   isFloatDtype,
+  isSmallFloat,
   type Lane,
   loop,
 } from "../../kernels/index.ts";
@@ -296,16 +297,37 @@ export const where = operator({
   lowering: { kind: "pointwise", expression: ([condition, a, b]) => loop.select(condition!, a!, b!) },
 });
 
-/** Another dtype: floats truncate and saturate to integers, NaN becomes 0; integers wrap, or round once to floats; bool is 0 or 1. */
+const castAttributes = z.strictObject({
+  dtype: z.enum(dtypes),
+  saturate: z.boolean().optional(),
+  rounding: z.enum(["up", "down", "nearest"]).optional(),
+});
+
+/**
+ * Another dtype: floats truncate and saturate to integers, NaN becomes 0; integers wrap, or round once to floats; bool is 0 or 1.
+ *
+ * To integers of 4 and 2 bits floats are truncated as to i32, of which the lower bits stay. To floats of 8 and 4 bits too large
+ * numbers saturate, infinities too; unless `saturate`, those of 8 bits become infinite, or NaN where there is no infinity, which is
+ * what PyTorch's conversion does. NaN as f4e2m1, which has none, is −0. To f8e8m0, which has powers of two, magnitudes are rounded
+ * up, or as `rounding` says. All is ONNX's Cast.
+ */
 export const cast = operator({
   name: "cast",
-  attributes: z.strictObject({ dtype: z.enum(dtypes) }),
+  attributes: castAttributes,
   errorUlp: 0,
   moves: true,
-  infer: ([x], { dtype }) => ({ dtype, shape: x!.shape }),
-  evaluate([x], { dtype }, { data }) {
-    const convert = convertOf(x!.dtype, dtype);
+  infer([x], { dtype, saturate, rounding }) {
+    // What would mean nothing is refused.
+    const refused = (what: string, of: string) =>
+      operandError("attributes", `cast of ${showTensorType(x!)} to ${dtype} with ${what}`, `${what} is for ${of}`);
+    if (saturate !== undefined && !(isSmallFloat(dtype) && dtype !== "f4e2m1"))
+      throw refused("saturate", "floats of 8 bits");
+    if (rounding !== undefined && dtype !== "f8e8m0") throw refused("rounding", "f8e8m0");
+    return { dtype, shape: x!.shape };
+  },
+  evaluate([x], { dtype, ...narrowing }, { data }) {
+    const convert = convertOf(x!.dtype, dtype, narrowing);
     for (let i = 0; i < data.length; i++) (data as { [at: number]: Lane })[i] = convert(x!.data[i]!);
   },
-  lowering: { kind: "pointwise", expression: ([x], { dtype }) => loop.convert(x!, dtype) },
+  lowering: { kind: "pointwise", expression: ([x], { dtype, ...narrowing }) => loop.convert(x!, dtype, narrowing) },
 });

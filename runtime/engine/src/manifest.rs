@@ -166,7 +166,9 @@ impl Version1 {
 /// Bytes of one element, if the name is a dtype.
 pub fn element_bytes(dtype: &str) -> Option<usize> {
     Some(match dtype {
-        "bool" | "i8" | "u8" => 1,
+        // Those of 4 and 2 bits lie one to a byte.
+        "bool" | "i8" | "u8" | "i4" | "u4" | "i2" | "u2" | "f8e4m3fn" | "f8e4m3fnuz" | "f8e5m2" | "f8e5m2fnuz"
+        | "f8e8m0" | "f4e2m1" => 1,
         "i16" | "u16" | "f16" | "bf16" => 2,
         "i32" | "u32" | "f32" => 4,
         "i64" | "u64" | "f64" => 8,
