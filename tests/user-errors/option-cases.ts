@@ -235,6 +235,11 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
       lowering: [5, "pointwise", {}, null],
     },
   },
+  cast: operatorCase(
+    ({ x }, options) => x.cast("f8e8m0", options),
+    { saturate: false, rounding: "down" },
+    { saturate: flag, rounding: choice },
+  ),
   sum: inDtype("sum"),
   mean: inDtype("mean"),
   prod: inDtype("prod"),
