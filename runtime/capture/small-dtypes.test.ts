@@ -37,7 +37,11 @@ describe.each(small)("%s", (dtype) => {
         const narrow = y.cast(dtype);
         memory.set(narrow);
         const planes = x.reshape([16, 16]);
-        const ones = constant([1, 2, 1, 0.5].map((each) => (isSmallInteger(dtype) ? each & 1 : each)), dtype, [4]);
+        const ones = constant(
+          [1, 2, 1, 0.5].map((each) => (isSmallInteger(dtype) ? each & 1 : each)),
+          dtype,
+          [4],
+        );
         return {
           wide: x.cast("f32"),
           narrow,
@@ -61,7 +65,18 @@ describe.each(small)("%s", (dtype) => {
 });
 
 /** What ONNX's backend tests of Cast give (version 1.22), but for `f8e8m0` without saturation, which its page on Cast gives. */
-const numbers = [0.4789254665374756, 0.4996848702430725, 0.8191054463386536, 1e6, 1e-7, NaN, Infinity, -Infinity, -1e-7, -1e6];
+const numbers = [
+  0.4789254665374756,
+  0.4996848702430725,
+  0.8191054463386536,
+  1e6,
+  1e-7,
+  NaN,
+  Infinity,
+  -Infinity,
+  -1e-7,
+  -1e6,
+];
 const casts: readonly (readonly [SmallFloat, Narrowing, readonly number[], readonly number[]])[] = [
   ["f8e4m3fn", {}, numbers, [0x2f, 0x30, 0x35, 0x7e, 0, 0x7f, 0x7e, 0xfe, 0x80, 0xfe]],
   ["f8e4m3fnuz", {}, numbers, [0x37, 0x38, 0x3d, 0x7f, 0, 0x80, 0x7f, 0xff, 0, 0xff]],
@@ -71,10 +86,25 @@ const casts: readonly (readonly [SmallFloat, Narrowing, readonly number[], reado
   ["f8e4m3fnuz", { saturate: false }, numbers, [0x37, 0x38, 0x3d, 0x80, 0, 0x80, 0x80, 0x80, 0, 0x80]],
   ["f8e5m2", { saturate: false }, numbers, [0x38, 0x38, 0x3b, 0x7c, 0, 0x7e, 0x7c, 0xfc, 0x80, 0xfc]],
   ["f8e5m2fnuz", { saturate: false }, numbers, [0x3c, 0x3c, 0x3f, 0x80, 0, 0x80, 0x80, 0x80, 0, 0x80]],
-  ["f4e2m1", {}, [0.48, 0.25, 1.05, -3.5, -8, 9, 1e6, 1e-7, NaN, Infinity, -Infinity, -4, -0], [1, 0, 2, 14, 15, 7, 7, 0, 8, 7, 15, 14, 8]],
-  ["f8e8m0", {}, [0, 0.124, 0.25, 0.5, 1.1, 2, 4, 8, NaN, Infinity], [0, 0x7c, 0x7d, 0x7e, 0x80, 0x80, 0x81, 0x82, 0xff, 0xfe]],
+  [
+    "f4e2m1",
+    {},
+    [0.48, 0.25, 1.05, -3.5, -8, 9, 1e6, 1e-7, NaN, Infinity, -Infinity, -4, -0],
+    [1, 0, 2, 14, 15, 7, 7, 0, 8, 7, 15, 14, 8],
+  ],
+  [
+    "f8e8m0",
+    {},
+    [0, 0.124, 0.25, 0.5, 1.1, 2, 4, 8, NaN, Infinity],
+    [0, 0x7c, 0x7d, 0x7e, 0x80, 0x80, 0x81, 0x82, 0xff, 0xfe],
+  ],
   ["f8e8m0", { rounding: "down" }, [0.124, 1.1, 1.9, 3], [0x7b, 0x7f, 0x7f, 0x80]],
-  ["f8e8m0", { rounding: "nearest", saturate: false }, [0, 1.1, 1.5, 2.9, NaN, Infinity], [0xff, 0x7f, 0x80, 0x80, 0xff, 0xff]],
+  [
+    "f8e8m0",
+    { rounding: "nearest", saturate: false },
+    [0, 1.1, 1.5, 2.9, NaN, Infinity],
+    [0xff, 0x7f, 0x80, 0x80, 0xff, 0xff],
+  ],
 ];
 
 describe("a cast", () => {
@@ -167,7 +197,7 @@ describe("arithmetic", () => {
     const v = Array.from(x, (byte) => numberOfStored("f8e4m3fn", byte));
     expect([...(meant.chain as Uint8Array)]).toEqual(v.map((each) => of(r(r(each * each) + r(0.3)) - 1)));
     expect([...(meant.sum as Uint8Array)]).toEqual([of(v.reduce((a, b) => a + b))]);
-    const wrap = (value: number) => ((value << 28) >> 28);
+    const wrap = (value: number) => (value << 28) >> 28;
     expect([...(meant.wrapped as Int8Array)]).toEqual([...n].map((each) => wrap(each * each + 5)));
     expect([...(meant.quotient as Int8Array)]).toEqual([...n].map((each) => wrap(-each)));
     expect([...(meant.largest as Int8Array)]).toEqual([7]);
@@ -181,7 +211,9 @@ describe("numbers beside them", () => {
       trace(() => ({ y: constant(data as number, dtype) }), {}, { name: "g" });
     expect(made(8, "i4")).toThrow("8 at position 0 is no i4");
     expect(made(Int8Array.of(1, 100), "i4")).toThrow("100 at position 1 is no i4");
-    expect(made(1000, "f8e4m3fn")).toThrow(expect.objectContaining({ help: expect.stringContaining("-448 to 448, NaN") }));
+    expect(made(1000, "f8e4m3fn")).toThrow(
+      expect.objectContaining({ help: expect.stringContaining("-448 to 448, NaN") }),
+    );
     expect(made(NaN, "f4e2m1")).toThrow("NaN at position 0 is no f4e2m1");
     expect(made(Uint8Array.of(16), "f4e2m1")).toThrow("the byte 16 at position 0 is no f4e2m1");
     expect(made(-1, "f8e8m0")).toThrow("-1 at position 0 is no f8e8m0");
