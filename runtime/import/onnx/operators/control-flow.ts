@@ -1,0 +1,216 @@
+// ONNX's control flow: choices and loops over subgraphs, which become regions of the graph where the values decide.
+import { cond, scan, whileLoop } from "../../../capture/control-flow.ts";
+import { isTensor } from "../../../capture/methods/symbolic.ts";
+import { constant, stack, type Tensor } from "../../../capture/tensor.ts";
+import { type Call, constantOf, type Definitions } from "../call.ts";
+import type { GraphProto } from "../format/onnx_pb.ts";
+import { unsupported } from "../import-error.ts";
+import { type Imported, kindOf } from "../imported.ts";
+import { elementsOf } from "../known-values.ts";
+import { axisOf } from "./axes.ts";
+
+/** A tensor of what a region may read of outside. */
+const mostRebuilt = 64;
+
+/** What subgraphs read of outside: values that regions are given, and how a region finds all of it by its names. */
+interface Captured {
+  readonly given: readonly Tensor[];
+  named(given: readonly Tensor[]): Map<string, Imported>;
+}
+
+/** Small constants are made again inside, where shapes may depend on them; everything else is an operand. */
+function capturedBy(call: Call, ...graphs: readonly GraphProto[]): Captured {
+  const all = [...call.surroundings.captured(...graphs)];
+  const passed = all.flatMap(([name, value]) => {
+    if (!isTensor(value)) return [];
+    const known = elementsOf(value);
+    return known && known.data.length <= mostRebuilt ? [] : [[name, value] as const];
+  });
+  const rebuilt = all.filter(([name]) => !passed.some(([each]) => each === name));
+  const constants = rebuilt.map(
+    ([name, value]) => [name, value, isTensor(value) ? elementsOf(value) : undefined] as const,
+  );
+  return {
+    given: passed.map(([, value]) => value),
+    named: (given) =>
+      new Map<string, Imported>([
+        ...passed.map(([name], at) => [name, given[at]!] as const),
+        ...constants.map(([name, value, known]) => [name, known ? constantOf(known) : value] as const),
+      ]),
+  };
+}
+
+/** What a subgraph gives, all of it tensors. */
+function tensorsOf(results: readonly Imported[]): Tensor[] {
+  return results.map((each) => {
+    if (isTensor(each)) return each;
+    throw unsupported(`a subgraph gives ${kindOf(each)}, and which is known only while the model runs`);
+  });
+}
+
+/** A flag, where it is known. */
+function known(flag: Tensor | undefined): boolean | undefined {
+  const found = flag && elementsOf(flag);
+  return found && found.data.length === 1 ? Number(found.data[0]) !== 0 : undefined;
+}
+
+function choice(call: Call): readonly (Imported | undefined)[] {
+  const condition = call.tensor(0);
+  const [yes, no] = [call.graph("then_branch"), call.graph("else_branch")];
+  const decided = known(condition);
+  if (decided !== undefined) return call.surroundings.inline(decided ? yes : no, []);
+  const captured = capturedBy(call, yes, no);
+  const branch =
+    (graph: GraphProto) =>
+    (...given: readonly Tensor[]) =>
+      tensorsOf(call.surroundings.region(graph, [], captured.named(given)));
+  return cond(condition.reshape([]) as Tensor<"bool">, branch(yes), branch(no), ...captured.given);
+}
+
+/** The most turns of a loop that the values end. */
+const mostTurns = 2 ** 31 - 1;
+/** Turns that are made one after the other in the graph, where a region cannot hold what they carry. */
+const mostUnrolled = 1024;
+
+/** A loop turn by turn, where each turn's end is known before the next; undefined where it is not. */
+function unrolled(call: Call, body: GraphProto, turns: number): readonly (Imported | undefined)[] | undefined {
+  let carried: Imported[] = call.inputs.slice(2).map((_, at) => call.value(2 + at));
+  const count = carried.length;
+  const goesOn = alwaysGoes(body);
+  const kept: Tensor[][] = body.output.slice(1 + count).map(() => []);
+  for (let turn = 0; turn < turns; turn++) {
+    const index = constant(turn, "i64") as Tensor;
+    const [going, ...results] = call.surroundings.inline(body, [index, constant(1, "bool") as Tensor, ...carried]);
+    const goes = goesOn || turn === turns - 1 || (isTensor(going) ? known(going) : undefined);
+    if (goes === undefined) return undefined;
+    carried = results.slice(0, count);
+    tensorsOf(results.slice(count)).forEach((each, at) => void kept[at]!.push(each));
+    if (!goes) break;
+  }
+  return [...carried, ...kept.map((each) => (each.length > 0 ? stack(each, 0) : undefined))];
+}
+
+function loop(call: Call): readonly (Imported | undefined)[] {
+  const body = call.graph("body");
+  const limit = call.optional(0);
+  const limitKnown = limit && elementsOf(limit);
+  const turns = limitKnown ? Number(limitKnown.data[0]) : undefined;
+  const start = call.optional(1);
+  const startKnown = start ? known(start) : true;
+  const initial = call.inputs.slice(2).map((_, at) => call.value(2 + at));
+  const keeps = body.output.length - 1 - initial.length;
+  const areTensors = initial.every(isTensor);
+  const isShort = turns !== undefined && turns <= mostUnrolled && startKnown !== undefined;
+  const found = isShort || startKnown === false ? unrolled(call, body, startKnown ? turns! : 0) : undefined;
+  if (found) return found;
+  if (!areTensors) throw unsupported("a loop whose number of turns only the values decide carries a sequence");
+  if (keeps > 0) throw unsupported("a loop whose number of turns only the values decide keeps something of each turn");
+  const captured = capturedBy(call, body);
+  const carried = tensorsOf(initial);
+  const inner = (given: readonly Tensor[], turn: Tensor, going: Tensor): Tensor[] =>
+    tensorsOf(
+      call.surroundings.region(
+        body,
+        [turn, going, ...given.slice(captured.given.length)],
+        captured.named(given.slice(0, captured.given.length)),
+      ),
+    );
+  const atMost = Math.min(turns ?? mostTurns, mostTurns);
+  const first = start ? start.reshape([]) : (constant(1, "bool") as Tensor);
+  const limited = limit?.reshape([]);
+  const state = [constant(0, "i64") as Tensor, first, ...(limited ? [limited] : []), ...captured.given, ...carried];
+  const skip = limited ? 3 : 2;
+  const left = whileLoop(
+    (all: readonly Tensor[]) => {
+      const going = all[1] as Tensor<"bool">;
+      return limited ? going.and(all[0]!.less(all[2]!)) : going;
+    },
+    (all: readonly Tensor[]) => {
+      const [goes, ...results] = inner(all.slice(skip), all[0]!, all[1]!);
+      return [all[0]!.add(1), goes!.reshape([]), ...all.slice(2, skip + captured.given.length), ...results];
+    },
+    state,
+    { atMost },
+  );
+  return left.slice(skip + captured.given.length);
+}
+
+/** Whether a loop's body passes its condition on, so that only the number of turns ends it. */
+function alwaysGoes(body: GraphProto): boolean {
+  const aliases = new Map(
+    body.node.filter(({ opType }) => opType === "Identity").map(({ input, output }) => [output[0]!, input[0]!]),
+  );
+  let name = body.output[0]?.name;
+  for (let steps = 0; name !== undefined && aliases.has(name) && steps < body.node.length; steps++)
+    name = aliases.get(name);
+  return name === body.input[1]?.name;
+}
+
+/** A sequence along its first dimension, turned where it is read backwards or along another. */
+function alongFirst(x: Tensor, axis: number, backwards: boolean): Tensor {
+  const at = axisOf(axis, x.shape.length);
+  const order = [at, ...x.shape.map((_, d) => d).filter((d) => d !== at)];
+  const first = at === 0 ? x : x.permute(order);
+  return backwards ? first.flip([0]) : first;
+}
+
+function scanned(call: Call): readonly (Imported | undefined)[] {
+  if (call.version < 9) return scannedInBatches(call);
+  const body = call.graph("body");
+  return scanOf(call, body, call.tensors());
+}
+
+function scanOf(call: Call, body: GraphProto, operands: readonly Tensor[]): Tensor[] {
+  const count = call.int("num_scan_inputs");
+  const carriedCount = operands.length - count;
+  const outputs = body.output.length - carriedCount;
+  const zeros = (length: number): number[] => new Array<number>(length).fill(0);
+  const isNew = call.version >= 9;
+  const directions = call.ints(isNew ? "scan_input_directions" : "directions", zeros(count));
+  const axes = isNew ? call.ints("scan_input_axes", zeros(count)) : zeros(count);
+  const outputDirections = isNew ? call.ints("scan_output_directions", zeros(outputs)) : zeros(outputs);
+  const outputAxes = isNew ? call.ints("scan_output_axes", zeros(outputs)) : zeros(outputs);
+  const sequences = operands.slice(carriedCount).map((x, at) => alongFirst(x, axes[at]!, directions[at] === 1));
+  const captured = capturedBy(call, body);
+  const own = captured.given.length;
+  const [left, kept] = scan(
+    (carried: readonly Tensor[], elements: readonly Tensor[]) => {
+      const named = captured.named(carried.slice(0, own));
+      const results = tensorsOf(call.surroundings.region(body, [...carried.slice(own), ...elements], named));
+      return [[...carried.slice(0, own), ...results.slice(0, carriedCount)], results.slice(carriedCount)] as const;
+    },
+    [...captured.given, ...operands.slice(0, carriedCount)] as readonly Tensor[],
+    sequences as readonly Tensor[],
+  );
+  const turned = (kept as readonly Tensor[]).map((x, at) => {
+    const backwards = outputDirections[at] === 1 ? x.flip([0]) : x;
+    const axis = axisOf(outputAxes[at]!, x.shape.length);
+    if (axis === 0) return backwards;
+    const order = x.shape.map((_, d) => d).filter((d) => d !== 0);
+    return backwards.permute(order.toSpliced(axis, 0, 0));
+  });
+  return [...(left as readonly Tensor[]).slice(own), ...turned];
+}
+
+/** Operator set 8: each batch by itself, of the whole length. */
+function scannedInBatches(call: Call): readonly (Imported | undefined)[] {
+  const body = call.graph("body");
+  if (call.has(0)) throw unsupported("a scan of sequences of different lengths");
+  const operands = call.inputs.slice(1).map((_, at) => call.tensor(1 + at));
+  const batches = operands[0]!.shape[0]!;
+  const results = Array.from({ length: batches }, (_, batch) =>
+    scanOf(
+      call,
+      body,
+      operands.map((x) => x.slice([batch, batch + 1]).squeeze(0)),
+    ),
+  );
+  return results[0]!.map((_, at) =>
+    stack(
+      results.map((each) => each[at]!),
+      0,
+    ),
+  );
+}
+
+export const controlFlow: Definitions = { If: choice, Loop: loop, Scan: scanned };
