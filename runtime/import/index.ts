@@ -7,7 +7,14 @@ import { importError, modelError, unsupported } from "./onnx/import-error.ts";
 import { OnnxModel } from "./onnx/model.ts";
 import { type ImportedOperator, userOperators } from "./onnx/user-operators.ts";
 
-export type { BoundInput, GraphOptions, ModelDimension, ModelPort, OnnxModel as Model } from "./onnx/model.ts";
+export type {
+  BoundInput,
+  GraphOptions,
+  InputType,
+  ModelDimension,
+  ModelPort,
+  OnnxModel as Model,
+} from "./onnx/model.ts";
 export type { AttributeValue, ImportedOperator } from "./onnx/user-operators.ts";
 
 /** Options of `importModel`. */

@@ -11,7 +11,7 @@ import { dtypeOf, elementTypeName } from "./element-types.ts";
 import { type ModelProto, ModelProtoSchema, type TypeProto, type ValueInfoProto } from "./format/onnx_pb.ts";
 import { fullName, GraphBuilder } from "./graph-builder.ts";
 import { modelError, unsupported } from "./import-error.ts";
-import { type Imported, kindOf } from "./imported.ts";
+import { type Imported, kindOf, Optional, Sequence } from "./imported.ts";
 import type { ExternalData } from "./tensor-data.ts";
 
 /** A dimension of an input or output: a size, a name, or nothing that is known. */
@@ -34,10 +34,17 @@ export interface BoundInput {
   readonly data: TypedArray;
 }
 
+/**
+ * What an input is: a tensor of a type, a constant, the elements of a sequence, or null for an optional that is empty.
+ *
+ * A sequence becomes an input for each element: "NAME.0", "NAME.1", …; so do sequences that are outputs.
+ */
+export type InputType = TensorType | BoundInput | readonly InputType[] | null;
+
 /** What a graph is made with. */
 export interface GraphOptions {
   /** Types of inputs whose file leaves sizes open, and values of those that are to be constants. */
-  readonly inputs?: { readonly [name: string]: TensorType | BoundInput };
+  readonly inputs?: { readonly [name: string]: InputType };
   /** The sizes of named dimensions. */
   readonly symbols?: { readonly [name: string]: number };
   /** The most elements that dimensions have whose size only the values decide, by the name of the result. */
@@ -89,6 +96,31 @@ function portOf({ name, type }: ValueInfoProto): ModelPort {
   const { elemType, shape } = type.value.value;
   const dtype = dtypeOf(elemType);
   return { name, type: text, ...(dtype ? { dtype } : {}), ...(shape ? { shape: dimensionsOf(shape) } : {}) };
+}
+
+const isBound = (type: TensorType | BoundInput): type is BoundInput => "data" in type;
+const isList = (type: InputType): type is readonly InputType[] => Array.isArray(type);
+
+/** The tensors that an input is, by name, but for those that are constants. */
+function openTypes(name: string, type: InputType): (readonly [string, TensorType])[] {
+  if (type === null) return [];
+  if (isList(type)) return type.flatMap((each, at) => openTypes(`${name}.${at}`, each));
+  return isBound(type) ? [] : [[name, type]];
+}
+
+/** What an input stands for, of the tensors that it is. */
+function importedInput(name: string, type: InputType, tensors: { readonly [name: string]: Tensor }): Imported {
+  if (type === null) return new Optional();
+  if (isList(type)) return new Sequence(type.map((each, at) => importedInput(`${name}.${at}`, each, tensors)));
+  return isBound(type) ? constantOf(type, name) : tensors[name]!;
+}
+
+/** The tensors that an output is. Throws `import/unsupported` for texts. */
+function namedTensors(name: string, value: Imported): (readonly [string, Tensor])[] {
+  if (isTensor(value)) return [[name, value]];
+  if (value instanceof Sequence) return value.elements.flatMap((each, at) => namedTensors(`${name}.${at}`, each));
+  if (value instanceof Optional) return value.value === undefined ? [] : namedTensors(name, value.value);
+  throw unsupported(`output "${name}" is ${kindOf(value)}`);
 }
 
 /** A model that was read from an ONNX file. */
@@ -162,9 +194,8 @@ export class OnnxModel {
 
   /** The model as a graph whose sizes are all known. Throws `import/…`. */
   graph(options: GraphOptions = {}): Graph {
-    const types = this.inputs.map((port) => [port.name, this.#inputType(port, options)] as const);
-    const bound = types.flatMap(([name, type]) => ("data" in type ? [[name, type] as const] : []));
-    const open = types.flatMap(([name, type]) => ("data" in type ? [] : [[name, type] as const]));
+    const types = this.inputs.map((port) => [port, this.#inputType(port, options)] as const);
+    const open = types.flatMap(([{ name }, type]) => openTypes(name, type));
     const builder = new GraphBuilder(this.#proto, {
       external: this.#external,
       operators: this.#operators,
@@ -172,15 +203,16 @@ export class OnnxModel {
     });
     return trace(
       (tensors: { readonly [name: string]: Tensor }) => {
-        const inputs = new Map<string, Imported>([
-          ...Object.entries(tensors),
-          ...bound.map(([name, each]) => [name, constantOf(each, name)] as const),
-        ]);
-        const outputs = [...builder.main(inputs)].map(([name, value]) => {
-          if (isTensor(value)) return [name, value] as const;
-          throw unsupported(`output "${name}" is ${kindOf(value)}`);
-        });
-        return Object.fromEntries(outputs);
+        const inputs = new Map<string, Imported>(
+          types.map(([port, type]) => {
+            const value = importedInput(port.name, type, tensors);
+            return [
+              port.name,
+              port.type.startsWith("optional") && !(value instanceof Optional) ? new Optional(value) : value,
+            ];
+          }),
+        );
+        return Object.fromEntries([...builder.main(inputs)].flatMap(([name, value]) => namedTensors(name, value)));
       },
       Object.fromEntries(open),
       { name: this.name },

@@ -3,9 +3,16 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { type Dtype, IsochronError, isFloatDtype, runnableTargets } from "../../../kernels/index.ts";
 import { isBounded } from "../../../runtime/graph/dimension.ts";
 import { arrayFrom, countOf, numberIn, stored } from "../../../runtime/graph/tensor-type.ts";
-import { TensorProtoSchema } from "../../../runtime/import/onnx/format/onnx_pb.ts";
+import {
+  type OptionalProto,
+  OptionalProtoSchema,
+  type SequenceProto,
+  SequenceProtoSchema,
+  type TensorProto,
+  TensorProtoSchema,
+} from "../../../runtime/import/onnx/format/onnx_pb.ts";
 import { RunTimeOperand } from "../../../runtime/import/onnx/import-error.ts";
-import { type ModelPort, OnnxModel } from "../../../runtime/import/onnx/model.ts";
+import { type InputType, type ModelPort, OnnxModel } from "../../../runtime/import/onnx/model.ts";
 import { tensorData } from "../../../runtime/import/onnx/tensor-data.ts";
 import { compile, type Graph, Interpreter, load, type TypedArray, tensorType } from "../../../runtime/index.ts";
 import { bytesAt, type Case, type DataSet } from "./cases.ts";
@@ -24,20 +31,47 @@ export interface Result {
   readonly reason?: string;
 }
 
+/** A tensor of a case. */
 interface Array_ {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
   readonly data: TypedArray;
 }
 
+/** A value of a case: a tensor, a sequence, or nothing. */
+type CaseValue = Array_ | readonly CaseValue[] | null;
+
+const isArray = (value: CaseValue): value is Array_ => value !== null && "data" in value;
+const isSequence = (value: CaseValue): value is readonly CaseValue[] => Array.isArray(value);
+
 const noFiles = () => {
   throw new IsochronError("import/file", "the case has no files beside it");
 };
 
-function arrayAt(path: string): Array_ {
-  const found = tensorData(fromBinary(TensorProtoSchema, bytesAt(path)), noFiles);
-  if (found.kind === "strings") throw new IsochronError("import/unsupported", "texts");
+function arrayOf(tensor: TensorProto): Array_ {
+  const found = tensorData(tensor, noFiles);
+  if (found.kind === "strings") throw new IsochronError("import/unsupported", "texts in machine code");
   return found;
+}
+
+const sequenceOf = (sequence: SequenceProto): CaseValue[] => [
+  ...sequence.tensorValues.map(arrayOf),
+  ...sequence.sequenceValues.map(sequenceOf),
+  ...sequence.optionalValues.map(optionalOf),
+];
+
+function optionalOf({ tensorValue, sequenceValue, optionalValue }: OptionalProto): CaseValue {
+  if (tensorValue) return arrayOf(tensorValue);
+  if (sequenceValue) return sequenceOf(sequenceValue);
+  return optionalValue ? optionalOf(optionalValue) : null;
+}
+
+/** The value in a file, which is of the kind that the model says. */
+function valueAt(path: string, { type }: ModelPort): CaseValue {
+  const bytes = bytesAt(path);
+  if (type.startsWith("sequence")) return sequenceOf(fromBinary(SequenceProtoSchema, bytes));
+  if (type.startsWith("optional")) return optionalOf(fromBinary(OptionalProtoSchema, bytes));
+  return arrayOf(fromBinary(TensorProtoSchema, bytes));
 }
 
 /** 0 up to 1 in equal steps, where a case has no inputs. */
@@ -48,18 +82,23 @@ function counted({ shape = [] }: ModelPort): Array_ {
   return { dtype: "f32", shape: sizes, data: arrayFrom("f32", values) };
 }
 
-function inputsOf(model: OnnxModel, { inputs }: DataSet): Map<string, Array_> {
-  const found = inputs ? inputs.map(arrayAt) : model.inputs.map(counted);
+function inputsOf(model: OnnxModel, { inputs }: DataSet): Map<string, CaseValue> {
+  const found = inputs ? inputs.map((path, at) => valueAt(path, model.inputs[at]!)) : model.inputs.map(counted);
   return new Map(found.map((each, at) => [model.inputs[at]!.name, each]));
 }
 
+const typeOfValue = (value: CaseValue): InputType => {
+  if (value === null) return null;
+  return isSequence(value) ? value.map(typeOfValue) : tensorType((value as Array_).dtype, (value as Array_).shape);
+};
+
 /** The graph for inputs of these shapes; those that decide shapes are bound, and named. */
-function graphFor(model: OnnxModel, inputs: ReadonlyMap<string, Array_>): { graph: Graph; bound: Set<string> } {
+function graphFor(model: OnnxModel, inputs: ReadonlyMap<string, CaseValue>): { graph: Graph; bound: Set<string> } {
   const bound = new Set<string>();
   for (;;) {
     try {
       const given = Object.fromEntries(
-        [...inputs].map(([name, each]) => [name, bound.has(name) ? each : tensorType(each.dtype, each.shape)]),
+        [...inputs].map(([name, each]) => [name, bound.has(name) ? each : typeOfValue(each)]),
       );
       return { graph: model.graph({ inputs: given }), bound };
     } catch (error) {
@@ -72,8 +111,16 @@ function graphFor(model: OnnxModel, inputs: ReadonlyMap<string, Array_>): { grap
   }
 }
 
+/** The tensors that a value is, by name. */
+function tensorsOf(name: string, value: CaseValue): [string, Array_][] {
+  if (value === null) return [];
+  return isSequence(value) ? value.flatMap((each, at) => tensorsOf(`${name}.${at}`, each)) : [[name, value as Array_]];
+}
+
 /** Elements in another order, floats somewhat smaller. */
-function perturbed({ dtype, shape, data }: Array_): Array_ {
+function perturbed(value: CaseValue): CaseValue {
+  if (!value || !isArray(value)) return isSequence(value) ? value.map(perturbed) : null;
+  const { dtype, shape, data } = value;
   const other = data.slice();
   let seed = 12345;
   for (let at = other.length - 1; at > 0; at--) {
@@ -132,9 +179,12 @@ function actual(graph: Graph, name: string, outputs: Arrays): Array_ {
 
 /** How outputs of a run differ from those that belong to the case. */
 function wrong(model: OnnxModel, graph: Graph, outputs: Arrays, { outputs: wanted }: DataSet): string | undefined {
-  for (const [at, path] of wanted.entries()) {
-    const { name } = model.outputs[at]!;
-    const expected = arrayAt(path);
+  const expectedOutputs = wanted.flatMap((path, at) => {
+    const port = model.outputs[at]!;
+    return tensorsOf(port.name, valueAt(path, port));
+  });
+  for (const [name, expected] of expectedOutputs) {
+    if (!Object.hasOwn(outputs, name)) return `there is no output "${name}"`;
     const found = actual(graph, name, outputs);
     if (found.dtype !== expected.dtype || String(found.shape) !== String(expected.shape))
       return `output "${name}" is ${found.dtype}[${found.shape}] instead of ${expected.dtype}[${expected.shape}]`;
@@ -153,8 +203,10 @@ function apart(graph: Graph, found: Arrays, wanted: Arrays): string | undefined 
   return undefined;
 }
 
-const arraysOf = (graph: Graph, inputs: ReadonlyMap<string, Array_>): Arrays =>
-  Object.fromEntries(graph.inputs.map(({ name }) => [name, inputs.get(name)!.data]));
+function arraysOf(graph: Graph, inputs: ReadonlyMap<string, CaseValue>): Arrays {
+  const all = new Map([...inputs].flatMap(([name, value]) => tensorsOf(name, value)));
+  return Object.fromEntries(graph.inputs.map(({ name }) => [name, all.get(name)!.data]));
+}
 
 const errorText = (error: unknown): string =>
   error instanceof IsochronError

@@ -1,10 +1,11 @@
 // ONNX's control flow: choices and loops over subgraphs, which become regions of the graph where the values decide.
 import { cond, scan, whileLoop } from "../../../capture/control-flow.ts";
 import { isTensor } from "../../../capture/methods/symbolic.ts";
-import { constant, stack, type Tensor } from "../../../capture/tensor.ts";
+import { Recorder, recording } from "../../../capture/recorder.ts";
+import { constant, full, stack, type Tensor } from "../../../capture/tensor.ts";
 import { type Call, constantOf, type Definitions } from "../call.ts";
 import type { GraphProto } from "../format/onnx_pb.ts";
-import { unsupported } from "../import-error.ts";
+import { RunTimeOperand, unsupported } from "../import-error.ts";
 import { type Imported, kindOf } from "../imported.ts";
 import { elementsOf } from "../known-values.ts";
 import { axisOf } from "./axes.ts";
@@ -103,36 +104,78 @@ function loop(call: Call): readonly (Imported | undefined)[] {
   const isShort = turns !== undefined && turns <= mostUnrolled && startKnown !== undefined;
   const found = isShort || startKnown === false ? unrolled(call, body, startKnown ? turns! : 0) : undefined;
   if (found) return found;
-  if (!areTensors) throw unsupported("a loop whose number of turns only the values decide carries a sequence");
-  if (keeps > 0) throw unsupported("a loop whose number of turns only the values decide keeps something of each turn");
-  const captured = capturedBy(call, body);
-  const carried = tensorsOf(initial);
-  const inner = (given: readonly Tensor[], turn: Tensor, going: Tensor): Tensor[] =>
-    tensorsOf(
-      call.surroundings.region(
-        body,
-        [turn, going, ...given.slice(captured.given.length)],
-        captured.named(given.slice(0, captured.given.length)),
-      ),
+  if (!areTensors) requireTurns(call, limit, start, "carries a sequence");
+  const bound = call.surroundings.bound(call.outputs[1 + initial.length]);
+  // What is kept of each turn needs memory for all of them.
+  if (keeps > 0 && limit && turns === undefined && bound === undefined)
+    throw call.surroundings.unknown("operand 0", limit);
+  const atMost = Math.min(turns ?? mostTurns, bound ?? mostTurns);
+  if (keeps > 0 && atMost === mostTurns)
+    throw unsupported(
+      "a loop keeps something of each turn, and only the values decide how many there are",
+      `give the most: model.graph({ bounds: { "${call.outputs[initial.length]}": 100 } })`,
     );
-  const atMost = Math.min(turns ?? mostTurns, mostTurns);
+  const turnsOf = { atMost, keeps, limit: turns === undefined ? limit?.reshape([]) : undefined };
+  try {
+    return loopOf(call, body, tensorsOf(initial), turnsOf);
+  } catch (error) {
+    // What is cut or made in a turn by its number is known where the turns stand one after the other.
+    if (error instanceof RunTimeOperand && error.inputs.length === 0)
+      requireTurns(call, limit, start, "has shapes that change from turn to turn");
+    throw error;
+  }
+}
+
+/** Asks for what would tell how many turns there are. Throws `import/run-time`, `import/unsupported`. */
+function requireTurns(call: Call, limit: Tensor | undefined, start: Tensor | undefined, why: string): void {
+  if (limit && !elementsOf(limit)) throw call.surroundings.unknown("operand 0", limit);
+  if (start && known(start) === undefined) throw call.surroundings.unknown("operand 1", start);
+  throw unsupported(`a loop whose number of turns only the values decide ${why}`);
+}
+
+interface Turns {
+  readonly atMost: number;
+  /** How many results are kept of each turn. */
+  readonly keeps: number;
+  /** How many there are at most, where that is known only at run time. */
+  readonly limit: Tensor | undefined;
+}
+
+/** A loop that ends when the values say so; what it keeps of each turn is as long as there were turns. */
+function loopOf(call: Call, body: GraphProto, initial: readonly Tensor[], { atMost, keeps, limit }: Turns): Tensor[] {
+  const captured = capturedBy(call, body);
+  const start = call.optional(1);
+  const turn = constant(0, "i64") as Tensor;
   const first = start ? start.reshape([]) : (constant(1, "bool") as Tensor);
-  const limited = limit?.reshape([]);
-  const state = [constant(0, "i64") as Tensor, first, ...(limited ? [limited] : []), ...captured.given, ...carried];
-  const skip = limited ? 3 : 2;
+  // Traced once for the types of what it keeps, where nothing reads what that makes.
+  const types = recording(new Recorder(), () =>
+    tensorsOf(call.surroundings.inline(body, [turn, first, ...initial])).slice(1 + initial.length),
+  );
+  const kept = types.map(({ dtype, shape }) => full(dtype, [atMost, ...shape], 0));
+  const outside = [...(limit ? [limit] : []), ...captured.given];
+  const own = 2 + outside.length;
   const left = whileLoop(
     (all: readonly Tensor[]) => {
-      const going = all[1] as Tensor<"bool">;
-      return limited ? going.and(all[0]!.less(all[2]!)) : going;
+      const [index, going] = all as readonly [Tensor, Tensor<"bool">];
+      if (limit) return going.and(index.less(all[2]!));
+      return keeps > 0 || atMost < mostTurns ? going.and(index.less(atMost)) : going;
     },
     (all: readonly Tensor[]) => {
-      const [goes, ...results] = inner(all.slice(skip), all[0]!, all[1]!);
-      return [all[0]!.add(1), goes!.reshape([]), ...all.slice(2, skip + captured.given.length), ...results];
+      const named = captured.named(all.slice(own - captured.given.length, own));
+      const carried = all.slice(own, own + initial.length);
+      const [goes, ...results] = tensorsOf(call.surroundings.region(body, [all[0]!, all[1]!, ...carried], named));
+      const row = all[0]!.reshape([1]);
+      const filled = all
+        .slice(own + initial.length)
+        .map((each, at) => each.indexCopy(0, row, results[initial.length + at]!.unsqueeze(0)));
+      return [all[0]!.add(1), goes!.reshape([]), ...all.slice(2, own), ...results.slice(0, initial.length), ...filled];
     },
-    state,
+    [turn, first, ...outside, ...initial, ...kept] as readonly Tensor[],
     { atMost },
   );
-  return left.slice(skip + captured.given.length);
+  const turns = left[0] as Tensor<"i64">;
+  const carried = left.slice(own, own + initial.length);
+  return [...carried, ...left.slice(own + initial.length).map((each) => each.truncate(turns))];
 }
 
 /** Whether a loop's body passes its condition on, so that only the number of turns ends it. */

@@ -9,6 +9,7 @@ import { norms } from "./norms.ts";
 import { quantization } from "./quantization.ts";
 import { recurrentNetworks } from "./recurrent.ts";
 import { reductions } from "./reductions.ts";
+import { selection } from "./selection.ts";
 import { sequences } from "./sequences.ts";
 import { shapes } from "./shapes.ts";
 import { training } from "./training.ts";
@@ -23,6 +24,7 @@ const families: readonly Definitions[] = [
   quantization,
   recurrentNetworks,
   reductions,
+  selection,
   sequences,
   shapes,
   training,

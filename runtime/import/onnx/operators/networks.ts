@@ -1,7 +1,6 @@
 // ONNX's products, convolutions and pooling.
 import { isFloatDtype } from "../../../../kernels/index.ts";
 import { conv1d, conv2d, conv3d, convTranspose2d } from "../../../capture/convolutions.ts";
-import type { MaxPoolOptions } from "../../../capture/methods/channels.ts";
 import { constant, full, type Tensor } from "../../../capture/tensor.ts";
 import { countOf } from "../../../graph/tensor-type.ts";
 import type { Call, Definitions } from "../call.ts";
@@ -145,13 +144,8 @@ function maxPool(call: Call): Tensor[] {
   const { window, beyond } = poolWindow(call, x);
   const { size, stride, dilation, before, after } = window;
   const options = { stride, dilation, padding: before, paddingAfter: after.map((each, d) => each + beyond[d]!) };
-  if (!call.wants(1)) return [x.maxPool(size as never, options as never)];
-  const { values, indices } = x.maxPool(
-    size as readonly [number],
-    { ...options, returnIndices: true } as MaxPoolOptions & {
-      readonly returnIndices: true;
-    },
-  );
+  if (!call.wants(1)) return [x.maxPool(size, options)];
+  const { values, indices } = x.maxPool(size, { ...options, returnIndices: true });
   const plane = countOf(x.shape.slice(2));
   const inPlane = call.flag("storage_order") ? columnFirst(indices, x.shape.slice(2)) : indices;
   // Positions count through the whole tensor, not through each plane.
@@ -217,7 +211,7 @@ function averagePool(call: Call): Tensor {
   const isPlain = dilation.every((each) => each === 1) && beyond.every((each) => each === 0);
   if (isPlain) {
     const options = { stride, padding: before, paddingAfter: after, countPadding };
-    return x.avgPool(size as never, options as never);
+    return x.avgPool(size, options);
   }
   const wide = { ...window, after: after.map((each, d) => each + beyond[d]!) };
   return windowSums(x, wide).div(windowCounts(x.shape.slice(2), window, beyond, countPadding, x.dtype));

@@ -3,9 +3,7 @@ import { isFloatDtype } from "../../../../kernels/index.ts";
 import { constant, full, iota, type Tensor, where } from "../../../capture/tensor.ts";
 import { limitsOf } from "../../../graph/numbers.ts";
 import type { Call, Definition, Definitions } from "../call.ts";
-import type { Imported } from "../imported.ts";
 import { allAxes, asMatrix, axesOf, axisOf } from "./axes.ts";
-import { boundOf } from "./shapes.ts";
 
 interface Along {
   readonly axes: readonly number[];
@@ -118,13 +116,6 @@ function topK(call: Call): Tensor[] {
   return [values, indices];
 }
 
-/** Values without repetition, in order or as they first come, and where they are. */
-function unique(call: Call): (Imported | undefined)[] {
-  const x = call.tensor(0);
-  const found = x.unique(boundOf(call));
-  return [found.values];
-}
-
 function lpNormalization(call: Call): Tensor {
   const x = call.tensor(0);
   const axis = axisOf(call.int("axis", -1), x.shape.length);
@@ -154,5 +145,4 @@ export const reductions: Definitions = {
   ReduceSumSquare: reduction(sum, (x) => x.mul(x)),
   Softmax: (call) => alongLast(call, call.tensor(0), (x, axis) => x.softmax(axis)),
   TopK: topK,
-  Unique: unique,
 };

@@ -262,7 +262,7 @@ function pad(call: Call): Tensor {
   return cut.pad(more, behind, { mode: own });
 }
 
-const padBool = (x: Tensor, before: number[], after: number[], value: number): Tensor =>
+export const padBool = (x: Tensor, before: number[], after: number[], value: number): Tensor =>
   x.cast("u8").pad(before, after, value).cast("bool");
 
 /** Values on and off, at the class that each number names along a new dimension. */
@@ -420,31 +420,9 @@ function identityOfSize(call: Call): Tensor {
   return constant(countOf(call.tensor(0).shape), "i64") as Tensor;
 }
 
-/** Booleans that are chosen, of any shape, flat. */
-function compress(call: Call): Tensor {
-  const [x, mask] = [call.tensor(0), call.tensor(1) as Tensor<"bool">];
-  const flat = call.attribute("axis") ? x : x.flatten();
-  const axis = call.attribute("axis") ? axisOf(call.int("axis"), x.shape.length) : 0;
-  const size = flat.shape[axis]!;
-  const missing = size - mask.shape[0]!;
-  const whole = missing > 0 ? (padBool(mask, [0], [missing], 0) as Tensor<"bool">) : mask.slice([0, size]);
-  return flat.compress(whole as Tensor<"bool">, axis, boundOf(call)).values;
-}
-
-/** The greatest number of elements, where the user says one. */
-export function boundOf(call: Call, at = 0): { readonly atMost?: number } {
-  const atMost = call.surroundings.bound(call.outputs[at]);
-  return atMost === undefined ? {} : { atMost };
-}
-
-function nonZero(call: Call): Tensor {
-  return call.tensor(0).nonzero(boundOf(call)).indices.permute();
-}
-
 export const shapes: Definitions = {
   CenterCropPad: centerCropPad,
   Col2Im: columnsToImage,
-  Compress: compress,
   Concat: joined,
   Constant: constantNode,
   ConstantOfShape: constantOfShape,
@@ -455,7 +433,6 @@ export const shapes: Definitions = {
   Gather: gather,
   GatherElements: gatherElements,
   GatherND: gatherND,
-  NonZero: nonZero,
   OneHot: oneHot,
   Pad: pad,
   Range: range,
