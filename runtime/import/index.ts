@@ -1,9 +1,9 @@
 // The door for model files: reads one, whatever its format, as something that graphs can be made of.
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
-import { checkArgument, fileError, optionsOf } from "../../kernels/index.ts";
+import { checkArgument, errorAt, fileError, optionsOf } from "../../kernels/index.ts";
 import { externalData } from "./onnx/external-data.ts";
-import { importError, modelError, unsupported } from "./onnx/import-error.ts";
+import { modelError, unsupported } from "./onnx/import-error.ts";
 import { OnnxModel } from "./onnx/model.ts";
 import { type ImportedOperator, userOperators } from "./onnx/user-operators.ts";
 
@@ -53,8 +53,8 @@ export async function importModel(path: string, options: ImportOptions = {}): Pr
     // Archives of PyTorch, and HDF5 files, say at their beginning what they are.
     if (bytes.subarray(0, 4).equals(Buffer.from("PK\x03\x04"))) throw unsupported("it is a zip archive, not ONNX");
     if (bytes.length === 0) throw modelError("it is empty");
-    return new OnnxModel(bytes, externalData(path), userOperators(options.operators ?? {}));
+    return new OnnxModel(bytes, path, externalData(path), userOperators(options.operators ?? {}));
   } catch (error) {
-    throw importError(path, error);
+    throw errorAt(error, path);
   }
 }

@@ -1,5 +1,4 @@
 // Builds what the nodes of a model compute, in the trace in progress: names, versions, functions and subgraphs.
-import { IsochronError } from "../../../kernels/index.ts";
 import { isTensor } from "../../capture/methods/symbolic.ts";
 import type { Tensor } from "../../capture/tensor.ts";
 import type { Value } from "../../graph/graph.ts";
@@ -12,7 +11,7 @@ import type {
   NodeProto,
   TensorProto,
 } from "./format/onnx_pb.ts";
-import { modelError, RunTimeOperand, unsupported } from "./import-error.ts";
+import { errorAbout, modelError, RunTimeOperand, unsupported } from "./import-error.ts";
 import { type Imported, Sequence } from "./imported.ts";
 import { sourcesOf } from "./known-values.ts";
 import { definitions } from "./operators/index.ts";
@@ -76,16 +75,10 @@ export function freeNames(graph: GraphProto): Set<string> {
 export const describeNode = (node: NodeProto, number: number): string =>
   `node ${node.name === "" ? number : `"${node.name}"`} (${fullName(node)})`;
 
-/** An error about a node, which its message names first. */
-function aboutNode(error: unknown, node: string): unknown {
-  if (error instanceof RunTimeOperand) return new RunTimeOperand(`${node}: ${error.operand}`, error.inputs);
-  if (!(error instanceof IsochronError)) return error;
-  const { code, message, details, help, cause } = error;
-  return new IsochronError(code, `${node}: ${message}`, { details, cause, ...(help === undefined ? {} : { help }) });
-}
-
 /** What the building of a graph is given beside the model. */
 export interface BuildOptions {
+  /** The file that the model is of. */
+  readonly place: string;
   readonly external: ExternalData;
   /** Operators of the user's own, by full name; they come before all others. */
   readonly operators?: Definitions;
@@ -158,7 +151,7 @@ export class GraphBuilder {
           scope.set(name, value);
         }
       } catch (error) {
-        throw aboutNode(error, described);
+        throw errorAbout(described, error, this.#options.place);
       }
     }
   }

@@ -18,9 +18,10 @@ export class RunTimeOperand extends IsochronError {
   /** The inputs of the model that it is computed from. */
   readonly inputs: readonly string[];
 
-  constructor(operand: string, inputs: readonly string[]) {
+  constructor(operand: string, inputs: readonly string[], place?: string) {
     const given = inputs.map((name) => `"${name}"`).join(", ");
     super("import/run-time", `${operand} decides shapes, and is computed from ${given || "values of its subgraph"}`, {
+      ...(place === undefined ? {} : { place }),
       help:
         inputs.length === 0
           ? "it changes while the model runs: no shape would be known"
@@ -31,9 +32,15 @@ export class RunTimeOperand extends IsochronError {
   }
 }
 
-/** An error about a model, which says of which file. */
-export function importError(path: string, error: unknown): unknown {
-  if (!(error instanceof IsochronError) || !error.code.startsWith("import/")) return error;
+/** An error about a part of a model, which is named first, at the file that the model is of. */
+export function errorAbout(part: string, error: unknown, place: string): unknown {
+  if (error instanceof RunTimeOperand) return new RunTimeOperand(`${part}: ${error.operand}`, error.inputs, place);
+  if (!(error instanceof IsochronError)) return error;
   const { code, message, details, help, cause } = error;
-  return new IsochronError(code, `${path}: ${message}`, { details, cause, ...(help === undefined ? {} : { help }) });
+  return new IsochronError(code, `${part}: ${message}`, {
+    details,
+    place,
+    cause,
+    ...(help === undefined ? {} : { help }),
+  });
 }

@@ -99,19 +99,19 @@ function portOf({ name, type }: ValueInfoProto): ModelPort {
 }
 
 const isBound = (type: TensorType | BoundInput): type is BoundInput => "data" in type;
-const isList = (type: InputType): type is readonly InputType[] => Array.isArray(type);
+const isOne = (type: InputType): type is TensorType | BoundInput => type !== null && "dtype" in type;
 
 /** The tensors that an input is, by name, but for those that are constants. */
 function openTypes(name: string, type: InputType): (readonly [string, TensorType])[] {
   if (type === null) return [];
-  if (isList(type)) return type.flatMap((each, at) => openTypes(`${name}.${at}`, each));
+  if (!isOne(type)) return type.flatMap((each, at) => openTypes(`${name}.${at}`, each));
   return isBound(type) ? [] : [[name, type]];
 }
 
 /** What an input stands for, of the tensors that it is. */
 function importedInput(name: string, type: InputType, tensors: { readonly [name: string]: Tensor }): Imported {
   if (type === null) return new Optional();
-  if (isList(type)) return new Sequence(type.map((each, at) => importedInput(`${name}.${at}`, each, tensors)));
+  if (!isOne(type)) return new Sequence(type.map((each, at) => importedInput(`${name}.${at}`, each, tensors)));
   return isBound(type) ? constantOf(type, name) : tensors[name]!;
 }
 
@@ -131,10 +131,12 @@ export class OnnxModel {
   readonly inputs: readonly ModelPort[];
   readonly outputs: readonly ModelPort[];
   readonly #proto: ModelProto;
+  readonly #place: string;
   readonly #external: ExternalData;
   readonly #operators: Definitions;
 
-  constructor(bytes: Uint8Array, external: ExternalData, operators: Definitions = {}) {
+  /** `place` is the file that the bytes are of, for errors. */
+  constructor(bytes: Uint8Array, place: string, external: ExternalData, operators: Definitions = {}) {
     try {
       this.#proto = fromBinary(ModelProtoSchema, bytes, { readUnknownFields: false });
     } catch (cause) {
@@ -142,6 +144,7 @@ export class OnnxModel {
     }
     const { graph } = this.#proto;
     if (!graph) throw modelError("it is an ONNX model without a graph");
+    this.#place = place;
     this.#external = external;
     this.#operators = operators;
     this.name = graph.name || "model";
@@ -163,13 +166,12 @@ export class OnnxModel {
   }
 
   /** The type of an input with all sizes known. Throws `import/size`. */
-  #inputType(
-    { name, dtype, shape, type }: ModelPort,
-    { inputs = {}, symbols = {} }: GraphOptions,
-  ): TensorType | BoundInput {
+  #inputType({ name, dtype, shape, type }: ModelPort, { inputs = {}, symbols = {} }: GraphOptions): InputType {
     const given = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
-    if (given) return given;
-    if (!dtype) throw unsupported(`input "${name}" is ${type}`);
+    if (given !== undefined) return given;
+    if (type.startsWith("optional")) return null;
+    if (!dtype)
+      throw unsupported(`input "${name}" is ${type}`, `give its elements: model.graph({ inputs: { ${name}: [] } })`);
     const example = `tensorType("${dtype}", [1, 3])`;
     if (!shape)
       throw new IsochronError("import/size", `the model does not say how many dimensions input "${name}" has`, {
@@ -197,6 +199,7 @@ export class OnnxModel {
     const types = this.inputs.map((port) => [port, this.#inputType(port, options)] as const);
     const open = types.flatMap(([{ name }, type]) => openTypes(name, type));
     const builder = new GraphBuilder(this.#proto, {
+      place: this.#place,
       external: this.#external,
       operators: this.#operators,
       ...(options.bounds ? { bounds: options.bounds } : {}),

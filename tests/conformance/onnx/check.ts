@@ -228,7 +228,7 @@ export async function check({ name, model: path, sets }: Case): Promise<Result> 
   const reasons: string[] = [];
   const done = (): Result => ({ ...result, ...(reasons.length > 0 ? { reason: reasons.join("; ") } : {}) });
   try {
-    const model = new OnnxModel(bytesAt(path), noFiles);
+    const model = new OnnxModel(bytesAt(path), path, noFiles);
     result.operators = [...model.operators.keys()];
     result.compiled = "passed";
     result.interpreted = "passed";
