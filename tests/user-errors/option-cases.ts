@@ -440,14 +440,14 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
     { mode: choice, outside: choice, coordinates: choice, alignCorners: flag },
   ),
   quantize: operatorCase(
-    ({ x }, options) => quantize(x, [1, 2, 3], [0, 0, 0], "i8", options),
-    { axis: 1 },
-    { axis: ["1", 0.5, null, []] },
+    ({ x }, options) => quantize(x, [1, 2, 3], [0, 0, 0], "f8e5m2", options),
+    { axis: 1, precision: "f16", saturate: false },
+    { axis: ["1", 0.5, null, []], precision: choice, saturate: flag },
   ),
   dequantize: operatorCase(
     ({ x }, options) => dequantize(x.cast("i8"), [1, 2, 3], 0, options),
-    { axis: 1 },
-    { axis: ["1", 0.5, null, []] },
+    { axis: 1, dtype: "bf16" },
+    { axis: ["1", 0.5, null, []], dtype: choice },
   ),
   lstmCell: {
     ...operatorCase(
