@@ -4,6 +4,7 @@ import { attentions } from "./attention.ts";
 import { controlFlow } from "./control-flow.ts";
 import { elementwise } from "./elementwise.ts";
 import { losses } from "./losses.ts";
+import { ml } from "./ml.ts";
 import { networks } from "./networks.ts";
 import { norms } from "./norms.ts";
 import { quantization } from "./quantization.ts";
@@ -12,13 +13,16 @@ import { reductions } from "./reductions.ts";
 import { selection } from "./selection.ts";
 import { sequences } from "./sequences.ts";
 import { shapes } from "./shapes.ts";
+import { signals } from "./signal.ts";
 import { training } from "./training.ts";
+import { trees } from "./trees.ts";
 
 const families: readonly Definitions[] = [
   attentions,
   controlFlow,
   elementwise,
   losses,
+  ml,
   networks,
   norms,
   quantization,
@@ -27,7 +31,9 @@ const families: readonly Definitions[] = [
   selection,
   sequences,
   shapes,
+  signals,
   training,
+  trees,
 ];
 
 /** The definitions by their full names: those of other domains than ONNX's own as DOMAIN::NAME. */
