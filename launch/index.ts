@@ -33,10 +33,12 @@ export {
   watchdog,
 } from "../nodes/index.ts";
 export {
+  type AffineGridOptions,
   type ArrayOf,
   type ArraysOf,
   type Artifact,
   type AttentionOptions,
+  affineGrid,
   apply,
   type BoundOptions,
   type Builder,
@@ -60,6 +62,7 @@ export {
   deformConv2d,
   dequantize,
   type EluOptions,
+  einsum,
   type Forward,
   forLoop,
   fromHalves,

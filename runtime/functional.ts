@@ -165,6 +165,10 @@ export const pad = <D extends Dtype>(
   after: readonly number[],
   options?: number | PadOptions,
 ): Tensor<D> => tensorOf("pad", x).pad(before, after, options);
+/** Matrices with zeros above their k-th diagonal. */
+export const tril = <D extends Dtype>(x: Tensor<D>, k?: number | Tensor): Tensor<D> => tensorOf("tril", x).tril(k);
+/** Matrices with zeros below their k-th diagonal. */
+export const triu = <D extends Dtype>(x: Tensor<D>, k?: number | Tensor): Tensor<D> => tensorOf("triu", x).triu(k);
 export const oneHot = <D extends Integer, R extends Dtype = "i64">(
   x: Tensor<D>,
   count: number,

@@ -14,8 +14,16 @@ export {
   deformConv2d,
   type TransposedConvolutionOptions,
 } from "./capture/convolutions.ts";
+export { einsum } from "./capture/einsum.ts";
 export { fromHalves, toHalves } from "./capture/halves.ts";
-export { type GridSampleOptions, gridSample, type ResizeOptions, resize } from "./capture/images.ts";
+export {
+  type AffineGridOptions,
+  affineGrid,
+  type GridSampleOptions,
+  gridSample,
+  type ResizeOptions,
+  resize,
+} from "./capture/images.ts";
 export { type ConvIntegerOptions, convInteger, matmulInteger, type ZeroPoint } from "./capture/integer-products.ts";
 export type { PadOptions, Range } from "./capture/methods/arrangement.ts";
 export type { BoundOptions, Chosen } from "./capture/methods/bounded.ts";

@@ -4,11 +4,13 @@ import type { Dtype, FloatDtype } from "../../kernels/index.ts";
 import { located } from "../graph/place.ts";
 import { countOf, showTensorType } from "../graph/tensor-type.ts";
 import { operators } from "../operators/index.ts";
+import { unravel } from "../operators/indexing.ts";
 import { operandError } from "../operators/operand-error.ts";
 import { coordinateSystems, roundings } from "../operators/resize-taps.ts";
 import {
   anyNumberOption,
   flag,
+  listOf,
   operatorOptions,
   requireArgument,
   tensorOf,
@@ -16,7 +18,7 @@ import {
   wholes,
 } from "./options.ts";
 import { currentRecorder } from "./recorder.ts";
-import { Tensor } from "./tensor.ts";
+import { constant, Tensor } from "./tensor.ts";
 
 /** Options of resize. */
 export interface ResizeOptions {
@@ -79,6 +81,50 @@ export const resize = <D extends Dtype>(
   return new Tensor<D>(currentRecorder().apply(operators.resize, [valueOfOperand("resize", x)], attributes));
 };
 
+/** Options of affineGrid, as in PyTorch. */
+export interface AffineGridOptions {
+  /** Whether −1 and 1 are the centres of the corner pixels, or the corners of the image. */
+  readonly alignCorners?: boolean;
+}
+
+const checkAffineGrid = operatorOptions<AffineGridOptions>("affineGrid", () => ({ alignCorners: flag }));
+const gridSize = z.array(z.int().min(0)).min(4).max(5).describe("[n,c,h,w] of images, or [n,c,d,h,w] of volumes");
+
+/**
+ * Where the pixels of images [n,c,h,w] lie under an affine map, theta[n,2,3] → [n,h,w,2], from −1 to 1 over the image; of volumes
+ * [n,c,d,h,w], theta[n,3,4] → [n,d,h,w,3]. What gridSample takes as normalized coordinates.
+ */
+export function affineGrid<D extends FloatDtype>(
+  theta: Tensor<D>,
+  size: readonly number[] | Tensor,
+  options: AffineGridOptions = {},
+): Tensor<D> {
+  checkAffineGrid(options);
+  tensorOf("affineGrid", theta);
+  const [n, , ...out] = listOf<number>("affineGrid", "size", gridSize, size);
+  const { alignCorners = false } = options;
+  return located(() => {
+    const rank = out.length;
+    const { dtype, shape } = theta.type;
+    if (shape.length !== 3 || shape[0] !== n || shape[1] !== rank || shape[2] !== rank + 1)
+      throw operandError(
+        "shape",
+        `affineGrid of ${showTensorType(theta.type)} for ${out}`,
+        `theta is [${n},${rank},${rank + 1}]`,
+      );
+    const place = (i: number, length: number) => {
+      if (!alignCorners) return (2 * i + 1) / length - 1;
+      return length === 1 ? 0 : (2 * i) / (length - 1) - 1;
+    };
+    const base = Array.from({ length: countOf(out) }, (_, at) => {
+      const index = unravel(at, out);
+      return [...index.map((i, d) => place(i, out[d]!)).reverse(), 1];
+    });
+    const places = constant(base.flat(), dtype, [countOf(out), rank + 1]) as Tensor<D>;
+    return places.matmul(theta.permute([0, 2, 1])).reshape([n!, ...out, rank]);
+  });
+}
+
 /** Options of gridSample; modes and what lies outside as in PyTorch. */
 export interface GridSampleOptions {
   readonly mode?: "bilinear" | "nearest" | "bicubic";
@@ -98,7 +144,8 @@ const checkGridSample = operatorOptions<GridSampleOptions>("gridSample", () => (
 }));
 
 /**
- * Samples of an image[h,w] at positions (x, y) of grid[…,2], or of images[n,c,h,w] at those of grid[n,h,w,2] as in PyTorch.
+ * Samples of an image[h,w] at positions (x, y) of grid[…,2], or of images[n,c,h,w] at those of grid[n,h,w,2] as in PyTorch, or of
+ * volumes[n,c,d,h,w] at positions (x, y, z) of grid[n,d,h,w,3].
  *
  * Bilinear with zeros outside, positions in pixels, unless said otherwise.
  */
@@ -110,17 +157,21 @@ export function gridSample<D extends FloatDtype>(
   checkGridSample(options);
   for (const each of [image, grid]) tensorOf("gridSample", each);
   const { mode = "bilinear", outside = "zeros", coordinates = "pixels", alignCorners = false } = options;
+  const rank = image.type.shape.length;
   const sampled = (images: Tensor<D>, positions: Tensor<D>) =>
     new Tensor<D>(
-      currentRecorder().apply(operators.gridSampler2d, [images.value, positions.value], {
-        mode,
-        outside,
-        coordinates,
-        alignCorners,
-      }),
+      currentRecorder().apply(
+        operators[rank === 5 ? "gridSampler3d" : "gridSampler2d"],
+        [images.value, positions.value],
+        {
+          mode,
+          outside,
+          coordinates,
+          alignCorners,
+        },
+      ),
     );
-  const rank = image.type.shape.length;
-  if (rank === 4) return sampled(image, grid);
+  if (rank === 4 || rank === 5) return sampled(image, grid);
   const plain = mode === "bilinear" && outside !== "reflection" && coordinates === "pixels" && image.dtype === "f32";
   if (plain)
     return new Tensor<D>(currentRecorder().apply(operators.gridSample, [image.value, grid.value], { outside }));
@@ -130,7 +181,7 @@ export function gridSample<D extends FloatDtype>(
       throw operandError(
         "shape",
         `gridSample of ${showTensorType(image.type)} at ${showTensorType(grid.type)}`,
-        "the image is [h,w] and the grid […,2], or the images are [n,c,h,w] and the grid [n,h,w,2]",
+        "the image is [h,w] and the grid […,2], or the images are [n,c,h,w] and the grid [n,h,w,2], or [n,c,d,h,w] and [n,d,h,w,3]",
       );
     const flat = grid.reshape([1, countOf(result), 1, 2]);
     return sampled(image.reshape([1, 1, ...image.shape]), flat).reshape(result);

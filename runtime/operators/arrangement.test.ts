@@ -152,3 +152,33 @@ describe("positions over several dimensions", () => {
     );
   });
 });
+
+describe("tril and triu", () => {
+  const matrix = given("i32", [1, 2, 3, 4, 5, 6, 7, 8], [2, 4]);
+  const kept = (body: (x: Tensor) => Tensor) => valuesOf({ matrix }, (v) => body(v.matrix)).join(" ");
+
+  it("keep what lies on and below, or on and above, a diagonal", () => {
+    expect(kept((x) => x.tril())).toBe("1 0 0 0 5 6 0 0");
+    expect(kept((x) => x.tril(1))).toBe("1 2 0 0 5 6 7 0");
+    expect(kept((x) => x.tril(-1))).toBe("0 0 0 0 5 0 0 0");
+    expect(kept((x) => x.triu())).toBe("1 2 3 4 0 6 7 8");
+    expect(kept((x) => x.triu(2))).toBe("0 0 3 4 0 0 0 8");
+    expect(kept((x) => x.triu(-5))).toBe("1 2 3 4 5 6 7 8");
+  });
+
+  it("take the diagonal as a tensor, however far away", () => {
+    const k = given("i64", [2n ** 63n - 1n], [1]);
+    const at = (name: "tril" | "triu") => valuesOf({ matrix, k }, (v) => v.matrix[name](v.k)).join(" ");
+    expect([at("tril"), at("triu")]).toEqual(["1 2 3 4 5 6 7 8", "0 0 0 0 0 0 0 0"]);
+    const booleans = given("bool", [true, true, true, true], [1, 2, 2]);
+    const below = given("i32", [-1], []);
+    expect(valuesOf({ booleans, below }, (v) => v.booleans.tril(v.below))).toEqual([0, 0, 1, 0]);
+  });
+
+  it("refuse lines, and diagonals that are no one integer", () => {
+    expect(messageOf({ x: line }, (v) => v.x.tril())).toBe("operator/shape: tril of i32[5]");
+    expect(messageOf({ x: plane }, (v) => v.x.triu(v.x))).toBe(
+      "operator/shape: triu of f32[2,3] at the diagonal f32[2,3]",
+    );
+  });
+});

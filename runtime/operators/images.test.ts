@@ -1,7 +1,7 @@
 // Norms by channel, convolutions, pooling, resizing and sampling have PyTorch's values (PyTorch 2.0.1 on the CPU).
 import { describe, expect, it } from "vitest";
 import { IsochronError } from "../../kernels/index.ts";
-import { constant, conv2d, convTranspose2d, type GridSampleOptions, gridSample, resize } from "../index.ts";
+import { affineGrid, constant, conv2d, convTranspose2d, type GridSampleOptions, gridSample, resize } from "../index.ts";
 import { given, traced, valuesOf } from "../testing/traced.ts";
 
 const counting = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
@@ -184,5 +184,56 @@ describe("gridSample of batches and channels", () => {
     const nearest = traced({ single, at }, (v) => gridSample(v.single, v.at, { mode: "nearest", outside: "border" }));
     expect(nearest).toEqual({ dtype: "f32", shape: [3], values: [0, 4, 5] });
     expect(valuesOf({ single, at }, (v) => gridSample(v.single, v.at))[1]).toEqual(expect.closeTo(4.1, 5));
+  });
+});
+
+/** Twelve elements and sixteen positions of ONNX's tests of volumes. */
+const volume = given("f32", counting(13).slice(1), [1, 1, 3, 2, 2]);
+const within = given(
+  "f32",
+  [
+    -1, -1, -1, -1, -0.5, 0.3, -0.5, -0.5, -0.5, 1, -0.6, -1, -0.2, -0.2, -0.2, 0.4, 0.2, 0.6, 0, 0, 0, -1, 0, 0, 0, 0,
+    0, -1, 1, 0, -0.2, -0.2, -0.2, 1, 0.4, -0.2, 0.5, 0.5, 0.5, -1, -0.8, 0.8, 1, 1, 1, 0.4, 0.6, -0.3,
+  ],
+  [1, 2, 4, 2, 3],
+);
+
+describe("gridSample of volumes", () => {
+  it.each([
+    ["bilinear", true, [1, 6.7, 3.75, 2.4, 5.4, 9.3, 6.5, 6, 6.5, 7, 5.4, 6.6, 9.25, 8.4, 12, 6.1]],
+    ["nearest", false, [1, 5, 1, 0, 5, 12, 5, 5, 5, 0, 5, 0, 12, 9, 0, 8]],
+  ] as const)("is %s with corners aligned: %s, as in ONNX's tests", (mode, alignCorners, expected) => {
+    const found = traced({ volume, within }, (v) =>
+      gridSample(v.volume, v.within, { mode, alignCorners, coordinates: "normalized" }),
+    );
+    expect(found.shape).toEqual([1, 1, 2, 4, 2]);
+    expect(found.values).toEqual(closeTo(expected));
+  });
+
+  it("reads planes as gridSample of images does, where depths are whole", () => {
+    const positions = given("f32", [0.3, 0.9, 1, 1.2, -0.5, 2], [1, 2, 1, 1, 3]);
+    const found = valuesOf({ volume, positions }, (v) => gridSample(v.volume, v.positions));
+    const plane = (depth: number, x: number, y: number) =>
+      valuesOf({ volume, at: given("f32", [x, y], [1, 2]) }, (v) =>
+        gridSample(v.volume.slice([], [], [depth, depth + 1]).reshape([2, 2]), v.at),
+      )[0];
+    expect(found).toEqual(closeTo([Number(plane(1, 0.3, 0.9)), Number(plane(2, 1.2, -0.5))]));
+  });
+});
+
+describe("affineGrid", () => {
+  const turn = given("f32", [0, -1, 0.5, 1, 0, -0.25], [1, 2, 3]);
+  it("maps the pixels of images by corners of the image, or by centres of its corner pixels", () => {
+    const by = (alignCorners: boolean) => traced({ turn }, (v) => affineGrid(v.turn, [1, 3, 2, 2], { alignCorners }));
+    expect(by(false)).toEqual({ dtype: "f32", shape: [1, 2, 2, 2], values: [1, -0.75, 1, 0.25, 0, -0.75, 0, 0.25] });
+    expect(by(true).values).toEqual([1.5, -1.25, 1.5, 0.75, -0.5, -1.25, -0.5, 0.75]);
+    expect(valuesOf({ turn }, (v) => affineGrid(v.turn, [1, 1, 1, 1], { alignCorners: true }))).toEqual([0.5, -0.25]);
+  });
+
+  it("maps the elements of volumes, x first", () => {
+    const scale = given("f32", [2, 0, 0, 0, 0, 3, 0, 0, 0, 0, 4, 1], [1, 3, 4]);
+    const found = traced({ scale }, (v) => affineGrid(v.scale, [1, 1, 2, 1, 2]));
+    expect(found).toMatchObject({ shape: [1, 2, 1, 2, 3], values: [-1, 0, -1, 1, 0, -1, -1, 0, 3, 1, 0, 3] });
+    expect(() => traced({ turn }, (v) => affineGrid(v.turn, [2, 1, 2, 2]))).toThrow("affineGrid of f32[1,2,3]");
   });
 });

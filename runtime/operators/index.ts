@@ -65,7 +65,7 @@ import {
   where,
 } from "./elementwise.ts";
 import { gather, indexSelect } from "./gather.ts";
-import { gridSampler2d } from "./grid-sample.ts";
+import { gridSampler2d, gridSampler3d } from "./grid-sample.ts";
 import { groupedConv2d, groupedConvInteger } from "./grouped.ts";
 import { lpPool } from "./lp-pooling.ts";
 import { gatherND, scatter, scatterND } from "./multi-index.ts";
@@ -94,6 +94,7 @@ import { logSumExp, std, variance } from "./statistics.ts";
 import { broadcastTo, concat, iota, pad, permute, reshape, slice, split } from "./structure.ts";
 import { convTranspose2d } from "./transposed-convolution.ts";
 import { convTranspose1d, convTranspose3d } from "./transposed-volumes.ts";
+import { tril, triu } from "./triangle.ts";
 import { winogradConv2d } from "./winograd.ts";
 
 /** All operators; each is exported under its own name. */
@@ -170,6 +171,8 @@ export const operators = {
   padCopies,
   oneHot,
   split,
+  tril,
+  triu,
   indexSelect,
   gather,
   gatherND,
@@ -230,6 +233,7 @@ export const operators = {
   deformConv2d,
   resize,
   gridSampler2d,
+  gridSampler3d,
   tiledAttention,
   attention,
   logSoftmax,

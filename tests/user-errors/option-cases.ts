@@ -2,6 +2,7 @@
 import { Observable } from "rxjs";
 import { z } from "zod";
 import {
+  affineGrid,
   application,
   approximateTime,
   type BuildOptions,
@@ -433,6 +434,11 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
       region: [5, {}, { starts: [0] }, null],
       extrapolation: ["1", null],
     },
+  ),
+  affineGrid: operatorCase(
+    ({ x }, options) => affineGrid(x.reshape([1, 2, 3]), [1, 1, 4, 4], options),
+    { alignCorners: true },
+    { alignCorners: flag },
   ),
   gridSample: operatorCase(
     ({ plane: picture, grid }, options) => gridSample(picture, grid, options),

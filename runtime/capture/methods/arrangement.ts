@@ -18,6 +18,7 @@ import {
 } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
 import { ReductionMethods } from "./reduction.ts";
+import { isTensor } from "./symbolic.ts";
 
 /** What is added around a tensor. */
 export interface PadOptions {
@@ -153,5 +154,18 @@ export abstract class ArrangementMethods<D extends Dtype> extends ReductionMetho
     checkOneHot(options);
     const { dtype = "i64" as R } = options;
     return this.apply("oneHot", [], { count, dtype });
+  }
+  /** The matrices […,m,n] with zeros above the k-th diagonal, which is above the main one where k is positive. */
+  tril(k: number | Tensor = 0): Tensor<D> {
+    return this.#triangle("tril", k);
+  }
+  /** The matrices […,m,n] with zeros below the k-th diagonal. */
+  triu(k: number | Tensor = 0): Tensor<D> {
+    return this.#triangle("triu", k);
+  }
+  #triangle(name: "tril" | "triu", k: number | Tensor): Tensor<D> {
+    if (isTensor(k)) return this.apply(name, [k]);
+    requireArgument(name, "k", z.int(), k);
+    return this.apply(name, [], { k });
   }
 }

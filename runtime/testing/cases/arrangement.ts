@@ -21,7 +21,25 @@ const multiIndex = fc
     fc.integer({ min: 1, max: of.length }).map((depth) => ({ dtype, of, at, outer, depth })),
   );
 
+/** Matrices, and a diagonal as an attribute or an operand. */
+const triangle = fc
+  .record({
+    dtype: anyDtype,
+    batch: fc.constantFrom([], [2]),
+    rows: fc.constantFrom(1, 4, 17),
+    columns: fc.constantFrom(1, 5, 16),
+    k: fc.integer({ min: -6, max: 6 }),
+    given: fc.constantFrom(undefined, undefined, ...(["i64", "u8"] as const)),
+  })
+  .map(({ dtype, batch, rows, columns, k, given }): OperatorCase => {
+    const matrix = { dtype, shape: [...batch, rows, columns] };
+    if (!given) return { operands: [matrix], attributes: { k } };
+    return { operands: [matrix, { dtype: given, shape: k % 2 === 0 ? [] : [1] }], attributes: {} };
+  });
+
 export const arrangementCases = {
+  tril: triangle,
+  triu: triangle,
   flip: rearranged((of) => someAxes(of).map((axes) => ({ axes }))),
   roll: rearranged((of) =>
     someAxes(of).chain((axes) =>

@@ -29,7 +29,7 @@ import {
 } from "./integers.ts";
 import { packedFactor } from "./products.ts";
 import { resizing } from "./resizing.ts";
-import { deformedConvolution, sampling } from "./sampling.ts";
+import { deformedConvolution, sampling, volumeSampling } from "./sampling.ts";
 import {
   alongAxis,
   anyDtype,
@@ -295,6 +295,7 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
   ),
   resize: resizing,
   gridSampler2d: sampling,
+  gridSampler3d: volumeSampling,
   attention: attending(false),
   tiledAttention: attending(true),
   logSoftmax: alongAxis(floats),

@@ -23,6 +23,26 @@ export const sampling: fc.Arbitrary<OperatorCase> = fc
     attributes,
   }));
 
+/** Volumes and grids of the modes that PyTorch has, and few elements: every sample reads eight. */
+export const volumeSampling: fc.Arbitrary<OperatorCase> = fc
+  .record({
+    dtype: floats,
+    c: fc.constantFrom(1, 2),
+    volume: fc.tuple(fc.constantFrom(1, 2), fc.constantFrom(1, 3), fc.constantFrom(2, 3)),
+    out: fc.tuple(fc.constantFrom(1, 2), fc.constantFrom(1, 5)),
+    mode: fc.constantFrom("bilinear", "nearest", "nearest"),
+    outside: fc.constantFrom("zeros", "border", "reflection"),
+    coordinates: fc.constantFrom("pixels", "normalized"),
+    alignCorners: fc.boolean(),
+  })
+  .map(({ dtype, c, volume, out, ...attributes }) => ({
+    operands: [
+      { dtype, shape: [1, c, ...volume] },
+      { dtype, shape: [1, ...out, 1, 3] },
+    ],
+    attributes,
+  }));
+
 /** Deformable convolutions: distances in one or more groups, with and without a mask. */
 export const deformedConvolution: fc.Arbitrary<OperatorCase> = fc
   .record({

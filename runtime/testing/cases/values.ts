@@ -23,6 +23,7 @@ const moderate = new Set([
   "winogradConv2d",
   "gridSample",
   "gridSampler2d",
+  "gridSampler3d",
   "avgPool",
   "lpPool",
   "adaptiveAvgPool",
