@@ -15,7 +15,7 @@ export {
   type TransposedConvolutionOptions,
 } from "./capture/convolutions.ts";
 export { einsum } from "./capture/einsum.ts";
-export { fromHalves, toHalves } from "./capture/halves.ts";
+export { fromHalves, fromSmallFloats, toHalves, toSmallFloats } from "./capture/halves.ts";
 export {
   type AffineGridOptions,
   affineGrid,

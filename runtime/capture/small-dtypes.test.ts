@@ -13,6 +13,7 @@ import {
 } from "../../kernels/index.ts";
 import { newArray, tensorType } from "../graph/tensor-type.ts";
 import { ran } from "../testing/ran.ts";
+import { fromSmallFloats, toSmallFloats } from "./halves.ts";
 import { concat, constant, where } from "./tensor.ts";
 import { state, trace } from "./trace.ts";
 
@@ -218,6 +219,16 @@ describe("numbers beside them", () => {
     expect(made(Uint8Array.of(16), "f4e2m1")).toThrow("the byte 16 at position 0 is no f4e2m1");
     expect(made(-1, "f8e8m0")).toThrow("-1 at position 0 is no f8e8m0");
     expect(made(Infinity, "f8e5m2")).not.toThrow();
+  });
+
+  it("are made of numbers, rounded once, and read as numbers", () => {
+    const made = toSmallFloats("f8e4m3fn", [1, 1 / 3, -0, NaN, 448]);
+    expect([...made]).toEqual([0x38, 0x2b, 0x80, 0x7f, 0x7e]);
+    expect([...fromSmallFloats("f8e4m3fn", made)]).toEqual([1, 0.34375, -0, NaN, 448]);
+    expect([...toSmallFloats("f8e8m0", Float32Array.of(1, 3))]).toEqual([127, 129]);
+    expect(() => toSmallFloats("f4e2m1", [7])).toThrow("toSmallFloats: 7 at position 0 is no f4e2m1");
+    expect(() => toSmallFloats("i4" as "f4e2m1", [])).toThrow(expect.objectContaining({ code: "tensor/argument" }));
+    expect(() => fromSmallFloats("f8e5m2", [1] as never)).toThrow(expect.objectContaining({ code: "tensor/argument" }));
   });
 
   it.each([

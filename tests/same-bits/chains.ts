@@ -1,5 +1,5 @@
 // Random chains of element-wise operators, views and reductions, and quantised networks: what is fused in every way.
-import { type Dtype, isFloatDtype } from "../../kernels/index.ts";
+import { type Dtype, dtypes, isFloatDtype, isSmallFloat, isSmallInteger } from "../../kernels/index.ts";
 import {
   concat,
   conv2d,
@@ -167,6 +167,18 @@ function reduced(random: Random, x: Any): Any {
   return keepDims && random.chance(0.6) ? binary(random, x, y) : y;
 }
 
+/** Those in which chains move and compute; what `f8e8m0` holds they mostly leave. */
+const smallDtypes = dtypes.filter((each) => (isSmallFloat(each) && each !== "f8e8m0") || isSmallInteger(each));
+
+/** Elements that are stored in few bits on their way, where they are moved or computed with. */
+function small(random: Random, x: Any): Any {
+  const narrow = x.cast(random.pick<Number>(smallDtypes as Number[]));
+  const ways = [() => narrow, () => unary(random, narrow), () => binary(random, narrow, narrow)];
+  return random
+    .pick(x.shape.length > 0 ? [...ways, () => moved(random, narrow)] : ways)()
+    .cast(x.dtype);
+}
+
 /** Five to twelve operators, each over what came before, in one dtype or some. */
 export function chain(random: Random): Graph<Signature, Signature> {
   const dtype = random.pick<Number>(["f32", "f32", "f32", "f64", "f16", "bf16", "i32", "u8", "i16", "i64"]);
@@ -192,9 +204,10 @@ export function chain(random: Random): Graph<Signature, Signature> {
           );
         else if (kind < 0.8) next = last.shape.length > 0 ? moved(random, last) : last;
         else if (kind < 0.87) next = last.shape.length > 0 ? placed(random, last) : last;
-        else if (kind < 0.93) next = reduced(random, last);
-        else if (kind < 0.96) next = spread(random, last);
-        else next = last.cast(random.pick<Number>(["f32", "f64", "f16", "bf16", "i32", dtype]));
+        else if (kind < 0.92) next = reduced(random, last);
+        else if (kind < 0.95) next = spread(random, last);
+        else if (kind < 0.97) next = last.cast(random.pick<Number>(["f32", "f64", "f16", "bf16", "i32", dtype]));
+        else next = small(random, last);
         if (next.shape.length <= mostDimensions && next.shape.reduce((a, b) => a * b, 1) <= mostElements)
           seen.push(next);
       }

@@ -69,7 +69,7 @@ const withoutOptions = words(`
   bitwiseRightShift bitwiseXor broadcastTo bufferBounded byteLength ceil changedEntries channels
   checkWorld clamp Compilation.code compareRuns compressedImage concat cond constant cos cosh count cummax cummin decodePicture
   definitionsOf describeFinding describeFindings disagreement div einsum equal erf exp expectType explain expm1 feedFrom fixed flatten
-  flip floor floorDivide fromHalves full fullTypeName gather globalAvgPool globalLpPool globalMaxPool graphOf greater greaterEqual
+  flip floor floorDivide fromHalves fromSmallFloats full fullTypeName gather globalAvgPool globalLpPool globalMaxPool graphOf greater greaterEqual
   graphText hashOf headerStamp image indexAdd indexCopy indexReduce indexSelect iota isFinite isInf isNaN kernelsOf kernelText
   latest layerNorm layOut layoutOf less lessEqual linear log log1p log2 logSoftmax matmul matmulInteger maximum
   measureMachine messageDecoder messageReader messageTypes messageWriter methodsOf minimum mul neg newArray not
@@ -77,7 +77,7 @@ const withoutOptions = words(`
   readArchive readArtifact readRecording relu remainder reshape results rmsNorm roll round rsqrt sameTypeName sampleEvery save
   scan scatter scatterAdd scatterND scatterReduce schemaDefinitions schemaText shortTypeName showTensorType sigmoid
   sign silu simplified sin sinh size slice softmax split sqrt squeeze stack stamp state staticShape sub sym tan tanh
-  targetsOf tensorType tile timeWindow toHalves toMaximum transpose tril triu trunc truncate unsqueeze watchdog where withIndices writeArchive zeros
+  targetsOf tensorType tile timeWindow toHalves toSmallFloats toMaximum transpose tril triu trunc truncate unsqueeze watchdog where withIndices writeArchive zeros
   app.closing app.counter app.on app.output app.summary app.world Definitions.closure
   Definitions.has Definitions.of Definitions.schemaText Definitions.textsOf Definitions.with
   Definitions.withParsed DropCounter.add DropCounter.reset Federation.begin Federation.check Federation.conclude
