@@ -213,6 +213,8 @@ export const logSumExp = <D extends Float>(
   axes?: readonly number[],
   options?: { readonly keepDims?: boolean },
 ): Tensor<D> => tensorOf("logSumExp", x).logSumExp(axes, options);
+/** The determinant of each matrix of […,n,n]. */
+export const det = <D extends Float>(x: Tensor<D>): Tensor<D> => tensorOf("det", x).det();
 export function maxPool<D extends Numeric>(
   x: Tensor<D>,
   size: Extents,

@@ -34,6 +34,17 @@ export type { RunningOptions, VarianceOptions } from "./capture/methods/reductio
 export type { WithIndices } from "./capture/methods/symbolic.ts";
 export { dequantize, type Parameter, quantize } from "./capture/quantization.ts";
 export {
+  bernoulli,
+  type DrawOptions,
+  type GeneratorOptions,
+  generator,
+  multinomial,
+  RandomGenerator,
+  type RandomOptions,
+  rand,
+  randn,
+} from "./capture/random.ts";
+export {
   type GruWeights,
   gruCell,
   type LstmState,

@@ -28,6 +28,7 @@ export {
   productPlan,
   splitsFor,
 } from "./contract.ts";
+export { determinantKernel, determinantWork } from "./determinant.ts";
 export {
   blockWidth,
   columnWork,
@@ -50,6 +51,7 @@ export {
 } from "./integer.ts";
 export { type Assignment, type Destination, mapKernel, whole } from "./map.ts";
 export { rounding } from "./quantize.ts";
+export { philoxFactors, philoxKernel, philoxRounds, philoxSteps } from "./random.ts";
 export {
   type Accumulation,
   maximum,

@@ -12,6 +12,7 @@ import { conv2d, gridSample, matmul } from "./contraction.ts";
 import { cond, forLoop, limit, scan, whileLoop } from "./control.ts";
 import { conv1d, conv3d } from "./convolution.ts";
 import { deformConv2d } from "./deformable-convolution.ts";
+import { det } from "./determinant.ts";
 import { floorDivide, remainder } from "./division.ts";
 import {
   acos,
@@ -84,6 +85,7 @@ import {
   quantize,
   requantize,
 } from "./quantized.ts";
+import { philox } from "./random.ts";
 import { all, any, max, min, prod, sum } from "./reduction.ts";
 import { resize } from "./resize.ts";
 import { argcummax, argcummin, cummax, cummin, cumprod, cumsum } from "./running.ts";
@@ -211,6 +213,8 @@ export const operators = {
   variance,
   std,
   logSumExp,
+  det,
+  philox,
   argsort,
   sort,
   topK,

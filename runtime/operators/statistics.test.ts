@@ -88,3 +88,27 @@ describe("reductions in another dtype", () => {
     expect(() => traced({ a }, (v) => v.a.mean())).toThrow(IsochronError);
   });
 });
+
+describe("det", () => {
+  const of = (values: readonly number[], shape: readonly number[], dtype: "f32" | "f64" = "f64") =>
+    valuesOf({ m: given(dtype, values, shape) }, (v) => v.m.det());
+
+  it("is that of each matrix, as in ONNX's test and NumPy", () => {
+    expect(of([1, 2, 3, 4, 1, 2, 2, 1, 1, 3, 3, 1], [3, 2, 2], "f32")).toEqual([-2, -3, -8]);
+    const [four] = of([0, 2, -1, 3, 1, 0, 5, -2, 4, -3, 2, 1, -1, 6, 0, 2.5], [4, 4]);
+    expect(four).toBeCloseTo(-115.5, 10);
+  });
+
+  it("turns with every change of rows, and is 0 where rows depend on each other", () => {
+    expect(of([0, 1, 1, 0], [2, 2])).toEqual([-1]);
+    expect(of([0, 0, 2, 3, 0, 0, 0, 5, 0], [3, 3])).toEqual([30]);
+    expect(of([1, 2, 3, 2, 4, 6, 7, 8, 9], [3, 3])[0]).toBeCloseTo(0, 12);
+    expect(of([0, 0, 0, 0], [2, 2])).toEqual([0]);
+  });
+
+  it("is 1 of a matrix without elements, and refused where it is not square", () => {
+    expect(of([], [2, 0, 0])).toEqual([1, 1]);
+    expect(of([], [0, 3, 3])).toEqual([]);
+    expect(() => of([1, 2], [1, 2])).toThrow("det of f64[1,2]");
+  });
+});

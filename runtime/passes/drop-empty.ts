@@ -37,6 +37,7 @@ const sums: readonly Operator[] = [
 const ofNothing = new Map<Operator, number>([
   ...sums.map((each) => [each, 0] as const),
   [operators.prod, 1],
+  [operators.det, 1],
   [operators.any, 0],
   [operators.all, 1],
 ]);

@@ -67,7 +67,7 @@ const withoutOptions = words(`
   abs acceptWeights acos adaptiveAvgPool adaptiveMaxPool add and application apply argmax argmin asin atan atan2
   auditFile auditRecording bayerPlanes beginsAsArchive bitwiseAnd bitwiseLeftShift bitwiseNot bitwiseOr
   bitwiseRightShift bitwiseXor broadcastTo bufferBounded byteLength ceil changedEntries channels
-  checkWorld clamp Compilation.code compareRuns compressedImage concat cond constant cos cosh count cummax cummin decodePicture
+  checkWorld clamp Compilation.code compareRuns compressedImage concat cond constant cos cosh count cummax cummin decodePicture det
   definitionsOf describeFinding describeFindings disagreement div einsum equal erf exp expectType explain expm1 feedFrom fixed flatten
   flip floor floorDivide fromHalves fromSmallFloats full fullTypeName gather globalAvgPool globalLpPool globalMaxPool graphOf greater greaterEqual
   graphText hashOf headerStamp image indexAdd indexCopy indexReduce indexSelect iota isFinite isInf isNaN kernelsOf kernelText
@@ -84,7 +84,7 @@ const withoutOptions = words(`
   Federation.end Federation.fail Federation.feedUntil Federation.fillAhead Federation.grant Federation.handOutRest
   Federation.settle Federation.take Graph.toString Graph.verify Interpreter.reset Interpreter.run LoopInterpreter.step
   IsochronError.render Program.kernelTimes Program.method Program.newInputs Program.newOutputs Program.reset Program.restore
-  Program.run Program.snapshot Program.stepTimes RecordingWriter.add RecordingWriter.discard
+  Program.run Program.snapshot RandomGenerator.bits Program.stepTimes RecordingWriter.add RecordingWriter.discard
   RecordingWriter.finish
 `);
 

@@ -77,4 +77,8 @@ export abstract class ReductionMethods<D extends Dtype> extends ElementwiseMetho
     const values = this.apply<D>("cummin", [], { axis, exclusive: false, reverse: false });
     return { values, indices: this.apply("argcummin", [], { axis }) };
   }
+  /** The determinant of each matrix of […,n,n]. */
+  det(): Tensor<D> {
+    return this.apply("det", []);
+  }
 }

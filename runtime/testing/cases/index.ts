@@ -341,6 +341,19 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
   variance: withAttributes(reduction(floats), fc.record({ correction: fc.constantFrom(0, 1) })),
   std: withAttributes(reduction(floats), fc.record({ correction: fc.constantFrom(0, 1) })),
   logSumExp: reduction(floats),
+  det: fc
+    .record({ dtype: floats, batch: fc.constantFrom([], [1], [2, 3]), n: fc.constantFrom(1, 2, 3, 4, 7) })
+    .map(({ dtype, batch, n }) => ({ operands: [{ dtype, shape: [...batch, n, n] }], attributes: {} })),
+  philox: fc
+    .record({
+      of: fc.constantFrom<number[]>([], [1], [3], [4], [2, 17], [3, 4, 16], [70]),
+      counter: fc.constantFrom<number[]>([], [1]),
+      seed: fc.constantFrom(0, 1, 2 ** 32 + 7, Number.MAX_SAFE_INTEGER),
+    })
+    .map(({ of, counter, seed }) => ({
+      operands: [{ dtype: "u64", shape: counter }],
+      attributes: { seed, shape: of },
+    })),
   size: alongAxis(anyDtype),
   toMaximum: rearranged((of) => fc.subarray(of.map((_, d) => d)).map((axes) => ({ axes, value: 1 }))),
 };
