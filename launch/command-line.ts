@@ -1,9 +1,11 @@
-// The command line: `isochron init | run | replay | report | build | inspect | topic | messages`.
+// The command line: `isochron init | run | replay | report | build | compile | exec | inspect | topic | messages`.
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { IsochronError, type TargetName } from "../kernels/index.ts";
 import type { AuditOptions } from "./commands/audit.ts";
 import type { BuildCommandOptions } from "./commands/build.ts";
+import type { CompileCommandOptions } from "./commands/compile.ts";
+import type { ExecOptions } from "./commands/exec.ts";
 import type { InitOptions } from "./commands/init.ts";
 import type { InspectOptions } from "./commands/inspect.ts";
 import type { MessagesOptions } from "./commands/messages.ts";
@@ -21,6 +23,8 @@ export { leftOpen } from "./left-open.ts";
 const load = {
   audit: () => import("./commands/audit.ts"),
   build: () => import("./commands/build.ts"),
+  compile: () => import("./commands/compile.ts"),
+  exec: () => import("./commands/exec.ts"),
   init: () => import("./commands/init.ts"),
   inspect: () => import("./commands/inspect.ts"),
   messages: () => import("./commands/messages.ts"),
@@ -162,6 +166,69 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
       await takeSource(path);
       done(await withStrayErrors(() => buildCommand(path, options, terminal)));
     });
+
+  command
+    .command("compile")
+    .description("compile a model file (ONNX) into an artifact that runs where neither the file nor the compiler is")
+    .argument("<model>", "the model file")
+    .option("-o, --output <file>", "the .iso to write; beside the model unless given")
+    .addOption(
+      new Option(
+        "--input <name=type>",
+        "the type of an input whose sizes the file leaves open, such as image=f32[1,3,240,320]; may be given again",
+      )
+        .argParser(collect)
+        .default([], "as the file says"),
+    )
+    .addOption(
+      new Option(
+        "--bound <name=number>",
+        "the most elements of a result whose size only the values decide; may be given again",
+      )
+        .argParser(collect)
+        .default([], "as the operators say"),
+    )
+    .addOption(
+      new Option("--state <input=output>", "keep an output as the input of the next step; may be given again")
+        .argParser(collect)
+        .default([], "none"),
+    )
+    .addOption(
+      new Option("--target <name>", "hold code for this instruction set; may be given again")
+        .argParser((value, all: readonly TargetName[]) => [...all, target(value)])
+        .default([], "all"),
+    )
+    .option("--check", "run it here on drawn inputs, and compare with what the model means")
+    .addOption(json)
+    .action(async (path: string, options: CompileCommandOptions) =>
+      done(await (await load.compile()).compileCommand(path, options, terminal)),
+    );
+
+  command
+    .command("exec")
+    .description(
+      "run a method of an artifact on tensors from safetensors files; given several, its states are kept between them",
+    )
+    .argument("<artifact>", "the .iso file")
+    .addOption(
+      new Option("--inputs <file>", "tensors by the inputs' names, or in0, in1, …; may be given again")
+        .argParser(collect)
+        .default([], "none"),
+    )
+    .addOption(
+      new Option(
+        "--outputs <file>",
+        "where to write what each call gives, as out0, out1, …, names in the metadata; once for each --inputs",
+      )
+        .argParser(collect)
+        .default([], "none"),
+    )
+    .option("--method <name>", "the method to run", "forward")
+    .option("--threads <number>", "threads of a step", whole)
+    .addOption(json)
+    .action(async (path: string, options: ExecOptions) =>
+      done(await (await load.exec()).execCommand(path, options, terminal)),
+    );
 
   command
     .command("inspect")

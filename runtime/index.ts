@@ -68,7 +68,7 @@ export {
 } from "./capture/tensor.ts";
 export { type StateTensor, state, trace } from "./capture/trace.ts";
 export { type CompileOptions, compile, simplified, targetsOf } from "./compiler/compile.ts";
-export { explain } from "./compiler/explain.ts";
+export { explain, multiplyAddsOf } from "./compiler/explain.ts";
 export {
   type GraphText,
   graphText,
@@ -116,11 +116,13 @@ export {
 export {
   type Artifact,
   acceptWeights,
+  artifactFile,
   graphOf,
   openArtifact,
   readArtifact,
   save,
 } from "./program/artifact.ts";
+export { checkArtifact } from "./program/check-artifact.ts";
 export { type Layer, type LayerOptions, type Layers, measureLayers, printLayers } from "./program/layers.ts";
 export { type Manifest, manifestSchema } from "./program/manifest.ts";
 export { measureMachine, type Peak } from "./program/peak.ts";

@@ -8,6 +8,7 @@ import type { KernelCall } from "./kernel-call.ts";
 import { planText } from "./numeric-plan.ts";
 import { Compilation } from "./stages.ts";
 import type { LoopStep, Step } from "./step-tree.ts";
+import type { TargetCode } from "./target-code.ts";
 
 /** What some steps do at most: calls of kernels, and operations on numbers, of which a multiply-add is two. */
 interface Work {
@@ -89,6 +90,10 @@ function explainSteps(steps: readonly Step[]): string[] {
   };
   return all(steps, "  ");
 }
+
+/** The multiplications, each with the addition that follows it, that a step of each method makes at most, all together. */
+export const multiplyAddsOf = ({ methods }: TargetCode): number =>
+  methods.reduce((sum, { steps }) => sum + workOfAll(steps).flops / 2, 0);
 
 /** What `inspect` shows of a graph's way to code: the plan, the kernels and the memory, each in its own text. */
 export function explain(graph: Graph, targetName: TargetName, dimensions: CompileOptions["dimensions"] = {}): string {

@@ -11,11 +11,13 @@ export type {
   BoundInput,
   GraphOptions,
   InputType,
-  ModelDimension,
-  ModelPort,
   OnnxModel as Model,
+  StateOption,
+  Unsupported,
 } from "./onnx/model.ts";
+export type { ModelDimension, ModelPort } from "./onnx/ports.ts";
 export type { AttributeValue, ImportedOperator } from "./onnx/user-operators.ts";
+export { loadTensors, type StoredTensor, type StoredTensors, saveTensors, tensorsFile } from "./safetensors.ts";
 
 /** Options of `importModel`. */
 export interface ImportOptions {

@@ -116,7 +116,7 @@ export function acceptWeights(bytes: Uint8Array, place?: string): Uint8Array {
   );
 }
 
-const artifactFile: FileKind = {
+export const artifactFile: FileKind = {
   name: "an artifact",
   begins: beginsAsArchive("manifest.json", "isochron-artifact"),
 };

@@ -1,31 +1,20 @@
 // A model of an ONNX file: what it takes and gives, what it is made of, and the graphs that it becomes.
 import { fromBinary } from "@bufbuild/protobuf";
-import { type Dtype, IsochronError } from "../../../kernels/index.ts";
+import { z } from "zod";
+import { type Dtype, IsochronError, nearest, optionsOf, withMeant } from "../../../kernels/index.ts";
 import { isTensor } from "../../capture/methods/symbolic.ts";
 import type { Tensor } from "../../capture/tensor.ts";
-import { trace } from "../../capture/trace.ts";
+import { type StateTensor, state, trace } from "../../capture/trace.ts";
 import type { Graph } from "../../graph/graph.ts";
 import { type TensorType, type TypedArray, tensorType } from "../../graph/tensor-type.ts";
 import { constantOf, type Definitions } from "./call.ts";
-import { dtypeOf, elementTypeName } from "./element-types.ts";
-import { type ModelProto, ModelProtoSchema, type TypeProto, type ValueInfoProto } from "./format/onnx_pb.ts";
-import { fullName, GraphBuilder } from "./graph-builder.ts";
+import { type GraphProto, type ModelProto, ModelProtoSchema, type NodeProto } from "./format/onnx_pb.ts";
+import { describeNode, domainOf, fullName, GraphBuilder } from "./graph-builder.ts";
 import { modelError, unsupported } from "./import-error.ts";
 import { type Imported, kindOf, Optional, Sequence } from "./imported.ts";
+import { definitions } from "./operators/index.ts";
+import { type ModelPort, portOf } from "./ports.ts";
 import type { ExternalData } from "./tensor-data.ts";
-
-/** A dimension of an input or output: a size, a name, or nothing that is known. */
-export type ModelDimension = number | string | undefined;
-
-/** An input or an output of a model. */
-export interface ModelPort {
-  readonly name: string;
-  /** Of tensors: the element type, and the dimensions where the file says how many there are. */
-  readonly dtype?: Dtype;
-  readonly shape?: readonly ModelDimension[];
-  /** The type as the file gives it, in words. */
-  readonly type: string;
-}
 
 /** A value that an input is bound to, so that it is none any more. */
 export interface BoundInput {
@@ -49,54 +38,38 @@ export interface GraphOptions {
   readonly symbols?: { readonly [name: string]: number };
   /** The most elements that dimensions have whose size only the values decide, by the name of the result. */
   readonly bounds?: { readonly [output: string]: number };
+  /**
+   * Inputs that are what outputs of the step before were, as recurrent networks are exported: each pair becomes one state, which
+   * begins with zeros or with what is given.
+   */
+  readonly states?: { readonly [input: string]: string | StateOption };
 }
 
-const dimensionsOf = (shape: {
-  readonly dim: readonly {
-    readonly value:
-      | { readonly case: "dimValue"; readonly value: bigint }
-      | { readonly case: "dimParam"; readonly value: string }
-      | { readonly case: undefined; readonly value?: undefined };
-  }[];
-}): ModelDimension[] =>
-  shape.dim.map(({ value }) => {
-    if (value.case === "dimValue") return Number(value.value);
-    return value.case === "dimParam" && value.value !== "" ? value.value : undefined;
-  });
-
-function typeText(type: TypeProto | undefined): string {
-  const value = type?.value;
-  switch (value?.case) {
-    case "tensorType": {
-      const dims = value.value.shape
-        ? `[${dimensionsOf(value.value.shape)
-            .map((each) => each ?? "?")
-            .join(",")}]`
-        : "";
-      return `${dtypeOf(value.value.elemType) ?? elementTypeName(value.value.elemType)}${dims}`;
-    }
-    case "sequenceType":
-      return `sequence of ${typeText(value.value.elemType)}`;
-    case "optionalType":
-      return `optional ${typeText(value.value.elemType)}`;
-    case "mapType":
-      return `map of ${elementTypeName(value.value.keyType)} to ${typeText(value.value.valueType)}`;
-    case "sparseTensorType":
-      return `sparse ${elementTypeName(value.value.elemType)}`;
-    case "opaqueType":
-      return "opaque";
-    case undefined:
-      return "unknown";
-  }
+/** The output that a state takes over, and what it begins with. */
+export interface StateOption {
+  readonly output: string;
+  readonly initial?: ArrayLike<number>;
 }
 
-function portOf({ name, type }: ValueInfoProto): ModelPort {
-  const text = typeText(type);
-  if (type?.value.case !== "tensorType") return { name, type: text };
-  const { elemType, shape } = type.value.value;
-  const dtype = dtypeOf(elemType);
-  return { name, type: text, ...(dtype ? { dtype } : {}), ...(shape ? { shape: dimensionsOf(shape) } : {}) };
+/** What a node of a model cannot become. */
+export interface Unsupported {
+  /** The node in words: its name, or its number, and its operator. */
+  readonly node: string;
+  readonly operator: string;
+  readonly reason: string;
 }
+
+const names = <V extends z.ZodType>(value: V) => z.record(z.string(), value);
+const checkGraph = optionsOf<GraphOptions>("import", "graph", () => ({
+  inputs: names(z.custom((given) => given === null || typeof given === "object"))
+    .describe("types by the names of inputs")
+    .optional(),
+  symbols: names(z.int().min(0)).describe("sizes by the names of dimensions").optional(),
+  bounds: names(z.int().min(1)).describe("whole numbers from 1 by the names of results").optional(),
+  states: names(z.union([z.string(), z.object({ output: z.string(), initial: z.any().optional() })]))
+    .describe("names of outputs by those of inputs")
+    .optional(),
+}));
 
 const isBound = (type: TensorType | BoundInput): type is BoundInput => "data" in type;
 const isOne = (type: InputType): type is TensorType | BoundInput => type !== null && "dtype" in type;
@@ -123,6 +96,15 @@ function namedTensors(name: string, value: Imported): (readonly [string, Tensor]
   throw unsupported(`output "${name}" is ${kindOf(value)}`);
 }
 
+/** All nodes of a graph, those of its subgraphs behind the node that they belong to. */
+function* nodesOf(nodes: readonly NodeProto[]): Generator<readonly [NodeProto, number]> {
+  for (const [number, node] of nodes.entries()) {
+    yield [node, number];
+    const inner: GraphProto[] = node.attribute.flatMap(({ g, graphs }) => [...(g ? [g] : []), ...graphs]);
+    for (const each of inner) yield* nodesOf(each.node);
+  }
+}
+
 /** A model that was read from an ONNX file. */
 export class OnnxModel {
   readonly format = "onnx";
@@ -143,7 +125,7 @@ export class OnnxModel {
       throw modelError("it is no ONNX model", "name a .onnx file", { cause });
     }
     const { graph } = this.#proto;
-    if (!graph) throw modelError("it is an ONNX model without a graph");
+    if (!graph) throw modelError("it is no ONNX model: it has no graph", "name a .onnx file");
     this.#place = place;
     this.#external = external;
     this.#operators = operators;
@@ -153,72 +135,149 @@ export class OnnxModel {
     this.outputs = graph.output.map(portOf);
   }
 
-  /** The messages of the file. */
-  get proto(): ModelProto {
-    return this.#proto;
+  /** What the file says of itself: its producer, the versions of its operator sets by domain, and its own entries. */
+  get metadata(): {
+    readonly producer: string;
+    readonly irVersion: number;
+    readonly operatorSets: { readonly [domain: string]: number };
+    readonly entries: { readonly [key: string]: string };
+  } {
+    const { producerName, producerVersion, irVersion, opsetImport, metadataProps } = this.#proto;
+    return {
+      producer: [producerName, producerVersion].filter((each) => each !== "").join(" "),
+      irVersion: Number(irVersion),
+      operatorSets: Object.fromEntries(
+        opsetImport.map(({ domain, version }) => [domainOf(domain) || "ai.onnx", Number(version)]),
+      ),
+      entries: Object.fromEntries(metadataProps.map(({ key, value }) => [key, value])),
+    };
   }
 
-  /** How often each operator stands in the model, by full name. */
+  get #nodes(): (readonly [NodeProto, number])[] {
+    const { graph, functions } = this.#proto;
+    return [...nodesOf(graph!.node), ...functions.flatMap(({ node }) => [...nodesOf(node)])];
+  }
+
+  /** How often each operator stands in the model, by full name, those of subgraphs and functions included. */
   get operators(): ReadonlyMap<string, number> {
     const counts = new Map<string, number>();
-    for (const node of this.#proto.graph!.node) counts.set(fullName(node), (counts.get(fullName(node)) ?? 0) + 1);
+    for (const [node] of this.#nodes) counts.set(fullName(node), (counts.get(fullName(node)) ?? 0) + 1);
     return counts;
   }
 
-  /** The type of an input with all sizes known. Throws `import/size`. */
+  /** The nodes whose operators nothing here defines: neither Isochron, nor the model's functions, nor the user. */
+  get unsupported(): Unsupported[] {
+    const own = new Set(this.#proto.functions.map(({ domain, name }) => fullName({ domain, opType: name })));
+    return this.#nodes.flatMap(([node, number]) => {
+      const operator = fullName(node);
+      if (own.has(operator) || definitions.has(operator) || Object.hasOwn(this.#operators, operator)) return [];
+      return [{ node: describeNode(node, number), operator, reason: "there is no such operator here" }];
+    });
+  }
+
+  /** The type of an input with all sizes known. Throws `import/size`, `import/unsupported`. */
   #inputType({ name, dtype, shape, type }: ModelPort, { inputs = {}, symbols = {} }: GraphOptions): InputType {
     const given = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
-    if (given !== undefined) return given;
+    if (given !== undefined) return this.#fitting(name, dtype, given);
     if (type.startsWith("optional")) return null;
     if (!dtype)
       throw unsupported(`input "${name}" is ${type}`, `give its elements: model.graph({ inputs: { ${name}: [] } })`);
     const example = `tensorType("${dtype}", [1, 3])`;
+    const sizeError = (message: string, help: string): IsochronError =>
+      new IsochronError("import/size", message, { place: this.#place, help });
     if (!shape)
-      throw new IsochronError("import/size", `the model does not say how many dimensions input "${name}" has`, {
-        help: `give its type: model.graph({ inputs: { ${name}: ${example} } })`,
-      });
+      throw sizeError(
+        `the model does not say how many dimensions input "${name}" has`,
+        `give its type: model.graph({ inputs: { ${name}: ${example} } })`,
+      );
     const sizes = shape.map((size, d) => {
       const known = typeof size === "string" && Object.hasOwn(symbols, size) ? symbols[size] : size;
       if (typeof known === "number") return known;
-      throw new IsochronError(
-        "import/size",
-        `dimension ${d} of input "${name}" is ${known === undefined ? "not known" : `"${known}"`}`,
-        {
-          help:
-            known === undefined
-              ? `give the input's type: model.graph({ inputs: { ${name}: ${example} } })`
-              : `give its size: model.graph({ symbols: { ${known}: 1 } })`,
-        },
-      );
+      throw known === undefined
+        ? sizeError(
+            `dimension ${d} of input "${name}" is not known`,
+            `give the input's type: model.graph({ inputs: { ${name}: ${example} } })`,
+          )
+        : sizeError(
+            `dimension ${d} of input "${name}" is "${known}", whose size is not known`,
+            `give it: model.graph({ symbols: { ${known}: 1 } })`,
+          );
     });
     return tensorType(dtype, sizes);
   }
 
-  /** The model as a graph whose sizes are all known. Throws `import/…`. */
+  /** What a user gives for an input, of the element type that the model says. Throws `import/type`. */
+  #fitting(name: string, dtype: Dtype | undefined, given: InputType): InputType {
+    if (!dtype || given === null || !isOne(given) || given.dtype === dtype) return given;
+    throw new IsochronError("import/type", `input "${name}" is ${dtype}, and got ${given.dtype}`, {
+      place: this.#place,
+      help: "convert it before it goes in: trace(({ x }) => …) around the graph, with x.cast()",
+    });
+  }
+
+  /** Refuses names that the model does not have. Throws `import/name`. */
+  #requireNames({ inputs = {}, states = {} }: GraphOptions): void {
+    const require = (what: "input" | "output", name: string): void => {
+      const all = this[`${what}s`].map((each) => each.name);
+      if (all.includes(name)) return;
+      throw new IsochronError("import/name", `the model has no ${what} "${name}"`, {
+        place: this.#place,
+        help: withMeant(nearest(name, all), `it has ${all.map((each) => `"${each}"`).join(", ") || "none"}`),
+      });
+    };
+    for (const name of [...Object.keys(inputs), ...Object.keys(states)]) require("input", name);
+    for (const each of Object.values(states)) require("output", typeof each === "string" ? each : each.output);
+  }
+
+  /**
+   * The model as a graph whose sizes are all known.
+   *
+   * Throws `import/size` where a size is not given, `import/name`, `import/type`, `import/run-time` for an operand that decides
+   * shapes and depends on inputs, `import/unsupported` and `import/model`, which name the node.
+   */
   graph(options: GraphOptions = {}): Graph {
+    checkGraph(options);
+    this.#requireNames(options);
+    const { states = {}, bounds } = options;
     const types = this.inputs.map((port) => [port, this.#inputType(port, options)] as const);
-    const open = types.flatMap(([{ name }, type]) => openTypes(name, type));
+    const isState = (name: string): boolean => Object.hasOwn(states, name);
+    const open = types.flatMap(([{ name }, type]) => (isState(name) ? [] : openTypes(name, type)));
     const builder = new GraphBuilder(this.#proto, {
       place: this.#place,
       external: this.#external,
       operators: this.#operators,
-      ...(options.bounds ? { bounds: options.bounds } : {}),
+      ...(bounds ? { bounds } : {}),
     });
     return trace(
       (tensors: { readonly [name: string]: Tensor }) => {
+        const kept = new Map<string, StateTensor<Dtype>>();
         const inputs = new Map<string, Imported>(
           types.map(([port, type]) => {
+            const given = states[port.name];
+            if (given !== undefined && isState(port.name)) {
+              const own = state(port.name, this.#stateType(port.name, type), initialOf(given));
+              kept.set(typeof given === "string" ? given : given.output, own);
+              return [port.name, own.get()];
+            }
             const value = importedInput(port.name, type, tensors);
-            return [
-              port.name,
-              port.type.startsWith("optional") && !(value instanceof Optional) ? new Optional(value) : value,
-            ];
+            const isOptional = port.type.startsWith("optional") && !(value instanceof Optional);
+            return [port.name, isOptional ? new Optional(value) : value];
           }),
         );
-        return Object.fromEntries([...builder.main(inputs)].flatMap(([name, value]) => namedTensors(name, value)));
+        const outputs = [...builder.main(inputs)].flatMap(([name, value]) => namedTensors(name, value));
+        for (const [name, tensor] of outputs) kept.get(name)?.set(tensor);
+        return Object.fromEntries(outputs.filter(([name]) => !kept.has(name)));
       },
       Object.fromEntries(open),
       { name: this.name },
     );
   }
+
+  #stateType(name: string, type: InputType): TensorType {
+    if (type !== null && isOne(type) && !isBound(type)) return type;
+    throw unsupported(`input "${name}" is to be a state, and is no tensor that a step is given`);
+  }
 }
+
+const initialOf = (given: string | StateOption): readonly number[] | number =>
+  typeof given === "string" || given.initial === undefined ? 0 : Array.from(given.initial);

@@ -66,7 +66,7 @@ function unpacked(bytes: Uint8Array, bits: number, signed: boolean, count: numbe
 function arrayOfBytes(dtype: Dtype, bytes: Uint8Array, count: number): TypedArray {
   const empty = newArray(dtype, 0);
   const Kind = empty.constructor as new (buffer: ArrayBufferLike, offset: number, length: number) => TypedArray;
-  const aligned = bytes.byteOffset % empty.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % empty.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes);
   return new Kind(aligned.buffer, aligned.byteOffset, count);
 }
 

@@ -12,7 +12,8 @@ import {
   TensorProtoSchema,
 } from "../../../runtime/import/onnx/format/onnx_pb.ts";
 import { RunTimeOperand } from "../../../runtime/import/onnx/import-error.ts";
-import { type InputType, type ModelPort, OnnxModel } from "../../../runtime/import/onnx/model.ts";
+import { type InputType, OnnxModel } from "../../../runtime/import/onnx/model.ts";
+import type { ModelPort } from "../../../runtime/import/onnx/ports.ts";
 import { tensorData } from "../../../runtime/import/onnx/tensor-data.ts";
 import { compile, type Graph, Interpreter, load, type TypedArray, tensorType } from "../../../runtime/index.ts";
 import { bytesAt, type Case, type DataSet } from "./cases.ts";

@@ -1,0 +1,143 @@
+// `isochron compile`: a model file becomes an artifact, which can be held to the model's meaning on the way.
+import { extname } from "node:path";
+import { IsochronError, type TargetName } from "../../kernels/index.ts";
+import { importModel, type Model } from "../../runtime/import/index.ts";
+import {
+  type Artifact,
+  artifactFile,
+  Compilation,
+  checkArtifact,
+  compile,
+  type Graph,
+  multiplyAddsOf,
+  save,
+} from "../../runtime/index.ts";
+import { cacheDirectory } from "../load-application.ts";
+import { prepareOutput } from "../output-file.ts";
+import type { Terminal } from "../terminal.ts";
+import { graphOptions, type ModelArguments } from "./model-arguments.ts";
+
+/** Options of `isochron compile`. */
+export interface CompileCommandOptions extends ModelArguments {
+  readonly output?: string;
+  readonly target: readonly TargetName[];
+  readonly check?: boolean;
+  readonly json?: boolean;
+}
+
+/** What was made of a model. */
+interface Summary {
+  readonly model: string;
+  readonly output: string;
+  readonly bytes: number;
+  readonly operators: { readonly [operator: string]: number };
+  /** Multiplications, most of them with an addition, that a step makes at most. */
+  readonly multiplyAdds: number;
+  readonly weightBytes: number;
+  readonly arenaBytes: { readonly [target: string]: number };
+  readonly seconds: number;
+  readonly check?: string;
+}
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(bytes < 1e6 ? 3 : 1)} MB`;
+
+function summaryText({
+  model,
+  output,
+  operators,
+  multiplyAdds,
+  bytes,
+  weightBytes,
+  arenaBytes,
+  seconds,
+  check,
+}: Summary): string {
+  const used = Object.entries(operators).map(([name, count]) => `${count} ${name}`);
+  return [
+    `${output}: ${megabytes(bytes)} from ${model}, in ${seconds.toFixed(1)} s`,
+    `  operators     ${used.join(", ")}`,
+    `  multiply-adds ${(multiplyAdds / 1e6).toFixed(1)} million a step`,
+    `  weights       ${megabytes(weightBytes)}`,
+    ...Object.entries(arenaBytes).map(([target, size]) => `  arena         ${megabytes(size)} on ${target}`),
+    ...(check === undefined ? [] : [`  check         ${check}`]),
+  ].join("\n");
+}
+
+/** The memory that a program takes beside its code: inputs, outputs, states and scratch. */
+function arenaOf({ manifest }: Artifact): Record<string, number> {
+  const rows = Object.values(manifest.methods).flatMap(({ inputs, outputs }) => [...inputs, ...outputs]);
+  const kept = [...rows, ...manifest.states].reduce((sum, { bytes }) => sum + bytes, 0);
+  return Object.fromEntries(
+    Object.entries(manifest.targets).map(([name, { methods }]) => [
+      name,
+      kept + Math.max(...Object.values(methods).map(({ scratchBytes }) => scratchBytes)),
+    ]),
+  );
+}
+
+const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+/** Refuses a model with nodes that nothing defines, all of them named. Throws `import/unsupported`. */
+function requireSupported(path: string, { unsupported }: Model): void {
+  if (unsupported.length === 0) return;
+  const most = 20;
+  const shown = unsupported.slice(0, most).map(({ node, reason }) => `${node}: ${reason}`);
+  const more = unsupported.length - shown.length;
+  throw new IsochronError(
+    "import/unsupported",
+    `${plural(unsupported.length, "node")} of the model cannot be compiled`,
+    {
+      place: path,
+      details: [...shown, ...(more > 0 ? [`and ${more} more`] : [])],
+      help: "give what they compute in TypeScript: importModel(path, { operators: { … } })",
+    },
+  );
+}
+
+/** The command: imports, compiles, checks where that is asked for, writes. */
+export async function compileCommand(
+  path: string,
+  options: CompileCommandOptions,
+  terminal: Terminal,
+): Promise<number> {
+  const output = options.output ?? `${path.slice(0, path.length - extname(path).length)}.iso`;
+  if (extname(output) !== ".iso")
+    throw new IsochronError("command/output", `"${output}" should end in .iso`, {
+      help: "isochron compile MODEL -o NAME.iso",
+    });
+  const given = graphOptions(options);
+  prepareOutput(output, artifactFile);
+  const started = performance.now();
+  terminal.progress("reading the model");
+  const model = await importModel(path);
+  requireSupported(path, model);
+  terminal.progress("building its graph");
+  const graph: Graph = model.graph(given);
+  const { signal } = terminal;
+  terminal.progress(`compiling ${plural(graph.nodes.length, "node")}`);
+  const artifact = await compile(graph, {
+    cacheDir: cacheDirectory(),
+    signal,
+    ...(options.target.length === 0 ? {} : { targets: options.target }),
+  });
+  const seconds = (performance.now() - started) / 1000;
+  const check = options.check
+    ? await checkArtifact(graph, artifact, { signal, progress: (text) => terminal.progress(text) })
+    : undefined;
+  save(artifact, output);
+  terminal.progress(undefined);
+  const [target] = Object.keys(artifact.manifest.targets) as TargetName[];
+  const summary: Summary = {
+    model: path,
+    output,
+    bytes: artifact.bytes.length,
+    operators: Object.fromEntries(model.operators),
+    multiplyAdds: multiplyAddsOf(Compilation.of(graph).code(target!)),
+    weightBytes: artifact.manifest.weights.bytes,
+    arenaBytes: arenaOf(artifact),
+    seconds,
+    ...(check === undefined ? {} : { check }),
+  };
+  terminal.out(options.json ? JSON.stringify(summary) : summaryText(summary));
+  return 0;
+}

@@ -1,0 +1,55 @@
+// What is said of a model at the command line: types of inputs, bounds, states.
+import { type Dtype, dtypes, IsochronError } from "../../kernels/index.ts";
+import type { GraphOptions, InputType } from "../../runtime/import/index.ts";
+import { tensorType } from "../../runtime/index.ts";
+
+/** The options of commands that take a model. */
+export interface ModelArguments {
+  readonly input: readonly string[];
+  readonly bound: readonly string[];
+  readonly state: readonly string[];
+}
+
+/** NAME=VALUE, of which a name may hold "=" too. */
+function pair(option: string, text: string, example: string): readonly [name: string, value: string] {
+  const at = text.lastIndexOf("=");
+  if (at > 0 && at < text.length - 1) return [text.slice(0, at), text.slice(at + 1)];
+  throw new IsochronError("command/argument", `${option} "${text}" is not NAME=VALUE`, {
+    help: `${option} ${example}`,
+  });
+}
+
+/** A type such as f32[1,3,240,320]; a dtype alone is one number. */
+function typeFrom(text: string, option: string): InputType {
+  const [, name = "", sizes] = /^(\w+)(?:\[([\d,\s]*)\])?$/.exec(text) ?? [];
+  const dtype: Dtype | undefined = dtypes.find((each) => each === name);
+  if (!dtype)
+    throw new IsochronError("command/argument", `${option}: "${text}" is no type`, {
+      help: `write it as f32[1,3,240,320]; dtypes are ${dtypes.join(", ")}`,
+    });
+  const shape = sizes === undefined || sizes.trim() === "" ? [] : sizes.split(",").map(Number);
+  return tensorType(dtype, shape);
+}
+
+const wholeNumber = (text: string, option: string): number => {
+  if (/^[1-9]\d*$/.test(text)) return Number(text);
+  throw new IsochronError("command/argument", `${option}: "${text}" is no whole number from 1`);
+};
+
+/** The options of a model's graph. Throws `command/argument`. */
+export function graphOptions({ input, bound, state }: ModelArguments): GraphOptions {
+  const inputs = input.map((text) => {
+    const [name, value] = pair("--input", text, "image=f32[1,3,240,320]");
+    return [name, typeFrom(value, `--input ${name}`)] as const;
+  });
+  const bounds = bound.map((text) => {
+    const [name, value] = pair("--bound", text, "boxes=100");
+    return [name, wholeNumber(value, `--bound ${name}`)] as const;
+  });
+  const states = state.map((text) => pair("--state", text, "h_in=h_out"));
+  return {
+    inputs: Object.fromEntries(inputs),
+    bounds: Object.fromEntries(bounds),
+    states: Object.fromEntries(states),
+  };
+}
