@@ -3,6 +3,7 @@ import type { Definition, Definitions } from "../call.ts";
 import { attentions } from "./attention.ts";
 import { controlFlow } from "./control-flow.ts";
 import { elementwise } from "./elementwise.ts";
+import { images } from "./images.ts";
 import { losses } from "./losses.ts";
 import { ml } from "./ml.ts";
 import { networks } from "./networks.ts";
@@ -21,6 +22,7 @@ const families: readonly Definitions[] = [
   attentions,
   controlFlow,
   elementwise,
+  images,
   losses,
   ml,
   networks,

@@ -1,13 +1,21 @@
 // ONNX's products, convolutions and pooling.
 import { isFloatDtype } from "../../../../kernels/index.ts";
-import { conv1d, conv2d, conv3d, convTranspose2d } from "../../../capture/convolutions.ts";
+import {
+  conv1d,
+  conv2d,
+  conv3d,
+  convTranspose1d,
+  convTranspose2d,
+  convTranspose3d,
+} from "../../../capture/convolutions.ts";
+import { einsum } from "../../../capture/einsum.ts";
 import { constant, full, type Tensor } from "../../../capture/tensor.ts";
 import { countOf } from "../../../graph/tensor-type.ts";
 import type { Call, Definitions } from "../call.ts";
 import { unsupported } from "../import-error.ts";
 import type { Imported } from "../imported.ts";
 import { allAxes } from "./axes.ts";
-import { type Window, windowOf } from "./windows.ts";
+import { windowOf } from "./windows.ts";
 
 /** α · a · b + β · c, with either of the matrices turned. */
 function gemm(call: Call): Tensor {
@@ -25,9 +33,12 @@ const scaled = (x: Tensor, factor: number): Tensor => {
 };
 
 /** A product of matrices; a vector is a row on the left and a column on the right. */
-export function product(a: Tensor, b: Tensor): Tensor {
+export const product = (a: Tensor, b: Tensor): Tensor => productOf(a, b, (left, right) => left.matmul(right));
+
+/** The same, by another product of matrices. */
+export function productOf(a: Tensor, b: Tensor, of: (a: Tensor, b: Tensor) => Tensor): Tensor {
   const [row, column] = [a.shape.length === 1, b.shape.length === 1];
-  const whole = (row ? a.unsqueeze(0) : a).matmul(column ? b.unsqueeze(1) : b);
+  const whole = of(row ? a.unsqueeze(0) : a, column ? b.unsqueeze(1) : b);
   const shape = whole.shape.filter(
     (_, d, all) =>
       !(column && d === all.length - 1) && !(row && d === all.length - (column ? 1 : 2) - (column ? 1 : 0)),
@@ -62,88 +73,48 @@ function transposedPadding(call: Call, sizes: readonly number[], weight: readonl
   const outputPadding = call.ints("output_padding", every(0));
   const pads = call.ints("pads", [...every(0), ...every(0)]);
   const mode = call.text("auto_pad", "NOTSET");
-  const whole = sizes.map(
-    (size, d) => stride[d]! * (size - 1) + (weight[d]! - 1) * dilation[d]! + 1 + outputPadding[d]!,
-  );
   const wanted = call.attribute("output_shape")
     ? call.ints("output_shape").slice(-rank)
     : mode.startsWith("SAME")
       ? sizes.map((size, d) => size * stride[d]!)
       : undefined;
-  if (!wanted) return { stride, dilation, outputPadding, before: pads.slice(0, rank), after: pads.slice(rank) };
-  const total = whole.map((size, d) => size - wanted[d]!);
+  const common = { stride, dilation, outputPadding };
+  if (!wanted) return { ...common, before: pads.slice(0, rank), after: pads.slice(rank) };
+  const total = sizes.map((size, d) => {
+    const whole = stride[d]! * (size - 1) + (weight[d]! - 1) * dilation[d]! + 1 + outputPadding[d]!;
+    return whole - wanted[d]!;
+  });
   const half = total.map((each) => Math.floor(each / 2));
   const rest = total.map((each, d) => each - half[d]!);
   const isUpper = mode === "SAME_UPPER";
-  return { stride, dilation, outputPadding, before: isUpper ? half : rest, after: isUpper ? rest : half };
+  return { ...common, before: isUpper ? half : rest, after: isUpper ? rest : half };
 }
 
+const transposed = [convTranspose1d, convTranspose2d, convTranspose3d] as const;
+
 function transposedConvolution(call: Call): Tensor {
-  const [x, w] = [call.tensor(0), call.tensor(1)];
+  const [x, w, bias] = [call.tensor(0), call.tensor(1), call.optional(2)];
   const rank = x.shape.length - 2;
+  const convolve = transposed[rank - 1] as typeof convTranspose2d | undefined;
+  if (!convolve) throw unsupported(`a transposed convolution over ${rank} dimensions`);
   const { stride, dilation, outputPadding, before, after } = transposedPadding(
     call,
     x.shape.slice(2),
     w.shape.slice(2),
   );
-  if (rank > 2) throw unsupported(`a transposed convolution over ${rank} dimensions`);
-  // A line is a plane of one row.
-  const plane = (values: readonly number[], first: number): [number, number] =>
-    rank === 1 ? [first, values[0]!] : [values[0]!, values[1]!];
-  const grown = (each: Tensor): Tensor => (rank === 1 ? each.unsqueeze(2) : each);
-  // What is cut off is the padding; less than nothing is added, as zeros.
-  const cut = (values: readonly number[]) =>
-    plane(
-      values.map((each) => Math.max(0, each)),
-      0,
-    );
-  const bias = call.optional(2);
-  const y = convTranspose2d(grown(x), grown(w), {
-    stride: plane(stride, 1),
-    dilation: plane(dilation, 1),
-    outputPadding: [0, 0],
-    padding: cut(before),
-    paddingAfter: cut(after.map((each, d) => each - outputPadding[d]!)),
-    groups: call.int("group", 1),
-  });
-  const added = (values: readonly number[]) => [
-    0,
-    0,
-    ...plane(
-      values.map((each) => Math.max(0, -each)),
-      0,
-    ),
-  ];
-  const more = [added(before), added(after.map((each, d) => each - outputPadding[d]!))] as const;
+  // What is cut off is the padding, less what is added behind; less than nothing is added, as zeros.
+  const ends = [before, after.map((each, d) => each - outputPadding[d]!)] as const;
+  const [padding, paddingAfter] = ends.map((values) => values.map((each) => Math.max(0, each))) as [number[], number[]];
+  const more = ends.map((values) => [0, 0, ...values.map((each) => Math.max(0, -each))]) as [number[], number[]];
+  const options: object = { stride, dilation, padding, paddingAfter, groups: call.int("group", 1) };
+  const y = convolve(x, w, options);
   const whole = more.flat().some((each) => each > 0) ? y.pad(more[0], more[1]) : y;
-  const biased = bias ? whole.add(bias.reshape([-1, 1, 1])) : whole;
-  return rank === 1 ? biased.squeeze(2) : biased;
-}
-
-/** How far the last window reaches beyond the padding, where windows may. */
-function ceiling({ size, stride, dilation, before, after }: Window, sizes: readonly number[]): number[] {
-  return sizes.map((each, d) => {
-    const reach = (size[d]! - 1) * dilation[d]! + 1;
-    const padded = each + before[d]! + after[d]!;
-    let count = Math.ceil((padded - reach) / stride[d]!) + 1;
-    // A window that would begin behind the elements and the padding before them is none.
-    if ((count - 1) * stride[d]! >= each + before[d]!) count--;
-    return Math.max(0, (count - 1) * stride[d]! + reach - padded);
-  });
-}
-
-/** Windows with the padding that they take at their end. */
-function poolWindow(call: Call, x: Tensor): { readonly window: Window; readonly beyond: readonly number[] } {
-  const window = windowOf(call, x.shape.slice(2));
-  const beyond = call.flag("ceil_mode") ? ceiling(window, x.shape.slice(2)) : window.size.map(() => 0);
-  return { window, beyond };
+  return bias ? whole.add(bias.reshape([-1, ...stride.map(() => 1)])) : whole;
 }
 
 function maxPool(call: Call): Tensor[] {
   const x = call.tensor(0);
-  const { window, beyond } = poolWindow(call, x);
-  const { size, stride, dilation, before, after } = window;
-  const options = { stride, dilation, padding: before, paddingAfter: after.map((each, d) => each + beyond[d]!) };
+  const { size, options } = poolOptions(call, x);
   if (!call.wants(1)) return [x.maxPool(size, options)];
   const { values, indices } = x.maxPool(size, { ...options, returnIndices: true });
   const plane = countOf(x.shape.slice(2));
@@ -166,76 +137,30 @@ function columnFirst(indices: Tensor<"i64">, sizes: readonly number[]): Tensor<"
   return place;
 }
 
-/** Sums over windows, by convolution with ones: each channel for itself. */
-function windowSums(x: Tensor, window: Window): Tensor {
-  const [n, c, ...sizes] = x.shape as [number, number, ...number[]];
-  const ones = full(x.dtype, [1, 1, ...window.size], 1);
-  const { stride, dilation, before, after } = window;
-  const options = { stride, dilation, padding: before, paddingAfter: after };
-  const flat = x.reshape([n * c, 1, ...sizes]);
-  const convolve = [conv1d, conv2d, conv3d][sizes.length - 1] as typeof conv2d | undefined;
-  if (!convolve) throw unsupported(`pooling over ${sizes.length} dimensions`);
-  const sums = convolve(flat, ones, options as Parameters<typeof conv2d>[2]);
-  return sums.reshape([n, c, ...sums.shape.slice(2)]);
-}
-
-/** How many elements each window holds, or how many with the padding. */
-function windowCounts(
-  sizes: readonly number[],
-  window: Window,
-  beyond: readonly number[],
-  countPadding: boolean,
-  dtype: Tensor["dtype"],
-): Tensor {
-  const { size, stride, dilation, before, after } = window;
-  const counts = sizes.map((each, d) => {
-    const padded = each + before[d]! + after[d]! + beyond[d]!;
-    const reach = (size[d]! - 1) * dilation[d]! + 1;
-    const windows = Math.floor((padded - reach) / stride[d]!) + 1;
-    const [low, high] = countPadding ? [0, each + before[d]! + after[d]!] : [before[d]!, before[d]! + each];
-    return Array.from({ length: windows }, (_, at) => {
-      const taps = Array.from({ length: size[d]! }, (_, tap) => at * stride[d]! + tap * dilation[d]!);
-      return taps.filter((tap) => tap >= low && tap < high).length;
-    });
-  });
-  const shape = counts.map((each) => each.length);
-  const all = counts.reduce<number[]>((products, each) => products.flatMap((a) => each.map((b) => a * b)), [1]);
-  return constant(all, dtype, [1, 1, ...shape]);
+/** Of pooling that computes: everything about its windows. */
+function poolOptions(call: Call, x: Tensor) {
+  const { size, stride, dilation, before, after } = windowOf(call, x.shape.slice(2));
+  return { size, options: { stride, dilation, padding: before, paddingAfter: after, ceil: call.flag("ceil_mode") } };
 }
 
 function averagePool(call: Call): Tensor {
   const x = call.tensor(0);
-  const { window, beyond } = poolWindow(call, x);
-  const countPadding = call.flag("count_include_pad");
-  const { size, stride, dilation, before, after } = window;
-  const isPlain = dilation.every((each) => each === 1) && beyond.every((each) => each === 0);
-  if (isPlain) {
-    const options = { stride, padding: before, paddingAfter: after, countPadding };
-    return x.avgPool(size, options);
-  }
-  const wide = { ...window, after: after.map((each, d) => each + beyond[d]!) };
-  return windowSums(x, wide).div(windowCounts(x.shape.slice(2), window, beyond, countPadding, x.dtype));
+  const { size, options } = poolOptions(call, x);
+  return x.avgPool(size, { ...options, countPadding: call.flag("count_include_pad") });
 }
 
 /** The p-norm of each window. */
 function lpPool(call: Call): Tensor {
   const x = call.tensor(0);
-  const p = call.version < 2 ? call.float("p", 2) : call.int("p", 2);
-  const { window, beyond } = poolWindow(call, x);
-  const wide = { ...window, after: window.after.map((each, d) => each + beyond[d]!) };
-  return rooted(windowSums(powered(x, p), wide), p);
+  const { size, options } = poolOptions(call, x);
+  return x.lpPool(call.version < 2 ? call.float("p", 2) : call.int("p", 2), size, options);
 }
-
-const powered = (x: Tensor, p: number): Tensor => (p === 1 ? x.abs() : p === 2 ? x.mul(x) : x.abs().pow(p));
-const rooted = (x: Tensor, p: number): Tensor => (p === 1 ? x : p === 2 ? x.sqrt() : x.pow(1 / p));
 
 /** The dimensions behind the channels. */
 const extents = (x: Tensor): number[] => allAxes(x.shape.length).slice(2);
 
 function globalLpPool(call: Call): Tensor {
-  const x = call.tensor(0);
-  const p = call.version < 2 ? call.float("p", 2) : call.int("p", 2);
-  return rooted(powered(x, p).sum(extents(x), { keepDims: true }), p);
+  return call.tensor(0).globalLpPool(call.version < 2 ? call.float("p", 2) : call.int("p", 2));
 }
 
 /** Elements put back to the places that pooling took them from, zeros elsewhere. */
@@ -266,11 +191,16 @@ function dropout(call: Call): (Imported | undefined)[] {
   return [x, mask];
 }
 
+function einsumOf(call: Call): Tensor {
+  return einsum(call.text("equation"), ...call.tensors());
+}
+
 export const networks: Definitions = {
   AveragePool: averagePool,
   Conv: convolution,
   ConvTranspose: transposedConvolution,
   Dropout: dropout,
+  Einsum: einsumOf,
   Gemm: gemm,
   GlobalAveragePool: (call) => call.tensor(0).mean(extents(call.tensor(0)), { keepDims: true }),
   GlobalLpPool: globalLpPool,

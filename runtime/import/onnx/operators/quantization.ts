@@ -1,10 +1,12 @@
 // ONNX's quantisation: to bytes and back, and products of bytes in integers.
 import { type Dtype, isFloatDtype } from "../../../../kernels/index.ts";
+import { convInteger, matmulInteger as integerProduct, type ZeroPoint } from "../../../capture/integer-products.ts";
 import { constant, type Tensor } from "../../../capture/tensor.ts";
 import { limitsOf } from "../../../graph/numbers.ts";
 import type { Call, Definitions } from "../call.ts";
 import { axisOf } from "./axes.ts";
-import { product } from "./networks.ts";
+import { productOf } from "./networks.ts";
+import { windowOf } from "./windows.ts";
 
 /** A parameter as it broadcasts over x: one for all, one for each slice of a dimension, or one for each block along it. */
 function spread(call: Call, parameter: Tensor, x: Tensor): Tensor {
@@ -58,22 +60,54 @@ function dynamicQuantizeLinear(call: Call): Tensor[] {
   return [quantized(x, scale, zeroPoint, "u8"), scale, zeroPoint];
 }
 
-/** x less its zero point, in 32 bits. */
-function centred(x: Tensor, zeroPoint: Tensor | undefined): Tensor {
-  const wide = x.cast("i32") as Tensor;
-  return zeroPoint ? wide.sub(zeroPoint.cast("i32")) : wide;
+type Byte = Tensor<"u8">;
+
+/** A zero point: one for all, or one for each row of a, column of b or output channel. */
+const zeroPointOf = (given: Tensor | undefined): ZeroPoint => {
+  if (!given) return 0;
+  return (given.shape.length === 1 && given.shape[0] === 1 ? given.reshape([]) : given) as Byte;
+};
+
+/** A product of matrices of bytes around zero points; a vector is a row on the left and a column on the right. */
+function byteProduct(a: Tensor, aZero: Tensor | undefined, b: Tensor, bZero: Tensor | undefined): Tensor {
+  return productOf(a, b, (left, right) =>
+    integerProduct(left as Byte, right as Byte, zeroPointOf(aZero), zeroPointOf(bZero)),
+  );
 }
 
-/** A zero point of each row of a matrix, or of all. */
-const byRow = (zero: Tensor | undefined): Tensor | undefined =>
-  zero && zero.shape.length === 1 && zero.shape[0]! > 1
-    ? zero.unsqueeze(1)
-    : zero && zero.shape.length === 1
-      ? zero.reshape([])
-      : zero;
-
 function matmulInteger(call: Call): Tensor {
-  return product(centred(call.tensor(0), byRow(call.optional(2))), centred(call.tensor(1), call.optional(3)));
+  return byteProduct(call.tensor(0), call.optional(2), call.tensor(1), call.optional(3));
+}
+
+function convolvedBytes(
+  call: Call,
+  x: Tensor,
+  xZero: Tensor | undefined,
+  w: Tensor,
+  wZero: Tensor | undefined,
+): Tensor {
+  const { stride, dilation, before, after } = windowOf(call, x.shape.slice(2), w.shape.slice(2));
+  return convInteger(x as Byte, w as Byte, {
+    stride,
+    dilation,
+    padding: before,
+    paddingAfter: after,
+    groups: call.int("group", 1),
+    zeroPoint: zeroPointOf(xZero),
+    weightZeroPoint: zeroPointOf(wZero),
+  });
+}
+
+/** A convolution of quantised numbers, quantised anew; scales and zero points of the weight may be by output channel. */
+function qlinearConv(call: Call): Tensor {
+  const [x, xScale, xZero] = [call.tensor(0), call.tensor(1), call.tensor(2)];
+  const [w, wScale, wZero] = [call.tensor(3), call.tensor(4), call.tensor(5)];
+  const [yScale, yZero, bias] = [call.tensor(6), call.tensor(7), call.optional(8)];
+  const byChannel = (each: Tensor): Tensor => each.reshape([-1, ...x.shape.slice(2).map(() => 1)]);
+  const sum = convolvedBytes(call, x, xZero, w, wZero);
+  const scale = xScale.reshape([]).mul(byChannel(wScale)).div(yScale.reshape([]));
+  const whole = (bias ? sum.add(byChannel(bias)) : sum).cast("f32").mul(scale.cast("f32"));
+  return quantized(whole, constant(1, "f32") as Tensor, yZero.reshape([]), yZero.dtype);
 }
 
 /** A product of quantised matrices, quantised anew. */
@@ -81,15 +115,19 @@ function qlinearMatmul(call: Call): Tensor {
   const [a, aScale, aZero] = [call.tensor(0), call.tensor(1), call.tensor(2)];
   const [b, bScale, bZero] = [call.tensor(3), call.tensor(4), call.tensor(5)];
   const [yScale, yZero] = [call.tensor(6), call.tensor(7)];
-  const sum = product(centred(a, byRow(aZero)), centred(b, bZero));
-  const scale = aScale.cast("f32").mul(bScale.cast("f32")).div(yScale.cast("f32"));
+  const sum = byteProduct(a, aZero, b, bZero);
+  // A scale of each row of a stands beside its columns.
+  const rows = aScale.shape.length === 1 && aScale.shape[0]! > 1 ? aScale.unsqueeze(1) : aScale;
+  const scale = rows.cast("f32").mul(bScale.cast("f32")).div(yScale.cast("f32"));
   return quantized(sum.cast("f32").mul(scale), constant(1, "f32") as Tensor, yZero, yZero.dtype);
 }
 
 export const quantization: Definitions = {
+  ConvInteger: (call) => convolvedBytes(call, call.tensor(0), call.optional(2), call.tensor(1), call.optional(3)),
   DequantizeLinear: dequantizeLinear,
   DynamicQuantizeLinear: dynamicQuantizeLinear,
   MatMulInteger: matmulInteger,
+  QLinearConv: qlinearConv,
   QLinearMatMul: qlinearMatmul,
   QuantizeLinear: quantizeLinear,
 };
