@@ -15,7 +15,15 @@ import { RunTimeOperand } from "../../../runtime/import/onnx/import-error.ts";
 import { type InputType, OnnxModel } from "../../../runtime/import/onnx/model.ts";
 import type { ModelPort } from "../../../runtime/import/onnx/ports.ts";
 import { tensorData } from "../../../runtime/import/onnx/tensor-data.ts";
-import { compile, type Graph, Interpreter, load, type TypedArray, tensorType } from "../../../runtime/index.ts";
+import {
+  type CompileOptions,
+  compile,
+  type Graph,
+  Interpreter,
+  load,
+  type TypedArray,
+  tensorType,
+} from "../../../runtime/index.ts";
 import { bytesAt, type Case, type DataSet } from "./cases.ts";
 
 export type Outcome = "passed" | "failed" | "notSupported";
@@ -134,11 +142,11 @@ function perturbed(value: CaseValue): CaseValue {
   return { dtype, shape, data: other };
 }
 
-const close = (found: number, wanted: number): boolean =>
-  Object.is(found, wanted) ||
-  found === wanted ||
-  (Number.isNaN(found) && Number.isNaN(wanted)) ||
-  Math.abs(found - wanted) <= 1e-7 + 1e-3 * Math.abs(wanted);
+/** As ONNX's own runner compares: relative 1e-3, absolute 1e-7; what is not finite is the same. */
+function close(found: number, wanted: number): boolean {
+  if (!Number.isFinite(wanted)) return Object.is(found, wanted);
+  return Math.abs(found - wanted) <= 1e-7 + 1e-3 * Math.abs(wanted);
+}
 
 /** Where an array differs from what was wanted, in words. */
 function difference(dtype: Dtype, found: TypedArray, wanted: TypedArray): string | undefined {
@@ -217,7 +225,10 @@ const outcomeOf = (error: unknown): Outcome =>
   error instanceof IsochronError && error.code.startsWith("import/") ? "notSupported" : "failed";
 
 /** Checks a case in both ways. */
-export async function check({ name, model: path, sets }: Case): Promise<Result> {
+export async function check(
+  { name, model: path, sets }: Case,
+  options: Pick<CompileOptions, "cacheDir"> = {},
+): Promise<Result> {
   const result = {
     name,
     compiled: "failed" as Outcome,
@@ -249,7 +260,7 @@ export async function check({ name, model: path, sets }: Case): Promise<Result> 
         reasons.push(`interpreted: ${errorText(error)}`);
       }
       try {
-        const program = load(await compile(graph, { targets: [runnableTargets()[0]!] }));
+        const program = load(await compile(graph, { ...options, targets: [runnableTargets()[0]!] }));
         const own = program.run(arraysOf(graph, inputs) as never) as Arrays;
         result.kernelCalls = program.kernelCalls;
         const differs = wrong(model, graph, own, set);

@@ -158,12 +158,24 @@ function gelu(call: Call): Tensor {
   return call.tensor(0).gelu(approximate === "tanh" ? { approximate: "tanh" } : {});
 }
 
-/** Casts of floats to integers cut towards 0; to bool everything but 0 is true. */
+const roundModes = { up: "up", down: "down", nearest: "nearest" } as const;
+
+/** x in another dtype; floats become integers cut towards 0, and everything but 0 is true. */
 export const castTo = (x: Tensor, dtype: Dtype): Tensor => (x.dtype === dtype ? x : x.cast(dtype));
 
-function cast(call: Call): Tensor {
-  return castTo(call.tensor(0), call.dtype("to"));
+/** x in another dtype, with what the node says of numbers that a small float does not hold. */
+function castAsSaid(call: Call, x: Tensor, dtype: Dtype): Tensor {
+  if (x.dtype === dtype) return x;
+  if (dtype === "f8e8m0") {
+    const mode = call.text("round_mode", "up");
+    if (!Object.hasOwn(roundModes, mode)) throw modelError(`attribute "round_mode" is "${mode}"`);
+    return x.cast(dtype, { rounding: roundModes[mode as keyof typeof roundModes], ...saturation(call) });
+  }
+  return dtype.startsWith("f8") ? x.cast(dtype, saturation(call)) : x.cast(dtype);
 }
+
+const saturation = (call: Call): { readonly saturate?: boolean } =>
+  call.flag("saturate", true) ? {} : { saturate: false };
 
 /** Of pairs, in a bool where both are: the larger, the smaller. */
 const largerOf: Binary = (a, b) => a.maximum(b);
@@ -201,8 +213,8 @@ export const elementwise: Definitions = {
   BitwiseNot: unary((x) => x.bitwiseNot()),
   BitwiseOr: binary((a, b) => a.bitwiseOr(b)),
   BitwiseXor: binary((a, b) => a.bitwiseXor(b)),
-  Cast: cast,
-  CastLike: (call) => castTo(call.tensor(0), call.tensor(1).dtype),
+  Cast: (call) => castAsSaid(call, call.tensor(0), call.dtype("to")),
+  CastLike: (call) => castAsSaid(call, call.tensor(0), call.tensor(1).dtype),
   Ceil: unary((x) => x.ceil()),
   Celu: celu,
   Clip: clip,

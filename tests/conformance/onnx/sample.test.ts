@@ -1,0 +1,45 @@
+// One case of ONNX's backend tests for each operator that is imported; `npm run conformance -- onnx` checks all.
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { fromBinary } from "@bufbuild/protobuf";
+import { describe, expect, it } from "vitest";
+import { ModelProtoSchema } from "../../../runtime/import/onnx/format/onnx_pb.ts";
+import { fullName } from "../../../runtime/import/onnx/graph-builder.ts";
+import { definitions } from "../../../runtime/import/onnx/operators/index.ts";
+import { root } from "../../robot/robot.ts";
+import { bytesAt, type Case, casesOf, defaultData } from "./cases.ts";
+import { check } from "./check.ts";
+
+/** Of each operator, the case with the fewest nodes; of several the one with the smallest file. */
+function smallest(): Map<string, Case> {
+  const best = new Map<string, { readonly each: Case; readonly nodes: number; readonly bytes: number }>();
+  for (const each of casesOf(defaultData)) {
+    const nodes = fromBinary(ModelProtoSchema, bytesAt(each.model)).graph!.node;
+    const bytes = statSync(each.model).size;
+    for (const operator of new Set(nodes.map(fullName))) {
+      const known = best.get(operator);
+      const isSmaller = !known || nodes.length < known.nodes || (nodes.length === known.nodes && bytes < known.bytes);
+      if (isSmaller && definitions.has(operator)) best.set(operator, { each, nodes: nodes.length, bytes });
+    }
+  }
+  return new Map(
+    [...best].map(([operator, { each }]) => [operator, each] as const).sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
+}
+
+const sample = existsSync(defaultData) ? [...smallest()] : [];
+
+describe.skipIf(sample.length === 0)("a case of ONNX's backend tests", () => {
+  it.each(sample.map(([operator, each]) => [operator, each.name, each] as const))(
+    "holds for %s, compiled and interpreted: %s",
+    { timeout: 600_000 },
+    async (_, __, each) => {
+      const { compiled, interpreted, reason } = await check(each, { cacheDir: join(root, ".cache/kernels") });
+      expect({ compiled, interpreted, reason }).toEqual({
+        compiled: "passed",
+        interpreted: "passed",
+        reason: undefined,
+      });
+    },
+  );
+});
