@@ -253,6 +253,11 @@ export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
     located(() => requireDtype(dtype));
     return this.#apply("cast", [], { dtype, ...options });
   }
+  /** The same bits as another dtype of the same width, as PyTorch's `view(dtype)`. */
+  bitCast<R extends Dtype>(dtype: R): Tensor<R> {
+    located(() => requireDtype(dtype));
+    return this.#apply("bitCast", [], { dtype });
+  }
   /** The dimensions in another order, from the last to the first unless it is given. */
   permute(axes: readonly number[] = this.type.shape.map((_, d) => this.type.shape.length - 1 - d)): Tensor<D> {
     return this.#apply("permute", [], { axes });

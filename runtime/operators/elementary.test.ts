@@ -120,6 +120,24 @@ describe("bits", () => {
     expect(valuesOf({ a }, (v) => v.a.bitwiseLeftShift(1))).toEqual([144, 144]);
   });
 
+  it("are taken as another dtype of their width, NaN as the one NaN", () => {
+    const f = given("f32", [1, -0, Infinity, -NaN]);
+    expect(valuesOf({ f }, (v) => v.f.bitCast("u32"))).toEqual([0x3f800000, 0x80000000, 0x7f800000, 0x7fc00000]);
+    const i = given("i32", [0x40490fdb, -(2 ** 31)]);
+    expect(valuesOf({ i }, (v) => v.i.bitCast("f32"))).toEqual([Math.fround(Math.PI), -0]);
+    expect(valuesOf({ b: given("bool", [true, false]) }, (v) => v.b.bitCast("i8"))).toEqual([1, 0]);
+    expect(valuesOf({ u: given("u8", [0, 1, 200]) }, (v) => v.u.bitCast("bool"))).toEqual([0, 1, 1]);
+    expect(valuesOf({ four: given("i4", [-1, 7, 2]) }, (v) => v.four.bitCast("u4"))).toEqual([15, 7, 2]);
+    // 2, 3 and 4 are codes 4, 5 and 6 of f4e2m1.
+    expect(valuesOf({ four: given("u4", [4, 5, 6, 12]) }, (v) => v.four.bitCast("f4e2m1").cast("f32"))).toEqual([
+      2, 3, 4, -2,
+    ]);
+  });
+
+  it("of one width are not taken as a dtype of another", () => {
+    expect(() => traced({ x }, ({ x: v }) => v.bitCast("i64"))).toThrow("one has 32 bits, the other 64");
+  });
+
   it("of floats are refused", () => {
     expect(() => traced({ x }, ({ x: v }) => v.bitwiseAnd(v))).toThrow(IsochronError);
   });

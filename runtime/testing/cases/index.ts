@@ -160,6 +160,15 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
     operands: [{ dtype: from, shape: of }],
     attributes: { dtype: to },
   })),
+  bitCast: fc
+    .constantFrom<Dtype[]>(
+      ["i8", "u8", "bool"],
+      ["i16", "u16", "f16", "bf16"],
+      ["i32", "u32", "f32"],
+      ["i64", "u64", "f64"],
+    )
+    .chain((alike) => fc.tuple(fc.constantFrom(...alike), fc.constantFrom(...alike), shape))
+    .map(([from, to, of]) => ({ operands: [{ dtype: from, shape: of }], attributes: { dtype: to } })),
   reshape: rearranged((of) => fc.constantFrom({ shape: [countOf(of)] }, { shape: [1, ...of].reverse() })),
   permute: rearranged((of) =>
     fc

@@ -193,7 +193,6 @@ function prelu(call: Call): Tensor {
   return slopedBelow(x, isByChannel ? slope.reshape([...slope.shape, ...x.shape.slice(2).map(() => 1)]) : slope);
 }
 
-/** The same bits as a type of the same width, or of another with the last dimension taken apart or joined. */
 function reciprocal(x: Tensor): Tensor {
   return constant(1, x.dtype).div(x);
 }
@@ -208,6 +207,7 @@ export const elementwise: Definitions = {
   Asinh: unary(asinh),
   Atan: unary((x) => x.atan()),
   Atanh: unary(atanh),
+  BitCast: (call) => call.tensor(0).bitCast(call.dtype("to")),
   BitShift: shifted,
   BitwiseAnd: binary((a, b) => a.bitwiseAnd(b)),
   BitwiseNot: unary((x) => x.bitwiseNot()),

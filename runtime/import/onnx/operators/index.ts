@@ -17,6 +17,7 @@ import { shapes } from "./shapes.ts";
 import { signals } from "./signal.ts";
 import { training } from "./training.ts";
 import { trees } from "./trees.ts";
+import { vision } from "./vision.ts";
 
 const families: readonly Definitions[] = [
   attentions,
@@ -36,6 +37,7 @@ const families: readonly Definitions[] = [
   signals,
   training,
   trees,
+  vision,
 ];
 
 /** The definitions by their full names: those of other domains than ONNX's own as DOMAIN::NAME. */
