@@ -1,5 +1,11 @@
 // The runtime's door: tensor types, capture, the graph, compilation, artifacts and programs.
 
+export {
+  type BoxPoolOptions,
+  type RoiAlignOptions,
+  roiAlign,
+  roiPool,
+} from "./capture/box-pooling.ts";
 export { nonMaxSuppression, type SuppressionOptions } from "./capture/boxes.ts";
 export { cond, forLoop, type LoopOptions, scan, type Tensors, whileLoop } from "./capture/control-flow.ts";
 export {

@@ -39,11 +39,14 @@ import {
   rand,
   randn,
   resize,
+  roiAlign,
+  roiPool,
   scaledDotProductAttention,
   type Tensor,
   tensorType,
   trace,
   whileLoop,
+  zeros,
 } from "../../launch/index.ts";
 import { Compilation, measureLayers } from "../../launch/inspect.ts";
 import { runApplication } from "../../launch/testing.ts";
@@ -487,6 +490,23 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
     ),
     merges: true,
   },
+  roiAlign: operatorCase(
+    ({ image }, options) => roiAlign(image, zeros("f32", [2, 4]), 2, options),
+    { spatialScale: 0.5, samplingRatio: 2, aligned: true, mode: "max", atMost: 4 },
+    {
+      spatialScale: ["1", null],
+      images: tensorValue,
+      samplingRatio: whole(0),
+      aligned: flag,
+      mode: choice,
+      atMost: plane(1),
+    },
+  ),
+  roiPool: operatorCase(
+    ({ image }, options) => roiPool(image, zeros("f32", [2, 4]), 2, options),
+    { spatialScale: 0.5 },
+    { spatialScale: ["1", null], images: tensorValue },
+  ),
   quantize: operatorCase(
     ({ x }, options) => quantize(x, [1, 2, 3], [0, 0, 0], "f8e5m2", options),
     { axis: 1, precision: "f16", saturate: false },
