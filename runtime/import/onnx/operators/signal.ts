@@ -1,83 +1,12 @@
 // ONNX's operators of signals: Fourier transforms, windows and mel weights.
-import type { Dtype } from "../../../../kernels/index.ts";
 import { concat, constant, iota, type Tensor, where } from "../../../capture/tensor.ts";
 import { arrayFrom } from "../../../graph/tensor-type.ts";
 import { type Call, constantOf, type Definition, type Definitions } from "../call.ts";
 import { modelError } from "../import-error.ts";
 import { axisOf } from "./axes.ts";
 import { castTo } from "./elementwise.ts";
+import { both, type Complex, transform } from "./fourier.ts";
 import { widened } from "./norms.ts";
-
-/** Complex numbers in rows, their transform along the last dimension; without imaginary parts they are real. */
-interface Complex {
-  readonly real: Tensor;
-  readonly imaginary: Tensor | undefined;
-}
-
-/** Transforms up to this length are one product with a matrix. */
-const mostDirect = 64;
-
-/** The numbers of [rows,columns] as a constant. */
-function tableOf(dtype: Dtype, rows: number, columns: number, of: (row: number, column: number) => number): Tensor {
-  const data = Array.from({ length: rows * columns }, (_, at) => of(Math.floor(at / columns), at % columns));
-  return constantOf({ dtype, shape: [rows, columns], data: arrayFrom(dtype, data) });
-}
-
-/** cos and sin of a share of the circle, whose counter is reduced first. */
-const angleOf = (part: number, whole: number): number => (2 * Math.PI * (part % whole)) / whole;
-
-/** Σ_n x_n · e^(sign · 2πi · kn / N) along the last dimension, by one product. */
-function directTransform({ real, imaginary }: Complex, sign: 1 | -1): Complex {
-  const size = real.shape.at(-1)!;
-  const { dtype } = real;
-  const cosine = (n: number, k: number) => Math.cos(angleOf(n * k, size));
-  const sine = (n: number, k: number) => sign * Math.sin(angleOf(n * k, size));
-  // [real | imaginary] · [cos sin; −sin cos].
-  const matrix = tableOf(dtype, imaginary ? 2 * size : size, 2 * size, (row, column) => {
-    const [n, k] = [row % size, column % size];
-    if (row < size) return column < size ? cosine(n, k) : sine(n, k);
-    return column < size ? -sine(n, k) : cosine(n, k);
-  });
-  const both = (imaginary ? concat([real, imaginary], -1) : real).matmul(matrix);
-  const part = (from: number) => both.slice(...real.shape.slice(1).map(() => [] as const), [from, from + size]);
-  return { real: part(0), imaginary: part(size) };
-}
-
-/** The greatest divisor that a direct transform is made of; 1 of a prime. */
-function divisorOf(size: number): number {
-  for (let each = mostDirect; each > 1; each--) if (size % each === 0) return each;
-  return 1;
-}
-
-const both = ({ real, imaginary }: Complex, of: (x: Tensor) => Tensor): Complex => ({
-  real: of(real),
-  imaginary: imaginary && of(imaginary),
-});
-
-/**
- * The transform along the last dimension: one product where it is short, else by Cooley and Tukey, of parts as long as the
- * greatest divisor that is short.
- */
-function transform(x: Complex, sign: 1 | -1): Complex {
-  const size = x.real.shape.at(-1)!;
-  const first = size <= mostDirect ? size : divisorOf(size);
-  if (first === size || first === 1) return directTransform(x, sign);
-  const second = size / first;
-  const batch = x.real.shape.slice(0, -1);
-  // Element n = n₁·second + n₂ belongs to the transform over n₁; number k₁ + first·k₂ of the whole comes of k₁ and k₂.
-  const columns = both(x, (each) => each.reshape([...batch, first, second]).transpose(-1, -2));
-  const inner = directTransform(columns, sign);
-  const { dtype } = inner.real;
-  const turn = (of: (angle: number) => number) => tableOf(dtype, second, first, (n, k) => of(angleOf(n * k, size)));
-  const [cosine, sine] = [turn(Math.cos), turn((angle) => sign * Math.sin(angle))];
-  const [a, b] = [inner.real, inner.imaginary!];
-  const turned = { real: a.mul(cosine).sub(b.mul(sine)), imaginary: a.mul(sine).add(b.mul(cosine)) };
-  const outer = transform(
-    both(turned, (each) => each.transpose(-1, -2)),
-    sign,
-  );
-  return both(outer, (each) => each.transpose(-1, -2).reshape([...batch, size]));
-}
 
 /** Rows cut, or with zeros behind them, to a length. */
 function ofLength(x: Tensor, length: number): Tensor {
