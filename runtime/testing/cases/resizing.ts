@@ -40,7 +40,7 @@ export const resizing: fc.Arbitrary<OperatorCase> = fc
       attributes: {
         ...attributes,
         size: sizes,
-        ...(along === "ends" ? { axes: [0, 2] } : {}),
+        axes: along === "ends" ? [0, 2] : [],
         ...(scaled ? { scales: sizes.map((each, d) => (each + 0.4) / shape.at(d - sizes.length)!) } : {}),
         ...(excludeOutside === undefined ? {} : { excludeOutside }),
         ...(crops
