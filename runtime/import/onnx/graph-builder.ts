@@ -115,16 +115,26 @@ export class GraphBuilder {
     if (value instanceof Sequence) for (const each of value.elements) this.#nameInput(name, each);
   }
 
+  /** Runs `body` one level deeper. Throws `import/model` where a model nests too deep. */
+  #inside<T>(what: string, body: () => T): T {
+    if (this.#depth === deepest) throw modelError(`${what} stands ${deepest} levels deep, or calls itself`);
+    this.#depth++;
+    try {
+      return body();
+    } finally {
+      this.#depth--;
+    }
+  }
+
   #graph(graph: GraphProto, scope: Scope, inputs: ReadonlyMap<string, Imported>): Map<string, Imported> {
-    if (++this.#depth > deepest) throw modelError(`subgraphs and functions stand in each other ${deepest} times`);
-    for (const tensor of graph.initializer) scope.set(tensor.name, this.#imported(tensor));
-    for (const sparse of graph.sparseInitializer)
-      scope.set(sparse.values?.name ?? "", constantOf(sparseTensorData(sparse, this.#options.external)));
-    for (const [name, value] of inputs) scope.set(name, value);
-    this.#nodes(graph.node, scope);
-    const outputs = new Map(graph.output.map(({ name }) => [name, this.#named(scope, name, "an output")]));
-    this.#depth--;
-    return outputs;
+    return this.#inside(`graph "${graph.name}"`, () => {
+      for (const tensor of graph.initializer) scope.set(tensor.name, this.#imported(tensor));
+      for (const sparse of graph.sparseInitializer)
+        scope.set(sparse.values?.name ?? "", constantOf(sparseTensorData(sparse, this.#options.external)));
+      for (const [name, value] of inputs) scope.set(name, value);
+      this.#nodes(graph.node, scope);
+      return new Map(graph.output.map(({ name }) => [name, this.#named(scope, name, "an output")]));
+    });
   }
 
   #imported(tensor: TensorProto): Imported {
@@ -159,7 +169,9 @@ export class GraphBuilder {
   #apply(node: NodeProto, inputs: readonly (Imported | undefined)[], scope: Scope): readonly (Imported | undefined)[] {
     const attributes = this.#attributes(node, scope);
     const own = this.#options.operators?.[fullName(node)];
-    const called = this.#functions.get(functionKey({ ...node, name: node.opType }));
+    const called = this.#functions.get(
+      functionKey({ domain: node.domain, name: node.opType, overload: node.overload }),
+    );
     if (!own && called) return this.#call(called, inputs, attributes);
     const definition: Definition | undefined = own ?? definitions.get(fullName(node));
     if (!definition)
@@ -200,17 +212,16 @@ export class GraphBuilder {
     inputs: readonly (Imported | undefined)[],
     given: ReadonlyMap<string, AttributeProto>,
   ): (Imported | undefined)[] {
-    if (++this.#depth > deepest)
-      throw modelError(`function "${called.name}" calls itself, or stands ${deepest} calls deep`);
-    const defaults = called.attributeProto.map((each) => [each.name, each] as const);
-    const scope = new Scope(versionsOf(called.opsetImport), undefined, new Map([...defaults, ...given]));
-    called.input.forEach((name, at) => {
-      const value = inputs[at];
-      if (value !== undefined) scope.set(name, value);
+    return this.#inside(`function "${called.name}"`, () => {
+      const defaults = called.attributeProto.map((each) => [each.name, each] as const);
+      const scope = new Scope(versionsOf(called.opsetImport), undefined, new Map([...defaults, ...given]));
+      called.input.forEach((name, at) => {
+        const value = inputs[at];
+        if (value !== undefined) scope.set(name, value);
+      });
+      this.#nodes(called.node, scope);
+      return called.output.map((name) => scope.get(name));
     });
-    this.#nodes(called.node, scope);
-    this.#depth--;
-    return called.output.map((name) => scope.get(name));
   }
 
   #surroundings(scope: Scope): Surroundings {

@@ -1,0 +1,142 @@
+// Models that tests make of a few words: nodes as texts, inputs and outputs as types.
+import { create, toBinary } from "@bufbuild/protobuf";
+import { type Dtype, dtypes } from "../../../kernels/index.ts";
+import { bytesIn, type TypedArray } from "../../graph/tensor-type.ts";
+import { elementTypeOf } from "./element-types.ts";
+import {
+  type AttributeProto,
+  AttributeProtoSchema,
+  AttributeProto_AttributeType as AttributeType,
+  type FunctionProto,
+  FunctionProtoSchema,
+  type GraphProto,
+  GraphProtoSchema,
+  ModelProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
+  type TensorProto,
+  TensorProtoSchema,
+  type ValueInfoProto,
+  ValueInfoProtoSchema,
+} from "./format/onnx_pb.ts";
+
+type Attribute =
+  | number
+  | string
+  | readonly number[]
+  | GraphProto
+  | TensorProto
+  | { readonly float: number }
+  | { readonly ref: string };
+
+const isMessage = <N extends string>(value: object, name: N): value is { readonly $typeName: N } =>
+  "$typeName" in value && value.$typeName === name;
+
+function attributeOf(name: string, value: Attribute): AttributeProto {
+  const made = (parts: object): AttributeProto => create(AttributeProtoSchema, { name, ...parts });
+  if (typeof value === "number") return made({ type: AttributeType.INT, i: BigInt(value) });
+  if (typeof value === "string") return made({ type: AttributeType.STRING, s: new TextEncoder().encode(value) });
+  if (Array.isArray(value)) return made({ type: AttributeType.INTS, ints: value.map(BigInt) });
+  if ("float" in value) return made({ type: AttributeType.FLOAT, f: value.float });
+  if ("ref" in value) return made({ type: AttributeType.INT, refAttrName: value.ref });
+  if (isMessage(value, "onnx.GraphProto")) return made({ type: AttributeType.GRAPH, g: value });
+  return made({ type: AttributeType.TENSOR, t: value });
+}
+
+/** A node of a text such as `y, z = Domain::Op(a, , b)`. */
+export function node(text: string, attributes: { readonly [name: string]: Attribute } = {}, name = ""): NodeProto {
+  const [, results, full, operands] = /^(.*?)\s*=\s*([\w.:]+)\((.*)\)$/.exec(text)!;
+  const names = (list: string): string[] => (list.trim() === "" ? [] : list.split(",").map((each) => each.trim()));
+  const [domain, opType] = full!.includes("::") ? full!.split("::") : ["", full];
+  return create(NodeProtoSchema, {
+    name,
+    domain: domain!,
+    opType: opType!,
+    input: names(operands!),
+    output: names(results!),
+    attribute: Object.entries(attributes).map(([key, value]) => attributeOf(key, value)),
+  });
+}
+
+/** An input or output of a text such as `x: f32[1,n]`. */
+export function port(text: string): ValueInfoProto {
+  const [, name, dtypeName, sizes] = /^(.+?):\s*(\w+)(?:\[(.*)\])?$/.exec(text)!;
+  const dtype: Dtype = dtypes.find((each) => each === dtypeName)!;
+  const list = sizes === undefined || sizes === "" ? [] : sizes.split(",");
+  const dim = list.map((size) =>
+    /^\d+$/.test(size)
+      ? { value: { case: "dimValue" as const, value: BigInt(size) } }
+      : { value: { case: "dimParam" as const, value: size } },
+  );
+  return create(ValueInfoProtoSchema, {
+    name: name!,
+    type: { value: { case: "tensorType", value: { elemType: elementTypeOf(dtype), shape: { dim } } } },
+  });
+}
+
+/** A tensor that a file keeps as bytes. */
+export const stored = (name: string, dtype: Dtype, shape: readonly number[], data: TypedArray): TensorProto =>
+  create(TensorProtoSchema, {
+    name,
+    dims: shape.map(BigInt),
+    dataType: elementTypeOf(dtype),
+    rawData: new Uint8Array(bytesIn(data)),
+  });
+
+/** What a graph is made of. */
+interface GraphParts {
+  readonly inputs?: readonly string[];
+  readonly outputs: readonly string[];
+  readonly nodes: readonly NodeProto[];
+  readonly initializers?: readonly TensorProto[];
+}
+
+/** A graph, which may be an attribute of a node. */
+export const graph = ({ inputs = [], outputs, nodes, initializers = [] }: GraphParts, name = "made"): GraphProto =>
+  create(GraphProtoSchema, {
+    name,
+    node: [...nodes],
+    input: inputs.map(port),
+    output: outputs.map(port),
+    initializer: [...initializers],
+  });
+
+/** A function of a model. */
+export const fn = (
+  name: string,
+  input: readonly string[],
+  output: readonly string[],
+  nodes: readonly NodeProto[],
+  parts: Partial<Pick<FunctionProto, "attribute" | "attributeProto" | "overload">> = {},
+): FunctionProto =>
+  create(FunctionProtoSchema, {
+    name,
+    domain: "own",
+    input: [...input],
+    output: [...output],
+    node: [...nodes],
+    opsetImport: [
+      { domain: "", version: 22n },
+      { domain: "own", version: 1n },
+    ],
+    ...parts,
+  });
+
+/** The bytes of a model file. */
+export const modelBytes = (
+  main: GraphProto,
+  { version = 22, functions = [] }: { readonly version?: number; readonly functions?: readonly FunctionProto[] } = {},
+): Uint8Array =>
+  toBinary(
+    ModelProtoSchema,
+    create(ModelProtoSchema, {
+      irVersion: 10n,
+      producerName: "made",
+      graph: main,
+      opsetImport: [
+        { domain: "", version: BigInt(version) },
+        { domain: "own", version: 1n },
+      ],
+      functions: [...functions],
+    }),
+  );
