@@ -11,7 +11,7 @@ const command = join(root, "launch/bin/isochron.mjs");
 const each = fileURLToPath(new URL("each.mjs", import.meta.url));
 
 /** Lines of progress, which long runs write where there is no terminal. */
-const progress = /^(compiling|replaying|starting|[\d.]+ s of [\d.]+ s).*\n/gm;
+const progress = /^(reading|building|checking|compiling|replaying|starting|[\d.]+ s of [\d.]+ s).*\n/gm;
 
 const ended = z.object({
   code: z.number().nullable(),

@@ -51,10 +51,26 @@ import {
 import { Compilation, measureLayers } from "../../launch/inspect.ts";
 import { runApplication } from "../../launch/testing.ts";
 import { readMessageFiles } from "../../nodes/messages/index.ts";
+import { importModel } from "../../runtime/import/index.ts";
+import { graph, modelBytes, node } from "../../runtime/import/onnx/made-model.ts";
+import { OnnxModel } from "../../runtime/import/onnx/model.ts";
 import { checkRecordingName, createExecutive, Federation, replay, runVirtual } from "../../sim/index.ts";
 
 /** Options as anybody may give them. */
 type Given = never;
+
+/** A model with a state. */
+const stepping = new OnnxModel(
+  modelBytes(
+    graph({
+      inputs: ["x: f32", "h: f32"],
+      outputs: ["y: f32", "z: f32"],
+      nodes: [node("y = Neg(x)"), node("z = Add(h, x)")],
+    }),
+  ),
+  "stepping.onnx",
+  () => new Uint8Array(),
+);
 
 /** A function with options. */
 export interface OptionCase {
@@ -186,6 +202,24 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
     call: (options) => trace(({ x }) => ({ y: x.add(1) }), { x: tensorType("f32", []) }, options),
     right: { name: "g" },
     wrong: { name: text },
+  },
+  importModel: {
+    area: "import",
+    call: (options) => importModel("no-such-file.onnx", options),
+    right: { operators: { "my.domain::Op": ([x]: readonly Tensor[]) => x! } },
+    onlyWrong: true,
+    wrong: { operators: [5, "Op", null, { Op: 5 }, { Op: "x" }] },
+  },
+  graph: {
+    area: "import",
+    call: (options) => stepping.graph(options),
+    right: { inputs: { x: tensorType("f32", []) }, symbols: { n: 2 }, bounds: { y: 3 }, states: { h: "z" } },
+    wrong: {
+      inputs: [5, "x", null, { x: 5 }],
+      symbols: [5, null, { n: -1 }, { n: 1.5 }, { n: "2" }],
+      bounds: [5, null, { y: 0 }, { y: "3" }],
+      states: [5, null, { h: 5 }, { h: {} }],
+    },
   },
   compile: {
     area: "compile",

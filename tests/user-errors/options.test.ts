@@ -7,6 +7,7 @@ import * as inspection from "../../launch/inspect.ts";
 import * as testing from "../../launch/testing.ts";
 import * as messages from "../../nodes/messages/index.ts";
 import * as functional from "../../runtime/functional.ts";
+import * as importing from "../../runtime/import/index.ts";
 import * as simulation from "../../sim/index.ts";
 import { optionCases } from "./option-cases.ts";
 
@@ -71,10 +72,10 @@ const withoutOptions = words(`
   definitionsOf describeFinding describeFindings disagreement div einsum equal erf exp expectType explain expm1 feedFrom fixed flatten
   flip floor floorDivide fromHalves fromSmallFloats full fullTypeName gather globalAvgPool globalLpPool globalMaxPool graphOf greater greaterEqual
   graphText hashOf headerStamp image indexAdd indexCopy indexReduce indexSelect iota isFinite isInf isNaN kernelsOf kernelText
-  latest layerNorm layOut layoutOf less lessEqual linear log log1p log2 logSoftmax matmul matmulInteger maximum
+  latest layerNorm layOut layoutOf less lessEqual linear loadTensors log log1p log2 logSoftmax matmul matmulInteger maximum
   measureMachine messageDecoder messageReader messageTypes messageWriter methodsOf minimum mul neg newArray not
   notEqual ones openArtifact openLog or outputPlan parseEvents permute pow printLayers printPlan programName publishedMessages
-  readArchive readArtifact readRecording relu remainder reshape results rmsNorm roll round rsqrt sameTypeName sampleEvery save
+  readArchive readArtifact readRecording relu remainder reshape results rmsNorm roll round rsqrt sameTypeName sampleEvery save saveTensors
   scan scatter scatterAdd scatterND scatterReduce schemaDefinitions schemaText shortTypeName showTensorType sigmoid
   sign silu simplified sin sinh size slice softmax split sqrt squeeze stack stamp state staticShape sub sym tan tanh
   targetsOf tensorType tile timeWindow toHalves toSmallFloats toMaximum transpose tril triu trunc truncate unsqueeze watchdog where withIndices writeArchive zeros
@@ -112,7 +113,16 @@ function methodsOf(made: { readonly prototype: object }): string[] {
 /** All that the package's doors export to be called. */
 const exported = new Map<string, Function>();
 const methods = new Set<string>();
-for (const door of [isochron, functional, inspection, testing, messages, simulation, { ApplicationBuilder }]) {
+for (const door of [
+  isochron,
+  functional,
+  importing,
+  inspection,
+  testing,
+  messages,
+  simulation,
+  { ApplicationBuilder },
+]) {
   for (const [name, value] of Object.entries(door as { readonly [name: string]: unknown })) {
     if (typeof value !== "function") continue;
     if (!isClass(value)) exported.set(name, value as Function);
