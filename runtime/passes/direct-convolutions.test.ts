@@ -1,7 +1,18 @@
 // Direct convolution where it is asked for: what is not finite stays in the windows that hold it.
 import { describe, expect, it } from "vitest";
 import { runnableTargets } from "../../kernels/index.ts";
-import { compile, constant, conv2d, convTranspose2d, graphOf, load, tensorType, trace } from "../index.ts";
+import {
+  compile,
+  constant,
+  conv2d,
+  conv3d,
+  convTranspose2d,
+  convTranspose3d,
+  graphOf,
+  load,
+  tensorType,
+  trace,
+} from "../index.ts";
 import { plan } from "./index.ts";
 
 const targets = runnableTargets();
@@ -40,7 +51,7 @@ describe("direct convolution", () => {
         }
   });
 
-  it("is not what a layer is computed by unless asked, and reaches transposed convolutions too", async () => {
+  it("is not what a layer is computed by unless asked, and reaches transposed convolutions and volumes too", async () => {
     const only = { targets: ["x86-64-v3"] } as const;
     const algorithms = async (graph: Parameters<typeof compile>[0], options: Parameters<typeof compile>[1]) =>
       plan(graphOf(await compile(graph, options)))
@@ -54,5 +65,18 @@ describe("direct convolution", () => {
     );
     expect(await algorithms(up as never, only)).toEqual(["winogradConv2d"]);
     expect(await algorithms(up as never, { ...only, convolution: "direct" })).toEqual(["blockedConv2d"]);
+    const deep = trace(
+      ({ x }) => {
+        const w = constant(new Float32Array(32 * 32 * 9).fill(0.1), "f32", [32, 32, 1, 3, 3]);
+        return { y: conv3d(convTranspose3d(x, w), w) };
+      },
+      { x: tensorType("f32", [1, 32, 1, 8, 8]) },
+      { name: "deep" },
+    );
+    expect(await algorithms(deep as never, only)).toEqual(["winogradConv2d", "winogradConv2d"]);
+    expect(await algorithms(deep as never, { ...only, convolution: "direct" })).toEqual([
+      "blockedConv2d",
+      "blockedConv2d",
+    ]);
   });
 });
