@@ -94,6 +94,9 @@ const wide = [
   2n ** 62n + 2n ** 38n + 1n,
 ];
 
+/** Bits of the dtypes whose bytes hold no others. */
+const narrow: { readonly [D in Dtype]?: number } = { i4: 4, u4: 4, i2: 2, u2: 2, f4e2m1: 4 };
+
 function specialElements(dtype: Dtype): TypedArray {
   if (dtype === "bool") return Uint8Array.of(0, 1);
   if (dtype === "f32") return Float32Array.from(special);
@@ -111,8 +114,9 @@ function specialElements(dtype: Dtype): TypedArray {
   ];
   const data = newArray(dtype, all.length);
   all.forEach((each, at) => {
+    const bits = narrow[dtype] ?? 32;
     if (data instanceof BigInt64Array || data instanceof BigUint64Array) data[at] = each;
-    else data[at] = Number(BigInt.asIntN(32, each));
+    else data[at] = Number(dtype.startsWith("i") ? BigInt.asIntN(bits, each) : BigInt.asUintN(bits, each));
   });
   return data;
 }
