@@ -24,20 +24,29 @@ type Attribute =
   | number
   | string
   | readonly number[]
+  | readonly string[]
   | GraphProto
   | TensorProto
   | { readonly float: number }
+  | { readonly floats: readonly number[] }
   | { readonly ref: string };
 
 const isMessage = <N extends string>(value: object, name: N): value is { readonly $typeName: N } =>
   "$typeName" in value && value.$typeName === name;
 
+const isTexts = (value: Attribute): value is readonly string[] =>
+  Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === "string");
+const isNumbers = (value: Attribute): value is readonly number[] => Array.isArray(value) && !isTexts(value);
+
 function attributeOf(name: string, value: Attribute): AttributeProto {
   const made = (parts: object): AttributeProto => create(AttributeProtoSchema, { name, ...parts });
   if (typeof value === "number") return made({ type: AttributeType.INT, i: BigInt(value) });
   if (typeof value === "string") return made({ type: AttributeType.STRING, s: new TextEncoder().encode(value) });
-  if (Array.isArray(value)) return made({ type: AttributeType.INTS, ints: value.map(BigInt) });
+  if (isTexts(value))
+    return made({ type: AttributeType.STRINGS, strings: value.map((each) => new TextEncoder().encode(each)) });
+  if (isNumbers(value)) return made({ type: AttributeType.INTS, ints: value.map(BigInt) });
   if ("float" in value) return made({ type: AttributeType.FLOAT, f: value.float });
+  if ("floats" in value) return made({ type: AttributeType.FLOATS, floats: [...value.floats] });
   if ("ref" in value) return made({ type: AttributeType.INT, refAttrName: value.ref });
   if (isMessage(value, "onnx.GraphProto")) return made({ type: AttributeType.GRAPH, g: value });
   return made({ type: AttributeType.TENSOR, t: value });
@@ -136,6 +145,7 @@ export const modelBytes = (
       opsetImport: [
         { domain: "", version: BigInt(version) },
         { domain: "own", version: 1n },
+        { domain: "ai.onnx.ml", version: 3n },
       ],
       functions: [...functions],
     }),
