@@ -140,7 +140,7 @@ const learned = (text: string, attributes: Parameters<typeof node>[1], outputs: 
 
 describe("what ai.onnx.ml has learned is that of onnxruntime", () => {
   const scores = (targets: number) => [`s: f32[16,${targets}]`];
-  const classes = (targets: number) => ["l: i64[16]", ...scores(targets)];
+  const withLabels = (targets: number) => ["l: i64[16]", ...scores(targets)];
   const regressor = (aggregate_function: string) =>
     learned(
       "s = TreeEnsembleRegressor(x)",
@@ -162,6 +162,22 @@ describe("what ai.onnx.ml has learned is that of onnxruntime", () => {
   };
   const kernel = (kernel_type: string) =>
     learned("s = SVMRegressor(x)", { ...vectors, kernel_type, kernel_params: { floats: [0.4, 0.5, 2] } }, scores(1));
+  const sides = (vectors_per_class: readonly number[], classlabels_ints: readonly number[]) => {
+    const [count, classes] = [vectors_per_class.reduce((a, b) => a + b), classlabels_ints.length];
+    return learned(
+      "l, s = SVMClassifier(x)",
+      {
+        coefficients: { floats: [...numbers(count * (classes - 1), 51)] },
+        support_vectors: { floats: [...numbers(4 * count, 52)] },
+        rho: { floats: [...numbers((classes * (classes - 1)) / 2, 53)] },
+        kernel_type: "RBF",
+        kernel_params: { floats: [0.4, 0.5, 2] },
+        vectors_per_class,
+        classlabels_ints,
+      },
+      withLabels(classes === 2 ? 2 : (classes * (classes - 1)) / 2),
+    );
+  };
   it.each([
     ["the sum of trees", regressor("SUM")],
     ["the mean of trees", regressor("AVERAGE")],
@@ -172,7 +188,7 @@ describe("what ai.onnx.ml has learned is that of onnxruntime", () => {
       learned(
         "l, s = TreeEnsembleClassifier(x)",
         { ...trees(3), ...leaves("class", 3, 3), classlabels_int64s: [3, 4, 8], post_transform: "SOFTMAX" },
-        classes(3),
+        withLabels(3),
       ),
     ],
     [
@@ -180,7 +196,7 @@ describe("what ai.onnx.ml has learned is that of onnxruntime", () => {
       learned(
         "l, s = TreeEnsembleClassifier(x)",
         { ...trees(3), ...leaves("class", 3, 1), classlabels_int64s: [3, 4] },
-        classes(2),
+        withLabels(2),
       ),
     ],
     [
@@ -188,11 +204,13 @@ describe("what ai.onnx.ml has learned is that of onnxruntime", () => {
       learned(
         "l, s = LinearClassifier(x)",
         { ...linear, classlabels_ints: [5, 7, 9], post_transform: "SOFTMAX_ZERO" },
-        classes(3),
+        withLabels(3),
       ),
     ],
     ["sums", learned("s = LinearRegressor(x)", { ...linear, targets: 3 }, scores(3))],
     ["distances to vectors", kernel("RBF")],
     ["powers of products with vectors", kernel("POLY")],
+    ["classes on either side of vectors", sides([2, 3, 2], [5, 6, 7])],
+    ["two classes on either side of vectors", sides([3, 2], [5, 6])],
   ])("%s", (_, main) => expectAlike(main));
 });

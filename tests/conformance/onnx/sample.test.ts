@@ -19,7 +19,7 @@ const takesTexts = ({ input }: GraphProto): boolean =>
   input.some(({ type }) => type?.value.case === "tensorType" && type.value.value.elemType === DataType.STRING);
 
 /** What has a definition that only says why not. */
-const refused = new Set(["ImageDecoder"]);
+const refused = new Set(["ImageDecoder", "ai.onnx.preview.training::Gradient"]);
 
 /** Of each operator, the case with the fewest nodes; of several the one with the smallest file. */
 function smallest(): Map<string, Case> {

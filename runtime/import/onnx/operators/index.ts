@@ -15,6 +15,7 @@ import { selection } from "./selection.ts";
 import { sequences } from "./sequences.ts";
 import { shapes } from "./shapes.ts";
 import { signals } from "./signal.ts";
+import { supportVectors } from "./svm.ts";
 import { training } from "./training.ts";
 import { trees } from "./trees.ts";
 import { vision } from "./vision.ts";
@@ -35,6 +36,7 @@ const families: readonly Definitions[] = [
   sequences,
   shapes,
   signals,
+  supportVectors,
   training,
   trees,
   vision,

@@ -5,14 +5,8 @@ import type { Call, Definitions } from "../call.ts";
 import { modelError, unsupported } from "../import-error.ts";
 import { Strings } from "../imported.ts";
 import { castTo } from "./elementwise.ts";
-import { bothClasses, classified, labelsOf, postTransform, storedNumbers } from "./scores.ts";
+import { bothClasses, classified, featuresOf, labelsOf, postTransform, storedNumbers } from "./scores.ts";
 import { fromStart } from "./shapes.ts";
-
-/** Rows of features in floats: float64 stays, everything else is float32. */
-const featuresOf = (x: Tensor): Tensor => {
-  const wide = x.dtype === "f64" ? x : castTo(x, "f32");
-  return wide.shape.length === 1 ? wide.unsqueeze(0) : wide;
-};
 
 /** Elements of the last dimension at positions; of a vector as one row. */
 function arrayFeatures(call: Call): Tensor {
@@ -170,42 +164,6 @@ function linearClassifier(call: Call): (Tensor | undefined)[] {
   return classified(call, "classlabels_ints", postTransform(name)(all));
 }
 
-/** The kernel of rows x[n,d] and vectors [m,d], [n,m]. */
-function kernelOf(call: Call, x: Tensor, vectors: Tensor): Tensor {
-  const [gamma = 0, coefficient = 0, degree = 0] = call.floats("kernel_params", []);
-  const kind = call.text("kernel_type", "LINEAR");
-  const products = () => x.matmul(vectors.permute());
-  switch (kind) {
-    case "LINEAR":
-      return products();
-    case "POLY":
-      return products().mul(gamma).add(coefficient).pow(degree);
-    case "SIGMOID":
-      return products().mul(gamma).add(coefficient).tanh();
-    case "RBF": {
-      const apart = x.unsqueeze(1).sub(vectors);
-      return apart.mul(apart).sum([2]).mul(-gamma).exp();
-    }
-    default:
-      throw modelError(`attribute "kernel_type" is "${kind}"`);
-  }
-}
-
-function svmRegressor(call: Call): Tensor {
-  const x = featuresOf(call.tensor(0));
-  const coefficients = constant(call.floats("coefficients"), x.dtype, [
-    1,
-    call.floats("coefficients").length,
-  ]) as Tensor;
-  const supports = call.int("n_supports", 0);
-  const rho = call.floats("rho")[0]!;
-  const vectors = () => constant(call.floats("support_vectors"), x.dtype, [supports, x.shape[1]!]) as Tensor;
-  const found = supports > 0 ? kernelOf(call, x, vectors()) : x;
-  const score = found.matmul(coefficients.permute()).add(rho);
-  if (!call.flag("one_class")) return castTo(postTransform(call.text("post_transform", "NONE"))(score), "f32");
-  return where(score.greater(0), constant(1, "f32"), constant(-1, "f32")) as Tensor;
-}
-
 /** What a vectoriser counts: runs of as many numbers as `size`, and at which place each is counted. */
 interface Grams {
   readonly size: number;
@@ -290,6 +248,5 @@ export const ml: Definitions = {
   "ai.onnx.ml::Normalizer": normalizer,
   "ai.onnx.ml::OneHotEncoder": oneHotEncoder,
   "ai.onnx.ml::Scaler": scaler,
-  "ai.onnx.ml::SVMRegressor": svmRegressor,
   "ai.onnx.ml::ZipMap": zipMap,
 };

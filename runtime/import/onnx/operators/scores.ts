@@ -13,6 +13,12 @@ export function storedNumbers(call: Call, attribute: string): number[] | undefin
   return Array.from(found.data as Iterable<number | bigint>, (each) => Number(numberIn(found.dtype, each)));
 }
 
+/** Rows of features in floats: float64 stays, everything else is float32. */
+export const featuresOf = (x: Tensor): Tensor => {
+  const wide = x.dtype === "f64" ? x : castTo(x, "f32");
+  return wide.shape.length === 1 ? wide.unsqueeze(0) : wide;
+};
+
 /** √2 times the inverse error function of 2x − 1, in the approximation that ONNX's runtimes have. */
 function probit(x: Tensor): Tensor {
   const centred = x.mul(2).sub(1);

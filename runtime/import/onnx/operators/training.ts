@@ -1,7 +1,7 @@
 // The steps of optimisers that ONNX has for trying: from weights, gradients and what the step before left, the next ones.
 import { constant, type Tensor, where } from "../../../capture/tensor.ts";
 import type { Call, Definition, Definitions } from "../call.ts";
-import { modelError } from "../import-error.ts";
+import { modelError, unsupported } from "../import-error.ts";
 
 /** What a step of an optimiser knows beside the tensors: the learning rate, and how many steps there were. */
 interface Step {
@@ -68,8 +68,16 @@ function momentum(call: Call, [x, gradient, velocity]: Group, { rate, count }: S
   return [x!.sub(rate.mul(direction)), next];
 }
 
+const gradient = (): never => {
+  throw unsupported(
+    "operators have no derivatives here: models are trained before they come",
+    "export the model without its training, or with the gradients as nodes of their own",
+  );
+};
+
 export const training: Definitions = {
   "ai.onnx.preview.training::Adagrad": optimiser(1, adagrad),
   "ai.onnx.preview.training::Adam": optimiser(2, adam),
+  "ai.onnx.preview.training::Gradient": gradient,
   "ai.onnx.preview.training::Momentum": optimiser(1, momentum),
 };

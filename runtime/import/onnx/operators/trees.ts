@@ -4,7 +4,7 @@ import { constant, type Tensor, where } from "../../../capture/tensor.ts";
 import type { Call, Definitions } from "../call.ts";
 import { modelError, unsupported } from "../import-error.ts";
 import { castTo } from "./elementwise.ts";
-import { bothClasses, classified, postTransform, storedNumbers } from "./scores.ts";
+import { bothClasses, classified, featuresOf, postTransform, storedNumbers } from "./scores.ts";
 
 /** What a node of a tree asks of a feature, in the order of ONNX's numbers. */
 const questions = ["LEQ", "LT", "GTE", "GT", "EQ", "NEQ", "MEMBER"] as const;
@@ -143,13 +143,6 @@ function predicted(x: Tensor, forest: Forest, aggregation: Aggregation): Tensor 
   }
 }
 
-/** Rows of features, floats. */
-function rowsOf(call: Call): Tensor {
-  const x = call.tensor(0);
-  const wide = x.dtype === "f64" ? x : castTo(x, "f32");
-  return wide.shape.length === 1 ? wide.unsqueeze(0) : wide;
-}
-
 /** The question that a text or a number names. */
 function questionOf(given: string | number): Question {
   const found = typeof given === "number" ? questions[given] : questions.find((each) => `BRANCH_${each}` === given);
@@ -204,7 +197,7 @@ function treeEnsemble(call: Call): Tensor {
   const transforms: readonly string[] = ["NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT"];
   const transform = transforms[call.int("post_transform", 0)];
   if (!aggregation || !transform) throw modelError(`"aggregate_function" or "post_transform" is no known number`);
-  return castTo(postTransform(transform)(predicted(rowsOf(call), forest, aggregation)), given.dtype);
+  return castTo(postTransform(transform)(predicted(featuresOf(call.tensor(0)), forest, aggregation)), given.dtype);
 }
 
 /** A forest as the first operator sets write it: nodes by the numbers of their trees and their own, leaves apart. */
@@ -249,7 +242,7 @@ const baseOf = (call: Call, x: Tensor): Tensor | undefined => {
 };
 
 function treeEnsembleRegressor(call: Call): Tensor {
-  const x = rowsOf(call);
+  const x = featuresOf(call.tensor(0));
   const aggregation = aggregations.find((each) => each === call.text("aggregate_function", "SUM"));
   if (!aggregation) throw modelError(`attribute "aggregate_function" is "${call.text("aggregate_function")}"`);
   const found = predicted(x, olderForest(call, "target", call.int("n_targets")), aggregation);
@@ -258,7 +251,7 @@ function treeEnsembleRegressor(call: Call): Tensor {
 }
 
 function treeEnsembleClassifier(call: Call): (Tensor | undefined)[] {
-  const x = rowsOf(call);
+  const x = featuresOf(call.tensor(0));
   const classes = Math.max(call.ints("classlabels_int64s", []).length, call.texts("classlabels_strings", []).length);
   if (classes < 2) throw unsupported("a classifier of one class");
   const found = predicted(x, olderForest(call, "class", classes), "SUM");
