@@ -17,6 +17,7 @@ export type {
 } from "./onnx/model.ts";
 export type { ModelDimension, ModelPort } from "./onnx/ports.ts";
 export type { AttributeValue, ImportedOperator } from "./onnx/user-operators.ts";
+export type { ModelValue, TensorValue, TextValue } from "./onnx/values/value.ts";
 export { loadTensors, type StoredTensor, type StoredTensors, saveTensors, tensorsFile } from "./safetensors.ts";
 
 /** Options of `importModel`. */

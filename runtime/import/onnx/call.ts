@@ -1,16 +1,11 @@
 // One node of a model as its operator's definition sees it: operands, attributes with their defaults, and the version it is of.
-import type { Dtype } from "../../../kernels/index.ts";
 import { isTensor } from "../../capture/methods/symbolic.ts";
 import { currentRecorder } from "../../capture/recorder.ts";
 import { Tensor } from "../../capture/tensor.ts";
 import { numberIn, tensorType } from "../../graph/tensor-type.ts";
 import type { Nd } from "../../operators/index.ts";
-import { dtypeOf, elementTypeName } from "./element-types.ts";
-import {
-  type AttributeProto,
-  AttributeProto_AttributeType as AttributeType,
-  type GraphProto,
-} from "./format/onnx_pb.ts";
+import { Attributes } from "./attributes.ts";
+import type { AttributeProto, GraphProto } from "./format/onnx_pb.ts";
 import { modelError, unsupported } from "./import-error.ts";
 import { type Imported, kindOf, Optional, Sequence, Strings } from "./imported.ts";
 import { elementsOf } from "./known-values.ts";
@@ -20,8 +15,8 @@ import type { DenseTensor, StringTensor } from "./tensor-data.ts";
 export interface Surroundings {
   /** The elements of a tensor of the file. */
   read(tensor: NonNullable<AttributeProto["t"]>): DenseTensor | StringTensor;
-  /** The error of an operand that decides shapes and is not known. */
-  unknown(operand: string, tensor: Tensor): Error;
+  /** The error of an operand that decides shapes, or texts, and is not known. */
+  unknown(operand: string, tensor: Tensor, decides?: string): Error;
   /** Runs a subgraph where it stands, on these values; what it gives. */
   inline(graph: GraphProto, inputs: readonly Imported[]): Imported[];
   /** The tensors of outside that subgraphs read and that are not known, by name. */
@@ -33,7 +28,7 @@ export interface Surroundings {
 }
 
 /** An application of an operator. */
-export class Call {
+export class Call extends Attributes {
   readonly operator: string;
   readonly name: string;
   /** The version of the operator set that it is of. */
@@ -42,7 +37,6 @@ export class Call {
   /** The names of its results; "" where one is not wanted. */
   readonly outputs: readonly string[];
   readonly surroundings: Surroundings;
-  readonly attributes: ReadonlyMap<string, AttributeProto>;
 
   constructor(parts: {
     readonly operator: string;
@@ -53,13 +47,13 @@ export class Call {
     readonly attributes: ReadonlyMap<string, AttributeProto>;
     readonly surroundings: Surroundings;
   }) {
+    super(parts.attributes);
     this.operator = parts.operator;
     this.name = parts.name;
     this.version = parts.version;
     this.inputs = parts.inputs;
     this.outputs = parts.outputs;
     this.surroundings = parts.surroundings;
-    this.attributes = parts.attributes;
   }
 
   /** Whether a result is read by anything. */
@@ -103,16 +97,16 @@ export class Call {
   }
 
   /** The elements of operand number `at`, which decides shapes. Throws `import/run-time` where they depend on inputs of the model. */
-  elements(at: number): Nd {
+  elements(at: number, decides?: string): Nd {
     const tensor = this.tensor(at);
     const known = elementsOf(tensor);
     if (known) return known;
-    throw this.surroundings.unknown(`operand ${at}`, tensor);
+    throw this.surroundings.unknown(`operand ${at}`, tensor, decides);
   }
 
   /** The elements of an operand that decides shapes as numbers. */
-  numbers(at: number): number[] {
-    const { dtype, data } = this.elements(at);
+  numbers(at: number, decides?: string): number[] {
+    const { dtype, data } = this.elements(at, decides);
     return Array.from(data as Iterable<number | bigint>, (each) => Number(numberIn(dtype, each)));
   }
 
@@ -129,74 +123,10 @@ export class Call {
     return this.attributes.has(attribute) ? this.ints(attribute) : undefined;
   }
 
-  #attribute(name: string, ...types: readonly AttributeType[]): AttributeProto | undefined {
-    const found = this.attributes.get(name);
-    // Files of the first versions give no type.
-    if (!found || types.includes(found.type) || found.type === AttributeType.UNDEFINED) return found;
-    throw modelError(`attribute "${name}" is ${AttributeType[found.type]} where ${AttributeType[types[0]!]} belongs`);
-  }
-
-  attribute(name: string): AttributeProto | undefined {
-    return this.attributes.get(name);
-  }
-
-  #required(name: string): never {
-    throw modelError(`attribute "${name}" is missing`);
-  }
-
-  int(name: string, otherwise?: number): number {
-    const found = this.#attribute(name, AttributeType.INT);
-    return found ? Number(found.i) : (otherwise ?? this.#required(name));
-  }
-
-  flag(name: string, otherwise = false): boolean {
-    return this.int(name, Number(otherwise)) !== 0;
-  }
-
-  ints(name: string, otherwise?: readonly number[]): number[] {
-    const found = this.#attribute(name, AttributeType.INTS);
-    return found ? found.ints.map(Number) : [...(otherwise ?? this.#required(name))];
-  }
-
-  float(name: string, otherwise?: number): number {
-    const found = this.#attribute(name, AttributeType.FLOAT);
-    return found ? found.f : (otherwise ?? this.#required(name));
-  }
-
-  floats(name: string, otherwise?: readonly number[]): number[] {
-    const found = this.#attribute(name, AttributeType.FLOATS);
-    return found ? found.floats : [...(otherwise ?? this.#required(name))];
-  }
-
-  text(name: string, otherwise?: string): string {
-    const found = this.#attribute(name, AttributeType.STRING);
-    return found ? new TextDecoder().decode(found.s) : (otherwise ?? this.#required(name));
-  }
-
-  texts(name: string, otherwise?: readonly string[]): string[] {
-    const found = this.#attribute(name, AttributeType.STRINGS);
-    return found
-      ? found.strings.map((each) => new TextDecoder().decode(each))
-      : [...(otherwise ?? this.#required(name))];
-  }
-
-  graph(name: string): GraphProto {
-    return this.#attribute(name, AttributeType.GRAPH)?.g ?? this.#required(name);
-  }
-
   /** A tensor that the file keeps in an attribute. */
   stored(name: string): DenseTensor | StringTensor | undefined {
-    const found = this.#attribute(name, AttributeType.TENSOR)?.t;
+    const found = this.storedTensor(name);
     return found && this.surroundings.read(found);
-  }
-
-  /** The dtype that an attribute names by the number of its element type. Throws `import/unsupported`. */
-  dtype(name: string, otherwise?: Dtype): Dtype {
-    if (otherwise && !this.attributes.has(name)) return otherwise;
-    const number = this.int(name);
-    const found = dtypeOf(number);
-    if (found) return found;
-    throw unsupported(`no tensor of a graph has elements of ${elementTypeName(number)}`);
   }
 }
 

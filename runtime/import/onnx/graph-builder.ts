@@ -15,43 +15,8 @@ import { errorAbout, modelError, RunTimeOperand, unsupported } from "./import-er
 import { type Imported, Sequence } from "./imported.ts";
 import { sourcesOf } from "./known-values.ts";
 import { definitions } from "./operators/index.ts";
+import { domainOf, fullName, Nesting, Scope, versionsOf } from "./scope.ts";
 import { type ExternalData, sparseTensorData, tensorData } from "./tensor-data.ts";
-
-/** The default domain has two names. */
-export const domainOf = (domain: string): string => (domain === "ai.onnx" ? "" : domain);
-
-/** The name of an operator with its domain, as users give their own. */
-export const fullName = ({ domain, opType }: Pick<NodeProto, "domain" | "opType">): string =>
-  domainOf(domain) === "" ? opType : `${domain}::${opType}`;
-
-/** The versions of operator sets by their domains. */
-type Versions = ReadonlyMap<string, number>;
-
-const versionsOf = (imports: readonly { readonly domain: string; readonly version: bigint }[]): Versions =>
-  new Map(imports.map(({ domain, version }) => [domainOf(domain), Number(version)]));
-
-/** Names and what they stand for; those of a subgraph are found around it too. */
-class Scope {
-  readonly versions: Versions;
-  /** The attributes of the call of a function, for the nodes of its body. */
-  readonly attributes: ReadonlyMap<string, AttributeProto> | undefined;
-  readonly #outer: Scope | undefined;
-  readonly #values = new Map<string, Imported>();
-
-  constructor(versions: Versions, outer?: Scope, attributes = outer?.attributes) {
-    this.versions = versions;
-    this.#outer = outer;
-    this.attributes = attributes;
-  }
-
-  get(name: string): Imported | undefined {
-    return this.#values.get(name) ?? this.#outer?.get(name);
-  }
-
-  set(name: string, value: Imported): void {
-    this.#values.set(name, value);
-  }
-}
 
 /** The names that a graph reads and does not define, those of its subgraphs included. */
 export function freeNames(graph: GraphProto): Set<string> {
@@ -85,15 +50,15 @@ export interface BuildOptions {
   readonly bounds?: { readonly [output: string]: number };
 }
 
-/** Nesting of subgraphs and calls of functions beyond which a model is refused. */
-const deepest = 64;
+/** The name that an operand has where a node is built by itself. */
+export const operandName = (at: number): string => `operand${at}`;
 
 /** Builds the graphs of one model. */
 export class GraphBuilder {
   readonly #model: ModelProto;
   readonly #options: BuildOptions;
   readonly #functions: ReadonlyMap<string, FunctionProto>;
-  #depth = 0;
+  readonly #nesting = new Nesting();
   /** The model's inputs, by the values that they are. */
   readonly #inputs = new Map<Value, string>();
 
@@ -110,24 +75,23 @@ export class GraphBuilder {
     return this.#graph(graph!, new Scope(versionsOf(opsetImport)), inputs);
   }
 
+  /** Builds what one node gives, of operands that have their positions' names. */
+  node(
+    node: NodeProto,
+    operands: readonly (Imported | undefined)[],
+    scope: Scope<Imported>,
+  ): readonly (Imported | undefined)[] {
+    for (const [at, value] of operands.entries()) if (value !== undefined) this.#nameInput(operandName(at), value);
+    return this.#apply(node, operands, scope);
+  }
+
   #nameInput(name: string, value: Imported): void {
     if (isTensor(value)) this.#inputs.set(value.value, name);
     if (value instanceof Sequence) for (const each of value.elements) this.#nameInput(name, each);
   }
 
-  /** Runs `body` one level deeper. Throws `import/model` where a model nests too deep. */
-  #inside<T>(what: string, body: () => T): T {
-    if (this.#depth === deepest) throw modelError(`${what} stands ${deepest} levels deep, or calls itself`);
-    this.#depth++;
-    try {
-      return body();
-    } finally {
-      this.#depth--;
-    }
-  }
-
-  #graph(graph: GraphProto, scope: Scope, inputs: ReadonlyMap<string, Imported>): Map<string, Imported> {
-    return this.#inside(`graph "${graph.name}"`, () => {
+  #graph(graph: GraphProto, scope: Scope<Imported>, inputs: ReadonlyMap<string, Imported>): Map<string, Imported> {
+    return this.#nesting.inside(`graph "${graph.name}"`, () => {
       for (const tensor of graph.initializer) scope.set(tensor.name, this.#imported(tensor));
       for (const sparse of graph.sparseInitializer)
         scope.set(sparse.values?.name ?? "", constantOf(sparseTensorData(sparse, this.#options.external)));
@@ -141,13 +105,13 @@ export class GraphBuilder {
     return importedOf(tensorData(tensor, this.#options.external), tensor.name);
   }
 
-  #named(scope: Scope, name: string, reader: string): Imported {
+  #named(scope: Scope<Imported>, name: string, reader: string): Imported {
     const value = scope.get(name);
     if (value === undefined) throw modelError(`${reader} reads "${name}", which nothing before it defines`);
     return value;
   }
 
-  #nodes(nodes: readonly NodeProto[], scope: Scope): void {
+  #nodes(nodes: readonly NodeProto[], scope: Scope<Imported>): void {
     for (const [number, node] of nodes.entries()) {
       const described = describeNode(node, number);
       try {
@@ -166,8 +130,12 @@ export class GraphBuilder {
     }
   }
 
-  #apply(node: NodeProto, inputs: readonly (Imported | undefined)[], scope: Scope): readonly (Imported | undefined)[] {
-    const attributes = this.#attributes(node, scope);
+  #apply(
+    node: NodeProto,
+    inputs: readonly (Imported | undefined)[],
+    scope: Scope<Imported>,
+  ): readonly (Imported | undefined)[] {
+    const attributes = scope.attributesOf(node);
     const own = this.#options.operators?.[fullName(node)];
     const called = this.#functions.get(
       functionKey({ domain: node.domain, name: node.opType, overload: node.overload }),
@@ -196,25 +164,14 @@ export class GraphBuilder {
     return Array.isArray(found) ? (found as readonly (Imported | undefined)[]) : [found as Imported];
   }
 
-  /** The attributes of a node; those that a function's body takes from the call are the call's. */
-  #attributes(node: NodeProto, scope: Scope): Map<string, AttributeProto> {
-    const all = new Map<string, AttributeProto>();
-    for (const each of node.attribute) {
-      const found = each.refAttrName === "" ? each : scope.attributes?.get(each.refAttrName);
-      if (found) all.set(each.name, found);
-    }
-    return all;
-  }
-
   /** Runs a function of the model where it is called. */
   #call(
     called: FunctionProto,
     inputs: readonly (Imported | undefined)[],
     given: ReadonlyMap<string, AttributeProto>,
   ): (Imported | undefined)[] {
-    return this.#inside(`function "${called.name}"`, () => {
-      const defaults = called.attributeProto.map((each) => [each.name, each] as const);
-      const scope = new Scope(versionsOf(called.opsetImport), undefined, new Map([...defaults, ...given]));
+    return this.#nesting.inside(`function "${called.name}"`, () => {
+      const scope = Scope.ofFunction<Imported>(called, given);
       called.input.forEach((name, at) => {
         const value = inputs[at];
         if (value !== undefined) scope.set(name, value);
@@ -224,10 +181,10 @@ export class GraphBuilder {
     });
   }
 
-  #surroundings(scope: Scope): Surroundings {
+  #surroundings(scope: Scope<Imported>): Surroundings {
     const inner = (
       graph: GraphProto,
-      around: Scope | undefined,
+      around: Scope<Imported> | undefined,
       inputs: readonly Imported[],
       more?: ReadonlyMap<string, Imported>,
     ) => {
@@ -238,7 +195,7 @@ export class GraphBuilder {
     };
     return {
       read: (tensor) => tensorData(tensor, this.#options.external),
-      unknown: (operand, tensor) => this.#unknown(operand, tensor),
+      unknown: (operand, tensor, decides) => this.#unknown(operand, tensor, decides),
       inline: (graph, inputs) => inner(graph, scope, inputs),
       region: (graph, inputs, captured) => inner(graph, undefined, inputs, captured),
       captured: (...graphs) => {
@@ -249,12 +206,12 @@ export class GraphBuilder {
     };
   }
 
-  #unknown(operand: string, tensor: Tensor): Error {
+  #unknown(operand: string, tensor: Tensor, decides?: string): Error {
     const names = [...sourcesOf(tensor)].flatMap((value) => this.#inputs.get(value) ?? []);
-    return new RunTimeOperand(operand, [...new Set(names)]);
+    return new RunTimeOperand(operand, [...new Set(names)], decides);
   }
 }
 
 /** What a function is found by: domain, name and, where there are several, which. */
-const functionKey = ({ domain, name, overload }: Pick<FunctionProto, "domain" | "name" | "overload">): string =>
+export const functionKey = ({ domain, name, overload }: Pick<FunctionProto, "domain" | "name" | "overload">): string =>
   JSON.stringify([domainOf(domain), name, overload]);

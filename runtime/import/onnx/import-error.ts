@@ -12,29 +12,37 @@ export const modelError = (
 export const unsupported = (message: string, help?: string): IsochronError =>
   new IsochronError("import/unsupported", message, help === undefined ? {} : { help });
 
-/** An operand that has to be known when the graph is built, and depends on inputs of the model. */
+/** An operand that has to be known when the graph is built, as it decides shapes or texts, and depends on inputs of the model. */
 export class RunTimeOperand extends IsochronError {
   readonly operand: string;
   /** The inputs of the model that it is computed from. */
   readonly inputs: readonly string[];
 
-  constructor(operand: string, inputs: readonly string[], place?: string) {
+  readonly decides: string;
+
+  constructor(operand: string, inputs: readonly string[], decides = "shapes", place?: string) {
     const given = inputs.map((name) => `"${name}"`).join(", ");
-    super("import/run-time", `${operand} decides shapes, and is computed from ${given || "values of its subgraph"}`, {
-      ...(place === undefined ? {} : { place }),
-      help:
-        inputs.length === 0
-          ? "it changes while the model runs: no shape would be known"
-          : `give the value when the graph is built: model.graph({ inputs: { ${inputs[0]}: constant data } })`,
-    });
+    super(
+      "import/run-time",
+      `${operand} decides ${decides}, and is computed from ${given || "values of its subgraph"}`,
+      {
+        ...(place === undefined ? {} : { place }),
+        help:
+          inputs.length === 0
+            ? "it changes while the model runs: no shape would be known"
+            : `give the value when the graph is built: model.graph({ inputs: { ${inputs[0]}: constant data } })`,
+      },
+    );
     this.operand = operand;
     this.inputs = inputs;
+    this.decides = decides;
   }
 }
 
 /** An error about a part of a model, which is named first, at the file that the model is of. */
 export function errorAbout(part: string, error: unknown, place: string): unknown {
-  if (error instanceof RunTimeOperand) return new RunTimeOperand(`${part}: ${error.operand}`, error.inputs, place);
+  if (error instanceof RunTimeOperand)
+    return new RunTimeOperand(`${part}: ${error.operand}`, error.inputs, error.decides, place);
   if (!(error instanceof IsochronError)) return error;
   const { code, message, details, help, cause } = error;
   return new IsochronError(code, `${part}: ${message}`, {

@@ -1,7 +1,7 @@
 // A model of an ONNX file: what it takes and gives, what it is made of, and the graphs that it becomes.
 import { fromBinary } from "@bufbuild/protobuf";
 import { z } from "zod";
-import { type Dtype, IsochronError, nearest, optionsOf, withMeant } from "../../../kernels/index.ts";
+import { checkArgument, type Dtype, IsochronError, nearest, optionsOf, withMeant } from "../../../kernels/index.ts";
 import { isTensor } from "../../capture/methods/symbolic.ts";
 import type { Tensor } from "../../capture/tensor.ts";
 import { type StateTensor, state, trace } from "../../capture/trace.ts";
@@ -9,12 +9,16 @@ import type { Graph } from "../../graph/graph.ts";
 import { type TensorType, type TypedArray, tensorType } from "../../graph/tensor-type.ts";
 import { constantOf, type Definitions } from "./call.ts";
 import { type GraphProto, type ModelProto, ModelProtoSchema, type NodeProto } from "./format/onnx_pb.ts";
-import { describeNode, domainOf, fullName, GraphBuilder } from "./graph-builder.ts";
+import { type BuildOptions, describeNode, GraphBuilder } from "./graph-builder.ts";
 import { modelError, unsupported } from "./import-error.ts";
 import { type Imported, kindOf, Optional, Sequence } from "./imported.ts";
 import { definitions } from "./operators/index.ts";
 import { type ModelPort, portOf } from "./ports.ts";
+import { domainOf, fullName } from "./scope.ts";
 import type { ExternalData } from "./tensor-data.ts";
+import { checkedValue, copied } from "./values/checked.ts";
+import { ValueInterpreter } from "./values/interpreter.ts";
+import type { ModelValue } from "./values/value.ts";
 
 /** A value that an input is bound to, so that it is none any more. */
 export interface BoundInput {
@@ -216,8 +220,11 @@ export class OnnxModel {
   }
 
   /** Refuses names that the model does not have. Throws `import/name`. */
-  #requireNames({ inputs = {}, states = {} }: GraphOptions): void {
-    const require = (what: "input" | "output", name: string): void => {
+  #requireNames({
+    inputs = {},
+    states = {},
+  }: Pick<GraphOptions, "states"> & { readonly inputs?: { readonly [name: string]: unknown } }): void {
+    const expectName = (what: "input" | "output", name: string): void => {
       const all = this[`${what}s`].map((each) => each.name);
       if (all.includes(name)) return;
       throw new IsochronError("import/name", `the model has no ${what} "${name}"`, {
@@ -225,8 +232,8 @@ export class OnnxModel {
         help: withMeant(nearest(name, all), `it has ${all.map((each) => `"${each}"`).join(", ") || "none"}`),
       });
     };
-    for (const name of [...Object.keys(inputs), ...Object.keys(states)]) require("input", name);
-    for (const each of Object.values(states)) require("output", typeof each === "string" ? each : each.output);
+    for (const name of [...Object.keys(inputs), ...Object.keys(states)]) expectName("input", name);
+    for (const each of Object.values(states)) expectName("output", typeof each === "string" ? each : each.output);
   }
 
   /**
@@ -242,12 +249,7 @@ export class OnnxModel {
     const types = this.inputs.map((port) => [port, this.#inputType(port, options)] as const);
     const isState = (name: string): boolean => Object.hasOwn(states, name);
     const open = types.flatMap(([{ name }, type]) => (isState(name) ? [] : openTypes(name, type)));
-    const builder = new GraphBuilder(this.#proto, {
-      place: this.#place,
-      external: this.#external,
-      operators: this.#operators,
-      ...(bounds ? { bounds } : {}),
-    });
+    const builder = new GraphBuilder(this.#proto, { ...this.#buildOptions(), ...(bounds ? { bounds } : {}) });
     return trace(
       (tensors: { readonly [name: string]: Tensor }) => {
         const kept = new Map<string, StateTensor<Dtype>>();
@@ -271,6 +273,37 @@ export class OnnxModel {
       Object.fromEntries(open),
       { name: this.name },
     );
+  }
+
+  /**
+   * What the model gives, by the names of its outputs, interpreted node by node with the values in hand: for what no graph can be
+   * made of, such as texts, sequences that grow in loops, and shapes that only values decide.
+   *
+   * A value is a tensor `{ dtype, shape, data }`, texts `{ shape, data }`, a list of values for a sequence, or null for an optional
+   * that is empty. Throws `import/name`, `import/type`, `import/unsupported` and `import/model`, which name the node.
+   *
+   * @example
+   * ```ts
+   * import type { Model } from "isochron/import";
+   *
+   * const lengths = (model: Model) => model.interpret({ words: { shape: [2], data: ["left", "right"] } });
+   * ```
+   */
+  interpret(inputs: { readonly [name: string]: ModelValue }): { readonly [name: string]: ModelValue } {
+    const values = names(z.unknown()).describe("values by the names of inputs: { x: { dtype, shape, data } }");
+    checkArgument("import", "interpret", "inputs", values, inputs);
+    this.#requireNames({ inputs });
+    const sizes = new Map<string, number>();
+    const given = this.inputs.map((port) => {
+      const value = Object.hasOwn(inputs, port.name) ? inputs[port.name] : undefined;
+      return [port.name, checkedValue(port, value, sizes, this.#place)] as const;
+    });
+    const interpreter = new ValueInterpreter(this.#proto, this.#buildOptions());
+    return Object.fromEntries([...interpreter.run(new Map(given))].map(([name, value]) => [name, copied(value)]));
+  }
+
+  #buildOptions(): BuildOptions {
+    return { place: this.#place, external: this.#external, operators: this.#operators };
   }
 
   #stateType(name: string, type: InputType): TensorType {

@@ -16,6 +16,15 @@ import { type InputType, OnnxModel } from "../../../runtime/import/onnx/model.ts
 import type { ModelPort } from "../../../runtime/import/onnx/ports.ts";
 import { tensorData } from "../../../runtime/import/onnx/tensor-data.ts";
 import {
+  isList,
+  isTensorValue,
+  isTextValue,
+  kindOfValue,
+  type ModelValue,
+  type TensorValue,
+  type TextValue,
+} from "../../../runtime/import/onnx/values/value.ts";
+import {
   type CompileOptions,
   compile,
   type Graph,
@@ -40,74 +49,64 @@ export interface Result {
   readonly reason?: string;
 }
 
-/** A tensor of a case. */
-interface Array_ {
-  readonly dtype: Dtype;
-  readonly shape: readonly number[];
-  readonly data: TypedArray;
-}
-
-/** A value of a case: a tensor, a sequence, or nothing. */
-type CaseValue = Array_ | readonly CaseValue[] | null;
-
-const isArray = (value: CaseValue): value is Array_ => value !== null && "data" in value;
-const isSequence = (value: CaseValue): value is readonly CaseValue[] => Array.isArray(value);
-
 const noFiles = () => {
   throw new IsochronError("import/file", "the case has no files beside it");
 };
 
-function arrayOf(tensor: TensorProto): Array_ {
+function tensorOf(tensor: TensorProto): ModelValue {
   const found = tensorData(tensor, noFiles);
-  if (found.kind === "strings") throw new IsochronError("import/unsupported", "texts in machine code");
-  return found;
+  const { shape, data } = found;
+  return found.kind === "dense" ? { dtype: found.dtype, shape, data: found.data } : { shape, data: data as string[] };
 }
 
-const sequenceOf = (sequence: SequenceProto): CaseValue[] => [
-  ...sequence.tensorValues.map(arrayOf),
+const sequenceOf = (sequence: SequenceProto): ModelValue[] => [
+  ...sequence.tensorValues.map(tensorOf),
   ...sequence.sequenceValues.map(sequenceOf),
   ...sequence.optionalValues.map(optionalOf),
 ];
 
-function optionalOf({ tensorValue, sequenceValue, optionalValue }: OptionalProto): CaseValue {
-  if (tensorValue) return arrayOf(tensorValue);
+function optionalOf({ tensorValue, sequenceValue, optionalValue }: OptionalProto): ModelValue {
+  if (tensorValue) return tensorOf(tensorValue);
   if (sequenceValue) return sequenceOf(sequenceValue);
   return optionalValue ? optionalOf(optionalValue) : null;
 }
 
 /** The value in a file, which is of the kind that the model says. */
-function valueAt(path: string, { type }: ModelPort): CaseValue {
+function valueAt(path: string, { type }: ModelPort): ModelValue {
   const bytes = bytesAt(path);
   if (type.startsWith("sequence")) return sequenceOf(fromBinary(SequenceProtoSchema, bytes));
   if (type.startsWith("optional")) return optionalOf(fromBinary(OptionalProtoSchema, bytes));
-  return arrayOf(fromBinary(TensorProtoSchema, bytes));
+  return tensorOf(fromBinary(TensorProtoSchema, bytes));
 }
 
 /** 0 up to 1 in equal steps, where a case has no inputs. */
-function counted({ shape = [] }: ModelPort): Array_ {
+function counted({ shape = [] }: ModelPort): TensorValue {
   const sizes = shape.map((size) => (typeof size === "number" ? size : 1));
   const count = countOf(sizes);
   const values = Array.from({ length: count }, (_, at) => at / count);
   return { dtype: "f32", shape: sizes, data: arrayFrom("f32", values) };
 }
 
-function inputsOf(model: OnnxModel, { inputs }: DataSet): Map<string, CaseValue> {
+function inputsOf(model: OnnxModel, { inputs }: DataSet): Map<string, ModelValue> {
   const found = inputs ? inputs.map((path, at) => valueAt(path, model.inputs[at]!)) : model.inputs.map(counted);
   return new Map(found.map((each, at) => [model.inputs[at]!.name, each]));
 }
 
-const typeOfValue = (value: CaseValue): InputType => {
+function typeOfValue(value: ModelValue): InputType {
   if (value === null) return null;
-  return isSequence(value) ? value.map(typeOfValue) : tensorType((value as Array_).dtype, (value as Array_).shape);
-};
+  if (isTextValue(value)) throw new IsochronError("import/unsupported", "texts in machine code");
+  return isTensorValue(value)
+    ? tensorType(value.dtype, value.shape)
+    : (value as readonly ModelValue[]).map(typeOfValue);
+}
 
 /** The graph for inputs of these shapes; those that decide shapes are bound, and named. */
-function graphFor(model: OnnxModel, inputs: ReadonlyMap<string, CaseValue>): { graph: Graph; bound: Set<string> } {
+function graphFor(model: OnnxModel, inputs: ReadonlyMap<string, ModelValue>): { graph: Graph; bound: Set<string> } {
   const bound = new Set<string>();
   for (;;) {
     try {
       const given = Object.fromEntries(
-        [...inputs].map(([name, each]) => [name, bound.has(name) ? each : typeOfValue(each)]),
+        [...inputs].map(([name, each]) => [name, bound.has(name) ? (each as TensorValue) : typeOfValue(each)]),
       );
       return { graph: model.graph({ inputs: given }), bound };
     } catch (error) {
@@ -121,14 +120,14 @@ function graphFor(model: OnnxModel, inputs: ReadonlyMap<string, CaseValue>): { g
 }
 
 /** The tensors that a value is, by name. */
-function tensorsOf(name: string, value: CaseValue): [string, Array_][] {
-  if (value === null) return [];
-  return isSequence(value) ? value.flatMap((each, at) => tensorsOf(`${name}.${at}`, each)) : [[name, value as Array_]];
+function tensorsOf(name: string, value: ModelValue): [string, TensorValue][] {
+  if (isTensorValue(value)) return [[name, value]];
+  return isList(value) ? value.flatMap((each, at) => tensorsOf(`${name}.${at}`, each)) : [];
 }
 
 /** Elements in another order, floats somewhat smaller. */
-function perturbed(value: CaseValue): CaseValue {
-  if (!value || !isArray(value)) return isSequence(value) ? value.map(perturbed) : null;
+function perturbed(value: ModelValue): ModelValue {
+  if (!isTensorValue(value)) return isList(value) ? value.map(perturbed) : value;
   const { dtype, shape, data } = value;
   const other = data.slice();
   let seed = 12345;
@@ -162,7 +161,7 @@ function difference(dtype: Dtype, found: TypedArray, wanted: TypedArray): string
 type Arrays = { readonly [name: string]: TypedArray };
 
 /** The actual shape of an output, and its elements: of a bounded dimension as many as its count says. */
-function actual(graph: Graph, name: string, outputs: Arrays): Array_ {
+function actual(graph: Graph, name: string, outputs: Arrays): TensorValue {
   const { type } = graph.outputs.find((each) => each.name === name)!.value;
   const whole = type.shape.map((size) => (isBounded(size) ? size.max : Number(size)));
   const shape = type.shape.map((size, d) => {
@@ -203,6 +202,38 @@ function wrong(model: OnnxModel, graph: Graph, outputs: Arrays, { outputs: wante
   return undefined;
 }
 
+/** How a value differs from the one that was wanted. */
+function unlike(name: string, found: ModelValue | undefined, wanted: ModelValue): string | undefined {
+  if (kindOfValue(found) !== kindOfValue(wanted))
+    return `output "${name}" is ${kindOfValue(found)} instead of ${kindOfValue(wanted)}`;
+  if (isList(wanted)) {
+    const parts = wanted.map((each, at) => unlike(`${name}.${at}`, (found as readonly ModelValue[])[at], each));
+    return parts.find((each) => each !== undefined);
+  }
+  if (isTensorValue(wanted)) {
+    const differs = difference(wanted.dtype, (found as TensorValue).data, wanted.data);
+    return differs && `output "${name}": ${differs}`;
+  }
+  if (!isTextValue(wanted)) return undefined;
+  const at = wanted.data.findIndex((each, index) => each !== (found as TextValue).data[index]);
+  const text = (value: ModelValue) => JSON.stringify((value as TextValue).data[at]);
+  return at < 0 ? undefined : `output "${name}": text ${at} is ${text(found!)} instead of ${text(wanted)}`;
+}
+
+/** How the interpreter of values differs from what belongs to a case of which no graph can be made. */
+function interpretedWrong(
+  model: OnnxModel,
+  inputs: ReadonlyMap<string, ModelValue>,
+  { outputs }: DataSet,
+): string | undefined {
+  const found = model.interpret(Object.fromEntries(inputs));
+  const all = outputs.map((path, at) => {
+    const port = model.outputs[at]!;
+    return unlike(port.name, found[port.name], valueAt(path, port));
+  });
+  return all.find((each) => each !== undefined);
+}
+
 /** How compiled code differs from the interpreter. */
 function apart(graph: Graph, found: Arrays, wanted: Arrays): string | undefined {
   for (const { name, value } of graph.outputs) {
@@ -212,7 +243,7 @@ function apart(graph: Graph, found: Arrays, wanted: Arrays): string | undefined 
   return undefined;
 }
 
-function arraysOf(graph: Graph, inputs: ReadonlyMap<string, CaseValue>): Arrays {
+function arraysOf(graph: Graph, inputs: ReadonlyMap<string, ModelValue>): Arrays {
   const all = new Map([...inputs].flatMap(([name, value]) => tensorsOf(name, value)));
   return Object.fromEntries(graph.inputs.map(({ name }) => [name, all.get(name)!.data]));
 }
@@ -246,7 +277,20 @@ export async function check(
     result.interpreted = "passed";
     for (const set of sets) {
       const inputs = inputsOf(model, set);
-      const { graph, bound } = graphFor(model, inputs);
+      let made: ReturnType<typeof graphFor>;
+      try {
+        made = graphFor(model, inputs);
+      } catch (error) {
+        result.compiled = outcomeOf(error);
+        reasons.push(errorText(error));
+        const differs = interpretedWrong(model, inputs, set);
+        if (differs) {
+          result.interpreted = "failed";
+          reasons.push(`interpreted: ${differs}`);
+        }
+        continue;
+      }
+      const { graph, bound } = made;
       result.specialised = [...new Set([...result.specialised, ...bound])];
       try {
         const meant = new Interpreter(graph).run(arraysOf(graph, inputs) as never);

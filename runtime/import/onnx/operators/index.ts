@@ -16,6 +16,7 @@ import { sequences } from "./sequences.ts";
 import { shapes } from "./shapes.ts";
 import { signals } from "./signal.ts";
 import { supportVectors } from "./svm.ts";
+import { takingTexts, texts } from "./texts.ts";
 import { training } from "./training.ts";
 import { trees } from "./trees.ts";
 import { vision } from "./vision.ts";
@@ -37,10 +38,13 @@ const families: readonly Definitions[] = [
   shapes,
   signals,
   supportVectors,
+  texts,
   training,
   trees,
   vision,
 ];
 
 /** The definitions by their full names: those of other domains than ONNX's own as DOMAIN::NAME. */
-export const definitions: ReadonlyMap<string, Definition> = new Map(families.flatMap((each) => Object.entries(each)));
+export const definitions: ReadonlyMap<string, Definition> = new Map(
+  families.flatMap(Object.entries<Definition>).map(([name, definition]) => [name, takingTexts(name, definition)]),
+);

@@ -62,8 +62,14 @@ function labelEncoder(call: Call): Tensor | Strings {
     const found = given.data.map((each) => values.numbers![places.get(each) ?? -1] ?? other);
     return constant(found, values.dtype, given.shape) as Tensor;
   }
-  if (keys.texts || values.texts) throw unsupported("a map from numbers to texts, or from texts that a step computes");
+  if (keys.texts) throw modelError("operand 0 holds numbers, and its keys are texts");
   const x = call.tensor(0);
+  if (values.texts) {
+    const places = new Map(keys.numbers!.map((key, at) => [key, at]));
+    const other = call.text("default_string", "_Unused");
+    const found = call.numbers(0, "texts").map((each) => values.texts![places.get(each) ?? -1] ?? other);
+    return new Strings(x.shape, found);
+  }
   // Of a key that stands twice the last value counts.
   const pairs = [...new Map(keys.numbers!.map((key, at) => [key, values.numbers![at]!]))];
   const other = constant(defaultOf(call, values.dtype), values.dtype) as Tensor;
@@ -173,9 +179,7 @@ interface Grams {
 }
 
 /** The n-grams of the lengths that are wanted; of one that stands twice the last counts. */
-function gramsOf(call: Call): Grams[] {
-  const pool = call.ints("pool_int64s", []);
-  if (pool.length === 0) throw unsupported("n-grams of texts");
+function gramsOf(call: Call, pool: readonly number[]): Grams[] {
   const [starts, places] = [call.ints("ngram_counts"), call.ints("ngram_indexes")];
   const [least, most] = [call.int("min_gram_length"), call.int("max_gram_length")];
   let number = 0;
@@ -196,14 +200,21 @@ function gramsOf(call: Call): Grams[] {
   });
 }
 
-/** How often each n-gram of integers stands in each row, also with others between its items; or whether, or by a weight. */
+/** How often each n-gram of integers or texts stands in each row, also with others between its items; or whether, or by a weight. */
 function tfIdf(call: Call): Tensor {
-  const given = call.tensor(0);
+  const vocabulary = new Map<string, number>();
+  const numberOf = (text: string): number => vocabulary.get(text) ?? -1;
+  const pooled = call.texts("pool_strings", []);
+  for (const each of pooled) if (!vocabulary.has(each)) vocabulary.set(each, vocabulary.size);
+  const pool = pooled.length > 0 ? pooled.map(numberOf) : call.ints("pool_int64s");
+  const value = call.value(0);
+  const given =
+    value instanceof Strings ? (constant(value.data.map(numberOf), "i64", value.shape) as Tensor) : call.tensor(0);
   const rows = given.shape.length < 2 ? given.reshape([1, -1]) : given;
   const [batch, length] = rows.shape as [number, number];
   const columns = Math.max(...call.ints("ngram_indexes")) + 1;
   let counts: Tensor = zeros("i64", [batch, columns]);
-  for (const { size, items, places } of gramsOf(call)) {
+  for (const { size, items, places } of gramsOf(call, pool)) {
     const grams = constant([...items], rows.dtype, [places.length, size]);
     // Numbers alone have nothing between them.
     const mostApart = size === 1 ? 1 : call.int("max_skip_count") + 1;
