@@ -7,10 +7,13 @@ import { domainOf, fullName, Nesting, Scope, versionsOf } from "../scope.ts";
 import { type DenseTensor, type StringTensor, sparseTensorData, tensorData } from "../tensor-data.ts";
 import { controlFlow, type ValueOperator } from "./control-flow.ts";
 import { NodeGraphs } from "./node-graphs.ts";
+import { pictures } from "./pictures.ts";
 import { sequences } from "./sequences.ts";
 import type { ModelValue } from "./value.ts";
 
-const operators: ReadonlyMap<string, ValueOperator> = new Map(Object.entries({ ...controlFlow, ...sequences }));
+const operators: ReadonlyMap<string, ValueOperator> = new Map(
+  Object.entries({ ...controlFlow, ...pictures, ...sequences }),
+);
 
 /** A tensor of the file as a value. */
 function storedValue(found: DenseTensor | StringTensor): ModelValue {
