@@ -28,9 +28,11 @@ export class RunTimeOperand extends IsochronError {
       {
         ...(place === undefined ? {} : { place }),
         help:
-          inputs.length === 0
-            ? "it changes while the model runs: no shape would be known"
-            : `give the value when the graph is built: model.graph({ inputs: { ${inputs[0]}: constant data } })`,
+          decides === "texts"
+            ? "there are no texts in machine code: interpret the model, with model.interpret(inputs)"
+            : inputs.length === 0
+              ? "it changes while the model runs: no shape would be known"
+              : `give the value when the graph is built: model.graph({ inputs: { ${inputs[0]}: constant data } })`,
       },
     );
     this.operand = operand;

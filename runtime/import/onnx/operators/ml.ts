@@ -3,7 +3,7 @@ import { type Dtype, isFloatDtype } from "../../../../kernels/index.ts";
 import { concat, constant, type Tensor, where, zeros } from "../../../capture/tensor.ts";
 import type { Call, Definitions } from "../call.ts";
 import { modelError, unsupported } from "../import-error.ts";
-import { Strings } from "../imported.ts";
+import { type Imported, Strings } from "../imported.ts";
 import { castTo } from "./elementwise.ts";
 import { bothClasses, classified, featuresOf, labelsOf, postTransform, storedNumbers } from "./scores.ts";
 import { fromStart } from "./shapes.ts";
@@ -155,7 +155,7 @@ function linearRegressor(call: Call): Tensor {
   return castTo(postTransform(call.text("post_transform", "NONE"))(scores), "f32");
 }
 
-function linearClassifier(call: Call): (Tensor | undefined)[] {
+function linearClassifier(call: Call): (Imported | undefined)[] {
   const x = featuresOf(call.tensor(0));
   const scores = linearScores(call, x, call.floats("coefficients").length / x.shape[1]!);
   const labels = Math.max(call.ints("classlabels_ints", []).length, call.texts("classlabels_strings", []).length);
@@ -164,6 +164,7 @@ function linearClassifier(call: Call): (Tensor | undefined)[] {
     const only = postTransform(name)(scores);
     const isPositive = only.greaterEqual(name === "NONE" ? 0 : 0.5).squeeze(1);
     const label = labelsOf(call, "classlabels_ints", constant(0, "i64"));
+    if (label instanceof Strings) throw unsupported("a single class whose label is a text");
     return [label && where(isPositive, label, constant(0, "i64") as Tensor), castTo(only, "f32")];
   }
   const all = scores.shape[1] === 1 ? bothClasses(scores.squeeze(1), (each) => each.neg()) : scores;

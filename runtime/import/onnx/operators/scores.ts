@@ -3,6 +3,8 @@ import { constant, stack, type Tensor, where } from "../../../capture/tensor.ts"
 import { numberIn } from "../../../graph/tensor-type.ts";
 import type { Call } from "../call.ts";
 import { modelError, unsupported } from "../import-error.ts";
+import { type Imported, Strings } from "../imported.ts";
+import { elementsOf } from "../known-values.ts";
 import { castTo } from "./elementwise.ts";
 
 /** The elements of a tensor that the file keeps in an attribute, as numbers; undefined where it is not there. */
@@ -54,12 +56,18 @@ export function postTransform(name: string): (scores: Tensor) => Tensor {
   }
 }
 
-/** The labels of classes by their numbers [n]; undefined where they are texts that nothing reads. */
-export function labelsOf(call: Call, attribute: string, classes: Tensor): Tensor | undefined {
+/** The labels of classes by their numbers [n], of texts where the classes are known; undefined where they are texts that nothing reads. */
+export function labelsOf(call: Call, attribute: string, classes: Tensor): Tensor | Strings | undefined {
   const labels = call.ints(attribute, []);
   if (labels.length > 0) return constant(labels, "i64").indexSelect(0, classes);
-  if (call.wants(0)) throw unsupported("the labels of its classes are texts");
-  return undefined;
+  if (!call.wants(0)) return undefined;
+  const known = elementsOf(classes);
+  if (!known) throw call.surroundings.unknown("what it classifies", classes, "texts");
+  const texts = call.texts("classlabels_strings");
+  return new Strings(
+    known.shape,
+    Array.from(known.data as BigInt64Array, (each) => texts[Number(each)]!),
+  );
 }
 
 /** The scores of two classes of the one number that there is. */
@@ -67,7 +75,7 @@ export const bothClasses = (score: Tensor, other: (score: Tensor) => Tensor): Te
   stack([other(score), score], -1);
 
 /** The label of the best class of each row, and all scores as float32. */
-export const classified = (call: Call, attribute: string, scores: Tensor): (Tensor | undefined)[] => [
+export const classified = (call: Call, attribute: string, scores: Tensor): (Imported | undefined)[] => [
   labelsOf(call, attribute, scores.argmax(1)),
   castTo(scores, "f32"),
 ];

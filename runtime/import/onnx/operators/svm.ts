@@ -2,6 +2,7 @@
 import { constant, stack, type Tensor, where } from "../../../capture/tensor.ts";
 import type { Call, Definitions } from "../call.ts";
 import { modelError, unsupported } from "../import-error.ts";
+import type { Imported } from "../imported.ts";
 import { castTo } from "./elementwise.ts";
 import { bothClasses, featuresOf, labelsOf, postTransform } from "./scores.ts";
 
@@ -76,7 +77,7 @@ function duels(
   return { scores, votes: stack(votes, 1) };
 }
 
-function svmClassifier(call: Call): (Tensor | undefined)[] {
+function svmClassifier(call: Call): (Imported | undefined)[] {
   const x = featuresOf(call.tensor(0));
   const perClass = call.ints("vectors_per_class", []);
   const name = call.text("post_transform", "NONE");

@@ -3,6 +3,7 @@ import type { Dtype } from "../../../../kernels/index.ts";
 import { constant, type Tensor, where } from "../../../capture/tensor.ts";
 import type { Call, Definitions } from "../call.ts";
 import { modelError, unsupported } from "../import-error.ts";
+import type { Imported } from "../imported.ts";
 import { castTo } from "./elementwise.ts";
 import { bothClasses, classified, featuresOf, postTransform, storedNumbers } from "./scores.ts";
 
@@ -250,7 +251,7 @@ function treeEnsembleRegressor(call: Call): Tensor {
   return castTo(postTransform(call.text("post_transform", "NONE"))(base ? found.add(base) : found), "f32");
 }
 
-function treeEnsembleClassifier(call: Call): (Tensor | undefined)[] {
+function treeEnsembleClassifier(call: Call): (Imported | undefined)[] {
   const x = featuresOf(call.tensor(0));
   const classes = Math.max(call.ints("classlabels_int64s", []).length, call.texts("classlabels_strings", []).length);
   if (classes < 2) throw unsupported("a classifier of one class");

@@ -259,6 +259,33 @@ describe("OnnxModel.interpret", () => {
     });
   });
 
+  it("names classes by texts, which a graph cannot", () => {
+    const floats = (name: string, all: number[]): Attribute => ({ name, type: AttributeType.FLOATS, floats: all });
+    const labels = ["no", "yes"].map(text);
+    const model = modelOf({
+      input: [port("x", DataType.FLOAT, [2, 1])],
+      output: [named("label"), named("scores")],
+      node: [
+        {
+          ...node(
+            "LinearClassifier",
+            ["x"],
+            ["label", "scores"],
+            [
+              floats("coefficients", [-1, 1]),
+              floats("intercepts", [0, 0]),
+              { name: "classlabels_strings", type: AttributeType.STRINGS, strings: labels },
+            ],
+          ),
+          domain: "ai.onnx.ml",
+        },
+      ],
+    });
+    const x = f32([2, 1], 3, -3);
+    expect(model.interpret({ x })).toEqual({ label: texts("yes", "no"), scores: f32([2, 2], -3, 3, 3, -3) });
+    expect(codeOf(() => model.graph())).toBe("import/run-time");
+  });
+
   it("refuses inputs that are not of the types that the file says, and names the node that fails", () => {
     const model = modelOf({
       input: [port("x", DataType.FLOAT, ["n"]), port("y", DataType.FLOAT, ["n"])],
