@@ -7,6 +7,7 @@ import {
   type AttributeProto,
   AttributeProtoSchema,
   AttributeProto_AttributeType as AttributeType,
+  TensorProto_DataType as DataType,
   type FunctionProto,
   FunctionProtoSchema,
   type GraphProto,
@@ -67,10 +68,12 @@ export function node(text: string, attributes: { readonly [name: string]: Attrib
   });
 }
 
-/** An input or output of a text such as `x: f32[1,n]`. */
+/** An input or output of a text such as `x: f32[1,n]`, `x: string[n]`, or `x` alone, whose type the file does not say. */
 export function port(text: string): ValueInfoProto {
+  if (!text.includes(":")) return create(ValueInfoProtoSchema, { name: text });
   const [, name, dtypeName, sizes] = /^(.+?):\s*(\w+)(?:\[(.*)\])?$/.exec(text)!;
-  const dtype: Dtype = dtypes.find((each) => each === dtypeName)!;
+  const dtype = dtypes.find((each) => each === dtypeName);
+  const elemType = dtype ? elementTypeOf(dtype) : DataType.STRING;
   const list = sizes === undefined || sizes === "" ? [] : sizes.split(",");
   const dim = list.map((size) =>
     /^\d+$/.test(size)
@@ -79,7 +82,7 @@ export function port(text: string): ValueInfoProto {
   );
   return create(ValueInfoProtoSchema, {
     name: name!,
-    type: { value: { case: "tensorType", value: { elemType: elementTypeOf(dtype), shape: { dim } } } },
+    type: { value: { case: "tensorType", value: { elemType, shape: { dim } } } },
   });
 }
 

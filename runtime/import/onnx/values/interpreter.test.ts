@@ -1,68 +1,13 @@
 // Models that no graph can be made of, interpreted: texts, sequences that grow, shapes that values decide.
-import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { IsochronError } from "../../../../kernels/index.ts";
-import {
-  AttributeProto_AttributeType as AttributeType,
-  TensorProto_DataType as DataType,
-  type GraphProtoSchema,
-  ModelProtoSchema,
-  type NodeProtoSchema,
-} from "../format/onnx_pb.ts";
+import { TensorProto_DataType as DataType } from "../format/onnx_pb.ts";
+import { graph, modelBytes, node, stored } from "../made-model.ts";
 import { OnnxModel } from "../model.ts";
 import type { ModelValue } from "./value.ts";
 
-type Node = MessageInitShape<typeof NodeProtoSchema>;
-type Attribute = NonNullable<Node["attribute"]>[number];
-
-const text = (given: string) => new TextEncoder().encode(given);
-const node = (opType: string, input: string[], output: string[], attribute: Attribute[] = []): Node => ({
-  opType,
-  input,
-  output,
-  attribute,
-});
-const int = (name: string, i: number): Attribute => ({ name, type: AttributeType.INT, i: BigInt(i) });
-const ints = (name: string, all: number[]): Attribute => ({ name, type: AttributeType.INTS, ints: all.map(BigInt) });
-const graphOf = (name: string, g: MessageInitShape<typeof GraphProtoSchema>): Attribute => ({
-  name,
-  type: AttributeType.GRAPH,
-  g,
-});
-const port = (name: string, elemType: DataType, dims?: (number | string)[]) => ({
-  name,
-  type: {
-    value: {
-      case: "tensorType" as const,
-      value: {
-        elemType,
-        ...(dims && {
-          shape: {
-            dim: dims.map((each) => ({
-              value:
-                typeof each === "number"
-                  ? { case: "dimValue" as const, value: BigInt(each) }
-                  : { case: "dimParam" as const, value: each },
-            })),
-          },
-        }),
-      },
-    },
-  },
-});
-const named = (name: string) => ({ name });
-
-function modelOf(graph: MessageInitShape<typeof GraphProtoSchema>): OnnxModel {
-  const model = create(ModelProtoSchema, {
-    irVersion: 10n,
-    opsetImport: [
-      { domain: "", version: 20n },
-      { domain: "ai.onnx.ml", version: 4n },
-    ],
-    graph: { name: "test", ...graph },
-  });
-  return new OnnxModel(toBinary(ModelProtoSchema, model), "test.onnx", () => new Uint8Array());
-}
+const modelOf = (parts: Parameters<typeof graph>[0]): OnnxModel =>
+  new OnnxModel(modelBytes(graph(parts)), "test.onnx", () => new Uint8Array());
 
 const texts = (...data: string[]): ModelValue => ({ shape: [data.length], data });
 const i64 = (...data: number[]): ModelValue => ({
@@ -87,14 +32,14 @@ const codeOf = (run: () => unknown): string => {
 describe("OnnxModel.interpret", () => {
   it("moves texts as it moves numbers", () => {
     const model = modelOf({
-      input: [port("words", DataType.STRING, ["n"]), port("at", DataType.INT64, ["m"])],
-      output: [named("taken"), named("distinct"), named("counts"), named("padded")],
-      node: [
-        node("Gather", ["words", "at"], ["taken"]),
-        node("Unique", ["taken"], ["distinct", "", "", "counts"]),
-        node("Pad", ["taken", "pads"], ["padded"]),
+      inputs: ["words: string[n]", "at: i64[m]"],
+      outputs: ["taken", "distinct", "counts", "padded"],
+      nodes: [
+        node("taken = Gather(words, at)"),
+        node("distinct, , , counts = Unique(taken)"),
+        node("padded = Pad(taken, pads)"),
       ],
-      initializer: [{ name: "pads", dataType: DataType.INT64, dims: [2n], int64Data: [1n, 0n] }],
+      initializers: [stored("pads", "i64", [2], BigInt64Array.of(1n, 0n))],
     });
     const found = model.interpret({ words: texts("é", "b", "a"), at: i64(-1, 0, 2) });
     expect(found).toEqual({
@@ -107,13 +52,9 @@ describe("OnnxModel.interpret", () => {
 
   it("gives what values decide in its own shape", () => {
     const model = modelOf({
-      input: [port("x", DataType.FLOAT, ["n"])],
-      output: [named("where"), named("those")],
-      node: [
-        node("NonZero", ["x"], ["where"]),
-        node("Transpose", ["where"], ["rows"]),
-        node("GatherND", ["x", "rows"], ["those"]),
-      ],
+      inputs: ["x: f32[n]"],
+      outputs: ["where", "those"],
+      nodes: [node("where = NonZero(x)"), node("rows = Transpose(where)"), node("those = GatherND(x, rows)")],
     });
     const { where, those } = model.interpret({ x: f32([4], 0, 2, 0, 3) });
     expect(where).toEqual({ dtype: "i64", shape: [1, 2], data: BigInt64Array.of(1n, 3n) });
@@ -122,25 +63,21 @@ describe("OnnxModel.interpret", () => {
   });
 
   it("carries a sequence through as many turns as a value says, and keeps what each turn gives", () => {
-    const body = {
-      name: "body",
-      input: [named("turn"), named("on"), named("list")],
-      output: [named("on"), named("longer"), port("kept", DataType.FLOAT, [1])],
-      node: [
-        node("Unsqueeze", ["turn", "zero"], ["row"]),
-        node("Slice", ["x", "zero", "row"], ["part"]),
-        node("SequenceInsert", ["list", "part"], ["longer"]),
-        node("Gather", ["x", "row"], ["kept"]),
+    const body = graph({
+      inputs: ["turn", "on", "list"],
+      outputs: ["on", "longer", "kept: f32[1]"],
+      nodes: [
+        node("row = Unsqueeze(turn, zero)"),
+        node("part = Slice(x, zero, row)"),
+        node("longer = SequenceInsert(list, part)"),
+        node("kept = Gather(x, row)"),
       ],
-    };
+    });
     const model = modelOf({
-      input: [port("x", DataType.FLOAT, ["n"]), port("turns", DataType.INT64, [])],
-      output: [named("list"), named("all")],
-      node: [
-        node("SequenceEmpty", [], ["none"]),
-        node("Loop", ["turns", "", "none"], ["list", "all"], [graphOf("body", body)]),
-      ],
-      initializer: [{ name: "zero", dataType: DataType.INT64, dims: [1n], int64Data: [0n] }],
+      inputs: ["x: f32[n]", "turns: i64[]"],
+      outputs: ["list", "all"],
+      nodes: [node("none = SequenceEmpty()"), node("list, all = Loop(turns, , none)", { body })],
+      initializers: [stored("zero", "i64", [1], BigInt64Array.of(0n))],
     });
     const x = f32([3], 5, 6, 7);
     const turns = (count: number): ModelValue => ({ dtype: "i64", shape: [], data: BigInt64Array.of(BigInt(count)) });
@@ -152,40 +89,39 @@ describe("OnnxModel.interpret", () => {
   });
 
   it("scans along other dimensions and backwards", () => {
-    const body = {
-      name: "body",
-      input: [named("sum"), named("each")],
-      output: [named("next"), named("copy")],
-      node: [node("Add", ["sum", "each"], ["next"]), node("Identity", ["next"], ["copy"])],
+    const body = graph({
+      inputs: ["sum", "each"],
+      outputs: ["next", "copy"],
+      nodes: [node("next = Add(sum, each)"), node("copy = Identity(next)")],
+    });
+    const attributes = {
+      body,
+      num_scan_inputs: 1,
+      scan_input_axes: [1],
+      scan_input_directions: [1],
+      scan_output_axes: [-1],
     };
-    const attributes = [
-      graphOf("body", body),
-      int("num_scan_inputs", 1),
-      ints("scan_input_axes", [1]),
-      ints("scan_input_directions", [1]),
-      ints("scan_output_axes", [-1]),
-    ];
     const model = modelOf({
-      input: [port("start", DataType.FLOAT, [2]), port("x", DataType.FLOAT, [2, 3])],
-      output: [named("last"), named("sums")],
-      node: [node("Scan", ["start", "x"], ["last", "sums"], attributes)],
+      inputs: ["start: f32[2]", "x: f32[2,3]"],
+      outputs: ["last", "sums"],
+      nodes: [node("last, sums = Scan(start, x)", attributes)],
     });
     const found = model.interpret({ start: f32([2], 0, 0), x: f32([2, 3], 1, 2, 3, 10, 20, 30) });
     expect(found).toEqual({ last: f32([2], 6, 60), sums: f32([2, 3], 3, 5, 6, 30, 50, 60) });
   });
 
   it("runs a subgraph on each element of a sequence, and tells an empty optional from a full one", () => {
-    const body = { name: "body", input: [named("one")], output: [named("two")], node: [node("Neg", ["one"], ["two"])] };
+    const body = graph({ inputs: ["one"], outputs: ["two"], nodes: [node("two = Neg(one)")] });
     const model = modelOf({
-      input: [port("x", DataType.FLOAT, [2])],
-      output: [named("mapped"), named("has"), named("hasNot")],
-      node: [
-        node("SequenceConstruct", ["x", "x"], ["list"]),
-        node("SequenceMap", ["list"], ["mapped"], [graphOf("body", body)]),
-        node("Optional", ["x"], ["full"]),
-        node("Optional", [], ["empty"]),
-        node("OptionalHasElement", ["full"], ["has"]),
-        node("OptionalHasElement", ["empty"], ["hasNot"]),
+      inputs: ["x: f32[2]"],
+      outputs: ["mapped", "has", "hasNot"],
+      nodes: [
+        node("list = SequenceConstruct(x, x)"),
+        node("mapped = SequenceMap(list)", { body }),
+        node("full = Optional(x)"),
+        node("empty = Optional()"),
+        node("has = OptionalHasElement(full)"),
+        node("hasNot = OptionalHasElement(empty)"),
       ],
     });
     const { mapped, has, hasNot } = model.interpret({ x: f32([2], 1, 2) });
@@ -195,11 +131,11 @@ describe("OnnxModel.interpret", () => {
 
   it("casts texts to numbers and back", () => {
     const model = modelOf({
-      input: [port("words", DataType.STRING, ["n"])],
-      output: [named("numbers"), named("back")],
-      node: [
-        node("Cast", ["words"], ["numbers"], [int("to", DataType.FLOAT)]),
-        node("Cast", ["numbers"], ["back"], [int("to", DataType.STRING)]),
+      inputs: ["words: string[n]"],
+      outputs: ["numbers", "back"],
+      nodes: [
+        node("numbers = Cast(words)", { to: DataType.FLOAT }),
+        node("back = Cast(numbers)", { to: DataType.STRING }),
       ],
     });
     const { numbers, back } = model.interpret({ words: texts("0.1", "-INF", "1e3", "nan") });
@@ -209,47 +145,22 @@ describe("OnnxModel.interpret", () => {
   });
 
   it("counts n-grams of texts, and knows categories and labels", () => {
-    const strings = (name: string, all: string[]): Attribute => ({
-      name,
-      type: AttributeType.STRINGS,
-      strings: all.map(text),
-    });
+    const grams = {
+      min_gram_length: 1,
+      max_gram_length: 2,
+      max_skip_count: 0,
+      mode: "TF",
+      pool_strings: ["a", "a", "b"],
+      ngram_counts: [0, 1],
+      ngram_indexes: [0, 1],
+    };
     const model = modelOf({
-      input: [port("words", DataType.STRING, [4])],
-      output: [named("counts"), named("category"), named("label")],
-      node: [
-        node(
-          "TfIdfVectorizer",
-          ["words"],
-          ["counts"],
-          [
-            int("min_gram_length", 1),
-            int("max_gram_length", 2),
-            int("max_skip_count", 0),
-            { name: "mode", type: AttributeType.STRING, s: text("TF") },
-            strings("pool_strings", ["a", "a", "b"]),
-            ints("ngram_counts", [0, 1]),
-            ints("ngram_indexes", [0, 1]),
-          ],
-        ),
-        {
-          ...node(
-            "CategoryMapper",
-            ["words"],
-            ["category"],
-            [strings("cats_strings", ["a", "b"]), ints("cats_int64s", [7, 8])],
-          ),
-          domain: "ai.onnx.ml",
-        },
-        {
-          ...node(
-            "LabelEncoder",
-            ["category"],
-            ["label"],
-            [ints("keys_int64s", [7]), strings("values_strings", ["seven"])],
-          ),
-          domain: "ai.onnx.ml",
-        },
+      inputs: ["words: string[4]"],
+      outputs: ["counts", "category", "label"],
+      nodes: [
+        node("counts = TfIdfVectorizer(words)", grams),
+        node("category = ai.onnx.ml::CategoryMapper(words)", { cats_strings: ["a", "b"], cats_int64s: [7, 8] }),
+        node("label = ai.onnx.ml::LabelEncoder(category)", { keys_int64s: [7], values_strings: ["seven"] }),
       ],
     });
     expect(model.interpret({ words: texts("a", "b", "a", "c") })).toEqual({
@@ -260,26 +171,15 @@ describe("OnnxModel.interpret", () => {
   });
 
   it("names classes by texts, which a graph cannot", () => {
-    const floats = (name: string, all: number[]): Attribute => ({ name, type: AttributeType.FLOATS, floats: all });
-    const labels = ["no", "yes"].map(text);
+    const attributes = {
+      coefficients: { floats: [-1, 1] },
+      intercepts: { floats: [0, 0] },
+      classlabels_strings: ["no", "yes"],
+    };
     const model = modelOf({
-      input: [port("x", DataType.FLOAT, [2, 1])],
-      output: [named("label"), named("scores")],
-      node: [
-        {
-          ...node(
-            "LinearClassifier",
-            ["x"],
-            ["label", "scores"],
-            [
-              floats("coefficients", [-1, 1]),
-              floats("intercepts", [0, 0]),
-              { name: "classlabels_strings", type: AttributeType.STRINGS, strings: labels },
-            ],
-          ),
-          domain: "ai.onnx.ml",
-        },
-      ],
+      inputs: ["x: f32[2,1]"],
+      outputs: ["label", "scores"],
+      nodes: [node("label, scores = ai.onnx.ml::LinearClassifier(x)", attributes)],
     });
     const x = f32([2, 1], 3, -3);
     expect(model.interpret({ x })).toEqual({ label: texts("yes", "no"), scores: f32([2, 2], -3, 3, 3, -3) });
@@ -288,9 +188,9 @@ describe("OnnxModel.interpret", () => {
 
   it("refuses inputs that are not of the types that the file says, and names the node that fails", () => {
     const model = modelOf({
-      input: [port("x", DataType.FLOAT, ["n"]), port("y", DataType.FLOAT, ["n"])],
-      output: [named("z")],
-      node: [node("Nonsense", ["x", "y"], ["z"])],
+      inputs: ["x: f32[n]", "y: f32[n]"],
+      outputs: ["z"],
+      nodes: [node("z = Nonsense(x, y)")],
     });
     const x = f32([1], 1);
     const given: { readonly [name: string]: ModelValue }[] = [
