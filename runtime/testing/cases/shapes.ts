@@ -1,6 +1,6 @@
 // What generated cases of operators are drawn from: shapes, dtypes, axes.
 import fc from "fast-check";
-import { type Dtype, dtypes, isSmallFloat, isSmallInteger } from "../../../kernels/index.ts";
+import { type Dtype, dtypes } from "../../../kernels/index.ts";
 import type { TensorType } from "../../graph/tensor-type.ts";
 
 /** One operand or one application of an operator. */
@@ -61,8 +61,8 @@ export const alongAxis = (dtype: fc.Arbitrary<Dtype>): fc.Arbitrary<OperatorCase
       fc.nat(of.length - 1).map((axis) => ({ operands: [{ dtype: type, shape: of }], attributes: { axis } })),
     );
 
-/** Any dtype, but of those that lie in a byte u8 and i8 alone: the small ones are moved by the same code. */
-export const anyDtype = fc.constantFrom(...dtypes.filter((each) => !isSmallFloat(each) && !isSmallInteger(each)));
+/** Any dtype. */
+export const anyDtype = fc.constantFrom(...dtypes);
 
 /** Applies `attributes` to one operand of any dtype. */
 export const rearranged = (attributes: (of: readonly number[]) => fc.Arbitrary<unknown>): fc.Arbitrary<OperatorCase> =>

@@ -30,6 +30,7 @@ import {
   type Graph,
   Interpreter,
   load,
+  operators,
   type TypedArray,
   tensorType,
 } from "../../../runtime/index.ts";
@@ -191,12 +192,14 @@ function wrong(model: OnnxModel, graph: Graph, outputs: Arrays, { outputs: wante
     const port = model.outputs[at]!;
     return tensorsOf(port.name, valueAt(path, port));
   });
+  const isDrawn = graph.nodes.some(({ operator }) => operator === operators.philox);
   for (const [name, expected] of expectedOutputs) {
     if (!Object.hasOwn(outputs, name)) return `there is no output "${name}"`;
     const found = actual(graph, name, outputs);
     if (found.dtype !== expected.dtype || String(found.shape) !== String(expected.shape))
       return `output "${name}" is ${found.dtype}[${found.shape}] instead of ${expected.dtype}[${expected.shape}]`;
-    const differs = difference(found.dtype, found.data, expected.data);
+    // What is drawn at random is another number in every implementation; ONNX's own runner leaves such cases out.
+    const differs = isDrawn ? undefined : difference(found.dtype, found.data, expected.data);
     if (differs) return `output "${name}": ${differs}`;
   }
   return undefined;

@@ -9,6 +9,7 @@ import { ml } from "./ml.ts";
 import { networks } from "./networks.ts";
 import { norms } from "./norms.ts";
 import { quantization } from "./quantization.ts";
+import { random } from "./random.ts";
 import { recurrentNetworks } from "./recurrent.ts";
 import { reductions } from "./reductions.ts";
 import { selection } from "./selection.ts";
@@ -31,6 +32,7 @@ const families: readonly Definitions[] = [
   networks,
   norms,
   quantization,
+  random,
   recurrentNetworks,
   reductions,
   selection,

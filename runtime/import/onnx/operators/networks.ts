@@ -13,7 +13,6 @@ import { constant, full, type Tensor } from "../../../capture/tensor.ts";
 import { countOf } from "../../../graph/tensor-type.ts";
 import type { Call, Definitions } from "../call.ts";
 import { unsupported } from "../import-error.ts";
-import type { Imported } from "../imported.ts";
 import { allAxes } from "./axes.ts";
 import { windowOf } from "./windows.ts";
 
@@ -180,17 +179,6 @@ function maxUnpool(call: Call): Tensor {
   );
 }
 
-/** x, and a mask of what was kept: all of it, but where a training mode is asked for. */
-function dropout(call: Call): (Imported | undefined)[] {
-  const x = call.tensor(0);
-  if (call.version >= 12 && call.has(2) && call.number(2) !== 0) {
-    const ratio = call.has(1) ? call.number(1) : 0.5;
-    if (ratio !== 0) throw unsupported("dropout in training: nothing drawn at random is inferred with");
-  }
-  const mask = call.wants(1) ? full(call.version < 10 ? x.dtype : "bool", x.shape, 1) : undefined;
-  return [x, mask];
-}
-
 function einsumOf(call: Call): Tensor {
   return einsum(call.text("equation"), ...call.tensors());
 }
@@ -199,7 +187,7 @@ export const networks: Definitions = {
   AveragePool: averagePool,
   Conv: convolution,
   ConvTranspose: transposedConvolution,
-  Dropout: dropout,
+  Det: (call) => call.tensor(0).det(),
   Einsum: einsumOf,
   Gemm: gemm,
   GlobalAveragePool: (call) => call.tensor(0).mean(extents(call.tensor(0)), { keepDims: true }),
