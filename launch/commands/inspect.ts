@@ -12,6 +12,7 @@ import { importApplication } from "../load-application.ts";
 import type { Terminal } from "../terminal.ts";
 import { askedMethods } from "./asked-methods.ts";
 import { inspectLayers, inspectStage } from "./inspect-kernels.ts";
+import { inspectModel } from "./inspect-model.ts";
 import { tellEnd } from "./tell-end.ts";
 import { topicListCommand } from "./topic.ts";
 
@@ -81,6 +82,9 @@ const showChain = ({ chain, boundNs, budgetNs, age }: Analysis["chains"][number]
   return `chain ${chain}: ${bound}, budget ${formatDuration(budgetNs)}; age ≥ ${formatDuration(leastNs)}, ${most}${gap}`;
 };
 
+/** Whether a file is an application's source; whatever else it may be, its content says. */
+const isSource = (path: string): boolean => /\.[cm]?[jt]s$/.test(path);
+
 /** A recording of Isochron; or any log, and what is left of one that was cut. */
 async function inspectMcap(path: string, options: InspectOptions, terminal: Terminal): Promise<number> {
   const recording = await readRecording(path).catch((error: unknown) => {
@@ -148,6 +152,7 @@ export async function inspectCommand(
     default: {
       if (statSync(path, { throwIfNoEntry: false })?.isDirectory())
         return await topicListCommand(path, options, terminal);
+      if (!isSource(path)) return await inspectModel(path, options, terminal);
       const laidOut = layOut(await importApplication(path));
       if (options.json) {
         terminal.out(JSON.stringify({ table: laidOut.table, analysis: laidOut.analysis }));
