@@ -2,7 +2,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadTensors, saveTensors } from "../../runtime/import/index.ts";
-import { graph, modelBytes, node, stored } from "../../runtime/import/onnx/made-model.ts";
+import { graph, modelBytes, node, stored } from "../../runtime/testing/onnx-models.ts";
 import { type Ended, Workplace } from "./command.ts";
 
 const workplace = new Workplace();

@@ -7,7 +7,10 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** The files whose public items have examples, and how many at least. */
 export const files = {
+  "runtime/capture/random.ts": 1,
   "runtime/capture/trace.ts": 2,
+  "runtime/import/index.ts": 1,
+  "runtime/import/safetensors.ts": 1,
   "runtime/compiler/compile.ts": 1,
   "runtime/program/program.ts": 5,
   "launch/application.ts": 12,

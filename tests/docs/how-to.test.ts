@@ -8,9 +8,12 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = join(root, "docs/how-to");
 
 describe("a page on how to extend Isochron", () => {
-  it.each(readdirSync(folder).filter((page) => page.startsWith("add-")))("%s quotes the sources as they are", (page) => {
-    const blocks = [...readFileSync(join(folder, page), "utf8").matchAll(/^```ts (\S+)\n(.*?)^```$/gms)];
-    expect(blocks.length).toBeGreaterThan(2);
-    for (const [, file, text] of blocks) expect(readFileSync(join(root, file!), "utf8")).toContain(text);
-  });
+  it.each(readdirSync(folder).filter((page) => page.startsWith("add-")))(
+    "%s quotes the sources as they are",
+    (page) => {
+      const blocks = [...readFileSync(join(folder, page), "utf8").matchAll(/^```ts (\S+)\n(.*?)^```$/gms)];
+      expect(blocks.length).toBeGreaterThan(2);
+      for (const [, file, text] of blocks) expect(readFileSync(join(root, file!), "utf8")).toContain(text);
+    },
+  );
 });

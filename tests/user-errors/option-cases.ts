@@ -52,8 +52,8 @@ import { Compilation, measureLayers } from "../../launch/inspect.ts";
 import { runApplication } from "../../launch/testing.ts";
 import { readMessageFiles } from "../../nodes/messages/index.ts";
 import { importModel } from "../../runtime/import/index.ts";
-import { graph, modelBytes, node } from "../../runtime/import/onnx/made-model.ts";
 import { OnnxModel } from "../../runtime/import/onnx/model.ts";
+import { graph, modelBytes, node } from "../../runtime/testing/onnx-models.ts";
 import { checkRecordingName, createExecutive, Federation, replay, runVirtual } from "../../sim/index.ts";
 
 /** Options as anybody may give them. */

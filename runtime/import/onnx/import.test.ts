@@ -6,9 +6,9 @@ import { create } from "@bufbuild/protobuf";
 import { afterAll, describe, expect, it } from "vitest";
 import { IsochronError } from "../../../kernels/index.ts";
 import { type ArraysOf, Interpreter, tensorType } from "../../index.ts";
+import { fn, graph, modelBytes, node, stored } from "../../testing/onnx-models.ts";
 import { type GraphOptions, type ImportOptions, importModel } from "../index.ts";
 import { type GraphProto, SparseTensorProtoSchema, TensorProtoSchema } from "./format/onnx_pb.ts";
-import { fn, graph, modelBytes, node, stored } from "./made-model.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "isochron-import-"));
 afterAll(() => rmSync(folder, { recursive: true }));

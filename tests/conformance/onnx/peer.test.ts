@@ -1,9 +1,9 @@
 // Operators whose attributes ONNX's backend tests leave out, against onnxruntime.
 import { InferenceSession, Tensor as PeerTensor } from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
-import { graph, modelBytes, node, stored } from "../../../runtime/import/onnx/made-model.ts";
 import { OnnxModel } from "../../../runtime/import/onnx/model.ts";
 import { Interpreter, type TypedArray } from "../../../runtime/index.ts";
+import { graph, modelBytes, node, stored } from "../../../runtime/testing/onnx-models.ts";
 
 const numbers = (count: number, seed: number): Float32Array =>
   Float32Array.from({ length: count }, (_, at) => Math.sin(at * 12.9898 + seed * 78.233) * 0.9);

@@ -1,8 +1,8 @@
 // Models that tests make of a few words: nodes as texts, inputs and outputs as types.
 import { create, toBinary } from "@bufbuild/protobuf";
-import { type Dtype, dtypes } from "../../../kernels/index.ts";
-import { bytesIn, type TypedArray } from "../../graph/tensor-type.ts";
-import { elementTypeOf } from "./element-types.ts";
+import { type Dtype, dtypes } from "../../kernels/index.ts";
+import { bytesIn, type TypedArray } from "../graph/tensor-type.ts";
+import { elementTypeOf } from "../import/onnx/element-types.ts";
 import {
   type AttributeProto,
   AttributeProtoSchema,
@@ -19,7 +19,7 @@ import {
   TensorProtoSchema,
   type ValueInfoProto,
   ValueInfoProtoSchema,
-} from "./format/onnx_pb.ts";
+} from "../import/onnx/format/onnx_pb.ts";
 
 type Attribute =
   | number
