@@ -1,8 +1,7 @@
 // Models that no graph can be made of, interpreted: texts, sequences that grow, shapes that values decide.
-
-import { graph, modelBytes, node, stored } from "";
 import { describe, expect, it } from "vitest";
 import { IsochronError } from "../../../../kernels/index.ts";
+import { graph, modelBytes, node, stored } from "../../../testing/onnx-models.ts";
 import { TensorProto_DataType as DataType } from "../format/onnx_pb.ts";
 import { OnnxModel } from "../model.ts";
 import type { ModelValue } from "./value.ts";
