@@ -36,12 +36,16 @@ const ended = (name: string, reason: string): Result => ({
 
 /** Takes cases from the list until there are none; a process that ends early is followed by another. */
 function work(): Promise<void> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     let name: string | undefined;
     let timer: NodeJS.Timeout | undefined;
-    const worker = fork(fileURLToPath(new URL("worker.ts", import.meta.url)), [values.data]);
+    let began = false;
+    const worker = fork(fileURLToPath(new URL("worker.ts", import.meta.url)), [values.data], {
+      execArgv: ["--import", new URL("../../../launch/hook/register.mjs", import.meta.url).href],
+    });
     worker.on("message", (message: "ready" | Result) => {
       clearTimeout(timer);
+      began = true;
       if (message !== "ready") {
         results.set(message.name, message);
         if (values.only !== undefined && message.reason !== undefined)
@@ -55,6 +59,7 @@ function work(): Promise<void> {
     });
     worker.on("exit", (code, signal) => {
       clearTimeout(timer);
+      if (!began) return reject(new Error(`a process that checks cases did not start (${signal ?? code})`));
       if (name === undefined) return resolve();
       if (!results.has(name)) results.set(name, ended(name, `the process ended (${signal ?? code})`));
       resolve(work());
