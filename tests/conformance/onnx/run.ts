@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { casesOf, defaultData } from "./cases.ts";
 import type { Outcome, Result } from "./check.ts";
+import { page, rowsOf } from "./page.ts";
 
 const { values } = parseArgs({
   options: {
@@ -48,9 +49,7 @@ function work(): Promise<void> {
       began = true;
       if (message !== "ready") {
         results.set(message.name, message);
-        if (values.only !== undefined && message.reason !== undefined)
-          process.stdout.write(`${message.name}: ${message.reason}\n`);
-        else if (results.size % 100 === 0) process.stderr.write(`${results.size} of ${wanted.length}\n`);
+        if (results.size % 100 === 0) process.stderr.write(`${results.size} of ${wanted.length}\n`);
       }
       name = names.shift();
       if (name === undefined) return void worker.disconnect();
@@ -82,10 +81,28 @@ if (values.json !== undefined) {
   mkdirSync(dirname(values.json), { recursive: true });
   writeFileSync(values.json, `${JSON.stringify(report, null, 1)}\n`);
 }
+/** Columns of the table by operator. */
+const width = Math.max(...rowsOf(found).map(({ operator }) => operator.length));
+const cell = (text: string | number): string => String(text).padStart(13);
+process.stdout.write(
+  `${"operator".padEnd(width)}${["passed", "failed", "not supported", "interpreted"].map(cell).join(" ")}\n`,
+);
+for (const { operator, passed, failed, notSupported, interpreted, cases } of rowsOf(found))
+  if (cases > 0)
+    process.stdout.write(
+      `${operator.padEnd(width)}${[passed, failed, notSupported, interpreted].map(cell).join(" ")}\n`,
+    );
+for (const { name, reason } of found.filter((each) => each.reason !== undefined))
+  process.stdout.write(`${name}: ${reason}\n`);
 for (const way of ["compiled", "interpreted"] as const) {
   const { passed, failed, notSupported } = report[way];
   process.stdout.write(
     `${way.padEnd(12)} ${passed} passed, ${failed} failed, ${notSupported} not supported, of ${report.total}\n`,
   );
 }
+const without = found.filter((each) => each.compiled === "passed" && each.kernelCalls === 0).length;
+process.stdout.write(`${without} of those that pass call no kernel\n`);
+// The page tells of all cases.
+if (found.length === all.length && values.data === defaultData)
+  writeFileSync(new URL("../../../docs/onnx.md", import.meta.url), page(found));
 process.exit(report.compiled.failed + report.interpreted.failed > 0 ? 1 : 0);
