@@ -4,6 +4,7 @@ import { bernoulli, generator, multinomial, type RandomGenerator, rand, randn } 
 import { constant, type Tensor, where } from "../../../capture/tensor.ts";
 import type { Call, Definition, Definitions } from "../call.ts";
 import type { Imported } from "../imported.ts";
+import { elementsOf } from "../known-values.ts";
 
 /** The sequence of a node. A seed is a float of any value, whose bits choose; nodes without one have different sequences. */
 function sequenceOf(call: Call): RandomGenerator {
@@ -55,15 +56,20 @@ function multinomialOf(call: Call): Tensor {
 /** x and a mask of what was kept; in training what is left out is drawn, and the rest is larger. */
 function dropout(call: Call): (Imported | undefined)[] {
   const x = call.tensor(0);
-  const isTraining = call.version >= 12 && call.has(2) && call.number(2) !== 0;
-  const ratio = call.has(1) ? call.number(1) : 0.5;
-  if (!isTraining || ratio === 0) {
+  const training = call.version >= 12 ? call.optional(2) : undefined;
+  const known = training && elementsOf(training);
+  if (!training || (known && Number(known.data[0]) === 0)) {
     const whole = constant(1, call.version < 10 ? x.dtype : "bool").broadcastTo(x.shape);
     return [x, call.wants(1) ? whole : undefined];
   }
-  const kept = rand(x.shape, { generator: sequenceOf(call) }).greaterEqual(ratio);
-  const zero = constant(0, x.dtype);
-  return [where(kept, ratio < 1 ? x.mul(1 / (1 - ratio)) : x, zero), kept];
+  const ratio = call.has(1) ? call.tensor(1).cast("f32").reshape([]) : constant(0.5, "f32");
+  const drawn = rand(x.shape, { generator: sequenceOf(call) }).greaterEqual(ratio as Tensor<"f32">);
+  const kept = known ? drawn : drawn.or(training.reshape([]).cast("bool").not());
+  // Of what is kept when nothing else is, the scale is 1 over nothing, and never read.
+  const scale = constant(1, "f32").div(constant(1, "f32").sub(ratio as Tensor<"f32">));
+  const scaled = x.mul(scale.cast(x.dtype));
+  const larger = known ? scaled : where(training.reshape([]).cast("bool"), scaled, x);
+  return [where(kept, larger, constant(0, x.dtype)), kept];
 }
 
 export const random: Definitions = {

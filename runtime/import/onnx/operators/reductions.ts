@@ -3,6 +3,7 @@ import { isFloatDtype } from "../../../../kernels/index.ts";
 import { constant, full, iota, type Tensor, where } from "../../../capture/tensor.ts";
 import { limitsOf } from "../../../graph/numbers.ts";
 import type { Call, Definition, Definitions } from "../call.ts";
+import { elementsOf } from "../known-values.ts";
 import { allAxes, asMatrix, axesOf, axisOf } from "./axes.ts";
 
 interface Along {
@@ -105,7 +106,13 @@ const running =
   (call) => {
     const x = call.tensor(0);
     const options = { exclusive: call.flag("exclusive"), reverse: call.flag("reverse") };
-    return x[name](axisOf(call.number(1), x.shape.length), options);
+    const rank = x.shape.length;
+    const axis = elementsOf(call.tensor(1));
+    if (axis) return x[name](axisOf(Number(axis.data[0]), rank), options);
+    // Which dimension it is does not change the shape: all are computed, and the one that is asked for is chosen.
+    const asked = call.tensor(1).cast("i64").reshape([]);
+    const fromStart = where(asked.less(0), asked.add(rank), asked);
+    return allAxes(rank).reduce((found, d) => where(fromStart.equal(d), x[name](d, options), found), x);
   };
 
 function topK(call: Call): Tensor[] {

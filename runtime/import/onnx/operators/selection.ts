@@ -89,16 +89,17 @@ function suppression(call: Call): Tensor {
   const [batches, classes, count] = scores.shape as [number, number, number];
   const limit = Math.min(count, call.has(2) ? call.number(2) : 0);
   const iouThreshold = call.has(3) ? call.number(3) : 0;
-  const scoreThreshold = call.has(4) ? call.number(4) : Number.NEGATIVE_INFINITY;
+  const least = call.optional(4)?.reshape([]);
   if (limit <= 0 || batches * classes * count === 0) return constant([], "i64", [0, 3]) as Tensor;
   const kept: Tensor[] = [];
   for (let batch = 0; batch < batches; batch++) {
-    const own = corners(boxes.slice([batch, batch + 1]).squeeze(0), call.flag("center_point_box"));
+    const places = corners(boxes.slice([batch, batch + 1]).squeeze(0), call.flag("center_point_box"));
     for (let one = 0; one < classes; one++) {
-      const of = scores.slice([batch, batch + 1], [one, one + 1]).reshape([count]);
-      const { indices } = nonMaxSuppression(own as Tensor<"f32">, of as Tensor<"f32">, {
+      const own = scores.slice([batch, batch + 1], [one, one + 1]).reshape([count]);
+      const of = least ? where(own.greater(least), own, constant(Number.NEGATIVE_INFINITY, own.dtype)) : own;
+      const { indices } = nonMaxSuppression(places as Tensor<"f32">, of as Tensor<"f32">, {
         iouThreshold,
-        scoreThreshold,
+        scoreThreshold: Number.NEGATIVE_INFINITY,
         limit,
       });
       const column = indices.unsqueeze(1);

@@ -5,6 +5,7 @@ import { countOf } from "../../../graph/tensor-type.ts";
 import { type Call, constantOf, type Definitions, importedOf } from "../call.ts";
 import { modelError, unsupported } from "../import-error.ts";
 import { Strings } from "../imported.ts";
+import { elementsOf } from "../known-values.ts";
 import { asMatrix, axesOf, axisOf } from "./axes.ts";
 
 function reshape(call: Call): Tensor {
@@ -244,7 +245,6 @@ function pad(call: Call): Tensor {
   const rank = x.shape.length;
   const isOld = call.version < 11;
   const pads = isOld ? call.ints(call.version < 2 ? "paddings" : "pads") : call.numbers(1);
-  const value = isOld ? call.float("value", 0) : call.has(2) ? call.number(2) : 0;
   const axes = !isOld && call.has(3) ? axesOf(call.numbers(3), rank) : x.shape.map((_, d) => d);
   const before = x.shape.map((_, d) => (axes.includes(d) ? pads[axes.indexOf(d)]! : 0));
   const after = x.shape.map((_, d) => (axes.includes(d) ? pads[axes.length + axes.indexOf(d)]! : 0));
@@ -255,11 +255,24 @@ function pad(call: Call): Tensor {
   const [more, behind] = [before, after].map((each) => each.map((width) => Math.max(0, width))) as [number[], number[]];
   if ([...more, ...behind].every((width) => width === 0)) return cut;
   const mode = call.text("mode", "constant");
-  if (mode === "constant") return x.dtype === "bool" ? padBool(cut, more, behind, value) : cut.pad(more, behind, value);
+  if (mode === "constant") return bordered(call, cut, more, behind);
   const named = { reflect: "reflect", edge: "replicate", wrap: "circular" } as const;
   const own = named[mode as keyof typeof named];
   if (!own) throw modelError(`attribute "mode" is "${mode}"`);
   return cut.pad(more, behind, { mode: own });
+}
+
+/** x within a border of the value that the node gives, which may be computed. */
+function bordered(call: Call, x: Tensor, before: number[], after: number[]): Tensor {
+  const given = call.version < 11 ? undefined : call.optional(2);
+  const known = given ? elementsOf(given) : undefined;
+  if (given && !known) {
+    const inside = padBool(full("bool", x.shape, 1), before, after, 0) as Tensor<"bool">;
+    const whole = x.dtype === "bool" ? padBool(x, before, after, 0) : x.pad(before, after);
+    return where(inside, whole, given.reshape([]));
+  }
+  const value = call.version < 11 ? call.float("value", 0) : known ? call.number(2) : 0;
+  return x.dtype === "bool" ? padBool(x, before, after, value) : x.pad(before, after, value);
 }
 
 export const padBool = (x: Tensor, before: number[], after: number[], value: number): Tensor =>
