@@ -1,7 +1,7 @@
 // Triangles of matrices: what lies on and below a diagonal, or on and above it.
 import { z } from "zod";
 import type { Value } from "../graph/graph.ts";
-import { arrayFrom, countOf, showTensorType, staticShape } from "../graph/tensor-type.ts";
+import { arrayFrom, countOf, showTensorType, staticShape, stored } from "../graph/tensor-type.ts";
 import { unlessAlong } from "./bounded.ts";
 import { cast, greaterEqual, lessEqual, sub, where } from "./elementwise.ts";
 import { arePositions } from "./gather.ts";
@@ -42,13 +42,15 @@ const triangle = (
         );
       return { dtype: x!.dtype, shape: x!.shape };
     },
-    evaluate([x, k], given, { data, shape }) {
+    evaluate([x, k], given, { data, dtype, shape }) {
+      // What 0 is in a dtype that has none.
+      const zero = typeof data[0] === "bigint" ? 0n : stored(dtype, 0);
       const [rows, columns] = shape.slice(-2) as [number, number];
       const diagonal = BigInt(k ? k.data[0]! : given.k);
       for (let i = 0; i < data.length; i++) {
         const row = Math.floor(i / columns) % rows;
         if (keeps(BigInt((i % columns) - row), diagonal)) data[i] = x!.data[i]!;
-        else data[i] = (typeof x!.data[i] === "bigint" ? 0n : 0) as never;
+        else data[i] = zero as never;
       }
     },
     bounded: (operands) =>

@@ -5,8 +5,9 @@ import { availableParallelism } from "node:os";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { casesOf, defaultData } from "./cases.ts";
+import { casesOf, defaultData, networksOf } from "./cases.ts";
 import type { Outcome, Result } from "./check.ts";
+import { allowedDifference, compareNetworks } from "./networks.ts";
 import { page, rowsOf } from "./page.ts";
 
 const { values } = parseArgs({
@@ -14,10 +15,24 @@ const { values } = parseArgs({
     data: { type: "string", default: defaultData },
     only: { type: "string" },
     json: { type: "string" },
+    networks: { type: "boolean", default: false },
     workers: { type: "string", default: String(Math.min(2, availableParallelism())) },
   },
 });
 
+if (values.networks) {
+  const detector = {
+    name: "rfb320",
+    model: fileURLToPath(new URL("../../../../shared/data/onnx/rfb320.onnx", import.meta.url)),
+  };
+  const only = [detector, ...networksOf(values.data)].filter(({ name }) => name.includes(values.only ?? ""));
+  const found = await compareNetworks(only, ({ name, difference, seconds, milliseconds, peerMilliseconds }) =>
+    process.stdout.write(
+      `${name.padEnd(40)} ${difference.toExponential(1)} of the range; compiled in ${seconds.toFixed(0)} s; ${milliseconds.toFixed(1)} ms, onnxruntime ${peerMilliseconds.toFixed(1)} ms\n`,
+    ),
+  );
+  process.exit(found.every(({ difference }) => difference <= allowedDifference) ? 0 : 1);
+}
 const all = casesOf(values.data);
 const wanted = values.only === undefined ? all : all.filter(({ name }) => name.includes(values.only!));
 const names = wanted.map(({ name }) => name);
