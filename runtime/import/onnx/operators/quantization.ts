@@ -1,8 +1,8 @@
 // ONNX's quantisation: to bytes and back, and products of bytes in integers.
-import { type Dtype, isFloatDtype } from "../../../../kernels/index.ts";
+import type { Dtype } from "../../../../kernels/index.ts";
 import { convInteger, matmulInteger as integerProduct, type ZeroPoint } from "../../../capture/integer-products.ts";
+import { dequantize, quantize } from "../../../capture/quantization.ts";
 import { constant, type Tensor } from "../../../capture/tensor.ts";
-import { limitsOf } from "../../../graph/numbers.ts";
 import type { Call, Definitions } from "../call.ts";
 import { axisOf } from "./axes.ts";
 import { productOf } from "./networks.ts";
@@ -25,29 +25,35 @@ function spread(call: Call, parameter: Tensor, x: Tensor): Tensor {
   return parameter.reshape(x.shape.map((_, d) => (d === axis ? parameter.shape[0]! : 1)));
 }
 
-/** x / scale to the nearest integer, halves to even, plus the zero point, saturated. */
-function quantized(x: Tensor, scale: Tensor, zeroPoint: Tensor | undefined, dtype: Dtype): Tensor {
-  const wide = x.dtype === "f64" ? "f64" : "f32";
-  const scaled = x.cast(wide).div(scale.cast(wide));
-  if (isFloatDtype(dtype)) return (zeroPoint ? scaled.add(zeroPoint.cast(wide)) : scaled).cast(dtype);
-  const [low, high] = limitsOf(dtype);
-  const rounded = scaled.round();
-  const moved = zeroPoint ? rounded.add(zeroPoint.cast(wide)) : rounded;
-  return moved.clamp(Number(low), Number(high)).cast(dtype);
-}
+type Numbers = Tensor<"f32">;
+type Code = "u8";
+
+/** x quantised: to the nearest, halves to even, plus the zero point, saturated. */
+const quantized = (
+  x: Tensor,
+  scale: Tensor | number,
+  zeroPoint: Tensor | undefined,
+  dtype: Dtype,
+  options: Parameters<typeof quantize>[4] = {},
+): Tensor =>
+  quantize(x as Numbers, scale as Numbers | number, (zeroPoint ?? 0) as Tensor<Code> | 0, dtype as Code, options);
 
 function quantizeLinear(call: Call): Tensor {
   const [x, scale, zeroPoint] = [call.tensor(0), call.tensor(1), call.optional(2)];
   const dtype = zeroPoint?.dtype ?? call.dtype("output_dtype", "u8");
-  return quantized(x, spread(call, scale, x), zeroPoint && spread(call, zeroPoint, x), dtype);
+  const precision = call.attribute("precision") ? (call.dtype("precision") as "f32") : undefined;
+  return quantized(x, spread(call, scale, x), zeroPoint && spread(call, zeroPoint, x), dtype, {
+    ...(precision ? { precision } : {}),
+    ...(call.flag("saturate", true) || !dtype.startsWith("f8") ? {} : { saturate: false }),
+  });
 }
 
 function dequantizeLinear(call: Call): Tensor {
   const [x, scale, zeroPoint] = [call.tensor(0), call.tensor(1), call.optional(2)];
-  const wide = scale.dtype === "f64" ? "f64" : "f32";
-  const from = x.cast(wide);
-  const moved = zeroPoint ? from.sub(spread(call, zeroPoint, x).cast(wide)) : from;
-  return moved.mul(spread(call, scale, x).cast(wide)).cast(call.dtype("output_dtype", scale.dtype));
+  const zero = (zeroPoint ? spread(call, zeroPoint, x) : 0) as Tensor<Code> | 0;
+  const factor = spread(call, scale, x) as Numbers;
+  const dtype = call.dtype("output_dtype", scale.dtype === "f8e8m0" ? "f32" : scale.dtype) as "f32";
+  return dequantize(x as Tensor<Code>, factor, zero, { dtype });
 }
 
 /** The scale and the zero point of all elements, found from their range, which includes 0. */
@@ -107,7 +113,7 @@ function qlinearConv(call: Call): Tensor {
   const sum = convolvedBytes(call, x, xZero, w, wZero);
   const scale = xScale.reshape([]).mul(byChannel(wScale)).div(yScale.reshape([]));
   const whole = (bias ? sum.add(byChannel(bias)) : sum).cast("f32").mul(scale.cast("f32"));
-  return quantized(whole, constant(1, "f32") as Tensor, yZero.reshape([]), yZero.dtype);
+  return quantized(whole, 1, yZero.reshape([]), yZero.dtype);
 }
 
 /** A product of quantised matrices, quantised anew. */
@@ -119,7 +125,7 @@ function qlinearMatmul(call: Call): Tensor {
   // A scale of each row of a stands beside its columns.
   const rows = aScale.shape.length === 1 && aScale.shape[0]! > 1 ? aScale.unsqueeze(1) : aScale;
   const scale = rows.cast("f32").mul(bScale.cast("f32")).div(yScale.cast("f32"));
-  return quantized(sum.cast("f32").mul(scale), constant(1, "f32") as Tensor, yZero, yZero.dtype);
+  return quantized(sum.cast("f32").mul(scale), 1, yZero, yZero.dtype);
 }
 
 export const quantization: Definitions = {
