@@ -129,7 +129,7 @@ class Integers {
     };
   }
 
-  /** A value as constant signed bytes around zero, scaled as a whole or along the dimension `axis`. */
+  /** A value as constant signed bytes around zero, or bytes that are so without their zero points, scaled as a whole or along `axis`. */
   #weights(value: Value, axis: number): Weights | undefined {
     const behind: Node[] = [];
     let node = this.#editor.producerOf(value);
@@ -151,14 +151,31 @@ class Integers {
   #dequantizedWeights({ operator, inputs, outputs: [output] }: Node, axis: number): Weights | undefined {
     if (operator !== operators.dequantize) return undefined;
     const [data, scale, zero] = inputs.map((each) => this.#known(each));
-    if (!data || !scale || !zero || data.value.type.dtype !== "i8" || scalarOf(zero) !== 0) return undefined;
+    const { dtype } = data?.value.type ?? {};
+    if (!data || !scale || !zero || (dtype !== "i8" && dtype !== "u8")) return undefined;
     if (!sameShape(data.value.type.shape, output.type.shape)) return undefined;
     const shape = staticShape(data.value.type.shape);
     const along = shape.slice(axis).map((size, d) => (d === 0 ? size : 1));
-    const given = staticShape(scale.value.type.shape);
-    const single = scale.data.length === 1;
-    if (!single && withoutOnes(given).join() !== withoutOnes(along).join()) return undefined;
-    return { ...this.#named(data), scale: scale.data };
+    const fits = ({ value, data: { length } }: Known): boolean =>
+      length === 1 || withoutOnes(staticShape(value.type.shape)).join() === withoutOnes(along).join();
+    const around = fits(scale) && fits(zero) ? this.#aroundZero(data, zero, axis) : undefined;
+    return around && { ...this.#named(around), scale: scale.data };
+  }
+
+  /** Bytes less their zero points, one for all or one along the dimension `axis`, as signed bytes; undefined where one is none. */
+  #aroundZero(given: Known, zero: Known, axis: number): Known | undefined {
+    const { type } = given.value;
+    if (type.dtype === "i8" && scalarOf(zero) === 0) return given;
+    const shape = staticShape(type.shape);
+    const inner = countOf(shape.slice(axis + 1));
+    const data = newArray("i8", given.data.length);
+    for (let at = 0; at < data.length; at++) {
+      const channel = zero.data.length === 1 ? 0 : Math.floor(at / inner) % shape[axis]!;
+      const value = Number(given.data[at]) - Number(zero.data[channel]);
+      if (value < -128 || value > 127) return undefined;
+      data[at] = value;
+    }
+    return { value: this.#editor.constant({ dtype: "i8", shape }, data, "w"), data };
   }
 
   #named({ value, data }: Known): Known {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { afterAll, describe, expect, it } from "vitest";
 import { IsochronError } from "../../../kernels/index.ts";
-import { type ArraysOf, Interpreter, tensorType } from "../../index.ts";
+import { type ArraysOf, Compilation, Interpreter, tensorType } from "../../index.ts";
 import { fn, graph, modelBytes, node, stored } from "../../testing/onnx-models.ts";
 import { type GraphOptions, type ImportOptions, importModel } from "../index.ts";
 import { type GraphProto, SparseTensorProtoSchema, TensorProtoSchema } from "./format/onnx_pb.ts";
@@ -279,6 +279,56 @@ describe("importModel", () => {
     const inputs = Object.fromEntries(names.map((name, at) => [name, Float32Array.of(2 ** at)]));
     const outputs = new Interpreter(made).run(inputs as never) as { hasOwnProperty: unknown };
     expect(outputs.hasOwnProperty).toEqual(Float32Array.of(7));
+  });
+});
+
+describe("a quantised model", () => {
+  /** A convolution and a product of bytes between QuantizeLinear and DequantizeLinear, weights of this dtype around this zero point. */
+  const quantised = (dtype: "u8" | "i8", zero: number) => {
+    const weight = Array.from({ length: 4 * 2 * 3 * 3 }, (_, at) => ((at * 7) % 23) - 11 + zero);
+    const bytes = (values: readonly number[]) => (dtype === "u8" ? Uint8Array.from(values) : Int8Array.from(values));
+    return graph({
+      inputs: ["x: u8[1,2,5,5]"],
+      outputs: ["y: u8[1,4,3,3]"],
+      nodes: [
+        node("a = DequantizeLinear(x, s, zx)"),
+        node("b = DequantizeLinear(w, sw, zw)", { axis: 0 }),
+        node("c = Conv(a, b)", { kernel_shape: [3, 3] }),
+        node("d = Relu(c)"),
+        node("y = QuantizeLinear(d, t, zy)"),
+      ],
+      initializers: [
+        stored("s", "f32", [], Float32Array.of(0.5)),
+        stored("zx", "u8", [], Uint8Array.of(100)),
+        stored("w", dtype, [4, 2, 3, 3], bytes(weight)),
+        stored("sw", "f32", [4], Float32Array.of(1, 0.5, 0.25, 2)),
+        stored("zw", dtype, [4], bytes([zero, zero, zero, zero])),
+        stored("t", "f32", [], Float32Array.of(16)),
+        stored("zy", "u8", [], Uint8Array.of(3)),
+      ],
+    });
+  };
+  const x = Uint8Array.from({ length: 50 }, (_, at) => (at * 37) % 256);
+
+  it.each([
+    ["i8", 0],
+    ["u8", 128],
+    ["i8", -5],
+  ] as const)("convolves %s weights around %s in integers, rounded once", async (dtype, zero) => {
+    const made = (await imported(quantised(dtype, zero))).graph();
+    const { portable } = Compilation.of(made).methods[0]!;
+    const names = portable.nodes.map(({ operator }) => operator.name);
+    expect(names).toContain("convInteger");
+    expect(names).toContain("requantize");
+    expect(names).not.toContain("conv2d");
+    const meant = new Interpreter(made).run({ x } as never) as { y: Uint8Array };
+    expect([...(new Interpreter(portable).run({ x } as never) as { y: Uint8Array }).y]).toEqual([...meant.y]);
+    // The same weights around another zero point are the same weights.
+    const plain = new Interpreter((await imported(quantised("i8", 0))).graph()).run({ x } as never) as {
+      y: Uint8Array;
+    };
+    expect([...meant.y]).toEqual([...plain.y]);
+    expect(new Set(meant.y).size).toBeGreaterThan(8);
   });
 });
 
