@@ -7,6 +7,7 @@ import { modelError, unsupported } from "./onnx/import-error.ts";
 import { OnnxModel } from "./onnx/model.ts";
 import { type ImportedOperator, userOperators } from "./onnx/user-operators.ts";
 
+export { type ExportOptions, exportOnnx } from "./onnx/export/index.ts";
 export type {
   BoundInput,
   GraphOptions,

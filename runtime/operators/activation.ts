@@ -28,7 +28,10 @@ interface Activation<A> {
   decompose(x: Value, attributes: A, builder: Builder): Value;
 }
 
-function activation<A>(name: string, { attributes, errorUlp, meaning, magnitude, decompose }: Activation<A>): Operator {
+function activation<A>(
+  name: string,
+  { attributes, errorUlp, meaning, magnitude, decompose }: Activation<A>,
+): Operator<A> {
   return operator<A>({
     name,
     attributes,

@@ -93,7 +93,11 @@ const shares = (scores: readonly number[]): number[] => {
   return powers.map((power) => power / total);
 };
 
-const attentionOperator = (name: string, turned: boolean, lowering: Operator["lowering"]): Operator =>
+const attentionOperator = (
+  name: string,
+  turned: boolean,
+  lowering: Operator<Attributes>["lowering"],
+): Operator<Attributes> =>
   operator<Attributes>({
     name,
     attributes,
@@ -167,7 +171,7 @@ export const tiledAttention = attentionOperator("tiledAttention", true, {
  * Batch dimensions broadcast. With `causal`, query i sees keys 0 to i. A row that sees no key is NaN; where there are no keys it is 0. Floats of one dtype. Error:
  * 4 ulp of Σ_j softmax_j·|v_j| times max_j((d + 2)·scale·|q|·|k_j| + |mask_j|) + max_j(top − score_j) + n + 2.
  */
-export const attention: Operator = attentionOperator("attention", false, {
+export const attention: Operator<Attributes> = attentionOperator("attention", false, {
   kind: "composite",
   decompose([q, k, v, ...mask], given, builder) {
     const rank = k!.type.shape.length;

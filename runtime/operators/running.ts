@@ -51,7 +51,7 @@ function run(x: Nd, { axis, exclusive, reverse }: Attributes, { float, integer }
   }
 }
 
-function running(name: string, meaning: Running): Operator {
+function running(name: string, meaning: Running): Operator<z.infer<typeof attributes>> {
   return operator<Attributes>({
     name,
     attributes,

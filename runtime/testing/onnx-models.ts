@@ -1,12 +1,8 @@
 // Models that tests make of a few words: nodes as texts, inputs and outputs as types.
 import { create, toBinary } from "@bufbuild/protobuf";
-import { type Dtype, dtypes } from "../../kernels/index.ts";
-import { bytesIn, type TypedArray } from "../graph/tensor-type.ts";
+import { dtypes } from "../../kernels/index.ts";
 import { elementTypeOf } from "../import/onnx/element-types.ts";
 import {
-  type AttributeProto,
-  AttributeProtoSchema,
-  AttributeProto_AttributeType as AttributeType,
   TensorProto_DataType as DataType,
   type FunctionProto,
   FunctionProtoSchema,
@@ -16,45 +12,19 @@ import {
   type NodeProto,
   NodeProtoSchema,
   type TensorProto,
-  TensorProtoSchema,
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from "../import/onnx/format/onnx_pb.ts";
+import { type AttributeContent, attributeOf } from "../import/onnx/format/write.ts";
 
-type Attribute =
-  | number
-  | string
-  | readonly number[]
-  | readonly string[]
-  | GraphProto
-  | TensorProto
-  | { readonly float: number }
-  | { readonly floats: readonly number[] }
-  | { readonly ref: string };
-
-const isMessage = <N extends string>(value: object, name: N): value is { readonly $typeName: N } =>
-  "$typeName" in value && value.$typeName === name;
-
-const isTexts = (value: Attribute): value is readonly string[] =>
-  Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === "string");
-const isNumbers = (value: Attribute): value is readonly number[] => Array.isArray(value) && !isTexts(value);
-
-function attributeOf(name: string, value: Attribute): AttributeProto {
-  const made = (parts: object): AttributeProto => create(AttributeProtoSchema, { name, ...parts });
-  if (typeof value === "number") return made({ type: AttributeType.INT, i: BigInt(value) });
-  if (typeof value === "string") return made({ type: AttributeType.STRING, s: new TextEncoder().encode(value) });
-  if (isTexts(value))
-    return made({ type: AttributeType.STRINGS, strings: value.map((each) => new TextEncoder().encode(each)) });
-  if (isNumbers(value)) return made({ type: AttributeType.INTS, ints: value.map(BigInt) });
-  if ("float" in value) return made({ type: AttributeType.FLOAT, f: value.float });
-  if ("floats" in value) return made({ type: AttributeType.FLOATS, floats: [...value.floats] });
-  if ("ref" in value) return made({ type: AttributeType.INT, refAttrName: value.ref });
-  if (isMessage(value, "onnx.GraphProto")) return made({ type: AttributeType.GRAPH, g: value });
-  return made({ type: AttributeType.TENSOR, t: value });
-}
+export { stored } from "../import/onnx/format/write.ts";
 
 /** A node of a text such as `y, z = Domain::Op(a, , b)`. */
-export function node(text: string, attributes: { readonly [name: string]: Attribute } = {}, name = ""): NodeProto {
+export function node(
+  text: string,
+  attributes: { readonly [name: string]: AttributeContent } = {},
+  name = "",
+): NodeProto {
   const [, results, full, operands] = /^(.*?)\s*=\s*([\w.:]+)\((.*)\)$/.exec(text)!;
   const names = (list: string): string[] => (list.trim() === "" ? [] : list.split(",").map((each) => each.trim()));
   const [domain, opType] = full!.includes("::") ? full!.split("::") : ["", full];
@@ -85,15 +55,6 @@ export function port(text: string): ValueInfoProto {
     type: { value: { case: "tensorType", value: { elemType, shape: { dim } } } },
   });
 }
-
-/** A tensor that a file keeps as bytes. */
-export const stored = (name: string, dtype: Dtype, shape: readonly number[], data: TypedArray): TensorProto =>
-  create(TensorProtoSchema, {
-    name,
-    dims: shape.map(BigInt),
-    dataType: elementTypeOf(dtype),
-    rawData: new Uint8Array(bytesIn(data)),
-  });
 
 /** What a graph is made of. */
 interface GraphParts {

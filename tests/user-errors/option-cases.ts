@@ -51,7 +51,7 @@ import {
 import { Compilation, measureLayers } from "../../launch/inspect.ts";
 import { runApplication } from "../../launch/testing.ts";
 import { readMessageFiles } from "../../nodes/messages/index.ts";
-import { importModel } from "../../runtime/import/index.ts";
+import { exportOnnx, importModel } from "../../runtime/import/index.ts";
 import { OnnxModel } from "../../runtime/import/onnx/model.ts";
 import { graph, modelBytes, node } from "../../runtime/testing/onnx-models.ts";
 import { checkRecordingName, createExecutive, Federation, replay, runVirtual } from "../../sim/index.ts";
@@ -209,6 +209,16 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
     right: { operators: { "my.domain::Op": ([x]: readonly Tensor[]) => x! } },
     onlyWrong: true,
     wrong: { operators: [5, "Op", null, { Op: 5 }, { Op: "x" }] },
+  },
+  exportOnnx: {
+    area: "export",
+    call: (options) =>
+      exportOnnx(
+        trace(({ x }) => ({ y: x.add(1) }), { x: tensorType("f32", []) }, { name: "g" }),
+        options,
+      ),
+    right: { opset: 20 },
+    wrong: { opset: [17, 27, 20.5, "20", null] },
   },
   graph: {
     area: "import",

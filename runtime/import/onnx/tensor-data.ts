@@ -9,6 +9,7 @@ import {
   TensorProto_DataLocation,
 } from "./format/onnx_pb.ts";
 import { modelError, unsupported } from "./import-error.ts";
+import { packedBitsOf } from "./packed-elements.ts";
 
 /** A tensor of numbers whose elements are known. */
 export interface DenseTensor {
@@ -28,14 +29,6 @@ export interface StringTensor {
 /** Reads the bytes that a file beside the model keeps of a tensor. */
 export type ExternalData = (tensor: TensorProto) => Uint8Array;
 
-/** Elements that are several to a byte, from the lowest bits on, and how many bits each has. */
-const packedBits: { readonly [type in DataType]?: number } = {
-  [DataType.UINT4]: 4,
-  [DataType.INT4]: 4,
-  [DataType.FLOAT4E2M1]: 4,
-  [DataType.UINT2]: 2,
-  [DataType.INT2]: 2,
-};
 const isSigned = (type: DataType): boolean => type === DataType.INT4 || type === DataType.INT2;
 
 /** The sizes of a tensor. Throws `import/model` for what is none. */
@@ -107,7 +100,7 @@ export function tensorData(tensor: TensorProto, external: ExternalData): DenseTe
   }
   const dtype = dtypeOf(type);
   if (!dtype) throw unsupported(`${what}: no tensor of a graph has elements of this type`);
-  const bits = packedBits[type];
+  const bits = packedBitsOf(type);
   const isExternal = tensor.dataLocation === TensorProto_DataLocation.EXTERNAL;
   if (isExternal || tensor.rawData.length > 0 || count === 0) {
     const bytes = isExternal ? external(tensor) : tensor.rawData;

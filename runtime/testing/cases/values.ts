@@ -89,7 +89,7 @@ export function valuesFor(name: string, { dtype, shape: of }: TensorType, seed: 
       const wide = (BigInt(Math.floor(next() * 2 ** 32)) << 32n) | BigInt(Math.floor(next() * 2 ** 32));
       const value = next() < 0.5 ? BigInt(Math.floor(next() * 9) - 4) : wide;
       if (array instanceof BigInt64Array || array instanceof BigUint64Array) array[i] = value;
-      else array[i] = Number(BigInt.asUintN(bits, value));
+      else array[i] = Number(dtype.startsWith("u") ? BigInt.asUintN(bits, value) : BigInt.asIntN(bits, value));
     }
     return array;
   }

@@ -249,9 +249,8 @@ function pad(call: Call): Tensor {
   const before = x.shape.map((_, d) => (axes.includes(d) ? pads[axes.indexOf(d)]! : 0));
   const after = x.shape.map((_, d) => (axes.includes(d) ? pads[axes.length + axes.indexOf(d)]! : 0));
   // Less than nothing is cut off, before anything is added.
-  const cut = x.slice(
-    ...x.shape.map((size, d): [number, number] => [Math.max(0, -before[d]!), size - Math.max(0, -after[d]!)]),
-  );
+  const ranges = x.shape.map((size, d): [number, number] => [Math.max(0, -before[d]!), size - Math.max(0, -after[d]!)]);
+  const cut = pads.some((width) => width < 0) ? x.slice(...ranges) : x;
   const [more, behind] = [before, after].map((each) => each.map((width) => Math.max(0, width))) as [number[], number[]];
   if ([...more, ...behind].every((width) => width === 0)) return cut;
   const mode = call.text("mode", "constant");
