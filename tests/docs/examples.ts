@@ -10,6 +10,7 @@ export const files = {
   "runtime/capture/random.ts": 1,
   "runtime/capture/trace.ts": 2,
   "runtime/import/index.ts": 1,
+  "runtime/import/onnx/export/index.ts": 1,
   "runtime/import/onnx/model.ts": 1,
   "runtime/import/safetensors.ts": 1,
   "runtime/compiler/compile.ts": 1,
