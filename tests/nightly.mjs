@@ -27,6 +27,11 @@ const suites = [
     "a million messages through random codec plans",
   ],
   ["messages", ...vitest("nodes/messages"), "messages against another implementation"],
+  [
+    "models",
+    ...vitest("runtime/import/onnx/hostile", "tests/conformance/onnx/hostile"),
+    "model files with bytes and fields changed",
+  ],
   ["logs", ...vitest("sim/logs"), "logs cut at, and changed in, every byte"],
   [
     "interleavings",

@@ -37,6 +37,13 @@ export class Attributes {
     return found ? Number(found.i) : (otherwise ?? this.#required(name));
   }
 
+  /** A number of things of which there are at most `most`. Throws `import/model` for others. */
+  count(name: string, most: number, otherwise?: number): number {
+    const count = this.int(name, otherwise);
+    if (count >= 0 && count <= most) return count;
+    throw modelError(`attribute "${name}" is ${count} where a number up to ${most} belongs`);
+  }
+
   flag(name: string, otherwise = false): boolean {
     return this.int(name, Number(otherwise)) !== 0;
   }
@@ -59,6 +66,13 @@ export class Attributes {
   text(name: string, otherwise?: string): string {
     const found = this.#attribute(name, AttributeType.STRING);
     return found ? new TextDecoder().decode(found.s) : (otherwise ?? this.#required(name));
+  }
+
+  /** What a text that is one of some stands for. Throws `import/model` for others. */
+  choice<T>(name: string, choices: { readonly [text: string]: T }, otherwise?: string): T {
+    const text = this.text(name, otherwise);
+    if (Object.hasOwn(choices, text)) return choices[text]!;
+    throw modelError(`attribute "${name}" is "${text}" where ${Object.keys(choices).join(", ")} may be`);
   }
 
   texts(name: string, otherwise?: readonly string[]): string[] {

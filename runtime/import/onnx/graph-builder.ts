@@ -1,7 +1,9 @@
 // Builds what the nodes of a model compute, in the trace in progress: names, versions, functions and subgraphs.
+import { IsochronError } from "../../../kernels/index.ts";
 import { isTensor } from "../../capture/methods/symbolic.ts";
 import type { Tensor } from "../../capture/tensor.ts";
 import type { Value } from "../../graph/graph.ts";
+import { showTensorType } from "../../graph/tensor-type.ts";
 import { Call, constantOf, type Definition, type Definitions, importedOf, type Surroundings } from "./call.ts";
 import type {
   AttributeProto,
@@ -11,9 +13,10 @@ import type {
   NodeProto,
   TensorProto,
 } from "./format/onnx_pb.ts";
-import { errorAbout, modelError, RunTimeOperand, unsupported } from "./import-error.ts";
-import { type Imported, Sequence } from "./imported.ts";
+import { errorAbout, misfit, modelError, RunTimeOperand, unsupported } from "./import-error.ts";
+import { type Imported, kindOf, Sequence } from "./imported.ts";
 import { sourcesOf } from "./known-values.ts";
+import { mostNodes, NodeBudget, requireTensor } from "./limits.ts";
 import { definitions } from "./operators/index.ts";
 import { domainOf, fullName, Nesting, Scope, versionsOf } from "./scope.ts";
 import { type ExternalData, sparseTensorData, tensorData } from "./tensor-data.ts";
@@ -50,6 +53,22 @@ export interface BuildOptions {
   readonly bounds?: { readonly [output: string]: number };
 }
 
+/** The user's own operator of a node, where there is one. */
+export const ownOperator = ({ operators = {} }: BuildOptions, node: NodeProto): Definition | undefined =>
+  Object.hasOwn(operators, fullName(node)) ? operators[fullName(node)] : undefined;
+
+/** What an operator makes of operands; where its definition finds what it cannot go on with, they do not belong to it. */
+export function fitting<V, T>(operands: readonly V[], show: (operand: V) => string, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    throw error instanceof IsochronError ? error : misfit(operands.map(show), error);
+  }
+}
+
+const shown = (operand: Imported | undefined): string =>
+  isTensor(operand) ? showTensorType(operand.type) : kindOf(operand);
+
 /** The name that an operand has where a node is built by itself. */
 export const operandName = (at: number): string => `operand${at}`;
 
@@ -59,6 +78,7 @@ export class GraphBuilder {
   readonly #options: BuildOptions;
   readonly #functions: ReadonlyMap<string, FunctionProto>;
   readonly #nesting = new Nesting();
+  readonly #budget = new NodeBudget(mostNodes);
   /** The model's inputs, by the values that they are. */
   readonly #inputs = new Map<Value, string>();
 
@@ -121,6 +141,7 @@ export class GraphBuilder {
           const value = results[at];
           if (name === "") continue;
           if (value === undefined) throw unsupported(`result ${at}, "${name}", is not computed`);
+          if (isTensor(value)) requireTensor(value.type);
           if (isTensor(value) && value.value.hint === undefined) Object.assign(value.value, { hint: name });
           scope.set(name, value);
         }
@@ -135,8 +156,9 @@ export class GraphBuilder {
     inputs: readonly (Imported | undefined)[],
     scope: Scope<Imported>,
   ): readonly (Imported | undefined)[] {
+    this.#budget.next();
     const attributes = scope.attributesOf(node);
-    const own = this.#options.operators?.[fullName(node)];
+    const own = ownOperator(this.#options, node);
     const called = this.#functions.get(
       functionKey({ domain: node.domain, name: node.opType, overload: node.overload }),
     );
@@ -150,17 +172,16 @@ export class GraphBuilder {
     const version = scope.versions.get(domainOf(node.domain));
     if (version === undefined && !own)
       throw modelError(`the model imports no operator set of "${node.domain || "ai.onnx"}"`);
-    const found = definition(
-      new Call({
-        operator: node.opType,
-        name: node.name,
-        version: version ?? 1,
-        inputs,
-        outputs: node.output,
-        attributes,
-        surroundings: this.#surroundings(scope),
-      }),
-    );
+    const call = new Call({
+      operator: node.opType,
+      name: node.name,
+      version: version ?? 1,
+      inputs,
+      outputs: node.output,
+      attributes,
+      surroundings: this.#surroundings(scope),
+    });
+    const found = fitting(inputs, shown, () => definition(call));
     return Array.isArray(found) ? (found as readonly (Imported | undefined)[]) : [found as Imported];
   }
 
@@ -202,8 +223,13 @@ export class GraphBuilder {
         const names = new Set(graphs.flatMap((graph) => [...freeNames(graph)]));
         return new Map([...names].map((name) => [name, this.#named(scope, name, "its subgraph")]));
       },
-      bound: (output) => (output === undefined ? undefined : this.#options.bounds?.[output]),
+      bound: (output) => (output === undefined ? undefined : this.#boundOf(output)),
     };
+  }
+
+  #boundOf(output: string): number | undefined {
+    const { bounds = {} } = this.#options;
+    return Object.hasOwn(bounds, output) ? bounds[output] : undefined;
   }
 
   #unknown(operand: string, tensor: Tensor, decides?: string): Error {

@@ -12,6 +12,14 @@ export const modelError = (
 export const unsupported = (message: string, help?: string): IsochronError =>
   new IsochronError("import/unsupported", message, help === undefined ? {} : { help });
 
+/** Operands and attributes that an operator's definition could make nothing of; `cause` is what it stumbled over. */
+export const misfit = (operands: readonly string[], cause: unknown): IsochronError =>
+  modelError(
+    `its attributes do not belong to ${operands.length === 0 ? "no operands" : `operands ${operands.join(", ")}`}`,
+    "check the model with onnx.checker; where it is valid, this is a fault of Isochron's",
+    { cause },
+  );
+
 /** An operand that has to be known when the graph is built, as it decides shapes or texts, and depends on inputs of the model. */
 export class RunTimeOperand extends IsochronError {
   readonly operand: string;

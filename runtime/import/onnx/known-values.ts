@@ -6,6 +6,7 @@ import type { Node, Value } from "../../graph/graph.ts";
 import { arrayFrom } from "../../graph/tensor-type.ts";
 import { evaluate } from "../../interpreters/interpreter.ts";
 import type { Nd } from "../../operators/index.ts";
+import { KnownBudget } from "./limits.ts";
 
 /** What a trace has computed so far, and which of it follows from constants alone. */
 class Followed {
@@ -13,6 +14,7 @@ class Followed {
   readonly #producers = new Map<Value, Node>();
   readonly #constant = new Set<Value>();
   readonly #elements = new Map<Value, Nd>();
+  readonly #budget = new KnownBudget();
   #nodes = 0;
   #constants = 0;
 
@@ -52,6 +54,7 @@ class Followed {
       open.push(...node.inputs);
     }
     const nodes = this.#recorder.nodes.filter((each) => needed.has(each));
+    this.#budget.take(nodes);
     evaluate({ constants: [], nodes }, this.#elements);
     return this.#elements.get(value);
   }

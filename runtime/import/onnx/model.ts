@@ -1,7 +1,15 @@
 // A model of an ONNX file: what it takes and gives, what it is made of, and the graphs that it becomes.
 import { fromBinary } from "@bufbuild/protobuf";
 import { z } from "zod";
-import { checkArgument, type Dtype, IsochronError, nearest, optionsOf, withMeant } from "../../../kernels/index.ts";
+import {
+  checkArgument,
+  type Dtype,
+  errorAt,
+  IsochronError,
+  nearest,
+  optionsOf,
+  withMeant,
+} from "../../../kernels/index.ts";
 import { isTensor } from "../../capture/methods/symbolic.ts";
 import type { Tensor } from "../../capture/tensor.ts";
 import { type StateTensor, state, trace } from "../../capture/trace.ts";
@@ -109,6 +117,9 @@ function* nodesOf(nodes: readonly NodeProto[]): Generator<readonly [NodeProto, n
   }
 }
 
+/** Messages in messages: a subgraph is three deep in the graph around it. */
+const mostNestedMessages = 256;
+
 /** A model that was read from an ONNX file. */
 export class OnnxModel {
   readonly format = "onnx";
@@ -124,7 +135,10 @@ export class OnnxModel {
   /** `place` is the file that the bytes are of, for errors. */
   constructor(bytes: Uint8Array, place: string, external: ExternalData, operators: Definitions = {}) {
     try {
-      this.#proto = fromBinary(ModelProtoSchema, bytes, { readUnknownFields: false });
+      this.#proto = fromBinary(ModelProtoSchema, bytes, {
+        readUnknownFields: false,
+        recursionLimit: mostNestedMessages,
+      });
     } catch (cause) {
       throw modelError("it is no ONNX model", "name a .onnx file", { cause });
     }
@@ -250,28 +264,30 @@ export class OnnxModel {
     const isState = (name: string): boolean => Object.hasOwn(states, name);
     const open = types.flatMap(([{ name }, type]) => (isState(name) ? [] : openTypes(name, type)));
     const builder = new GraphBuilder(this.#proto, { ...this.#buildOptions(), ...(bounds ? { bounds } : {}) });
-    return trace(
-      (tensors: { readonly [name: string]: Tensor }) => {
-        const kept = new Map<string, StateTensor<Dtype>>();
-        const inputs = new Map<string, Imported>(
-          types.map(([port, type]) => {
-            const given = states[port.name];
-            if (given !== undefined && isState(port.name)) {
-              const own = state(port.name, this.#stateType(port.name, type), initialOf(given));
-              kept.set(typeof given === "string" ? given : given.output, own);
-              return [port.name, own.get()];
-            }
-            const value = importedInput(port.name, type, tensors);
-            const isOptional = port.type.startsWith("optional") && !(value instanceof Optional);
-            return [port.name, isOptional ? new Optional(value) : value];
-          }),
-        );
-        const outputs = [...builder.main(inputs)].flatMap(([name, value]) => namedTensors(name, value));
-        for (const [name, tensor] of outputs) kept.get(name)?.set(tensor);
-        return Object.fromEntries(outputs.filter(([name]) => !kept.has(name)));
-      },
-      Object.fromEntries(open),
-      { name: this.name },
+    return this.#placed(() =>
+      trace(
+        (tensors: { readonly [name: string]: Tensor }) => {
+          const kept = new Map<string, StateTensor<Dtype>>();
+          const inputs = new Map<string, Imported>(
+            types.map(([port, type]) => {
+              const given = states[port.name];
+              if (given !== undefined && isState(port.name)) {
+                const own = state(port.name, this.#stateType(port.name, type), initialOf(given));
+                kept.set(typeof given === "string" ? given : given.output, own);
+                return [port.name, own.get()];
+              }
+              const value = importedInput(port.name, type, tensors);
+              const isOptional = port.type.startsWith("optional") && !(value instanceof Optional);
+              return [port.name, isOptional ? new Optional(value) : value];
+            }),
+          );
+          const outputs = [...builder.main(inputs)].flatMap(([name, value]) => namedTensors(name, value));
+          for (const [name, tensor] of outputs) kept.get(name)?.set(tensor);
+          return Object.fromEntries(outputs.filter(([name]) => !kept.has(name)));
+        },
+        Object.fromEntries(open),
+        { name: this.name },
+      ),
     );
   }
 
@@ -299,7 +315,17 @@ export class OnnxModel {
       return [port.name, checkedValue(port, value, sizes, this.#place)] as const;
     });
     const interpreter = new ValueInterpreter(this.#proto, this.#buildOptions());
-    return Object.fromEntries([...interpreter.run(new Map(given))].map(([name, value]) => [name, copied(value)]));
+    const results = this.#placed(() => interpreter.run(new Map(given)));
+    return Object.fromEntries([...results].map(([name, value]) => [name, copied(value)]));
+  }
+
+  /** What `body` gives; errors are about the model's file. */
+  #placed<T>(body: () => T): T {
+    try {
+      return body();
+    } catch (error) {
+      throw errorAt(error, this.#place);
+    }
   }
 
   #buildOptions(): BuildOptions {

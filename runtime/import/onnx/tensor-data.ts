@@ -9,6 +9,7 @@ import {
   TensorProto_DataLocation,
 } from "./format/onnx_pb.ts";
 import { modelError, unsupported } from "./import-error.ts";
+import { requireTensor } from "./limits.ts";
 import { packedBitsOf } from "./packed-elements.ts";
 
 /** A tensor of numbers whose elements are known. */
@@ -135,6 +136,7 @@ export function sparseTensorData({ values, indices, dims }: SparseTensorProto, e
   const rowLength = places.shape.length === 2 ? places.shape[1]! : 1;
   if (places.data.length !== count * rowLength || (places.shape.length === 2 && rowLength !== shape.length))
     throw modelError(`sparse tensor "${name}" has ${count} values and positions [${places.shape.join(",")}]`);
+  requireTensor({ dtype: found.dtype, shape });
   const data: TypedArray = newArray<Dtype>(found.dtype, countOf(shape));
   for (let at = 0; at < count; at++) {
     const row = Array.from({ length: rowLength }, (_, d) => Number(places.data[at * rowLength + d]));

@@ -1,4 +1,5 @@
 // Operators of the user's own, in the form that the importer calls all operators in.
+import { IsochronError } from "../../../kernels/index.ts";
 import { isTensor } from "../../capture/methods/symbolic.ts";
 import type { Tensor } from "../../capture/tensor.ts";
 import type { Call, Definition, Definitions } from "./call.ts";
@@ -37,12 +38,23 @@ function attributeValue(attribute: AttributeProto): AttributeValue {
   }
 }
 
+/** What a function of the user's own gives; what it throws is an error about it. Throws `import/operator`. */
+function callOwn(body: () => unknown): unknown {
+  try {
+    return body();
+  } catch (cause) {
+    if (cause instanceof IsochronError) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new IsochronError("import/operator", `its function throws: ${why}`, { cause });
+  }
+}
+
 const definitionOf =
   (compute: ImportedOperator): Definition =>
   (call: Call) => {
     const inputs = call.inputs.map((_, at) => call.optional(at));
     const attributes = Object.fromEntries([...call.attributes].map(([name, each]) => [name, attributeValue(each)]));
-    const given: unknown = compute(inputs, attributes);
+    const given: unknown = callOwn(() => compute(inputs, attributes));
     const results: unknown[] = Array.isArray(given) ? given : [given];
     const tensors = results.filter(isTensor);
     if (tensors.length < results.length)

@@ -16,7 +16,8 @@ export const axesOf = (axes: readonly number[], rank: number): number[] => axes.
 /** [what is before the axis, what is from it on]. */
 export function asMatrix(x: Tensor, axis: number): Tensor {
   const { shape } = x;
-  const at = axis < 0 ? axis + shape.length : axis;
+  // Behind the last dimension there is nothing, which is a size of 1.
+  const at = axis === shape.length ? axis : axisOf(axis, shape.length);
   return x.reshape([countOf(shape.slice(0, at)), countOf(shape.slice(at))]);
 }
 

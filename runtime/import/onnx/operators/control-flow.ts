@@ -3,11 +3,13 @@ import { cond, scan, whileLoop } from "../../../capture/control-flow.ts";
 import { isTensor } from "../../../capture/methods/symbolic.ts";
 import { Recorder, recording } from "../../../capture/recorder.ts";
 import { constant, full, stack, type Tensor } from "../../../capture/tensor.ts";
+import { countOf } from "../../../graph/tensor-type.ts";
 import { type Call, constantOf, type Definitions } from "../call.ts";
 import type { GraphProto } from "../format/onnx_pb.ts";
 import { RunTimeOperand, unsupported } from "../import-error.ts";
 import { type Imported, kindOf } from "../imported.ts";
 import { elementsOf } from "../known-values.ts";
+import { partCount } from "../limits.ts";
 import { axisOf } from "./axes.ts";
 
 /** A tensor of what a region may read of outside. */
@@ -24,8 +26,8 @@ function capturedBy(call: Call, ...graphs: readonly GraphProto[]): Captured {
   const all = [...call.surroundings.captured(...graphs)];
   const passed = all.flatMap(([name, value]) => {
     if (!isTensor(value)) return [];
-    const known = elementsOf(value);
-    return known && known.data.length <= mostRebuilt ? [] : [[name, value] as const];
+    const isSmall = countOf(value.shape) <= mostRebuilt;
+    return isSmall && elementsOf(value) ? [] : [[name, value] as const];
   });
   const rebuilt = all.filter(([name]) => !passed.some(([each]) => each === name));
   const constants = rebuilt.map(
@@ -51,8 +53,8 @@ function tensorsOf(results: readonly Imported[]): Tensor[] {
 
 /** A flag, where it is known. */
 function known(flag: Tensor | undefined): boolean | undefined {
-  const found = flag && elementsOf(flag);
-  return found && found.data.length === 1 ? Number(found.data[0]) !== 0 : undefined;
+  const found = flag && countOf(flag.shape) === 1 ? elementsOf(flag) : undefined;
+  return found ? Number(found.data[0]) !== 0 : undefined;
 }
 
 function choice(call: Call): readonly (Imported | undefined)[] {
@@ -204,7 +206,7 @@ function scanned(call: Call): readonly (Imported | undefined)[] {
 }
 
 function scanOf(call: Call, body: GraphProto, operands: readonly Tensor[]): Tensor[] {
-  const count = call.int("num_scan_inputs");
+  const count = call.count("num_scan_inputs", operands.length);
   const carriedCount = operands.length - count;
   const outputs = body.output.length - carriedCount;
   const zeros = (length: number): number[] => new Array<number>(length).fill(0);
@@ -240,7 +242,7 @@ function scannedInBatches(call: Call): readonly (Imported | undefined)[] {
   const body = call.graph("body");
   if (call.has(0)) throw unsupported("a scan of sequences of different lengths");
   const operands = call.inputs.slice(1).map((_, at) => call.tensor(1 + at));
-  const batches = operands[0]!.shape[0]!;
+  const batches = partCount(operands[0]!.shape[0]!, "batches");
   const results = Array.from({ length: batches }, (_, batch) =>
     scanOf(
       call,

@@ -3,6 +3,7 @@ import type { Dtype } from "../../../../kernels/index.ts";
 import { concat, stack, type Tensor } from "../../../capture/tensor.ts";
 import { arrayFrom } from "../../../graph/tensor-type.ts";
 import { constantOf } from "../call.ts";
+import { elementCount } from "../limits.ts";
 
 /** Complex numbers in rows, their transform along the last dimension; without imaginary parts they are real. */
 export interface Complex {
@@ -17,7 +18,9 @@ const mostDirect = 64;
 
 /** The numbers of [rows,columns] as a constant. */
 function tableOf(dtype: Dtype, rows: number, columns: number, of: (row: number, column: number) => number): Tensor {
-  const data = Array.from({ length: rows * columns }, (_, at) => of(Math.floor(at / columns), at % columns));
+  const data = Array.from({ length: elementCount(rows * columns, "a table of a transform") }, (_, at) =>
+    of(Math.floor(at / columns), at % columns),
+  );
   return constantOf({ dtype, shape: [rows, columns], data: arrayFrom(dtype, data) });
 }
 

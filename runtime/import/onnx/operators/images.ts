@@ -3,18 +3,11 @@ import { deformConv2d } from "../../../capture/convolutions.ts";
 import { affineGrid, type GridSampleOptions, gridSample, type ResizeOptions, resize } from "../../../capture/images.ts";
 import type { Tensor } from "../../../capture/tensor.ts";
 import type { Call, Definitions } from "../call.ts";
-import { modelError, unsupported } from "../import-error.ts";
+import { unsupported } from "../import-error.ts";
 import { axesOf } from "./axes.ts";
 import { windowOf } from "./windows.ts";
 
 type Float = Tensor<"f32">;
-
-/** A value by the name that an attribute has for it. Throws `import/model` for another name. */
-function named<V>(call: Call, attribute: string, otherwise: string, values: { readonly [name: string]: V }): V {
-  const text = call.text(attribute, otherwise);
-  if (Object.hasOwn(values, text)) return values[text]!;
-  throw modelError(`attribute "${attribute}" is "${text}"`);
-}
 
 const resizeModes = { nearest: "nearest", linear: "linear", bilinear: "linear", cubic: "cubic" } as const;
 const coordinates = {
@@ -56,19 +49,19 @@ function sizesOf(call: Call, from: readonly number[]): Sized {
 function resized(call: Call): Tensor {
   const x = call.tensor(0);
   const all = x.shape.map((_, d) => d);
-  const mode = named(call, "mode", "nearest", resizeModes);
+  const mode = call.choice("mode", resizeModes, "nearest");
   if (call.version < 11) {
     const scales = call.numbers(1);
     const sizes = x.shape.map((size, d) => Math.floor(size * scales[d]!));
     return scaled(x, all, { sizes, scales }, { mode, coordinates: "asymmetric", rounding: "floor" });
   }
   const axes = call.attribute("axes") ? axesOf(call.ints("axes"), x.shape.length) : all;
-  const system = named(call, "coordinate_transformation_mode", "half_pixel", coordinates);
+  const system = call.choice("coordinate_transformation_mode", coordinates, "half_pixel");
   const region = system === "cropAndResize" ? call.numbers(1) : undefined;
   const options: ResizeOptions = {
     mode,
     coordinates: system,
-    rounding: named(call, "nearest_mode", "round_prefer_floor", roundings),
+    rounding: call.choice("nearest_mode", roundings, "round_prefer_floor"),
     cubic: call.float("cubic_coeff_a", -0.75),
     antialias: call.flag("antialias"),
     excludeOutside: call.flag("exclude_outside"),
@@ -109,7 +102,7 @@ function upsampled(call: Call): Tensor {
   const x = call.tensor(0);
   const scales = call.version < 9 ? call.floats("scales") : call.numbers(1);
   const sizes = x.shape.map((size, d) => Math.floor(size * scales[d]!));
-  const mode = named(call, "mode", "nearest", resizeModes);
+  const mode = call.choice("mode", resizeModes, "nearest");
   const axes = x.shape.map((_, d) => d);
   return scaled(x, axes, { sizes, scales }, { mode, coordinates: "asymmetric", rounding: "floor" });
 }
@@ -125,8 +118,8 @@ const outsides = { zeros: "zeros", border: "border", reflection: "reflection" } 
 
 function gridSampled(call: Call): Tensor {
   const options: GridSampleOptions = {
-    mode: named(call, "mode", "linear", sampleModes),
-    outside: named(call, "padding_mode", "zeros", outsides),
+    mode: call.choice("mode", sampleModes, "linear"),
+    outside: call.choice("padding_mode", outsides, "zeros"),
     coordinates: "normalized",
     alignCorners: call.flag("align_corners"),
   };

@@ -4,6 +4,7 @@ import { concat, constant, type Tensor, where, zeros } from "../../../capture/te
 import type { Call, Definitions } from "../call.ts";
 import { modelError, unsupported } from "../import-error.ts";
 import { type Imported, Strings } from "../imported.ts";
+import { elementCount, mostParts, partCount } from "../limits.ts";
 import { castTo } from "./elementwise.ts";
 import { bothClasses, classified, featuresOf, labelsOf, postTransform, storedNumbers } from "./scores.ts";
 import { fromStart } from "./shapes.ts";
@@ -120,8 +121,7 @@ function normalizer(call: Call): Tensor {
     L1: () => x.abs().sum([1], along),
     L2: () => x.mul(x).sum([1], along).sqrt(),
   };
-  const norm = norms[call.text("norm", "MAX")];
-  if (!norm) throw modelError(`attribute "norm" is "${call.text("norm")}"`);
+  const norm = call.choice("norm", norms, "MAX");
   return castTo(x.div(norm().maximum(1e-30)), "f32").reshape(call.tensor(0).shape);
 }
 
@@ -151,7 +151,7 @@ function linearScores(call: Call, x: Tensor, targets: number): Tensor {
 
 function linearRegressor(call: Call): Tensor {
   const x = featuresOf(call.tensor(0));
-  const scores = linearScores(call, x, call.int("targets", 1));
+  const scores = linearScores(call, x, call.count("targets", mostParts, 1));
   return castTo(postTransform(call.text("post_transform", "NONE"))(scores), "f32");
 }
 
@@ -213,12 +213,12 @@ function tfIdf(call: Call): Tensor {
     value instanceof Strings ? (constant(value.data.map(numberOf), "i64", value.shape) as Tensor) : call.tensor(0);
   const rows = given.shape.length < 2 ? given.reshape([1, -1]) : given;
   const [batch, length] = rows.shape as [number, number];
-  const columns = Math.max(...call.ints("ngram_indexes")) + 1;
+  const columns = elementCount(Math.max(...call.ints("ngram_indexes")) + 1, "a row of counts");
   let counts: Tensor = zeros("i64", [batch, columns]);
   for (const { size, items, places } of gramsOf(call, pool)) {
     const grams = constant([...items], rows.dtype, [places.length, size]);
     // Numbers alone have nothing between them.
-    const mostApart = size === 1 ? 1 : call.int("max_skip_count") + 1;
+    const mostApart = size === 1 ? 1 : partCount(call.int("max_skip_count") + 1, "distances");
     for (let apart = 1; apart <= mostApart; apart++) {
       const starts = length - apart * (size - 1);
       if (starts <= 0) break;
@@ -229,7 +229,6 @@ function tfIdf(call: Call): Tensor {
       counts = counts.indexAdd(1, constant([...places], "i64"), matches.sum([1]));
     }
   }
-  const mode = call.text("mode");
   const weights = call.floats("weights", []);
   const frequency = counts.cast("f32");
   const weight = constant(weights.length > 0 ? weights : new Array<number>(columns).fill(1), "f32") as Tensor<"f32">;
@@ -238,8 +237,7 @@ function tfIdf(call: Call): Tensor {
     IDF: () => where(frequency.greater(0), weight, constant(0, "f32")),
     TFIDF: () => frequency.mul(weight),
   };
-  const result = results[mode];
-  if (!result) throw modelError(`attribute "mode" is "${mode}"`);
+  const result = call.choice("mode", results);
   return result().reshape(given.shape.length < 2 ? [columns] : [batch, columns]);
 }
 

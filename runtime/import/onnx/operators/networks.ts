@@ -13,6 +13,7 @@ import { constant, full, type Tensor } from "../../../capture/tensor.ts";
 import { countOf } from "../../../graph/tensor-type.ts";
 import type { Call, Definitions } from "../call.ts";
 import { unsupported } from "../import-error.ts";
+import { elementCount } from "../limits.ts";
 import { allAxes } from "./axes.ts";
 import { windowOf } from "./windows.ts";
 
@@ -120,7 +121,7 @@ function maxPool(call: Call): Tensor[] {
   const inPlane = call.flag("storage_order") ? columnFirst(indices, x.shape.slice(2)) : indices;
   // Positions count through the whole tensor, not through each plane.
   const [n, c] = x.shape as [number, number];
-  const starts = Array.from({ length: n * c }, (_, at) => at * plane);
+  const starts = Array.from({ length: elementCount(n * c, "a list of planes") }, (_, at) => at * plane);
   return [values, inPlane.add(constant(starts, "i64", [n, c, ...size.map(() => 1)]))];
 }
 

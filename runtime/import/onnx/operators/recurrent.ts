@@ -1,7 +1,7 @@
 // ONNX's recurrent networks: RNN, GRU and LSTM, forward, backward or both.
 import { iota, stack, type Tensor, where, zeros } from "../../../capture/tensor.ts";
 import type { Call, Definition, Definitions } from "../call.ts";
-import { modelError, unsupported } from "../import-error.ts";
+import { unsupported } from "../import-error.ts";
 import { activations, castTo } from "./elementwise.ts";
 import { widened } from "./norms.ts";
 import { alongTime, type Named } from "./recurrence.ts";
@@ -188,9 +188,8 @@ const recurrent =
     const isBatchFirst = call.int("layout", 0) === 1;
     const batchFirst = (each: Tensor): Tensor => (isBatchFirst ? each.transpose(0, 1) : each);
     const x = widened(batchFirst(given));
-    const named = call.text("direction", "forward");
-    const backward = { forward: [false], reverse: [true], bidirectional: [false, true] }[named];
-    if (!backward) throw modelError(`attribute "direction" is "${named}"`);
+    const directions = { forward: [false], reverse: [true], bidirectional: [false, true] };
+    const backward = call.choice("direction", directions, "forward");
     const all = activationsOf(
       call,
       backward.flatMap(() => cell.activations),

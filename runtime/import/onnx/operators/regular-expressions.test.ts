@@ -34,8 +34,38 @@ describe("fullMatch", () => {
     [".", "😀", true],
     ["[a-c]{2,3}?", "abc", true],
     ["\\@\\-", "@-", true],
+    ["a{,3}", "a{,3}", true],
+    ["(a|b)*c", "abbac", true],
+    ["\\bab\\b", "ab", true],
+    ["a\\bb", "ab", false],
+    ["(?m)a$\\nb", "a\nb", true],
+    [".", "\r", true],
+    ["(|a)+b", "aab", true],
   ])("answers for %j on %j as RE2 does: %j", (pattern, text, isMatch) => {
     expect(fullMatch(pattern)(text)).toBe(isMatch);
+  });
+
+  it.each([
+    ["(a+)+b", 4_000],
+    ["(a|a)*b", 4_000],
+    ["(a*)*(a*)*b", 4_000],
+    ["(a?){500}a{500}b", 600],
+    ["(?:(?:(?:a*)*)*)*b", 4_000],
+  ])("is done with %j in time that grows with the text", (pattern, count) => {
+    expect(fullMatch(pattern)("a".repeat(count))).toBe(false);
+    expect(fullMatch(pattern)(`${"a".repeat(count)}b`)).toBe(true);
+  });
+
+  it("refuses patterns that are too large, too deep, or repeat what repeats", () => {
+    const codes = [
+      "((a{100}){100}){100}",
+      `${"(".repeat(2_000)}a${")".repeat(2_000)}`,
+      "a**",
+      "a{2}{3}",
+      "*a",
+      "a{1001}",
+    ];
+    expect(codes.map(codeOf)).toEqual(["import/size-limit", ...new Array<string>(5).fill("import/model")]);
   });
 
   it("refuses what RE2 does not have, and what is no pattern", () => {

@@ -4,6 +4,7 @@ import { concat, constant, stack, type Tensor } from "../../../capture/tensor.ts
 import type { Call, Definitions } from "../call.ts";
 import { modelError } from "../import-error.ts";
 import { type Imported, kindOf, Optional, Sequence } from "../imported.ts";
+import { partCount } from "../limits.ts";
 import { axisOf } from "./axes.ts";
 
 /** A position in a sequence, which counts from the end where it is negative. */
@@ -52,7 +53,9 @@ function splitToSequence(call: Call): Sequence {
   const given = call.has(1) ? call.numbers(1) : [1];
   const isOne = !call.has(1) || call.tensor(1).shape.length === 0;
   const parts = isOne
-    ? Array.from({ length: Math.ceil(size / given[0]!) }, (_, at) => Math.min(given[0]!, size - at * given[0]!))
+    ? Array.from({ length: partCount(Math.ceil(size / given[0]!), "pieces") }, (_, at) =>
+        Math.min(given[0]!, size - at * given[0]!),
+      )
     : given;
   let start = 0;
   const elements = parts.map((length) => {

@@ -6,6 +6,7 @@ import { type Call, constantOf, type Definitions, importedOf } from "../call.ts"
 import { modelError, unsupported } from "../import-error.ts";
 import { Strings } from "../imported.ts";
 import { elementsOf } from "../known-values.ts";
+import { elementCount, partCount } from "../limits.ts";
 import { asMatrix, axesOf, axisOf } from "./axes.ts";
 
 function reshape(call: Call): Tensor {
@@ -60,7 +61,7 @@ function joined(call: Call): Tensor {
 function partsOf(call: Call, size: number): number[] {
   const given = call.numbersOf("split", 1);
   if (given) return given;
-  const count = call.attribute("num_outputs") ? call.int("num_outputs") : call.outputs.length;
+  const count = partCount(call.attribute("num_outputs") ? call.int("num_outputs") : call.outputs.length, "parts");
   const each = Math.ceil(size / count);
   return Array.from({ length: count }, (_, at) => Math.max(0, Math.min(each, size - at * each)));
 }
@@ -157,7 +158,7 @@ function range(call: Call): Tensor {
   const { dtype } = call.tensor(0);
   const [start, limit, delta] = [call.number(0), call.number(1), call.number(2)];
   if (delta === 0) throw modelError("the step of a range is 0");
-  const count = Math.max(0, Math.ceil((limit - start) / delta));
+  const count = elementCount(Math.max(0, Math.ceil((limit - start) / delta)), "a range");
   return constant(
     Array.from({ length: count }, (_, at) => start + at * delta),
     dtype,
@@ -201,15 +202,13 @@ function scatterND(call: Call): Tensor {
   const positions = rowsFromStart(rows, x.shape);
   const reduction = call.text("reduction", "none");
   if (reduction === "mul") return multipliedAt(call, x, positions, updates);
-  const mode = modes[reduction as keyof typeof modes];
-  if (!mode) throw modelError(`attribute "reduction" is "${reduction}"`);
-  return x.scatterND(positions, updates, mode);
+  return x.scatterND(positions, updates, call.choice("reduction", modes, "none"));
 }
 
 /** Products of several updates at a place: one update after the other. */
 function multipliedAt(_: Call, x: Tensor, positions: Tensor, updates: Tensor): Tensor {
   const length = positions.shape.at(-1)!;
-  const rows = countOf(positions.shape.slice(0, -1));
+  const rows = partCount(countOf(positions.shape.slice(0, -1)), "updates");
   const flat = positions.reshape([rows, length]);
   const parts = updates.reshape([rows, ...x.shape.slice(length)]);
   let result = x;
@@ -256,9 +255,7 @@ function pad(call: Call): Tensor {
   const mode = call.text("mode", "constant");
   if (mode === "constant") return bordered(call, cut, more, behind);
   const named = { reflect: "reflect", edge: "replicate", wrap: "circular" } as const;
-  const own = named[mode as keyof typeof named];
-  if (!own) throw modelError(`attribute "mode" is "${mode}"`);
-  return cut.pad(more, behind, { mode: own });
+  return cut.pad(more, behind, { mode: call.choice("mode", named) });
 }
 
 /** x within a border of the value that the node gives, which may be computed. */
@@ -387,7 +384,7 @@ function columnsToImage(call: Call): Tensor {
   const padded = image.map((size, d) => size + pads[d]! + pads[rank + d]!);
   const columns = x.reshape([batch, channels, countOf(block), countOf(counts)]);
   // Where each element of each block of each position lies in the padded image.
-  const places = new BigInt64Array(countOf(block) * countOf(counts));
+  const places = new BigInt64Array(elementCount(countOf(block) * countOf(counts), "a list of places"));
   const indexIn = (at: number, shape: readonly number[]) => {
     let rest = at;
     return shape

@@ -3,6 +3,7 @@ import { concat, constant, iota, type Tensor, where } from "../../../capture/ten
 import { arrayFrom } from "../../../graph/tensor-type.ts";
 import { type Call, constantOf, type Definition, type Definitions } from "../call.ts";
 import { modelError } from "../import-error.ts";
+import { elementCount } from "../limits.ts";
 import { axisOf } from "./axes.ts";
 import { castTo } from "./elementwise.ts";
 import { both, type Complex, transform } from "./fourier.ts";
@@ -92,7 +93,7 @@ function shortTimeFourier(call: Call): Tensor {
 const cosineWindow =
   (factors: readonly number[]): Definition =>
   (call) => {
-    const size = call.number(0);
+    const size = elementCount(call.number(0), "a window");
     const period = call.flag("periodic", true) ? size : size - 1;
     const dtype = call.dtype("output_datatype", "f32");
     const at = (n: number) =>

@@ -3,6 +3,7 @@ import { constant, stack, type Tensor, where } from "../../../capture/tensor.ts"
 import type { Call, Definitions } from "../call.ts";
 import { modelError, unsupported } from "../import-error.ts";
 import type { Imported } from "../imported.ts";
+import { elementCount } from "../limits.ts";
 import { castTo } from "./elementwise.ts";
 import { bothClasses, featuresOf, labelsOf, postTransform } from "./scores.ts";
 
@@ -54,6 +55,7 @@ function duels(
   const [coefficients, rho] = [call.floats("coefficients"), call.floats("rho")];
   const starts = perClass.map((_, at) => perClass.slice(0, at).reduce((a, b) => a + b, 0));
   const pairs = perClass.flatMap((_, i) => perClass.slice(i + 1).map((_, at) => [i, i + 1 + at] as const));
+  elementCount(pairs.length * count, "a table of classes and vectors");
   // What the kernels of all vectors are multiplied by for each pair: those of the two classes count.
   const weights = pairs.map(([i, j]) =>
     Array.from({ length: count }, (_, at) => {

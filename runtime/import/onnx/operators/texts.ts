@@ -62,8 +62,7 @@ const cases: { readonly [action: string]: (text: string) => string } = {
 /** Texts without some words, in one case. */
 function normalized(call: Call): Strings {
   const { shape, data } = textsAt(call, 0);
-  const action = cases[call.text("case_change_action", "NONE")];
-  if (!action) throw modelError(`attribute "case_change_action" is "${call.text("case_change_action")}"`);
+  const action = call.choice("case_change_action", cases, "NONE");
   if (shape.length > 2 || (shape.length === 2 && shape[0] !== 1))
     throw modelError(`texts of the shape [${shape.join(",")}], where [c] or [1,c] belong`);
   const compared = call.flag("is_case_sensitive") ? cases.NONE! : cases.LOWER!;

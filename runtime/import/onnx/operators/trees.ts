@@ -4,6 +4,7 @@ import { constant, type Tensor, where } from "../../../capture/tensor.ts";
 import type { Call, Definitions } from "../call.ts";
 import { modelError, unsupported } from "../import-error.ts";
 import type { Imported } from "../imported.ts";
+import { elementCount, mostParts } from "../limits.ts";
 import { castTo } from "./elementwise.ts";
 import { bothClasses, classified, featuresOf, postTransform, storedNumbers } from "./scores.ts";
 
@@ -77,6 +78,7 @@ function leavesOf(x: Tensor, forest: Forest): Tensor<"i64"> {
     );
   const [whenTrue, whenFalse] = [leadsTo((branch) => branch.whenTrue), leadsTo((branch) => branch.whenFalse)];
   const most = Math.max(0, ...nodes.map((node) => (isLeaf(node) ? 0 : node.members.length)));
+  elementCount(nodes.length * most, "a table of members");
   const members =
     most > 0 &&
     (constant(
@@ -124,6 +126,7 @@ function predicted(x: Tensor, forest: Forest, aggregation: Aggregation): Tensor 
   const largest = x.dtype === "f64" ? Number.MAX_VALUE : 3.4028234663852886e38;
   const neutral = { SUM: 0, AVERAGE: 0, MIN: largest, MAX: -largest }[aggregation];
   const combine = { SUM: (a: number, b: number) => a + b, MIN: Math.min, MAX: Math.max };
+  elementCount(nodes.length * targets, "a table of leaves and targets");
   const weights = nodes.flatMap((node) => {
     const row = new Array<number>(targets).fill(neutral);
     if (isLeaf(node))
@@ -193,7 +196,7 @@ function treeEnsemble(call: Call): Tensor {
     ),
     ...weights.map((weight, at): Leaf => [[targets[at]!, weight]]),
   ];
-  const forest = { nodes, roots: call.ints("tree_roots"), targets: call.int("n_targets") };
+  const forest = { nodes, roots: call.ints("tree_roots"), targets: call.count("n_targets", mostParts) };
   const aggregation = aggregations[call.int("aggregate_function", 1)];
   const transforms: readonly string[] = ["NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT"];
   const transform = transforms[call.int("post_transform", 0)];
@@ -246,7 +249,7 @@ function treeEnsembleRegressor(call: Call): Tensor {
   const x = featuresOf(call.tensor(0));
   const aggregation = aggregations.find((each) => each === call.text("aggregate_function", "SUM"));
   if (!aggregation) throw modelError(`attribute "aggregate_function" is "${call.text("aggregate_function")}"`);
-  const found = predicted(x, olderForest(call, "target", call.int("n_targets")), aggregation);
+  const found = predicted(x, olderForest(call, "target", call.count("n_targets", mostParts)), aggregation);
   const base = baseOf(call, x);
   return castTo(postTransform(call.text("post_transform", "NONE"))(base ? found.add(base) : found), "f32");
 }

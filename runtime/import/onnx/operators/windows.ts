@@ -1,6 +1,9 @@
 // The windows of convolutions and pooling: sizes, steps and padding, as ONNX's attributes give them.
+
+import { countOf } from "../../../graph/tensor-type.ts";
 import type { Call } from "../call.ts";
 import { modelError } from "../import-error.ts";
+import { partCount, sizeLimit } from "../limits.ts";
 
 /** A window over the dimensions behind the channels. */
 export interface Window {
@@ -26,6 +29,9 @@ function samePadding(
   return atBeginning ? { before: larger, after: smaller } : { before: smaller, after: larger };
 }
 
+/** Elements of a window. */
+const mostWindow = 2 ** 20;
+
 /** The window of a node over dimensions of these sizes; of a convolution its size is the weight's unless given. */
 export function windowOf(call: Call, sizes: readonly number[], weight?: readonly number[]): Window {
   const rank = sizes.length;
@@ -42,6 +48,9 @@ export function windowOf(call: Call, sizes: readonly number[], weight?: readonly
   ] as const)
     if (list.length !== count)
       throw modelError(`attribute "${name}" has ${list.length} numbers where ${count} belong to ${rank} dimensions`);
+  for (const each of size) partCount(each, "elements of a window along a dimension");
+  if (countOf(size) > mostWindow)
+    throw sizeLimit(`a window of [${size.join(",")}] has more than ${mostWindow} elements`);
   const window = { size, stride, dilation };
   switch (call.text("auto_pad", "NOTSET")) {
     case "SAME_UPPER":

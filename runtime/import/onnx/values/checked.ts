@@ -11,10 +11,13 @@ export function copied(value: ModelValue): ModelValue {
   return isTextValue(value) ? { ...value, data: [...value.data] } : value;
 }
 
+/** Sequences in sequences beyond which a list is no value; one that holds itself is deeper than any. */
+const deepest = 64;
+
 /** Whether something is a value: a tensor has as many elements as its shape says, of its dtype. */
-function isValue(value: unknown): value is ModelValue {
+function isValue(value: unknown, depth = 0): value is ModelValue {
   if (value === null) return true;
-  if (Array.isArray(value)) return value.every(isValue);
+  if (Array.isArray(value)) return depth < deepest && value.every((each) => isValue(each, depth + 1));
   if (typeof value !== "object") return false;
   const { dtype, shape, data } = value as { dtype?: unknown; shape?: unknown; data?: unknown };
   if (!Array.isArray(shape) || !shape.every((size) => Number.isSafeInteger(size) && size >= 0)) return false;

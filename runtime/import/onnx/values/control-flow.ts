@@ -76,7 +76,7 @@ function loop(call: ValueCall): ModelValue[] {
 function scanOf(call: ValueCall, operands: readonly ModelValue[], isNew: boolean): ModelValue[] {
   const { attributes } = call;
   const body = attributes.graph("body");
-  const sequenceCount = attributes.int("num_scan_inputs");
+  const sequenceCount = attributes.count("num_scan_inputs", operands.length);
   let carried = operands.slice(0, operands.length - sequenceCount);
   const count = carried.length;
   const zeros = (length: number): number[] => new Array<number>(length).fill(0);

@@ -1,15 +1,16 @@
 // The interpreter of values: walks the nodes of a model with values in hand, which need no bounds and no shapes beforehand.
 import { Attributes } from "../attributes.ts";
 import type { FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto } from "../format/onnx_pb.ts";
-import { type BuildOptions, describeNode, functionKey } from "../graph-builder.ts";
+import { type BuildOptions, describeNode, fitting, functionKey, ownOperator } from "../graph-builder.ts";
 import { errorAbout, modelError, unsupported } from "../import-error.ts";
+import { mostNodesRun, NodeBudget } from "../limits.ts";
 import { domainOf, fullName, Nesting, Scope, versionsOf } from "../scope.ts";
 import { type DenseTensor, type StringTensor, sparseTensorData, tensorData } from "../tensor-data.ts";
 import { controlFlow, type ValueOperator } from "./control-flow.ts";
 import { NodeGraphs } from "./node-graphs.ts";
 import { pictures } from "./pictures.ts";
 import { sequences } from "./sequences.ts";
-import type { ModelValue } from "./value.ts";
+import { kindOfValue, type ModelValue } from "./value.ts";
 
 const operators: ReadonlyMap<string, ValueOperator> = new Map(
   Object.entries({ ...controlFlow, ...pictures, ...sequences }),
@@ -30,6 +31,7 @@ export class ValueInterpreter {
   /** Tensors of the file, which loops would read in every turn. */
   readonly #constants = new WeakMap<TensorProto, ModelValue>();
   readonly #nesting = new Nesting();
+  readonly #budget = new NodeBudget(mostNodesRun);
 
   constructor(model: ModelProto, options: BuildOptions) {
     this.#model = model;
@@ -86,24 +88,26 @@ export class ValueInterpreter {
     operands: readonly (ModelValue | undefined)[],
     scope: Scope<ModelValue>,
   ): readonly (ModelValue | undefined)[] {
-    const own = this.#options.operators?.[fullName(node)];
+    this.#budget.next();
+    const own = ownOperator(this.#options, node);
     const called = this.#functions.get(
       functionKey({ domain: node.domain, name: node.opType, overload: node.overload }),
     );
     if (!own && called) return this.#call(called, operands, scope.attributesOf(node));
     const operator = own ? undefined : operators.get(fullName(node));
     if (!operator) return this.#nodes.run(node, operands, scope);
-    return operator({
+    const call = {
       attributes: new Attributes(scope.attributesOf(node)),
       version: scope.versions.get(domainOf(node.domain)) ?? 1,
       operands,
-      run: (graph, inputs) => {
+      run: (graph: GraphProto, inputs: readonly ModelValue[]) => {
         if (graph.input.length !== inputs.length)
           throw modelError(`its subgraph "${graph.name}" has ${graph.input.length} inputs, and gets ${inputs.length}`);
         const given = new Map(graph.input.map(({ name }, at) => [name, inputs[at]!]));
         return this.#graph(graph, new Scope(scope.versions, scope), given);
       },
-    });
+    };
+    return fitting(operands, kindOfValue, () => operator(call));
   }
 
   /** Runs a function of the model where it is called. */

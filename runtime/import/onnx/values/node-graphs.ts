@@ -11,6 +11,7 @@ import type { ModelProto, NodeProto } from "../format/onnx_pb.ts";
 import { type BuildOptions, GraphBuilder, operandName } from "../graph-builder.ts";
 import { RunTimeOperand } from "../import-error.ts";
 import { type Imported, Optional, Sequence, Strings } from "../imported.ts";
+import { requireResults } from "../limits.ts";
 import { Scope } from "../scope.ts";
 import { isTensorValue, isTextValue, kindOfValue, type ModelValue, type TensorValue } from "./value.ts";
 
@@ -102,6 +103,7 @@ class NodeGraph {
     graph.states.forEach(({ value: { type }, value }, at) => {
       values.set(value, { dtype: type.dtype, shape: staticShape(type.shape), data: this.#states[at]! });
     });
+    requireResults(graph.nodes);
     evaluate(graph, values);
     this.#states = graph.states.map(({ next }) => values.get(next)!.data);
     const left = (name: string): TensorValue => {
