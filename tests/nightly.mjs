@@ -20,6 +20,11 @@ const suites = [
   ],
   ["schedules", ...vitest("kernels/generators/schedules"), "drawn schedules of drawn shapes in every generator"],
   ["bits", ...vitest("tests/same-bits"), "thousands of graphs on every target, with 1 to 3 threads, and interpreted"],
+  [
+    "cases",
+    ...vitest("tests/conformance/onnx/bits"),
+    "every case of ONNX's backend tests on every target, with 1 to 3 threads",
+  ],
   ["pictures", ...cargo("isochron-transport", "--test", "picture"), "a million mutated pictures"],
   [
     "codecs",

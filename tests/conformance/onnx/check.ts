@@ -251,6 +251,24 @@ function arraysOf(graph: Graph, inputs: ReadonlyMap<string, ModelValue>): Arrays
   return Object.fromEntries(graph.inputs.map(({ name }) => [name, all.get(name)!.data]));
 }
 
+/** A case's first graph, and what it is run on: its own inputs, and others. Undefined where there is no graph of it. */
+export function runsOf({ model: path, sets }: Case): { graph: Graph; runs: (readonly TypedArray[])[] } | undefined {
+  const model = new OnnxModel(bytesAt(path), path, noFiles);
+  try {
+    const inputs = inputsOf(model, sets[0]!);
+    const { graph } = graphFor(model, inputs);
+    const others = new Map([...inputs].map(([name, each]) => [name, perturbed(each)]));
+    const runs = [inputs, others].map((each) => {
+      const arrays = arraysOf(graph, each);
+      return graph.inputs.map(({ name }) => arrays[name]!);
+    });
+    return { graph, runs };
+  } catch (error) {
+    if (error instanceof IsochronError && error.code.startsWith("import/")) return undefined;
+    throw error;
+  }
+}
+
 const errorText = (error: unknown): string =>
   error instanceof IsochronError
     ? `${error.code}: ${error.message}`
