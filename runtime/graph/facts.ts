@@ -9,6 +9,7 @@ import {
   isInteger,
   type Known,
   newArray,
+  numberIn,
   type TensorType,
   type TypedArray,
 } from "./tensor-type.ts";
@@ -22,7 +23,7 @@ export const factOf = ({ type, known }: Value): Fact => (known ? { ...type, know
 /** The elements of a constant, where they may be asked for. */
 export function knownIn({ dtype }: TensorType, data: TypedArray): Known | undefined {
   if (!isInteger(dtype) || data.length > mostKnown) return undefined;
-  const numbers = Array.from(data as Iterable<number | bigint>, Number);
+  const numbers = Array.from(data as Iterable<number | bigint>, (each) => Number(numberIn(dtype, each)));
   return numbers.every(Number.isSafeInteger) ? numbers : undefined;
 }
 

@@ -43,7 +43,7 @@ export const toMaximum: Operator<{ readonly axes: readonly number[]; readonly va
   },
   evaluate([x], { value }, { data, shape, dtype }) {
     if (data instanceof BigInt64Array || data instanceof BigUint64Array) data.fill(BigInt(value));
-    else data.fill(stored(dtype, value));
+    else data.fill(value === 0 ? 0 : stored(dtype, value));
     copyBox(x!.shape, { data: x!.data }, { data, strides: generators.rowMajor(shape) });
   },
   bounded: () => atMaximum,

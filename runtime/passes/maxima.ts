@@ -13,7 +13,7 @@ import {
   type Value,
 } from "../graph/graph.ts";
 import { allOf } from "../graph/rewrite.ts";
-import { arrayFrom, type TensorType, type TypedArray } from "../graph/tensor-type.ts";
+import { arrayFrom, newArray, type TensorType, type TypedArray } from "../graph/tensor-type.ts";
 import { hasBounds } from "../operators/bounded.ts";
 import { type Builder, boundedOperators, controlOperators, type Operator, operators } from "../operators/index.ts";
 import { wholeNumber } from "../operators/indexing.ts";
@@ -153,7 +153,9 @@ class Maxima implements Builder {
     });
     if (masks.length === 0) return this.at(value);
     const mask = masks.reduce((a, b) => this.#new(operators.logicalAnd, [a, b]));
-    const other = this.constant({ dtype, shape: [] }, arrayFrom(dtype, [behind]), "behind");
+    // Behind a count stand bytes of 0, whatever number those are.
+    const element = behind === 0 ? newArray(dtype, 1) : arrayFrom(dtype, [behind]);
+    const other = this.constant({ dtype, shape: [] }, element, "behind");
     return this.#new(operators.where, [mask, this.at(value), other]);
   }
 
