@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { exportOnnx } from "../../runtime/import/index.ts";
 import { constant, forLoop, tensorType, trace } from "../../runtime/index.ts";
 import { missingForArm64 } from "../robot/arm64.ts";
 import { main } from "./bench.ts";
@@ -15,20 +16,16 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 /** A product with a weight; the peer's may be another. */
 function product(name: string, theirs: (weight: Float32Array) => Float32Array): BenchCase {
   const weight = numbers(64, 3);
-  const graph = trace(
-    ({ a }) => ({ c: a.matmul(constant(weight, "f32", [8, 8], "b")) }),
-    { a: tensorType("f32", [4, 8]) },
-    { name: "product" },
-  );
+  const graphOf = (data: Float32Array) =>
+    trace(
+      ({ a }) => ({ c: a.matmul(constant(data, "f32", [8, 8], "b")) }),
+      { a: tensorType("f32", [4, 8]) },
+      { name: "product" },
+    );
   return {
     name,
-    graph: plainGraph(graph),
-    model: {
-      inputs: [{ name: "a", shape: [4, 8] }],
-      outputs: [{ name: "c", shape: [4, 8] }],
-      initializers: [{ name: "b", shape: [8, 8], data: theirs(weight) }],
-      nodes: [{ op: "MatMul", inputs: ["a", "b"], outputs: ["c"] }],
-    },
+    graph: plainGraph(graphOf(weight)),
+    model: () => exportOnnx(graphOf(theirs(weight))),
     flops: 512,
     atLeast: 1e-6,
     aim: 1e6,

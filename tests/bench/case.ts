@@ -1,6 +1,5 @@
 // What a row of a benchmark is made of: the same computation as a graph of ours and as a model of the peer.
 import type { Graph } from "../../runtime/index.ts";
-import type { OnnxModel } from "./onnx.ts";
 
 export type Numbers = Float32Array | Uint8Array | Int8Array;
 
@@ -8,7 +7,8 @@ export type Numbers = Float32Array | Uint8Array | Int8Array;
 export interface BenchCase {
   readonly name: string;
   readonly graph: Graph;
-  readonly model: OnnxModel;
+  /** The bytes of the peer's model: the graph as it is exported, or what the peer has one operator for. */
+  readonly model: () => Uint8Array;
   /** Arithmetic of one call: a multiply-add counts as two. */
   readonly flops: number;
   /** The least ratio that the project asks of this row on AVX-512, and the ratio aimed for, where it asks for one. */

@@ -1,7 +1,6 @@
 // The peer: onnxruntime-node with one thread, all graph optimisations, and tensors made once.
 import * as ort from "onnxruntime-node";
 import type { BenchCase } from "./case.ts";
-import { encodeModel } from "./onnx.ts";
 
 /** A peer's model, ready to run on input sets bound beforehand. */
 export interface Peer {
@@ -17,25 +16,28 @@ export async function loadPeer(
   { model, feedback = {} }: BenchCase,
   inputs: readonly { readonly [name: string]: Float32Array }[],
 ): Promise<Peer> {
-  const session = await ort.InferenceSession.create(encodeModel(model), {
+  const session = await ort.InferenceSession.create(model(), {
     executionProviders: ["cpu"],
     intraOpNumThreads: 1,
     interOpNumThreads: 1,
     executionMode: "sequential",
     graphOptimizationLevel: "all",
   });
+  const shapeOf = (port: ort.InferenceSession.ValueMetadata): number[] => (port.isTensor ? port.shape.map(Number) : []);
   const zeroed = (shape: readonly number[]) =>
     new ort.Tensor("float32", new Float32Array(shape.reduce((a, b) => a * b, 1)), [...shape]);
   // What is fed back alternates between two tensors: one is read while the other is written.
-  const banks = [0, 1].map(() => Object.fromEntries(model.outputs.map(({ name, shape }) => [name, zeroed(shape)])));
+  const banks = [0, 1].map(() =>
+    Object.fromEntries(session.outputMetadata.map((port) => [port.name, zeroed(shapeOf(port))])),
+  );
   const sets = inputs.map((arrays) =>
     banks.map((_, bank) =>
       Object.fromEntries(
-        model.inputs.map(({ name, shape }) => {
-          const fed = feedback[name];
+        session.inputMetadata.map((port) => {
+          const fed = feedback[port.name];
           return [
-            name,
-            fed === undefined ? new ort.Tensor("float32", arrays[name]!, [...shape]) : banks[1 - bank]![fed]!,
+            port.name,
+            fed === undefined ? new ort.Tensor("float32", arrays[port.name]!, shapeOf(port)) : banks[1 - bank]![fed]!,
           ];
         }),
       ),

@@ -1,7 +1,9 @@
 // Suite `core`: the layers and small networks that robots' models are made of.
+
+import { exportOnnx } from "../../../runtime/import/index.ts";
 import { concat, constant, conv2d, state, type Tensor, tensorType, trace } from "../../../runtime/index.ts";
+import { graph as made, modelBytes, node, stored } from "../../../runtime/testing/onnx-models.ts";
 import { type BenchCase, type BenchEntry, numbers, plainGraph } from "../case.ts";
-import type { Initializer, OnnxNode } from "../onnx.ts";
 import { quantizedConvolutions } from "./quantized.ts";
 
 interface Layer {
@@ -34,34 +36,10 @@ function convolutions(name: string, layer: Layer, atLeast: number, aim: number):
     { x: tensorType("f32", [1, channels, size, size]) },
     { name: "layers" },
   );
-  const initializers: Initializer[] = weights.flatMap((data, at) => [
-    { name: `w${at}`, shape, data },
-    { name: `b${at}`, shape: [outChannels], data: biases[at]! },
-  ]);
-  const value = (at: number) => (at === 0 ? "x" : at === layers ? "y" : `y${at}`);
-  const nodes: OnnxNode[] = weights.flatMap((_, at) => [
-    {
-      op: "Conv",
-      inputs: [value(at), `w${at}`, `b${at}`],
-      outputs: [`c${at}`],
-      attributes: {
-        kernel_shape: [kernel, kernel],
-        pads: [padding, padding, padding, padding],
-        strides: [1, 1],
-        group: groups,
-      },
-    },
-    { op: "Relu", inputs: [`c${at}`], outputs: [value(at + 1)] },
-  ]);
   return {
     name,
     graph: plainGraph(graph),
-    model: {
-      inputs: [{ name: "x", shape: [1, channels, size, size] }],
-      outputs: [{ name: "y", shape: [1, outChannels, size, size] }],
-      initializers,
-      nodes,
-    },
+    model: () => exportOnnx(graph),
     flops: 2 * layers * outChannels * taps * size * size,
     atLeast,
     aim,
@@ -80,12 +58,7 @@ function gemm(name: string, [m, k, n]: readonly [number, number, number]): Bench
   return {
     name,
     graph: plainGraph(graph),
-    model: {
-      inputs: [{ name: "a", shape: [m, k] }],
-      outputs: [{ name: "c", shape: [m, n] }],
-      initializers: [{ name: "b", shape: [k, n], data: weight }],
-      nodes: [{ op: "MatMul", inputs: ["a", "b"], outputs: ["c"] }],
-    },
+    model: () => exportOnnx(graph),
     flops: 2 * m * k * n,
     atLeast: 0.97,
     aim: 1.05,
@@ -107,22 +80,10 @@ function attention(name: string, [heads, tokens, depth]: readonly [number, numbe
     { q: type, k: type, v: type },
     { name: "attention" },
   );
-  const shape = [heads, tokens, depth];
   return {
     name,
     graph: plainGraph(graph),
-    model: {
-      inputs: ["q", "k", "v"].map((each) => ({ name: each, shape })),
-      outputs: [{ name: "y", shape }],
-      initializers: [{ name: "scale", shape: [], data: Float32Array.of(scale) }],
-      nodes: [
-        { op: "Transpose", inputs: ["k"], outputs: ["t"], attributes: { perm: [0, 2, 1] } },
-        { op: "MatMul", inputs: ["q", "t"], outputs: ["s"] },
-        { op: "Mul", inputs: ["s", "scale"], outputs: ["m"] },
-        { op: "Softmax", inputs: ["m"], outputs: ["p"], attributes: { axis: -1 } },
-        { op: "MatMul", inputs: ["p", "v"], outputs: ["y"] },
-      ],
-    },
+    model: () => exportOnnx(graph),
     flops: 4 * heads * tokens * tokens * depth,
     atLeast: 1.2,
     aim: 2,
@@ -147,28 +108,22 @@ const dense = (sizes: readonly number[]): Dense[] =>
     };
   });
 
-/** Linear layers with ELU between them. */
-const denseLayers = (x: Tensor<"f32">, layers: readonly Dense[]): Tensor<"f32"> =>
+/** Linear layers with ELU between them, which the peer has an operator for. */
+const denseLayers = (x: Tensor<"f32">, layers: readonly Dense[], between = elu): Tensor<"f32"> =>
   layers.reduce((y, { weight, bias, sizes }, at) => {
     const z = y.linear(constant(weight, "f32", sizes, `w${at}`), constant(bias, "f32", undefined, `b${at}`));
-    return at < layers.length - 1 ? elu(z) : z;
+    return at < layers.length - 1 ? between(z) : z;
   }, x);
 
 const denseModel = (layers: readonly Dense[], input: string) => ({
-  initializers: layers.flatMap(({ weight, bias, sizes }, at): Initializer[] => [
-    { name: `w${at}`, shape: sizes, data: weight },
-    { name: `b${at}`, shape: [sizes[0]], data: bias },
+  initializers: layers.flatMap(({ weight, bias, sizes }, at) => [
+    stored(`w${at}`, "f32", sizes, weight),
+    stored(`b${at}`, "f32", [sizes[0]], bias),
   ]),
-  nodes: layers.flatMap((_, at): OnnxNode[] => {
+  nodes: layers.flatMap((_, at) => {
     const last = at === layers.length - 1;
-    const from = at === 0 ? input : `e${at - 1}`;
-    const product = {
-      op: "Gemm",
-      inputs: [from, `w${at}`, `b${at}`],
-      outputs: [last ? "y" : `z${at}`],
-      attributes: { transB: 1 },
-    };
-    return last ? [product] : [product, { op: "Elu", inputs: [`z${at}`], outputs: [`e${at}`] }];
+    const product = `${last ? "y" : `z${at}`} = Gemm(${at === 0 ? input : `e${at - 1}`}, w${at}, b${at})`;
+    return [node(product, { transB: 1 }), ...(last ? [] : [node(`e${at} = Elu(z${at})`)])];
   }),
 });
 
@@ -176,19 +131,16 @@ const denseFlops = (layers: readonly Dense[]): number => layers.reduce((sum, { w
 
 function mlp(name: string, sizes: readonly number[], atLeast: number, aim: number): BenchCase {
   const layers = dense(sizes);
-  const graph = trace(
-    ({ x }) => ({ y: denseLayers(x, layers) }),
-    { x: tensorType("f32", [1, sizes[0]!]) },
-    { name: "mlp" },
-  );
+  const traced = (between?: typeof elu) =>
+    trace(
+      ({ x }) => ({ y: denseLayers(x, layers, between) }),
+      { x: tensorType("f32", [1, sizes[0]!]) },
+      { name: "mlp" },
+    );
   return {
     name,
-    graph: plainGraph(graph),
-    model: {
-      inputs: [{ name: "x", shape: [1, sizes[0]!] }],
-      outputs: [{ name: "y", shape: [1, sizes.at(-1)!] }],
-      ...denseModel(layers, "x"),
-    },
+    graph: plainGraph(traced()),
+    model: () => exportOnnx(traced((x) => x.elu())),
     flops: denseFlops(layers),
     atLeast,
     aim,
@@ -227,42 +179,32 @@ function lstm(name: string, inputs: number, hidden: number, atLeast: number, aim
     { x: tensorType("f32", [1, inputs]) },
     { name: "lstm" },
   );
-  const model = denseModel(layers, "flat");
-  const stateShape = [1, 1, hidden];
+  const head = denseModel(layers, "flat");
+  const stateType = `f32[1,1,${hidden}]`;
   return {
     name,
     graph: plainGraph(graph),
-    model: {
-      inputs: [
-        { name: "x", shape: [1, inputs] },
-        { name: "h", shape: stateShape },
-        { name: "c", shape: stateShape },
-      ],
-      outputs: [
-        { name: "y", shape: [1, 12] },
-        { name: "hn", shape: stateShape },
-        { name: "cn", shape: stateShape },
-      ],
-      initializers: [
-        { name: "wx", shape: [1, 4 * hidden, inputs], data: wx },
-        { name: "wh", shape: [1, 4 * hidden, hidden], data: wh },
-        { name: "bias", shape: [1, 8 * hidden], data: Float32Array.of(...bias, ...new Float32Array(4 * hidden)) },
-        { name: "sequence", shape: [3], data: BigInt64Array.of(1n, 1n, BigInt(inputs)) },
-        { name: "row", shape: [2], data: BigInt64Array.of(1n, BigInt(hidden)) },
-        ...model.initializers,
-      ],
-      nodes: [
-        { op: "Reshape", inputs: ["x", "sequence"], outputs: ["xs"] },
-        {
-          op: "LSTM",
-          inputs: ["xs", "wx", "wh", "bias", "", "h", "c"],
-          outputs: ["", "hn", "cn"],
-          attributes: { hidden_size: hidden },
-        },
-        { op: "Reshape", inputs: ["hn", "row"], outputs: ["flat"] },
-        ...model.nodes,
-      ],
-    },
+    model: () =>
+      modelBytes(
+        made({
+          inputs: [`x: f32[1,${inputs}]`, `h: ${stateType}`, `c: ${stateType}`],
+          outputs: ["y: f32[1,12]", `hn: ${stateType}`, `cn: ${stateType}`],
+          initializers: [
+            stored("wx", "f32", [1, 4 * hidden, inputs], wx),
+            stored("wh", "f32", [1, 4 * hidden, hidden], wh),
+            stored("bias", "f32", [1, 8 * hidden], Float32Array.of(...bias, ...new Float32Array(4 * hidden))),
+            stored("sequence", "i64", [3], BigInt64Array.of(1n, 1n, BigInt(inputs))),
+            stored("row", "i64", [2], BigInt64Array.of(1n, BigInt(hidden))),
+            ...head.initializers,
+          ],
+          nodes: [
+            node("xs = Reshape(x, sequence)"),
+            node(", hn, cn = LSTM(xs, wx, wh, bias, , h, c)", { hidden_size: hidden }),
+            node("flat = Reshape(hn, row)"),
+            ...head.nodes,
+          ],
+        }),
+      ),
     flops: 2 * joined.length + denseFlops(layers),
     atLeast,
     aim,

@@ -1,4 +1,6 @@
 // Matrix products of every shape: large, rectangular, with one row and with few, by constants and by other inputs.
+
+import { exportOnnx } from "../../../runtime/import/index.ts";
 import { constant, type Tensor, tensorType, trace } from "../../../runtime/index.ts";
 import { type BenchCase, numbers, plainGraph } from "../case.ts";
 
@@ -21,20 +23,10 @@ function product(name: string, [m, k, n]: readonly [number, number, number], rig
           { a: left },
           options,
         );
-  const given = right === "input";
   return {
     name,
     graph: plainGraph(graph),
-    model: {
-      inputs: [{ name: "a", shape: [m, k] }, ...(given ? [{ name: "b", shape }] : [])],
-      outputs: [{ name: "c", shape: [m, n] }],
-      initializers: given ? [] : [{ name: "b", shape, data: weight }],
-      nodes: [
-        right === "transposed"
-          ? { op: "Gemm", inputs: ["a", "b"], outputs: ["c"], attributes: { transB: 1 } }
-          : { op: "MatMul", inputs: ["a", "b"], outputs: ["c"] },
-      ],
-    },
+    model: () => exportOnnx(plainGraph(graph)),
     flops: 2 * m * k * n,
     atLeast: 1,
     aim: 1.05,

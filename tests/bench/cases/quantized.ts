@@ -1,7 +1,7 @@
 // Convolutions of eight bits: a QDQ model as the quantisation tools write it, and the same graph of ours.
 import { constant, conv2d, dequantize, quantize, type Tensor, tensorType, trace } from "../../../runtime/index.ts";
+import { graph as made, modelBytes, node, stored } from "../../../runtime/testing/onnx-models.ts";
 import { type BenchCase, numbers, plainGraph } from "../case.ts";
-import type { Initializer, OnnxNode } from "../onnx.ts";
 
 interface QuantizedLayer {
   readonly channels: number;
@@ -46,52 +46,50 @@ export function quantizedConvolutions(name: string, layer: QuantizedLayer, atLea
     { x: tensorType("f32", [1, channels, size, size]) },
     { name: "bytes" },
   );
-  const scalar = (id: string, value: number): Initializer => ({ name: id, shape: [], data: Float32Array.of(value) });
-  const initializers: Initializer[] = [
-    scalar("in", inputScale),
-    scalar("out", outputScale),
-    { name: "inZero", shape: [], data: Uint8Array.of(inputZero) },
-    { name: "outZero", shape: [], data: Uint8Array.of(outputZero) },
-    { name: "weightZero", shape: [channels], data: new Int8Array(channels) },
-    { name: "biasZero", shape: [channels], data: new Int32Array(channels) },
-    ...parts.flatMap(({ weight, scales, bias, biasScales }, at): Initializer[] => [
-      { name: `w${at}`, shape, data: weight },
-      { name: `ws${at}`, shape: [channels], data: scales },
-      { name: `b${at}`, shape: [channels], data: bias },
-      { name: `bs${at}`, shape: [channels], data: biasScales },
-    ]),
-  ];
-  const byChannel = { attributes: { axis: 0 } };
-  const nodes: OnnxNode[] = [
-    { op: "QuantizeLinear", inputs: ["x", "in", "inZero"], outputs: ["q0"] },
-    ...parts.flatMap((_, at): OnnxNode[] => [
-      {
-        op: "DequantizeLinear",
-        inputs: at === 0 ? ["q0", "in", "inZero"] : [`q${at}`, "out", "outZero"],
-        outputs: [`d${at}`],
-      },
-      { op: "DequantizeLinear", inputs: [`w${at}`, `ws${at}`, "weightZero"], outputs: [`wd${at}`], ...byChannel },
-      { op: "DequantizeLinear", inputs: [`b${at}`, `bs${at}`, "biasZero"], outputs: [`bd${at}`], ...byChannel },
-      {
-        op: "Conv",
-        inputs: [`d${at}`, `wd${at}`, `bd${at}`],
-        outputs: [`c${at}`],
-        attributes: { kernel_shape: [3, 3], pads: [1, 1, 1, 1], strides: [1, 1] },
-      },
-      { op: "Relu", inputs: [`c${at}`], outputs: [`r${at}`] },
-      { op: "QuantizeLinear", inputs: [`r${at}`, "out", "outZero"], outputs: [`q${at + 1}`] },
-    ]),
-    { op: "DequantizeLinear", inputs: [`q${layers}`, "out", "outZero"], outputs: ["y"] },
-  ];
+  const type = `f32[1,${channels},${size},${size}]`;
+  const scalar = (id: string, value: number) => stored(id, "f32", [], Float32Array.of(value));
+  const byChannel = { axis: 0 };
+  const model = () =>
+    modelBytes(
+      made({
+        inputs: [`x: ${type}`],
+        outputs: [`y: ${type}`],
+        initializers: [
+          scalar("in", inputScale),
+          scalar("out", outputScale),
+          stored("inZero", "u8", [], Uint8Array.of(inputZero)),
+          stored("outZero", "u8", [], Uint8Array.of(outputZero)),
+          stored("weightZero", "i8", [channels], new Int8Array(channels)),
+          stored("biasZero", "i32", [channels], new Int32Array(channels)),
+          ...parts.flatMap(({ weight, scales, bias, biasScales }, at) => [
+            stored(`w${at}`, "i8", shape, weight),
+            stored(`ws${at}`, "f32", [channels], scales),
+            stored(`b${at}`, "i32", [channels], bias),
+            stored(`bs${at}`, "f32", [channels], biasScales),
+          ]),
+        ],
+        nodes: [
+          node("q0 = QuantizeLinear(x, in, inZero)"),
+          ...parts.flatMap((_, at) => [
+            node(`d${at} = DequantizeLinear(${at === 0 ? "q0, in, inZero" : `q${at}, out, outZero`})`),
+            node(`wd${at} = DequantizeLinear(w${at}, ws${at}, weightZero)`, byChannel),
+            node(`bd${at} = DequantizeLinear(b${at}, bs${at}, biasZero)`, byChannel),
+            node(`c${at} = Conv(d${at}, wd${at}, bd${at})`, {
+              kernel_shape: [3, 3],
+              pads: [1, 1, 1, 1],
+              strides: [1, 1],
+            }),
+            node(`r${at} = Relu(c${at})`),
+            node(`q${at + 1} = QuantizeLinear(r${at}, out, outZero)`),
+          ]),
+          node(`y = DequantizeLinear(q${layers}, out, outZero)`),
+        ],
+      }),
+    );
   return {
     name,
     graph: plainGraph(graph),
-    model: {
-      inputs: [{ name: "x", shape: [1, channels, size, size] }],
-      outputs: [{ name: "y", shape: [1, channels, size, size] }],
-      initializers,
-      nodes,
-    },
+    model,
     flops: 2 * layers * channels * taps * size * size,
     atLeast,
     aim,

@@ -1,4 +1,6 @@
 // Softmax and norms along rows, windows and resizing of images, ordering, and steps of recurrent cells.
+
+import { exportOnnx } from "../../../runtime/import/index.ts";
 import {
   constant,
   convTranspose2d,
@@ -10,27 +12,21 @@ import {
   tensorType,
   trace,
 } from "../../../runtime/index.ts";
+import { graph as made, modelBytes, node, stored } from "../../../runtime/testing/onnx-models.ts";
 import { type BenchCase, numbers, plainGraph } from "../case.ts";
-import type { Initializer, OnnxModel, OnnxNode } from "../onnx.ts";
 
 interface Unary {
   readonly shape: readonly number[];
-  readonly result: readonly number[];
   readonly flops: number;
   ours(x: Tensor<"f32">): Tensor<"f32">;
-  readonly node: Omit<OnnxNode, "outputs"> & { readonly outputs?: readonly string[] };
-  readonly initializers?: readonly Initializer[];
+  /** What the peer has one operator for, and the exported graph more of them. */
+  readonly theirs?: Parameters<typeof made>[0];
 }
 
 /** One operator of one input. */
-function unary(name: string, { shape, result, flops, ours, node, initializers = [] }: Unary): BenchCase {
+function unary(name: string, { shape, flops, ours, theirs }: Unary): BenchCase {
   const graph = trace(({ x }) => ({ y: ours(x) }), { x: tensorType("f32", [...shape]) }, { name: "one" });
-  const model: OnnxModel = {
-    inputs: [{ name: "x", shape }],
-    outputs: [{ name: "y", shape: result }],
-    initializers,
-    nodes: [{ outputs: ["y"], ...node }],
-  };
+  const model = () => (theirs ? modelBytes(made(theirs)) : exportOnnx(graph));
   return { name, graph: plainGraph(graph), model, flops, atLeast: 1, aim: 1.5 };
 }
 
@@ -39,19 +35,15 @@ const count = (shape: readonly number[]): number => shape.reduce((a, b) => a * b
 const softmax = (name: string, shape: readonly number[]): BenchCase =>
   unary(name, {
     shape,
-    result: shape,
     flops: 20 * count(shape),
     ours: (x) => x.softmax(-1),
-    node: { op: "Softmax", inputs: ["x"], attributes: { axis: -1 } },
   });
 
 const logSoftmax = (name: string, shape: readonly number[]): BenchCase =>
   unary(name, {
     shape,
-    result: shape,
     flops: 20 * count(shape),
     ours: (x) => x.logSoftmax(-1),
-    node: { op: "LogSoftmax", inputs: ["x"], attributes: { axis: -1 } },
   });
 
 function norm(name: string, op: "layerNorm" | "rmsNorm", [rows, width]: readonly [number, number]): BenchCase {
@@ -60,47 +52,37 @@ function norm(name: string, op: "layerNorm" | "rmsNorm", [rows, width]: readonly
   const layer = op === "layerNorm";
   return unary(name, {
     shape: [rows, width],
-    result: [rows, width],
     flops: (layer ? 8 : 5) * rows * width,
     ours: (x) =>
       layer
         ? x.layerNorm(parameter(scale, "scale"), parameter(shift, "shift"), 1e-5)
         : x.rmsNorm(parameter(scale, "scale"), 1e-5),
-    node: {
-      op: layer ? "LayerNormalization" : "SimplifiedLayerNormalization",
-      inputs: ["x", "scale", ...(layer ? ["shift"] : [])],
-      attributes: { axis: -1, epsilon: { float: 1e-5 } },
-    },
-    initializers: [
-      { name: "scale", shape: [width], data: scale },
-      ...(layer ? [{ name: "shift", shape: [width], data: shift }] : []),
-    ],
+    ...(layer
+      ? {}
+      : {
+          theirs: {
+            inputs: [`x: f32[${rows},${width}]`],
+            outputs: [`y: f32[${rows},${width}]`],
+            nodes: [node("y = SimplifiedLayerNormalization(x, scale)", { axis: -1, epsilon: { float: 1e-5 } })],
+            initializers: [stored("scale", "f32", [width], scale)],
+          },
+        }),
   });
 }
 
 const resized = (name: string, size: number, mode: "linear" | "cubic"): BenchCase =>
   unary(name, {
     shape: [1, 64, size, size],
-    result: [1, 64, 2 * size, 2 * size],
     flops: (mode === "linear" ? 8 : 40) * 64 * 4 * size * size,
     ours: (x) => resize(x, [2 * size, 2 * size], { mode }),
-    node: {
-      op: "Resize",
-      inputs: ["x", "", "scales"],
-      attributes: { mode, coordinate_transformation_mode: "half_pixel" },
-    },
-    initializers: [{ name: "scales", shape: [4], data: Float32Array.of(1, 1, 2, 2) }],
   });
 
 /** The largest of a row, in falling order. */
 const largest = (name: string, length: number, most: number): BenchCase =>
   unary(name, {
     shape: [1, length],
-    result: [1, most],
     flops: length,
     ours: (x) => x.topK(most, -1).values,
-    node: { op: "TopK", inputs: ["x", "most"], outputs: ["y", "positions"], attributes: { axis: -1 } },
-    initializers: [{ name: "most", shape: [1], data: BigInt64Array.of(BigInt(most)) }],
   });
 
 /** Blocks of `width` rows in another order. */
@@ -142,41 +124,35 @@ function cell(name: string, kind: "lstm" | "gru", inputs: number, hidden: number
     { x: tensorType("f32", [1, inputs]) },
     { name: kind },
   );
-  const stateShape = [1, 1, hidden];
+  const typed = (each: string) => `${each}: f32[1,1,${hidden}]`;
   const cellState = lstm ? ["c"] : [];
   return {
     name,
     graph: plainGraph(graph),
-    model: {
-      inputs: [
-        { name: "x", shape: [1, inputs] },
-        { name: "h", shape: stateShape },
-        ...cellState.map((each) => ({ name: each, shape: stateShape })),
-      ],
-      outputs: [
-        { name: "y", shape: stateShape },
-        ...cellState.map((each) => ({ name: `${each}n`, shape: stateShape })),
-      ],
-      initializers: [
-        { name: "wx", shape: [1, gates * hidden, inputs], data: reordered(wx, order) },
-        { name: "wh", shape: [1, gates * hidden, hidden], data: reordered(wh, order) },
-        {
-          name: "bias",
-          shape: [1, 2 * gates * hidden],
-          data: Float32Array.of(...reordered(bx, order), ...reordered(bh, order)),
-        },
-        { name: "sequence", shape: [3], data: BigInt64Array.of(1n, 1n, BigInt(inputs)) },
-      ],
-      nodes: [
-        { op: "Reshape", inputs: ["x", "sequence"], outputs: ["xs"] },
-        {
-          op: lstm ? "LSTM" : "GRU",
-          inputs: ["xs", "wx", "wh", "bias", "", "h", ...cellState],
-          outputs: ["", "y", ...cellState.map((each) => `${each}n`)],
-          attributes: { hidden_size: hidden, ...(lstm ? {} : { linear_before_reset: 1 }) },
-        },
-      ],
-    },
+    model: () =>
+      modelBytes(
+        made({
+          inputs: [`x: f32[1,${inputs}]`, ...["h", ...cellState].map(typed)],
+          outputs: ["y", ...cellState.map((each) => `${each}n`)].map(typed),
+          initializers: [
+            stored("wx", "f32", [1, gates * hidden, inputs], reordered(wx, order)),
+            stored("wh", "f32", [1, gates * hidden, hidden], reordered(wh, order)),
+            stored(
+              "bias",
+              "f32",
+              [1, 2 * gates * hidden],
+              Float32Array.of(...reordered(bx, order), ...reordered(bh, order)),
+            ),
+            stored("sequence", "i64", [3], BigInt64Array.of(1n, 1n, BigInt(inputs))),
+          ],
+          nodes: [
+            node("xs = Reshape(x, sequence)"),
+            lstm
+              ? node(", y, cn = LSTM(xs, wx, wh, bias, , h, c)", { hidden_size: hidden })
+              : node(", y = GRU(xs, wx, wh, bias, , h)", { hidden_size: hidden, linear_before_reset: 1 }),
+          ],
+        }),
+      ),
     flops: 2 * (wx.length + wh.length),
     atLeast,
     aim: 2 * atLeast,
@@ -189,14 +165,8 @@ function linear(name: string, inputs: number, outputs: number): BenchCase {
   const [w, b] = [numbers(inputs * outputs, 51, 0.05), numbers(outputs, 52)];
   return unary(name, {
     shape: [1, inputs],
-    result: [1, outputs],
     flops: 2 * inputs * outputs,
     ours: (x) => x.linear(constant(w, "f32", [outputs, inputs], "w"), constant(b, "f32", undefined, "b")),
-    node: { op: "Gemm", inputs: ["x", "w", "b"], attributes: { transB: 1 } },
-    initializers: [
-      { name: "w", shape: [outputs, inputs], data: w },
-      { name: "b", shape: [outputs], data: b },
-    ],
   });
 }
 
@@ -213,19 +183,8 @@ function transposed(
   const padding = (kernel - stride) / 2;
   return unary(name, {
     shape: [1, inputs, size, size],
-    result: [1, outputs, size * stride, size * stride],
     flops: 2 * w.length * size * size,
     ours: (x) => convTranspose2d(x, constant(w, "f32", shape, "w"), { stride, padding }),
-    node: {
-      op: "ConvTranspose",
-      inputs: ["x", "w"],
-      attributes: {
-        kernel_shape: [kernel, kernel],
-        strides: [stride, stride],
-        pads: [padding, padding, padding, padding],
-      },
-    },
-    initializers: [{ name: "w", shape, data: w }],
   });
 }
 
@@ -242,10 +201,8 @@ export const rows: readonly { readonly name: string; make(name: string): BenchCa
     make: (name) =>
       unary(name, {
         shape: [1_000_000, 3],
-        result: [3],
         flops: 3_000_000,
         ours: (x) => x.mean([0]),
-        node: { op: "ReduceMean", inputs: ["x"], attributes: { axes: [0], keepdims: 0 } },
       }),
   },
   { name: "linear 4096-4097", make: (name) => linear(name, 4096, 4097) },
@@ -259,14 +216,8 @@ export const rows: readonly { readonly name: string; make(name: string): BenchCa
     make: (name) =>
       unary(name, {
         shape: [1, 64, 112, 112],
-        result: [1, 64, 56, 56],
         flops: 9 * 64 * 56 * 56,
         ours: (x) => x.maxPool(3, { stride: 2, padding: 1 }),
-        node: {
-          op: "MaxPool",
-          inputs: ["x"],
-          attributes: { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] },
-        },
       }),
   },
   {
@@ -274,10 +225,13 @@ export const rows: readonly { readonly name: string; make(name: string): BenchCa
     make: (name) =>
       unary(name, {
         shape: [1, 512, 7, 7],
-        result: [1, 512, 1, 1],
         flops: 512 * 49,
         ours: (x) => x.avgPool(7),
-        node: { op: "GlobalAveragePool", inputs: ["x"] },
+        theirs: {
+          inputs: ["x: f32[1,512,7,7]"],
+          outputs: ["y: f32[1,512,1,1]"],
+          nodes: [node("y = GlobalAveragePool(x)")],
+        },
       }),
   },
   { name: "bilinear resize by 2, 64 at 56", make: (name) => resized(name, 56, "linear") },
