@@ -3,13 +3,22 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, extname, relative, resolve } from "node:path";
 import { z } from "zod";
-import { IsochronError } from "../kernels/index.ts";
+import { hashOf, IsochronError } from "../kernels/index.ts";
+import type { RecordedModel } from "../runtime/index.ts";
+import { importingModule, isModelFile } from "./built-models.ts";
 import { type Bundle, CarriedFiles, type ParsedModule } from "./carried-files.ts";
 
 interface OnLoad {
   onLoad(
     options: { readonly filter: RegExp; readonly namespace: string },
     callback: (file: { readonly path: string }) => Promise<object | undefined>,
+  ): void;
+}
+
+interface OnResolve {
+  onResolve(
+    options: { readonly filter: RegExp },
+    callback: (named: { readonly path: string; readonly namespace: string }) => object,
   ): void;
 }
 
@@ -58,8 +67,8 @@ const bundlerErrors = z.object({
 const loaderOf = (path: string): "ts" | "tsx" | "js" | "jsx" =>
   /^\.[cm]?ts$/.test(extname(path)) ? "ts" : extname(path) === ".tsx" ? "tsx" : extname(path) === ".jsx" ? "jsx" : "js";
 
-/** The JavaScript of an application file; `isochron` itself stays an import, and `rxjs`, which comes with it. */
-export async function bundleApplication(path: string): Promise<Bundle> {
+/** The JavaScript of an application file; `isochron` itself stays an import, and `rxjs`, which comes with it. Models that it imports are in it by their types. */
+export async function bundleApplication(path: string, models: readonly RecordedModel[] = []): Promise<Bundle> {
   const bundler = loadTool("esbuild", having<Bundler>("build"));
   const parser = loadTool("oxc-parser", having<Parser>("parseSync"));
   const parse = (file: string, text: string): ParsedModule => {
@@ -104,15 +113,31 @@ export async function bundleApplication(path: string): Promise<Bundle> {
         external: ["isochron", "isochron/*", "rxjs", "rxjs/*"],
         legalComments: "inline",
         logLevel: "silent",
-        plugins: [takeFiles],
+        plugins: [takeFiles, ...(models.length > 0 ? [carryModels(models)] : [])],
       });
       return outputFiles[0]?.text ?? "";
     } catch (cause) {
       throw refusal ?? explain(cause, base);
     }
   };
-  return { code: await bundleModule(resolve(path), []), files: carried.files };
+  const code = await bundleModule(resolve(path), []);
+  const isModel = isModelFile(models);
+  const files = new Map([...carried.files].filter(([name, bytes]) => !isModel(name, hashOf(bytes))));
+  return { code, files };
 }
+
+/** Puts a module that knows the models of an application in the place of the importer. */
+const carryModels = (models: readonly RecordedModel[]) => ({
+  name: "models",
+  setup: ({ onResolve, onLoad }: OnResolve & OnLoad) => {
+    onResolve({ filter: /^isochron\/import$/ }, ({ path, namespace }) =>
+      namespace === "models" ? { path, external: true, sideEffects: false } : { path, namespace: "models" },
+    );
+    onLoad({ filter: /^/, namespace: "models" }, () =>
+      Promise.resolve({ contents: importingModule(models), loader: "js" }),
+    );
+  },
+});
 
 /** Why a module cannot be bundled, and where. */
 function explain(cause: unknown, base: string): unknown {

@@ -108,6 +108,7 @@ export {
   type TypedArray,
   tensorType,
 } from "./graph/tensor-type.ts";
+export { optionsText, type RecordedGraph, type RecordedModel, recordModels } from "./import/recorded.ts";
 export { disagreement } from "./interpreters/disagreement.ts";
 export { type ArraysOf, Interpreter } from "./interpreters/interpreter.ts";
 export { LoopInterpreter } from "./interpreters/loop-interpreter.ts";

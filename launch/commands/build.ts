@@ -1,6 +1,7 @@
 // `isochron build`: one file that runs an application where there is neither compiler nor source.
 import { extname } from "node:path";
 import { IsochronError, type TargetName, writeWhole } from "../../kernels/index.ts";
+import { recordModels } from "../../runtime/index.ts";
 import { buildApplication, builtFile, packApplication } from "../build.ts";
 import { bundleApplication } from "../bundle.ts";
 import { cacheDirectory, importApplication } from "../load-application.ts";
@@ -25,7 +26,7 @@ export async function buildCommand(path: string, options: BuildCommandOptions, t
     });
   }
   prepareOutput(options.output, builtFile);
-  const application = await importApplication(path);
+  const [application, models] = await recordModels(() => importApplication(path));
   const built = await buildApplication(application, {
     cacheDir: cacheDirectory(),
     signal: terminal.signal,
@@ -33,7 +34,7 @@ export async function buildCommand(path: string, options: BuildCommandOptions, t
     ...(options.target.length === 0 ? {} : { targets: options.target }),
   });
   await application.close(terminal.error);
-  const bundle = await bundleApplication(path);
+  const bundle = await bundleApplication(path, models);
   const bytes = packApplication(built, bundle);
   if (options.start) {
     terminal.progress("starting it once, without its sources");

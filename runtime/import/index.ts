@@ -6,6 +6,7 @@ import { externalData } from "./onnx/external-data.ts";
 import { modelError, unsupported } from "./onnx/import-error.ts";
 import { OnnxModel } from "./onnx/model.ts";
 import { type ImportedOperator, userOperators } from "./onnx/user-operators.ts";
+import { recordModel } from "./recorded.ts";
 
 export { type ExportOptions, exportOnnx } from "./onnx/export/index.ts";
 export type {
@@ -57,7 +58,15 @@ export async function importModel(path: string, options: ImportOptions = {}): Pr
     // Archives of PyTorch, and HDF5 files, say at their beginning what they are.
     if (bytes.subarray(0, 4).equals(Buffer.from("PK\x03\x04"))) throw unsupported("it is a zip archive, not ONNX");
     if (bytes.length === 0) throw modelError("it is empty");
-    return new OnnxModel(bytes, path, externalData(path), userOperators(options.operators ?? {}));
+    const model: OnnxModel = new OnnxModel(
+      bytes,
+      path,
+      externalData(path),
+      userOperators(options.operators ?? {}),
+      (given, graph) => record?.(given, graph),
+    );
+    const record = recordModel(path, bytes, () => model);
+    return model;
   } catch (error) {
     throw errorAt(error, path);
   }

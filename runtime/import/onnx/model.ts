@@ -131,9 +131,16 @@ export class OnnxModel {
   readonly #place: string;
   readonly #external: ExternalData;
   readonly #operators: Definitions;
+  readonly #onGraph: ((options: GraphOptions, graph: Graph) => void) | undefined;
 
-  /** `place` is the file that the bytes are of, for errors. */
-  constructor(bytes: Uint8Array, place: string, external: ExternalData, operators: Definitions = {}) {
+  /** `place` is the file that the bytes are of, for errors; `onGraph` is told of each graph that is made. */
+  constructor(
+    bytes: Uint8Array,
+    place: string,
+    external: ExternalData,
+    operators: Definitions = {},
+    onGraph?: (options: GraphOptions, graph: Graph) => void,
+  ) {
     try {
       this.#proto = fromBinary(ModelProtoSchema, bytes, {
         readUnknownFields: false,
@@ -147,6 +154,7 @@ export class OnnxModel {
     this.#place = place;
     this.#external = external;
     this.#operators = operators;
+    this.#onGraph = onGraph;
     this.name = graph.name || "model";
     const given = new Set(graph.initializer.map(({ name }) => name));
     this.inputs = graph.input.filter(({ name }) => !given.has(name)).map(portOf);
@@ -264,7 +272,7 @@ export class OnnxModel {
     const isState = (name: string): boolean => Object.hasOwn(states, name);
     const open = types.flatMap(([{ name }, type]) => (isState(name) ? [] : openTypes(name, type)));
     const builder = new GraphBuilder(this.#proto, { ...this.#buildOptions(), ...(bounds ? { bounds } : {}) });
-    return this.#placed(() =>
+    const graph = this.#placed(() =>
       trace(
         (tensors: { readonly [name: string]: Tensor }) => {
           const kept = new Map<string, StateTensor<Dtype>>();
@@ -289,6 +297,8 @@ export class OnnxModel {
         { name: this.name },
       ),
     );
+    this.#onGraph?.(options, graph);
+    return graph;
   }
 
   /**
