@@ -17,7 +17,7 @@ export const mostParts = 2 ** 14;
 /** Nodes that are applied while a graph is built, those of functions and of loops' turns counted each time. */
 export const mostNodes = 2 ** 16;
 /** Nodes that run while a model is interpreted. */
-export const mostNodesRun = 2 ** 18;
+export const mostNodesRun = 2 ** 20;
 
 /** What is valid, and larger than what is made here. */
 export const sizeLimit = (message: string): IsochronError =>

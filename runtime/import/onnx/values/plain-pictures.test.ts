@@ -71,4 +71,10 @@ describe("plainPicture", () => {
     expect(cut.map(codeOf)).toEqual(new Array(4).fill("import/model"));
     expect(codeOf([0xff, 0xd8, 0xff])).toBe("none");
   });
+
+  it("takes no memory for pixels that a small file only claims to have", () => {
+    const before = process.memoryUsage().arrayBuffers;
+    expect(codeOf(ascii("P6 16384 16384 255\n"))).toBe("import/model");
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 24);
+  });
 });

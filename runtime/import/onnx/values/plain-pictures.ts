@@ -20,6 +20,8 @@ function pixelsOf(
 ): Pixels {
   if (!(height > 0 && width > 0 && height * width <= mostPixels))
     throw modelError(`a picture has ${height} rows of ${width}`);
+  // No pixel is less than a byte: memory is taken for those that there are.
+  if (height * width > bytes.length) throw modelError("a picture is cut short");
   const rgb = new Uint8Array(height * width * 3);
   for (let y = 0, place = 0; y < height; y++)
     for (let x = 0; x < width; x++)
