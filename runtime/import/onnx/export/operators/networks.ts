@@ -130,6 +130,26 @@ const roundings = {
   ceil: "ceil",
 } as const;
 
+interface Resizing {
+  readonly axes: readonly number[];
+  readonly mode: string;
+  readonly coordinates: string;
+  readonly antialias: boolean;
+  readonly scales: readonly number[];
+  readonly excludeOutside?: boolean | undefined;
+}
+
+/** Whether onnxruntime resizes so, and as ONNX says: of the corners of what the scales make, and of pixels outside, it has another idea. */
+function peersAgree(given: Resizing, rank: number): boolean {
+  const { axes, mode, coordinates, antialias, scales } = given;
+  const { excludeOutside = antialias } = given;
+  const byCorners = coordinates === "alignCorners" || coordinates === "cropAndResize";
+  if (byCorners && scales.length > 0) return false;
+  if (mode === "nearest") return true;
+  if (mode === "cubic" && (rank !== 4 || axes.length > 0)) return false;
+  return antialias ? excludeOutside : mode === "cubic" || !excludeOutside;
+}
+
 const resizing = rule(operators.resize, (call, given) => {
   const { size, axes, mode, coordinates, rounding, cubic, antialias, scales, region, extrapolation } = given;
   const { excludeOutside = antialias } = given;
@@ -140,6 +160,7 @@ const resizing = rule(operators.resize, (call, given) => {
   const { dtype } = call.type(0);
   // Integers are rounded here as the operator says, and elsewhere in one way or another.
   if (mode !== "nearest" && !isFloatDtype(dtype)) return undefined;
+  if (!peersAgree(given, from.length)) return undefined;
   const roi =
     coordinates === "cropAndResize" && region
       ? call.constant("f32", [2 * size.length], [...region.starts, ...region.ends])
@@ -152,7 +173,7 @@ const resizing = rule(operators.resize, (call, given) => {
     nearest_mode: roundings[rounding],
     cubic_coeff_a: { float: cubic },
     antialias: antialias ? 1 : 0,
-    exclude_outside: excludeOutside ? 1 : 0,
+    exclude_outside: excludeOutside && mode !== "nearest" ? 1 : 0,
     extrapolation_value: { float: extrapolation },
   });
 });
