@@ -36,7 +36,8 @@ const irVersions: { readonly [opset: number]: number } = {
  * that it is made of.
  *
  * A state NAME becomes an input NAME and an output NAME_next, so that whoever runs the model keeps it between steps; what it begins
- * with is not in the file. What ONNX leaves open (integers by zero, positions outside, NaN among extremes) is up to what runs it.
+ * with is not in the file. What ONNX leaves open is up to what runs it: integers by zero or too large, floats that become integers
+ * which do not hold them, NaN among extremes, and loops that would run too often.
  * Throws `export/unsupported`, which names the operator, for what ONNX cannot say.
  *
  * @example
