@@ -2,10 +2,11 @@
 import { describe, expect, it } from "vitest";
 import { cond, forLoop, scan, whileLoop } from "../../../capture/control-flow.ts";
 import { conv2d } from "../../../capture/convolutions.ts";
+import { dequantize, quantize } from "../../../capture/quantization.ts";
 import { constant, type Tensor } from "../../../capture/tensor.ts";
 import { state, trace } from "../../../capture/trace.ts";
 import type { Graph } from "../../../graph/graph.ts";
-import { numberIn, type TypedArray, tensorType } from "../../../graph/tensor-type.ts";
+import { numberIn, sym, type TypedArray, tensorType } from "../../../graph/tensor-type.ts";
 import { Interpreter } from "../../../interpreters/interpreter.ts";
 import { operators } from "../../../operators/index.ts";
 import { declutter } from "../../../passes/index.ts";
@@ -192,6 +193,40 @@ describe("exportOnnx", () => {
     const model = modelOf(graph);
     expect([...model.operators.keys()]).toEqual(["Conv"]);
     expect(plainText(model.graph())).toBe(plainText(graph));
+  });
+
+  it("gives a quantised graph back, which is computed in the same integers", () => {
+    const weight = () =>
+      constant(
+        Int8Array.from(numbers(36, 3), (each) => each * 100),
+        "i8",
+        [2, 2, 3, 3],
+      );
+    const graph = trace(
+      ({ x }) => {
+        const bytes = dequantize(quantize(x, 0.0078125, 128, "u8"), 0.0078125, 128);
+        const w = dequantize(weight(), [0.5, 0.25], 0, { axis: 0 });
+        const y = quantize(conv2d(bytes, w, { padding: 1 }).relu(), 0.0625, 0, "u8");
+        return { y: dequantize(y, 0.0625, 0) };
+      },
+      { x: f32(1, 2, 4, 4) },
+      named,
+    );
+    const text = plainText(graph);
+    expect(text).toMatch(/convInteger\([\s\S]*requantize\(/);
+    expect(plainText(imported(graph))).toBe(text);
+  });
+
+  it("keeps the names of dimensions whose sizes are open", () => {
+    const n = sym("n");
+    const graph = trace(
+      ({ x }) => ({ y: x.linear(constant(numbers(12), "f32", [3, 4]), constant(numbers(3), "f32", [3])).softmax(1) }),
+      { x: tensorType("f32", [n, 4]) },
+      named,
+    );
+    const model = modelOf(graph);
+    expect(model.inputs[0]).toMatchObject({ name: "x", shape: ["n", 4] });
+    expect(model.graph({ symbols: { n: 5 } }).outputs[0]!.value.type.shape).toEqual([5, 3]);
   });
 
   it("keeps equal constants once", () => {
