@@ -91,7 +91,7 @@ function difference({ methods, steps }: Draw, a: Way, b: Way): string | undefine
 }
 
 /** The targets that must be among the ways: those that this machine runs, and those of arm64. */
-const machineTargets = (): readonly TargetName[] => [
+export const machineTargets = (): readonly TargetName[] => [
   ...runnableTargets(),
   ...(hasOther ? targetNames.filter((name) => name.startsWith("aarch64")) : []),
 ];
@@ -110,16 +110,16 @@ export class Comparison {
   }
 
   /** Graphs that ran on a target with each number of threads. */
-  #ranOn(target: string): number {
+  ranOn(target: string): number {
     return Math.min(...[1, 2, 3].map((threads) => this.#runs.get(howOf(target, threads)) ?? 0));
   }
   /** Graphs that ran on the target of this machine, or of arm64, that the fewest ran on. */
   get leastRuns(): number {
-    return Math.min(...machineTargets().map((target) => this.#ranOn(target)));
+    return Math.min(...machineTargets().map((target) => this.ranOn(target)));
   }
 
   toString(): string {
-    const runs = machineTargets().map((target) => `${this.#ranOn(target)} on ${target}`);
+    const runs = machineTargets().map((target) => `${this.ranOn(target)} on ${target}`);
     const counts = `${this.interpreted} of them interpreted, ${this.problems.length} with differences`;
     return `${this.graphs} graphs, ${counts}; with 1 to 3 threads ${runs.join(", ")}`;
   }
