@@ -161,6 +161,25 @@ describe("importModel", () => {
     expect(await meaning(main, { x, c: Uint8Array.of(0) })).toEqual({ y: [20, 60] });
   });
 
+  it("keeps something of each turn of a loop that the values end, up to the bound that is given", async () => {
+    const body = graph({
+      inputs: ["i: i64", "go: bool", "before: f32"],
+      outputs: ["goes: bool", "after: f32", "seen: f32"],
+      nodes: [node("after = Add(before, one)"), node("goes = Less(after, ten)"), node("seen = Identity(after)")],
+    });
+    const main = graph({
+      inputs: ["x: f32"],
+      outputs: ["last: f32", "kept: f32[n]"],
+      nodes: [node("last, kept = Loop(, , x)", { body })],
+      initializers: [stored("one", "f32", [], Float32Array.of(1)), stored("ten", "f32", [], Float32Array.of(10))],
+    });
+    const model = await imported(main);
+    const error = await errorOf(() => model.graph());
+    expect(error.help).toContain('bounds: { "kept": 100 }');
+    const found = await meaning(main, { x: Float32Array.of(7) }, { bounds: { kept: 5 } });
+    expect(found).toEqual({ last: [10], kept: [8, 9, 10, 0, 0], keptCount: [3] });
+  });
+
   it("computes shapes while the graph is built", async () => {
     const main = graph({
       inputs: ["x: f32[2,3]"],

@@ -107,7 +107,7 @@ function loop(call: Call): readonly (Imported | undefined)[] {
   const found = isShort || startKnown === false ? unrolled(call, body, startKnown ? turns! : 0) : undefined;
   if (found) return found;
   if (!areTensors) requireTurns(call, limit, start, "carries a sequence");
-  const bound = call.surroundings.bound(call.outputs[1 + initial.length]);
+  const bound = call.surroundings.bound(call.outputs[initial.length]);
   // What is kept of each turn needs memory for all of them.
   if (keeps > 0 && limit && turns === undefined && bound === undefined)
     throw call.surroundings.unknown("operand 0", limit);
