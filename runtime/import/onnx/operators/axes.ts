@@ -21,5 +21,12 @@ export function asMatrix(x: Tensor, axis: number): Tensor {
   return x.reshape([countOf(shape.slice(0, at)), countOf(shape.slice(at))]);
 }
 
+/** x with the dimension `from` at `to`, and the others in their order. */
+export function withAxisAt(x: Tensor, from: number, to: number): Tensor {
+  if (from === to) return x;
+  const others = allAxes(x.shape.length).filter((d) => d !== from);
+  return x.permute(others.toSpliced(to, 0, from));
+}
+
 /** Every dimension from the first to the last. */
 export const allAxes = (rank: number): number[] => Array.from({ length: rank }, (_, d) => d);

@@ -10,7 +10,7 @@ import { RunTimeOperand, unsupported } from "../import-error.ts";
 import { type Imported, kindOf } from "../imported.ts";
 import { elementsOf } from "../known-values.ts";
 import { partCount } from "../limits.ts";
-import { axisOf } from "./axes.ts";
+import { axisOf, withAxisAt } from "./axes.ts";
 
 /** A tensor of what a region may read of outside. */
 const mostRebuilt = 64;
@@ -193,9 +193,7 @@ function alwaysGoes(body: GraphProto): boolean {
 
 /** A sequence along its first dimension, turned where it is read backwards or along another. */
 function alongFirst(x: Tensor, axis: number, backwards: boolean): Tensor {
-  const at = axisOf(axis, x.shape.length);
-  const order = [at, ...x.shape.map((_, d) => d).filter((d) => d !== at)];
-  const first = at === 0 ? x : x.permute(order);
+  const first = withAxisAt(x, axisOf(axis, x.shape.length), 0);
   return backwards ? first.flip([0]) : first;
 }
 
@@ -229,10 +227,7 @@ function scanOf(call: Call, body: GraphProto, operands: readonly Tensor[]): Tens
   );
   const turned = (kept as readonly Tensor[]).map((x, at) => {
     const backwards = outputDirections[at] === 1 ? x.flip([0]) : x;
-    const axis = axisOf(outputAxes[at]!, x.shape.length);
-    if (axis === 0) return backwards;
-    const order = x.shape.map((_, d) => d).filter((d) => d !== 0);
-    return backwards.permute(order.toSpliced(axis, 0, 0));
+    return withAxisAt(backwards, 0, axisOf(outputAxes[at]!, x.shape.length));
   });
   return [...(left as readonly Tensor[]).slice(own), ...turned];
 }

@@ -167,9 +167,8 @@ export const castTo = (x: Tensor, dtype: Dtype): Tensor => (x.dtype === dtype ? 
 function castAsSaid(call: Call, x: Tensor, dtype: Dtype): Tensor {
   if (x.dtype === dtype) return x;
   if (dtype === "f8e8m0") {
-    const mode = call.text("round_mode", "up");
-    if (!Object.hasOwn(roundModes, mode)) throw modelError(`attribute "round_mode" is "${mode}"`);
-    return x.cast(dtype, { rounding: roundModes[mode as keyof typeof roundModes], ...saturation(call) });
+    const rounding = call.choice("round_mode", roundModes, "up");
+    return x.cast(dtype, { rounding, ...saturation(call) });
   }
   return dtype.startsWith("f8") ? x.cast(dtype, saturation(call)) : x.cast(dtype);
 }

@@ -3,7 +3,7 @@ import { nonMaxSuppression } from "../../../capture/boxes.ts";
 import { concat, constant, full, iota, type Tensor, where } from "../../../capture/tensor.ts";
 import type { Call, Definitions } from "../call.ts";
 import { unsupported } from "../import-error.ts";
-import { axisOf } from "./axes.ts";
+import { axisOf, withAxisAt } from "./axes.ts";
 import { padBool } from "./shapes.ts";
 
 /** The greatest number of elements of a result, where the user gives one. */
@@ -30,8 +30,7 @@ function nonZero(call: Call): Tensor {
 
 /** Slices along a dimension as rows of a matrix. */
 function rowsOf(x: Tensor, axis: number): Tensor {
-  const order = [axis, ...x.shape.map((_, d) => d).filter((d) => d !== axis)];
-  return x.permute(order).reshape([x.shape[axis]!, -1]);
+  return withAxisAt(x, axis, 0).reshape([x.shape[axis]!, -1]);
 }
 
 /** Of all pairs of rows whether they are equal, and whether the first comes before the second, number by number. */
