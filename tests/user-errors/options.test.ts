@@ -142,7 +142,8 @@ describe("all that the package exports", () => {
   });
 
   it("answers nonsense with an error of its own, never with one of JavaScript", async () => {
-    const nonsense: readonly unknown[] = [undefined, "x", {}];
+    // The text is no path at which anything could be written.
+    const nonsense: readonly unknown[] = [undefined, "no/such/folder", {}];
     const raws: string[] = [];
     // `measureMachine` takes half a second, whatever it is given.
     const asked = [...exported].filter(([name]) => !inner.includes(name) && name !== "measureMachine");

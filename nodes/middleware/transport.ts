@@ -1,0 +1,79 @@
+// What a run needs of the middleware that carries its topics, whichever that is.
+import type { Definitions } from "../messages/index.ts";
+import type { QualityOfService, QualityPolicy } from "./quality-of-service.ts";
+
+/** A topic as one end of it sees it. */
+export interface TopicEnd {
+  /** The full name, `/arm/joint_states`. */
+  readonly topic: string;
+  /** The full name of the type, `sensor_msgs/msg/JointState`. */
+  readonly type: string;
+  readonly quality: QualityOfService;
+  /** What knows the type and all that it is made of: some transports send that along, or compare it. */
+  readonly definitions: Definitions;
+}
+
+/** A message as it came; `bytes` are CDR with their encapsulation header, the receiver's to keep. */
+export interface ReceivedMessage {
+  readonly bytes: Uint8Array;
+  /** When it was sent by the sender's clock, nanoseconds since 1970, where the transport says so. */
+  readonly sentNs?: bigint;
+}
+
+/** One end of a topic that messages leave by. */
+export interface Publication {
+  /** Sends a message: CDR with its encapsulation header. The bytes may be used again once it returns. */
+  publish(bytes: Uint8Array): void;
+  close(): void;
+}
+
+/** One end of a topic that messages come in by. */
+export interface Subscription {
+  close(): void;
+}
+
+/** What a transport has to tell of its topics; none of it ends a run. */
+export type TransportEvent = { readonly topic: string } & (
+  | {
+      /** Another end of the topic does not fit, so that no message passes between the two. */
+      readonly kind: "incompatible-quality";
+      readonly end: "publication" | "subscription";
+      readonly policies: readonly QualityPolicy[];
+    }
+  | { readonly kind: "incompatible-type"; readonly ours: string; readonly theirs: string }
+  /** How many other ends there are now. */
+  | { readonly kind: "matched"; readonly end: "publication" | "subscription"; readonly count: number }
+  /** Messages that were lost on the way here, or dropped here since the queue was full. */
+  | { readonly kind: "lost"; readonly count: number; readonly reason: string }
+  /** The deadline or the lease of a publication has passed. */
+  | { readonly kind: "missed"; readonly policy: "deadline" | "lease" }
+);
+
+/** A topic in the graph of nodes. */
+export interface TopicInGraph {
+  readonly topic: string;
+  readonly types: readonly string[];
+  readonly publications: number;
+  readonly subscriptions: number;
+}
+
+/**
+ * Carries messages between nodes.
+ *
+ * One transport is one node: what it publishes reaches its own subscriptions too, as in ROS 2. Messages of one publication
+ * reach a subscription in the order in which they were sent. `receive` and listeners are called on the main thread, none
+ * after `close`. Errors of use are thrown where they are made: `transport/type` where the type is not to be had,
+ * `transport/quality` where a policy cannot be set, `transport/closed`.
+ */
+export interface Transport {
+  /** What it is called at the command line: `in-process`, `rclnodejs`, `zeromq`. */
+  readonly name: string;
+  advertise(end: TopicEnd): Publication;
+  subscribe(end: TopicEnd, receive: (message: ReceivedMessage) => void): Subscription;
+  /** Calls `listener` with each later event; the function that it returns ends that. */
+  onEvent(listener: (event: TransportEvent) => void): () => void;
+  /** The topics that are known of now, in the order of their names. */
+  graph(): readonly TopicInGraph[];
+  /** Closes all ends, and waits until what was published has left. */
+  close(): Promise<void>;
+}
