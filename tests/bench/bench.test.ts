@@ -1,5 +1,5 @@
 // The benchmarks' command on a suite of tiny cases: what it writes, and that nothing wrong is timed.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -140,6 +140,22 @@ describe("npm run bench", () => {
     expect(out).toMatch(/three doublings by seven .*FAILED: output "y" is not that without control flow, bit for bit/);
     const { rows } = fileSchema.parse(JSON.parse(readFileSync(json, "utf8")));
     expect(new Set(rows.map((row) => row.case))).toEqual(new Set(["a weight that is the same"]));
+  });
+
+  it("writes a page of its rows, in place of a page alone", async () => {
+    const file = join(folder, "measurements.md");
+    const { code, error } = await bench(["right", "--page", file, "--layers"]);
+    expect({ code, error }).toEqual({ code: 0, error: "" });
+    const text = readFileSync(file, "utf8");
+    expect(text).toMatch(/^# Measurements\n\nWritten by `npm run bench -- --seconds 0\.01 right --layers` on \d{4}-/);
+    expect(text).toMatch(
+      /\| a product whose name is longer than any column \| \S+ \| onnxruntime \| [\d.]+ \| [\d.]+ \|/,
+    );
+    expect(text).toMatch(/## Where the time goes\n\n- a product whose name [^\n]*`matmul` \d+ %/);
+    expect(text).toMatch(/the machine was (busy|quiet): medians lie/);
+    expect((await bench(["right", "--page", file])).code).toBe(0);
+    writeFileSync(file, "# Something of the user's own\n");
+    expect((await bench(["right", "--page", file])).error).toMatch(/is not a page of measurements/);
   });
 
   it("writes nothing when it is interrupted", async () => {

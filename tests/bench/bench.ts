@@ -18,6 +18,7 @@ import { compareEmulated } from "./emulated.ts";
 import { type Machine, measureThisMachine } from "./machine.ts";
 import { type Against, artifactOf, type Job, measure, type Row } from "./measure.ts";
 import { type BenchOptions, readOptions } from "./options.ts";
+import { page, pageFile } from "./page.ts";
 import { peerVersion } from "./peer.ts";
 import { heading, summary, tableRow } from "./table.ts";
 
@@ -140,7 +141,12 @@ function versions() {
   };
 }
 
-async function bench(options: BenchOptions, suites: Suites, terminal: Terminal): Promise<number> {
+async function bench(
+  args: readonly string[],
+  options: BenchOptions,
+  suites: Suites,
+  terminal: Terminal,
+): Promise<number> {
   const entries = options.suites.flatMap((suite) =>
     suites[suite]!.filter(({ name }) => name.includes(options.only ?? "")).map((entry) => ({ suite, entry })),
   );
@@ -155,6 +161,7 @@ async function bench(options: BenchOptions, suites: Suites, terminal: Terminal):
     );
   }
   if (options.json !== undefined) prepareOutput(options.json, rowsFile);
+  if (options.page !== undefined) prepareOutput(options.page, pageFile);
   terminal.progress("measuring the machine");
   const machine = await measureThisMachine(options.targets);
   const limits = options.targets.map((name) => `${name} ${machine.limits[name]!.gflops.toFixed(0)} GFLOP/s`);
@@ -177,8 +184,10 @@ async function bench(options: BenchOptions, suites: Suites, terminal: Terminal):
   terminal.progress(undefined);
   for (const line of summary(run.rows, machine)) terminal.out(line);
   if (terminal.signal.aborted) {
-    const file = options.json === undefined ? "" : `; ${options.json} was not written`;
-    terminal.error(`stopped before all ${entries.length} cases were measured${file}`);
+    const files = [options.json, options.page].filter((file) => file !== undefined);
+    const missing =
+      files.length === 0 ? "" : `; ${files.join(" and ")} ${files.length === 1 ? "was" : "were"} not written`;
+    terminal.error(`stopped before all ${entries.length} cases were measured${missing}`);
     return 1;
   }
   if (options.json !== undefined) {
@@ -186,14 +195,19 @@ async function bench(options: BenchOptions, suites: Suites, terminal: Terminal):
     const found = { format: "isochron-bench", machine, versions: versions(), rows, emulated };
     writeWhole(options.json, `${JSON.stringify(found, null, 2)}\n`, rowsFile);
   }
+  if (options.page !== undefined) writeWhole(options.page, page(run.rows, machine, versions(), given(args)), pageFile);
   return run.failed ? 1 : 0;
 }
+
+/** What was asked for, but for where the results go. */
+const given = (args: readonly string[]): string =>
+  args.filter((arg, at) => !/^--(json|page)/.test(arg) && !/^--(json|page)$/.test(args[at - 1] ?? "")).join(" ");
 
 /** Runs the command; returns its exit code. */
 export async function main(args: readonly string[], suites: Suites, terminal: Terminal): Promise<number> {
   try {
     const options = readOptions(args, Object.keys(suites));
-    if (typeof options !== "string") return await bench(options, suites, terminal);
+    if (typeof options !== "string") return await bench(args, options, suites, terminal);
     terminal.out(options);
     return 0;
   } catch (error) {

@@ -16,6 +16,7 @@ export interface BenchOptions {
   readonly seconds: number;
   readonly layers: boolean;
   readonly json?: string;
+  readonly page?: string;
 }
 
 const usage = (suites: readonly string[]): string => `npm run bench -- [SUITE…] [options]
@@ -27,6 +28,7 @@ Compares with onnxruntime-node in interleaved runs, one thread each. Suites: ${s
   --seconds N      how long to measure a row; 2 unless given
   --layers         each row's kernels, one by one, beside the machine's limits
   --json FILE      write the rows to a file, once all are measured
+  --page FILE      write them as a page; docs/measurements.md is one
   --help`;
 
 const wrong = (message: string, help: string) => new IsochronError("bench/arguments", message, { help });
@@ -42,6 +44,7 @@ function parsed(args: readonly string[]) {
         seconds: { type: "string", default: "2" },
         layers: { type: "boolean", default: false },
         json: { type: "string" },
+        page: { type: "string" },
         help: { type: "boolean", default: false },
       },
     });
@@ -78,7 +81,7 @@ function targetsFrom(wanted: readonly string[] | undefined): Pick<BenchOptions, 
 /** Reads the arguments; a text where they only ask for help. Throws `bench/arguments`. */
 export function readOptions(args: readonly string[], known: readonly string[]): BenchOptions | string {
   const { values, positionals } = parsed(args);
-  const { only, target, layers, json, help } = values;
+  const { only, target, layers, json, page, help } = values;
   if (help) return usage(known);
   const unknown = positionals.filter((name) => !known.includes(name));
   if (unknown.length > 0) throw wrong(`there is no suite ${unknown.join(", ")}`, `name one of ${known.join(", ")}`);
@@ -94,5 +97,6 @@ export function readOptions(args: readonly string[], known: readonly string[]): 
     layers,
     ...(only === undefined ? {} : { only }),
     ...(json === undefined ? {} : { json }),
+    ...(page === undefined ? {} : { page }),
   };
 }

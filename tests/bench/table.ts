@@ -20,7 +20,8 @@ const columns: readonly { readonly title: string; readonly width: number; cell(r
   { title: "of peak", width: -9, cell: ({ peakShare }) => `${(peakShare * 100).toFixed(0)} %` },
 ];
 
-const againstOf = ({ peer, threads }: Row): string => {
+/** What a row is measured against, in two words. */
+export const againstOf = ({ peer, threads }: Row): string => {
   if (peer === "isochron, 1 thread") return `${threads} threads/1`;
   if (peer === "isochron, without control flow") return "straight";
   return peer === "isochron, native call" ? "native call" : "onnxruntime";
@@ -66,7 +67,7 @@ const overhead = ({ case: name, oursUs, peerUs, oursP99Us, peerP99Us, runs, cloc
 const calm = 0.12;
 
 /** Whether anything else ran. */
-function noise(rows: readonly Row[], { load, cores }: Pick<Machine, "load" | "cores">): string {
+export function noise(rows: readonly Row[], { load, cores }: Pick<Machine, "load" | "cores">): string {
   const excess = mean(rows.flatMap((row) => [row.oursUs / row.oursQuietUs, row.peerUs / row.peerQuietUs])) - 1;
   const found = `medians lie ${(excess * 100).toFixed(0)} % above the 5th percentiles, and the load was ${load.toFixed(1)} on ${cores} cores`;
   return excess > calm || load >= cores / 2
