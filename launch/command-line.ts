@@ -72,6 +72,28 @@ const rate = (value: string): number => {
 };
 const json = new Option("--json", "print one JSON object instead of text");
 
+/** What is said of a model, of every command that takes one. */
+const modelOptions = {
+  input: new Option(
+    "--input <name=type>",
+    "of a model: the type of an input whose sizes the file leaves open, such as image=f32[1,3,240,320]; may be given again",
+  )
+    .argParser(collect)
+    .default([], "as the file says"),
+  bound: new Option(
+    "--bound <name=number>",
+    "of a model: the most elements of a result whose size only the values decide; may be given again",
+  )
+    .argParser(collect)
+    .default([], "as the operators say"),
+  state: new Option(
+    "--state <input=output>",
+    "of a model: keep an output as the input of the next step; may be given again",
+  )
+    .argParser(collect)
+    .default([], "none"),
+};
+
 const version = (): string => {
   const file = new URL("../package.json", import.meta.url);
   return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
@@ -172,27 +194,9 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
     .description("compile a model file (ONNX) into an artifact that runs where neither the file nor the compiler is")
     .argument("<model>", "the model file")
     .option("-o, --output <file>", "the .iso to write; beside the model unless given")
-    .addOption(
-      new Option(
-        "--input <name=type>",
-        "the type of an input whose sizes the file leaves open, such as image=f32[1,3,240,320]; may be given again",
-      )
-        .argParser(collect)
-        .default([], "as the file says"),
-    )
-    .addOption(
-      new Option(
-        "--bound <name=number>",
-        "the most elements of a result whose size only the values decide; may be given again",
-      )
-        .argParser(collect)
-        .default([], "as the operators say"),
-    )
-    .addOption(
-      new Option("--state <input=output>", "keep an output as the input of the next step; may be given again")
-        .argParser(collect)
-        .default([], "none"),
-    )
+    .addOption(modelOptions.input)
+    .addOption(modelOptions.bound)
+    .addOption(modelOptions.state)
     .addOption(
       new Option("--target <name>", "hold code for this instruction set; may be given again")
         .argParser((value, all: readonly TargetName[]) => [...all, target(value)])
@@ -233,7 +237,7 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
   command
     .command("inspect")
     .description(
-      "show the schedule, graphs, kernels and memory of an application, an artifact (.iso), an .isoapp or a recording, or what is in a log",
+      "show the schedule, graphs, kernels and memory of an application, an artifact (.iso), an .isoapp, a recording or a model (ONNX), or what is in a log",
     )
     .argument("<file>", "what to look into")
     .argument(
@@ -243,9 +247,12 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
     .addOption(
       new Option(
         "--ir <stage>",
-        "show a stage of compilation: the graphs, portable or with their numeric plan, or one kernel's loops, LLVM IR or assembly",
-      ).choices(["graph", "plan", "loops", "llvm", "asm"]),
+        "show a stage of compilation: a model as it is imported, the graphs, portable or with their numeric plan, or one kernel's loops, LLVM IR or assembly",
+      ).choices(["imported", "graph", "plan", "loops", "llvm", "asm"]),
     )
+    .addOption(modelOptions.input)
+    .addOption(modelOptions.bound)
+    .addOption(modelOptions.state)
     .option("--layers", "run the program here and show each kernel's time beside the machine's limits")
     .option("--method <name>", "show this method of the programs only, all unless given")
     .addOption(

@@ -86,6 +86,7 @@ export {
   type ShownKernel,
   type StageText,
 } from "./compiler/kernels.ts";
+export { type MemoryMap, memoryMapOf, type Piece, printMemoryMap, type ScratchPiece } from "./compiler/memory-map.ts";
 export { Compilation, type StagedMethod, type StageOptions } from "./compiler/stages.ts";
 export { Graph, type Signature } from "./graph/graph.ts";
 export {

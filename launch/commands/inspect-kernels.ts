@@ -1,6 +1,6 @@
 // `isochron inspect --ir` and `--layers`: what the stages of compilation make of programs, as texts, and kernels' measured times.
-import { extname } from "node:path";
 import { IsochronError, type TargetName } from "../../kernels/index.ts";
+import { importModel } from "../../runtime/import/index.ts";
 import {
   type Artifact,
   Compilation,
@@ -12,8 +12,10 @@ import {
   kernelsOf,
   kernelText,
   kernelTexts,
+  type MethodGraphs,
   measureLayers,
   measureMachine,
+  methodsOf,
   openArtifact,
   type Peak,
   printLayers,
@@ -26,29 +28,56 @@ import { layOut } from "../lay-out.ts";
 import { cacheDirectory, importApplication } from "../load-application.ts";
 import type { Terminal } from "../terminal.ts";
 import { askedMethods } from "./asked-methods.ts";
+import { importedText } from "./inspect-model.ts";
+import { inspectedAs } from "./inspected.ts";
+import { graphOptions, type ModelArguments, refuseModelArguments } from "./model-arguments.ts";
 
-interface Options {
+interface Options extends ModelArguments {
   readonly target?: TargetName;
   readonly json?: boolean;
   readonly method?: string;
 }
 
-/** The artifacts in a file; undefined for an application's source. */
-function artifactsIn(path: string): Artifact[] | undefined {
-  switch (extname(path)) {
-    case ".iso":
-      return [readArtifact(path)];
-    case ".isoapp":
-      return readApplication(path).artifacts.map((bytes) => openArtifact(bytes, path));
-    case ".mcap":
-    case ".partial":
+/** What is compiled, or can be: artifacts, or the graphs of programs by the names of their methods. */
+type Found =
+  | { readonly kind: "artifacts"; readonly artifacts: readonly Artifact[] }
+  | {
+      readonly kind: "graphs";
+      readonly programs: readonly { readonly name: string; readonly methods: MethodGraphs }[];
+    };
+
+/** The programs in a file. Throws `command/kernels` for a log. */
+async function foundIn(path: string, options: ModelArguments): Promise<Found> {
+  const kind = inspectedAs(path);
+  if (kind !== "model") refuseModelArguments(options, path);
+  switch (kind) {
+    case "artifact":
+      return { kind: "artifacts", artifacts: [readArtifact(path)] };
+    case "application":
+      return {
+        kind: "artifacts",
+        artifacts: readApplication(path).artifacts.map((bytes) => openArtifact(bytes, path)),
+      };
+    case "recording":
+    case "log":
       throw new IsochronError("command/kernels", `${path} is a log, which has no kernels to show`, {
-        help: "name an application, an .isoapp or an artifact (.iso)",
+        help: "name an application, an .isoapp, an artifact (.iso) or a model",
       });
-    default:
-      return undefined;
+    case "source":
+      return { kind: "graphs", programs: layOut(await importApplication(path)).programs };
+    case "model": {
+      const model = await importModel(path);
+      return {
+        kind: "graphs",
+        programs: [{ name: model.name, methods: methodsOf(model.graph(graphOptions(options))) }],
+      };
+    }
   }
 }
+
+/** A stage of compilation as the command names it; the first is a model's alone. */
+export type Stage = "imported" | StageText;
+type GraphStage = "imported" | GraphText;
 
 /** A program's name, and its graphs on their way to code. */
 interface Program {
@@ -56,16 +85,17 @@ interface Program {
   readonly compilation: Compilation;
 }
 
-/** The programs in a file, or of an application's source. */
-async function programsIn(path: string): Promise<readonly Program[]> {
-  const artifacts = artifactsIn(path)?.map((artifact) => {
-    const graphs = mapped(artifact.manifest.methods, (_, method) => graphOf(artifact, method));
-    return { name: artifact.manifest.name, compilation: new Compilation(graphs) };
-  });
-  if (artifacts) return artifacts;
-  const { programs } = layOut(await importApplication(path));
-  return programs.map(({ name, methods }) => ({ name, compilation: Compilation.of(methods) }));
+/** The programs in a file on their way to code. */
+async function programsIn(path: string, options: ModelArguments): Promise<readonly Program[]> {
+  const found = await foundIn(path, options);
+  if (found.kind === "graphs")
+    return found.programs.map(({ name, methods }) => ({ name, compilation: Compilation.of(methods) }));
+  return found.artifacts.map((artifact) => ({ name: artifact.manifest.name, compilation: compilationOf(artifact) }));
 }
+
+/** The stages of what an artifact was compiled from. */
+export const compilationOf = (artifact: Artifact): Compilation =>
+  new Compilation(mapped(artifact.manifest.methods, (_, method) => graphOf(artifact, method)));
 
 interface NamedKernel extends ShownKernel {
   readonly program: string;
@@ -90,11 +120,21 @@ function named(kernels: readonly NamedKernel[], text: string): NamedKernel[] {
   );
 }
 
+/** The texts of the programs in a file, by the names of their methods. */
+async function textsIn(path: string, ir: GraphStage, options: ModelArguments) {
+  if (ir === "imported") return [await importedText(path, options)];
+  return (await programsIn(path, options)).map(({ name, compilation }) =>
+    Object.fromEntries(
+      compilation.methods.map((staged) => [staged.method, { program: name, text: graphText(staged, ir) }] as const),
+    ),
+  );
+}
+
 /** Shows the graphs of programs at a stage before there are kernels. */
 async function inspectGraphs(
   path: string,
   kernel: string | undefined,
-  { ir, json, method: only }: Options & { readonly ir: GraphText },
+  { ir, json, method: only, ...options }: Options & { readonly ir: GraphStage },
   terminal: Terminal,
 ): Promise<number> {
   if (kernel !== undefined) {
@@ -106,30 +146,25 @@ async function inspectGraphs(
       },
     );
   }
-  const programs = (await programsIn(path)).map(({ name, compilation }) =>
-    Object.fromEntries(
-      compilation.methods.map((staged) => [staged.method, { program: name, text: graphText(staged, ir) }] as const),
-    ),
-  );
-  const graphs = askedMethods(programs, only, path)
+  const graphs = askedMethods(await textsIn(path, ir, options), only, path)
     .flat()
     .map(([method, { program, text }]) => ({ program, method, text }));
   terminal.out(json ? JSON.stringify({ ir, graphs }) : graphs.map(({ text }) => text).join("\n\n"));
   return 0;
 }
 
-const isGraphText = (ir: StageText): ir is GraphText => graphTexts.some((each) => each === ir);
+const isGraphStage = (ir: Stage): ir is GraphStage => ir === "imported" || graphTexts.some((each) => each === ir);
 
 /** Shows what a stage of compilation left: the graphs, or one kernel; without a kernel's name the kernels are listed. */
 export async function inspectStage(
   path: string,
   kernel: string | undefined,
-  { ir, ...options }: Options & { readonly ir: StageText },
+  { ir, ...options }: Options & { readonly ir: Stage },
   terminal: Terminal,
 ): Promise<number> {
-  if (isGraphText(ir)) return await inspectGraphs(path, kernel, { ...options, ir }, terminal);
+  if (isGraphStage(ir)) return await inspectGraphs(path, kernel, { ...options, ir }, terminal);
   const { target = "x86-64-v3", json, method: only } = options;
-  const programs = (await programsIn(path)).map(({ name, compilation }) => {
+  const programs = (await programsIn(path, options)).map(({ name, compilation }) => {
     const shown = kernelsOf(compilation, target).map((each) => ({ ...each, program: name }));
     const of = compilation.methods.map(
       ({ method }) => [method, shown.filter((each) => each.method === method)] as const,
@@ -177,16 +212,18 @@ function machine(): (target: TargetName) => Promise<Peak | undefined> {
 /** Runs every method of every program here and prints a table of its kernels. */
 export async function inspectLayers(
   path: string,
-  { target, json, method: only }: Options,
+  { target, json, method: only, ...options }: Options,
   terminal: Terminal,
 ): Promise<number> {
+  const found = await foundIn(path, options);
   const artifacts =
-    artifactsIn(path) ??
-    (await Promise.all(
-      layOut(await importApplication(path)).programs.map(({ methods }) =>
-        compile(methods, { cacheDir: cacheDirectory(), signal: terminal.signal }),
-      ),
-    ));
+    found.kind === "artifacts"
+      ? found.artifacts
+      : await Promise.all(
+          found.programs.map(({ methods }) =>
+            compile(methods, { cacheDir: cacheDirectory(), signal: terminal.signal }),
+          ),
+        );
   const peak = machine();
   const tables: string[] = [];
   const measured: unknown[] = [];

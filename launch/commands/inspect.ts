@@ -1,9 +1,16 @@
 // `isochron inspect`: shows what is in an application, a built application, an artifact or a recording.
-import { statSync } from "node:fs";
-import { extname } from "node:path";
 import { IsochronError, type TargetName } from "../../kernels/index.ts";
 import { printPlan } from "../../nodes/index.ts";
-import { explain, type Manifest, openArtifact, readArtifact, type StageText } from "../../runtime/index.ts";
+import {
+  type Artifact,
+  explain,
+  type Manifest,
+  type MemoryMap,
+  memoryMapOf,
+  openArtifact,
+  printMemoryMap,
+  readArtifact,
+} from "../../runtime/index.ts";
 import { type Analysis, formatDuration, printScheduleTable } from "../../scheduler/index.ts";
 import { type ApplicationDescription, readRecording } from "../../sim/index.ts";
 import { readApplication } from "../build.ts";
@@ -11,17 +18,19 @@ import { layOut } from "../lay-out.ts";
 import { importApplication } from "../load-application.ts";
 import type { Terminal } from "../terminal.ts";
 import { askedMethods } from "./asked-methods.ts";
-import { inspectLayers, inspectStage } from "./inspect-kernels.ts";
+import { compilationOf, inspectLayers, inspectStage, type Stage } from "./inspect-kernels.ts";
 import { inspectModel } from "./inspect-model.ts";
+import { inspectedAs } from "./inspected.ts";
+import { type ModelArguments, refuseModelArguments } from "./model-arguments.ts";
 import { tellEnd } from "./tell-end.ts";
 import { topicListCommand } from "./topic.ts";
 
 /** Options of `isochron inspect`. */
-export interface InspectOptions {
+export interface InspectOptions extends ModelArguments {
   readonly target?: TargetName;
   readonly json?: boolean;
   /** The stage of compilation to show: of the graphs, or of one kernel. */
-  readonly ir?: StageText;
+  readonly ir?: Stage;
   /** Measure the kernels. */
   readonly layers?: boolean;
   /** The one method to show; all unless given. */
@@ -82,8 +91,22 @@ const showChain = ({ chain, boundNs, budgetNs, age }: Analysis["chains"][number]
   return `chain ${chain}: ${bound}, budget ${formatDuration(budgetNs)}; age ≥ ${formatDuration(leastNs)}, ${most}${gap}`;
 };
 
-/** Whether a file is an application's source; whatever else it may be, its content says. */
-const isSource = (path: string): boolean => /\.[cm]?[jt]s$/.test(path);
+/** The memory of an artifact on the target that is asked for, or on the first that it has code for. */
+function memoryOf(artifact: Artifact, { target, method }: InspectOptions): MemoryMap {
+  const [first] = Object.keys(artifact.manifest.targets) as TargetName[];
+  const map = memoryMapOf(compilationOf(artifact).code(target ?? first ?? "x86-64-v3"));
+  return { ...map, methods: map.methods.filter((each) => method === undefined || each.method === method) };
+}
+
+/** An artifact, and where everything lies that its code reads and writes. */
+function inspectArtifact(path: string, options: InspectOptions, terminal: Terminal): void {
+  const artifact = readArtifact(path);
+  const [shown] = showArtifacts([artifact], options.method, path);
+  const memory = memoryOf(artifact, options);
+  terminal.out(
+    options.json ? JSON.stringify({ ...artifact.manifest, memory }) : `${shown}\n\n${printMemoryMap(memory)}`,
+  );
+}
 
 /** A recording of Isochron; or any log, and what is left of one that was cut. */
 async function inspectMcap(path: string, options: InspectOptions, terminal: Terminal): Promise<number> {
@@ -118,14 +141,13 @@ export async function inspectCommand(
     });
   }
   if (options.layers) return await inspectLayers(path, options, terminal);
-  switch (extname(path)) {
-    case ".iso": {
-      const artifact = readArtifact(path);
-      const [shown] = showArtifacts([artifact], options.method, path);
-      terminal.out(options.json ? JSON.stringify(artifact.manifest) : shown!);
+  const kind = inspectedAs(path);
+  if (kind !== "model") refuseModelArguments(options, path);
+  switch (kind) {
+    case "artifact":
+      inspectArtifact(path, options, terminal);
       return 0;
-    }
-    case ".isoapp": {
+    case "application": {
       const { description, artifacts } = readApplication(path);
       terminal.out(
         options.json
@@ -141,18 +163,13 @@ export async function inspectCommand(
       );
       return 0;
     }
-    case ".mcap":
-    case ".partial":
+    case "recording":
       return await inspectMcap(path, options, terminal);
-    case ".db3":
-    case ".zst":
-    case ".zstd":
-    case ".yaml":
+    case "log":
       return await topicListCommand(path, options, terminal);
-    default: {
-      if (statSync(path, { throwIfNoEntry: false })?.isDirectory())
-        return await topicListCommand(path, options, terminal);
-      if (!isSource(path)) return await inspectModel(path, options, terminal);
+    case "model":
+      return await inspectModel(path, options, terminal);
+    case "source": {
       const laidOut = layOut(await importApplication(path));
       if (options.json) {
         terminal.out(JSON.stringify({ table: laidOut.table, analysis: laidOut.analysis }));

@@ -21,14 +21,13 @@ function pair(option: string, text: string, example: string): readonly [name: st
 
 /** A type such as f32[1,3,240,320]; a dtype alone is one number. */
 function typeFrom(text: string, option: string): InputType {
-  const [, name = "", sizes] = /^(\w+)(?:\[([\d,\s]*)\])?$/.exec(text) ?? [];
+  const [, name = "", sizes] = /^(\w+)(?:\[\s*(\d+(?:\s*,\s*\d+)*)?\s*\])?$/.exec(text) ?? [];
   const dtype: Dtype | undefined = dtypes.find((each) => each === name);
   if (!dtype)
     throw new IsochronError("command/argument", `${option}: "${text}" is no type`, {
       help: `write it as f32[1,3,240,320]; dtypes are ${dtypes.join(", ")}`,
     });
-  const shape = sizes === undefined || sizes.trim() === "" ? [] : sizes.split(",").map(Number);
-  return tensorType(dtype, shape);
+  return tensorType(dtype, sizes === undefined ? [] : sizes.split(",").map(Number));
 }
 
 const wholeNumber = (text: string, option: string): number => {
@@ -52,4 +51,15 @@ export function graphOptions({ input, bound, state }: ModelArguments): GraphOpti
     bounds: Object.fromEntries(bounds),
     states: Object.fromEntries(states),
   };
+}
+
+const optionNames = ["input", "bound", "state"] as const;
+
+/** Refuses what is said of a model where a file is none. Throws `command/argument`. */
+export function refuseModelArguments(given: ModelArguments, path: string): void {
+  const name = optionNames.find((each) => given[each].length > 0);
+  if (name === undefined) return;
+  throw new IsochronError("command/argument", `--${name} says what a model leaves open, and ${path} is no model`, {
+    help: "leave it out, or name a model file",
+  });
 }

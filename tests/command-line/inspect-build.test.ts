@@ -135,6 +135,11 @@ describe("isochron inspect", () => {
         "  weights 0 bytes, 0 states",
         "  x86-64-v3: 1 kernels, 0 bytes of scratch",
         "  aarch64: 1 kernels, 0 bytes of scratch",
+        "",
+        "memory on x86-64-v3, 128 bytes",
+        "  arena, 0 bytes: states twice, then the scratch of the method that runs",
+        "  forward: 64 bytes of inputs, 64 of outputs, 0 of scratch",
+        "  weights, 0 bytes",
       ].join("\n"),
     );
     expect(json(shown.get("out/twice.iso --json")!)).toMatchObject({ format: "isochron-artifact", name: "twice" });

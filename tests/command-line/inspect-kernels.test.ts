@@ -92,7 +92,7 @@ describe("isochron inspect --ir", () => {
       'error[command/kernel]: "mul" names a kernel, and --ir plan shows what is made before there are any',
     );
     expect(shown.wrongStage.code).toBe(1);
-    expect(shown.wrongStage.error).toContain("graph, plan, loops, llvm, asm");
+    expect(shown.wrongStage.error).toContain("imported, graph, plan, loops, llvm, asm");
   });
 
   it("lists the kernels where none is named", () => {

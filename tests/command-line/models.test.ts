@@ -30,6 +30,7 @@ const odd = modelBytes(
 );
 
 let [compiled, open, unsupported, none, executed, wrong, unused] = [] as Ended[];
+let inspected: Ended[] = [];
 
 beforeAll(async () => {
   writeFileSync(at("adder.onnx"), adder);
@@ -47,6 +48,18 @@ beforeAll(async () => {
     ["compile", "adder.onnx", "-o", "open.iso"],
     ["compile", "odd.onnx"],
     ["compile", "not.onnx"],
+  ]);
+  inspected = await workplace.each([
+    ["inspect", "adder.onnx", ...input],
+    ["inspect", "adder.onnx", ...input, "--ir", "imported"],
+    ["inspect", "odd.onnx", "--ir", "imported", "--json"],
+    ["inspect", "adder.onnx", "--input", "x=f32[2]", "--ir", "imported"],
+    ["inspect", "adder.onnx", ...input, "--ir", "llvm", "0", "--target", "aarch64"],
+    ["inspect", "adder.iso", "--target", "aarch64"],
+    ["inspect", "adder.iso", "--json"],
+    ["inspect", "adder.iso", "--ir", "imported"],
+    ["inspect", "adder.iso", "--ir", "graph", "--state", "before=after"],
+    ["inspect", "adder.onnx", ...input, "--ir", "loop"],
   ]);
   const outputs = ["--outputs", "a.safetensors", "--outputs", "b.safetensors"];
   [executed, wrong, unused] = await workplace.each([
@@ -87,6 +100,69 @@ describe("isochron compile", () => {
     expect(none!.code).toBe(1);
     expect(none!.error).toContain("error[import/model]: it is no ONNX model");
     expect(none!.error).toContain("--> not.onnx");
+  });
+});
+
+describe("isochron inspect of a model", () => {
+  const shown = (at: number): string => {
+    const { code, out, error } = inspected[at]!;
+    expect({ code, error }).toEqual({ code: 0, error: "" });
+    return out;
+  };
+
+  it("says what it is made of, and the multiply-adds of a step where all sizes are known", () => {
+    expect(shown(0)).toContain("operators: 2 Add, 1 Mul\n  multiply-adds: 0.0 million a step");
+  });
+
+  it("shows it as it is imported, or its own nodes where no graph can be made of it", () => {
+    expect(shown(1)).toMatch(/^graph adder\(x: f32\[2\]\) -> \(twice: f32\[2\]\)\n[\s\S]* = mul\(%x, @w\)/);
+    const { ir, graphs } = JSON.parse(shown(2));
+    expect(ir).toBe("imported");
+    expect(graphs[0].text.split("\n")).toEqual([
+      '// no graph can be made of it: node "first" (own::Odd): there is no such operator here',
+      "model made(x: f32[]) -> (y: f32[])",
+      "  a = own::Odd(x)  // node first: cannot be compiled: there is no such operator here",
+      "  y = Strange(a)  // cannot be compiled: there is no such operator here",
+    ]);
+  });
+
+  it("asks for what the model leaves open", () => {
+    expect(inspected[3]).toMatchObject({ code: 1, out: "" });
+    expect(inspected[3]!.error).toContain('dimension 0 of input "before" is "n", whose size is not known');
+  });
+
+  it("shows what a later stage makes of it", () => {
+    expect(shown(4)).toContain('target triple = "aarch64-unknown-linux-gnu"');
+  });
+
+  it("shows where everything lies in the memory of what it is compiled to", () => {
+    expect(shown(5)).toContain(
+      [
+        "memory on aarch64, 320 bytes",
+        "  arena, 128 bytes: states twice, then the scratch of the method that runs",
+        "            0 +8         before: f32[2]",
+        "           64 +8         before: f32[2], as the step leaves it",
+        "  forward: 64 bytes of inputs, 64 of outputs, 0 of scratch",
+        "  weights, 64 bytes",
+        "            0 +8         before, as it begins",
+      ].join("\n"),
+    );
+    const { format, memory } = JSON.parse(shown(6));
+    expect({ format, memory }).toMatchObject({
+      format: "isochron-artifact",
+      memory: { target: "x86-64-v3", arena: { bytes: 128, states: [{ offset: 0, bytes: 8 }] } },
+    });
+  });
+
+  it("refuses what only a model has of what is none, and lists the stages where one is not known", () => {
+    expect(inspected.slice(7).map(({ code }) => code)).toEqual([1, 1, 1]);
+    expect(inspected[7]!.error).toContain(
+      "error[command/stage]: --ir imported shows a model as it was read, and adder.iso is no model",
+    );
+    expect(inspected[8]!.error).toContain(
+      "error[command/argument]: --state says what a model leaves open, and adder.iso is no model",
+    );
+    expect(inspected[9]!.error).toContain("imported, graph, plan, loops, llvm, asm");
   });
 });
 

@@ -20,6 +20,7 @@ import { type GraphProto, type ModelProto, ModelProtoSchema, type NodeProto } fr
 import { type BuildOptions, describeNode, GraphBuilder } from "./graph-builder.ts";
 import { modelError, unsupported } from "./import-error.ts";
 import { type Imported, kindOf, Optional, Sequence } from "./imported.ts";
+import { modelText } from "./model-text.ts";
 import { definitions } from "./operators/index.ts";
 import { type ModelPort, portOf } from "./ports.ts";
 import { domainOf, fullName } from "./scope.ts";
@@ -117,6 +118,9 @@ function* nodesOf(nodes: readonly NodeProto[]): Generator<readonly [NodeProto, n
   }
 }
 
+/** Why a node whose operator nothing defines cannot be compiled. */
+const noOperator = "there is no such operator here";
+
 /** Messages in messages: a subgraph is three deep in the graph around it. */
 const mostNestedMessages = 256;
 
@@ -193,12 +197,25 @@ export class OnnxModel {
 
   /** The nodes whose operators nothing here defines: neither Isochron, nor the model's functions, nor the user. */
   get unsupported(): Unsupported[] {
+    const isDefined = this.#defined();
+    return this.#nodes.flatMap(([node, number]) =>
+      isDefined(node) ? [] : [{ node: describeNode(node, number), operator: fullName(node), reason: noOperator }],
+    );
+  }
+
+  /** Whether anything defines a node's operator. */
+  #defined(): (node: NodeProto) => boolean {
     const own = new Set(this.#proto.functions.map(({ domain, name }) => fullName({ domain, opType: name })));
-    return this.#nodes.flatMap(([node, number]) => {
+    return (node) => {
       const operator = fullName(node);
-      if (own.has(operator) || definitions.has(operator) || Object.hasOwn(this.#operators, operator)) return [];
-      return [{ node: describeNode(node, number), operator, reason: "there is no such operator here" }];
-    });
+      return own.has(operator) || definitions.has(operator) || Object.hasOwn(this.#operators, operator);
+    };
+  }
+
+  /** The nodes as the file has them, in the form of a graph's text; behind those of `unsupported` stands why. */
+  toString(): string {
+    const isDefined = this.#defined();
+    return modelText(this.#proto, (node) => (isDefined(node) ? undefined : `cannot be compiled: ${noOperator}`));
   }
 
   /** The type of an input with all sizes known. Throws `import/size`, `import/unsupported`. */
