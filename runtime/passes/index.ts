@@ -7,6 +7,7 @@ import { eliminateCommonSubexpressions } from "./common-subexpressions.ts";
 import { foldControl, hoistInvariants, requireBounds } from "./control-flow.ts";
 import { eliminateDeadCode } from "./dead-code.ts";
 import { decompose } from "./decompose.ts";
+import { keepIntegers } from "./dequantized.ts";
 import { dropEmpty } from "./drop-empty.ts";
 import { foldConstants } from "./fold-constants.ts";
 import { fuseAttention } from "./fuse-attention.ts";
@@ -22,6 +23,7 @@ export { toMaxima } from "./maxima.ts";
 /** What declutters a graph, by name, in order: nothing of it knows how a machine lays values out. */
 const portable = {
   dropEmpty,
+  keepIntegers,
   decompose,
   /** What decompositions are made of. */
   dropEmptyParts: dropEmpty,

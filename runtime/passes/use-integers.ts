@@ -1,29 +1,17 @@
 // The numeric plan of quantised graphs: products of dequantised bytes are summed as integers, and rounded back in one step.
 import { generators } from "../../kernels/index.ts";
 import { ConstantNumbers } from "../compiler/constant-value.ts";
-import { type Graph, isNodeOf, type Node, type Value } from "../graph/graph.ts";
+import type { Graph, Node, Value } from "../graph/graph.ts";
 import { type Editor, rewrite } from "../graph/rewrite.ts";
 import { countOf, newArray, sameShape, staticShape, type TypedArray } from "../graph/tensor-type.ts";
 import { isUniform } from "../graph/weights.ts";
 import { operators } from "../operators/index.ts";
 import { quantizedRange } from "../operators/quantized.ts";
+import { type Dequantized, Integers, isOrdinary, type Known, moving, type Rounding, scalarOf } from "./dequantized.ts";
 
 const { dotBytes, dotColumns } = generators;
 
-/** Numbers known now, and their shape. */
-interface Known {
-  readonly value: Value;
-  readonly data: TypedArray;
-}
-
-/** Bytes that stand for numbers: (bytes − zero) · scale. */
-interface Bytes {
-  readonly bytes: Value;
-  readonly scale: number;
-  readonly zero: number;
-}
-
-/** Weights that stand for numbers: data · scale, the scale one per output or one for all. */
+/** Signed bytes that stand for numbers: data · scale, the scale one for each output. */
 interface Weights {
   readonly value: Value;
   readonly data: TypedArray;
@@ -38,140 +26,88 @@ interface Sum {
   readonly channels: readonly number[];
 }
 
-/** Operators that move elements and commute with dequantising by one scale. */
-const moving: readonly unknown[] = [operators.reshape, operators.permute, operators.slice];
+/** What is added to numbers before they are rounded: one number, or one for each index along a dimension. */
+interface Bias {
+  readonly data: Float32Array;
+  readonly axis: number | undefined;
+}
 
-/** Whether a node moves elements, and what it adds are zeros. */
-const movesZeros = (node: Node): boolean =>
-  moving.includes(node.operator) || (isNodeOf(node, operators.pad) && node.attributes.value === 0);
+/** quantize(relu?(… + bias?)). */
+interface Ending {
+  readonly rounding: Rounding;
+  readonly bias: Bias | undefined;
+  readonly isClamped: boolean;
+}
 
-const scalarOf = ({ data }: Known): number | undefined => (isUniform(data) ? Number(data[0]) : undefined);
-/** Whether a factor keeps all its bits in f32: neither infinite nor NaN, nor below its normal numbers. */
-const isOrdinary = (factor: number): boolean => Number.isFinite(factor) && Math.abs(factor) >= 2 ** -126;
-const withoutOnes = (shape: readonly number[]): readonly number[] => {
-  const first = shape.findIndex((size) => size !== 1);
-  return first < 0 ? [] : shape.slice(first);
-};
+const isByte = ({ type: { dtype } }: Value): boolean => dtype === "u8" || dtype === "i8";
 
-class Integers {
+class ProductsOfBytes {
+  readonly #integers: Integers;
   readonly #editor: Editor;
   readonly #sums: Map<Value, Sum>;
-  readonly #numbers: ConstantNumbers;
 
-  constructor(editor: Editor, sums: Map<Value, Sum>, numbers: ConstantNumbers) {
-    this.#editor = editor;
+  constructor(integers: Integers, sums: Map<Value, Sum>) {
+    this.#integers = integers;
+    this.#editor = integers.editor;
     this.#sums = sums;
-    this.#numbers = numbers;
   }
 
   rule(node: Node): Value | undefined {
     if (node.operator === operators.conv2d) return this.#convolution(node);
     if (node.operator === operators.matmul) return this.#product(node);
-    return node.operator === operators.quantize ? this.#quantized(node) : undefined;
+    return node.operator === operators.quantize ? this.#quantized(node) : this.#integers.moved(node);
   }
 
-  /** The numbers of a value that depends on constants only. */
-  #known(value: Value): Known | undefined {
-    const data = this.#numbers.of(value, this.#editor);
-    return data && { value, data };
-  }
-
-  /** A value as bytes with one scale and one zero point, what moves it moved behind them. */
-  #bytes(value: Value): Bytes | undefined {
-    const behind: Node[] = [];
-    let node = this.#editor.producerOf(value);
-    while (node && movesZeros(node)) {
-      behind.push(node);
-      node = this.#editor.producerOf(node.inputs[0]!);
-    }
-    let found = node && this.#dequantized(node);
-    for (const moved of behind.reverse()) {
-      if (!found) return undefined;
-      const attributes = isNodeOf(moved, operators.pad) ? { ...moved.attributes, value: found.zero } : moved.attributes;
-      found = { ...found, bytes: this.#editor.apply(moved.operator, [found.bytes], attributes) };
-    }
-    return found;
-  }
-
-  /** The bytes that a node makes numbers of. */
-  #dequantized({ operator, inputs, outputs: [output] }: Node): Bytes | undefined {
-    if (operator !== operators.dequantize) return undefined;
-    const [x, scaleOf, zeroOf] = inputs as [Value, Value, Value];
-    const [scale, zero] = [this.#known(scaleOf), this.#known(zeroOf)];
-    const [factor, shift] = [scale && scalarOf(scale), zero && scalarOf(zero)];
-    const byte = x.type.dtype === "u8" || x.type.dtype === "i8";
-    if (factor === undefined || shift === undefined || !byte || !sameShape(x.type.shape, output.type.shape))
-      return undefined;
-    return this.#unsigned({ bytes: x, scale: factor, zero: shift });
-  }
-
-  /** Signed bytes that this graph makes are made unsigned instead, 128 higher: the product of x86-64 wants them so. */
-  #unsigned(given: Bytes): Bytes {
-    const { bytes, zero } = given;
-    const node = this.#editor.producerOf(bytes);
-    if (bytes.type.dtype !== "i8" || !node) return given;
-    const up = (value: number) => value + 128;
-    if (isNodeOf(node, operators.requantize)) {
-      const { zeroPoint, low, high } = node.attributes;
-      const attributes = { dtype: "u8", zeroPoint: up(zeroPoint), low: up(low), high: up(high) };
-      return { ...given, bytes: this.#editor.apply(operators.requantize, node.inputs, attributes), zero: up(zero) };
-    }
-    const [x, scale, point] = node.inputs as [Value, Value, Value];
-    const known = node.operator === operators.quantize ? this.#known(point) : undefined;
-    if (!known) return given;
-    const shifted = newArray("u8", known.data.length);
-    for (let i = 0; i < shifted.length; i++) shifted[i] = up(Number(known.data[i]));
-    const constant = this.#editor.constant({ dtype: "u8", shape: point.type.shape }, shifted, "zero");
-    return {
-      ...given,
-      bytes: this.#editor.apply(operators.quantize, [x, scale, constant]),
-      zero: up(zero),
-    };
+  /** A value as bytes with one scale and one zero point. */
+  #bytes(value: Value): Dequantized | undefined {
+    const found = this.#integers.of(value);
+    return found && isByte(found.integers) ? found : undefined;
   }
 
   /** A value as constant signed bytes around zero, or bytes that are so without their zero points, scaled as a whole or along `axis`. */
   #weights(value: Value, axis: number): Weights | undefined {
     const behind: Node[] = [];
     let node = this.#editor.producerOf(value);
-    let along = axis;
-    while (isNodeOf(node, operators.permute)) {
+    while (node && moving.has(node.operator)) {
       behind.push(node);
-      along = node.attributes.axes[along]!;
       node = this.#editor.producerOf(node.inputs[0]!);
     }
-    let found = node && this.#dequantizedWeights(node, along);
-    for (const { operator, attributes } of behind.reverse()) {
-      const moved = found && this.#known(this.#editor.apply(operator, [found.value], attributes));
-      if (!found || !moved) return undefined;
-      found = { ...found, ...this.#named(moved) };
+    let found = node && this.#dequantizedWeights(node);
+    for (const { operator, inputs, attributes } of behind.reverse()) {
+      const moved = (of: Known): Known | undefined =>
+        of.data.length === 1
+          ? of
+          : this.#integers.known(this.#editor.apply(operator, [of.value, ...inputs.slice(1)], attributes));
+      const [data, scale] = [found && moved(found.data), found && moved(found.scale)];
+      found = data && scale && { data: this.#named(data), scale };
     }
-    return found;
+    const scale = found && alongAxis(found.scale, staticShape(value.type.shape), axis);
+    return scale && { ...found!.data, scale };
   }
 
-  #dequantizedWeights({ operator, inputs, outputs: [output] }: Node, axis: number): Weights | undefined {
+  /** Bytes around zero, and their scale: one, or one for each of them. */
+  #dequantizedWeights({ operator, inputs, outputs: [output] }: Node): { data: Known; scale: Known } | undefined {
     if (operator !== operators.dequantize) return undefined;
-    const [data, scale, zero] = inputs.map((each) => this.#known(each));
-    const { dtype } = data?.value.type ?? {};
-    if (!data || !scale || !zero || (dtype !== "i8" && dtype !== "u8")) return undefined;
+    const [data, scale, zero] = inputs.map((each) => this.#integers.known(each));
+    if (!data || !scale || !zero || !isByte(data.value)) return undefined;
     if (!sameShape(data.value.type.shape, output.type.shape)) return undefined;
-    const shape = staticShape(data.value.type.shape);
-    const along = shape.slice(axis).map((size, d) => (d === 0 ? size : 1));
-    const fits = ({ value, data: { length } }: Known): boolean =>
-      length === 1 || withoutOnes(staticShape(value.type.shape)).join() === withoutOnes(along).join();
-    const around = fits(scale) && fits(zero) ? this.#aroundZero(data, zero, axis) : undefined;
-    return around && { ...this.#named(around), scale: scale.data };
+    const { shape } = output.type;
+    const whole = (of: Known) =>
+      of.data.length === 1
+        ? of
+        : this.#integers.known(this.#editor.apply(operators.broadcastTo, [of.value], { shape }));
+    const [scales, zeros] = [whole(scale), whole(zero)];
+    const around = zeros && this.#aroundZero(data, zeros);
+    return scales && around && { data: this.#named(around), scale: scales };
   }
 
-  /** Bytes less their zero points, one for all or one along the dimension `axis`, as signed bytes; undefined where one is none. */
-  #aroundZero(given: Known, zero: Known, axis: number): Known | undefined {
-    const { type } = given.value;
-    if (type.dtype === "i8" && scalarOf(zero) === 0) return given;
-    const shape = staticShape(type.shape);
-    const inner = countOf(shape.slice(axis + 1));
+  /** Bytes less their zero points, one or one for each, as signed bytes; undefined where one is none. */
+  #aroundZero(given: Known, zero: Known): Known | undefined {
+    const { dtype, shape } = given.value.type;
+    if (dtype === "i8" && scalarOf(zero) === 0) return given;
     const data = newArray("i8", given.data.length);
     for (let at = 0; at < data.length; at++) {
-      const channel = zero.data.length === 1 ? 0 : Math.floor(at / inner) % shape[axis]!;
-      const value = Number(given.data[at]) - Number(zero.data[channel]);
+      const value = Number(given.data[at]) - Number(zero.data[zero.data.length === 1 ? 0 : at]);
       if (value < -128 || value > 127) return undefined;
       data[at] = value;
     }
@@ -195,7 +131,7 @@ class Integers {
     };
     const totals = Array.from({ length: outputs }, (_, o) => total(o));
     return this.#scaled(
-      () => this.#editor.apply(operators.convInteger, [x.bytes, w.value], node.attributes),
+      () => this.#editor.apply(operators.convInteger, [x.integers, w.value], node.attributes),
       x,
       w,
       depth,
@@ -213,7 +149,7 @@ class Integers {
     const [depth, columns] = staticShape(w.value.type.shape) as [number, number];
     const totals = new Array<number>(columns).fill(0);
     for (let i = 0; i < depth * columns; i++) totals[i % columns]! += Number(w.data[i]);
-    return this.#scaled(() => this.#editor.apply(operators.matmulInteger, [x.bytes, w.value]), x, w, depth, totals, [
+    return this.#scaled(() => this.#editor.apply(operators.matmulInteger, [x.integers, w.value]), x, w, depth, totals, [
       columns,
     ]);
   }
@@ -221,7 +157,7 @@ class Integers {
   /** Σ (x − zero)·w · scale as Σ x·w − zero·Σ w, exactly, converted and scaled once. */
   #scaled(
     product: () => Value,
-    { scale, zero }: Bytes,
+    { scale, zero }: Dequantized,
     w: Weights,
     depth: number,
     totals: readonly number[],
@@ -251,22 +187,55 @@ class Integers {
     return this.#editor.apply(operators.add, [sum, this.#channelwise(offset, "i32", channels, "offset")]);
   }
 
-  /** quantize(relu?((sum + offset) · scale + bias?)) as one rounding of the sum. */
+  /** quantize(relu?(numbers + bias?)), rounded where the numbers come from: sums in one step, and integers that are so already not at all. */
   #quantized(node: Node): Value | undefined {
-    const [x, scaleOf, zeroOf] = node.inputs as [Value, Value, Value];
-    const [scale, zero] = [this.#known(scaleOf), this.#known(zeroOf)];
-    const [step, zeroPoint] = [scale && scalarOf(scale), zero && scalarOf(zero)];
-    const { dtype } = zeroOf.type;
-    if (step === undefined || zeroPoint === undefined || !(step > 0) || (dtype !== "u8" && dtype !== "i8"))
-      return undefined;
+    const [x] = node.inputs as [Value];
+    const rounding = this.#integers.roundingOf(node);
+    if (!rounding) return undefined;
+    if (this.#integers.of(x)) return this.#integers.same(x, rounding);
     const clamped = this.#withConstant(x, operators.maximum, (bound) => scalarOf(bound) === 0);
     const shifted = this.#withConstant(clamped?.rest ?? x, operators.add, () => true);
     const numbers = shifted?.rest ?? clamped?.rest ?? x;
-    const found = this.#sums.get(numbers);
-    // A bound, a bias or a scale may have dimensions that the sum lacks.
-    if (!found || !sameShape(node.outputs[0].type.shape, numbers.type.shape)) return undefined;
-    const bias = shifted && this.#biasOf(shifted.constant, found);
+    // A bound, a bias or a scale may have dimensions that the numbers lack.
+    if (!sameShape(node.outputs[0].type.shape, numbers.type.shape)) return undefined;
+    const bias = shifted && biasOf(shifted.constant, numbers.type.shape.length);
     if (shifted && !bias) return undefined;
+    return this.#rounded(numbers, { rounding, bias, isClamped: clamped !== undefined });
+  }
+
+  /** The integers that numbers are in the end; what moves them moves those, if it does not leave most of them out. */
+  #rounded(value: Value, ending: Ending): Value | undefined {
+    const sum = this.#sums.get(value);
+    if (sum) return this.#requantized(sum, ending);
+    const node = this.#editor.producerOf(value);
+    if (!node) return undefined;
+    if (this.#integers.of(value)) return ending.bias ? undefined : this.#roundedAnew(value, ending);
+    const { operator, inputs, attributes } = node;
+    const isJoined = operator === operators.concat;
+    if (!isJoined && !moving.has(operator)) return undefined;
+    const given = isJoined ? inputs : inputs.slice(0, 1);
+    const count = given.reduce((total, { type }) => total + countOf(staticShape(type.shape)), 0);
+    if (2 * count > 3 * countOf(staticShape(value.type.shape))) return undefined;
+    const own = ending.bias && biasBefore(node, ending.bias);
+    if (ending.bias && !own) return undefined;
+    const parts = given.map((each) => this.#rounded(each, { ...ending, bias: own }));
+    if (parts.includes(undefined)) return undefined;
+    return this.#editor.apply(operator, [...(parts as Value[]), ...inputs.slice(given.length)], attributes);
+  }
+
+  /** What is dequantised, rounded in another way. */
+  #roundedAnew(value: Value, { rounding, isClamped }: Ending): Value {
+    const bound = () => this.#editor.constant({ dtype: "f32", shape: [] }, newArray("f32", 1), "zero");
+    const numbers = isClamped ? this.#editor.apply(operators.maximum, [value, bound()]) : value;
+    return this.#integers.same(numbers, rounding) ?? this.#integers.quantize(numbers, rounding);
+  }
+
+  /** relu?((sum + offset) · scale + bias?) as one rounding of the sum. */
+  #requantized(found: Sum, { rounding, bias: given, isClamped }: Ending): Value | undefined {
+    const { dtype, scale: step, zero: zeroPoint } = rounding;
+    if (dtype !== "u8" && dtype !== "i8") return undefined;
+    const bias = given && channelBias(given, found);
+    if (given && !bias) return undefined;
     const whole = bias && wholeBias(bias, found);
     const factors = found.scale.map((each) => each / step);
     const shift = bias && !whole ? bias.map((each) => each / step) : undefined;
@@ -277,7 +246,7 @@ class Integers {
       ...(shift ? [this.#channelwise(shift, "f32", found.channels, "bias")] : []),
     ];
     const [least, most] = quantizedRange[dtype];
-    const low = clamped ? Math.max(least, zeroPoint) : least;
+    const low = isClamped ? Math.max(least, zeroPoint) : least;
     return this.#editor.apply(operators.requantize, operands, { dtype, zeroPoint, low, high: most });
   }
 
@@ -294,18 +263,50 @@ class Integers {
       [a, b],
       [b, a],
     ] as const) {
-      const constant = this.#known(other);
+      const constant = this.#integers.known(other);
       if (constant && accepts(constant)) return { rest, constant };
     }
     return undefined;
   }
 
-  /** A bias as one number per channel. */
-  #biasOf({ value, data }: Known, { channels, scale }: Sum): Float32Array | undefined {
-    if (data.length === 1) return scale.map(() => Number(data[0]));
-    const fits = withoutOnes(staticShape(value.type.shape)).join() === withoutOnes(channels).join();
-    return fits ? Float32Array.from(data as Float32Array) : undefined;
-  }
+}
+
+/** What a constant adds to numbers of that rank; undefined where it varies along several dimensions. */
+function biasOf({ value, data }: Known, rank: number): Bias | undefined {
+  const shape = staticShape(value.type.shape);
+  const along = [...shape.keys()].filter((d) => shape[d] !== 1);
+  if (along.length > 1) return undefined;
+  const [d] = along;
+  return { data: Float32Array.from(data as Float32Array), axis: d === undefined ? undefined : rank - shape.length + d };
+}
+
+/** The bias of a moved operand that is the bias of the result; undefined where what it goes along is moved too. */
+function biasBefore({ operator, inputs, attributes }: Node, bias: Bias): Bias | undefined {
+  if (bias.axis === undefined) return bias;
+  const [x] = inputs as [Value];
+  if (isConcatenation(operator)) return (attributes as { axis: number }).axis === bias.axis ? undefined : bias;
+  const types = inputs.map(({ type }) => type);
+  const axis = x.type.shape.findIndex((_, d) => operator.axes?.kept(d, types, attributes) === bias.axis);
+  return axis < 0 || x.type.shape[axis] !== bias.data.length ? undefined : { ...bias, axis };
+}
+
+const isConcatenation = (operator: Node["operator"]): boolean => operator === operators.concat;
+
+/** A bias as one number per channel of a sum. */
+function channelBias({ data, axis }: Bias, { sum, channels, scale }: Sum): Float32Array | undefined {
+  if (axis === undefined) return scale.map(() => data[0]!);
+  return axis === sum.type.shape.length - channels.length && data.length === scale.length ? data : undefined;
+}
+
+/** Numbers that are the same wherever the index along `axis` is, one for each such index; undefined where they are not. */
+function alongAxis({ data }: Known, shape: readonly number[], axis: number): TypedArray | undefined {
+  if (data.length === 1) return data;
+  const inner = countOf(shape.slice(axis + 1));
+  const line = newArray("f32", shape[axis]!);
+  for (let i = 0; i < line.length; i++) line[i] = Number(data[i * inner]);
+  for (let at = 0; at < data.length; at++)
+    if (!Object.is(data[at], line[Math.floor(at / inner) % line.length])) return undefined;
+  return line;
 }
 
 /** The offset that a bias makes of a sum's, where each of its numbers is a whole multiple of the sum's scale. */
@@ -328,7 +329,7 @@ export function useIntegers(graph: Graph): Graph {
   if (!graph.nodes.some(({ operator }) => operator === operators.dequantize)) return graph;
   const sums = new Map<Value, Sum>();
   const numbers = new ConstantNumbers();
-  return rewrite(graph, (node, editor) => new Integers(editor, sums, numbers).rule(node));
+  return rewrite(graph, (node, editor) => new ProductsOfBytes(new Integers(editor, numbers), sums).rule(node));
 }
 
 /** The graph with integer products by constant matrices packed for dot products of four. */
