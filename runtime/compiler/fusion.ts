@@ -1,8 +1,8 @@
 // Decides which values of a graph get memory of their own, and which are computed inside the kernel of another.
-import { type Expression, depthOf as levelsOf } from "../../kernels/index.ts";
+import { bytesOf, type Expression, depthOf as levelsOf } from "../../kernels/index.ts";
 import { type Graph, type Node, producersOf, type Value } from "../graph/graph.ts";
 import { countOf, sameShape, staticShape } from "../graph/tensor-type.ts";
-import type { Operator } from "../operators/index.ts";
+import { type Operator, operators } from "../operators/index.ts";
 
 /** A kernel to be: the node whose value it stores, and the contraction or reduction that it starts with, if another. */
 export interface FusedKernel {
@@ -80,6 +80,9 @@ const isRoot = ({ operator: { lowering } }: Node): boolean =>
 
 /** Nodes that are looked at for one in which all readers of a value come together. */
 const mostTogether = 16;
+
+/** Operators that make numbers of other bytes of the same numbers. */
+const widening: ReadonlySet<unknown> = new Set([operators.dequantize, operators.cast]);
 
 /** Levels of the expressions of one kernel, at most: those who walk over them call themselves for each. */
 const deepest = 400;
@@ -230,11 +233,19 @@ class Fusion {
       const following = this.#meeting(node.outputs[0], claimed);
       if (!following) return last;
       depth += following.reduce((sum, each) => sum + depthOf(each), 0);
-      if (depth > deepest) return last;
+      if (depth > deepest || (following.length === 1 && this.#isWidenedByReader(following[0]!))) return last;
       for (const each of following) claimed.add(each);
       node = following.at(-1)!;
       last = node;
     }
+  }
+
+  /** Whether a node only makes more bytes of each element, and its one reader, which is no end of the chain either, can do so itself. */
+  #isWidenedByReader({ operator, inputs: [x], outputs: [output] }: Node): boolean {
+    if (!widening.has(operator) || bytesOf(x!.type.dtype) >= bytesOf(output.type.dtype)) return false;
+    if (this.#inMemory.has(output)) return false;
+    const [reader, ...others] = this.#consumersOf(output);
+    return reader !== undefined && others.length === 0 && reader.operator.lowering.kind === "reduce";
   }
 
   /** The fewest pointwise nodes behind a value, in order, that hold all its readers and give one value. */
