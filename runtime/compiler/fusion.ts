@@ -227,25 +227,31 @@ class Fusion {
   /** The last of the pointwise nodes that follow a contraction or reduction, element for element. */
   #chainFrom(root: Node, claimed: Set<Node>): Node | undefined {
     if (!isRoot(root)) return undefined;
-    let last: Node | undefined;
+    const chain: (readonly Node[])[] = [];
     let depth = 0;
     for (let node = root; ; ) {
       const following = this.#meeting(node.outputs[0], claimed);
-      if (!following) return last;
-      depth += following.reduce((sum, each) => sum + depthOf(each), 0);
-      if (depth > deepest || (following.length === 1 && this.#isWidenedByReader(following[0]!))) return last;
+      depth += following?.reduce((sum, each) => sum + depthOf(each), 0) ?? 0;
+      if (!following || depth > deepest) break;
       for (const each of following) claimed.add(each);
+      chain.push(following);
       node = following.at(-1)!;
-      last = node;
     }
+    const end = chain.at(-1);
+    if (end?.length === 1 && this.#isWidenedByReader(end[0]!)) {
+      claimed.delete(end[0]!);
+      chain.pop();
+    }
+    return chain.at(-1)?.at(-1);
   }
 
-  /** Whether a node only makes more bytes of each element, and its one reader, which is no end of the chain either, can do so itself. */
+  /** Whether a node only makes more bytes of each element, and its one reader can do so itself. */
   #isWidenedByReader({ operator, inputs: [x], outputs: [output] }: Node): boolean {
     if (!widening.has(operator) || bytesOf(x!.type.dtype) >= bytesOf(output.type.dtype)) return false;
-    if (this.#inMemory.has(output)) return false;
-    const [reader, ...others] = this.#consumersOf(output);
-    return reader !== undefined && others.length === 0 && reader.operator.lowering.kind === "reduce";
+    const readers = this.#consumersOf(output).map((each) => each.operator.lowering.kind);
+    return (
+      !this.#inMemory.has(output) && readers.length === 1 && (readers[0] === "reduce" || readers[0] === "pointwise")
+    );
   }
 
   /** The fewest pointwise nodes behind a value, in order, that hold all its readers and give one value. */

@@ -24,6 +24,8 @@ interface Sum {
   readonly offset: Int32Array;
   readonly scale: Float32Array;
   readonly channels: readonly number[];
+  /** Of a sum of bytes without weights: of how many. */
+  readonly terms?: number;
 }
 
 /** What is added to numbers before they are rounded: one number, or one for each index along a dimension. */
@@ -55,6 +57,9 @@ class ProductsOfBytes {
   rule(node: Node): Value | undefined {
     if (node.operator === operators.conv2d) return this.#convolution(node);
     if (node.operator === operators.matmul) return this.#product(node);
+    if (node.operator === operators.sum) return this.#total(node);
+    if (node.operator === operators.add) return this.#joinedSum(node);
+    if (node.operator === operators.div) return this.#share(node);
     return node.operator === operators.quantize ? this.#quantized(node) : this.#integers.moved(node);
   }
 
@@ -154,6 +159,60 @@ class ProductsOfBytes {
     ]);
   }
 
+  /** A value that is bytes, or a sum of bytes that have one scale, as such a sum. */
+  #sumOfBytes(value: Value): (Sum & { readonly terms: number }) | undefined {
+    const found = this.#sums.get(value);
+    if (found) return found.terms === undefined ? undefined : { ...found, terms: found.terms };
+    const x = this.#bytes(value);
+    if (!x) return undefined;
+    return {
+      sum: this.#editor.apply(operators.cast, [x.integers], { dtype: "i32" }),
+      offset: Int32Array.of(-x.zero),
+      scale: Float32Array.of(x.scale),
+      channels: [],
+      terms: 1,
+    };
+  }
+
+  /** The sum of bytes along dimensions, in integers. */
+  #total({ inputs, outputs: [output], operator, attributes }: Node): Value | undefined {
+    const x = this.#sumOfBytes(inputs[0]!);
+    const count = countOf(staticShape(inputs[0]!.type.shape)) / countOf(staticShape(output.type.shape));
+    return x && this.#asSum(x, this.#editor.apply(operator, [x.sum], attributes), count);
+  }
+
+  /** The sum of bytes, or of sums of some, that have one scale. */
+  #joinedSum({ inputs: [left, right] }: Node): Value | undefined {
+    if (!sameShape(left!.type.shape, right!.type.shape)) return undefined;
+    const [a, b] = [left!, right!].map((each) => this.#sumOfBytes(each));
+    if (!a || !b || a.scale[0] !== b.scale[0]) return undefined;
+    const sum = this.#editor.apply(operators.add, [a.sum, b.sum]);
+    return this.#asSum({ ...a, offset: Int32Array.of(a.offset[0]! + b.offset[0]!), terms: a.terms + b.terms }, sum, 1);
+  }
+
+  #asSum(of: Sum & { readonly terms: number }, sum: Value, count: number): Value | undefined {
+    const terms = of.terms * count;
+    if (terms * 255 >= 2 ** 31) return undefined;
+    return this.#numbers({ ...of, sum, terms, offset: Int32Array.of(of.offset[0]! * count) });
+  }
+
+  /** A sum divided by one number. */
+  #share({ inputs: [x, by] }: Node): Value | undefined {
+    const found = this.#sums.get(x!);
+    const divisor = this.#integers.scalar(by!);
+    if (!found || !divisor || by!.type.shape.length > 0) return undefined;
+    return this.#numbers({ ...found, scale: found.scale.map((each) => each / divisor) });
+  }
+
+  /** The numbers that a sum stands for. */
+  #numbers(sum: Sum): Value {
+    const numbers = this.#editor.apply(operators.cast, [this.#offset(sum)], { dtype: "f32" });
+    const scale = this.#channelwise(sum.scale, "f32", sum.channels, "scale");
+    const value = this.#editor.apply(operators.mul, [numbers, scale]);
+    this.#sums.set(value, sum);
+    return value;
+  }
+
   /** Σ (x − zero)·w · scale as Σ x·w − zero·Σ w, exactly, converted and scaled once. */
   #scaled(
     product: () => Value,
@@ -168,11 +227,7 @@ class ProductsOfBytes {
     const offset = Int32Array.from(totals, (total) => -zero * total);
     const factors = Float32Array.from(totals, (_, o) => scale * Number(w.scale[w.scale.length === 1 ? 0 : o]));
     if (!factors.every(isOrdinary)) return undefined;
-    const made: Sum = { sum: product(), offset, scale: factors, channels };
-    const numbers = this.#editor.apply(operators.cast, [this.#offset(made)], { dtype: "f32" });
-    const value = this.#editor.apply(operators.mul, [numbers, this.#channelwise(factors, "f32", channels, "scale")]);
-    this.#sums.set(value, made);
-    return value;
+    return this.#numbers({ sum: product(), offset, scale: factors, channels });
   }
 
   #channelwise(data: TypedArray, dtype: "f32" | "i32", channels: readonly number[], name: string): Value {
@@ -268,7 +323,6 @@ class ProductsOfBytes {
     }
     return undefined;
   }
-
 }
 
 /** What a constant adds to numbers of that rank; undefined where it varies along several dimensions. */
