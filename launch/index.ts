@@ -44,6 +44,8 @@ export {
   type BoxPoolOptions,
   type Builder,
   bernoulli,
+  type CallableGraph,
+  type CallOptions,
   type Chosen,
   type CompileOptions,
   type ConvIntegerOptions,

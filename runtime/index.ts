@@ -7,6 +7,7 @@ export {
   roiPool,
 } from "./capture/box-pooling.ts";
 export { nonMaxSuppression, type SuppressionOptions } from "./capture/boxes.ts";
+export type { CallableGraph, CallOptions } from "./capture/called-graph.ts";
 export { cond, forLoop, type LoopOptions, scan, type Tensors, whileLoop } from "./capture/control-flow.ts";
 export {
   type ConvolutionOptions,

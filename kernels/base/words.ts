@@ -12,8 +12,10 @@ export function shown(value: unknown): string {
   if (typeof value === "string")
     return JSON.stringify(value.length > longestText ? `${value.slice(0, longestText)}…` : value);
   if (typeof value === "bigint") return `${value}n`;
-  if (typeof value === "function") return "a function";
-  if (typeof value !== "object" || value === null) return Object.is(value, -0) ? "-0" : String(value);
+  if (value instanceof Function) return "a function";
+  // What can be called and is something else is called by what it is.
+  if ((typeof value !== "object" && typeof value !== "function") || value === null)
+    return Object.is(value, -0) ? "-0" : String(value);
   if (ArrayBuffer.isView(value)) {
     const length = "length" in value ? ` of ${String(value.length)}` : "";
     return `${withArticle(value.constructor.name)}${length}`;

@@ -81,7 +81,7 @@ function traceRegion(
 ): Traced {
   if (typeof fn !== "function")
     throw controlError("function", `${name} is ${shown(fn)} instead of a function`, "give a function of tensors");
-  const recorder = new RegionRecorder();
+  const recorder = new RegionRecorder(currentRecorder());
   const inputs = like.map(({ type, hint }): Value => ({ type, ...(hint === undefined ? {} : { hint }) }));
   const results = recording(recorder, () => flatten(`the result of ${name}`, call(inputs)));
   return { name, recorder, inputs, results };

@@ -20,6 +20,10 @@ export class Recorder {
   readonly constants: Constant[] = [];
   readonly states: State[] = [];
   readonly nodes: Node[] = [];
+  /** What constants of graphs that were called are here, by their elements. */
+  readonly adopted = new Map<TypedArray, Value>();
+  /** What states of graphs that were called are here, by the names that they were called under. */
+  readonly adoptedStates = new Map<State, Map<string, State>>();
 
   readonly #names = new Map<string, number>();
 
@@ -68,12 +72,27 @@ export class Recorder {
   writeState(state: State, next: Value): void {
     state.next = next;
   }
+
+  /** The trace that this belongs to, which has the states. */
+  get whole(): Recorder {
+    return this;
+  }
 }
 
 /** Collects a region of control flow, which gets the states that it uses as inputs. */
 export class RegionRecorder extends Recorder {
   /** The states that were read or written: the region's input for each, and what it leaves. */
   readonly used = new Map<State, { readonly input: Value; next: Value }>();
+  readonly #whole: Recorder;
+
+  constructor(around: Recorder) {
+    super();
+    this.#whole = around.whole;
+  }
+
+  override get whole(): Recorder {
+    return this.#whole;
+  }
 
   override readState(state: State): Value {
     return this.use(state).next;
@@ -97,11 +116,12 @@ export class RegionRecorder extends Recorder {
 let current: Recorder | undefined;
 
 /** The trace in progress. Throws `trace/outside` when there is none. */
-export function currentRecorder(): Recorder {
+export function currentRecorder(
+  message = "tensors are symbolic, and exist only while a function is traced",
+  help = "call this inside the function given to trace()",
+): Recorder {
   if (current) return current;
-  throw new IsochronError("trace/outside", "tensors are symbolic, and exist only while a function is traced", {
-    help: "call this inside the function given to trace()",
-  });
+  throw new IsochronError("trace/outside", message, { help });
 }
 
 /** Runs `body` with `recorder` as the trace in progress. */

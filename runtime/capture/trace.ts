@@ -16,12 +16,12 @@ import {
   tensorType,
 } from "../graph/tensor-type.ts";
 import { operators } from "../operators/index.ts";
+import { type CallableGraph, callable, type TensorsOf } from "./called-graph.ts";
 import { isTensor } from "./methods/symbolic.ts";
 import { placed, tensorOf } from "./options.ts";
 import { currentRecorder, Recorder, RegionRecorder, recording } from "./recorder.ts";
 import { Tensor } from "./tensor.ts";
 
-type TensorsOf<I extends Signature> = { readonly [K in keyof I]: Tensor<I[K]["dtype"]> };
 type TypesOf<T extends { readonly [name: string]: Tensor }> = {
   readonly [K in keyof T]: TensorType<T[K] extends Tensor<infer D> ? D : Dtype>;
 };
@@ -126,7 +126,7 @@ function requireKnown(name: string, { dtype, shape }: TensorType): void {
  * Traces `fn` for inputs of the given types.
  *
  * The function sees symbolic tensors, computes with the functional API, and returns its outputs by name. Control flow of
- * JavaScript happens once, while tracing.
+ * JavaScript happens once, while tracing. The graph is a function itself, for functions under trace.
  *
  * @example
  * ```ts
@@ -140,7 +140,7 @@ export function trace<const I extends Signature, T extends { readonly [name: str
   fn: (inputs: TensorsOf<I>) => T,
   inputs: I,
   options: TraceOptions,
-): Graph<I, TypesOf<T>> {
+): CallableGraph<I, TypesOf<T>> {
   requireTraceable(fn, inputs, options);
   const recorder = new Recorder();
   return recording(recorder, () => {
@@ -156,7 +156,7 @@ export function trace<const I extends Signature, T extends { readonly [name: str
     const graph = new Graph<I, TypesOf<T>>({ ...recorder, name: options.name, inputs: named, outputs });
     requireOwn(graph);
     graph.verify();
-    return graph;
+    return callable(graph);
   });
 }
 

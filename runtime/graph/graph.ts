@@ -274,56 +274,56 @@ export class Graph<I extends Signature = Signature, O extends Signature = Signat
   verify(): void {
     const names = this.outputs.map(({ name }) => name);
     const doubled = names.find((name, at) => names.indexOf(name) < at);
-    if (doubled !== undefined) this.#fail(`there are two outputs named "${doubled}"`);
-    this.#verifyValues();
+    if (doubled !== undefined) invalid(this, `there are two outputs named "${doubled}"`);
+    verifyValues(this);
   }
+}
 
-  #fail(what: string, at?: Place): never {
-    const place = at?.text;
-    throw new IsochronError("graph/invalid", `graph "${this.name}": ${what}`, {
-      details: this.toString().split("\n"),
-      ...(place === undefined ? {} : { place }),
+function invalid(graph: Graph, what: string, at?: Place): never {
+  const place = at?.text;
+  throw new IsochronError("graph/invalid", `graph "${graph.name}": ${what}`, {
+    details: graph.toString().split("\n"),
+    ...(place === undefined ? {} : { place }),
+  });
+}
+
+function verifyValues(graph: Graph): void {
+  const defined = new Set<Value>();
+  const fail = (what: string, at?: Place): never => invalid(graph, what, at);
+  const define = (value: Value, what: string) => {
+    if (defined.has(value)) fail(`${what} is defined twice`);
+    defined.add(value);
+  };
+  for (const each of graph.inputs) define(each.value, `input ${each.name}`);
+  for (const each of graph.constants) {
+    define(each.value, `constant ${each.name}`);
+    if (each.data.byteLength !== byteLength(each.value.type))
+      fail(`constant ${each.name} holds ${each.data.byteLength} bytes`);
+  }
+  for (const each of graph.states) define(each.value, `state ${each.name}`);
+  for (const node of graph.nodes) {
+    if (node.inputs.some((value) => !defined.has(value)))
+      fail(`${node.operator.name} uses a value before its definition`, node.place);
+    for (const region of node.regions ?? []) {
+      if (region.states.length > 0) fail(`region ${region.name} of ${node.operator.name} has states`, node.place);
+      verifyValues(region);
+    }
+    const types = node.operator.infer(node.inputs.map(factOf), node.attributes, node.regions);
+    if (types.length !== node.outputs.length)
+      fail(`${node.operator.name} gives ${types.length} results, not ${node.outputs.length}`, node.place);
+    types.forEach((type, at) => {
+      const output = node.outputs[at]!;
+      const found = output.type;
+      if (!sameType(type, found))
+        fail(`${node.operator.name} gives ${showTensorType(type)}, not ${showTensorType(found)}`, node.place);
+      define(output, `the result of ${node.operator.name}`);
     });
   }
-
-  #verifyValues(): void {
-    const defined = new Set<Value>();
-    const fail = (what: string, at?: Place): never => this.#fail(what, at);
-    const define = (value: Value, what: string) => {
-      if (defined.has(value)) fail(`${what} is defined twice`);
-      defined.add(value);
-    };
-    for (const each of this.inputs) define(each.value, `input ${each.name}`);
-    for (const each of this.constants) {
-      define(each.value, `constant ${each.name}`);
-      if (each.data.byteLength !== byteLength(each.value.type))
-        fail(`constant ${each.name} holds ${each.data.byteLength} bytes`);
-    }
-    for (const each of this.states) define(each.value, `state ${each.name}`);
-    for (const node of this.nodes) {
-      if (node.inputs.some((value) => !defined.has(value)))
-        fail(`${node.operator.name} uses a value before its definition`, node.place);
-      for (const region of node.regions ?? []) {
-        if (region.states.length > 0) fail(`region ${region.name} of ${node.operator.name} has states`, node.place);
-        region.#verifyValues();
-      }
-      const types = node.operator.infer(node.inputs.map(factOf), node.attributes, node.regions);
-      if (types.length !== node.outputs.length)
-        fail(`${node.operator.name} gives ${types.length} results, not ${node.outputs.length}`, node.place);
-      types.forEach((type, at) => {
-        const output = node.outputs[at]!;
-        const found = output.type;
-        if (!sameType(type, found))
-          fail(`${node.operator.name} gives ${showTensorType(type)}, not ${showTensorType(found)}`, node.place);
-        define(output, `the result of ${node.operator.name}`);
-      });
-    }
-    for (const { name, value } of this.outputs) if (!defined.has(value)) fail(`output ${name} is not defined`);
-    for (const { name, value, next } of this.states) {
-      if (!defined.has(next)) fail(`the next value of state ${name} is not defined`);
-      if (!sameType(next.type, value.type)) {
-        fail(`state ${name} is ${showTensorType(value.type)}, its next value ${showTensorType(next.type)}`);
-      }
+  for (const { name, value } of graph.outputs) if (!defined.has(value)) fail(`output ${name} is not defined`);
+  for (const { name, value, next } of graph.states) {
+    if (!defined.has(next)) fail(`the next value of state ${name} is not defined`);
+    if (!sameType(next.type, value.type)) {
+      fail(`state ${name} is ${showTensorType(value.type)}, its next value ${showTensorType(next.type)}`);
     }
   }
 }

@@ -1,7 +1,8 @@
 // Gives symbolic dimensions their sizes: inputs and attributes get them, and every type is inferred anew.
 import { IsochronError } from "../../kernels/index.ts";
-import { type Dimension, replaced, symbolsOf, withShape } from "../graph/dimension.ts";
-import { Graph, type Node, nodeOf, type Value, withRegions } from "../graph/graph.ts";
+import { copiedGraph } from "../graph/copies.ts";
+import { type Dimension, replaced, symbolsOf } from "../graph/dimension.ts";
+import { type Graph, withRegions } from "../graph/graph.ts";
 
 /** Sizes by the names of symbols. */
 export type Sizes = { readonly [name: string]: number };
@@ -49,37 +50,8 @@ export function bindSymbols(graph: Graph, sizes: Sizes): Graph {
       { help: `give it one: compile(graph, { dimensions: { ${missing.map((name) => `${name}: …`).join(", ")} } })` },
     );
   }
-  return names.size === 0 ? graph : bound(graph, sizes);
-}
-
-const boundSize = (size: Dimension, sizes: Sizes): Dimension =>
-  replaced(size, (part) => (part.kind === "symbol" ? (sizes[part.name] ?? part) : part));
-
-function bound(graph: Graph, sizes: Sizes): Graph {
-  const values = new Map<Value, Value>();
-  const current = (value: Value): Value => values.get(value) ?? value;
-  const inputs = graph.inputs.map(({ name, value }) => {
-    const { dtype, shape } = value.type;
-    const next = { ...value, type: { dtype, shape: shape.map((size) => boundSize(size, sizes)) } };
-    values.set(value, next);
-    return { name, value: next };
-  });
-  const nodes = graph.nodes.map(({ operator, inputs: operands, attributes, regions, outputs, place }): Node => {
-    const node = nodeOf(operator, operands.map(current), {
-      attributes: withShape(attributes, (size) => boundSize(size, sizes)),
-      regions: regions?.map((region) => bound(region, sizes)),
-      hints: outputs.map(({ hint }) => hint),
-      place,
-    });
-    outputs.forEach((value, at) => void values.set(value, node.outputs[at]!));
-    return node;
-  });
-  return new Graph({
-    name: graph.name,
-    inputs,
-    constants: graph.constants,
-    states: graph.states.map((state) => ({ ...state, next: current(state.next) })),
-    nodes,
-    outputs: graph.outputs.map(({ name, value }) => ({ name, value: current(value) })),
-  });
+  if (names.size === 0) return graph;
+  const bound = (part: Exclude<Dimension, number>): Dimension =>
+    part.kind === "symbol" ? (sizes[part.name] ?? part) : part;
+  return copiedGraph(graph, (size) => replaced(size, bound));
 }

@@ -18,14 +18,16 @@ const policy = modelBytes(
   }),
 );
 
-const app = (inputs: string): string => `import { application, numbers } from "isochron";
+const app = (inputs: string): string => `import { application, numbers, tensorType, trace } from "isochron";
 import { importModel } from "isochron/import";
 const model = await importModel(new URL("policy.onnx", import.meta.url).pathname);
 const net = model.graph({ states: { h_in: "h_out" } });
+const scaled = trace(({ obs }) => ({ force: net({ obs: obs.mul(2) }).force!.tanh() }), { obs: tensorType("f32", []) }, { name: "scaled" });
 export default application("policy", (app) => {
   const value = app.input("/value", numbers("std_msgs/msg/Float32", { obs: { field: "data", dtype: "f32" } }));
   const task = app.task("policy", net, { ${inputs}, period: "10ms", budget: "1ms", deadline: "5ms" });
   app.output("/force", "std_msgs/msg/Float32", task.outputs, { force: "data" });
+  app.task("scaled", scaled, { inputs: { obs: value }, period: "10ms", budget: "1ms", deadline: "5ms" });
   app.world(() => ({ name: "w", periodNs: 10_000_000, step: (t, io) => io.publish("/value", { data: t / 1e8 }), summary: () => ({}) }));
   app.summary(() => ({ operators: [...model.operators.keys()].join(), inputs: model.inputs.length }));
 });
@@ -61,7 +63,7 @@ describe("an application that imports a model", () => {
     fromBuilt = await place.shared("run", "app.isoapp", "-d", "100ms", "--json");
   });
 
-  it("is built to one that runs without the model's file, and does the same", () => {
+  it("is built to one that runs without the model's file, alone and within other graphs, and does the same", () => {
     expect(built).toMatchObject({ code: 0, error: "" });
     expect(fromBuilt).toMatchObject({ code: 0, error: "" });
     expect(facts.parse(JSON.parse(fromBuilt.out))).toEqual(facts.parse(JSON.parse(fromSource.out)));

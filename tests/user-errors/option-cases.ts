@@ -72,6 +72,8 @@ const stepping = new OnnxModel(
   () => new Uint8Array(),
 );
 
+const calledGraph = trace(({ x }) => ({ y: x.neg() }), { x: tensorType("f32", []) }, { name: "called" });
+
 /** A function with options. */
 export interface OptionCase {
   readonly area: string;
@@ -201,6 +203,13 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
     area: "trace",
     call: (options) => trace(({ x }) => ({ y: x.add(1) }), { x: tensorType("f32", []) }, options),
     right: { name: "g" },
+    wrong: { name: text },
+  },
+  "the call of a graph": {
+    area: "trace",
+    call: (options) =>
+      trace(({ x }) => ({ y: calledGraph({ x }, options).y }), { x: tensorType("f32", []) }, { name: "g" }),
+    right: { name: "net" },
     wrong: { name: text },
   },
   importModel: {

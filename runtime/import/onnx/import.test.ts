@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { afterAll, describe, expect, it } from "vitest";
 import { IsochronError } from "../../../kernels/index.ts";
-import { type ArraysOf, Compilation, Interpreter, tensorType } from "../../index.ts";
+import { type ArraysOf, Compilation, compile, Interpreter, load, tensorType, trace } from "../../index.ts";
 import { fn, graph, modelBytes, node, stored } from "../../testing/onnx-models.ts";
 import { type GraphOptions, type ImportOptions, importModel } from "../index.ts";
 import { type GraphProto, SparseTensorProtoSchema, TensorProtoSchema } from "./format/onnx_pb.ts";
@@ -102,6 +102,18 @@ describe("importModel", () => {
       "import/size",
       'dimension 0 of input "x" is "n", whose size is not known',
     ]);
+  });
+
+  it("makes a function of tensors, that is compiled with what stands before and behind it", async () => {
+    const net = (await imported(chain)).graph();
+    const around = trace(
+      ({ x }) => ({ z: net({ x: x.div(4) }).y!.sqrt() }),
+      { x: tensorType("f32", [2]) },
+      { name: "g" },
+    );
+    const alone = load(await compile(net)).run({ x: Float32Array.of(2, 40) });
+    const { z } = load(await compile(around)).run({ x: Float32Array.of(8, 160) });
+    expect([...z]).toEqual([...(alone.y as Float32Array)].map((y) => Math.fround(Math.sqrt(y))));
   });
 
   it("keeps outputs as the inputs of the next step", async () => {

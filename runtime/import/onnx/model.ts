@@ -10,6 +10,7 @@ import {
   optionsOf,
   withMeant,
 } from "../../../kernels/index.ts";
+import type { CallableGraph } from "../../capture/called-graph.ts";
 import { isTensor } from "../../capture/methods/symbolic.ts";
 import type { Tensor } from "../../capture/tensor.ts";
 import { type StateTensor, state, trace } from "../../capture/trace.ts";
@@ -281,7 +282,7 @@ export class OnnxModel {
    * Throws `import/size` where a size is not given, `import/name`, `import/type`, `import/run-time` for an operand that decides
    * shapes and depends on inputs, `import/unsupported` and `import/model`, which name the node.
    */
-  graph(options: GraphOptions = {}): Graph {
+  graph(options: GraphOptions = {}): CallableGraph {
     checkGraph(options);
     this.#requireNames(options);
     const { states = {}, bounds } = options;
