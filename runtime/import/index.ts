@@ -13,6 +13,7 @@ export type {
   BoundInput,
   GraphOptions,
   InputType,
+  InterpretOptions,
   OnnxModel as Model,
   StateOption,
   Unsupported,

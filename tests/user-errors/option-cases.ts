@@ -232,13 +232,23 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
   graph: {
     area: "import",
     call: (options) => stepping.graph(options),
-    right: { inputs: { x: tensorType("f32", []) }, symbols: { n: 2 }, bounds: { y: 3 }, states: { h: "z" } },
+    right: { inputs: { x: tensorType("f32", []) }, symbols: { n: 2 }, bounds: { y: 3 }, states: { h: "z" }, seed: -3 },
     wrong: {
       inputs: [5, "x", null, { x: 5 }],
       symbols: [5, null, { n: -1 }, { n: 1.5 }, { n: "2" }],
       bounds: [5, null, { y: 0 }, { y: "3" }],
       states: [5, null, { h: 5 }, { h: {} }],
+      seed: [1.5, "7", null],
     },
+  },
+  interpret: {
+    area: "import",
+    call: (options) => {
+      const one = { dtype: "f32", shape: [], data: Float32Array.of(1) } as const;
+      return stepping.interpret({ x: one, h: one }, options);
+    },
+    right: { seed: 7 },
+    wrong: { seed: [1.5, "7", null] },
   },
   compile: {
     area: "compile",

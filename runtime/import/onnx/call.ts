@@ -25,6 +25,8 @@ export interface Surroundings {
   region(graph: GraphProto, inputs: readonly Imported[], captured: ReadonlyMap<string, Imported>): Imported[];
   /** The greatest size of a dimension that only the values decide, where the user gave one. */
   bound(output: string | undefined): number | undefined;
+  /** What the user chose random numbers by. */
+  readonly seed: number | undefined;
 }
 
 /** An application of an operator. */

@@ -51,6 +51,8 @@ export interface BuildOptions {
   /** Operators of the user's own, by full name; they come before all others. */
   readonly operators?: Definitions;
   readonly bounds?: { readonly [output: string]: number };
+  /** What the sequences of random operators that have no seed are chosen by. */
+  readonly seed?: number;
 }
 
 /** The user's own operator of a node, where there is one. */
@@ -223,6 +225,7 @@ export class GraphBuilder {
         const names = new Set(graphs.flatMap((graph) => [...freeNames(graph)]));
         return new Map([...names].map((name) => [name, this.#named(scope, name, "its subgraph")]));
       },
+      seed: this.#options.seed,
       bound: (output) => (output === undefined ? undefined : this.#boundOf(output)),
     };
   }

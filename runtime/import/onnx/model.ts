@@ -57,7 +57,12 @@ export interface GraphOptions {
    * begins with zeros or with what is given.
    */
   readonly states?: { readonly [input: string]: string | StateOption };
+  /** Which sequences random operators draw from that have no seed of their own: a whole number; always the same ones unless given. */
+  readonly seed?: number;
 }
+
+/** What a model is interpreted with. */
+export type InterpretOptions = Pick<GraphOptions, "seed">;
 
 /** The output that a state takes over, and what it begins with. */
 export interface StateOption {
@@ -73,6 +78,7 @@ export interface Unsupported {
   readonly reason: string;
 }
 
+const seed = z.int().optional();
 const names = <V extends z.ZodType>(value: V) => z.record(z.string(), value);
 const checkGraph = optionsOf<GraphOptions>("import", "graph", () => ({
   inputs: names(z.custom((given) => given === null || typeof given === "object"))
@@ -83,7 +89,9 @@ const checkGraph = optionsOf<GraphOptions>("import", "graph", () => ({
   states: names(z.union([z.string(), z.object({ output: z.string(), initial: z.any().optional() })]))
     .describe("names of outputs by those of inputs")
     .optional(),
+  seed,
 }));
+const checkInterpret = optionsOf<InterpretOptions>("import", "interpret", () => ({ seed }));
 
 const isBound = (type: TensorType | BoundInput): type is BoundInput => "data" in type;
 const isOne = (type: InputType): type is TensorType | BoundInput => type !== null && "dtype" in type;
@@ -285,11 +293,11 @@ export class OnnxModel {
   graph(options: GraphOptions = {}): CallableGraph {
     checkGraph(options);
     this.#requireNames(options);
-    const { states = {}, bounds } = options;
+    const { states = {}, bounds, seed } = options;
     const types = this.inputs.map((port) => [port, this.#inputType(port, options)] as const);
     const isState = (name: string): boolean => Object.hasOwn(states, name);
     const open = types.flatMap(([{ name }, type]) => (isState(name) ? [] : openTypes(name, type)));
-    const builder = new GraphBuilder(this.#proto, { ...this.#buildOptions(), ...(bounds ? { bounds } : {}) });
+    const builder = new GraphBuilder(this.#proto, { ...this.#buildOptions(seed), ...(bounds ? { bounds } : {}) });
     const graph = this.#placed(() =>
       trace(
         (tensors: { readonly [name: string]: Tensor }) => {
@@ -324,7 +332,7 @@ export class OnnxModel {
    * made of, such as texts, sequences that grow in loops, and shapes that only values decide.
    *
    * A value is a tensor `{ dtype, shape, data }`, texts `{ shape, data }`, a list of values for a sequence, or null for an optional
-   * that is empty. Throws `import/name`, `import/type`, `import/unsupported` and `import/model`, which name the node.
+   * that is empty. Every call draws the same random numbers for one `seed`. Throws `import/name`, `import/type`, `import/unsupported` and `import/model`, which name the node.
    *
    * @example
    * ```ts
@@ -333,16 +341,20 @@ export class OnnxModel {
    * const lengths = (model: Model) => model.interpret({ words: { shape: [2], data: ["left", "right"] } });
    * ```
    */
-  interpret(inputs: { readonly [name: string]: ModelValue }): { readonly [name: string]: ModelValue } {
+  interpret(
+    inputs: { readonly [name: string]: ModelValue },
+    options: InterpretOptions = {},
+  ): { readonly [name: string]: ModelValue } {
     const values = names(z.unknown()).describe("values by the names of inputs: { x: { dtype, shape, data } }");
     checkArgument("import", "interpret", "inputs", values, inputs);
+    checkInterpret(options);
     this.#requireNames({ inputs });
     const sizes = new Map<string, number>();
     const given = this.inputs.map((port) => {
       const value = Object.hasOwn(inputs, port.name) ? inputs[port.name] : undefined;
       return [port.name, checkedValue(port, value, sizes, this.#place)] as const;
     });
-    const interpreter = new ValueInterpreter(this.#proto, this.#buildOptions());
+    const interpreter = new ValueInterpreter(this.#proto, this.#buildOptions(options.seed));
     const results = this.#placed(() => interpreter.run(new Map(given)));
     return Object.fromEntries([...results].map(([name, value]) => [name, copied(value)]));
   }
@@ -356,8 +368,9 @@ export class OnnxModel {
     }
   }
 
-  #buildOptions(): BuildOptions {
-    return { place: this.#place, external: this.#external, operators: this.#operators };
+  #buildOptions(seed?: number): BuildOptions {
+    const own = { place: this.#place, external: this.#external, operators: this.#operators };
+    return seed === undefined ? own : { ...own, seed };
   }
 
   #stateType(name: string, type: InputType): TensorType {

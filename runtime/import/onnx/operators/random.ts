@@ -6,10 +6,12 @@ import type { Call, Definition, Definitions } from "../call.ts";
 import type { Imported } from "../imported.ts";
 import { elementsOf } from "../known-values.ts";
 
-/** The sequence of a node. A seed is a float of any value, whose bits choose; nodes without one have different sequences. */
+/** The sequence of a node. A seed is a float of any value, whose bits choose; nodes without one have different sequences, as the user's seed says. */
 function sequenceOf(call: Call): RandomGenerator {
   const name = `random ${call.outputs.find((each) => each !== "") ?? call.name}`;
-  if (!call.attribute("seed")) return generator({ name, seed: hashOf(name) });
+  const { seed: chosen } = call.surroundings;
+  if (!call.attribute("seed"))
+    return generator({ name, seed: hashOf(chosen === undefined ? name : `${name} ${chosen}`) });
   const isInteger = call.operator === "Dropout";
   const seed = isInteger ? call.int("seed") : call.float("seed");
   return generator({ name, seed: new Uint32Array(Float32Array.of(seed).buffer)[0]! });

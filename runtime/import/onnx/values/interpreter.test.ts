@@ -1,10 +1,11 @@
 // Models that no graph can be made of, interpreted: texts, sequences that grow, shapes that values decide.
 import { describe, expect, it } from "vitest";
 import { IsochronError } from "../../../../kernels/index.ts";
+import { Interpreter } from "../../../interpreters/interpreter.ts";
 import { graph, modelBytes, node, stored } from "../../../testing/onnx-models.ts";
 import { TensorProto_DataType as DataType } from "../format/onnx_pb.ts";
 import { OnnxModel } from "../model.ts";
-import type { ModelValue } from "./value.ts";
+import type { ModelValue, TensorValue } from "./value.ts";
 
 const modelOf = (parts: Parameters<typeof graph>[0]): OnnxModel =>
   new OnnxModel(modelBytes(graph(parts)), "test.onnx", () => new Uint8Array());
@@ -48,6 +49,29 @@ describe("OnnxModel.interpret", () => {
       counts: i64(2, 1),
       padded: texts("", "a", "é", "a"),
     });
+  });
+
+  it("draws what a seed says, wherever a node has none of its own", () => {
+    const model = modelOf({
+      inputs: ["x: f32[4]"],
+      outputs: ["free", "other", "fixed"],
+      nodes: [
+        node("free = RandomNormalLike(x)"),
+        node("other = RandomNormalLike(x)"),
+        node("fixed = RandomNormalLike(x)", { seed: { float: 3.5 } }),
+      ],
+    });
+    const x = f32([4], 0, 0, 0, 0);
+    const [none, again, one, same, two] = [undefined, undefined, 1, 1, -2].map((seed) =>
+      model.interpret({ x }, seed === undefined ? {} : { seed }),
+    );
+    expect(again).toEqual(none);
+    expect(same).toEqual(one);
+    const drawn = [none, one, two].flatMap((each) => [each!.free, each!.other]).map((each) => JSON.stringify(each));
+    expect(new Set(drawn).size).toBe(6);
+    expect([one!.fixed, two!.fixed]).toEqual([none!.fixed, none!.fixed]);
+    const compiled = new Interpreter(model.graph({ seed: 1 })).run({ x: Float32Array.of(0, 0, 0, 0) });
+    expect(compiled.free).toEqual((one!.free as TensorValue).data);
   });
 
   it("gives what values decide in its own shape", () => {
