@@ -41,7 +41,7 @@ export interface EnumClass {
   readonly kind: "enum";
   readonly at: Place;
   readonly name: string;
-  readonly members: readonly { readonly at: Place; readonly name: string; readonly value: Expression }[];
+  readonly members: readonly { readonly at: Place; readonly name: string; readonly value: Literal }[];
 }
 
 /** Signatures of methods that classes of other names have; their bodies are `pass`. */
@@ -111,7 +111,7 @@ export interface AugmentedAssignment {
   readonly kind: "augment";
   readonly at: Place;
   readonly target: Name | Attribute | Subscript;
-  readonly operator: ArithmeticOperator;
+  readonly operator: Exclude<ArithmeticOperator, "//" | "@">;
   readonly value: Expression;
 }
 
@@ -128,13 +128,13 @@ export interface Return {
   readonly value: Expression;
 }
 
-/** An `elif` is an `if` that is all of `otherwise`. */
+/** An `elif` is an `if` that is all of `whenFalse`. */
 export interface If {
   readonly kind: "if";
   readonly at: Place;
   readonly test: Expression;
-  readonly then: readonly Statement[];
-  readonly otherwise: readonly Statement[];
+  readonly whenTrue: readonly Statement[];
+  readonly whenFalse: readonly Statement[];
 }
 
 export interface While {
@@ -279,13 +279,13 @@ export interface Binary {
   readonly right: Expression;
 }
 
-/** `then if test else otherwise`. */
+/** `whenTrue if test else whenFalse`. */
 export interface Conditional {
   readonly kind: "conditional";
   readonly at: Place;
   readonly test: Expression;
-  readonly then: Expression;
-  readonly otherwise: Expression;
+  readonly whenTrue: Expression;
+  readonly whenFalse: Expression;
 }
 
 export interface Tuple {

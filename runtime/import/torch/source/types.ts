@@ -1,5 +1,6 @@
 // The types that annotations name, and their text.
-import type { Place } from "./place.ts";
+import { type Place, sourceError } from "./place.ts";
+import type { TokenReader } from "./reader.ts";
 
 /** Types that are one word, as PyTorch prints them. `list` and `tuple` are those of any elements. */
 export const plainTypeNames = [
@@ -63,4 +64,46 @@ export function typeText(type: TorchType): string {
     case "dictionary":
       return `Dict[${listed([type.key, type.value])}]`;
   }
+}
+
+const isPlain = (name: string): name is PlainTypeName => plainTypeNames.some((plain) => plain === name);
+const isWrapper = (name: string): name is keyof typeof wrappers => Object.hasOwn(wrappers, name);
+const isConstructor = (name: string): boolean => isWrapper(name) || ["Tuple", "Union", "Dict"].includes(name);
+
+/** Reads a type. Throws `import/torch-source`. */
+export const readType = (reader: TokenReader): TorchType =>
+  reader.nested((): TorchType => {
+    const { at } = reader;
+    if (reader.accept("None")) return { kind: "plain", at, name: "NoneType" };
+    const { kind, text } = reader.current;
+    if (kind !== "name" || !(isPlain(text) || isConstructor(text) || text === "__torch__"))
+      reader.fail("a type, such as Tensor, int, List[Tensor] or __torch__.Name");
+    reader.take();
+    if (isPlain(text)) return { kind: "plain", at, name: text };
+    return isConstructor(text) ? constructed(reader, text, at) : named(reader, text, at);
+  });
+
+function named(reader: TokenReader, first: string, at: Place): TorchType {
+  const names = [first];
+  while (reader.accept(".")) names.push(reader.name("the name of a class"));
+  return { kind: "class", at, name: names.join(".") };
+}
+
+function constructed(reader: TokenReader, name: string, at: Place): TorchType {
+  reader.expect("[");
+  if (name === "Tuple" && reader.accept("(")) {
+    reader.expect(")");
+    reader.expect("]");
+    return { kind: "tuple", at, elements: [] };
+  }
+  const elements = reader.listed("]", () => readType(reader));
+  const [first, second] = elements;
+  if (first !== undefined && second === undefined && isWrapper(name))
+    return { kind: wrappers[name], at, element: first };
+  if (first !== undefined && second !== undefined && elements.length === 2 && name === "Dict")
+    return { kind: "dictionary", at, key: first, value: second };
+  if (first !== undefined && name === "Tuple") return { kind: "tuple", at, elements };
+  if (first !== undefined && name === "Union") return { kind: "union", at, elements };
+  const wanted = isWrapper(name) ? "one type" : name === "Dict" ? "two types" : "types";
+  throw sourceError(`expected ${wanted} in ${name}[…], found ${elements.length}`, reader.file, at);
 }
