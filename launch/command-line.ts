@@ -308,10 +308,13 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
 
   command
     .command("messages")
-    .description("write TypeScript types for message definitions (.msg, .srv, .action)")
+    .description("write TypeScript types for message definitions (.msg, .srv, .action), or a ROS 2 package of them")
     .argument("[folder...]", "folders with PACKAGE/msg/NAME.msg below them, or files")
-    .requiredOption("-o, --output <file>", "the .ts file to write")
-    .option("-p, --package <name>", "the package of files that do not lie in PACKAGE/msg, srv or action")
+    .option("-o, --output <file>", "the .ts file to write")
+    .option(
+      "-p, --package <name>",
+      "the package of files that do not lie in PACKAGE/msg, srv or action; without -o the folder to write that package to, for colcon",
+    )
     .option("--common", "the common types of ROS 2 too")
     .action(async (folders: string[], options: MessagesOptions) =>
       done((await load.messages()).messagesCommand(folders, options, terminal)),

