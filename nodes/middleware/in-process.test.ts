@@ -1,8 +1,8 @@
 // The in-process transport: the contract of all transports, and what is its own (order, failing receivers, types).
 import { describe, expect, it } from "vitest";
 import { Definitions } from "../messages/index.ts";
-import { describeTransport } from "./contract.ts";
 import { defaultQuality, InProcessNetwork, incompatiblePolicies, type TopicEnd, type TransportEvent } from "./index.ts";
+import { describeTransport } from "./testing/describe-transport.ts";
 
 const shared = new InProcessNetwork();
 describeTransport("in-process", {

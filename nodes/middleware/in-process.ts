@@ -1,5 +1,5 @@
 // The in-process transport: nodes of one process, every subscription seeing the messages in one order.
-import { IsochronError } from "../../kernels/index.ts";
+import { closedError } from "./closed.ts";
 import { incompatiblePolicies } from "./quality-of-service.ts";
 import type {
   Publication,
@@ -168,7 +168,7 @@ class InProcessTransport implements Transport {
     let open = true;
     return {
       publish: (bytes) => {
-        if (!open || this.#closed) throw closed();
+        if (!open || this.#closed) throw closedError();
         this.#network.send(publisher, bytes.slice());
       },
       close: () => {
@@ -206,11 +206,6 @@ class InProcessTransport implements Transport {
   }
 
   #requireOpen(): void {
-    if (this.#closed) throw closed();
+    if (this.#closed) throw closedError();
   }
 }
-
-const closed = (): IsochronError =>
-  new IsochronError("transport/closed", "the transport, or this end of the topic, is closed", {
-    help: "advertise and subscribe before, or open a new transport",
-  });

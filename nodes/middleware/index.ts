@@ -7,7 +7,9 @@ export {
   type QualityPolicy,
   sensorQuality,
 } from "./quality-of-service.ts";
+export { type NodeOptions, type OpenTransport, openTransport } from "./registry.ts";
 export type {
+  NodeParameter,
   Publication,
   ReceivedMessage,
   Subscription,

@@ -57,6 +57,16 @@ export interface TopicInGraph {
   readonly subscriptions: number;
 }
 
+/** A parameter of a node, as others see it and may set it. */
+export interface NodeParameter {
+  readonly name: string;
+  readonly type: "bool" | "integer" | "double";
+  readonly value: number | boolean;
+  readonly min?: number;
+  readonly max?: number;
+  readonly description?: string;
+}
+
 /**
  * Carries messages between nodes.
  *
@@ -74,6 +84,14 @@ export interface Transport {
   onEvent(listener: (event: TransportEvent) => void): () => void;
   /** The topics that are known of now, in the order of their names. */
   graph(): readonly TopicInGraph[];
+  /**
+   * Shows parameters to others, who set them: `set` is called with each value on the main thread, and gives the reason where
+   * it is refused. Absent where the transport has no parameters.
+   */
+  parameters?(
+    shown: readonly NodeParameter[],
+    set: (name: string, value: number | boolean) => string | undefined,
+  ): void;
   /** Closes all ends, and waits until what was published has left. */
   close(): Promise<void>;
 }
