@@ -8,6 +8,7 @@ import { OnnxModel } from "./onnx/model.ts";
 import { type ImportedOperator, userOperators } from "./onnx/user-operators.ts";
 import { recordModel } from "./recorded.ts";
 
+export { loadTensors } from "./load-tensors.ts";
 export { type ExportOptions, exportOnnx } from "./onnx/export/index.ts";
 export type {
   BoundInput,
@@ -21,7 +22,8 @@ export type {
 export type { ModelDimension, ModelPort } from "./onnx/ports.ts";
 export type { AttributeValue, ImportedOperator } from "./onnx/user-operators.ts";
 export type { ModelValue, TensorValue, TextValue } from "./onnx/values/value.ts";
-export { loadTensors, type StoredTensor, type StoredTensors, saveTensors, tensorsFile } from "./safetensors.ts";
+export { saveTensors, tensorsFile } from "./safetensors.ts";
+export type { StoredTensor, StoredTensors } from "./stored-tensors.ts";
 
 /** Options of `importModel`. */
 export interface ImportOptions {

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { IsochronError } from "../../kernels/index.ts";
-import { loadTensors, readTensors, saveTensors, tensorBytes } from "./safetensors.ts";
+import { loadTensors } from "./load-tensors.ts";
+import { readTensors, saveTensors, tensorBytes } from "./safetensors.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "isochron-tensors-"));
 afterAll(() => rmSync(folder, { recursive: true }));

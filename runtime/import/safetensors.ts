@@ -1,21 +1,8 @@
 // Tensors in safetensors files: read with every claim of the header checked, and written.
-import { readFile } from "node:fs/promises";
 import { z } from "zod";
-import { checkArgument, type Dtype, type FileKind, fileError, IsochronError, writeWhole } from "../../kernels/index.ts";
+import { checkArgument, type Dtype, type FileKind, IsochronError, writeWhole } from "../../kernels/index.ts";
 import { bytesIn, countOf, newArray, type TypedArray } from "../graph/tensor-type.ts";
-
-/** A tensor of a file: its elements in row-major order. */
-export interface StoredTensor {
-  readonly dtype: Dtype;
-  readonly shape: readonly number[];
-  readonly data: TypedArray;
-}
-
-/** What a file of tensors holds: tensors by name, and texts by key. */
-export interface StoredTensors {
-  readonly tensors: { readonly [name: string]: StoredTensor };
-  readonly metadata: { readonly [key: string]: string };
-}
+import type { StoredTensors } from "./stored-tensors.ts";
 
 /** The format's names of element types (safetensors 0.7). */
 const dtypeNames: { readonly [name: string]: Dtype } = {
@@ -64,28 +51,6 @@ function headerOf(path: string, bytes: Uint8Array): { readonly header: Map<strin
     // Said below, as of everything else that is no object.
   }
   throw invalid(path, "its header is no JSON object");
-}
-
-/**
- * Reads all tensors of a safetensors file; their elements are copies.
- *
- * Throws `file/read`, and `tensors/file` where the header and the bytes behind it do not fit each other.
- *
- * @example
- * ```ts
- * import { loadTensors, saveTensors } from "isochron/import";
- *
- * saveTensors("two.safetensors", { x: { dtype: "f32", shape: [2], data: Float32Array.of(1, 2) } });
- * const { tensors } = await loadTensors("two.safetensors");
- * console.log(tensors.x?.shape.join(), tensors.x?.data.join()); // 2 1,2
- * ```
- */
-export async function loadTensors(path: string): Promise<StoredTensors> {
-  checkArgument("tensors", "loadTensors", "path", z.string().min(1).describe("a text: the file's path"), path);
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    throw fileError("read", path, cause);
-  });
-  return readTensors(path, bytes);
 }
 
 /** The tensors of a file's bytes; `path` is where they come from, for errors. */
