@@ -54,6 +54,7 @@ export type {
   SmallInteger,
   Stored,
 } from "./loop/ir.ts";
+export { clamped, type Front, limitKernel } from "./loop/limit.ts";
 export { printKernel } from "./loop/print.ts";
 export { type Grain, type Split, type SplitStep, splitKernel } from "./loop/split.ts";
 export { verifyKernel } from "./loop/verify.ts";

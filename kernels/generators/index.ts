@@ -54,6 +54,7 @@ export { rounding } from "./quantize.ts";
 export { philoxFactors, philoxKernel, philoxRounds, philoxSteps } from "./random.ts";
 export {
   type Accumulation,
+  type End,
   maximum,
   minimum,
   multiplying,
@@ -64,7 +65,7 @@ export {
   reductionPlan,
 } from "./reduce.ts";
 export { lineWork, RowKernel } from "./rows.ts";
-export { bilinear, coordinate, counting, type Outside } from "./sample.ts";
+export { bilinear, coordinate, counting, inFront, type Outside } from "./sample.ts";
 export { type Scan, type ScanName, scanKernel } from "./scan.ts";
 export { type ScatterMode, scatterings, scatterKernel } from "./scatter.ts";
 export { argsortKernel, argsortWork, leadersKernel, mostLeaders } from "./sort.ts";

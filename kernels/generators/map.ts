@@ -27,19 +27,21 @@ export const lanesFor = (target: Target, scalar: Source["scalar"]): number =>
 
 /**
  * Runs `body` for vectors that together cover a dimension of outputs: full ones, or the largest power of two that fits. The
- * last one reaches back over outputs of the one before, which are computed and written again, to the same bits.
+ * last one reaches back over outputs of the one before, which are computed and written again, to the same bits. Those from `until` on
+ * may be left out.
  */
 export function alongVectors(
   k: KernelBuilder,
   size: number,
   lanes: number,
   body: (from: LaneIndex, width: number) => void,
+  until?: Expression,
 ): void {
   const width = Math.min(lanes, powerBelow(size));
   const place = (from: Expression | number) => body({ base: index(from), step: width === 1 ? 0 : 1 }, width);
   const main = size - (size % width);
   if (main === width) place(0);
-  else k.for(0, main, width, place);
+  else k.for(0, main, width, place, "i", until);
   if (main < size) place(size - width);
 }
 

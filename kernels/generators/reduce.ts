@@ -18,6 +18,7 @@ import {
   ramp,
   select,
   shuffle,
+  sub,
   type Variable,
 } from "../loop/build.ts";
 import type { Buffer, Expression, Kernel, Scalar } from "../loop/ir.ts";
@@ -83,8 +84,15 @@ export interface Accumulation {
   readonly rounds: boolean;
   /** What a plain reduction reads, where that is memory. */
   readonly view?: View;
+  readonly end?: End;
   step(accumulator: Expression, at: readonly LaneIndex[], lanes: number): Expression;
   merge(a: Expression, b: Expression): Expression;
+}
+
+/** Where what is taken along a dimension of the source ends: from there on it is the identity, and changes nothing. */
+export interface End {
+  readonly axis: number;
+  readonly at: Expression;
 }
 
 const isView = (source: Source): source is View => "buffer" in source;
@@ -144,13 +152,16 @@ export function reduceKernel(
   buffers: readonly Buffer[],
   shape: readonly number[],
   axes: readonly number[],
-  accumulation: Accumulation,
+  given: Accumulation,
   destination: Destination,
   finish: (value: Expression, at: readonly LaneIndex[]) => Expression,
   target: Target,
 ): Kernel {
   const k = new KernelBuilder();
   k.buffers.push(...buffers);
+  // From here on, an axis counts among those that are reduced.
+  const end = given.end && { axis: axes.indexOf(given.end.axis), at: k.let(given.end.at, "count") };
+  const accumulation = end ? { ...given, end } : given;
   const rank = shape.length;
   const kept = shape.map((_, d) => d).filter((d) => !axes.includes(d));
   const spread = (outer: readonly LaneIndex[], reduced: readonly LaneIndex[]): LaneIndex[] =>
@@ -377,7 +388,7 @@ function inPieces(
   k: KernelBuilder,
   reducedShape: readonly number[],
   indices: number,
-  { rounds, merge }: Pick<Accumulation, "rounds" | "merge">,
+  { rounds, merge, end }: Pick<Accumulation, "rounds" | "merge" | "end">,
   initial: readonly Expression[],
   { round, rest, taken = initial.length }: Rounds,
 ): readonly Variable[] {
@@ -413,7 +424,10 @@ function inPieces(
       const left = count % loop.step;
       const span = loop.step * unit;
       if (pieces === 1) each(from, loop.step);
-      else if (pieces > 1) k.for(0, pieces * span, span, (i) => each(add(from, i), loop.step));
+      else if (pieces > 1) {
+        const until = end?.axis === d ? sub(end.at, from) : undefined;
+        k.for(0, pieces * span, span, (i) => each(add(from, i), loop.step), "i", until);
+      }
       if (left > 0) each(add(from, pieces * span), left);
     };
     if (size > 0) run(0, 0, size, sums);

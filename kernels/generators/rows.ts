@@ -94,9 +94,12 @@ export class RowKernel {
   readonly #tile: Tile = { k: new KernelBuilder(), row: 0 };
   /** Lines not computed yet: the next reduction that reads them does it, or a loop of their own. */
   #waiting: Lines | undefined;
+  readonly #end: Expression | undefined;
 
-  constructor(shape: readonly number[]) {
+  /** From `end` on along a row, no line is wanted, and what reductions take changes nothing. */
+  constructor(shape: readonly number[], end?: Expression) {
     this.#shape = shape;
+    this.#end = end;
   }
 
   /**
@@ -159,7 +162,8 @@ export class RowKernel {
       return [...row, ...reduced];
     });
     if (along) along.fresh = true;
-    const values = alongInnermost(k, length, [length], accumulation, target, indices);
+    const ending = this.#end ? { ...accumulation, end: { axis: 0, at: this.#end } } : accumulation;
+    const values = alongInnermost(k, length, [length], ending, target, indices);
     if (along) along.fresh = false;
     values.forEach((value, r) => {
       this.#tile.row = r;
@@ -172,12 +176,12 @@ export class RowKernel {
 
   #computed(lines: Lines, rows: readonly (readonly LaneIndex[])[], target: Target): void {
     lines.fresh = true;
-    alongVectors(this.#tile.k, this.#shape.at(-1)!, lanesFor(target, lines.scalar), (at, width) => {
+    const body = (at: LaneIndex, width: number) =>
       rows.forEach((row, r) => {
         this.#tile.row = r;
         lines.at([...row, at], width);
       });
-    });
+    alongVectors(this.#tile.k, this.#shape.at(-1)!, lanesFor(target, lines.scalar), body, this.#end);
     lines.fresh = false;
   }
 }

@@ -10,12 +10,14 @@ import {
   ge,
   le,
   load,
+  lt,
   mul,
   ramp,
   select,
   sub,
 } from "../loop/build.ts";
 import type { Expression } from "../loop/ir.ts";
+import { clamped } from "../loop/limit.ts";
 import { fixed, type LaneIndex, type Source, type View } from "./access.ts";
 
 /** What lies outside the image: zeros, or the nearest border pixel. */
@@ -82,5 +84,19 @@ export const counting = (scalar: Source["scalar"], shape: readonly number[], dim
   at(at, lanes) {
     const { base, step } = at[dimension]!;
     return convert(step === 0 || lanes === 1 ? broadcast(base, lanes) : ramp(base, step, lanes), scalar);
+  },
+});
+
+/** Whether places along the first dimension of a shape, of so many, lie in front of a count, one i64. */
+export const inFront = (count: Source, places: number, shape: readonly number[]): Source => ({
+  scalar: "bool",
+  shape,
+  at([place], lanes) {
+    const { base, step } = place!;
+    const end = convert(clamped(count.at([], 1), places), "i32");
+    const first = convert(base, "i32");
+    if (step === 0 || lanes === 1) return broadcast(lt(first, end), lanes);
+    const each = add(broadcast(first, lanes), convert(ramp(0, step, lanes), "i32"));
+    return lt(each, broadcast(end, lanes));
   },
 });

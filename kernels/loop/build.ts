@@ -299,6 +299,10 @@ export function load(buffer: Buffer, at: Index, lanes = 1, mask?: Expression): E
   return { kind: "load", type: valueType(buffer.scalar, width), buffer, index: where, ...(mask ? { mask } : {}) };
 }
 
+/** The index that a loop ends at. */
+export const endOf = ({ to, until }: Extract<Statement, { kind: "for" }>): Expression =>
+  until ? select(lt(until, to), until, to) : to;
+
 /** A mutable local. */
 export interface Variable {
   get(): Expression;
@@ -338,13 +342,14 @@ export class KernelBuilder {
     };
   }
 
-  /** Counts from `from` up to below `to`. */
-  for(from: Index, to: Index, step: number, body: (i: Expression) => void, name = "i"): void {
+  /** Counts from `from` up to below `to`, or `until` where that is less. */
+  for(from: Index, to: Index, step: number, body: (i: Expression) => void, name = "i", until?: Expression): void {
     if (!Number.isSafeInteger(step) || step < 1) throw typeError(`a loop's step is ${step}, not a positive integer`);
-    for (const bound of [from, to]) expectType("a loop's bound", index(bound), valueType("i64"));
+    for (const bound of [from, to, until ?? to]) expectType("a loop's bound", index(bound), valueType("i64"));
     const local: Local = { name, type: valueType("i64"), kind: "index" };
     const statements = this.#nested(() => body({ kind: "local", type: local.type, local }));
-    this.#open.push({ kind: "for", index: local, from: index(from), to: index(to), step, body: statements });
+    const ends = until ? { until } : {};
+    this.#open.push({ kind: "for", index: local, from: index(from), to: index(to), ...ends, step, body: statements });
   }
 
   /** Runs one of two bodies. */

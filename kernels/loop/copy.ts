@@ -43,7 +43,8 @@ class Copier {
         return { ...s, index: this.#expression(s.index) };
       case "for": {
         const [from, to] = [this.#expression(s.from), this.#expression(s.to)];
-        return { ...s, from, to, index: this.#declare(s.index), body: this.statements(s.body) };
+        const ends = s.until ? { until: this.#expression(s.until) } : {};
+        return { ...s, from, to, ...ends, index: this.#declare(s.index), body: this.statements(s.body) };
       }
       case "if":
         return {

@@ -2,7 +2,7 @@
 import { isHalf, isSmallFloat, isSmallInteger, isStored } from "../dtype.ts";
 import { storedConstant } from "../stored.ts";
 import type { Target } from "../targets.ts";
-import { bitsOf, isFloat, isSigned } from "./build.ts";
+import { bitsOf, endOf, isFloat, isSigned } from "./build.ts";
 import { emitDot } from "./emit-dot.ts";
 import { emitNarrow, emitWiden } from "./emit-half.ts";
 import { type Instructions, vector } from "./instructions.ts";
@@ -229,7 +229,7 @@ class FunctionEmitter {
   #for(s: Extract<Statement, { kind: "for" }>): void {
     const id = this.#counter++;
     const from = this.#value(s.from);
-    const to = this.#value(s.to);
+    const to = this.#value(endOf(s));
     const before = this.#block;
     const i = `%i${id}`;
     this.#locals.set(s.index, i);

@@ -14,6 +14,7 @@ import {
   type Lane,
   unaryOf,
 } from "./arithmetic.ts";
+import { endOf } from "./build.ts";
 import type { Buffer, Expression, Kernel, Local, Scalar, Statement } from "./ir.ts";
 import { printStatement } from "./print.ts";
 import { verifyKernel } from "./verify.ts";
@@ -43,8 +44,8 @@ export function interpretKernel(kernel: Kernel, arrays: readonly ArrayBufferView
   prepareKernel(kernel)(arrays, chunk);
 }
 
-/** Makes a kernel ready to be interpreted many times. */
-export function prepareKernel(kernel: Kernel): (arrays: readonly ArrayBufferView[], chunk?: number) => void {
+/** Makes a kernel ready to be interpreted many times; each call gives the number of iterations that its loops made. */
+export function prepareKernel(kernel: Kernel): (arrays: readonly ArrayBufferView[], chunk?: number) => number {
   verifyKernel(kernel);
   const preparation = new Preparation(kernel);
   const slot = kernel.chunk && preparation.slot(kernel.chunk);
@@ -53,11 +54,15 @@ export function prepareKernel(kernel: Kernel): (arrays: readonly ArrayBufferView
     preparation.bind(arrays);
     const frame: Frame = [];
     if (slot !== undefined) frame[slot] = [BigInt(chunk)];
+    preparation.iterations = 0;
     run(frame);
+    return preparation.iterations;
   };
 }
 
 class Preparation {
+  /** Those that loops have made. */
+  iterations = 0;
   readonly #kernel: Kernel;
   readonly #memories = new Map<Buffer, { memory: Memory }>();
   readonly #slots = new Map<Local, number>();
@@ -136,7 +141,7 @@ class Preparation {
       case "prefetch":
         return () => {};
       case "for": {
-        const [from, to] = [this.#expression(s.from), this.#expression(s.to)];
+        const [from, to] = [this.#expression(s.from), this.#expression(endOf(s))];
         const slot = this.slot(s.index);
         const step = BigInt(s.step);
         const before = this.#before(() => {});
@@ -146,6 +151,7 @@ class Preparation {
           const end = to(frame)[0]!;
           for (let i = BigInt(from(frame)[0]!); i < end; i += step) {
             frame[slot] = [i];
+            this.iterations++;
             body(frame);
           }
         };

@@ -168,6 +168,8 @@ export type Statement =
       readonly index: Local;
       readonly from: Expression;
       readonly to: Expression;
+      /** Where it ends earlier, at the first index that is not less: an i64 scalar that is known when the kernel runs. */
+      readonly until?: Expression;
       readonly step: number;
       readonly body: readonly Statement[];
     }

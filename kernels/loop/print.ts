@@ -99,7 +99,8 @@ class Printer {
         return `prefetch ${this.#element(s.buffer, s.index, 1)}`;
       case "for": {
         const [from, to] = [this.#expression(s.from), this.#expression(s.to)];
-        return `for ${this.#name(s.index)} = ${from} to ${to} step ${s.step}`;
+        const until = s.until ? ` until ${this.#expression(s.until)}` : "";
+        return `for ${this.#name(s.index)} = ${from} to ${to}${until} step ${s.step}`;
       }
       case "if":
         return `if ${this.#expression(s.condition)}`;

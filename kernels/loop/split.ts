@@ -296,9 +296,21 @@ function chunked(
     const position: Expression = { kind: "local", type: chunk.type, local: unit };
     const around = count(phase.serial, turnIndex);
     const inside = count(family.nest, first === 0 ? position : sub(position, first));
-    return [{ ...loop, body: copied([...around, ...inside, ...family.before, ...family.body], bindings) }];
+    const own = [...phase.serial, ...family.nest].reduceRight<readonly Statement[]>(
+      (body, { loop: each }) => withinEnd(each, body),
+      [...family.before, ...family.body],
+    );
+    return [{ ...loop, body: copied([...around, ...inside, ...own], bindings) }];
   });
   return { kernel: { name, buffers, chunk, body: [...lets, ...body] }, count };
+}
+
+/** One iteration of a loop, which does nothing from the loop's earlier end on. */
+function withinEnd({ index: local, until }: For, body: readonly Statement[]): readonly Statement[] {
+  if (!until) return body;
+  return [
+    { kind: "if", condition: lt({ kind: "local", type: local.type, local }, until), whenTrue: body, whenFalse: [] },
+  ];
 }
 
 const smaller = (a: Expression, b: number): Expression => select(lt(a, b), a, constant("i64", b));

@@ -106,6 +106,7 @@ class Verifier {
       case "for":
         this.#expect("the lower bound", s.from.type, valueType("i64"));
         this.#expect("the upper bound", s.to.type, valueType("i64"));
+        if (s.until) this.#expect("the earlier end", s.until.type, valueType("i64"));
         if (!Number.isSafeInteger(s.step) || s.step < 1) this.#fail("form", `the step is ${s.step}`);
         if (s.index.kind !== "index") this.#fail("scope", `the loop counts ${s.index.name}, a ${s.index.kind}`);
         this.#expect("the loop index", s.index.type, valueType("i64"));

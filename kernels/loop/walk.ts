@@ -69,7 +69,7 @@ export function expressionsOf(s: Statement): readonly Expression[] {
     case "prefetch":
       return [s.index];
     case "for":
-      return [s.from, s.to];
+      return s.until ? [s.from, s.to, s.until] : [s.from, s.to];
     case "if":
       return [s.condition];
   }

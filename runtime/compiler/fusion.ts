@@ -1,6 +1,6 @@
 // Decides which values of a graph get memory of their own, and which are computed inside the kernel of another.
 import { bytesOf, type Expression, depthOf as levelsOf } from "../../kernels/index.ts";
-import { type Graph, type Node, producersOf, type Value } from "../graph/graph.ts";
+import { type Graph, match, type Node, producersOf, type Value } from "../graph/graph.ts";
 import { countOf, sameShape, staticShape } from "../graph/tensor-type.ts";
 import { type Operator, operators } from "../operators/index.ts";
 
@@ -184,9 +184,9 @@ class Fusion {
     const { lowering } = node.operator;
     if (lowering.kind === "pad") return true;
     if (isStridedView(node) && this.#isInMemory(node.inputs[0]!)) return true;
-    return (
-      lowering.kind === "source" && lowering.inMemory.length === 0 && node.inputs.every((each) => this.#isView(each))
-    );
+    if (lowering.kind !== "source") return false;
+    // One number is read where it lies.
+    return node.inputs.every((each, at) => (lowering.inMemory.includes(at) ? sizeOf(each) === 1 : this.#isView(each)));
   }
 
   /** Whether a value is in memory, so that parts of it are read there. */
@@ -238,7 +238,7 @@ class Fusion {
       node = following.at(-1)!;
     }
     const end = chain.at(-1);
-    if (end?.length === 1 && this.#isWidenedByReader(end[0]!)) {
+    if (end?.length === 1 && (this.#isWidenedByReader(end[0]!) || this.#guards(end[0]!))) {
       claimed.delete(end[0]!);
       chain.pop();
     }
@@ -252,6 +252,13 @@ class Fusion {
     return (
       !this.#inMemory.has(output) && readers.length === 1 && (readers[0] === "reduce" || readers[0] === "pointwise")
     );
+  }
+
+  /** Whether a node puts numbers that change nothing behind a count, for the one reduction that reads it and ends there. */
+  #guards(node: Node): boolean {
+    if (!match(node, operators.where) || !match(this.#producers.get(node.inputs[0]!), operators.inFront)) return false;
+    const readers = this.#consumersOf(node.outputs[0]);
+    return readers.length === 1 && readers[0]!.operator.lowering.kind === "reduce";
   }
 
   /** The fewest pointwise nodes behind a value, in order, that hold all its readers and give one value. */
@@ -278,10 +285,9 @@ class Fusion {
 }
 
 /**
- * The kernels of a graph of primitive operators, in order; `stored` are the values that outputs and states take.
+ * The kernels of a graph of primitive operators, in order; `stored` are the values that outputs and states take, and others that have to be in memory.
  *
  * Pointwise chains and views are computed where they are read. What follows a contraction or a reduction element by
  * element becomes its epilogue.
  */
-export const planFusion = (graph: Graph, stored: ReadonlyMap<Value, unknown>): FusedKernel[] =>
-  new Fusion(graph, stored.keys()).plan();
+export const planFusion = (graph: Graph, stored: Iterable<Value>): FusedKernel[] => new Fusion(graph, stored).plan();

@@ -4,6 +4,7 @@ import {
   bytesOf,
   type Choice,
   type Expression,
+  type Front,
   type Grain,
   generators,
   IsochronError,
@@ -17,6 +18,7 @@ import { isUniform, type Weights } from "../graph/weights.ts";
 import type { Border } from "../operators/index.ts";
 import { isStridedView, planFusion } from "./fusion.ts";
 import { destinationOf, type KernelCall, KernelContext, type Operand, viewIn, viewOf } from "./kernel-call.ts";
+import { type Limit, Limits } from "./limits.ts";
 import { lowerControl } from "./lower-control.ts";
 import { type Memory, tensorMemory } from "./memory.ts";
 import { type Place, partOf, partsOf, planPlaces, reshapedPlace, samePlace, wholeOf } from "./placement.ts";
@@ -49,6 +51,7 @@ interface Bindings {
 
 class Lowering {
   readonly #graph: Graph;
+  readonly #limits: Limits;
   readonly #setting: Setting;
   readonly #bindings: Bindings;
   readonly #target: Target;
@@ -68,6 +71,7 @@ class Lowering {
 
   constructor(graph: Graph, setting: Setting, bindings: Bindings) {
     this.#graph = graph;
+    this.#limits = new Limits(graph, (value) => this.#placeOf(value));
     this.#setting = setting;
     this.#bindings = bindings;
     this.#target = {
@@ -94,7 +98,7 @@ class Lowering {
         this.#places.set(value, wholeOf(tensorMemory({ kind: "weights", offset }, name, value.type)));
     }
     const aliases = this.#aliasesOfResults();
-    const kernels = planFusion(this.#graph, aliases);
+    const kernels = planFusion(this.#graph, [...aliases.keys(), ...this.#limits.counts]);
     const places = planPlaces(this.#graph, kernels, aliases);
     for (const each of groupRows(this.#graph, kernels)) {
       if ("members" in each) this.#materialiseRows(each, places);
@@ -240,10 +244,11 @@ class Lowering {
     }
   }
 
-  #emit(label: string, context: KernelContext, build: (name: string) => Kernel): void {
+  #emit(label: string, context: KernelContext, build: (name: string) => Kernel, limit?: Limit): void {
     this.#setting.making = label;
     const name = `k${this.#setting.kernels++}_${label.replace(/\W+/g, "_")}`;
-    const kernel = { ...build(name), buffers: context.buffers };
+    const whole = { ...build(name), buffers: context.buffers };
+    const kernel = limit ? this.#limits.limited(whole, limit, context) : whole;
     const split = splitKernel(kernel, this.#setting.grain);
     const operands = context.operands.map((operand, at): Operand => {
       const { memory } = operand;
@@ -276,6 +281,7 @@ class Lowering {
     const back = operator.lowering.kind === "kernel" && operator.lowering.readsBack;
     const { shape } = place;
     const destination = destinationOf(place, context.at(place, back ? "readwrite" : "write"));
+    const limit = this.#limits.of([{ value: output, place, buffer: destination.buffer }]);
     const { buffers } = context;
     const { lowering } = operator;
     const [first] = node.inputs;
@@ -284,8 +290,11 @@ class Lowering {
       case "pointwise":
       case "source": {
         const source = this.#source(output, context);
-        this.#emit(label, context, (name) =>
-          generators.mapKernel(name, buffers, [{ source, destination }], this.#target),
+        this.#emit(
+          label,
+          context,
+          (name) => generators.mapKernel(name, buffers, [{ source, destination }], this.#target),
+          limit,
         );
         break;
       }
@@ -295,6 +304,7 @@ class Lowering {
         const kept = source.shape.filter((_, d) => !axes.includes(d));
         const accumulated = generators.whole(destination.buffer, kept);
         const accumulation = generators.reducing(source, generators.reducers[lowering.reducer]);
+        const end = this.#limits.neutralEnd(first!, accumulation.identity, context);
         const keepsDims = node.outputs[0].type.shape.length === source.shape.length;
         const spread = (at: readonly LaneIndex[]): readonly LaneIndex[] => {
           if (!keepsDims) return at;
@@ -307,19 +317,23 @@ class Lowering {
           shape: source.shape,
           at: (at, lanes) => epilogue(source.at(at, lanes), at),
         };
-        this.#emit(label, context, (name) =>
-          axes.length === 0
-            ? generators.mapKernel(name, buffers, [{ source: copied, destination }], this.#target)
-            : generators.reduceKernel(
-                name,
-                buffers,
-                source.shape,
-                axes,
-                accumulation,
-                accumulated,
-                finish,
-                this.#target,
-              ),
+        this.#emit(
+          label,
+          context,
+          (name) =>
+            axes.length === 0
+              ? generators.mapKernel(name, buffers, [{ source: copied, destination }], this.#target)
+              : generators.reduceKernel(
+                  name,
+                  buffers,
+                  source.shape,
+                  axes,
+                  end ? { ...accumulation, end } : accumulation,
+                  accumulated,
+                  finish,
+                  this.#target,
+                ),
+          limit,
         );
         break;
       }
@@ -334,11 +348,15 @@ class Lowering {
             return [name, context.buffer(area, "readwrite", { private: wanted.private ?? false })];
           }),
         );
-        this.#emit(label, context, (name) =>
-          lowering.build(
-            { name, buffers, operands, destination, shape, work, epilogue, target: this.#target },
-            attributes,
-          ),
+        this.#emit(
+          label,
+          context,
+          (name) =>
+            lowering.build(
+              { name, buffers, operands, destination, shape, work, epilogue, target: this.#target },
+              attributes,
+            ),
+          limit,
         );
         break;
       }
@@ -359,8 +377,11 @@ class Lowering {
             destination: destinationOf(part, whole.buffer),
           }));
           const all = from === 0 ? [...border, ...parts] : parts;
-          this.#emit(this.#joining(node, some) + hint, own, (name) =>
-            generators.mapKernel(name, own.buffers, all, this.#target),
+          this.#emit(
+            this.#joining(node, some) + hint,
+            own,
+            (name) => generators.mapKernel(name, own.buffers, all, this.#target),
+            this.#limits.of([{ value: output, place, buffer: whole.buffer }]),
           );
         }
         break;
@@ -389,10 +410,11 @@ class Lowering {
   }
 
   /** Emits the kernel that computes others, some rows at a time. */
-  #materialiseRows({ shape, members, visible, shared }: RowGroup, places: ReadonlyMap<Value, Place>): void {
+  #materialiseRows(group: RowGroup, places: ReadonlyMap<Value, Place>): void {
+    const { shape, members, visible, shared } = group;
     const context = new KernelContext();
-    const rows = new generators.RowKernel(shape);
-    const kept = new Map<Value, Place>();
+    const rows = new generators.RowKernel(shape, this.#limits.rowsEnd(group, context));
+    const kept = new Map<Value, { readonly place: Place; readonly buffer: Front["buffer"] }>();
     // Lines that a later member reads from where they are kept; what shares their memory shares their buffer.
     const readBack = new Set(
       members
@@ -415,9 +437,9 @@ class Lowering {
         outputs: [output],
       } = node;
       const place = visible.has(output) ? places.get(output)! : undefined;
-      if (place) kept.set(output, place);
       const { lowering } = operator;
       const buffer = place && context.at(place, readBack.has(place.memory) ? "readwrite" : "write");
+      if (place) kept.set(output, { place, buffer: buffer! });
       if (lowering.kind !== "reduce") {
         const { dtype } = output.type;
         const area = () =>
@@ -440,10 +462,13 @@ class Lowering {
     }
     const names = members.map(({ node, root }) => (root ?? node).operator.name);
     const hint = members.at(-1)!.node.outputs[0].hint;
-    this.#emit(`${names.join("+")}${hint === undefined ? "" : ` %${hint}`}`, context, (name) =>
-      rows.finish(name, context.buffers, this.#target),
+    this.#emit(
+      `${names.join("+")}${hint === undefined ? "" : ` %${hint}`}`,
+      context,
+      (name) => rows.finish(name, context.buffers, this.#target),
+      this.#limits.of([...kept].map(([value, where]) => ({ value, ...where }))),
     );
-    for (const [value, place] of kept) this.#places.set(value, place);
+    for (const [value, { place }] of kept) this.#places.set(value, place);
   }
 
   /** What a chain of pointwise operators makes of each element that its root computes. */

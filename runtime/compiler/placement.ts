@@ -68,6 +68,23 @@ export const isWhole = ({ memory, shape, strides, offset }: Place): boolean =>
   (offset * bytesOf(memory.dtype)) % 64 === 0 &&
   generators.rowMajor(shape).every((stride, d) => shape[d] === 1 || stride === strides[d]);
 
+/**
+ * Rows of so many elements each, in row-major order, within a place: where they begin and from one to the next, as long as each row's
+ * elements lie in front of the next row; undefined where they do not, or where they have gaps and may not.
+ */
+export function rowsInPlace(
+  { shape, strides, offset }: Place,
+  row: number,
+  gapless: boolean,
+): { readonly offset: number; readonly row: number } | undefined {
+  const within = generators.rowMajor(shape);
+  const moving = shape.flatMap((size, d) => (size === 1 ? [] : [d]));
+  if (moving.every((d) => strides[d] === within[d])) return { offset, row };
+  const [first, ...inner] = moving as [number, ...number[]];
+  const reach = inner.reduce((sum, d) => sum + (shape[d]! - 1) * strides[d]!, 0);
+  return !gapless && row === within[first] && reach < strides[first]! ? { offset, row: strides[first]! } : undefined;
+}
+
 /** Whether two places of one shape are the same elements. */
 export const samePlace = (a: Place, b: Place): boolean =>
   a.memory === b.memory &&

@@ -19,8 +19,10 @@ export interface Left {
 
 /** A graph whose kernels for a target are interpreted, access checked; its states are kept from step to step. */
 export class KernelInterpreter {
-  /** Operations of one step, a vector's counting once. */
+  /** Operations of one step, a vector's counting once; bounded dimensions count as their maximum. */
   readonly operations: number;
+  /** Iterations that the loops of kernels have made. */
+  iterations = 0;
   readonly #steps: readonly Step[];
   readonly #faults: readonly string[];
   readonly #scratch = new Map<Scratch, Uint8Array>();
@@ -107,7 +109,9 @@ export class KernelInterpreter {
       );
     const moves = operands.some(({ memory }) => memory.home.kind === "slot");
     const fixed = arrays();
-    const run = (): void => void prepared(moves ? arrays() : fixed);
+    const run = (): void => {
+      this.iterations += prepared(moves ? arrays() : fixed);
+    };
     this.#prepared.set(call, run);
     run();
   }

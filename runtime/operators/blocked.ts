@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
 import { staticShape } from "../graph/tensor-type.ts";
+import { onlyBatch } from "./bounded.ts";
 import { convolutionLowering, type Operator, operator, pair } from "./operator.ts";
 import { absoluteMagnitude, blockedLayout, convolve, depthwiseLayout, fitError, outputPlane } from "./products.ts";
 
@@ -68,6 +69,7 @@ export const blockedConv2d: Operator<z.infer<typeof blockedConvolutionAttributes
       result,
       (attributes.channels / (attributes.groups ?? 1)) * Number(operands[1]!.shape[2]) * Number(operands[1]!.shape[3]),
     ),
+  bounded: onlyBatch,
   lowering: {
     kind: "kernel",
     inMemory: [0, 1],
@@ -113,5 +115,6 @@ export const depthwiseConv2d: Operator<z.infer<typeof depthwiseAttributes>> = op
       result,
       Number(operands[1]!.shape[1]) * Number(operands[1]!.shape[2]),
     ),
+  bounded: onlyBatch,
   lowering: { ...convolutionLowering(generators.depthwiseKernel, "direct, order ky kx"), planned: true },
 });

@@ -40,6 +40,10 @@ export const onlyBatch = (operands: readonly TensorType[]): Bounded | undefined 
     operands[0]!.shape.map((_, d) => d).filter((d) => d > 0),
   );
 
+/** At the maximum where only rows of the first operand, a matrix or some of them, are bounded. */
+export const onlyRows = (operands: readonly TensorType[]): Bounded | undefined =>
+  unlessAlong(operands, lastAxes(operands[0]!, 1));
+
 /** The last dimensions of x. */
 export const lastAxes = ({ shape }: TensorType, count: number): number[] =>
   shape.map((_, d) => d).slice(shape.length - count);

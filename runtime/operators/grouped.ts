@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
 import { staticShape, type TensorType } from "../graph/tensor-type.ts";
+import { onlyBatch } from "./bounded.ts";
 import { convolutionLowering, type Operator, operator, pair } from "./operator.ts";
 import { absoluteMagnitude, convolve, fitError, groupedLayout, outputPlane } from "./products.ts";
 
@@ -60,6 +61,7 @@ export const groupedConv2d: Operator<Attributes> = operator({
       result,
       given.inputs * Number(operands[1]!.shape[1]) * Number(operands[1]!.shape[2]),
     ),
+  bounded: onlyBatch,
   lowering: convolutionLowering<Attributes>(generators.groupedConvolutionKernel, "direct, order ky channel kx"),
 });
 
@@ -79,5 +81,6 @@ export const groupedConvInteger: Operator<Attributes> = operator({
   },
   evaluate: (operands, given, result) =>
     convolve(operands, given, groupedLayout(operands, { ...given, together: together(given.inputs) }), result),
+  bounded: onlyBatch,
   lowering: convolutionLowering<Attributes>(generators.groupedConvolutionKernel),
 });

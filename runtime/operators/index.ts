@@ -91,7 +91,7 @@ import { resize } from "./resize.ts";
 import { argcummax, argcummin, cummax, cummin, cumprod, cumsum } from "./running.ts";
 import { indexPut } from "./scatter.ts";
 import { compress, nonzero, unique } from "./selection.ts";
-import { size, toMaximum, truncate } from "./sizes.ts";
+import { inFront, size, toMaximum, truncate } from "./sizes.ts";
 import { logSumExp, std, variance } from "./statistics.ts";
 import { broadcastTo, concat, iota, pad, permute, reshape, slice, split } from "./structure.ts";
 import { convTranspose2d } from "./transposed-convolution.ts";
@@ -249,6 +249,7 @@ export const operators = {
   instanceNorm,
   size,
   toMaximum,
+  inFront,
 } as const satisfies { readonly [name: string]: Operator };
 
 /** The operators whose results have as many elements as the values say, up to a maximum. */

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
 import { countOf, newArray, showTensorType, staticShape } from "../graph/tensor-type.ts";
+import { onlyRows } from "./bounded.ts";
 import { matmul } from "./contraction.ts";
 import { type Nd, type Operator, operandError, operator, privateWork } from "./operator.ts";
 
@@ -62,6 +63,7 @@ export const packedMatmul: Operator<z.infer<typeof attributes>> = operator({
   },
   evaluate: ([a, b], { columns }, result) => matmul.evaluate([a!, unpacked(b!, columns)], {}, result),
   magnitude: ([a, b], { columns }, result) => matmul.magnitude!([a!, unpacked(b!, columns)], {}, result),
+  bounded: onlyRows,
   lowering: {
     kind: "kernel",
     inMemory: [0, 1],

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { type Dtype, generators, loop } from "../../kernels/index.ts";
 import { broadcastShapes, sameDimension, showTensorType, staticShape, type TensorType } from "../graph/tensor-type.ts";
+import { onlyBatch, onlyRows } from "./bounded.ts";
 import { type Convolution, convolutionAttributes, matrices } from "./contraction.ts";
 import { indexer } from "./indexing.ts";
 import { convolutionLowering, type Operator, operandError, operator, pair } from "./operator.ts";
@@ -176,6 +177,7 @@ export const matmulInteger: Operator<z.infer<typeof none>> = operator({
     return { dtype: "i32", shape: [...batch, m!, n!] };
   },
   evaluate: (operands, _, result) => multiply(operands, result),
+  bounded: onlyRows,
   lowering: {
     kind: "kernel",
     inMemory: [0, 1],
@@ -203,6 +205,7 @@ export const convInteger: Operator<Convolution> = operator({
   },
   evaluate: (operands, { groups, ...steps }, result) =>
     convolve(operands, steps, planarLayout(operands, groups), result),
+  bounded: onlyBatch,
   lowering: convolutionLowering(generators.integerConvolutionKernel),
 });
 
@@ -243,6 +246,7 @@ export const packedMatmulInteger: Operator<z.infer<typeof packedMatmulAttributes
       data[i] = total;
     }
   },
+  bounded: onlyRows,
   lowering: {
     kind: "kernel",
     inMemory: [0, 1],
@@ -300,5 +304,6 @@ export const blockedConvInteger: Operator<z.infer<typeof blockedIntegerAttribute
     const counted = Math.ceil(channels / groups / dotBytes) * dotBytes;
     convolve(operands, steps, blockedLayout(operands, counted, { together: dotBytes, groups }), result);
   },
+  bounded: onlyBatch,
   lowering: convolutionLowering(generators.blockedIntegerConvolutionKernel),
 });

@@ -50,6 +50,31 @@ export const toMaximum: Operator<{ readonly axes: readonly number[]; readonly va
   lowering: { kind: "composite", decompose: ([x]) => x! },
 });
 
+const inFrontAttributes = z.strictObject({ size: z.int().min(1), followers: z.int().min(0) });
+
+/**
+ * Whether places lie in front of a count: true for the first of [size, 1, …, 1], as many as the operand, one i64, says, and false
+ * behind. So many dimensions of size 1 follow as there are `followers`. → bool. Exact.
+ */
+export const inFront: Operator<z.infer<typeof inFrontAttributes>> = operator({
+  name: "inFront",
+  attributes: inFrontAttributes,
+  errorUlp: 0,
+  infer([count], { size: places, followers }) {
+    if (!isScalar(count!, "i64"))
+      throw operandError("shape", `inFront of ${showTensorType(count!)}`, "the count is one i64");
+    return { dtype: "bool", shape: [places, ...new Array<number>(followers).fill(1)] };
+  },
+  evaluate([count], _, { data }) {
+    for (let at = 0; at < data.length; at++) data[at] = Number(at < Number(count!.data[0]));
+  },
+  lowering: {
+    kind: "source",
+    inMemory: [0],
+    source: ([count], { size: places }, shape) => generators.inFront(count!, places, shape),
+  },
+});
+
 /** A dimension of which the maximum is known. */
 export const boundedDimension = z.custom<BoundedDimension>(
   (given) =>

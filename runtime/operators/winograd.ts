@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { generators, type LoopBuffer } from "../../kernels/index.ts";
 import { showTensorType, staticShape } from "../graph/tensor-type.ts";
+import { onlyBatch } from "./bounded.ts";
 import { type Operator, operandError, operator, privateWork } from "./operator.ts";
 import { absoluteMagnitude } from "./products.ts";
 
@@ -195,6 +196,7 @@ export const winogradConv2d: Operator<Attributes> = operator({
       result,
       Number(operands[0]!.shape[1]) * channelBlock + 16,
     ),
+  bounded: onlyBatch,
   lowering: {
     kind: "kernel",
     inMemory: [0, 1],

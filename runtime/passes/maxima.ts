@@ -161,10 +161,7 @@ class Maxima implements Builder {
 
   /** Whether elements lie in front of a count, along the dimension that so many others follow. */
   #mask(dimension: BoundedDimension, followers: number): Value {
-    const shape = [dimension.max, ...new Array<number>(followers).fill(1)];
-    const places = this.#new(operators.iota, [], { dtype: "i32", shape, axis: 0 });
-    const count = this.#new(operators.cast, [this.#countOf(dimension)], { dtype: "i32" });
-    return this.#new(operators.less, [places, count]);
+    return this.#new(operators.inFront, [this.#countOf(dimension)], { size: dimension.max, followers });
   }
 }
 

@@ -364,5 +364,9 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
       attributes: { seed, shape: of },
     })),
   size: alongAxis(anyDtype),
+  inFront: fc.tuple(fc.constantFrom(1, 2, 3, 17, 70), fc.nat(2)).map(([places, followers]) => ({
+    operands: [{ dtype: "i64", shape: [] }],
+    attributes: { size: places, followers },
+  })),
   toMaximum: rearranged((of) => fc.subarray(of.map((_, d) => d)).map((axes) => ({ axes, value: 1 }))),
 };
