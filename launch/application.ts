@@ -6,11 +6,18 @@ import { IsochronError } from "../kernels/index.ts";
 import {
   Definitions,
   type DropCounter,
+  defaultQuality,
+  field,
   type InputMessage,
+  inputQuality,
   type LogicalClock,
   type MessageFileOptions,
   type MessageText,
+  message,
   type OutputMapping,
+  type Quality,
+  type QualityOfService,
+  qualityOf,
   type ResolvedMessage,
   readMessageFiles,
   StreamHub,
@@ -25,9 +32,11 @@ import {
   checkInput,
   checkMessages,
   checkOutput,
+  checkParameter,
   checkSource,
   checkTask,
   fail,
+  parameterTypes,
   requireFunction,
   requireMessage,
   requireObservable,
@@ -144,6 +153,32 @@ export interface InputOptions {
    * In virtual time the tensors stand exactly so long after the arrival; live, when they are decoded, which is logged.
    */
   readonly latency?: Duration;
+  /**
+   * What is asked of those that publish the topic, where a transport carries it. Unless given best effort, volatile, the
+   * newest ten: that meets every offer, and what was lost is not sent again when it is late.
+   */
+  readonly quality?: Quality;
+}
+
+/** How what a pipeline feeds is taken. */
+export interface SourceOptions extends Pick<InputOptions, "latency"> {
+  readonly topic?: string;
+}
+
+/** The dtypes that a parameter may have. */
+export type ParameterDtype = "f32" | "f64" | "bool" | "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64";
+
+/** What a parameter may be set to, and what it is for. */
+export interface ParameterOptions {
+  readonly min?: number;
+  readonly max?: number;
+  readonly description?: string;
+}
+
+/** How an output topic is published. */
+export interface OutputOptions {
+  /** What is offered to those that subscribe, where a transport carries the topic: reliable, volatile, ten unless given. */
+  readonly quality?: Quality;
 }
 
 /** The limits of a chain. */
@@ -162,7 +197,13 @@ export class ApplicationBuilder {
     readonly message: ResolvedMessage;
     readonly channel: Channel;
     readonly latencyNs: number;
+    readonly quality: QualityOfService | undefined;
   }[] = [];
+  readonly parameters: (ParameterOptions & {
+    readonly name: string;
+    readonly channel: Channel;
+    readonly value: number | boolean;
+  })[] = [];
   readonly tasks: DeclaredTask[] = [];
   readonly outputs: {
     readonly topic: string;
@@ -170,6 +211,7 @@ export class ApplicationBuilder {
     readonly channel: Channel;
     readonly ports: Readonly<Record<string, Port>>;
     readonly mapping: OutputMapping;
+    readonly quality: QualityOfService | undefined;
     readonly place: string | undefined;
   }[] = [];
   readonly chains: {
@@ -236,8 +278,37 @@ export class ApplicationBuilder {
     });
     const channel: Channel = { name: topic, fields: resolved.fields, origin: "input" };
     this.#unique(topic);
-    this.inputs.push({ topic, message: resolved, channel, latencyNs: parseDuration(options.latency ?? 0) });
+    this.inputs.push({
+      topic,
+      message: resolved,
+      channel,
+      latencyNs: parseDuration(options.latency ?? 0),
+      quality: options.quality && qualityOf(options.quality, inputQuality),
+    });
     return { kind: "input", channel, ports: portsOf(channel, resolved.fields) };
+  }
+
+  /**
+   * A scalar that is set from outside while the application runs, at the command line, by the run's handle or over the
+   * transport. A value takes effect at a logged tag, like a message, so that replay sees it there.
+   *
+   * @example
+   * ```ts
+   * const position = app.input("/position", message("std_msgs/msg/Float32", { metres: field("data") }));
+   * const stiffness = app.parameter("stiffness", "f32", 0.35, { min: 0, max: 2, description: "newtons per metre" });
+   * ```
+   */
+  parameter<D extends ParameterDtype>(
+    name: string,
+    dtype: D,
+    value: number | boolean,
+    options: ParameterOptions = {},
+  ): Port<TensorType<D>> {
+    at(callerPlace(), () => checkParameter(name, dtype, value, options));
+    const carrier = message(parameterTypes[dtype], { value: field("data", { dtype }) });
+    const input = this.input(`/isochron/parameters/${name}`, carrier);
+    this.parameters.push({ ...options, name, channel: input.channel, value });
+    return (input.ports as unknown as { readonly value: Port<TensorType<D>> }).value;
   }
 
   /**
@@ -295,16 +366,18 @@ export class ApplicationBuilder {
     type: string,
     ports: Ports<S>,
     mapping: OutputMapping<keyof S & string> = {},
+    options: OutputOptions = {},
   ): void {
     const place = callerPlace();
-    at(place, () => checkOutput(topic, type, ports, mapping));
+    at(place, () => checkOutput(topic, type, ports, mapping, options));
     this.#unique(topic);
     const all: readonly Port[] = Object.values(ports);
     const channel = all[0]?.channel;
     if (!channel || all.some((port) => port.channel !== channel)) {
       fail("output", `output "${topic}" must show outputs of one task`, place, "pass task.outputs, or some of them");
     }
-    this.outputs.push({ topic, type, channel: channel!, ports, mapping, place });
+    const quality = options.quality && qualityOf(options.quality, defaultQuality);
+    this.outputs.push({ topic, type, channel: channel!, ports, mapping, quality, place });
   }
 
   /**
@@ -399,7 +472,7 @@ export class ApplicationBuilder {
   source<F extends Signature>(
     messages: Observable<object>,
     message: InputMessage<F>,
-    options: InputOptions & { readonly topic?: string } = {},
+    options: SourceOptions = {},
   ): Input<F> {
     at(callerPlace(), () => {
       requireObservable(messages);

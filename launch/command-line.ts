@@ -65,6 +65,10 @@ const whole = (value: string): number => {
   if (!/^\d+$/.test(value)) throw new InvalidArgumentError("It is a whole number.");
   return Number(value);
 };
+const epoch = (value: string): bigint => {
+  if (!/^\d{1,18}$|^[1-8]\d{18}$/.test(value)) throw new InvalidArgumentError("It is whole nanoseconds since 1970.");
+  return BigInt(value);
+};
 const rate = (value: string): number => {
   const factor = Number(value);
   if (!(factor > 0) || !Number.isFinite(factor)) throw new InvalidArgumentError("It is a number above 0.");
@@ -115,7 +119,10 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
     .option("-r, --record <file>", "record the run as MCAP, under a name that nothing has")
     .option("-f, --force", "replace a recording that has the name")
     .option("--report <file>", "write the report: a page (.html) or its numbers (.json)")
-    .option("-d, --duration <time>", "how long, such as 30s (default: 30s, or as long as the log)")
+    .option(
+      "-d, --duration <time>",
+      "how long, such as 30s (default: 30s, as long as the log, or until a signal with a transport)",
+    )
     .option(
       "-l, --log <file>",
       "feed the inputs from a log (.mcap, .db3, a bag's folder) instead of the application's world",
@@ -124,6 +131,12 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
     .option("--realtime", "run live: real clock, real threads, real-time scheduling where it is granted")
     .addOption(
       new Option("--rate <factor>", "live: play the log so many times faster than it was recorded").argParser(rate),
+    )
+    .option("--transport <name[:arguments]>", "carry the topics by this transport, live, until a signal")
+    .option("--ros", "be a ROS 2 node: the same as --transport rclnodejs")
+    .option("--world", "let the application's world take part beside a transport")
+    .addOption(
+      new Option("--epoch <ns>", "the ROS time at which the run begins, nanoseconds since 1970").argParser(epoch),
     )
     .addOption(
       new Option("--stall <task:every:duration>", "make every n-th job of a task take longer; may be given again")

@@ -10,10 +10,20 @@ import {
   optionsOf,
   shown,
 } from "../kernels/index.ts";
-import type { MessageFileOptions } from "../nodes/index.ts";
+import { type MessageFileOptions, qualitySchema } from "../nodes/index.ts";
 import { Graph, type MethodGraphs, methodsOf } from "../runtime/index.ts";
 import { durationAboveZero, durationSchema, highestPriority } from "../scheduler/index.ts";
-import type { ChainLimits, InputOptions, OnArrival, Periodic, TaskLimits } from "./application.ts";
+import type {
+  ChainLimits,
+  InputOptions,
+  OnArrival,
+  OutputOptions,
+  ParameterDtype,
+  ParameterOptions,
+  Periodic,
+  SourceOptions,
+  TaskLimits,
+} from "./application.ts";
 
 /** The error of a declaration at a place. */
 export const fail = (code: string, message: string, place: string | undefined, help?: string): never => {
@@ -80,11 +90,53 @@ export const checkMessages = optionsOf<MessageFileOptions>("application", "app.m
 }));
 export const checkInput = optionsOf<InputOptions>("application", "app.input", () => ({
   latency: durationSchema.optional(),
+  quality: qualitySchema.optional(),
 }));
-export const checkSource = optionsOf<InputOptions & { readonly topic?: string }>("application", "app.source", () => ({
+const checkOutputOptions = optionsOf<OutputOptions>("application", "app.output", () => ({
+  quality: qualitySchema.optional(),
+}));
+export const checkSource = optionsOf<SourceOptions>("application", "app.source", () => ({
   latency: durationSchema.optional(),
   topic: text.optional(),
 }));
+/** The messages that carry a parameter's values, by its dtype. */
+export const parameterTypes: Readonly<Record<ParameterDtype, string>> = {
+  f32: "std_msgs/msg/Float32",
+  f64: "std_msgs/msg/Float64",
+  bool: "std_msgs/msg/Bool",
+  i8: "std_msgs/msg/Int8",
+  i16: "std_msgs/msg/Int16",
+  i32: "std_msgs/msg/Int32",
+  i64: "std_msgs/msg/Int64",
+  u8: "std_msgs/msg/UInt8",
+  u16: "std_msgs/msg/UInt16",
+  u32: "std_msgs/msg/UInt32",
+  u64: "std_msgs/msg/UInt64",
+};
+
+const checkParameterOptions = optionsOf<ParameterOptions>("application", "app.parameter", () => ({
+  min: z.number().optional(),
+  max: z.number().optional(),
+  description: text.optional(),
+}));
+
+/** Refuses a parameter's name, dtype, first value and range. Throws `application/parameter` where the value is outside. */
+export function checkParameter(name: unknown, dtype: unknown, value: unknown, options: unknown): void {
+  requireText("app.parameter", "name", name);
+  const what = `parameter "${String(name)}"`;
+  argument(what, "dtype", z.enum(Object.keys(parameterTypes)), dtype);
+  checkParameterOptions(options, what);
+  const isBool = dtype === "bool";
+  const isFloat = dtype === "f32" || dtype === "f64";
+  const number = isFloat ? z.number() : z.int();
+  argument(what, "value", isBool ? z.boolean() : number, value);
+  const { min, max } = options as ParameterOptions;
+  if (typeof value !== "number" || (value >= (min ?? value) && value <= (max ?? value))) return;
+  throw new IsochronError("application/parameter", `${what} begins as ${value}, outside of its own range`, {
+    help: "give a value from min to max",
+  });
+}
+
 const checkLimits = optionsOf<ChainLimits>("application", "app.chain", () => ({
   budget: durationAboveZero,
   maxAge: durationAboveZero.optional(),
@@ -206,7 +258,7 @@ const outputTarget = z
   .describe("a field's path, fields([…]), stamp() or fixed(VALUE)");
 
 /** Refuses what no output can show, and what fills no field. */
-export function checkOutput(topic: unknown, type: unknown, ports: unknown, mapping: unknown): void {
+export function checkOutput(topic: unknown, type: unknown, ports: unknown, mapping: unknown, options: unknown): void {
   requireText("app.output", "topic", topic);
   const what = `output "${String(topic)}"`;
   requireText(what, "type", type);
@@ -214,4 +266,5 @@ export function checkOutput(topic: unknown, type: unknown, ports: unknown, mappi
   argument(what, "mapping", z.looseObject({}).describe("what fills which field: { OUTPUT: PATH }"), mapping);
   for (const [name, target] of Object.entries(mapping as object))
     if (target !== undefined) argument(what, `mapping.${name}`, outputTarget, target);
+  checkOutputOptions(options, what);
 }

@@ -1,6 +1,6 @@
 // Lays an application out: channels and tasks by number, every time resolved, and the analysis of what comes of it.
 import { bytesOf, type Dtype } from "../kernels/index.ts";
-import { type MessageText, outputPlan, type ResolvedMessage } from "../nodes/index.ts";
+import { type MessageText, outputPlan, type QualityOfService, type ResolvedMessage } from "../nodes/index.ts";
 import { type MethodGraphs, programName, showTensorType, staticShape, type TensorType } from "../runtime/index.ts";
 import {
   type Analysis,
@@ -14,6 +14,7 @@ import {
   scheduleTable,
   shortestIntervalOf,
 } from "../scheduler/index.ts";
+import type { ApplicationDescription } from "../sim/index.ts";
 import type { Application, Channel, DeclaredTask, Periodic, Port, SinglePort } from "./application.ts";
 import { at, fail, requireApplication } from "./declarations.ts";
 
@@ -42,13 +43,16 @@ export interface LaidOut {
     readonly type: string;
     readonly channel: number;
     readonly plan: ResolvedMessage["plan"];
+    readonly quality?: QualityOfService;
   }[];
   readonly outputs: readonly {
     readonly topic: string;
     readonly type: string;
     readonly channel: number;
     readonly plan: ReturnType<typeof outputPlan>;
+    readonly quality?: QualityOfService;
   }[];
+  readonly parameters: ApplicationDescription["parameters"];
   /** Definitions that the messages need besides the common ones. */
   readonly messages: readonly MessageText[];
   /** One per program index. */
@@ -222,13 +226,14 @@ export function layOut(application: Application): LaidOut {
       laidChains,
       tasks.map((each) => each.place),
     ),
-    inputs: inputs.map(({ topic, message, channel }) => ({
+    inputs: inputs.map(({ topic, message, channel, quality }) => ({
       topic,
       type: message.type,
       channel: channels.indexOf(channel),
       plan: message.plan,
+      ...(quality === undefined ? {} : { quality }),
     })),
-    outputs: outputs.map(({ topic, type, channel, ports, mapping, place }) => {
+    outputs: outputs.map(({ topic, type, channel, ports, mapping, quality, place }) => {
       const id = channelId(channel, `output "${topic}"`, place);
       const row = table.channels[id]!;
       const shown = Object.entries(ports).map(([name, port]) => ({
@@ -236,8 +241,16 @@ export function layOut(application: Application): LaidOut {
         name,
       }));
       const plan = at(place, () => outputPlan(type, row.slotBytes, shown, mapping, declarations.definitions));
-      return { topic, type, channel: id, plan };
+      return { topic, type, channel: id, plan, ...(quality === undefined ? {} : { quality }) };
     }),
+    parameters: declarations.parameters.map(({ name: parameter, channel, value, min, max, description }) => ({
+      name: parameter,
+      input: inputs.findIndex((each) => each.channel === channel),
+      value,
+      ...(min === undefined ? {} : { min }),
+      ...(max === undefined ? {} : { max }),
+      ...(description === undefined ? {} : { description }),
+    })),
     messages: declarations.definitions.textsOf([
       ...inputs.map((each) => each.message.type),
       ...outputs.map((each) => each.type),

@@ -1,7 +1,7 @@
 // What is known of a run when it has ended: its clock and threads, the machine, what world and application say of it.
 import { IsochronError } from "../kernels/index.ts";
 import type { StreamHub } from "../nodes/index.ts";
-import type { Executive, Federation, RunEnd, ThreadInfo, World } from "../sim/index.ts";
+import type { ClockSteps, Executive, Federation, RunEnd, ThreadInfo, TransportFacts, World } from "../sim/index.ts";
 import type { Facts } from "./application.ts";
 import { type LoadedApplication, ofApplication, requireFacts } from "./load-application.ts";
 import { describeMachine } from "./machine.ts";
@@ -14,13 +14,17 @@ interface EndedRun {
   readonly streams: StreamHub;
   readonly live: boolean;
   readonly endNs: number;
+  readonly epochNs: bigint;
+  readonly clockSteps: ClockSteps | null;
+  readonly transport: TransportFacts | null;
   readonly failure: RunEnd["failure"];
   /** What `saidOfRun` gave. */
   readonly world: Facts | null;
 }
 
 /** The facts of a run that has just ended, for its report and recording. */
-export function factsOf({ executive, federation, streams, live, endNs, failure, world }: EndedRun): RunFacts {
+export function factsOf(run: EndedRun): RunFacts {
+  const { executive, federation, streams, live, endNs, failure, world, clockSteps, transport } = run;
   const threads = executive.threads();
   return {
     hash: executive.hash(),
@@ -32,6 +36,9 @@ export function factsOf({ executive, federation, streams, live, endNs, failure, 
     world,
     streamDrops: streams.drops(),
     lateness: federation.lateness,
+    epochNs: String(run.epochNs),
+    clockSteps,
+    transport,
     outOfTurn: live ? 0 : federation.outOfTurn,
     damage: 0,
     failure: failure ? inOneLine(failure.error) : null,

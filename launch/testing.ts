@@ -1,11 +1,10 @@
 // What tests need: an application run in virtual time, kernels interpreted with their bounds checked, stated errors.
 import { compilerSchemas, optionsOf } from "../kernels/index.ts";
-import { type Duration, durationAboveZero, parseDuration } from "../scheduler/index.ts";
-import { createExecutive, Federation, type PublishedMessage, publishedMessages, runVirtual } from "../sim/index.ts";
+import { type Duration, durationAboveZero } from "../scheduler/index.ts";
+import type { PublishedMessage } from "../sim/index.ts";
 import type { Application } from "./application.ts";
-import { readyToRun, targetsHere } from "./load-application.ts";
-import { Ledger, type Report, summarise } from "./report/index.ts";
-import { factsOf, saidOfRun } from "./run-facts.ts";
+import type { Report } from "./report/index.ts";
+import { runApplication as run } from "./run-application.ts";
 
 export { disagreement, LoopInterpreter } from "../runtime/index.ts";
 export type { PublishedMessage } from "../sim/index.ts";
@@ -30,7 +29,7 @@ export interface TestRun {
   readonly hash: string;
 }
 
-const checkRun = optionsOf<TestRunOptions>("testing", "runApplication", () => {
+const checkRun = optionsOf<TestRunOptions>("testing", "testing.runApplication", () => {
   const { cacheDir, signal } = compilerSchemas();
   return { duration: durationAboveZero, cacheDir, signal };
 });
@@ -56,30 +55,14 @@ const checkRun = optionsOf<TestRunOptions>("testing", "runApplication", () => {
  * ```
  */
 export async function runApplication(application: Application, options: TestRunOptions): Promise<TestRun> {
-  checkRun(options);
-  const { duration, ...rest } = options;
-  const loaded = await readyToRun(application, { ...rest, ...targetsHere() });
-  const { description, artifacts, streams } = loaded;
-  const executive = createExecutive(description, artifacts);
-  const ledger = new Ledger(description);
-  const world = loaded.createWorld?.();
-  const messages = new Map(description.outputs.map(({ topic }) => [topic, [] as PublishedMessage[]]));
-  const published = publishedMessages(description);
-  const federation: Federation = new Federation(description, executive, {
-    world,
-    streams,
-    onObserverError: (error) => federation.fail(error),
+  checkRun(options, "runApplication");
+  const messages = new Map(
+    application.declarations.outputs.map(({ topic }) => [topic, [] as PublishedMessage[]] as const),
+  );
+  const { report, hash } = await run(application, {
+    ...options,
+    onMessage: (message) => messages.get(message.topic)!.push(message),
   });
-  const { endNs, failure } = await runVirtual(federation, parseDuration(duration), {
-    onEvents: (events) => {
-      ledger.add(events);
-      for (const each of published(events)) messages.get(each.topic)!.push(each);
-    },
-    ...(rest.signal === undefined ? {} : { signal: rest.signal }),
-  });
-  if (failure) throw failure.error;
-  rest.signal?.throwIfAborted();
-  const said = await saidOfRun(world, loaded);
-  const facts = factsOf({ executive, federation, streams, live: false, endNs, failure, world: said });
-  return { messages, report: summarise(ledger, facts).report, hash: facts.hash };
+  options.signal?.throwIfAborted();
+  return { messages, report, hash };
 }

@@ -1,6 +1,6 @@
 // The description of an application that a recording or an .isoapp carries: all that running it again takes, save its programs.
 import { z } from "zod";
-import { Definitions, decodePlan, encodePlan } from "../nodes/index.ts";
+import { Definitions, decodePlan, encodePlan, qualityOfService } from "../nodes/index.ts";
 import { scheduleTable } from "../scheduler/index.ts";
 
 const index = z.int().min(0);
@@ -10,8 +10,24 @@ const parts = z.strictObject({
   version: z.literal(1),
   name: z.string(),
   table: scheduleTable,
-  inputs: z.array(z.strictObject({ topic: z.string(), type: z.string(), channel: index, plan: decodePlan })),
-  outputs: z.array(z.strictObject({ topic: z.string(), type: z.string(), channel: index, plan: encodePlan })),
+  inputs: z.array(
+    z.strictObject({
+      topic: z.string(),
+      type: z.string(),
+      channel: index,
+      plan: decodePlan,
+      quality: qualityOfService.exactOptional(),
+    }),
+  ),
+  outputs: z.array(
+    z.strictObject({
+      topic: z.string(),
+      type: z.string(),
+      channel: index,
+      plan: encodePlan,
+      quality: qualityOfService.exactOptional(),
+    }),
+  ),
   chains: z.array(
     z.strictObject({
       name: z.string(),
@@ -21,6 +37,20 @@ const parts = z.strictObject({
       maxAgeNs: index.optional(),
     }),
   ),
+  /** Inputs whose messages are the values of a parameter. */
+  parameters: z
+    .array(
+      z.strictObject({
+        name: z.string().min(1),
+        /** Its place among the inputs. */
+        input: index,
+        value: z.union([z.number(), z.boolean()]),
+        min: z.number().exactOptional(),
+        max: z.number().exactOptional(),
+        description: z.string().exactOptional(),
+      }),
+    )
+    .default([]),
   /** Definitions that the topics' types need besides the common ones, as their .msg files have them. */
   messages: z.array(z.strictObject({ type: z.string(), text: z.string() })).default([]),
   /** One per program index: the artifact's name and hash. */
@@ -32,6 +62,7 @@ function* inconsistencies({
   table: { channels, tasks },
   inputs,
   outputs,
+  parameters,
   chains,
   programs,
 }: z.infer<typeof parts>): Generator<readonly [(string | number)[], string]> {
@@ -40,6 +71,8 @@ function* inconsistencies({
     if (channels[channel]?.source.kind !== "external") yield [["inputs", at, "channel"], noChannel(channel)];
   for (const [at, { channel }] of outputs.entries())
     if (channels[channel]?.source.kind !== "task") yield [["outputs", at, "channel"], noChannel(channel)];
+  for (const [at, { input }] of parameters.entries())
+    if (!inputs[input]) yield [["parameters", at, "input"], `there is no input ${input}`];
   for (const [at, { from, tasks: path }] of chains.entries()) {
     if (channels[from]?.source.kind !== "external") yield [["chains", at, "from"], noChannel(from)];
     for (const [step, task] of path.entries())

@@ -50,6 +50,10 @@ export interface Executive {
   start(): void;
   /** Live: logical time now, negative until the run has begun. */
   now(): number;
+  /** Says which ROS time logical 0 has, nanoseconds since 1970, before anything is drained: stamps are counted from it. */
+  setEpoch(epochNs: bigint): void;
+  /** Live: the system's time of logical 0, nanoseconds since 1970, as its clock has it now. */
+  clockAtZero(): bigint;
   /** Live: ends the run after running jobs; returns the logical time at which it ended. */
   stop(): number;
   /** Live: throws `schedule/job` where a job has ended with a fault. */

@@ -5,9 +5,11 @@ import { callNative, functionSchema, IsochronError, optionsOf, signalSchema } fr
 import { StreamHub } from "../nodes/index.ts";
 import type { ApplicationDescription } from "./application.ts";
 import type { Executive } from "./executive.ts";
+import { Parameters, type ParameterValue } from "./parameters.ts";
 import { type Lateness, Punctuality } from "./punctuality.ts";
 import { parseEvents, type RunEvent } from "./records/index.ts";
 import { TopicCodecs } from "./topic-codecs.ts";
+import { TransportLink } from "./transport-link.ts";
 import { checkWorld, type World, type WorldIo } from "./world.ts";
 
 /** A message of a log, at its logical time. */
@@ -29,6 +31,10 @@ export interface Federates {
   readonly streams?: StreamHub | undefined;
   /** Messages of a log in the order of their times. */
   readonly feed?: AsyncIterator<FeedMessage> | undefined;
+  /** First values of parameters, by name; those declared unless given. */
+  readonly parameters?: Readonly<Record<string, ParameterValue>> | undefined;
+  /** Live: the application's topics on a transport. */
+  readonly link?: TransportLink | undefined;
   /** How long the run goes on after the last message of the feed; as long as it was asked to where absent. */
   readonly followUpNs?: number | undefined;
   /** Told, once, of what an observer throws: it only looks on, so that the run goes on. */
@@ -43,6 +49,10 @@ export type Watch = (what: string) => () => void;
 export interface RunHooks {
   /** Given every event of the run, in order, with the logical time that has been reached. */
   readonly onEvents: (events: readonly RunEvent[], timeNs: number) => void | Promise<void>;
+  /** Told that the run begins, with the ROS time of logical 0. */
+  readonly onBegin?: (epochNs: bigint) => void | Promise<void>;
+  /** The ROS time of logical 0, nanoseconds since 1970. Live, the system's unless given; in virtual time 0. */
+  readonly epochNs?: bigint;
   readonly signal?: AbortSignal;
   readonly watch?: Watch;
 }
@@ -51,12 +61,19 @@ const checkFederates = optionsOf<Federates>("run", "Federation", () => ({
   world: z.looseObject({}).describe("a world").optional(),
   streams: z.instanceof(StreamHub).describe("an application's streams").optional(),
   feed: z.looseObject({ next: z.unknown() }).describe("an async iterator of messages").optional(),
+  parameters: z
+    .record(z.string(), z.union([z.number(), z.boolean()]))
+    .describe("values by name")
+    .optional(),
+  link: z.instanceof(TransportLink).describe("an application's topics on a transport").optional(),
   followUpNs: z.number().min(0).optional(),
   onObserverError: functionSchema.optional(),
   watch: functionSchema.optional(),
 }));
 const checkHooks = optionsOf<RunHooks>("run", "runVirtual, runLive", () => ({
   onEvents: functionSchema,
+  onBegin: functionSchema.optional(),
+  epochNs: z.bigint().describe("whole nanoseconds since 1970, as a bigint").optional(),
   signal: signalSchema.optional(),
   watch: functionSchema.optional(),
 }));
@@ -83,6 +100,9 @@ export class Federation {
   readonly #world: World | undefined;
   readonly #streams: StreamHub | undefined;
   readonly #feed: AsyncIterator<FeedMessage> | undefined;
+  readonly #link: TransportLink | undefined;
+  readonly #parameters: Parameters;
+  readonly #firstValues: Readonly<Record<string, ParameterValue>>;
   readonly #io: WorldIo;
   readonly #onObserverError: Federates["onObserverError"];
   readonly #watch: Watch;
@@ -132,6 +152,9 @@ export class Federation {
     this.#watch = federates.watch ?? (() => () => undefined);
     this.#streams = federates.streams?.active === true ? federates.streams : undefined;
     this.#feed = federates.feed;
+    this.#link = federates.link;
+    this.#parameters = new Parameters(application);
+    this.#firstValues = federates.parameters ?? {};
     this.#feedEnded = federates.feed === undefined;
     this.#followUpNs = federates.feed === undefined ? never : (federates.followUpNs ?? never);
     this.#worldNext = federates.world ? 0 : never;
@@ -149,6 +172,15 @@ export class Federation {
   begin(now?: () => number): void {
     this.#now = now;
     if (now) this.#punctuality = new Punctuality(this.#application.table, now);
+    for (const { topic, message } of this.#parameters.initial(this.#firstValues))
+      this.#enter(topic, this.#codecs.encode(topic, message), 0);
+    const linked = {
+      now: () => now?.() ?? this.#nowNs,
+      receive: (topic: string, bytes: Uint8Array) => this.#receive(topic, bytes),
+      setParameter: (name: string, value: ParameterValue) => this.setParameter(name, value),
+      fail: (error: unknown) => this.fail(error),
+    };
+    this.#link?.open(linked, this.#parameters.offered(this.#firstValues));
     if (!this.#streams) return;
     config.onUnhandledError = (error) => this.#observerFailed(error);
     this.#granted = true;
@@ -166,6 +198,13 @@ export class Federation {
     this.#behind = false;
   }
 
+  /** Sets a parameter at the present instant. Throws `parameter/unknown`, `parameter/value`, `parameter/range`. */
+  setParameter(name: string, value: ParameterValue): void {
+    const { topic, message } = this.#parameters.message(name, value);
+    if (!this.#granted && !this.#now) this.outOfTurn++;
+    this.#publish(topic, this.#codecs.encode(topic, message), this.#granted);
+  }
+
   /** Waits for what RxJS reports of observers that threw, and throws it. */
   async settle(): Promise<void> {
     if (this.#streams) await reports();
@@ -177,8 +216,10 @@ export class Federation {
     return this.#punctuality?.lateness ?? null;
   }
 
-  /** Leaves the run, and closes the log that fed it. */
+  /** Leaves the run, its topics and the log that fed it. */
   async end(): Promise<void> {
+    this.#over = true;
+    this.#link?.close();
     if (this.#streams) {
       this.#streams.end();
       await reports();
@@ -206,6 +247,17 @@ export class Federation {
     return this.#lastFedNs + this.#followUpNs + (this.#decoding > 0 ? longestDecodingNs : 0);
   }
 
+  /** Whether a transport carries the application's topics. */
+  get linked(): boolean {
+    return this.#link !== undefined;
+  }
+
+  /** Sends messages of outputs that stand by `timeNs`; returns when the next one will. */
+  sendUntil(timeNs: number): number {
+    this.#link?.sendUntil(timeNs);
+    return this.#link?.nextNs ?? never;
+  }
+
   /** Whether messages of outputs are waited for, so that time may not pass beyond them. */
   get observing(): boolean {
     return this.#observedFrom.size > 0;
@@ -221,6 +273,8 @@ export class Federation {
     const events = parseEvents(callNative(() => this.executive.drain()));
     this.#behind = false;
     if (this.#now) for (const event of events) this.#follow(event);
+    if (this.#link)
+      for (const event of events) if (event.kind === "message") this.#link.put(event.output, event.time, event.bytes);
     if (!this.#streams) return events;
     for (const event of events) {
       if (event.kind !== "message") continue;
@@ -345,26 +399,33 @@ export class Federation {
     return next.done === true ? undefined : next.value;
   }
 
-  #admit(message: FeedMessage): void {
-    const { channel } = this.#codecs.input(message.topic);
-    const { buffer, byteOffset, byteLength } = message.bytes;
-    const timeNs = this.#punctuality?.admitted(channel, message.timeNs) ?? message.timeNs;
-    const bytes = Buffer.from(buffer, byteOffset, byteLength);
-    const number = callNative(() => this.executive.admit(channel, timeNs, bytes));
-    this.#lastFedNs = message.timeNs;
+  #admit({ topic, timeNs, bytes }: FeedMessage): void {
+    const tagNs = this.#punctuality?.admitted(this.#codecs.input(topic).channel, timeNs) ?? timeNs;
+    this.#enter(topic, bytes, timeNs, tagNs);
+    this.#lastFedNs = timeNs;
     this.messagesFed++;
-    if (this.#streams) this.#deliver({ ...message, received: { channel, number } });
+  }
+
+  /** Live: admits a message of a transport as it comes. */
+  #receive(topic: string, bytes: Uint8Array): void {
+    if (!this.#over) this.#enter(topic, bytes, Math.max(0, this.#now?.() ?? this.earliestNs));
   }
 
   /** Admits a message at the present instant; live, one that comes of I/O and of no grant as it comes. */
-  #publish(topic: string, bytes: Buffer, granted = true): void {
+  #publish(topic: string, bytes: Uint8Array, granted = true): void {
     if (this.#over) return;
-    const { channel } = this.#codecs.input(topic);
     const timeNs = Math.max(this.#nowNs, this.earliestNs);
-    const tag = granted
-      ? (this.#punctuality?.admitted(channel, timeNs) ?? timeNs)
-      : (this.#punctuality?.now() ?? timeNs);
-    const number = callNative(() => this.executive.admit(channel, tag, bytes));
+    const tagNs = granted
+      ? this.#punctuality?.admitted(this.#codecs.input(topic).channel, timeNs)
+      : this.#punctuality?.now();
+    this.#enter(topic, bytes, timeNs, tagNs ?? timeNs);
+  }
+
+  /** Admits a message under a tag; its observers get it at `timeNs`. */
+  #enter(topic: string, message: Uint8Array, timeNs: number, tagNs = timeNs): void {
+    const { channel } = this.#codecs.input(topic);
+    const bytes = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
+    const number = callNative(() => this.executive.admit(channel, tagNs, bytes));
     if (this.#streams) this.#deliver({ topic, timeNs, bytes, received: { channel, number } });
   }
 

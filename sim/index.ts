@@ -11,6 +11,7 @@ export {
   describeFindings,
   type FileAudit,
 } from "./audit/index.ts";
+export type { ClockSteps } from "./clock-watch.ts";
 export { type Comparison, compareRuns, type Difference, type Extent, type TimedDifference } from "./compare.ts";
 export type { Damage } from "./damage.ts";
 export { createExecutive, type Executive, type ExecutiveOptions, type Fault, type ThreadInfo } from "./executive.ts";
@@ -27,6 +28,7 @@ export {
   type Recovery,
 } from "./logs/index.ts";
 export type { NumberDifference } from "./number-difference.ts";
+export { Parameters, type ParameterValue } from "./parameters.ts";
 export type { Lateness } from "./punctuality.ts";
 export { type Recording, readRecording } from "./read-recording.ts";
 export { checkRecordingName, type RecordingOptions, RecordingWriter, type RunSummary } from "./recording.ts";
@@ -34,4 +36,5 @@ export { type Pin, parseEvents, type RunEvent, type SkipReason } from "./records
 export { type ReplayOptions, type ReplayResult, replay } from "./replay.ts";
 export { type RunEnd, runLive, runVirtual } from "./run.ts";
 export { type PublishedMessage, publishedMessages } from "./topic-codecs.ts";
+export { requireTransport, type TransportFacts, type TransportFinding, TransportLink } from "./transport-link.ts";
 export { checkWorld, type World, type WorldIo } from "./world.ts";

@@ -12,6 +12,8 @@ export interface LogFeed {
   readonly count: number;
   /** Logical time of the last. */
   readonly durationNs: number;
+  /** The log's time of logical 0, nanoseconds since 1970. */
+  readonly epochNs: bigint;
 }
 
 /**
@@ -38,6 +40,7 @@ export async function feedFrom(
   return {
     count: rows.reduce((sum, row) => sum + row.count, 0),
     durationNs: Number(last - first),
+    epochNs: first,
     messages: logicalTimes(log, names, by, first),
   };
 }

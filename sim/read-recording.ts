@@ -28,6 +28,8 @@ export interface Recording {
   readonly hash: string;
   readonly mode: "virtual" | "live";
   readonly durationNs: number;
+  /** The ROS time of logical 0, nanoseconds since 1970. */
+  readonly epochNs: bigint;
   /** "virtual time", or the scheduling policy that was in force. */
   readonly scheduling: string;
   /** What a report takes beside the events, as JSON text; absent where the run did not say. */
@@ -117,6 +119,7 @@ async function readAll(path: string, contents: Contents): Promise<Recording> {
     ],
     hash: reach.hash,
     durationNs,
+    epochNs: contents.epochNs,
     mode: reach.mode,
     scheduling: facts?.scheduling ?? "not known: the recording has no end",
     ...(facts?.about === undefined ? {} : { about: facts.about }),

@@ -51,8 +51,7 @@ export function recordedMessages(
     channel: (name) => idOf(channelIds, name),
   });
 
-  return ({ topic, sequence: number, logTime, data }) => {
-    const time = Number(logTime);
+  return ({ topic, sequence: number, timeNs: time, data }) => {
     const input = inputs.get(topic);
     if (input !== undefined)
       return { kind: "received", event: { kind: "admit", channel: input, sequence: number, time, bytes: data } };

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { checkArgument, fileError, IsochronError } from "../kernels/index.ts";
 import { type ApplicationDescription, applicationDescription } from "./application.ts";
 import { type Cut, scanAll } from "./logs/index.ts";
-import { applicationAttachment, formatVersions, metadataName } from "./recording-layout.ts";
+import { applicationAttachment, epochMetadataName, formatVersions, metadataName } from "./recording-layout.ts";
 
 /** What a run says of itself at its end. */
 export const runFacts = z.object({
@@ -23,11 +23,14 @@ export const runFacts = z.object({
 
 export type Facts = z.infer<typeof runFacts>;
 
+const epochFacts = z.object({ epochNs: z.string().regex(/^\d+$/).transform(BigInt) });
+
 /** A message of the file. */
 export interface RecordedMessage {
   readonly topic: string;
   readonly sequence: number;
-  readonly logTime: bigint;
+  /** Since the epoch. */
+  readonly timeNs: number;
   readonly data: Uint8Array;
   /** The byte of the file at which its record begins; absent where it was not read in the order of the file, or is compressed. */
   readonly at?: number;
@@ -38,6 +41,8 @@ export interface Contents {
   readonly attachments: ReadonlyMap<string, Uint8Array>;
   /** The run's own; absent where the file ends before. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** The ROS time of logical 0. */
+  readonly epochNs: bigint;
   readonly messages: AsyncIterable<RecordedMessage> | Iterable<RecordedMessage>;
   readonly cut?: Cut;
 }
@@ -90,12 +95,22 @@ export async function contentsByIndex(reader: McapIndexedReader, validateCrcs: b
   for await (const each of reader.readAttachments({ validateCrcs })) attachments.set(each.name, each.data);
   let found: Contents["metadata"];
   for await (const each of reader.readMetadata({ name: metadataName })) found = Object.fromEntries(each.metadata);
+  let epochNs = 0n;
+  for await (const each of reader.readMetadata({ name: epochMetadataName })) epochNs = epochIn(each.metadata);
   async function* messages(): AsyncGenerator<RecordedMessage> {
     for await (const { channelId, sequence, logTime, data } of reader.readMessages({ validateCrcs }))
-      yield { topic: reader.channelsById.get(channelId)?.topic ?? "", sequence, logTime, data };
+      yield {
+        topic: reader.channelsById.get(channelId)?.topic ?? "",
+        sequence,
+        timeNs: Number(logTime - epochNs),
+        data,
+      };
   }
-  return { attachments, messages: messages(), ...(found === undefined ? {} : { metadata: found }) };
+  return { attachments, epochNs, messages: messages(), ...(found === undefined ? {} : { metadata: found }) };
 }
+
+const epochIn = (metadata: ReadonlyMap<string, string>): bigint =>
+  epochFacts.parse(Object.fromEntries(metadata)).epochNs;
 
 /** The contents as they were written, as far as they can be read. */
 export async function contentsByScan(file: FileHandle): Promise<Contents> {
@@ -103,10 +118,12 @@ export async function contentsByScan(file: FileHandle): Promise<Contents> {
   const topics = new Map<number, string>();
   const messages: RecordedMessage[] = [];
   let found: Contents["metadata"];
+  let epochNs = 0n;
   const records = scanAll(file, true);
   for (;;) {
     const { done, value } = await records.next();
-    if (done) return { attachments, messages, ...(found && { metadata: found }), ...(value && { cut: value }) };
+    if (done)
+      return { attachments, epochNs, messages, ...(found && { metadata: found }), ...(value && { cut: value }) };
     const { record, at } = value;
     switch (record.type) {
       case "Attachment":
@@ -114,6 +131,7 @@ export async function contentsByScan(file: FileHandle): Promise<Contents> {
         break;
       case "Metadata":
         if (record.name === metadataName) found = Object.fromEntries(record.metadata);
+        if (record.name === epochMetadataName) epochNs = epochIn(record.metadata);
         break;
       case "Channel":
         topics.set(record.id, record.topic);
@@ -121,7 +139,8 @@ export async function contentsByScan(file: FileHandle): Promise<Contents> {
       case "Message": {
         const { sequence, logTime, data } = record;
         const topic = topics.get(record.channelId) ?? "";
-        messages.push({ topic, sequence, logTime, data, ...(at === undefined ? {} : { at }) });
+        const timeNs = Number(logTime - epochNs);
+        messages.push({ topic, sequence, timeNs, data, ...(at === undefined ? {} : { at }) });
         break;
       }
       case "Schema":

@@ -5,6 +5,8 @@ export const outputTopic = (task: string): string => `/isochron/outputs/${task}`
 export const metadataName = "isochron";
 export const applicationAttachment = "application.json";
 export const artifactAttachment = (program: string): string => `artifacts/${program}.iso`;
-/** Version 2 says when a job ended and when a skip was decided. */
-export const formatVersion = "2";
-export const formatVersions = ["1", formatVersion] as const;
+/** Says, before all messages, which ROS time logical 0 has; absent where that is 0. */
+export const epochMetadataName = "isochron.epoch";
+/** Version 2 says when a job ended and when a skip was decided; in version 3 times of messages are counted from an epoch. */
+export const formatVersion = "3";
+export const formatVersions = ["1", "2", formatVersion] as const;

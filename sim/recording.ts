@@ -10,6 +10,7 @@ import { partialOf, RecordingFile, recordingFile } from "./recording-file.ts";
 import {
   applicationAttachment,
   artifactAttachment,
+  epochMetadataName,
   eventsTopic,
   formatVersion,
   metadataName,
@@ -76,6 +77,7 @@ export class RecordingWriter {
   #eventCount = 0;
   #lost = 0;
   #time = 0;
+  #epochNs = 0n;
 
   private constructor(
     path: string,
@@ -126,6 +128,20 @@ export class RecordingWriter {
       await file.abandon();
       rmSync(partialOf(path), { force: true });
       throw fileError("write", path, cause);
+    }
+  }
+
+  /** Says which ROS time logical 0 has, before any event is added. Throws `file/write`. */
+  async begin(epochNs: bigint): Promise<void> {
+    this.#epochNs = epochNs;
+    if (epochNs === 0n) return;
+    try {
+      const metadata = new Map([["epochNs", String(epochNs)]]);
+      await this.#writer.addMetadata({ name: epochMetadataName, metadata });
+      this.#file.keep();
+    } catch (cause) {
+      this.#failure = fileError("write", this.#path, cause);
+      throw this.#failure;
     }
   }
 
@@ -220,7 +236,7 @@ export class RecordingWriter {
 
   async #message(channelId: number, time: number, sequence: number, data: Uint8Array): Promise<void> {
     this.#time = Math.max(this.#time, time);
-    const at = BigInt(Math.max(0, time));
+    const at = this.#epochNs + BigInt(Math.max(0, time));
     await this.#writer.addMessage({ channelId, sequence: sequence >>> 0, logTime: at, publishTime: at, data });
     this.#chunk.added(this.#file.position());
   }

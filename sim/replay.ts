@@ -51,6 +51,7 @@ export function replay(recording: Recording, options: ReplayOptions = {}): Repla
     ...(tags.size === 0 ? {} : { keyframeEveryNs: [...tags].reduce(commonDivisor) }),
     ...(options.target === undefined ? {} : { target: options.target }),
   });
+  callNative(() => executive.setEpoch(recording.epochNs));
   const admissions = recording.events
     .filter((event) => event.kind === "admit")
     .sort((a, b) => a.time - b.time || a.channel - b.channel || a.sequence - b.sequence);

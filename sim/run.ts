@@ -1,5 +1,6 @@
 // Runs an application with its federates, in virtual time or live.
 import { callNative } from "../kernels/index.ts";
+import { type ClockSteps, ClockWatch } from "./clock-watch.ts";
 import { type Federation, type RunHooks, requireHooks, type Watch } from "./federation.ts";
 import type { RunEvent } from "./records/index.ts";
 
@@ -10,8 +11,9 @@ const virtualDrainNs = 1e9;
 const liveDrainNs = 100e6;
 /** Where no federate waits for anything, virtual time still halts so often, to be followed and ended. */
 const longestStepNs = 100e6;
-/** How long a live run sleeps at most before it looks for messages again. */
+/** How long a live run sleeps at most before it looks for messages again, and where somebody waits for them. */
 const livePollNs = 5e6;
+const linkedPollNs = 1e6;
 
 /** Milliseconds after which a run lets signals and other events in. */
 const turnMs = 10;
@@ -35,6 +37,8 @@ export interface RunEnd {
   readonly endNs: number;
   /** The error that ended it. */
   readonly failure?: { readonly error: unknown };
+  /** Live: steps of the system's clock; null where there was none. */
+  readonly clockSteps?: ClockSteps | null;
 }
 
 /** Keeps the first error of several steps, each of which is taken whatever became of those before. */
@@ -71,6 +75,9 @@ export async function runVirtual(federation: Federation, atMostNs: number, hooks
   };
   const steps = new Steps();
   await steps.take(async () => {
+    const { epochNs = 0n } = hooks;
+    callNative(() => executive.setEpoch(epochNs));
+    await hooks.onBegin?.(epochNs);
     federation.begin();
     for (;;) {
       await turn();
@@ -126,6 +133,13 @@ export async function runLive(federation: Federation, atMostNs: number, hooks: R
   let drained = 0;
   let end: number | undefined;
   let started = false;
+  let clock: ClockWatch | undefined;
+  /** Takes what there is, and sends what stands before anything waits for a disk. */
+  const hand = async (timeNs: number, sentUntilNs: number) => {
+    const events = federation.take();
+    federation.sendUntil(sentUntilNs);
+    await hooks.onEvents(events, timeNs);
+  };
   const stop = () => {
     end ??= started ? callNative(() => executive.stop()) : 0;
     return end;
@@ -135,17 +149,22 @@ export async function runLive(federation: Federation, atMostNs: number, hooks: R
     federation.begin(() => executive.now());
     callNative(() => executive.start());
     started = true;
+    clock = new ClockWatch(() => executive.clockAtZero());
+    const { epochNs = clock.beganNs } = hooks;
+    callNative(() => executive.setEpoch(epochNs));
+    await hooks.onBegin?.(epochNs);
     for (;;) {
       await turn();
       federation.check();
       callNative(() => executive.checkJobs());
       const now = executive.now();
       if (aborted()) break;
+      clock.look(now);
       // First what is due: however late this thread is, a log does not end before its last message.
       const feedNext = now < 0 ? 0 : await federation.feedUntil(Math.min(now, atMostNs - 1));
-      if (federation.observing || ended(now) || now >= drained + liveDrainNs) {
+      if (federation.observing || federation.linked || ended(now) || now >= drained + liveDrainNs) {
         drained = now;
-        await hooks.onEvents(federation.take(), now);
+        await hand(now, now);
       }
       if (ended(now)) break;
       // Instant by instant: a federate that is slower than time does not keep the run from ending.
@@ -154,17 +173,18 @@ export async function runLive(federation: Federation, atMostNs: number, hooks: R
         await turn();
       }
       if (now >= 0 && federation.nextNs > now) await federation.grant(now);
-      const next = Math.min(feedNext, federation.nextNs, durationNs(), now + livePollNs);
+      const poll = federation.linked ? linkedPollNs : livePollNs;
+      const sendNext = federation.sendUntil(executive.now());
+      const next = Math.min(feedNext, federation.nextNs, sendNext, durationNs(), now + poll);
       const ahead = next - executive.now();
       if (ahead > 0) await pause(ahead / 1e6);
     }
     const last = Math.min(executive.now(), durationNs() - 1);
-    await hooks.onEvents(federation.take(), last);
+    await hand(last, last);
     await federation.conclude(last);
     stop();
     // What had been published by then may have been on its way to the records.
-    const rest = federation.take();
-    await hooks.onEvents(rest, end!);
+    await hand(end!, end!);
     await federation.handOutRest(last);
     await federation.settle();
   });
@@ -173,5 +193,6 @@ export async function runLive(federation: Federation, atMostNs: number, hooks: R
   await steps.take(() => federation.end());
   await steps.take(() => hooks.onEvents(federation.take(), end ?? 0));
   // What a job that faulted computed, and all that follows from it, is no part of the run.
-  return steps.end(Math.min(end ?? 0, executive.faultedNs() ?? Number.POSITIVE_INFINITY));
+  const endNs = Math.min(end ?? 0, executive.faultedNs() ?? Number.POSITIVE_INFINITY);
+  return { ...steps.end(endNs), clockSteps: clock?.steps ?? null };
 }

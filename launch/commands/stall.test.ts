@@ -1,7 +1,7 @@
 // What `--stall` means, and what it refuses.
 import { expect, it } from "vitest";
 import { smallApplication } from "../report/testing/small-run.ts";
-import { parseStall } from "./run.ts";
+import { parseStall } from "../run-application.ts";
 
 it("a stall is of a task, every so many jobs, for so long", () => {
   expect(parseStall("steer:3:25ms", smallApplication())).toEqual({ task: 1, every: 3, durationNs: 25e6 });

@@ -1,7 +1,7 @@
 // What a report says of a run beside its events, and how a recording carries it.
 import { z } from "zod";
 import { IsochronError } from "../../kernels/index.ts";
-import type { Lateness, Recording, ThreadInfo } from "../../sim/index.ts";
+import type { ClockSteps, Lateness, Recording, ThreadInfo, TransportFacts } from "../../sim/index.ts";
 import type { Machine } from "../machine.ts";
 
 /** What recomputing the recording came to. */
@@ -30,6 +30,12 @@ export interface RunFacts {
   readonly streamDrops: Readonly<Record<string, number>>;
   /** Live: how late the messages of world, log and pipelines came; null where that is not known. */
   readonly lateness: Lateness | null;
+  /** The ROS time of logical 0, nanoseconds since 1970, in digits: published stamps are counted from it. */
+  readonly epochNs: string;
+  /** Live: steps of the system's clock, which moved nothing; null where there was none, or none was looked for. */
+  readonly clockSteps: ClockSteps | null;
+  /** What went over the transport; null where there was none. */
+  readonly transport: TransportFacts | null;
   /** Virtual time: messages that pipelines admitted outside of a grant, so that another run may differ. */
   readonly outOfTurn: number;
   /** Places where a recording does not agree with itself; 0 where none was read. */
@@ -66,11 +72,30 @@ const about = z.object({
     })
     .nullable()
     .default(null),
+  clockSteps: z.object({ count: z.int(), worstNs: z.number(), firstNs: z.number() }).nullable().default(null),
+  transport: z
+    .object({
+      name: z.string(),
+      received: z.int(),
+      published: z.int(),
+      findings: z.array(
+        z.object({
+          kind: z.enum(["incompatible", "lost", "missed", "unsent"]),
+          topic: z.string(),
+          count: z.int(),
+          first: z.object({ timeNs: z.number(), reason: z.string() }),
+        }),
+      ),
+    })
+    .nullable()
+    .default(null),
 });
 
 /** The text that a recording keeps of a run. */
-export const aboutText = ({ threads, machine, world, streamDrops, outOfTurn, lateness }: RunFacts): string =>
-  JSON.stringify({ threads, machine, world, streamDrops, outOfTurn, lateness });
+export const aboutText = (facts: RunFacts): string => {
+  const { threads, machine, world, streamDrops, outOfTurn, lateness, clockSteps, transport } = facts;
+  return JSON.stringify({ threads, machine, world, streamDrops, outOfTurn, lateness, clockSteps, transport });
+};
 
 /** A recorded run's facts. Throws `recording/damaged` where the recording says something that no version wrote. */
 export function factsOf(recording: Recording, replayed: Replayed = "not checked"): RunFacts {
@@ -80,6 +105,7 @@ export function factsOf(recording: Recording, replayed: Replayed = "not checked"
     durationNs,
     scheduling,
     hash,
+    epochNs: String(recording.epochNs),
     damage: recording.damage.length,
     replayed,
     failure: recording.failure ?? null,
@@ -94,6 +120,8 @@ export function factsOf(recording: Recording, replayed: Replayed = "not checked"
       streamDrops: {},
       outOfTurn: 0,
       lateness: null,
+      clockSteps: null,
+      transport: null,
     };
   try {
     return { ...common, ...about.parse(JSON.parse(recording.about)) };

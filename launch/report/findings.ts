@@ -1,5 +1,6 @@
 // What a run lost, and what was wrong with it otherwise: counted, each with its first occurrence and its reason.
 import { formatDuration } from "../../scheduler/index.ts";
+import type { TransportFinding } from "../../sim/index.ts";
 import type { RunFacts } from "./facts.ts";
 import type { Ledger } from "./ledger.ts";
 
@@ -17,22 +18,32 @@ export interface Finding<Kind extends string> {
 
 /**
  * What came in and was not used: `rejected` messages, those that came while the decoder was `behind`, those that came
- * `early` for a task's minimum interval, values that a `stream` dropped, `steps` of the world that were never made.
+ * `early` for a task's minimum interval, values that a `stream` dropped, `steps` of the world that were never made, messages
+ * that the `transport` lost or did not send.
  */
-export type Drop = Finding<"rejected" | "behind" | "early" | "stream" | "steps">;
+export type Drop = Finding<"rejected" | "behind" | "early" | "stream" | "steps" | "transport">;
 
 /**
  * What was wrong otherwise: `unfed` inputs on which nothing came, `non-finite` outputs, `unbound` threads, messages of the
- * world or the log that came `late` for their own time, jobs under an injected `stall`, records that were `lost`.
+ * world or the log that came `late` for their own time, jobs under an injected `stall`, records that were `lost`, other ends
+ * of a topic that are `incompatible`, deadlines and leases of publications that were `missed`, steps of the system's `clock`.
  */
-export type Fault = Finding<"unfed" | "non-finite" | "unbound" | "late" | "stall" | "lost">;
+export type Fault = Finding<
+  "unfed" | "non-finite" | "unbound" | "late" | "stall" | "lost" | "incompatible" | "missed" | "clock"
+>;
 
 /** Begins the reason of a message that found its channel's decoder too far behind. */
 const behind = "error[input/backlog]";
 
 /** All that was dropped. */
 export function dropsOf(ledger: Ledger, facts: RunFacts): Drop[] {
-  return [...rejections(ledger), ...earlyArrivals(ledger), ...streamDrops(facts), ...missedSteps(facts)];
+  return [
+    ...rejections(ledger),
+    ...earlyArrivals(ledger),
+    ...streamDrops(facts),
+    ...missedSteps(facts),
+    ...onTransport(facts, { lost: "transport", unsent: "transport" }),
+  ];
 }
 
 function rejections(ledger: Ledger): Drop[] {
@@ -126,6 +137,32 @@ const missedSteps = ({ lateness, durationNs }: RunFacts): Drop[] =>
         },
       ];
 
+/** What a transport told, by what it counts as here. */
+const onTransport = <Kind extends string>(
+  { transport }: RunFacts,
+  kinds: Readonly<Partial<Record<TransportFinding["kind"], Kind>>>,
+): Finding<Kind>[] =>
+  (transport?.findings ?? []).flatMap(({ kind, topic, count, first }) => {
+    const counted = kinds[kind];
+    return counted === undefined ? [] : [{ kind: counted, where: topic, count, of: null, first }];
+  });
+
+const clockSteps = ({ clockSteps: steps }: RunFacts): Fault[] =>
+  steps === null
+    ? []
+    : [
+        {
+          kind: "clock",
+          where: "the system's clock",
+          count: steps.count,
+          of: null,
+          first: {
+            timeNs: steps.firstNs,
+            reason: `by up to ${formatDuration(steps.worstNs)}: stamps go on from where the run began`,
+          },
+        },
+      ];
+
 /** All that was wrong besides. */
 export function faultsOf(ledger: Ledger, facts: RunFacts): Fault[] {
   return [
@@ -135,6 +172,8 @@ export function faultsOf(ledger: Ledger, facts: RunFacts): Fault[] {
     ...late(facts),
     ...stalls(ledger),
     ...lost(ledger),
+    ...onTransport(facts, { incompatible: "incompatible", missed: "missed" }),
+    ...clockSteps(facts),
   ];
 }
 

@@ -56,7 +56,7 @@ export interface Report extends RunFacts {
 export function reportOf(ledger: Ledger, facts: RunFacts, found: readonly Reaction[][] = reactions(ledger)): Report {
   const { name, table } = ledger.application;
   const { mode, durationNs, scheduling, hash, threads, machine, world, streamDrops, lateness, outOfTurn } = facts;
-  const { damage, replayed, failure, cut } = facts;
+  const { damage, replayed, failure, cut, epochNs, clockSteps, transport } = facts;
   const body = {
     ...{
       mode,
@@ -69,6 +69,9 @@ export function reportOf(ledger: Ledger, facts: RunFacts, found: readonly Reacti
       streamDrops,
       lateness,
       outOfTurn,
+      epochNs,
+      clockSteps,
+      transport,
       damage,
       replayed,
       failure,

@@ -69,6 +69,8 @@ function describeDrop(drop: Drop): string {
       return `${counted(count, "value")} dropped by the stream ${where}`;
     case "steps":
       return `${counted(count, "step")} of ${where} not made${firstOf(drop)}`;
+    case "transport":
+      return `${counted(count, "message")} of ${where} lost on the transport${firstOf(drop)}`;
   }
 }
 
@@ -84,6 +86,12 @@ function faultVerdict(fault: Fault): Verdict[] {
       return bad("scheduling", `thread ${where} not on its core${firstOf(fault)}`);
     case "late":
       return bad("messages", `${share(count, of, "message")} of ${where} late${firstOf(fault)}`);
+    case "incompatible":
+      return bad("messages", `no message passes on ${where} to or from ${counted(count, "end")}${firstOf(fault)}`);
+    case "missed":
+      return bad("messages", `${where} late ${counted(count, "time")}${firstOf(fault)}`);
+    case "clock":
+      return bad("run", `${where} stepped ${counted(count, "time")}${firstOf(fault)}`);
     // Misses name the stalls among their causes; lost records have verdicts of their own.
     case "stall":
     case "lost":

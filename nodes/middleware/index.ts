@@ -3,8 +3,14 @@ export { InProcessNetwork } from "./in-process.ts";
 export {
   defaultQuality,
   incompatiblePolicies,
+  inputQuality,
+  type Quality,
   type QualityOfService,
+  type QualityPolicies,
   type QualityPolicy,
+  qualityOf,
+  qualityOfService,
+  qualitySchema,
   sensorQuality,
 } from "./quality-of-service.ts";
 export { type NodeOptions, type OpenTransport, openTransport } from "./registry.ts";

@@ -1,5 +1,6 @@
 // The transports that the command line knows by name; each is loaded where it is asked for.
-import { didYouMean, IsochronError } from "../../kernels/index.ts";
+import { z } from "zod";
+import { checkArgument, didYouMean, IsochronError } from "../../kernels/index.ts";
 import type { Transport } from "./transport.ts";
 
 /** The node that a transport is to be. */
@@ -24,6 +25,7 @@ export async function openTransport(
   node: Omit<NodeOptions, "arguments">,
   known: Readonly<Record<string, OpenTransport>> = transports,
 ): Promise<Transport> {
+  checkArgument("transport", "openTransport", "text", z.string().min(1).describe("NAME or NAME:ARGUMENTS"), text);
   const [name, rest] = /^([^:]*)(?::(.*))?$/s.exec(text)!.slice(1);
   const open = Object.hasOwn(known, name!) ? known[name!] : undefined;
   if (!open) {

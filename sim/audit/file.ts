@@ -156,8 +156,7 @@ async function readMessages(
   const logged = new Map<LoggedAdmission, number | null>();
   let number = 0;
   for await (const message of contents.messages) {
-    const { topic, logTime } = message;
-    const timeNs = Number(logTime);
+    const { topic, timeNs } = message;
     const record = place(number++, message);
     const tell = (why: string) => findings.add("record/form", topic, timeNs, why, record);
     let found: ReturnType<typeof read>;

@@ -122,6 +122,8 @@ describe("a live run on a machine that is late", { timeout: 60_000 }, () => {
         observe: (output, on) => real.observe(output, on),
         start: () => real.start(),
         now: () => real.now(),
+        setEpoch: (epochNs) => real.setEpoch(epochNs),
+        clockAtZero: () => real.clockAtZero(),
         stop: () => {
           stopped = true;
           return real.stop();

@@ -8,6 +8,7 @@ type Message = TypedMcapRecords["Message"];
 export interface Changes {
   readonly message?: (topic: string, message: Message) => Changed | readonly Changed[] | undefined;
   readonly attachment?: (name: string, data: Uint8Array) => Uint8Array;
+  /** Changes what the run says at its end. */
   readonly metadata?: (facts: Readonly<Record<string, string>>) => Readonly<Record<string, string>>;
 }
 
@@ -54,7 +55,8 @@ export async function rewrite(from: string, to: string, changes: Changes): Promi
       await writer.addAttachment({ ...record, data });
     } else if (record.type === "Metadata") {
       const facts = Object.fromEntries(record.metadata);
-      await writer.addMetadata({ ...record, metadata: new Map(Object.entries(changes.metadata?.(facts) ?? facts)) });
+      const said = record.name === "isochron" ? (changes.metadata?.(facts) ?? facts) : facts;
+      await writer.addMetadata({ ...record, metadata: new Map(Object.entries(said)) });
     }
   }
   await writer.end();

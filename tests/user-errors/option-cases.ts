@@ -41,6 +41,7 @@ import {
   resize,
   roiAlign,
   roiPool,
+  runApplication,
   scaledDotProductAttention,
   type Tensor,
   tensorType,
@@ -49,7 +50,7 @@ import {
   zeros,
 } from "../../launch/index.ts";
 import { Compilation, measureLayers } from "../../launch/inspect.ts";
-import { runApplication } from "../../launch/testing.ts";
+import { runApplication as runInTest } from "../../launch/testing.ts";
 import { readMessageFiles } from "../../nodes/messages/index.ts";
 import { exportOnnx, importModel } from "../../runtime/import/index.ts";
 import { OnnxModel } from "../../runtime/import/onnx/model.ts";
@@ -104,6 +105,7 @@ const aboveZero = [...duration, 0, "0ms"];
 const target = ["x86", "X86-64-V3", 5, null];
 const signal = [5, {}, null];
 const path = ["", 5, null, ["a"]];
+const quality = ["fast", 5, { depth: 0 }, { reliability: "sure" }, null];
 
 const one = trace(({ x }) => ({ y: x.mul(2) }), { x: tensorType("f32", []) }, { name: "one" });
 const cacheDir = ".cache/kernels";
@@ -660,8 +662,25 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
   "app.input": {
     area: "application",
     call: (options) => declared((app) => app.input("/value", float, options)),
-    right: { latency: "5ms" },
-    wrong: { latency: duration },
+    right: { latency: "5ms", quality: { depth: 3, deadline: "1s" } },
+    wrong: { latency: duration, quality },
+  },
+  "app.parameter": {
+    area: "application",
+    call: (options) => declared((app) => app.parameter("gain", "f32", 0.5, options)),
+    right: { min: 0, max: 1, description: "how much" },
+    wrong: { min: [Number.NaN, "0", null], max: [Number.NaN, "1", null], description: text },
+  },
+  "app.output": {
+    area: "application",
+    call: (options) =>
+      declared((app) => {
+        const value = app.input("/value", float);
+        const task = app.task("double", one, { inputs: { x: value }, period: "10ms", budget: "1ms", deadline: "5ms" });
+        app.output("/double", "std_msgs/msg/Float32", task.outputs, { y: "data" }, options);
+      }),
+    right: { quality: "latched" },
+    wrong: { quality },
   },
   "app.source": {
     area: "application",
@@ -719,11 +738,39 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
     right: { dimensions: {}, convolution: "direct" },
     wrong: { dimensions: [5, "n", null], convolution: ["fft", null] },
   },
-  runApplication: {
+  "testing.runApplication": {
     area: "testing",
-    call: (options) => runApplication(small, options),
+    call: (options) => runInTest(small, options),
     right: { duration: "20ms", cacheDir },
     wrong: { duration: ["soon", 0, null], cacheDir: path, signal },
+  },
+  runApplication: {
+    area: "run",
+    call: (options) => runApplication(small, options),
+    right: { duration: "20ms", cacheDir, epochNs: 5n },
+    wrong: {
+      log: path,
+      stamp: choice,
+      rate: [0, -1, "2", null],
+      transport: [5, "rclnodejs", null],
+      topicName: callable,
+      parameters: [5, "gain", { gain: "high" }, null],
+      world: flag,
+      realtime: flag,
+      duration: aboveZero,
+      epochNs: [5, "5", -1n, 2n ** 63n, null],
+      record: path,
+      replace: flag,
+      report: path,
+      stall: [5, "x", [5], null],
+      target,
+      cacheDir: path,
+      signal,
+      onStart: callable,
+      onMessage: callable,
+      onObserverError: callable,
+      onWarning: callable,
+    },
   },
   createExecutive: {
     area: "run",
@@ -746,6 +793,8 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
       world: [5, "hill", null],
       streams: [5, {}, null],
       feed: [5, {}, null],
+      parameters: [5, "gain", { gain: "high" }, null],
+      link: [5, {}, null],
       followUpNs: [-1, "1s", null],
       onObserverError: callable,
       watch: callable,
@@ -754,8 +803,8 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
   "runVirtual, runLive": {
     area: "run",
     call: (options) => runVirtual(new Federation(built.description, executive(), {}), 1, options),
-    right: { onEvents: () => undefined },
-    wrong: { onEvents: callable, signal, watch: callable },
+    right: { onEvents: () => undefined, epochNs: 5n },
+    wrong: { onEvents: callable, onBegin: callable, epochNs: [5, "5", null], signal, watch: callable },
   },
   checkRecordingName: {
     area: "recording",

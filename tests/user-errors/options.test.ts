@@ -74,19 +74,21 @@ const withoutOptions = words(`
   graphText hashOf headerStamp image indexAdd indexCopy indexReduce indexSelect iota isFinite isInf isNaN kernelsOf kernelText
   latest layerNorm layOut layoutOf less lessEqual linear loadTensors log log1p log2 logSoftmax matmul matmulInteger maximum
   measureMachine messageDecoder messageReader messageTypes messageWriter methodsOf minimum mul neg newArray not
-  notEqual ones openArtifact openLog or outputPlan parseEvents permute pow printLayers printPlan programName publishedMessages
-  readArchive readArtifact readRecording relu remainder reshape results rmsNorm roll round rsqrt sameTypeName sampleEvery save saveTensors
+  notEqual ones openArtifact openLog openTransport or outputPlan parseEvents permute pow printLayers printPlan programName publishedMessages
+  readArchive readArtifact readRecording relu remainder requireTransport reshape results rmsNorm roll round rsqrt sameTypeName sampleEvery save saveTensors
   scan scatter scatterAdd scatterND scatterReduce schemaDefinitions schemaText shortTypeName showTensorType sigmoid
   sign silu simplified sin sinh size slice softmax split sqrt squeeze stack stamp state staticShape sub sym tan tanh
   targetsOf tensorType tile timeWindow toHalves toSmallFloats toMaximum transpose tril triu trunc truncate unsqueeze watchdog where withIndices writeArchive zeros
-  app.closing app.counter app.on app.output app.summary app.world Definitions.closure
+  app.closing app.counter app.on app.summary app.world Definitions.closure
   Definitions.has Definitions.of Definitions.schemaText Definitions.textsOf Definitions.with
   Definitions.withParsed DropCounter.add DropCounter.reset Federation.begin Federation.check Federation.conclude
   Federation.end Federation.fail Federation.feedUntil Federation.fillAhead Federation.grant Federation.handOutRest
-  Federation.settle Federation.take Graph.toString Graph.verify Interpreter.reset Interpreter.run LoopInterpreter.step
+  Federation.sendUntil Federation.setParameter Federation.settle Federation.take InProcessNetwork.addPublisher
+  InProcessNetwork.addSubscriber InProcessNetwork.graph InProcessNetwork.join InProcessNetwork.leave InProcessNetwork.remove
+  InProcessNetwork.send Graph.toString Graph.verify Interpreter.reset Interpreter.run LoopInterpreter.step
   IsochronError.render Program.kernelTimes Program.method Program.newInputs Program.newOutputs Program.reset Program.restore
-  Program.run Program.snapshot RandomGenerator.bits Program.stepTimes RecordingWriter.add RecordingWriter.discard
-  RecordingWriter.finish
+  Parameters.carries Parameters.initial Parameters.message Parameters.offered Program.run Program.snapshot RandomGenerator.bits Program.stepTimes RecordingWriter.add RecordingWriter.begin
+  RecordingWriter.discard RecordingWriter.finish TransportLink.close TransportLink.open TransportLink.put TransportLink.sendUntil
 `);
 
 /** Take what other functions made, where nothing may be slow or nobody but tools calls them: TypeScript alone guards them. */

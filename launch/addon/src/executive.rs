@@ -11,7 +11,7 @@ use isochron_executive::table::{OnOverrun, Table};
 use isochron_executive::task::Stall;
 use isochron_executive::{VirtualExecutive, records};
 use isochron_transport::{DecodePlan, EncodePlan};
-use napi::bindgen_prelude::Buffer;
+use napi::bindgen_prelude::{BigInt, Buffer};
 use napi_derive::napi;
 use serde::Deserialize;
 
@@ -161,6 +161,8 @@ const NOT_VIRTUAL: &str = "error[executive/mode]: this executive is live; its ti
 pub struct Executive {
     inner: Inner,
     outputs: Vec<Output>,
+    /// The ROS time of logical 0, which stamps are counted from.
+    epoch_ns: i64,
 }
 
 #[napi]
@@ -211,7 +213,7 @@ impl Executive {
                 executive.decode_with(decoders).map_err(failure)?;
                 Inner::Virtual(Box::new(executive))
             };
-            Ok(Self { inner, outputs })
+            Ok(Self { inner, outputs, epoch_ns: 0 })
         })
     }
 
@@ -278,6 +280,27 @@ impl Executive {
     pub fn now(&self) -> napi::Result<i64> {
         guarded(|| match &self.inner {
             Inner::Live(inner) => Ok(inner.now()),
+            Inner::Virtual(_) => Err(failure(NOT_LIVE)),
+        })
+    }
+
+    /// Says which ROS time logical 0 has, nanoseconds since 1970, before the first message is made: stamps are counted from it.
+    #[napi]
+    pub fn set_epoch(&mut self, epoch_ns: BigInt) -> napi::Result<()> {
+        let (epoch_ns, lossless) = epoch_ns.get_i64();
+        if !lossless {
+            return Err(failure("error[executive/epoch]: an epoch is nanoseconds since 1970, in 64 bits"));
+        }
+        self.epoch_ns = epoch_ns;
+        Ok(())
+    }
+
+    /// Live: the time of the system's clock at logical 0, nanoseconds since 1970, as that clock has it now. It changes where
+    /// the clock is stepped.
+    #[napi]
+    pub fn clock_at_zero(&self) -> napi::Result<BigInt> {
+        guarded(|| match &self.inner {
+            Inner::Live(inner) => Ok(BigInt::from(clock_minus(|| inner.now()))),
             Inner::Virtual(_) => Err(failure(NOT_LIVE)),
         })
     }
@@ -351,7 +374,7 @@ impl Executive {
             if sequence == 0 {
                 return Ok(None);
             }
-            let bytes = output.plan.encode(&bytes, time).map_err(failure)?;
+            let bytes = output.plan.encode(&bytes, self.epoch_ns.saturating_add(time)).map_err(failure)?;
             Ok(Some(Observed { sequence: sequence as i64, time_ns: time, held, bytes: bytes.into() }))
         })
     }
@@ -412,6 +435,7 @@ impl Executive {
         for (kind, payload) in records::read_all(bytes).map_err(|error| text(&error))? {
             out.copy(kind, payload);
             let Some(standing) = self.standing(kind, payload).map_err(|error| text(&error))? else { continue };
+            let stamp = self.epoch_ns.saturating_add(standing.time);
             for (id, output) in self.outputs.iter_mut().enumerate() {
                 if output.channel != standing.channel {
                     continue;
@@ -420,7 +444,7 @@ impl Executive {
                     output.last = Some(value.to_vec());
                 }
                 let Some(value) = &output.last else { continue };
-                let message = output.plan.encode(value, standing.time).map_err(|error| text(&error))?;
+                let message = output.plan.encode(value, stamp).map_err(|error| text(&error))?;
                 out.message(id as u32, standing.task, standing.job, standing.time, &message);
             }
         }
@@ -455,6 +479,20 @@ impl Executive {
             _ => None,
         })
     }
+}
+
+/// How far the system's clock is ahead of another, both read as closely together as a few tries allow.
+fn clock_minus(other: impl Fn() -> i64) -> i64 {
+    let read = || {
+        let before = other();
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the pointer is to a live timespec; this clock always exists.
+        unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut time) };
+        let after = other();
+        (after - before, time.tv_sec * 1_000_000_000 + time.tv_nsec - before - (after - before) / 2)
+    };
+    let first = read();
+    (0..4).map(|_| read()).fold(first, |best, next| if next.0 < best.0 { next } else { best }).1
 }
 
 struct Standing<'a> {

@@ -4,6 +4,7 @@
 
 mod bag;
 mod codec;
+mod datagram;
 mod executive;
 mod inflate;
 mod kernel;

@@ -56,6 +56,7 @@ export const smallApplication = (name = "small"): ApplicationDescription =>
     ],
     chains: [{ name: "camera to steering", from: 0, tasks: [0, 1], budgetNs: 60 * ms }],
     programs: [],
+    parameters: [],
     messages: [],
   }) satisfies ApplicationDescription;
 
@@ -154,6 +155,9 @@ export const facts: RunFacts = {
   world: { distance: 12.34567, leftRoad: false },
   streamDrops: {},
   outOfTurn: 0,
+  epochNs: "0",
+  clockSteps: null,
+  transport: null,
   lateness: null,
   damage: 0,
   replayed: "not checked",

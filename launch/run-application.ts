@@ -1,0 +1,434 @@
+// Runs an application with its world, a log or a transport: what the command calls, and anybody's own program or test.
+import { z } from "zod";
+import {
+  compilerSchemas,
+  functionSchema,
+  IsochronError,
+  optionsOf,
+  type TargetName,
+  targetSchema,
+} from "../kernels/index.ts";
+import type { Transport } from "../nodes/index.ts";
+import { type Duration, durationAboveZero, formatDuration, intervalOf, parseDuration } from "../scheduler/index.ts";
+import {
+  type ApplicationDescription,
+  checkRecordingName,
+  createExecutive,
+  type Fault,
+  Federation,
+  type FeedMessage,
+  feedFrom,
+  openLog,
+  Parameters,
+  type ParameterValue,
+  type PublishedMessage,
+  publishedMessages,
+  RecordingWriter,
+  type RunEvent,
+  requireTransport,
+  runLive,
+  runVirtual,
+  TransportLink,
+  type Watch,
+} from "../sim/index.ts";
+import type { Application } from "./application.ts";
+import { requireApplication } from "./declarations.ts";
+import { type LoadedApplication, readyToRun, targetsHere } from "./load-application.ts";
+import { checkDistinct, prepareFolder, prepareOutput } from "./output-file.ts";
+import { renderError } from "./render-error.ts";
+import { aboutText, Ledger, type Report, reportFile, reportFormat, summarise } from "./report/index.ts";
+import { factsOf, saidOfRun } from "./run-facts.ts";
+
+/** A run that goes on. */
+export interface Running {
+  /** The ROS time of logical 0, nanoseconds since 1970. */
+  readonly epochNs: bigint;
+  /** Sets a parameter from now on. Throws `parameter/unknown`, `parameter/value`, `parameter/range`. */
+  setParameter(name: string, value: ParameterValue): void;
+  /** Ends the run at its present logical time, as if it had been asked to last only so long. */
+  stop(): void;
+}
+
+/** Options of `runApplication`. */
+export interface RunApplicationOptions {
+  /** A log (`.mcap`, `.db3`, a bag's folder) that feeds the inputs. */
+  readonly log?: string;
+  /** Which time of the log's messages counts; that of logging unless given. */
+  readonly stamp?: "log" | "header";
+  /** Live: how many times faster than it was recorded the log is played. */
+  readonly rate?: number;
+  /** What carries the application's topics; it is open, and stays so. The run is live then. */
+  readonly transport?: Transport;
+  /** A topic's name on the transport, its own unless given. */
+  readonly topicName?: (topic: string) => string;
+  /** First values of the application's parameters, by name; those declared unless given. */
+  readonly parameters?: Readonly<Record<string, ParameterValue>>;
+  /** Whether the application's own world takes part: unless said where there is neither log nor transport. */
+  readonly world?: boolean;
+  /** Real clock and threads, with real-time scheduling where it is granted. */
+  readonly realtime?: boolean;
+  /** How long: as long as the log is; with a transport until it is stopped; else 30 s. */
+  readonly duration?: Duration;
+  /** The ROS time of logical 0, nanoseconds since 1970. Unless given, that of the log's first message; live, the system's; else 0. */
+  readonly epochNs?: bigint;
+  /** Where the run is recorded, as MCAP; under a name that nothing has. */
+  readonly record?: string;
+  /** Replace a recording that has the name. */
+  readonly replace?: boolean;
+  /** Where the report is written: a page (`.html`) or its numbers (`.json`). */
+  readonly report?: string;
+  /** Jobs to make longer: TASK:EVERY:DURATION. */
+  readonly stall?: readonly string[];
+  readonly target?: TargetName;
+  /** Where compiled modules are kept between runs; `.cache/isochron` in the working directory unless given. */
+  readonly cacheDir?: string;
+  /** Stops the run. */
+  readonly signal?: AbortSignal;
+  /** Called when the run has begun. */
+  readonly onStart?: (running: Running) => void;
+  /** Given every message that the application publishes, in the order of their times. */
+  readonly onMessage?: (message: PublishedMessage) => void;
+  /** Told of what observers throw, and the run goes on; unless given, that ends it. */
+  readonly onObserverError?: (error: IsochronError) => void;
+  /** Told what a user should know and no report says; a warning of the process unless given. */
+  readonly onWarning?: (text: string) => void;
+}
+
+const checkRun = optionsOf<RunApplicationOptions>("run", "runApplication", () => {
+  const { cacheDir, signal } = compilerSchemas();
+  const text = z.string().min(1).describe("the path of a file").optional();
+  return {
+    log: text,
+    stamp: z.enum(["log", "header"]).optional(),
+    rate: z.number().positive().optional(),
+    transport: z.looseObject({}).describe("a transport, which is open").optional(),
+    topicName: functionSchema.optional(),
+    parameters: z
+      .record(z.string(), z.union([z.number(), z.boolean()]))
+      .describe("numbers, true or false by the parameters' names")
+      .optional(),
+    world: z.boolean().optional(),
+    realtime: z.boolean().optional(),
+    duration: durationAboveZero.optional(),
+    epochNs: epochSchema.optional(),
+    record: text,
+    replace: z.boolean().optional(),
+    report: text,
+    stall: z.array(z.string()).describe("a list of TASK:EVERY:DURATION").optional(),
+    target: targetSchema.optional(),
+    cacheDir,
+    signal,
+    onStart: functionSchema.optional(),
+    onMessage: functionSchema.optional(),
+    onObserverError: functionSchema.optional(),
+    onWarning: functionSchema.optional(),
+  };
+});
+
+/** Times of ROS are whole nanoseconds in 64 bits; a run adds 104 days at most. */
+const epochSchema = z
+  .bigint()
+  .min(0n)
+  .max(2n ** 63n - 1n - 2n ** 53n)
+  .describe("nanoseconds since 1970, a bigint such as 1_700_000_000_000_000_000n");
+
+/** What a run came to. */
+export interface RunResult {
+  /** Whether the run was ended early. */
+  readonly interrupted: boolean;
+  readonly cycles: number;
+  readonly deadlineMisses: number | null;
+  /** The hash of all that was computed: of slots, not of messages, whose stamps are counted from the epoch. */
+  readonly hash: string;
+  readonly report: Report;
+  /** Errors that observers threw; the first was told when it happened. */
+  readonly observerErrors: number;
+}
+
+/** What the command adds to a run. */
+export interface RunSurroundings {
+  /** Shows how far the run is; no share where it has no end. */
+  readonly progress?: (text: string | undefined, share?: number) => void;
+  readonly watch?: Watch;
+  /** Hands over what can end the run with an error, and gives the first such error that there was. */
+  readonly strays?: {
+    readonly first: { readonly error: unknown } | undefined;
+    handOver(take: (error: unknown) => void): void;
+  };
+}
+
+/**
+ * Runs an application with its world, a log or a transport; recording and report are written whole.
+ *
+ * An error of the application, of a job or of the disk ends the run: it is thrown once recording and report stand, up to
+ * there. What the application opened stays open: `application.close()`.
+ *
+ * @example
+ * ```ts
+ * import { application, field, message, runApplication, tensorType, trace } from "isochron";
+ *
+ * const twice = trace(({ x }) => ({ y: x.mul(2) }), { x: tensorType("f32", []) }, { name: "twice" });
+ * const app = application("twice", (app) => {
+ *   const input = app.input("/in", message("std_msgs/msg/Float32", { x: field("data") }));
+ *   const task = app.task("twice", twice, { inputs: { x: input }, period: "10ms", budget: "100us", deadline: "1ms" });
+ *   app.output("/out", "std_msgs/msg/Float32", task.outputs, { y: "data" });
+ * });
+ * const { report } = await runApplication(app, { duration: "1s" });
+ * console.log(report.tasks[0]?.released); // 100
+ * ```
+ */
+export async function runApplication(
+  application: Application,
+  options: RunApplicationOptions = {},
+): Promise<RunResult> {
+  requireApplication(application);
+  checkRun(options);
+  checkCombination(options);
+  prepareFiles(options);
+  const { cacheDir, signal } = options;
+  const loaded = await readyToRun(application, {
+    ...targetsFor(options),
+    ...(cacheDir === undefined ? {} : { cacheDir }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  return await runLoaded(loaded, options, {});
+}
+
+/** What a run from sources is compiled for: what runs here, and everything where its recording takes the programs along. */
+export function targetsFor({ target, record }: Pick<RunApplicationOptions, "target" | "record">): {
+  readonly targets?: readonly TargetName[];
+} {
+  if (record !== undefined || process.env.ISOCHRON_TARGET) return {};
+  return target === undefined ? targetsHere() : { targets: [target] };
+}
+
+/** Refuses options that do not go together. */
+export function checkCombination(
+  { log, rate, realtime, transport, report }: RunApplicationOptions,
+  isLinked = transport !== undefined,
+): void {
+  if (report !== undefined) reportFormat(report);
+  if (transport) requireTransport(transport);
+  if (isLinked && realtime === false) {
+    throw new IsochronError("run/transport", "a run with a transport is live", { help: "leave realtime: false out" });
+  }
+  if (rate !== undefined && (log === undefined || (realtime !== true && !isLinked))) {
+    throw new IsochronError("command/rate", "--rate says how fast a log is played to a live run", {
+      help: "give --log F --realtime with it; in virtual time a log is run as fast as the machine can",
+    });
+  }
+}
+
+const replacing = ({ replace }: RunApplicationOptions) => ({ replace: replace === true });
+
+/** Refuses names of files to write that are taken, and makes their folders. */
+export function prepareFiles(options: RunApplicationOptions): void {
+  const { log, record, report } = options;
+  checkDistinct({ "--log": log, "--record": record, "--report": report });
+  if (record !== undefined) {
+    checkRecordingName(record, replacing(options));
+    prepareFolder(record);
+  }
+  if (report !== undefined) prepareOutput(report, reportFile(reportFormat(report)));
+}
+
+/** Runs what was loaded. */
+export async function runLoaded(
+  loaded: LoadedApplication,
+  options: RunApplicationOptions,
+  { progress = () => undefined, watch, strays }: RunSurroundings,
+): Promise<RunResult> {
+  const { description, artifacts, streams } = loaded;
+  const { log, transport, duration, onMessage } = options;
+  const live = options.realtime === true || transport !== undefined;
+  const warn = options.onWarning ?? ((text: string) => process.emitWarning(text, "IsochronWarning"));
+  const feed = log === undefined ? undefined : await openFeed(log, options, loaded, warn);
+  const durationNs = lengthOf(options, feed?.endNs);
+  const executive = createExecutive(description, artifacts, {
+    faults: (options.stall ?? []).map((text) => parseStall(text, description)),
+    ...(live ? { live, realtime: true } : {}),
+    ...(live || options.record === undefined ? {} : { keyframeEveryNs: 1e9 }),
+    ...(options.target === undefined ? {} : { target: options.target }),
+  });
+  const ledger = new Ledger(description);
+  const parameters = new Parameters(description);
+  // Refused before anything is written.
+  parameters.initial(options.parameters ?? {});
+  const world = (options.world ?? (!feed && !transport)) ? loaded.createWorld?.() : undefined;
+  const link =
+    transport &&
+    new TransportLink(description, transport, {
+      isFed: (topic) => parameters.carries(topic) || feed !== undefined || world !== undefined || streams.feeds(topic),
+      ...(options.topicName === undefined ? {} : { nameOf: options.topicName }),
+    });
+  const stopping = new AbortController();
+  const signal = AbortSignal.any([stopping.signal, ...(options.signal === undefined ? [] : [options.signal])]);
+  const federation: Federation = new Federation(description, executive, {
+    world,
+    streams,
+    feed: feed?.messages,
+    link,
+    parameters: options.parameters,
+    followUpNs: duration === undefined ? feed?.followUpNs : undefined,
+    onObserverError: options.onObserverError ?? ((error) => federation.fail(error)),
+    ...(watch === undefined ? {} : { watch }),
+  });
+  const recording =
+    options.record === undefined
+      ? undefined
+      : await RecordingWriter.open(options.record, description, artifacts, replacing(options));
+  const published = onMessage && publishedMessages(description);
+  let begun = false;
+  let epochNs = 0n;
+  try {
+    // A world makes stamps of its own, from 0 on: beside nothing else its run does too.
+    const epoch = options.epochNs ?? feed?.epochNs ?? (world && !transport ? 0n : undefined);
+    const hooks = {
+      onBegin: async (found: bigint) => {
+        epochNs = found;
+        await recording?.begin(found);
+        const setParameter = (name: string, value: ParameterValue) => federation.setParameter(name, value);
+        options.onStart?.({ epochNs, setParameter, stop: () => stopping.abort() });
+      },
+      onEvents: async (events: readonly RunEvent[], time: number) => {
+        ledger.add(events);
+        for (const message of published?.(events) ?? []) onMessage!(message);
+        await recording?.add(events);
+        progress(...progressAt(time, durationNs));
+      },
+      signal,
+      ...(epoch === undefined ? {} : { epochNs: epoch }),
+      ...(watch === undefined ? {} : { watch }),
+    };
+    strays?.handOver((error) => federation.fail(error));
+    // A log ends a live run itself, however late its last messages come.
+    const atMostNs = live && feed && duration === undefined ? Number.POSITIVE_INFINITY : durationNs;
+    const end = await (live ? runLive : runVirtual)(federation, atMostNs, hooks);
+    // What was rejected at the very end is told a moment later.
+    await new Promise((resolve) => setImmediate(resolve));
+    const { endNs, failure = strays?.first } = end;
+    begun = failure === undefined || endNs > 0;
+    if (!begun) throw failure?.error;
+    const [said] = await Promise.allSettled([saidOfRun(world, loaded)]);
+    const facts = factsOf({
+      executive,
+      federation,
+      streams,
+      live,
+      endNs,
+      epochNs,
+      failure,
+      clockSteps: end.clockSteps ?? null,
+      transport: link?.facts ?? null,
+      world: said.status === "fulfilled" ? said.value : null,
+    });
+    const summary = summarise(ledger, facts);
+    const { failure: because, hash, mode, scheduling } = facts;
+    // Each is written whatever became of the other, and whatever the application failed to say of the run.
+    const written = await Promise.allSettled([
+      recording?.finish({
+        ...{ hash, mode, scheduling, durationNs: endNs, about: aboutText(facts) },
+        ...(because === null ? {} : { failure: because }),
+      }),
+      (async () => options.report !== undefined && summary.write(options.report))(),
+    ]);
+    progress(undefined);
+    const errors = [
+      ...(failure ? [failure.error] : []),
+      ...[...written, said].flatMap((each) => (each.status === "rejected" ? [each.reason] : [])),
+    ];
+    if (failure) warn(whatStands(endNs, options, written));
+    for (const error of errors.slice(1)) if (error !== errors[0]) warn(renderError(error));
+    if (errors.length > 0) throw errors[0];
+    return {
+      interrupted: endNs < durationNs && signal.aborted,
+      cycles: ledger.cycles,
+      deadlineMisses: live ? ledger.misses : null,
+      hash,
+      report: summary.report,
+      observerErrors: federation.observerErrors,
+    };
+  } catch (error) {
+    if (!begun) await recording?.discard();
+    throw error;
+  }
+}
+
+/** How long a run is asked to last, nanoseconds. */
+function lengthOf({ duration, transport }: RunApplicationOptions, feedEndNs: number | undefined): number {
+  if (duration !== undefined) return parseDuration(duration);
+  if (feedEndNs !== undefined) return feedEndNs;
+  return transport ? Number.POSITIVE_INFINITY : parseDuration("30s");
+}
+
+/** What is left of a run that an error has ended. */
+function whatStands(
+  endNs: number,
+  { record, report }: RunApplicationOptions,
+  written: readonly PromiseSettledResult<unknown>[],
+): string {
+  const files = [record, report].filter((file, at) => file !== undefined && written[at]?.status === "fulfilled");
+  const what = files.length === 0 ? "" : `; ${files.join(" and ")} hold${files.length === 1 ? "s" : ""} it up to there`;
+  return `the run has ended at ${formatDuration(endNs)}, by an error${what}`;
+}
+
+function progressAt(timeNs: number, durationNs: number): [text: string, share?: number] {
+  const so = `${(Math.max(0, timeNs) / 1e9).toFixed(1)} s`;
+  return Number.isFinite(durationNs) ? [`${so} of ${(durationNs / 1e9).toFixed(1)} s`, timeNs / durationNs] : [so];
+}
+
+/** Parses TASK:EVERY:DURATION. */
+export function parseStall(text: string, application: ApplicationDescription): Fault {
+  const [name, every, duration, ...rest] = text.split(":");
+  const task = application.table.tasks.findIndex((each) => each.name === name);
+  const count = Number(every);
+  if (rest.length > 0 || duration === undefined || !Number.isInteger(count) || count < 1) {
+    throw new IsochronError("command/stall", `"${text}" is not TASK:EVERY:DURATION`, {
+      help: "for example --stall lane:10:25ms, every tenth job 25 ms longer",
+    });
+  }
+  if (task < 0) {
+    throw new IsochronError("command/stall", `there is no task "${name}"`, {
+      help: `the tasks are ${application.table.tasks.map((each) => each.name).join(", ")}`,
+    });
+  }
+  return { task, every: count, durationNs: parseDuration(duration) };
+}
+
+/** What time a run goes on after the last message of a log: long enough for all that follows from it. */
+function settlingNs({ table, inputs }: ApplicationDescription): number {
+  const latencies = inputs.map(({ channel }) => table.channels[channel]!.latencyNs ?? 0);
+  return Math.max(0, ...latencies) + table.tasks.reduce((sum, task) => sum + intervalOf(task.trigger) + task.letNs, 1);
+}
+
+/** Opens a log as the run's feed. */
+async function openFeed(
+  path: string,
+  options: RunApplicationOptions,
+  loaded: LoadedApplication,
+  warn: (text: string) => void,
+) {
+  const log = await openLog(path);
+  if (log.recovered) {
+    const { why, at, messages } = log.recovered;
+    warn(`${path} is not whole (${why}, byte ${at}): the ${messages} messages before are used`);
+  }
+  const { description, streams } = loaded;
+  const parameters = new Parameters(description);
+  const isFed = (topic: string) => streams.feeds(topic) || parameters.carries(topic);
+  const feed = await feedFrom(log, description, options.stamp ?? "log", isFed);
+  const rate = options.rate ?? 1;
+  const followUpNs = settlingNs(description);
+  const endNs = Math.ceil(feed.durationNs / rate) + followUpNs;
+  return {
+    endNs,
+    followUpNs,
+    epochNs: feed.epochNs,
+    messages: rate === 1 ? feed.messages : atRate(feed.messages, rate),
+  };
+}
+
+async function* atRate(messages: AsyncIterator<FeedMessage>, rate: number): AsyncGenerator<FeedMessage> {
+  for (let next = await messages.next(); next.done !== true; next = await messages.next())
+    yield { ...next.value, timeNs: Math.round(next.value.timeNs / rate) };
+}

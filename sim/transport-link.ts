@@ -1,0 +1,204 @@
+// A transport as a federate: an application's topics on it, and what it tells of them.
+import { IsochronError } from "../kernels/index.ts";
+import {
+  defaultQuality,
+  inputQuality,
+  type NodeParameter,
+  type Publication,
+  type Subscription,
+  type Transport,
+  type TransportEvent,
+} from "../nodes/index.ts";
+import { type ApplicationDescription, definitionsIn } from "./application.ts";
+import type { ParameterValue } from "./parameters.ts";
+
+/** Something that a transport told of a topic: `incompatible` ends, messages that were `lost`, a deadline or lease that was `missed`, messages that it did not send. */
+export interface TransportFinding {
+  readonly kind: "incompatible" | "lost" | "missed" | "unsent";
+  readonly topic: string;
+  readonly count: number;
+  readonly first: { readonly timeNs: number; readonly reason: string };
+}
+
+/** What went over a run's transport. */
+export interface TransportFacts {
+  readonly name: string;
+  readonly received: number;
+  readonly published: number;
+  readonly findings: readonly TransportFinding[];
+}
+
+/** What a link needs of a run. */
+export interface LinkedRun {
+  /** Logical time now. */
+  now(): number;
+  /** Admits a message as it came. */
+  receive(topic: string, bytes: Uint8Array): void;
+  /** Sets a parameter. Throws where it cannot be that. */
+  setParameter(name: string, value: ParameterValue): void;
+  /** Ends the run. */
+  fail(error: unknown): void;
+}
+
+/** How an application's topics stand on a transport. */
+export interface LinkOptions {
+  /** Inputs that something else feeds. */
+  readonly isFed: (topic: string) => boolean;
+  /** A topic's name on the transport, its own unless given. */
+  readonly nameOf?: (topic: string) => string;
+}
+
+interface Outgoing {
+  readonly publication: Publication;
+  readonly topic: string;
+  readonly timeNs: number;
+  readonly bytes: Uint8Array;
+}
+
+const never = Number.POSITIVE_INFINITY;
+
+/** The topics of one run on a transport, which stays open afterwards: it is its opener's to close. */
+export class TransportLink {
+  readonly #transport: Transport;
+  readonly #application: ApplicationDescription;
+  readonly #options: LinkOptions;
+  readonly #findings = new Map<string, TransportFinding>();
+  readonly #subscriptions: Subscription[] = [];
+  /** By output. */
+  readonly #publications: Publication[] = [];
+  #outgoing: Outgoing[] = [];
+  #run: LinkedRun | undefined;
+  #stopListening: (() => void) | undefined;
+  #received = 0;
+  #published = 0;
+
+  constructor(application: ApplicationDescription, transport: Transport, options: LinkOptions) {
+    this.#application = application;
+    this.#transport = transport;
+    this.#options = options;
+  }
+
+  /** Shows parameters, advertises outputs and subscribes to inputs. Throws what the transport refuses. */
+  open(run: LinkedRun, parameters: readonly NodeParameter[]): void {
+    this.#run = run;
+    this.#stopListening = this.#transport.onEvent((event) => this.#take(event));
+    this.#transport.parameters?.(parameters, (name, value) => {
+      try {
+        this.#run?.setParameter(name, value);
+        return undefined;
+      } catch (error) {
+        if (!(error instanceof IsochronError)) throw error;
+        return error.help === undefined ? error.message : `${error.message}: ${error.help}`;
+      }
+    });
+    const definitions = definitionsIn(this.#application);
+    const nameOf = this.#options.nameOf ?? ((topic: string) => topic);
+    for (const { topic, type, quality = defaultQuality } of this.#application.outputs)
+      this.#publications.push(this.#transport.advertise({ topic: nameOf(topic), type, quality, definitions }));
+    for (const { topic, type, quality = inputQuality } of this.#application.inputs) {
+      if (this.#options.isFed(topic)) continue;
+      const receive = ({ bytes }: { readonly bytes: Uint8Array }) => this.#receive(topic, bytes);
+      this.#subscriptions.push(
+        this.#transport.subscribe({ topic: nameOf(topic), type, quality, definitions }, receive),
+      );
+    }
+  }
+
+  /** Takes a message of an output, to be sent when it stands. */
+  put(output: number, timeNs: number, bytes: Uint8Array): void {
+    const publication = this.#publications[output];
+    if (!publication) return;
+    const { topic } = this.#application.outputs[output]!;
+    const at = this.#outgoing.findLastIndex((each) => each.timeNs <= timeNs);
+    this.#outgoing.splice(at + 1, 0, { publication, topic, timeNs, bytes });
+  }
+
+  /** When the next message is to be sent. */
+  get nextNs(): number {
+    return this.#outgoing[0]?.timeNs ?? never;
+  }
+
+  /** Sends what stands by `timeNs`. */
+  sendUntil(timeNs: number): void {
+    while (this.nextNs <= timeNs) {
+      const { publication, topic, timeNs: at, bytes } = this.#outgoing.shift()!;
+      try {
+        publication.publish(bytes);
+        this.#published++;
+      } catch (error) {
+        this.#find("unsent", topic, 1, error instanceof Error ? error.message : String(error), at);
+      }
+    }
+  }
+
+  /** Leaves the topics; what was not sent is not sent any more. */
+  close(): void {
+    for (const each of [...this.#subscriptions.splice(0), ...this.#publications.splice(0)]) each.close();
+    this.#stopListening?.();
+    this.#run = undefined;
+  }
+
+  get facts(): TransportFacts {
+    return {
+      name: this.#transport.name,
+      received: this.#received,
+      published: this.#published,
+      findings: [...this.#findings.values()],
+    };
+  }
+
+  #receive(topic: string, bytes: Uint8Array): void {
+    this.#received++;
+    try {
+      this.#run?.receive(topic, bytes);
+    } catch (error) {
+      // It is no matter of the sender's.
+      this.#run?.fail(error);
+    }
+  }
+
+  #take(event: TransportEvent): void {
+    const { topic, kind } = event;
+    switch (kind) {
+      case "incompatible-type":
+        this.#find("incompatible", topic, 1, `it is ${event.ours} here, and ${event.theirs} at another node`);
+        break;
+      case "incompatible-quality": {
+        const other = event.end === "publication" ? "asks for more than is offered" : "offers less than is asked for";
+        this.#find("incompatible", topic, 1, `another node ${other}: ${event.policies.join(", ")}`);
+        break;
+      }
+      case "lost":
+        this.#find("lost", topic, event.count, event.reason);
+        break;
+      case "missed":
+        this.#find("missed", topic, 1, `the ${event.policy} of a publication has passed`);
+        break;
+      case "matched":
+        break;
+    }
+  }
+
+  #find(
+    kind: TransportFinding["kind"],
+    topic: string,
+    count: number,
+    reason: string,
+    timeNs = Math.max(0, this.#run?.now() ?? 0),
+  ): void {
+    const key = `${kind} ${topic} ${reason}`;
+    const known = this.#findings.get(key);
+    const first = known?.first ?? { timeNs, reason };
+    this.#findings.set(key, { kind, topic, count: (known?.count ?? 0) + count, first });
+  }
+}
+
+/** Refuses what is no transport. Throws `run/transport`. */
+export function requireTransport(given: Transport): void {
+  const parts = ["advertise", "subscribe", "onEvent", "graph", "close"] as const;
+  const missing = parts.find((part) => typeof (given as Partial<Transport> | undefined)?.[part] !== "function");
+  if (missing === undefined) return;
+  throw new IsochronError("run/transport", `the transport has no ${missing}()`, {
+    help: `a transport has ${parts.join(", ")}: see Transport`,
+  });
+}
