@@ -110,6 +110,7 @@ export const modelBytes = (
         { domain: "", version: BigInt(version) },
         { domain: "own", version: 1n },
         { domain: "ai.onnx.ml", version: 3n },
+        { domain: "com.microsoft", version: 1n },
       ],
       functions: [...functions],
     }),

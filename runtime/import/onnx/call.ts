@@ -58,6 +58,12 @@ export class Call extends Attributes {
     this.surroundings = parts.surroundings;
   }
 
+  /** The same node with other operands, and as of another version of its operator. */
+  withOperands(inputs: readonly (Imported | undefined)[], version = this.version): Call {
+    const { operator, name, outputs, attributes, surroundings } = this;
+    return new Call({ operator, name, outputs, attributes, surroundings, inputs, version });
+  }
+
   /** Whether a result is read by anything. */
   wants(at: number): boolean {
     return Boolean(this.outputs[at]);

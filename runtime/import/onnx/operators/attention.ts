@@ -17,14 +17,14 @@ import { widened } from "./norms.ts";
 import { alongTime, type Named } from "./recurrence.ts";
 
 /** [b,n,heads·d] as [b,heads,n,d]. */
-function headsOf(x: Tensor, heads: number): Tensor {
+export function headsOf(x: Tensor, heads: number): Tensor {
   const [batch, length, width] = x.shape as [number, number, number];
   if (width % heads !== 0) throw modelError(`${heads} heads do not divide rows of ${width}`);
   return x.reshape([batch, length, heads, width / heads]).permute([0, 2, 1, 3]);
 }
 
 /** [b,heads,n,d] as [b,n,heads·d]. */
-function withoutHeads(x: Tensor): Tensor {
+export function withoutHeads(x: Tensor): Tensor {
   const [batch, heads, length, width] = x.shape as [number, number, number, number];
   return x.permute([0, 2, 1, 3]).reshape([batch, length, heads * width]);
 }
@@ -141,31 +141,39 @@ function flexAttention(call: Call): Tensor {
   return castTo(ungrouped(shares.matmul(castTo(v, precision))), values.dtype);
 }
 
+/** The first `size` elements of heads [b,heads,n,d], turned in pairs by angles whose cosines and sines are [b,n,size / 2]. */
+export function turnedByAngles(
+  given: Tensor,
+  angles: readonly [cosines: Tensor, sines: Tensor],
+  { size, isInterleaved }: { readonly size: number; readonly isInterleaved: boolean },
+): Tensor {
+  const x = widened(given);
+  const [cosine, sine] = angles.map((table) => castTo(table, x.dtype).unsqueeze(1)) as [Tensor, Tensor];
+  const part = (at: number): Tensor =>
+    isInterleaved ? x.slice([], [], [], [at, size, 2]) : x.slice([], [], [], [(at * size) / 2, ((at + 1) * size) / 2]);
+  const [a, b] = [part(0), part(1)];
+  const [real, imaginary] = [a.mul(cosine).sub(b.mul(sine)), a.mul(sine).add(b.mul(cosine))];
+  const both = isInterleaved
+    ? concat([real.unsqueeze(-1), imaginary.unsqueeze(-1)], -1).reshape([...x.shape.slice(0, 3), size])
+    : concat([real, imaginary], -1);
+  const last = x.shape[3]!;
+  return castTo(size < last ? concat([both, x.slice([], [], [], [size, last])], -1) : both, given.dtype);
+}
+
 /** Pairs of elements of a head turned by the angles of their position. */
 function rotaryEmbedding(call: Call): Tensor {
   const given = call.tensor(0);
   const isFlat = given.shape.length === 3;
-  const x = widened(isFlat ? headsOf(given, call.int("num_heads")) : given);
-  const size = x.shape[3]!;
-  const turned = call.int("rotary_embedding_dim", 0) || size;
-  // [b,n,turned / 2], the same for all heads.
+  const x = isFlat ? headsOf(given, call.int("num_heads")) : given;
   const angles = (at: number): Tensor => {
     const table = call.tensor(at);
-    return castTo(call.has(3) ? table.indexSelect(0, call.tensor(3)) : table, x.dtype).unsqueeze(1);
+    return call.has(3) ? table.indexSelect(0, call.tensor(3)) : table;
   };
-  const [cosine, sine] = [angles(1), angles(2)];
-  const isInterleaved = call.flag("interleaved");
-  const part = (at: number): Tensor =>
-    isInterleaved
-      ? x.slice([], [], [], [at, turned, 2])
-      : x.slice([], [], [], [(at * turned) / 2, ((at + 1) * turned) / 2]);
-  const [a, b] = [part(0), part(1)];
-  const [real, imaginary] = [a.mul(cosine).sub(b.mul(sine)), a.mul(sine).add(b.mul(cosine))];
-  const both = isInterleaved
-    ? concat([real.unsqueeze(-1), imaginary.unsqueeze(-1)], -1).reshape([...x.shape.slice(0, 3), turned])
-    : concat([real, imaginary], -1);
-  const whole = castTo(turned < size ? concat([both, x.slice([], [], [], [turned, size])], -1) : both, given.dtype);
-  return isFlat ? withoutHeads(whole) : whole;
+  const y = turnedByAngles(x, [angles(1), angles(2)], {
+    size: call.int("rotary_embedding_dim", 0) || x.shape[3]!,
+    isInterleaved: call.flag("interleaved"),
+  });
+  return isFlat ? withoutHeads(y) : y;
 }
 
 const updateRules = ["linear", "gated", "delta", "gated_delta"];

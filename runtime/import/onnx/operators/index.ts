@@ -1,6 +1,9 @@
 // Every operator of ONNX that a graph can be made of, by its name.
 import type { Definition, Definitions } from "../call.ts";
 import { attentions } from "./attention.ts";
+import { contrib } from "./contrib.ts";
+import { contribAttention } from "./contrib-attention.ts";
+import { contribQuantization } from "./contrib-quantization.ts";
 import { controlFlow } from "./control-flow.ts";
 import { elementwise } from "./elementwise.ts";
 import { images } from "./images.ts";
@@ -24,6 +27,9 @@ import { vision } from "./vision.ts";
 
 const families: readonly Definitions[] = [
   attentions,
+  contrib,
+  contribAttention,
+  contribQuantization,
   controlFlow,
   elementwise,
   images,

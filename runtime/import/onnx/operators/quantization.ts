@@ -29,7 +29,7 @@ type Numbers = Tensor<"f32">;
 type Code = "u8";
 
 /** x quantised: to the nearest, halves to even, plus the zero point, saturated. */
-const quantized = (
+export const quantized = (
   x: Tensor,
   scale: Tensor | number,
   zeroPoint: Tensor | undefined,
@@ -56,9 +56,8 @@ function dequantizeLinear(call: Call): Tensor {
   return dequantize(x as Tensor<Code>, factor, zero, { dtype });
 }
 
-/** The scale and the zero point of all elements, found from their range, which includes 0. */
-function dynamicQuantizeLinear(call: Call): Tensor[] {
-  const x = call.tensor(0);
+/** Bytes with the scale and the zero point of all of them, found from their range, which includes 0. */
+export function quantizedDynamically(x: Tensor): readonly [bytes: Tensor, scale: Tensor, zeroPoint: Tensor] {
   const zero = constant(0, x.dtype);
   const [low, high] = [x.min().minimum(zero), x.max().maximum(zero)];
   const scale = high.sub(low).div(255);
@@ -75,7 +74,7 @@ const zeroPointOf = (given: Tensor | undefined): ZeroPoint => {
 };
 
 /** A product of matrices of bytes around zero points; a vector is a row on the left and a column on the right. */
-function byteProduct(a: Tensor, aZero: Tensor | undefined, b: Tensor, bZero: Tensor | undefined): Tensor {
+export function byteProduct(a: Tensor, aZero: Tensor | undefined, b: Tensor, bZero: Tensor | undefined): Tensor {
   return productOf(a, b, (left, right) =>
     integerProduct(left as Byte, right as Byte, zeroPointOf(aZero), zeroPointOf(bZero)),
   );
@@ -131,7 +130,7 @@ function qlinearMatmul(call: Call): Tensor {
 export const quantization: Definitions = {
   ConvInteger: (call) => convolvedBytes(call, call.tensor(0), call.optional(2), call.tensor(1), call.optional(3)),
   DequantizeLinear: dequantizeLinear,
-  DynamicQuantizeLinear: dynamicQuantizeLinear,
+  DynamicQuantizeLinear: (call) => quantizedDynamically(call.tensor(0)),
   MatMulInteger: matmulInteger,
   QLinearConv: qlinearConv,
   QLinearMatMul: qlinearMatmul,
