@@ -11,11 +11,20 @@ import { type Dequantized, Integers, isOrdinary, type Known, moving, type Roundi
 
 const { dotBytes, dotColumns } = generators;
 
-/** Signed bytes that stand for numbers: data · scale, the scale one for each output. */
+/** Signed bytes that stand for numbers: (data − zero) · scale, scale and zero point one for all or one for each output. */
 interface Weights {
   readonly value: Value;
   readonly data: TypedArray;
   readonly scale: TypedArray;
+  /** None where it is 0 for all. */
+  readonly zero: TypedArray | undefined;
+}
+
+/** The same while it is moved around: scale and zero point are one for all, or one for each element. */
+interface MovedWeights {
+  readonly data: Known;
+  readonly scale: Known;
+  readonly zero: Known | undefined;
 }
 
 /** A float value that is (sum + offset) · scale, channel by channel; its channels lie along a shape like [o,1,1]. */
@@ -69,7 +78,7 @@ class ProductsOfBytes {
     return found && isByte(found.integers) ? found : undefined;
   }
 
-  /** A value as constant signed bytes around zero, or bytes that are so without their zero points, scaled as a whole or along `axis`. */
+  /** A value as constant signed bytes, scaled as a whole or along `axis`, and so their zero points. */
   #weights(value: Value, axis: number): Weights | undefined {
     const behind: Node[] = [];
     let node = this.#editor.producerOf(value);
@@ -78,20 +87,23 @@ class ProductsOfBytes {
       node = this.#editor.producerOf(node.inputs[0]!);
     }
     let found = node && this.#dequantizedWeights(node);
-    for (const { operator, inputs, attributes } of behind.reverse()) {
-      const moved = (of: Known): Known | undefined =>
-        of.data.length === 1
-          ? of
-          : this.#integers.known(this.#editor.apply(operator, [of.value, ...inputs.slice(1)], attributes));
-      const [data, scale] = [found && moved(found.data), found && moved(found.scale)];
-      found = data && scale && { data: this.#named(data), scale };
+    for (const each of behind.reverse()) {
+      const [data, scale, zero] = [found?.data, found?.scale, found?.zero].map((of) => of && this.#moved(of, each));
+      found = data && scale && { data: this.#named(data), scale, zero };
     }
-    const scale = found && alongAxis(found.scale, staticShape(value.type.shape), axis);
-    return scale && { ...found!.data, scale };
+    if (!found) return undefined;
+    const along = (of: Known) => alongAxis(of, staticShape(value.type.shape), axis);
+    const [scale, zero] = [along(found.scale), found.zero && along(found.zero)];
+    return scale && (zero || !found.zero) ? { ...found.data, scale, zero } : undefined;
   }
 
-  /** Bytes around zero, and their scale: one, or one for each of them. */
-  #dequantizedWeights({ operator, inputs, outputs: [output] }: Node): { data: Known; scale: Known } | undefined {
+  /** What is known of every element, moved as a node moves them. */
+  #moved(of: Known, { operator, inputs, attributes }: Node): Known | undefined {
+    if (of.data.length === 1) return of;
+    return this.#integers.known(this.#editor.apply(operator, [of.value, ...inputs.slice(1)], attributes));
+  }
+
+  #dequantizedWeights({ operator, inputs, outputs: [output] }: Node): MovedWeights | undefined {
     if (operator !== operators.dequantize) return undefined;
     const [data, scale, zero] = inputs.map((each) => this.#integers.known(each));
     if (!data || !scale || !zero || !isByte(data.value)) return undefined;
@@ -102,21 +114,30 @@ class ProductsOfBytes {
         ? of
         : this.#integers.known(this.#editor.apply(operators.broadcastTo, [of.value], { shape }));
     const [scales, zeros] = [whole(scale), whole(zero)];
-    const around = zeros && this.#aroundZero(data, zeros);
-    return scales && around && { data: this.#named(around), scale: scales };
+    if (!scales || !zeros) return undefined;
+    return { scale: scales, ...this.#signed(data, zeros) };
   }
 
-  /** Bytes less their zero points, one or one for each, as signed bytes; undefined where one is none. */
-  #aroundZero(given: Known, zero: Known): Known | undefined {
+  /** Bytes as signed ones: around zero where they are that, else with their zero points, unsigned ones and theirs 128 less. */
+  #signed(given: Known, zero: Known): Pick<MovedWeights, "data" | "zero"> {
     const { dtype, shape } = given.value.type;
-    if (dtype === "i8" && scalarOf(zero) === 0) return given;
-    const data = newArray("i8", given.data.length);
-    for (let at = 0; at < data.length; at++) {
-      const value = Number(given.data[at]) - Number(zero.data[zero.data.length === 1 ? 0 : at]);
-      if (value < -128 || value > 127) return undefined;
-      data[at] = value;
-    }
-    return { value: this.#editor.constant({ dtype: "i8", shape }, data, "w"), data };
+    const point = (at: number): number => Number(zero.data[zero.data.length === 1 ? 0 : at]);
+    const bytes = (value: (at: number) => number): Known => {
+      const data = newArray("i8", given.data.length).map((_, at) => value(at));
+      return this.#named({ ...given, value: this.#editor.constant({ dtype: "i8", shape }, data), data });
+    };
+    if (dtype === "i8" && scalarOf(zero) === 0) return { data: this.#named(given), zero: undefined };
+    const fits = given.data.every(
+      (value: number | bigint, at: number) => Math.abs(Number(value) - point(at) + 0.5) < 128,
+    );
+    if (fits) return { data: bytes((at) => Number(given.data[at]) - point(at)), zero: undefined };
+    const down = dtype === "u8" ? 128 : 0;
+    const points = Int32Array.from(zero.data as Uint8Array, (each) => each - down);
+    const type = { dtype: "i32", shape: zero.data.length === 1 ? [] : shape } as const;
+    return {
+      data: bytes((at) => Number(given.data[at]) - down),
+      zero: { value: this.#editor.constant(type, points, "zero"), data: points },
+    };
   }
 
   #named({ value, data }: Known): Known {
@@ -128,21 +149,22 @@ class ProductsOfBytes {
     const w = x && this.#weights(node.inputs[1]!, 0);
     if (!x || !w) return undefined;
     const [outputs, ...rest] = staticShape(w.value.type.shape) as [number, ...number[]];
-    const depth = countOf(rest);
-    const total = (o: number) => {
-      let sum = 0;
-      for (let i = 0; i < depth; i++) sum += Number(w.data[o * depth + i]);
-      return sum;
+    const { groups } = node.attributes as { readonly groups: number };
+    // The sum of each window is one for all outputs, or each output has its own.
+    if (w.zero && groups > 1 && groups !== outputs) return undefined;
+    const convolved = (weight: Value) =>
+      this.#editor.apply(operators.convInteger, [x.integers, weight], node.attributes);
+    const windows = () => {
+      const shape = [groups, ...rest];
+      return convolved(this.#editor.constant({ dtype: "i8", shape }, newArray("i8", countOf(shape)).fill(1), "ones"));
     };
-    const totals = Array.from({ length: outputs }, (_, o) => total(o));
-    return this.#scaled(
-      () => this.#editor.apply(operators.convInteger, [x.integers, w.value], node.attributes),
-      x,
-      w,
+    const depth = countOf(rest);
+    const parts = {
       depth,
-      totals,
-      [outputs, 1, 1],
-    );
+      totals: totalsOf(w.data, outputs, (at) => Math.floor(at / depth)),
+      channels: [outputs, 1, 1],
+    };
+    return this.#scaled(x, w, parts, () => convolved(w.value), windows);
   }
 
   #product(node: Node): Value | undefined {
@@ -152,11 +174,12 @@ class ProductsOfBytes {
     const w = x && this.#weights(b, 1);
     if (!x || !w) return undefined;
     const [depth, columns] = staticShape(w.value.type.shape) as [number, number];
-    const totals = new Array<number>(columns).fill(0);
-    for (let i = 0; i < depth * columns; i++) totals[i % columns]! += Number(w.data[i]);
-    return this.#scaled(() => this.#editor.apply(operators.matmulInteger, [x.integers, w.value]), x, w, depth, totals, [
-      columns,
-    ]);
+    const rows = () => {
+      const wide = this.#editor.apply(operators.cast, [x.integers], { dtype: "i32" });
+      return this.#editor.apply(operators.sum, [wide], { axes: [a.type.shape.length - 1], keepDims: true });
+    };
+    const parts = { depth, totals: totalsOf(w.data, columns, (at) => at % columns), channels: [columns] };
+    return this.#scaled(x, w, parts, () => this.#editor.apply(operators.matmulInteger, [x.integers, w.value]), rows);
   }
 
   /** A value that is bytes, or a sum of bytes that have one scale, as such a sum. */
@@ -213,21 +236,30 @@ class ProductsOfBytes {
     return value;
   }
 
-  /** Σ (x − zero)·w · scale as Σ x·w − zero·Σ w, exactly, converted and scaled once. */
+  /** Σ (x − zero)·(w − its zero) · scale, exactly: Σ x·w less what the zero points make, converted and scaled once. */
   #scaled(
-    product: () => Value,
     { scale, zero }: Dequantized,
     w: Weights,
-    depth: number,
-    totals: readonly number[],
-    channels: readonly number[],
+    {
+      depth,
+      totals,
+      channels,
+    }: { readonly depth: number; readonly totals: readonly number[]; readonly channels: readonly number[] },
+    product: () => Value,
+    sumsOfBytes: () => Value,
   ): Value | undefined {
-    // No sum of differences from the zero point may leave 32 bits.
-    if (depth * 255 * 128 >= 2 ** 31) return undefined;
-    const offset = Int32Array.from(totals, (total) => -zero * total);
-    const factors = Float32Array.from(totals, (_, o) => scale * Number(w.scale[w.scale.length === 1 ? 0 : o]));
+    // No sum of differences from the zero points may leave 32 bits.
+    if (depth * 255 * (w.zero ? 255 : 128) >= 2 ** 31) return undefined;
+    const each = (of: TypedArray, o: number): number => Number(of[of.length === 1 ? 0 : o]);
+    const zeros = totals.map((_, o) => (w.zero ? each(w.zero, o) : 0));
+    const offset = Int32Array.from(totals, (total, o) => -zero * (total - depth * zeros[o]!));
+    const factors = Float32Array.from(totals, (_, o) => scale * each(w.scale, o));
     if (!factors.every(isOrdinary)) return undefined;
-    return this.#numbers({ sum: product(), offset, scale: factors, channels });
+    if (!w.zero) return this.#numbers({ sum: product(), offset, scale: factors, channels });
+    const moved = this.#channelwise(Int32Array.from(zeros), "i32", channels, "zero");
+    const excess = this.#editor.apply(operators.mul, [sumsOfBytes(), moved]);
+    const sum = this.#editor.apply(operators.sub, [product(), excess]);
+    return this.#numbers({ sum, offset, scale: factors, channels });
   }
 
   #channelwise(data: TypedArray, dtype: "f32" | "i32", channels: readonly number[], name: string): Value {
@@ -323,6 +355,13 @@ class ProductsOfBytes {
     }
     return undefined;
   }
+}
+
+/** The sums of weights by output. */
+function totalsOf(data: TypedArray, outputs: number, outputOf: (at: number) => number): number[] {
+  const totals = new Array<number>(outputs).fill(0);
+  for (let at = 0; at < data.length; at++) totals[outputOf(at)]! += Number(data[at]);
+  return totals;
 }
 
 /** What a constant adds to numbers of that rank; undefined where it varies along several dimensions. */

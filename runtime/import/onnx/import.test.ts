@@ -69,7 +69,7 @@ describe("importModel", () => {
     expect(model.metadata).toEqual({
       producer: "made",
       irVersion: 10,
-      operatorSets: { "ai.onnx": 22, "ai.onnx.ml": 3, own: 1 },
+      operatorSets: { "ai.onnx": 22, "ai.onnx.ml": 3, "com.microsoft": 1, own: 1 },
       entries: {},
     });
     expect(model.unsupported).toEqual([]);

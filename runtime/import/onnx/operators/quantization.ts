@@ -3,7 +3,9 @@ import type { Dtype } from "../../../../kernels/index.ts";
 import { convInteger, matmulInteger as integerProduct, type ZeroPoint } from "../../../capture/integer-products.ts";
 import { dequantize, quantize } from "../../../capture/quantization.ts";
 import { constant, type Tensor } from "../../../capture/tensor.ts";
-import type { Call, Definitions } from "../call.ts";
+import { countOf } from "../../../graph/tensor-type.ts";
+import { type Call, constantOf, type Definitions } from "../call.ts";
+import { elementsOf } from "../known-values.ts";
 import { axisOf } from "./axes.ts";
 import { productOf } from "./networks.ts";
 import { windowOf } from "./windows.ts";
@@ -73,10 +75,22 @@ const zeroPointOf = (given: Tensor | undefined): ZeroPoint => {
   return (given.shape.length === 1 && given.shape[0] === 1 ? given.reshape([]) : given) as Byte;
 };
 
+/** Weights that are known, and signed bytes without their zero points, as those; others as they are. Zero points lie along one dimension. */
+function aroundZero(w: Tensor, zero: Tensor | undefined, axis: number): readonly [w: Tensor, zero: Tensor | undefined] {
+  if (!zero || !elementsOf(zero) || !elementsOf(w)) return [w, zero];
+  const isOne = countOf(zero.shape) === 1;
+  if (!isOne && zero.shape.length !== 1) return [w, zero];
+  const spread = zero.reshape(isOne ? [] : w.shape.map((_, d) => (d === axis ? -1 : 1)));
+  const { data, shape } = elementsOf(w.cast("i32").sub(spread.cast("i32")))!;
+  if ((data as Int32Array).some((each) => each < -128 || each > 127)) return [w, zero];
+  return [constantOf({ dtype: "i8", shape, data: Int8Array.from(data as Int32Array) }), undefined];
+}
+
 /** A product of matrices of bytes around zero points; a vector is a row on the left and a column on the right. */
 export function byteProduct(a: Tensor, aZero: Tensor | undefined, b: Tensor, bZero: Tensor | undefined): Tensor {
-  return productOf(a, b, (left, right) =>
-    integerProduct(left as Byte, right as Byte, zeroPointOf(aZero), zeroPointOf(bZero)),
+  const [weights, zero] = aroundZero(b, bZero, b.shape.length - 1);
+  return productOf(a, weights, (left, right) =>
+    integerProduct(left as Byte, right as Byte, zeroPointOf(aZero), zeroPointOf(zero)),
   );
 }
 
@@ -92,14 +106,15 @@ function convolvedBytes(
   wZero: Tensor | undefined,
 ): Tensor {
   const { stride, dilation, before, after } = windowOf(call, x.shape.slice(2), w.shape.slice(2));
-  return convInteger(x as Byte, w as Byte, {
+  const [weights, zero] = aroundZero(w, wZero, 0);
+  return convInteger(x as Byte, weights as Byte, {
     stride,
     dilation,
     padding: before,
     paddingAfter: after,
     groups: call.int("group", 1),
     zeroPoint: zeroPointOf(xZero),
-    weightZeroPoint: zeroPointOf(wZero),
+    weightZeroPoint: zeroPointOf(zero),
   });
 }
 
