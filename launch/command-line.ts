@@ -14,6 +14,7 @@ import type { ReportCommandOptions } from "./commands/report.ts";
 import type { RunOptions } from "./commands/run.ts";
 import type { TopicHzOptions, TopicListOptions } from "./commands/topic.ts";
 import type { TopicEchoOptions } from "./commands/topic-echo.ts";
+import { splitRosArguments } from "./ros-arguments.ts";
 import { withStrayErrors } from "./stray-errors.ts";
 import { Interruption, processTerminal, type Terminal } from "./terminal.ts";
 
@@ -103,7 +104,7 @@ const version = (): string => {
   return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
 };
 
-function program(terminal: Terminal, done: (code: number) => void): Command {
+function program(terminal: Terminal, rosArguments: readonly string[], done: (code: number) => void): Command {
   const command = new Command("isochron")
     .description(
       "Runs perception and control graphs as machine code on a deterministic schedule, records every run, and replays it bit for bit.",
@@ -134,6 +135,16 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
     )
     .option("--transport <name[:arguments]>", "carry the topics by this transport, live, until a signal")
     .option("--ros", "be a ROS 2 node: the same as --transport rclnodejs")
+    .addOption(
+      new Option("-p, --parameter <name:=value>", "the first value of a parameter; may be given again")
+        .argParser(collect)
+        .default([], "as declared"),
+    )
+    .addOption(
+      new Option("--params-file <file>", "first values of parameters, as ROS 2 has them; may be given again")
+        .argParser(collect)
+        .default([], "none"),
+    )
     .option("--world", "let the application's world take part beside a transport")
     .addOption(
       new Option("--epoch <ns>", "the ROS time at which the run begins, nanoseconds since 1970").argParser(epoch),
@@ -146,10 +157,14 @@ function program(terminal: Terminal, done: (code: number) => void): Command {
     .addOption(new Option("--target <name>", "run the code of this instruction set").argParser(target))
     .option("--strict", "exit with 1 where anything was missed, dropped or rejected")
     .addOption(json)
+    .addHelpText(
+      "after",
+      "\n--ros-args -r FROM:=TO -p NAME:=VALUE --params-file FILE … are taken as ROS 2 nodes take them.",
+    )
     .action(async (path: string, options: RunOptions) => {
       const { runCommand } = await load.run();
       await takeSource(path);
-      done(await runCommand(path, options, terminal));
+      done(await runCommand(path, { ...options, rosArguments }, terminal));
     });
 
   command
@@ -387,13 +402,14 @@ export async function main(arguments_: readonly string[]): Promise<number> {
   const output = asJson ? keepForResults() : undefined;
   const terminal = processTerminal(interruption, output?.write);
   let code = 0;
-  const command = program(terminal, (result) => {
+  const { own, ros } = arguments_[0] === "run" ? splitRosArguments(arguments_) : { own: arguments_, ros: [] };
+  const command = program(terminal, ros, (result) => {
     code = result;
   });
   try {
     // What is wrong with the command line is printed below, as JSON.
     if (asJson) silenceErrors(command);
-    await command.parseAsync(arguments_, { from: "user" });
+    await command.parseAsync(own, { from: "user" });
     return interruption.exitCode ?? code;
   } catch (error) {
     const { errorJson, renderError } = await import("./render-error.ts");

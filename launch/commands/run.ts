@@ -3,8 +3,16 @@ import { IsochronError, type TargetName } from "../../kernels/index.ts";
 import { openTransport, type Transport } from "../../nodes/index.ts";
 import { formatDuration, parseDuration } from "../../scheduler/index.ts";
 import { loadApplication } from "../load-application.ts";
+import { givenParameters } from "../parameter-values.ts";
 import { renderError } from "../render-error.ts";
 import { printReport, type Report } from "../report/index.ts";
+import {
+  fullNodeName,
+  type ParameterSource,
+  parseRosArguments,
+  type RosArguments,
+  topicNames,
+} from "../ros-arguments.ts";
 import {
   checkCombination,
   prepareFiles,
@@ -13,6 +21,7 @@ import {
   runLoaded,
   targetsFor,
 } from "../run-application.ts";
+import { ServiceManager } from "../service-manager.ts";
 import { StrayErrors } from "../stray-errors.ts";
 import type { Terminal } from "../terminal.ts";
 import { watch } from "../watchdog.ts";
@@ -37,6 +46,12 @@ export interface RunOptions {
   readonly transport?: string;
   /** The same as `--transport rclnodejs`. */
   readonly ros?: boolean;
+  /** First values of parameters: NAME:=VALUE. */
+  readonly parameter: readonly string[];
+  /** Files of them. */
+  readonly paramsFile: readonly string[];
+  /** What stands behind `--ros-args`. */
+  readonly rosArguments?: readonly string[];
   /** The ROS time of logical 0, nanoseconds since 1970. */
   readonly epoch?: bigint;
   /** The application's own world, beside a transport. */
@@ -55,6 +70,8 @@ export interface RunOptions {
  */
 export async function run(path: string, options: RunOptions, terminal: Terminal): Promise<RunResult> {
   const asked = settingsOf(options, terminal);
+  const ros = parseRosArguments(options.rosArguments ?? []);
+  const sources = parametersIn(options, ros);
   const carrier = transportIn(options);
   checkCombination(asked, carrier !== undefined);
   prepareFiles(asked);
@@ -68,11 +85,26 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
     const loaded = await strays.during(loading);
     let result: RunResult;
     let transport: Transport | undefined;
+    const manager = new ServiceManager((error) => terminal.error(renderError(error)));
     try {
-      const node = { name: nodeName(loaded.description.name), namespace: "/" };
+      const { name = nodeName(loaded.description.name), namespace = "/" } = ros;
+      const node = { name, namespace };
+      const { values } = givenParameters(sources, fullNodeName(node), (each) =>
+        loaded.description.parameters.some((declared) => declared.name === each),
+      );
+      // Where DDS looks for it.
+      if (ros.enclave !== undefined) process.env.ROS_SECURITY_ENCLAVE_OVERRIDE = ros.enclave;
       transport = carrier === undefined ? undefined : await openTransport(carrier, node);
-      result = await runLoaded(loaded, transport ? { ...asked, transport } : asked, {
-        progress: (text, share) => terminal.progress(text, share),
+      const settings = {
+        ...asked,
+        parameters: values,
+        topicName: topicNames(node, ros.remappings),
+        onStart: () => manager.ready(),
+        ...(transport ? { transport } : {}),
+      };
+      const quiet = ["warn", "error", "fatal"].includes(ros.logLevel ?? "info");
+      result = await runLoaded(loaded, settings, {
+        progress: (text, share) => (quiet ? undefined : terminal.progress(text, share)),
         watch,
         strays,
       });
@@ -80,6 +112,8 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
       // What is wrong is the error; closing is only tried.
       await Promise.allSettled([transport?.close(), loaded.close(terminal.error)]);
       throw error;
+    } finally {
+      manager.ended();
     }
     await transport?.close();
     await loaded.close(terminal.error);
@@ -88,6 +122,13 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
     strays.close();
   }
 }
+
+/** Where the command line has parameters from: files before values, and what `--ros-args` says last. */
+const parametersIn = ({ paramsFile = [], parameter = [] }: RunOptions, ros: RosArguments): ParameterSource[] => [
+  ...paramsFile.map((path) => ({ kind: "file" as const, path })),
+  ...parseRosArguments(parameter.flatMap((each) => ["-p", each])).parameters,
+  ...ros.parameters,
+];
 
 /** The transport that the command line asks for. Throws `command/transport`. */
 function transportIn({ transport, ros }: RunOptions): string | undefined {
@@ -106,12 +147,13 @@ const nodeName = (application: string): string => {
 
 /** What the command line asks for, as `runApplication` takes it. */
 function settingsOf(options: RunOptions, terminal: Terminal): RunApplicationOptions {
-  const { force, duration, epoch, json: _, strict: __, transport: ___, ros: ____, ...rest } = options;
+  const { force, duration, epoch, log, stamp, rate, realtime, world, record, report, stall, target } = options;
   if (duration !== undefined && parseDuration(duration) === 0) {
     throw new IsochronError("command/duration", "a run of no time at all does nothing", { help: "--duration 30s" });
   }
+  const given = { log, stamp, rate, realtime, world, record, report, stall, target };
   return {
-    ...rest,
+    ...(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as RunApplicationOptions),
     ...(force === undefined ? {} : { replace: force }),
     ...(epoch === undefined ? {} : { epochNs: epoch }),
     ...(duration === undefined ? {} : { duration: parseDuration(duration) }),

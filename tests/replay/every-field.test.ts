@@ -385,7 +385,7 @@ describe("verification notices", () => {
   });
 
   const facts: Readonly<Record<string, (value: string) => string>> = {
-    version: () => "3",
+    version: () => "4",
     hash: (value) => `${value.slice(0, -1)}${value.endsWith("0") ? "1" : "0"}`,
     mode: (value) => (value === "live" ? "virtual" : "live"),
     durationNs: (value) => String(Number(value) + 1),

@@ -1,0 +1,116 @@
+// `--ros-args`, and parameters for a node.
+import { writeFileSync } from "node:fs";
+import { afterAll, describe, expect, it } from "vitest";
+import { Workplace } from "../tests/command-line/command.ts";
+import { givenParameters } from "./parameter-values.ts";
+import { fullNodeName, parseRosArguments, splitRosArguments, topicNames } from "./ros-arguments.ts";
+
+const place = new Workplace();
+const words = (text: string) => text.split(" ");
+
+describe("--ros-args", () => {
+  it("end with -- or the command line, and may be given again", () => {
+    expect(splitRosArguments(words("run app.ts --ros-args -r a:=b -- --json --ros-args -p x:=1"))).toEqual({
+      own: ["run", "app.ts", "--json"],
+      ros: words("-r a:=b -p x:=1"),
+    });
+  });
+
+  it("are read as launch_ros passes them", () => {
+    const given =
+      "-r __node:=driver -r __ns:=/arm -r /in:=/camera/image -r other:out:=out2 -p gain:=0.5 --params-file /tmp/x.yaml --log-level rcl:=WARN --enclave /safe";
+    expect(parseRosArguments(words(given))).toEqual({
+      name: "driver",
+      namespace: "/arm",
+      remappings: [
+        { from: "/in", to: "/camera/image" },
+        { node: "other", from: "out", to: "out2" },
+      ],
+      parameters: [
+        { kind: "value", name: "gain", text: "0.5" },
+        { kind: "file", path: "/tmp/x.yaml" },
+      ],
+      logLevel: "warn",
+      enclave: "/safe",
+    });
+  });
+
+  it.each([
+    ["--remapping a:=b", "--ros-args: there is no --remapping"],
+    ["-r a=b", '--ros-args: -r cannot be "a=b"'],
+    ["-r :=b", '--ros-args: -r cannot be ":=b"'],
+    ["-p", "--ros-args: -p has no NAME:=VALUE"],
+    ["--log-level loud", '--ros-args: there is no log level "loud"'],
+  ])("refuse %s", (given, message) => {
+    expect(() => parseRosArguments(words(given))).toThrow(message);
+  });
+});
+
+describe("a topic's name on the transport", () => {
+  const node = { name: "driver", namespace: "/arm" };
+  const { remappings } = parseRosArguments(
+    words("-r /in:=/camera -r ~/state:=state -r out:=/first -r /arm/out:=/second -r other:/kept:=/lost"),
+  );
+  const nameOf = topicNames(node, remappings);
+
+  it("is expanded, then that of the first remapping that is about it", () => {
+    expect(fullNodeName(node)).toBe("/arm/driver");
+    expect(fullNodeName({ ...node, namespace: "/" })).toBe("/driver");
+    expect(["/in", "~/state", "out", "speed", "/kept", "/arm/driver/state"].map(nameOf)).toEqual([
+      ...["/camera", "/arm/state", "/first", "/arm/speed", "/kept", "/arm/state"],
+    ]);
+  });
+});
+
+describe("parameters for a node", () => {
+  afterAll(() => place.remove());
+  const path = place.path("parameters.yaml");
+  const has = (name: string) => ["gain", "controller.limit", "on"].includes(name);
+  const from = (text: string, more: string[] = []) => {
+    writeFileSync(path, text);
+    return givenParameters(
+      [{ kind: "file", path }, ...parseRosArguments(more.flatMap((each) => ["-p", each])).parameters],
+      "/arm/driver",
+      has,
+    );
+  };
+
+  it("are those of the sections that are about it; what is said later wins", () => {
+    const text = `
+/**:
+  ros__parameters: { gain: 1, unknown: 5, use_sim_time: true, qos_overrides: { /in: { depth: 3 } } }
+/arm/*:
+  ros__parameters: { controller: { limit: 2.5 } }
+arm:
+  driver:
+    ros__parameters: { on: true }
+driver:
+  ros__parameters: { gain: 99 }
+/arm/other/**:
+  ros__parameters: { gain: 98 }
+`;
+    expect(from(text)).toEqual({ values: { gain: 1, "controller.limit": 2.5, on: true }, simTime: true });
+    expect(from(text, ["gain:=3", "driver:on:=false", "other:gain:=4"]).values).toEqual({
+      gain: 3,
+      "controller.limit": 2.5,
+      on: false,
+    });
+  });
+
+  it("are given on, for the run to refuse, where the section names the node or they are said alone", () => {
+    expect(from("/arm/driver: { ros__parameters: { gian: 1 } }", ["offset:=2"]).values).toEqual({ gian: 1, offset: 2 });
+  });
+
+  it.each([
+    ["gain: 3", 'is no file of parameters: "/gain" has no ros__parameters'],
+    ["- 1", "is no file of parameters: it names no node"],
+    ["/**: { ros__parameters: { gain: [1, 2] } }", 'the parameter "gain" cannot be [1,2]'],
+    ["/**: {", "is no file of parameters"],
+  ])("are refused where the file says %s", (text, message) => {
+    expect(() => from(text)).toThrow(message);
+  });
+
+  it("are refused where there is no file", () => {
+    expect(() => givenParameters([{ kind: "file", path: place.path("none.yaml") }], "/x", has)).toThrow("none.yaml");
+  });
+});
