@@ -1,5 +1,6 @@
 // Reads expressions: literals, names and what follows them, operators by their precedence.
-import { sourceError } from "./place.ts";
+import type { Token } from "./lexer.ts";
+import { type Place, sourceError } from "./place.ts";
 import type { TokenReader } from "./reader.ts";
 import type { Attribute, Binary, Call, Expression, Literal, Slice, Subscript, Tuple } from "./syntax.ts";
 import { readType, type TorchType } from "./types.ts";
@@ -78,32 +79,31 @@ function readUnary(reader: TokenReader): Expression {
   return reader.made({ kind: "unary", at, operator, operand }, [operand]);
 }
 
-/** The number that stands here, taken, if one does; infinity and not-a-number are written as names. */
-function numberHere(reader: TokenReader, isNegative: boolean): Literal | undefined {
-  const { current: token, at } = reader;
-  const signed = (value: number): number => (isNegative ? -value : value);
-  const literal = ((): Literal | undefined => {
-    switch (token.kind) {
-      case "integer":
-        return { kind: "integer", at, value: isNegative ? -token.value : token.value };
-      case "float":
-      case "imaginary":
-        return { kind: token.kind, at, value: signed(token.value) };
-      case "name": {
-        const named = /^(inf|nan)(j?)$/.exec(token.text);
-        if (named === null) return undefined;
-        const value = signed(named[1] === "inf" ? Number.POSITIVE_INFINITY : Number.NaN);
-        return { kind: named[2] === "" ? "float" : "imaginary", at, value };
-      }
-      default:
-        return undefined;
-    }
-  })();
-  if (literal === undefined) return undefined;
+type NumberLiteral = Extract<Literal, { kind: "integer" | "float" | "imaginary" }>;
+
+/** The number that stands here, taken, if one does. */
+function numberHere(reader: TokenReader, isNegative: boolean): NumberLiteral | undefined {
+  const number = numberOf(reader.current);
+  if (number === undefined) return undefined;
+  const literal = isNegative ? negated(number) : number;
   if (literal.kind === "integer" && literal.value !== BigInt.asIntN(64, literal.value))
     reader.fail("an integer of 64 bits");
   reader.take();
   return literal;
+}
+
+const negated = (number: NumberLiteral): NumberLiteral =>
+  number.kind === "integer" ? { ...number, value: -number.value } : { ...number, value: -number.value };
+
+/** A token as a number: infinity and not-a-number are written as names. */
+function numberOf(token: Token): NumberLiteral | undefined {
+  const { at } = token;
+  if (token.kind === "integer") return { kind: "integer", at, value: token.value };
+  if (token.kind === "float" || token.kind === "imaginary") return { kind: token.kind, at, value: token.value };
+  const named = token.kind === "name" ? /^(inf|nan)(j?)$/.exec(token.text) : null;
+  if (named === null) return undefined;
+  const value = named[1] === "inf" ? Number.POSITIVE_INFINITY : Number.NaN;
+  return { kind: named[2] === "" ? "float" : "imaginary", at, value };
 }
 
 /** An atom with the attributes, calls and subscripts that follow it. */
@@ -163,7 +163,9 @@ function readAtom(reader: TokenReader): Expression {
   if (current.kind === "string") return { kind: "text", at, value: reader.string("a text") };
   if (current.kind === "name") {
     reader.take();
-    return (reader.is("(") ? readForm(reader, current.text) : undefined) ?? { kind: "name", at, name: current.text };
+    return (
+      (reader.is("(") ? readForm(reader, current.text, at) : undefined) ?? { kind: "name", at, name: current.text }
+    );
   }
   if (reader.accept("True")) return { kind: "boolean", at, value: true };
   if (reader.accept("False")) return { kind: "boolean", at, value: false };
@@ -200,7 +202,7 @@ export const tupleOf = (reader: TokenReader, elements: readonly [Expression, ...
   reader.made({ kind: "tuple", at: elements[0].at, elements }, elements);
 
 /** What is written as a call of a name that stands for no function, most of them with types among their arguments. */
-function readForm(reader: TokenReader, name: string, at = reader.at): Expression | undefined {
+function readForm(reader: TokenReader, name: string, at: Place): Expression | undefined {
   const closing = <T extends Expression>(node: T, parts: readonly Expression[]): T => {
     reader.accept(",");
     reader.expect(")");

@@ -13,11 +13,10 @@ export type Token = { readonly at: Place; readonly text: string } & (
 );
 
 /** What PyTorch's reader keeps for itself; `lambda`, `try` and others that the language lacks are names to it. */
-const keywords = new Set(
-  "and as assert break class continue def del elif else for global if import in is not or pass raise return while with True False None".split(
-    " ",
-  ),
-);
+const keywords = new Set([
+  ...["and", "as", "assert", "break", "class", "continue", "def", "del", "elif", "else", "for", "global", "if"],
+  ...["import", "in", "is", "not", "or", "pass", "raise", "return", "while", "with", "True", "False", "None"],
+]);
 
 /** Digits of the widest integer, which is 2^63: a minus before it makes it one of 64 bits. */
 const mostDigits = 19;

@@ -152,10 +152,12 @@ describe("what PyTorch saved", () => {
     );
 
   /** Words, numbers by their value, texts and signs: all but what only groups. */
-  const wordsOf = (text: string): string[] =>
-    (text.match(/"(?:\\.|[^"])*"|[A-Za-z_]\w*|\d+\.?\d*(?:e[-+]\d+)?|[^\s(),]/g) ?? []).map((word) =>
-      /^\d/.test(word) && /[.e]/.test(word) ? String(Number(word)) : word,
-    );
+  const wordsOf = (text: string): string =>
+    (text.match(/"(?:\\.|[^"])*"|[A-Za-z_]\w*|\d+\.?\d*(?:e[-+]\d+)?|[^\s(),]/g) ?? [])
+      .map((word) => (/^\d/.test(word) && /[.e]/.test(word) ? String(Number(word)) : word))
+      .join(" ");
+
+  const saysNothing = "__annotations__ = []\n";
 
   // Skipped where ../shared/data is not there: the archives are not part of the repository.
   it.skipIf(archives.length === 0)("is read whole, and comes back as the same tree and the same words", () => {
@@ -165,8 +167,7 @@ describe("what PyTorch saved", () => {
       const tree = parseSource(text, name);
       const back = printSource(tree);
       expect(contentOf(parseSource(back, name)), name).toBe(contentOf(tree));
-      const empty = "__annotations__ = []\n";
-      expect(wordsOf(back), name).toEqual(wordsOf(text.replaceAll(empty, "")));
+      expect(wordsOf(back), name).toBe(wordsOf(text.replaceAll(saysNothing, "")));
     }
   });
 });
@@ -259,7 +260,6 @@ describe("a tree of source", () => {
   });
 
   it("has an elif as an if in the other branch", () => {
-    expect(printed("if a:\n    pass\n  elif b:\n    pass\n  else:\n    return 1").trim()).toBe("if a:");
     const chain = statementOf("if a:\n    pass\n  elif b:\n    pass\n  else:\n    return 1");
     const nested = statementOf("if a:\n    pass\n  else:\n    if b:\n      pass\n    else:\n      return 1");
     const content = (statement: Statement): string =>
@@ -345,6 +345,7 @@ describe("a type", () => {
 
   it.each([
     ["Dict[str]", "expected two types in Dict[…], found 1"],
+    ["Dict[str, int, int]", "expected two types in Dict[…], found 3"],
     ["List[int, int]", "expected one type in List[…], found 2"],
     ["Tuple[]", "expected types in Tuple[…], found 0"],
     ["Net", 'expected a type, such as Tensor, int, List[Tensor] or __torch__.Name, found "Net"'],
@@ -455,7 +456,7 @@ describe("source that is not of the language", () => {
 
 describe("damaged source", () => {
   /** The quick suite draws the same cases every time. */
-  const options = isNightly ? { numRuns: 20_000 } : { numRuns: 100, seed: 20_261_130 };
+  const options = isNightly ? { numRuns: 5_000 } : { numRuns: 100, seed: 20_261_130 };
   const pieces = everyForm.match(/\n +|[A-Za-z_]\w*|\d+|\s|./g)!;
   const inserted = fc.oneof(
     fc.constantFrom(...pieces),
