@@ -1,7 +1,17 @@
 // The kernels' door: the loop language, generators of kernels, targets, and the loader of native modules.
 
 export type { Backend, BackendRequest, LlvmBackend } from "./backend.ts";
-export { beginsAsArchive, changedEntries, readArchive, writeArchive } from "./base/archive.ts";
+export {
+  type ArchiveEntry,
+  archiveFile,
+  archiveOf,
+  beginsAsArchive,
+  changedEntries,
+  fillArchive,
+  mostArchiveBytes,
+  readArchive,
+  writeArchive,
+} from "./base/archive.ts";
 export { type ErrorParts, errorAt, IsochronError } from "./base/error.ts";
 export { fileError } from "./base/file-error.ts";
 export { hashOf } from "./base/hash.ts";
@@ -18,7 +28,8 @@ export {
 export { didYouMean, nearest, withMeant } from "./base/nearest.ts";
 export { compilerSchemas, functionSchema, hasKind, signalSchema, targetSchema } from "./base/option-schemas.ts";
 export { checkArgument, declaredOptions, type OptionCheck, optionsOf, refusal } from "./base/options.ts";
-export { beginsWith, type FileKind, place, placeNew, replaces, writeWhole } from "./base/output-file.ts";
+export { readWhole } from "./base/read-file.ts";
+export { beginsWith, type FileKind, makeWhole, place, placeNew, replaces, writeWhole } from "./base/output-file.ts";
 export { shown, withArticle } from "./base/words.ts";
 export {
   arithmeticDtypes,

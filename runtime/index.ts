@@ -74,7 +74,7 @@ export {
   zeros,
 } from "./capture/tensor.ts";
 export { type StateTensor, state, trace } from "./capture/trace.ts";
-export { type CompileOptions, compile, simplified, targetsOf } from "./compiler/compile.ts";
+export { type CompileOptions, compile, compileInto, simplified, targetsOf } from "./compiler/compile.ts";
 export { explain, multiplyAddsOf } from "./compiler/explain.ts";
 export {
   type GraphText,
@@ -129,6 +129,7 @@ export {
   graphOf,
   openArtifact,
   readArtifact,
+  requireArtifactSize,
   save,
 } from "./program/artifact.ts";
 export { checkArtifact } from "./program/check-artifact.ts";

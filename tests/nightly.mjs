@@ -37,6 +37,7 @@ const suites = [
     ...vitest("runtime/import/onnx/hostile", "tests/conformance/onnx/hostile"),
     "model files with bytes and fields changed",
   ],
+  ["large", ...vitest("tests/large-models"), "the memory that compiling models of hundreds of megabytes takes"],
   ["logs", ...vitest("sim/logs"), "logs cut at, and changed in, every byte"],
   [
     "interleavings",

@@ -1,27 +1,161 @@
 // ZIP archives with stored, aligned entries in a fixed order: the same content gives the same bytes.
+import { writeSync } from "node:fs";
 import { crc32 } from "node:zlib";
-import { unzipSync, type Zippable, zipSync } from "fflate";
+import { unzipSync } from "fflate";
+import { IsochronError } from "./error.ts";
 
 const align = 64;
-const localHeaderBytes = 30;
+const localHeader = { signature: 0x04034b50, bytes: 30 };
+const directoryEntry = { signature: 0x02014b50, bytes: 46 };
+const endOfDirectory = { signature: 0x06054b50, bytes: 22 };
 const extraHeaderBytes = 4;
 /** A private extra field, whose content is padding. */
 const alignmentField = 0x4953;
-/** The earliest time that ZIP can say, 1980-01-01 in local time. */
-const fixedTime = new Date(1980, 0, 1);
+/** The earliest date that ZIP can say, 1980-01-01. */
+const fixedDate = (1 << 5) | 1;
+const versionNeeded = 20;
+/** Names are in UTF-8. */
+const unicode = 0x0800;
+
+/** The most bytes that an archive can have: its offsets are numbers of 32 bits. */
+export const mostArchiveBytes = 2 ** 32 - 1;
+
+/** An entry whose bytes are made when they are written. */
+export interface ArchiveEntry {
+  readonly name: string;
+  readonly size: number;
+  /** Writes the bytes to memory of this size that is zero. */
+  readonly fill: (target: Uint8Array) => void;
+}
+
+/** Where an archive goes: to memory, or to a file. */
+export interface ArchiveTarget {
+  /** Memory for bytes from an offset on, all zero. It is put before the next is asked for. */
+  region(offset: number, size: number): Uint8Array;
+  /** Takes a region that is filled. */
+  put(offset: number, bytes: Uint8Array): void;
+}
+
+interface Placed extends ArchiveEntry {
+  readonly encoded: Uint8Array;
+  readonly header: number;
+  readonly padding: number;
+  readonly start: number;
+}
+
+/** Where the entries lie, each one's data at a multiple of 64 bytes, and the directory behind them. */
+function layOut(entries: readonly ArchiveEntry[]) {
+  let offset = 0;
+  const placed = entries.map((entry): Placed => {
+    const encoded = new TextEncoder().encode(entry.name);
+    const least = offset + localHeader.bytes + encoded.length + extraHeaderBytes;
+    const padding = (align - (least % align)) % align;
+    const found = { ...entry, encoded, header: offset, padding, start: least + padding };
+    offset = found.start + entry.size;
+    return found;
+  });
+  const directory = placed.reduce(
+    (sum, { encoded, padding }) => sum + directoryEntry.bytes + encoded.length + extraHeaderBytes + padding,
+    0,
+  );
+  return { placed, start: offset, directory, bytes: offset + directory + endOfDirectory.bytes };
+}
+
+/** The size of the archive of these entries. */
+export const archiveBytes = (entries: readonly ArchiveEntry[]): number => layOut(entries).bytes;
+
+/** What stands in an entry's header and in the directory alike, from the version on. */
+function describe(view: DataView, at: number, { name, encoded, padding, size }: Placed, crc: number): void {
+  const fields = [versionNeeded, name.length === encoded.length ? 0 : unicode, 0, 0, fixedDate];
+  for (const [n, field] of fields.entries()) view.setUint16(at + 2 * n, field, true);
+  for (const [n, field] of [crc, size, size].entries()) view.setUint32(at + 10 + 4 * n, field, true);
+  view.setUint16(at + 22, encoded.length, true);
+  view.setUint16(at + 24, extraHeaderBytes + padding, true);
+}
+
+/** The name and the padding, which stand behind both. */
+function nameAndPadding(bytes: Uint8Array, at: number, { encoded, padding }: Placed): void {
+  bytes.set(encoded, at);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  view.setUint16(at + encoded.length, alignmentField, true);
+  view.setUint16(at + encoded.length + 2, padding, true);
+}
+
+/**
+ * Writes an archive of entries, uncompressed, each one's data at a multiple of 64 bytes.
+ *
+ * They are filled from the last to the first, so that the first may say something of all others. Throws `file/size` for an
+ * archive of more than `mostArchiveBytes`, before any is filled.
+ */
+export function fillArchive(entries: readonly ArchiveEntry[], target: ArchiveTarget): void {
+  const { placed, start, directory, bytes } = layOut(entries);
+  if (bytes > mostArchiveBytes)
+    throw new IsochronError("file/size", `a file of ${bytes} bytes is larger than an archive can be`, {
+      help: `it may have ${mostArchiveBytes}`,
+    });
+  const sums = placed.toReversed().map((entry) => {
+    const region = target.region(entry.start, entry.size);
+    entry.fill(region);
+    const crc = crc32(region);
+    target.put(entry.start, region);
+    const header = target.region(entry.header, entry.start - entry.header);
+    const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
+    view.setUint32(0, localHeader.signature, true);
+    describe(view, 4, entry, crc);
+    nameAndPadding(header, localHeader.bytes, entry);
+    target.put(entry.header, header);
+    return crc;
+  });
+  const end = target.region(start, directory + endOfDirectory.bytes);
+  const view = new DataView(end.buffer, end.byteOffset, end.byteLength);
+  let at = 0;
+  placed.forEach((entry, n) => {
+    view.setUint32(at, directoryEntry.signature, true);
+    view.setUint16(at + 4, versionNeeded, true);
+    describe(view, at + 6, entry, sums[placed.length - 1 - n]!);
+    view.setUint32(at + 42, entry.header, true);
+    nameAndPadding(end, at + directoryEntry.bytes, entry);
+    at += directoryEntry.bytes + entry.encoded.length + extraHeaderBytes + entry.padding;
+  });
+  view.setUint32(at, endOfDirectory.signature, true);
+  view.setUint16(at + 8, placed.length, true);
+  view.setUint16(at + 10, placed.length, true);
+  view.setUint32(at + 12, directory, true);
+  view.setUint32(at + 16, start, true);
+  target.put(start, end);
+}
+
+/** The archive of entries in memory. */
+export function archiveOf(entries: readonly ArchiveEntry[]): Uint8Array {
+  const bytes = new Uint8Array(archiveBytes(entries));
+  fillArchive(entries, {
+    region: (offset, size) => bytes.subarray(offset, offset + size),
+    put: () => undefined,
+  });
+  return bytes;
+}
+
+/** The most bytes that one call writes to a file. */
+const mostWritten = 2 ** 30;
+
+/** An open file as the place of an archive: one entry is in memory at a time, all of them in the same. */
+export function archiveFile(file: number): ArchiveTarget {
+  let memory = new Uint8Array();
+  return {
+    region: (_, size) => {
+      if (memory.length < size) memory = new Uint8Array(size);
+      return memory.subarray(0, size).fill(0);
+    },
+    put: (offset, bytes) => {
+      for (let at = 0; at < bytes.length; )
+        at += writeSync(file, bytes, at, Math.min(mostWritten, bytes.length - at), offset + at);
+    },
+  };
+}
 
 /** Writes entries, uncompressed, each one's data at a multiple of 64 bytes. */
-export function writeArchive(entries: readonly (readonly [name: string, data: Uint8Array])[]): Uint8Array {
-  const files: Zippable = {};
-  let offset = 0;
-  for (const [name, data] of entries) {
-    const start = offset + localHeaderBytes + new TextEncoder().encode(name).length + extraHeaderBytes;
-    const padding = (align - (start % align)) % align;
-    files[name] = [data, { level: 0, mtime: fixedTime, extra: { [alignmentField]: new Uint8Array(padding) } }];
-    offset = start + padding + data.length;
-  }
-  return zipSync(files);
-}
+export const writeArchive = (entries: readonly (readonly [name: string, data: Uint8Array])[]): Uint8Array =>
+  archiveOf(entries.map(([name, data]) => ({ name, size: data.length, fill: (target) => target.set(data) })));
 
 /** Whether a file begins as an archive whose first entry has this name and, as JSON, this `format`. */
 export const beginsAsArchive =
@@ -30,17 +164,15 @@ export const beginsAsArchive =
     const text = Buffer.from(start).toString("latin1");
     return (
       text.startsWith("PK\x03\x04") &&
-      text.startsWith(entry, localHeaderBytes) &&
+      text.startsWith(entry, localHeader.bytes) &&
       new RegExp(`\\{\\s*"format":\\s*"${format}"`).test(text)
     );
   };
 
-const endOfDirectory = { signature: 0x06054b50, bytes: 22 };
-const directoryEntry = { signature: 0x02014b50, bytes: 46 };
-
 /** Names of the entries whose data is not what was written, by the checksums in the archive's directory. */
 export function changedEntries(bytes: Uint8Array): readonly string[] {
-  const entries = unzipSync(bytes);
+  // Throws for what is no archive; nothing is unpacked.
+  readArchive(bytes, () => false);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = bytes.length - endOfDirectory.bytes;
   while (at > 0 && view.getUint32(at, true) !== endOfDirectory.signature) at--;
@@ -50,12 +182,24 @@ export function changedEntries(bytes: Uint8Array): readonly string[] {
     const [name, extra, comment] = [28, 30, 32].map((field) => view.getUint16(entry + field, true));
     const start = entry + directoryEntry.bytes;
     const title = new TextDecoder().decode(bytes.subarray(start, start + name!));
-    const data = entries[title];
+    const data = dataOf(bytes, view, entry) ?? readArchive(bytes, (each) => each === title)[title];
     if (!data || crc32(data) !== view.getUint32(entry + 16, true)) changed.push(title);
     entry = start + name! + extra! + comment!;
   }
   return changed;
 }
 
-/** Reads all entries of an archive; throws what fflate throws for anything else. */
-export const readArchive = (bytes: Uint8Array): Readonly<Record<string, Uint8Array>> => unzipSync(bytes);
+/** The data of a stored entry of the directory, where it lies. */
+function dataOf(bytes: Uint8Array, view: DataView, entry: number): Uint8Array | undefined {
+  const size = view.getUint32(entry + 20, true);
+  const header = view.getUint32(entry + 42, true);
+  if (view.getUint16(entry + 10, true) !== 0 || header + localHeader.bytes > bytes.length) return undefined;
+  const start = header + localHeader.bytes + view.getUint16(header + 26, true) + view.getUint16(header + 28, true);
+  return bytes.subarray(start, start + size);
+}
+
+/** Reads the entries of an archive, all unless some are asked for; throws what fflate throws for anything else. */
+export const readArchive = (
+  bytes: Uint8Array,
+  wanted: (name: string) => boolean = () => true,
+): Readonly<Record<string, Uint8Array>> => unzipSync(bytes, { filter: ({ name }) => wanted(name) });

@@ -144,6 +144,38 @@ export function writeWhole(path: string, bytes: Uint8Array | string, kind: FileK
   }
 }
 
+/**
+ * Writes a file that is made on the way: `make` gets it open, and its name as long as it is not finished.
+ *
+ * As `writeWhole` does, it leaves the whole file under `path`, or nothing. Throws `file/exists`, `file/write`, and what `make` throws.
+ */
+export async function makeWhole<T>(
+  path: string,
+  kind: FileKind | undefined,
+  make: (file: number, temporary: string) => Promise<T>,
+): Promise<T> {
+  replaces(path, kind);
+  const temporary = `${path}.${randomUUID()}.tmp`;
+  try {
+    const file = openSync(temporary, "wx+");
+    let made: T;
+    try {
+      made = await make(file, temporary);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    place(temporary, path, kind);
+    return made;
+  } catch (cause) {
+    rmSync(temporary, { force: true });
+    throw isSystemError(cause) ? fileError("write", path, cause) : cause;
+  }
+}
+
+/** Whether a call of the system failed. */
+const isSystemError = (cause: unknown): boolean => cause instanceof Error && "syscall" in cause;
+
 /** Whether a text file begins with this. */
 export const beginsWith =
   (text: string): FileKind["begins"] =>

@@ -1,16 +1,17 @@
 // `isochron compile`: a model file becomes an artifact, which can be held to the model's meaning on the way.
+import { statSync } from "node:fs";
 import { extname } from "node:path";
-import { IsochronError, type TargetName } from "../../kernels/index.ts";
-import { importModel, type Model } from "../../runtime/import/index.ts";
+import { IsochronError, makeWhole, type TargetName } from "../../kernels/index.ts";
+import { type GraphOptions, importModel, type Model } from "../../runtime/import/index.ts";
 import {
-  type Artifact,
   artifactFile,
   Compilation,
   checkArtifact,
-  compile,
-  type Graph,
+  compileInto,
+  type Manifest,
   multiplyAddsOf,
-  save,
+  readArtifact,
+  requireArtifactSize,
 } from "../../runtime/index.ts";
 import { cacheDirectory } from "../load-application.ts";
 import { prepareOutput } from "../output-file.ts";
@@ -64,7 +65,7 @@ function summaryText({
 }
 
 /** The memory that a program takes beside its code: inputs, outputs, states and scratch. */
-function arenaOf({ manifest }: Artifact): Record<string, number> {
+function arenaOf(manifest: Manifest): Record<string, number> {
   const rows = Object.values(manifest.methods).flatMap(({ inputs, outputs }) => [...inputs, ...outputs]);
   const kept = [...rows, ...manifest.states].reduce((sum, { bytes }) => sum + bytes, 0);
   return Object.fromEntries(
@@ -107,37 +108,53 @@ export async function compileCommand(
     });
   const given = graphOptions(options);
   prepareOutput(output, artifactFile);
-  const started = performance.now();
-  terminal.progress("reading the model");
-  const model = await importModel(path);
-  requireSupported(path, model);
-  terminal.progress("building its graph");
-  const graph: Graph = model.graph(given);
   const { signal } = terminal;
-  terminal.progress(`compiling ${plural(graph.nodes.length, "node")}`);
-  const artifact = await compile(graph, {
-    cacheDir: cacheDirectory(),
-    signal,
-    ...(options.target.length === 0 ? {} : { targets: options.target }),
+  const started = performance.now();
+  const written = await makeWhole(output, artifactFile, async (file, temporary) => {
+    const { name, operators, compilation } = await declutteredModel(path, given, terminal);
+    terminal.progress(`compiling ${plural(compilation.methods[0]!.portable.nodes.length, "node")}`);
+    const { manifest, code } = await compileInto(file, name, compilation, {
+      cacheDir: cacheDirectory(),
+      signal,
+      ...(options.target.length === 0 ? {} : { targets: options.target }),
+    });
+    const seconds = (performance.now() - started) / 1000;
+    const check = options.check ? await checked(path, given, temporary, terminal) : undefined;
+    return { manifest, code: code!, operators, seconds, check };
   });
-  const seconds = (performance.now() - started) / 1000;
-  const check = options.check
-    ? await checkArtifact(graph, artifact, { signal, progress: (text) => terminal.progress(text) })
-    : undefined;
-  save(artifact, output);
   terminal.progress(undefined);
-  const [target] = Object.keys(artifact.manifest.targets) as TargetName[];
+  const { manifest, code, operators, seconds, check } = written;
   const summary: Summary = {
     model: path,
     output,
-    bytes: artifact.bytes.length,
-    operators: Object.fromEntries(model.operators),
-    multiplyAdds: multiplyAddsOf(Compilation.of(graph).code(target!)),
-    weightBytes: artifact.manifest.weights.bytes,
-    arenaBytes: arenaOf(artifact),
+    bytes: statSync(output).size,
+    operators: Object.fromEntries(operators),
+    multiplyAdds: multiplyAddsOf(code),
+    weightBytes: manifest.weights.bytes,
+    arenaBytes: arenaOf(manifest),
     seconds,
     ...(check === undefined ? {} : { check }),
   };
   terminal.out(options.json ? JSON.stringify(summary) : summaryText(summary));
   return 0;
+}
+
+/** What is compiled of a model. Neither the model nor its graph is held beside it: their weights may be most of the memory. */
+async function declutteredModel(path: string, given: GraphOptions, terminal: Terminal) {
+  terminal.progress("reading the model");
+  const model = await importModel(path);
+  requireSupported(path, model);
+  requireArtifactSize(model.weightBytes);
+  terminal.progress("building its graph");
+  const graph = model.graph(given);
+  return { name: graph.name, operators: model.operators, compilation: Compilation.of(graph) };
+}
+
+/** Holds the artifact to the model, which is read again. Throws `compile/check`. */
+async function checked(path: string, given: GraphOptions, artifact: string, terminal: Terminal): Promise<string> {
+  const model = await importModel(path);
+  return await checkArtifact(model.graph(given), readArtifact(artifact), {
+    signal: terminal.signal,
+    progress: (text) => terminal.progress(text),
+  });
 }

@@ -46,6 +46,7 @@ function modelText(path: string, model: Model, cost: number | IsochronError): st
     `  operators: ${counted(model)
       .map(([name, count]) => `${count} ${name}`)
       .join(", ")}`,
+    `  weights: ${model.weightBytes} bytes`,
     typeof cost === "number"
       ? `  multiply-adds: ${(cost / 1e6).toFixed(1)} million a step`
       : `  multiply-adds: not known: ${cost.message}`,
@@ -73,6 +74,7 @@ export async function inspectModel(
           outputs,
           metadata,
           operators,
+          weightBytes: model.weightBytes,
           multiplyAdds: typeof cost === "number" ? cost : null,
           unsupported,
         })

@@ -53,7 +53,7 @@ function workOf(given: Graph): Work {
   const { steps } = lower(graph, x64, weights);
   const kernels = callsOf(steps).flatMap(({ call }) => codeOf(call));
   const texts = [
-    writeGraph(plain, layoutKept(weights, plain)),
+    writeGraph(plain, layoutKept(weights, plain), ""),
     ...kernels.map((kernel) => emitModule([kernel], x64)),
     emitStep("forward", steps, planMemory(lifetimesOf(steps)), x64),
   ];

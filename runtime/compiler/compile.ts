@@ -27,7 +27,14 @@ import { located } from "../graph/place.ts";
 import { countOf, staticShape, type TensorType } from "../graph/tensor-type.ts";
 import { layoutKept } from "../graph/weights.ts";
 import { operators } from "../operators/index.ts";
-import { type Artifact, packArtifact } from "../program/artifact.ts";
+import {
+  type Artifact,
+  type ArtifactParts,
+  packArtifact,
+  requireArtifactSize,
+  writeArtifact,
+} from "../program/artifact.ts";
+import type { Manifest } from "../program/manifest.ts";
 import { Compilation, type StageOptions, stageSchemas } from "./stages.ts";
 import { callSymbol } from "./step.ts";
 import { type MethodCode, modulesOf, symbolOf, symbolsOf, type TargetCode } from "./target-code.ts";
@@ -121,11 +128,46 @@ export async function compile(given: Graph | MethodGraphs, options: CompileOptio
     checkCompile(options);
     return methods;
   });
-  const compiler = loadCompiler();
+  // Where there is no compiler, nothing is begun.
+  loadCompiler();
   const { dimensions, convolution } = options;
   const compilation = located(() => Compilation.of(methods, { dimensions, convolution }));
+  return packArtifact(await partsOf(programName(methods), compilation, options));
+}
+
+/** What is left of a compilation whose artifact was written. */
+export interface Written {
+  readonly manifest: Manifest;
+  /** The code for the first target. */
+  readonly code: TargetCode | undefined;
+}
+
+/**
+ * Compiles into an open file, whose bytes are those of what `compile` gives.
+ *
+ * Beside the decluttered graphs no more than one part of the artifact is in memory at a time, so that weights are held twice.
+ */
+export async function compileInto(
+  file: number,
+  name: string,
+  compilation: Compilation,
+  options: CompileOptions = {},
+): Promise<Written> {
+  const parts = await partsOf(name, compilation, options);
+  return { manifest: writeArtifact(parts, file), code: parts.code };
+}
+
+/** Lowers and compiles for each target; what an artifact is put together from, the weights still to be laid out. */
+async function partsOf(
+  name: string,
+  compilation: Compilation,
+  options: CompileOptions,
+): Promise<ArtifactParts & Pick<Written, "code">> {
+  const compiler = loadCompiler();
   const graphs = compilation.methods.map(({ portable }) => portable);
   const { weights } = compilation;
+  const kept = layoutKept(weights, ...graphs);
+  requireArtifactSize(weights.size + kept.size);
   const built: { code: TargetCode; object: Uint8Array }[] = [];
   for (const name of options.targets ?? defaultTargets(compilation)) {
     options.signal?.throwIfAborted();
@@ -142,11 +184,10 @@ export async function compile(given: Graph | MethodGraphs, options: CompileOptio
     const shape = staticShape(type.shape);
     return { name, dtype: type.dtype, shape, bytes: countOf(shape) * bytesOf(type.dtype) };
   };
-  const kept = layoutKept(weights, ...graphs);
   const states = new Map(graphs.flatMap((graph) => graph.states.map((state) => [state.name, state] as const)));
-  return packArtifact({
+  return {
     manifest: {
-      name: programName(methods),
+      name,
       provenance: { isochron: version, llvm: compiler.llvmVersion() },
       states: [...states.values()].map((state) => ({
         ...row(state.name, state.value.type),
@@ -160,10 +201,10 @@ export async function compile(given: Graph | MethodGraphs, options: CompileOptio
       outputs: portable.outputs.map(({ name, value }) => row(name, value.type)),
       states: portable.states.map(({ name }) => name),
       ...faultsOf(built[0]?.code.methods.find((each) => each.method === method)),
-      graph: writeGraph(portable, kept),
+      graph: (keptHash) => writeGraph(portable, kept, keptHash),
     })),
-    weights: weights.bytes,
-    kept: kept.bytes,
+    weights,
+    kept,
     targets: built.map(({ code: { target, methods }, object }) => ({
       name: target.name,
       object,
@@ -174,7 +215,8 @@ export async function compile(given: Graph | MethodGraphs, options: CompileOptio
         }),
       ),
     })),
-  });
+    code: built[0]?.code,
+  };
 }
 
 /** What a step may end with, where there is anything: it is the same on every target. */

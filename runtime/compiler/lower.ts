@@ -91,8 +91,8 @@ class Lowering {
     for (const [at, { value }] of inputs.entries()) this.#places.set(value, bindings.inputs[at]!);
     for (const [at, { value }] of states.entries()) this.#places.set(value, bindings.states[at]!);
     for (const constant of constants) {
-      const { name, value, data } = constant;
-      if (isUniform(data)) this.#uniform.set(value, numberIn(value.type.dtype, data[0]!));
+      const { name, value } = constant;
+      if (isUniform(constant)) this.#uniform.set(value, numberIn(value.type.dtype, constant.data[0]!));
       const offset = this.#setting.weights.offsetOf(constant);
       if (offset !== undefined)
         this.#places.set(value, wholeOf(tensorMemory({ kind: "weights", offset }, name, value.type)));

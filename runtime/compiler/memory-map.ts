@@ -110,9 +110,9 @@ export function memoryMapOf({ target, weights, methods }: TargetCode): MemoryMap
   return {
     target: target.name,
     arena: { bytes: arena, scratch: 2 * end, states },
-    weights: { bytes: weights.bytes.length, pieces: [...placed.values()].sort((a, b) => a.offset - b.offset) },
+    weights: { bytes: weights.size, pieces: [...placed.values()].sort((a, b) => a.offset - b.offset) },
     methods: own,
-    bytes: arena + weights.bytes.length + sumOf(own, ({ inputs, outputs }) => inputs + outputs),
+    bytes: arena + weights.size + sumOf(own, ({ inputs, outputs }) => inputs + outputs),
   };
 }
 

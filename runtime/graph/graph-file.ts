@@ -77,8 +77,8 @@ const rowOf = ({ dtype, shape }: TensorType) => ({ dtype, shape: staticShape(sha
 /** A value with the type and the name of a row. */
 const resultRow = ({ type, hint }: Value) => ({ ...rowOf(type), ...(hint === undefined ? {} : { hint }) });
 
-/** The text of a graph's file; places in the user's source are left out, so that it is the same on every machine. */
-export function writeGraph(graph: Graph, kept: Kept): string {
+/** The text of a graph's file, which says the hash of what is kept beside the weights; places in the user's source are left out, so that it is the same on every machine. */
+export function writeGraph(graph: Graph, kept: Kept, keptHash: string): string {
   const { numberOf, name, inputs, constants, nodes, outputs } = partsOf(graph, kept);
   const states = graph.states.map((state) => ({
     ...rowOf(state.value.type),
@@ -86,8 +86,7 @@ export function writeGraph(graph: Graph, kept: Kept): string {
     offset: kept.weights.initialOf(state),
     next: numberOf(state.next),
   }));
-  const constantsFile =
-    kept.bytes.length === 0 ? {} : { constantsFile: { file: keptFile, blake3: hashOf(kept.bytes) } };
+  const constantsFile = kept.size === 0 ? {} : { constantsFile: { file: keptFile, blake3: keptHash } };
   const head = { names: 2, name, text: graph.toString(), ...constantsFile };
   return JSON.stringify({ ...head, inputs, constants, states, nodes, outputs }, encode);
 }

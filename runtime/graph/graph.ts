@@ -32,6 +32,14 @@ export interface Constant {
   readonly name: string;
   readonly value: Value;
   readonly data: TypedArray;
+  /** Where its elements are those of another constant in another form: they are made when they are asked for, and held by nobody. */
+  readonly made?: Making;
+}
+
+/** How elements are made of those of another constant, all of which become elements. */
+export interface Making {
+  readonly of: Constant;
+  readonly by: (data: TypedArray) => TypedArray;
 }
 
 /** A mutable tensor: `value` is what a step reads, `next` what it leaves. */
@@ -297,7 +305,7 @@ function verifyValues(graph: Graph): void {
   for (const each of graph.inputs) define(each.value, `input ${each.name}`);
   for (const each of graph.constants) {
     define(each.value, `constant ${each.name}`);
-    if (each.data.byteLength !== byteLength(each.value.type))
+    if (!each.made && each.data.byteLength !== byteLength(each.value.type))
       fail(`constant ${each.name} holds ${each.data.byteLength} bytes`);
   }
   for (const each of graph.states) define(each.value, `state ${each.name}`);

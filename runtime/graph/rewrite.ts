@@ -5,6 +5,7 @@ import { constantValueOf } from "./facts.ts";
 import {
   type Constant,
   Graph,
+  type Making,
   mapRegions,
   type Node,
   type NodeParts,
@@ -16,6 +17,8 @@ import { sameType, showTensorType, type TensorType, type TypedArray } from "./te
 
 /** What a rule can do: look up, and build what replaces the node it was given. */
 export interface Editor extends Builder {
+  /** A constant of elements, or of those of another in another form. */
+  constant(type: TensorType, data: TypedArray | Making, name?: string): Value;
   /** The data of a value that is a constant. */
   constantOf(value: Value): Constant | undefined;
   /** The node of the new graph that computes a value. */
@@ -29,6 +32,27 @@ const isOne = (replacement: Value | Results): replacement is Value => "type" in 
 
 /** One result or several as a list. */
 export const allOf = (replacement: Value | Results): Results => (isOne(replacement) ? [replacement] : replacement);
+
+/** The elements that were made last, since who asks for some often asks twice. */
+let last: { readonly made: Making; readonly data: TypedArray } | undefined;
+
+function elementsOf(made: Making): TypedArray {
+  if (last?.made === made) return last.data;
+  const { data } = made.of;
+  // Forgotten first: those of two are not held at once.
+  last = undefined;
+  last = { made, data: made.by(data) };
+  return last.data;
+}
+
+const madeConstant = (type: TensorType, made: Making, name: string): Constant => ({
+  name,
+  value: { type },
+  made,
+  get data() {
+    return elementsOf(made);
+  },
+});
 
 class Rewriting implements Editor {
   readonly nodes: Node[] = [];
@@ -67,8 +91,9 @@ class Rewriting implements Editor {
     return node.outputs;
   }
 
-  constant(type: TensorType, data: TypedArray, name = "c"): Value {
-    const entry: Constant = { name, value: constantValueOf(type, data), data };
+  constant(type: TensorType, data: TypedArray | Making, name = "c"): Value {
+    const entry: Constant =
+      "by" in data ? madeConstant(type, data, name) : { name, value: constantValueOf(type, data), data };
     this.constants.push(entry);
     this.#constants.set(entry.value, entry);
     return entry.value;

@@ -2,24 +2,35 @@
 import { hashOf } from "../../kernels/index.ts";
 import { valuesReadFromMemory } from "../compiler/fusion.ts";
 import { type Constant, type Graph, type State, withRegions } from "./graph.ts";
-import { bytesIn, type TypedArray } from "./tensor-type.ts";
+import { byteLength, bytesIn, type TypedArray } from "./tensor-type.ts";
+
+/** Bytes at known places, which are made when they are written: no two pieces of them are held at once. */
+export interface Block {
+  readonly size: number;
+  /** Writes all of them to memory of this size that is zero. */
+  fill(target: Uint8Array): void;
+}
+
+/** All bytes of a block. */
+export function bytesOfBlock(block: Block): Uint8Array {
+  const bytes = new Uint8Array(block.size);
+  block.fill(bytes);
+  return bytes;
+}
 
 /** The weights block of some graphs; the same for every target. */
-export interface Weights {
-  readonly bytes: Uint8Array;
+export interface Weights extends Block {
   /** Offset of a state's initial value. */
   initialOf(state: State): number;
   /** Offset of a constant, or undefined where its one repeated element is written into the code. */
   offsetOf(constant: Constant): number | undefined;
-  /** Offset of a constant's data, whatever shape it has there. */
-  offsetOfData(data: TypedArray): number | undefined;
+  /** Offset of the elements of a constant of any of the graphs' earlier forms, whatever shape they have here. */
+  offsetOfElements(constant: Constant): number | undefined;
 }
 
-/** The data of graphs that an artifact keeps beside what their code reads. */
-export interface Kept {
+/** The data of graphs that an artifact keeps beside what their code reads: that of before the weights were laid out anew. */
+export interface Kept extends Block {
   readonly weights: Weights;
-  /** What is not among the weights: those of before they were packed. */
-  readonly bytes: Uint8Array;
   /** Where a constant's data is: among the weights, in these bytes, or nowhere where all its elements are the same. */
   placeOf(constant: Constant): { readonly offset: number } | { readonly kept: number } | undefined;
 }
@@ -27,10 +38,17 @@ export interface Kept {
 const align = 64;
 
 /** Whether all elements are the same, bit for bit as far as arithmetic can tell. */
-export function isUniform(data: TypedArray): boolean {
+export function isUniformData(data: TypedArray): boolean {
   for (let i = 1; i < data.length; i++) if (!Object.is(data[i], data[0])) return false;
   return data.length > 0;
 }
+
+/** Whether all elements of a constant are the same. */
+export const isUniform = (constant: Constant): boolean =>
+  (!constant.made || isUniform(constant.made.of)) && isUniformData(constant.data);
+
+/** What constants of the same elements have in common. */
+const elementsOf = (constant: Constant): object => constant.made ?? constant.data;
 
 /** A graph's constants, and the values that have to be in memory. */
 const withMemory = (graph: Graph) => ({
@@ -44,75 +62,82 @@ const withMemory = (graph: Graph) => ({
  * States of one name are one. A later graph takes equal bytes from an earlier one; the first is laid out as if it were alone.
  */
 export function layoutWeights(...graphs: readonly Graph[]): Weights {
-  const block = new Block();
-  const place = (data: TypedArray): number => block.place(data);
+  const block = new Layout();
   const states = new Map<string, number>();
   const offsets = new Map<Constant, number>();
   /** What earlier graphs have placed, by the hash of its bytes. */
   const shared = new Map<string, number>();
   for (const graph of graphs) {
-    for (const { name, initial } of graph.states) if (!states.has(name)) states.set(name, place(initial));
+    for (const { name, initial } of graph.states)
+      if (!states.has(name)) states.set(name, block.place({ data: initial }, initial.byteLength));
     const own = new Map<string, number>();
     for (const { constants, readFromMemory } of withRegions(graph).map(withMemory)) {
       for (const constant of constants) {
-        const { data, value } = constant;
-        if (isUniform(data) && !readFromMemory.has(value)) continue;
-        const hash = graphs.length > 1 ? hashOf(bytesIn(data)) : undefined;
-        const offset = (hash === undefined ? undefined : shared.get(hash)) ?? place(data);
+        const { value } = constant;
+        if (!readFromMemory.has(value) && isUniform(constant)) continue;
+        const hash = graphs.length > 1 ? hashOf(bytesIn(constant.data)) : undefined;
+        const offset =
+          (hash === undefined ? undefined : shared.get(hash)) ?? block.place(constant, byteLength(value.type));
         offsets.set(constant, offset);
         if (hash !== undefined) own.set(hash, offset);
       }
     }
     for (const [hash, offset] of own) shared.set(hash, offset);
   }
-  const byData = new Map([...offsets].map(([{ data }, offset]) => [data, offset]));
+  const byElements = new Map([...offsets].map(([constant, offset]) => [elementsOf(constant), offset]));
   return {
-    bytes: block.bytes(),
+    ...block.made(),
     initialOf: ({ name }) => states.get(name)!,
     offsetOf: (constant) => offsets.get(constant),
-    offsetOfData: (data) => byData.get(data),
+    offsetOfElements: (constant) => byElements.get(elementsOf(constant)),
   };
 }
 
 /** Lays out what portable graphs have beside the weights of their code; equal bytes of several methods stand once. */
 export function layoutKept(weights: Weights, ...graphs: readonly Graph[]): Kept {
-  const block = new Block();
-  const kept = new Map<TypedArray, number>();
+  const block = new Layout();
+  const kept = new Map<object, number>();
   const shared = new Map<string, number>();
-  for (const { data } of graphs.flatMap(withRegions).flatMap(({ constants }) => constants)) {
-    if (weights.offsetOfData(data) !== undefined || isUniform(data) || kept.has(data)) continue;
-    const hash = graphs.length > 1 ? hashOf(bytesIn(data)) : undefined;
-    const offset = (hash === undefined ? undefined : shared.get(hash)) ?? block.place(data);
-    kept.set(data, offset);
+  for (const constant of graphs.flatMap(withRegions).flatMap(({ constants }) => constants)) {
+    const elements = elementsOf(constant);
+    if (weights.offsetOfElements(constant) !== undefined || kept.has(elements) || isUniform(constant)) continue;
+    const hash = graphs.length > 1 ? hashOf(bytesIn(constant.data)) : undefined;
+    const known = hash === undefined ? undefined : shared.get(hash);
+    const offset = known ?? block.place(constant, byteLength(constant.value.type));
+    kept.set(elements, offset);
     if (hash !== undefined) shared.set(hash, offset);
   }
   return {
     weights,
-    bytes: block.bytes(),
-    placeOf({ data }) {
-      const offset = weights.offsetOfData(data);
+    ...block.made(),
+    placeOf(constant) {
+      const offset = weights.offsetOfElements(constant);
       if (offset !== undefined) return { offset };
-      const other = kept.get(data);
+      const other = kept.get(elementsOf(constant));
       return other === undefined ? undefined : { kept: other };
     },
   };
 }
 
 /** Data at aligned offsets, one after the other. */
-class Block {
-  readonly #parts: { readonly offset: number; readonly data: TypedArray }[] = [];
+class Layout {
+  readonly #parts: { readonly offset: number; readonly of: Pick<Constant, "data"> }[] = [];
   #end = 0;
 
-  place(data: TypedArray): number {
+  place(of: Pick<Constant, "data">, bytes: number): number {
     const offset = this.#end;
-    this.#parts.push({ offset, data });
-    this.#end = Math.ceil((offset + data.byteLength) / align) * align;
+    this.#parts.push({ offset, of });
+    this.#end = Math.ceil((offset + bytes) / align) * align;
     return offset;
   }
 
-  bytes(): Uint8Array {
-    const bytes = new Uint8Array(this.#end);
-    for (const { offset, data } of this.#parts) bytes.set(bytesIn(data), offset);
-    return bytes;
+  made(): Block {
+    const parts = this.#parts;
+    return {
+      size: this.#end,
+      fill: (target) => {
+        for (const { offset, of } of parts) target.set(bytesIn(of.data), offset);
+      },
+    };
   }
 }

@@ -31,6 +31,7 @@ export interface RecordedModel {
     readonly inputs: readonly object[];
     readonly outputs: readonly object[];
     readonly metadata: object;
+    readonly weightBytes: number;
     readonly unsupported: readonly object[];
   };
   readonly operators: readonly (readonly [string, number])[];
@@ -72,8 +73,8 @@ const tensors = (all: Graph["inputs"]): RecordedTensor[] =>
 /** Keeps a model, where a build records; the function to call with each graph that is made of it. */
 export function recordModel(path: string, bytes: Uint8Array, model: () => Described) {
   if (!recorded) return undefined;
-  const { format, name, inputs, outputs, metadata, unsupported, operators } = model();
-  const facts = { format, name, inputs, outputs, metadata, unsupported };
+  const { format, name, inputs, outputs, metadata, weightBytes, unsupported, operators } = model();
+  const facts = { format, name, inputs, outputs, metadata, weightBytes, unsupported };
   const graphs: RecordedGraph[] = [];
   recorded.push({ path, hash: hashOf(bytes), facts, operators: [...operators], graphs });
   return (options: object, graph: Graph): void => {

@@ -7,6 +7,7 @@ import { type CheckStep, callsOf, type LoopStep, lifetimesOf, type Step, type Tu
 import type { TargetCode } from "../compiler/target-code.ts";
 import type { Graph } from "../graph/graph.ts";
 import { byteLength, bytesIn, type TypedArray } from "../graph/tensor-type.ts";
+import { bytesOfBlock } from "../graph/weights.ts";
 
 /** What memory holds before anything is written there. */
 const noise = 0x5a;
@@ -40,7 +41,7 @@ export class KernelInterpreter {
     const { planned, steps, faults } = methods[0]!;
     this.#steps = steps;
     this.#faults = faults;
-    this.#weights = weights.bytes;
+    this.#weights = bytesOfBlock(weights);
     const areas = (values: readonly { readonly value: Graph["inputs"][number]["value"] }[]) =>
       values.map(({ value }) => new Uint8Array(byteLength(value.type)).fill(noise));
     this.#inputs = areas(planned.inputs);

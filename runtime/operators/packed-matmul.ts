@@ -1,7 +1,7 @@
 // The matrix product by a constant factor in blocks of columns, as the plan lays it out.
 import { z } from "zod";
 import { generators } from "../../kernels/index.ts";
-import { countOf, newArray, showTensorType, staticShape } from "../graph/tensor-type.ts";
+import { countOf, newArray, showTensorType, staticShape, type TypedArray } from "../graph/tensor-type.ts";
 import { onlyRows } from "./bounded.ts";
 import { matmul } from "./contraction.ts";
 import { type Nd, type Operator, operandError, operator, privateWork } from "./operator.ts";
@@ -10,19 +10,28 @@ const { firstColumn } = generators;
 const attributes = z.strictObject({ columns: z.int().min(1) });
 
 /** A factor [k,n] in blocks of `width` columns, [⌈n/width⌉,k,width]: in the order in which a product reads it. */
-export function packFactor(factor: Nd, width: number): Nd {
-  const { dtype } = factor;
-  const [depth, columns] = factor.shape as [number, number];
-  const shape = [Math.ceil(columns / width), depth, width];
-  const data = newArray(dtype, countOf(shape)) as Float32Array;
-  for (let block = 0; block < shape[0]!; block++) {
+export function packFactor({ dtype, shape: [depth, columns] }: Pick<Nd, "dtype" | "shape">, width: number) {
+  const shape = [Math.ceil(columns! / width), depth!, width];
+  const by = (data: TypedArray): TypedArray =>
+    factorInBlocks(data, depth!, columns!, width, newArray(dtype, countOf(shape)) as Float32Array);
+  return { dtype, shape, by };
+}
+
+function factorInBlocks(
+  given: TypedArray,
+  depth: number,
+  columns: number,
+  width: number,
+  data: Float32Array,
+): Float32Array {
+  for (let block = 0; block < Math.ceil(columns / width); block++) {
     const from = firstColumn(block, width, columns);
     for (let i = 0; i < depth; i++) {
-      const row = factor.data.subarray(i * columns + from, i * columns + from + width) as Float32Array;
+      const row = given.subarray(i * columns + from, i * columns + from + width) as Float32Array;
       data.set(row, (block * depth + i) * width);
     }
   }
-  return { dtype, shape, data };
+  return data;
 }
 
 /** The factor [k,n] that a packed one stands for. */

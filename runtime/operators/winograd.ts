@@ -1,7 +1,7 @@
 // Convolution by Winograd's algorithm as an operator: its meaning, its error, and the transform of its weights.
 import { z } from "zod";
 import { generators, type LoopBuffer } from "../../kernels/index.ts";
-import { showTensorType, staticShape } from "../graph/tensor-type.ts";
+import { countOf, showTensorType, staticShape, type TypedArray } from "../graph/tensor-type.ts";
 import { onlyBatch } from "./bounded.ts";
 import { type Operator, operandError, operator, privateWork } from "./operator.ts";
 import { absoluteMagnitude } from "./products.ts";
@@ -85,16 +85,22 @@ function sandwich(t: Matrix, square: Float64Array, side: number): Float64Array {
 }
 
 /** A weight [o,i,3,3] as U = G·w·Gᵀ, [(m+2)²,o/16,i,16]; i a multiple of 16. Computed in float64, rounded once. */
-export function winogradWeight(
+export function winogradWeight(outputs: number, inputs: number, tile: 2 | 4) {
+  const points = (tile + 2) ** 2;
+  const shape = [points, Math.ceil(outputs / channelBlock), inputs, channelBlock];
+  const by = (data: TypedArray): Float32Array =>
+    transformedWeight(data as Float32Array, outputs, inputs, tile, new Float32Array(countOf(shape)));
+  return { shape, by };
+}
+
+function transformedWeight(
   data: ArrayLike<number>,
   outputs: number,
   inputs: number,
   tile: 2 | 4,
-): { shape: number[]; data: Float32Array } {
-  const points = (tile + 2) ** 2;
-  const shape = [points, Math.ceil(outputs / channelBlock), inputs, channelBlock];
-  const packed = new Float32Array(shape.reduce((a, b) => a * b));
-  const plane = shape[1]! * inputs * channelBlock;
+  packed: Float32Array,
+): Float32Array {
+  const plane = Math.ceil(outputs / channelBlock) * inputs * channelBlock;
   const square = new Float64Array(9);
   for (let o = 0; o < outputs; o++) {
     for (let i = 0; i < inputs; i++) {
@@ -104,7 +110,7 @@ export function winogradWeight(
       for (let p = 0; p < transformed.length; p++) packed[p * plane + at] = transformed[p]!;
     }
   }
-  return { shape, data: packed };
+  return packed;
 }
 
 /** The same with absolute values in every matrix, for the bound of its error. */

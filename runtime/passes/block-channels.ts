@@ -119,7 +119,7 @@ class Blocking {
     const plain = kh === 3 && kw === 3 && [...stride, ...dilation].every((each) => each === 1);
     const tile = plain && convolution !== "direct" ? winogradTile(channels, outputs, oh, ow) : undefined;
     if (tile) return this.#winograd(x, weight, outputs, channels, [oh, ow], tile, editor);
-    const kernel = constantOf(weight, packWeight(weight.data, shape), editor);
+    const kernel = constantOf(weight, packWeight(shape), editor);
     const plan = { stride, dilation, channels };
     if (channels >= channelBlock || known)
       return this.#applied(operators.blockedConv2d, x, kernel, outputs, { ...plan, layout: "blocked" }, editor);
@@ -135,7 +135,7 @@ class Blocking {
     const [outputs, channels] = shape;
     if (!weight || (outputs < leastChannels && !this.#blocks.of(x))) return undefined;
     if (groups > 1) return this.#grouped(x, weight, { stride, dilation, groups }, editor);
-    const kernel = constantOf(weight, packIntegerWeight(weight.data, shape), editor);
+    const kernel = constantOf(weight, packIntegerWeight(shape), editor);
     return this.#applied(operators.blockedConvInteger, x, kernel, outputs, { stride, dilation, channels }, editor);
   }
 
@@ -147,11 +147,11 @@ class Blocking {
     const [outputs, inputs] = shape;
     const perGroup = outputs / groups;
     if (float && inputs === 1 && perGroup === 1) {
-      const kernel = constantOf(weight, packDepthwiseWeight(weight.data, shape), editor);
+      const kernel = constantOf(weight, packDepthwiseWeight(shape), editor);
       return this.#applied(operators.depthwiseConv2d, x, kernel, outputs, window, editor);
     }
     if (inputs % channelBlock === 0 && perGroup % channelBlock === 0) {
-      const kernel = constantOf(weight, (float ? packWeight : packIntegerWeight)(weight.data, shape), editor);
+      const kernel = constantOf(weight, (float ? packWeight : packIntegerWeight)(shape), editor);
       const attributes = { ...window, channels: inputs * groups, groups };
       return float
         ? this.#applied(operators.blockedConv2d, x, kernel, outputs, { ...attributes, layout: "blocked" }, editor)
@@ -159,7 +159,7 @@ class Blocking {
     }
     if (fitsBlock(inputs, perGroup)) {
       const width = !float && inputs % dotBytes === 0 ? dotBytes : 1;
-      const kernel = constantOf(weight, packGroupedWeight(weight.data, float ? "f32" : "i8", shape, width), editor);
+      const kernel = constantOf(weight, packGroupedWeight(float ? "f32" : "i8", shape, width), editor);
       const operator = float ? operators.groupedConv2d : operators.groupedConvInteger;
       return this.#applied(operator, x, kernel, outputs, { ...window, inputs, outputs: perGroup }, editor);
     }
@@ -175,9 +175,10 @@ class Blocking {
     const results = Array.from({ length: groups }, (_, group) => {
       const some = this.#blocks.joined([{ of: known, from: group * inputs, count: inputs }], editor);
       const size = perGroup * inputs * kh * kw;
-      const data = weight.data.slice(group * size, (group + 1) * size) as Constant["data"];
-      const packed = (float ? packWeight : packIntegerWeight)(data, [perGroup, inputs, kh, kw]);
-      const operands = [some.value, constantOf(weight, packed, editor)];
+      const data = weight.data.subarray(group * size, (group + 1) * size);
+      const packed = (float ? packWeight : packIntegerWeight)([perGroup, inputs, kh, kw]);
+      const { name, value: whole } = weight;
+      const operands = [some.value, constantOf({ name, value: whole, data }, packed, editor)];
       const value = float
         ? editor.apply(operators.blockedConv2d, operands, { ...window, channels: inputs, layout: "blocked" })
         : editor.apply(operators.blockedConvInteger, operands, { ...window, channels: inputs });
@@ -201,7 +202,7 @@ class Blocking {
     tile: 2 | 4,
     editor: Editor,
   ): Value {
-    const kernel = constantOf(weight, winogradWeight(weight.data as Float32Array, outputs, channels, tile), editor);
+    const kernel = constantOf(weight, winogradWeight(outputs, channels, tile), editor);
     const missing = [rows, columns].map((size) => Math.ceil(size / tile) * tile - size);
     const source = this.#widened(x, missing as [number, number], editor);
     const value = editor.apply(operators.winogradConv2d, [source, kernel], { tile, rows, columns });
@@ -262,7 +263,7 @@ class Blocking {
     if (!constant) return this.#blocks.bring(reshaped(value, [n, c, ...rest], editor), editor).value;
     const size = rest.reduce((product, each) => product * each, 1);
     const shape = [n, blocksOf(c), size, channelBlock];
-    const { data } = packed(constant.data, value.type.dtype, shape, ([b, block, at, lane]) => {
+    const data = packed(constant.data, value.type.dtype, shape, ([b, block, at, lane]) => {
       const channel = block! * channelBlock + lane!;
       return channel < c ? (b! * c + channel) * size + at! : undefined;
     });
@@ -285,8 +286,8 @@ class Blocking {
 }
 
 /** Packed weights under the name of those they are made of. */
-const constantOf = ({ name, value }: Constant, { shape, data }: Packed, editor: Editor): Value =>
-  editor.constant({ dtype: value.type.dtype, shape }, data, name);
+const constantOf = (weight: Constant, { shape, by }: Packed, editor: Editor): Value =>
+  editor.constant({ dtype: weight.value.type.dtype, shape }, { of: weight, by }, weight.name);
 
 /** The graph with convolutions of constant weights, and what stands between them, over channels in blocks of 16. */
 export function blockChannels(graph: Graph): Graph {

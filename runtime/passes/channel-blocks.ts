@@ -72,7 +72,7 @@ export function reshaped(value: Value, shape: readonly number[], editor: Editor)
   if (sameShape(value.type.shape, shape)) return value;
   const constant = editor.constantOf(value);
   return constant
-    ? editor.constant({ dtype: value.type.dtype, shape }, constant.data, constant.name)
+    ? editor.constant({ dtype: value.type.dtype, shape }, constant.made ?? constant.data, constant.name)
     : editor.apply(operators.reshape, [value], { shape });
 }
 

@@ -22,8 +22,8 @@ export function packFactors(graph: Graph): Graph {
     const key = `${names.get(b)} ${width}`;
     let packed = known.get(key);
     if (!packed) {
-      const { data, ...type } = packFactor({ dtype: b.type.dtype, shape, data: factor.data }, width);
-      packed = editor.constant(type, data, factor.name);
+      const { by, ...type } = packFactor({ dtype: b.type.dtype, shape }, width);
+      packed = editor.constant(type, { of: factor, by }, factor.name);
       known.set(key, packed);
     }
     return editor.apply(operators.packedMatmul, [a, packed], { columns });

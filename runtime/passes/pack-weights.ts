@@ -9,10 +9,10 @@ export const blocksOf = (channels: number): number => Math.ceil(channels / chann
 /** The shape of a convolution's weight, [o,i/groups,kh,kw]. */
 export type WeightShape = readonly [number, number, number, number];
 
-/** Packed data and its shape. */
+/** A weight in another form: its shape, and what makes its elements of the weight's. */
 export interface Packed {
   readonly shape: readonly number[];
-  readonly data: TypedArray;
+  readonly by: (data: TypedArray) => TypedArray;
 }
 
 /** Rearranges constants: element i of the result is element `from(index)` of the data, or 0. */
@@ -21,7 +21,7 @@ export function packed(
   dtype: TensorType["dtype"],
   shape: readonly number[],
   from: (index: readonly number[]) => number | undefined,
-): Packed {
+): TypedArray {
   const result = newArray(dtype, countOf(shape));
   const index = new Array<number>(shape.length).fill(0);
   for (let at = 0; at < result.length; at++) {
@@ -33,13 +33,17 @@ export function packed(
       index[d] = 0;
     }
   }
-  return { shape, data: result };
+  return result;
 }
 
 /** A weight [o,i,kh,kw] as [o/16,i/16,kh,kw,16,16]. Written out: networks have tens of millions of them. */
-export function packWeight(data: TypedArray, [o, i, kh, kw]: WeightShape): Packed {
+export function packWeight(given: WeightShape): Packed {
+  const [o, i, kh, kw] = given;
   const shape = [blocksOf(o), blocksOf(i), kh, kw, channelBlock, channelBlock];
-  const result = new Float32Array(countOf(shape));
+  return { shape, by: (data) => inBlocks(data, given, new Float32Array(countOf(shape))) };
+}
+
+function inBlocks(data: TypedArray, [o, i, kh, kw]: WeightShape, result: Float32Array): Float32Array {
   const taps = kh * kw;
   let at = 0;
   for (let to = 0; to < o; to += channelBlock)
@@ -48,38 +52,39 @@ export function packWeight(data: TypedArray, [o, i, kh, kw]: WeightShape): Packe
         for (let source = from; source < from + channelBlock; source++)
           for (let outer = to; outer < to + channelBlock; outer++, at++)
             if (outer < o && source < i) result[at] = Number(data[(outer * i + source) * taps + tap]!);
-  return { shape, data: result };
+  return result;
 }
 
 /** An integer weight [o,i,kh,kw] as [o/16,i/16,kh,kw,4,16,4]: input channels in fours behind the outputs. */
-export function packIntegerWeight(data: TypedArray, [o, i, kh, kw]: WeightShape): Packed {
+export function packIntegerWeight([o, i, kh, kw]: WeightShape): Packed {
   const fours = channelBlock / dotBytes;
   const shape = [blocksOf(o), blocksOf(i), kh, kw, fours, channelBlock, dotBytes];
-  return packed(data, "i8", shape, ([ob, ib, ky, kx, four, outer, byte]) => {
-    const [to, source] = [ob! * channelBlock + outer!, ib! * channelBlock + four! * dotBytes + byte!];
-    return to < o && source < i ? ((to * i + source) * kh + ky!) * kw + kx! : undefined;
-  });
+  const by = (data: TypedArray): TypedArray =>
+    packed(data, "i8", shape, ([ob, ib, ky, kx, four, outer, byte]) => {
+      const [to, source] = [ob! * channelBlock + outer!, ib! * channelBlock + four! * dotBytes + byte!];
+      return to < o && source < i ? ((to * i + source) * kh + ky!) * kw + kx! : undefined;
+    });
+  return { shape, by };
 }
 
 /** The weight of small groups, [o,i,kh,kw], as [o/16,kh,kw,i,16], and of bytes with `width` of the inputs behind the outputs. */
-export function packGroupedWeight(
-  data: TypedArray,
-  dtype: "f32" | "i8",
-  [o, i, kh, kw]: WeightShape,
-  width: number,
-): Packed {
+export function packGroupedWeight(dtype: "f32" | "i8", [o, i, kh, kw]: WeightShape, width: number): Packed {
   const shape = [blocksOf(o), kh, kw, i / width, channelBlock, width];
-  const all = packed(data, dtype, shape, ([block, ky, kx, j, lane, byte]) => {
-    const channel = block! * channelBlock + lane!;
-    return channel < o ? ((channel * i + j! * width + byte!) * kh + ky!) * kw + kx! : undefined;
-  });
-  return dtype === "f32" ? { ...all, shape: shape.slice(0, -1) } : all;
+  const by = (data: TypedArray): TypedArray =>
+    packed(data, dtype, shape, ([block, ky, kx, j, lane, byte]) => {
+      const channel = block! * channelBlock + lane!;
+      return channel < o ? ((channel * i + j! * width + byte!) * kh + ky!) * kw + kx! : undefined;
+    });
+  return { shape: dtype === "f32" ? shape.slice(0, -1) : shape, by };
 }
 
 /** The weight of kernels of one channel, [o,1,kh,kw], as [o/16,kh,kw,16]. */
-export function packDepthwiseWeight(data: TypedArray, [o, , kh, kw]: WeightShape): Packed {
-  return packed(data, "f32", [blocksOf(o), kh, kw, channelBlock], ([block, ky, kx, lane]) => {
-    const channel = block! * channelBlock + lane!;
-    return channel < o ? (channel * kh + ky!) * kw + kx! : undefined;
-  });
+export function packDepthwiseWeight([o, , kh, kw]: WeightShape): Packed {
+  const shape = [blocksOf(o), kh, kw, channelBlock];
+  const by = (data: TypedArray): TypedArray =>
+    packed(data, "f32", shape, ([block, ky, kx, lane]) => {
+      const channel = block! * channelBlock + lane!;
+      return channel < o ? (channel * kh + ky!) * kw + kx! : undefined;
+    });
+  return { shape, by };
 }

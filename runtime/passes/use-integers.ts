@@ -4,7 +4,7 @@ import { ConstantNumbers } from "../compiler/constant-value.ts";
 import type { Graph, Node, Value } from "../graph/graph.ts";
 import { type Editor, rewrite } from "../graph/rewrite.ts";
 import { countOf, newArray, sameShape, staticShape, type TypedArray } from "../graph/tensor-type.ts";
-import { isUniform } from "../graph/weights.ts";
+import { isUniformData } from "../graph/weights.ts";
 import { operators } from "../operators/index.ts";
 import { quantizedRange } from "../operators/quantized.ts";
 import { type Dequantized, Integers, isOrdinary, type Known, moving, type Rounding, scalarOf } from "./dequantized.ts";
@@ -263,7 +263,7 @@ class ProductsOfBytes {
   }
 
   #channelwise(data: TypedArray, dtype: "f32" | "i32", channels: readonly number[], name: string): Value {
-    return isUniform(data)
+    return isUniformData(data)
       ? this.#editor.constant({ dtype, shape: [] }, data.slice(0, 1), name)
       : this.#editor.constant({ dtype, shape: channels }, data, name);
   }
@@ -433,15 +433,16 @@ export const packProducts = (graph: Graph): Graph =>
     if (!weight || b.type.shape.length !== 2) return undefined;
     const [depth, columns] = staticShape(b.type.shape) as [number, number];
     const shape = [Math.ceil(columns / dotColumns), Math.ceil(depth / dotBytes), dotColumns, dotBytes] as const;
-    const data = newArray("i8", countOf(shape));
-    for (let row = 0; row < depth; row++) {
-      for (let column = 0; column < columns; column++) {
-        const four = (Math.floor(column / dotColumns) * shape[1] + Math.floor(row / dotBytes)) * dotColumns;
-        data[(four + (column % dotColumns)) * dotBytes + (row % dotBytes)] = Number(
-          weight.data[row * columns + column],
-        );
+    const by = (given: TypedArray): TypedArray => {
+      const data = newArray("i8", countOf(shape));
+      for (let row = 0; row < depth; row++) {
+        for (let column = 0; column < columns; column++) {
+          const four = (Math.floor(column / dotColumns) * shape[1] + Math.floor(row / dotBytes)) * dotColumns;
+          data[(four + (column % dotColumns)) * dotBytes + (row % dotBytes)] = Number(given[row * columns + column]);
+        }
       }
-    }
-    const packed = editor.constant({ dtype: "i8", shape }, data, weight.name);
+      return data;
+    };
+    const packed = editor.constant({ dtype: "i8", shape }, { of: weight, by }, weight.name);
     return editor.apply(operators.packedMatmulInteger, [a, packed], { columns });
   });

@@ -1,16 +1,20 @@
 // The artifact: a graph compiled for some targets, in one self-contained file.
-import { readFileSync } from "node:fs";
 import { z } from "zod";
 import {
+  type ArchiveEntry,
+  archiveFile,
+  archiveOf,
   beginsAsArchive,
   changedEntries,
   checkArgument,
   didYouMean,
   type FileKind,
-  fileError,
+  fillArchive,
   hashOf,
   IsochronError,
+  mostArchiveBytes,
   readArchive,
+  readWhole,
   shown,
   writeArchive,
   writeWhole,
@@ -18,6 +22,7 @@ import {
 import type { Graph } from "../graph/graph.ts";
 import { keptFile, parseGraph } from "../graph/graph-file.ts";
 import { forward, type Methods } from "../graph/method-graphs.ts";
+import type { Block } from "../graph/weights.ts";
 import { type Manifest, type MethodRow, parseManifest } from "./manifest.ts";
 
 /** An artifact in memory, typed by the signatures of its methods. */
@@ -31,10 +36,14 @@ export interface Artifact<M extends Methods = Methods> {
 /** What the parts of an artifact are put together from. */
 export interface ArtifactParts {
   readonly manifest: Pick<Manifest, "name" | "provenance" | "states">;
-  readonly methods: readonly (Omit<MethodRow, "graph"> & { readonly name: string; readonly graph: string })[];
-  readonly weights: Uint8Array;
+  /** The text of a method's graph says the hash of the constants beside the weights. */
+  readonly methods: readonly (Omit<MethodRow, "graph"> & {
+    readonly name: string;
+    readonly graph: (keptHash: string) => string;
+  })[];
+  readonly weights: Block;
   /** The constants of graphs that are not among the weights. */
-  readonly kept: Uint8Array;
+  readonly kept: Block;
   readonly targets: readonly {
     readonly name: string;
     readonly object: Uint8Array;
@@ -42,32 +51,76 @@ export interface ArtifactParts {
   }[];
 }
 
-/** Puts an artifact together. */
-export function packArtifact({ manifest: head, methods, weights, kept, targets }: ArtifactParts): Artifact {
-  const graphs = methods.map(({ name, graph }) => [`graphs/${name}.json`, new TextEncoder().encode(graph)] as const);
-  const manifest: Manifest = {
+const textBytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+/** Stands in texts for a hash that is not known yet, and is as long as one. */
+const unknownHash = "0".repeat(64);
+
+/** The entries of an artifact, and its manifest, which is whole once they are filled: from the last to the first. */
+function entriesOf({ manifest: head, methods, weights, kept, targets }: ArtifactParts) {
+  const hashes = new Map<string, string>();
+  const hashIn = (file: string): string => hashes.get(file) ?? unknownHash;
+  const entry = (name: string, size: number, fill: ArchiveEntry["fill"]): ArchiveEntry => ({
+    name,
+    size,
+    fill: (target) => {
+      fill(target);
+      hashes.set(name, hashOf(target));
+    },
+  });
+  /** What says the hashes of others behind it. */
+  const text = (name: string, made: () => string): ArchiveEntry =>
+    entry(name, textBytes(made()).length, (target) => target.set(textBytes(made())));
+  const graphFile = (method: string): string => `graphs/${method}.json`;
+  const weightsFile = "weights.bin";
+  const codeFile = (target: string): string => `code/${target}.o`;
+  const manifest = (): Manifest => ({
     format: "isochron-artifact",
     version: 2,
     ...head,
     methods: Object.fromEntries(
-      methods.map(({ name, graph: _, ...row }, at) => {
-        const [file, bytes] = graphs[at]!;
-        return [name, { ...row, graph: { file, blake3: hashOf(bytes) } }];
+      methods.map(({ name, graph: _, ...row }) => {
+        const file = graphFile(name);
+        return [name, { ...row, graph: { file, blake3: hashIn(file) } }];
       }),
     ),
-    weights: { file: "weights.bin", bytes: weights.length, blake3: hashOf(weights) },
+    weights: { file: weightsFile, bytes: weights.size, blake3: hashIn(weightsFile) },
     targets: Object.fromEntries(
-      targets.map(({ name, object, ...row }) => [name, { file: `code/${name}.o`, blake3: hashOf(object), ...row }]),
+      targets.map(({ name, object: _, ...row }) => {
+        const file = codeFile(name);
+        return [name, { file, blake3: hashIn(file), ...row }];
+      }),
     ),
-  };
-  const bytes = writeArchive([
-    ["manifest.json", new TextEncoder().encode(JSON.stringify(manifest, null, 2))],
-    ...graphs,
-    ...(kept.length === 0 ? [] : [[keptFile, kept] as const]),
-    ["weights.bin", weights],
-    ...targets.map(({ name, object }) => [`code/${name}.o`, object] as const),
-  ]);
-  return { manifest, bytes };
+  });
+  const entries = [
+    text("manifest.json", () => JSON.stringify(manifest(), null, 2)),
+    ...methods.map(({ name, graph }) => text(graphFile(name), () => graph(hashIn(keptFile)))),
+    ...(kept.size === 0 ? [] : [entry(keptFile, kept.size, (target) => kept.fill(target))]),
+    entry(weightsFile, weights.size, (target) => weights.fill(target)),
+    ...targets.map(({ name, object }) => entry(codeFile(name), object.length, (target) => target.set(object))),
+  ];
+  return { entries, manifest };
+}
+
+/** Refuses an artifact that is larger than its file can be. Throws `artifact/size`. */
+export function requireArtifactSize(bytes: number, most: number = mostArchiveBytes): void {
+  if (bytes <= most) return;
+  throw new IsochronError("artifact/size", `the weights take ${bytes} bytes, and an artifact may have ${most}`, {
+    help: "divide the model in two programs, or store its weights in smaller types, such as f16 or i8",
+  });
+}
+
+/** Puts an artifact together, in memory. */
+export function packArtifact(parts: ArtifactParts): Artifact {
+  const { entries, manifest } = entriesOf(parts);
+  const bytes = archiveOf(entries);
+  return { manifest: manifest(), bytes };
+}
+
+/** Writes an artifact into an open file, one part after the other; its manifest. */
+export function writeArtifact(parts: ArtifactParts, file: number): Manifest {
+  const { entries, manifest } = entriesOf(parts);
+  fillArchive(entries, archiveFile(file));
+  return manifest();
 }
 
 /** Reads an artifact's manifest; the engine checks the rest when it loads. Throws `artifact/not-an-artifact`. */
@@ -87,7 +140,7 @@ export function openArtifact(bytes: Uint8Array, place?: string): Artifact {
     });
   };
   try {
-    const text = readArchive(bytes)["manifest.json"];
+    const text = readArchive(bytes, (name) => name === "manifest.json")["manifest.json"];
     if (!text) return fail("it has no manifest.json");
     return { manifest: parseManifest(JSON.parse(new TextDecoder().decode(text))), bytes };
   } catch (error) {
@@ -140,12 +193,7 @@ export function save(artifact: Artifact, path: string): void {
 /** Reads an artifact from a file. Throws `file/read`, `artifact/not-an-artifact` or `artifact/changed`. */
 export function readArtifact(path: string): Artifact {
   checkArgument("artifact", "readArtifact", "path", pathSchema, path);
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(path);
-  } catch (cause) {
-    throw fileError("read", path, cause);
-  }
+  const bytes = readWhole(path);
   const changed = firstChangedEntry(bytes);
   if (changed === undefined) return openArtifact(bytes, path);
   throw new IsochronError("artifact/changed", `${changed} in ${path} is not what was written`, {
@@ -176,7 +224,7 @@ export function methodRow({ manifest }: Artifact, method: string, area: string):
 export function graphOf(artifact: Artifact, method: string = forward): Graph {
   requireArtifact("artifact", "graphOf", artifact);
   const { file } = methodRow(artifact, method, "artifact").graph;
-  const { [file]: graph, ...entries } = readArchive(artifact.bytes);
+  const { [file]: graph, ...entries } = readArchive(artifact.bytes, (name) => !name.startsWith("code/"));
   if (!graph || !entries["weights.bin"]) {
     throw new IsochronError("artifact/graph", `artifact "${artifact.manifest.name}" holds no graph`, {
       help: "build the artifact again",

@@ -53,7 +53,8 @@ export class Program<M extends Methods = Methods> {
     checkLoad(options);
     this.#artifact = artifact;
     const { Program: native } = binding.parse(loadRuntime());
-    this.#native = callNative(() => native.load(Buffer.from(artifact.bytes), options));
+    const { buffer, byteOffset, byteLength } = artifact.bytes;
+    this.#native = callNative(() => native.load(Buffer.from(buffer, byteOffset, byteLength), options));
     const { name, methods } = artifact.manifest;
     this.#methods = new Map(
       Object.entries(methods).map(([method, row]) => [method, new Method(this.#native, name, method, row)]),

@@ -1,6 +1,6 @@
 // Models that tests make of a few words: nodes as texts, inputs and outputs as types.
 import { create, toBinary } from "@bufbuild/protobuf";
-import { dtypes } from "../../kernels/index.ts";
+import { bytesOf, type Dtype, dtypes } from "../../kernels/index.ts";
 import { elementTypeOf } from "../import/onnx/element-types.ts";
 import {
   TensorProto_DataType as DataType,
@@ -11,7 +11,10 @@ import {
   ModelProtoSchema,
   type NodeProto,
   NodeProtoSchema,
+  StringStringEntryProtoSchema,
   type TensorProto,
+  TensorProto_DataLocation,
+  TensorProtoSchema,
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from "../import/onnx/format/onnx_pb.ts";
@@ -55,6 +58,26 @@ export function port(text: string): ValueInfoProto {
     type: { value: { case: "tensorType", value: { elemType, shape: { dim } } } },
   });
 }
+
+/** A tensor whose elements lie in a file beside the model. */
+export const elsewhere = (
+  name: string,
+  dtype: Dtype,
+  shape: readonly number[],
+  location: string,
+  offset: number,
+): TensorProto => {
+  const length = shape.reduce((product, size) => product * size, bytesOf(dtype));
+  return create(TensorProtoSchema, {
+    name,
+    dims: shape.map(BigInt),
+    dataType: elementTypeOf(dtype),
+    dataLocation: TensorProto_DataLocation.EXTERNAL,
+    externalData: Object.entries({ location, offset, length }).map(([key, value]) =>
+      create(StringStringEntryProtoSchema, { key, value: String(value) }),
+    ),
+  });
+};
 
 /** What a graph is made of. */
 interface GraphParts {

@@ -2,7 +2,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadTensors, saveTensors } from "../../runtime/import/index.ts";
-import { graph, modelBytes, node, stored } from "../../runtime/testing/onnx-models.ts";
+import { elsewhere, graph, modelBytes, node, stored } from "../../runtime/testing/onnx-models.ts";
 import { type Ended, Workplace } from "./command.ts";
 
 const workplace = new Workplace();
@@ -29,13 +29,26 @@ const odd = modelBytes(
   }),
 );
 
-let [compiled, open, unsupported, none, executed, wrong, unused] = [] as Ended[];
+/** Its weights are to lie in a file that is not there. */
+const fiveGigabytes = modelBytes(
+  graph({
+    inputs: ["x: f32[1,16384]"],
+    outputs: ["y5: f32[1,16384]"],
+    nodes: [1, 2, 3, 4, 5].map((layer) =>
+      node(`y${layer} = MatMul(${layer === 1 ? "x" : `y${layer - 1}`}, w${layer})`),
+    ),
+    initializers: [1, 2, 3, 4, 5].map((layer) => elsewhere(`w${layer}`, "f32", [16384, 16384], "weights.bin", 0)),
+  }),
+);
+
+let [compiled, open, unsupported, none, large, executed, wrong, unused] = [] as Ended[];
 let inspected: Ended[] = [];
 
 beforeAll(async () => {
   writeFileSync(at("adder.onnx"), adder);
   writeFileSync(at("odd.onnx"), odd);
   writeFileSync(at("not.onnx"), "no model");
+  writeFileSync(at("large.onnx"), fiveGigabytes);
   const x = (...values: number[]) =>
     ({ dtype: "f32", shape: [values.length], data: Float32Array.from(values) }) as const;
   saveTensors(at("one.safetensors"), { x: x(1, 2) });
@@ -43,11 +56,12 @@ beforeAll(async () => {
   saveTensors(at("three.safetensors"), { x: x(1, 2, 3) });
   saveTensors(at("more.safetensors"), { x: x(1, 2), z: x(1) });
   const input = ["--input", "x=f32[2]", "--input", "before=f32[2]", "--state", "before=after"];
-  [compiled, open, unsupported, none] = await workplace.each([
+  [compiled, open, unsupported, none, large] = await workplace.each([
     ["compile", "adder.onnx", ...input, "--target", "x86-64-v3", "--target", "aarch64", "--check", "--json"],
     ["compile", "adder.onnx", "-o", "open.iso"],
     ["compile", "odd.onnx"],
     ["compile", "not.onnx"],
+    ["compile", "large.onnx"],
   ]);
   inspected = await workplace.each([
     ["inspect", "adder.onnx", ...input],
@@ -96,6 +110,14 @@ describe("isochron compile", () => {
     expect(unsupported!.error).toContain("node 1 (Strange): there is no such operator here");
   });
 
+  it("refuses a model whose weights no artifact can hold, before any is read", () => {
+    expect(large!.code).toBe(1);
+    expect(large!.error).toContain(
+      "error[artifact/size]: the weights take 5368709120 bytes, and an artifact may have 4294967295",
+    );
+    expect(existsSync(at("large.iso"))).toBe(false);
+  });
+
   it("refuses what is no model", () => {
     expect(none!.code).toBe(1);
     expect(none!.error).toContain("error[import/model]: it is no ONNX model");
@@ -111,7 +133,7 @@ describe("isochron inspect of a model", () => {
   };
 
   it("says what it is made of, and the multiply-adds of a step where all sizes are known", () => {
-    expect(shown(0)).toContain("operators: 2 Add, 1 Mul\n  multiply-adds: 0.0 million a step");
+    expect(shown(0)).toContain("operators: 2 Add, 1 Mul\n  weights: 4 bytes\n  multiply-adds: 0.0 million a step");
   });
 
   it("shows it as it is imported, or its own nodes where no graph can be made of it", () => {

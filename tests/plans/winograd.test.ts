@@ -157,14 +157,14 @@ describe.each(tiles)("Winograd's algorithm in tiles of %i", (tile) => {
     const { g } = derived(tile);
     for (const [r, c] of pairs(3)) {
       const weight = Float32Array.from({ length: 9 }, (_, at) => Number(at === 3 * r + c));
-      const { data } = winogradWeight(weight, 1, 1, tile);
+      const data = winogradWeight(1, 1, tile).by(weight);
       const found = pairs(tile + 2).map(([p, q]) => data[(p * (tile + 2) + q) * block]!);
       expect(found).toEqual(pairs(tile + 2).map(([p, q]) => Math.fround(g[p]![r]! * g[q]![c]!) + 0));
     }
   });
 
   it("gives the bits that it has always given", async () => {
-    const weights = winogradWeight(values(5 * 16 * 9, 31), 5, 16, tile).data;
+    const weights = winogradWeight(5, 16, tile).by(values(5 * 16 * 9, 31));
     expect({ kernel: hashOf(await compiledOutputs(tile)), weights: hashOf(weights) }, word).toEqual(golden[tile]);
   });
 });

@@ -14,7 +14,7 @@ import type { CallableGraph } from "../../capture/called-graph.ts";
 import { isTensor } from "../../capture/methods/symbolic.ts";
 import type { Tensor } from "../../capture/tensor.ts";
 import { type StateTensor, state, trace } from "../../capture/trace.ts";
-import type { Graph } from "../../graph/graph.ts";
+import { Graph, mapRegions } from "../../graph/graph.ts";
 import { type TensorType, type TypedArray, tensorType } from "../../graph/tensor-type.ts";
 import { constantOf, type Definitions } from "./call.ts";
 import { type GraphProto, type ModelProto, ModelProtoSchema, type NodeProto } from "./format/onnx_pb.ts";
@@ -25,7 +25,7 @@ import { modelText } from "./model-text.ts";
 import { definitions } from "./operators/index.ts";
 import { type ModelPort, portOf } from "./ports.ts";
 import { domainOf, fullName } from "./scope.ts";
-import type { ExternalData } from "./tensor-data.ts";
+import { type ExternalData, storedBytes } from "./tensor-data.ts";
 import { checkedValue, copied } from "./values/checked.ts";
 import { ValueInterpreter } from "./values/interpreter.ts";
 import type { ModelValue } from "./values/value.ts";
@@ -127,6 +127,12 @@ function* nodesOf(nodes: readonly NodeProto[]): Generator<readonly [NodeProto, n
   }
 }
 
+/** The graph with nodes that do not know where they were made: that was here, and the stacks that say so hold the model. */
+const withoutPlaces = (graph: Graph): Graph => {
+  const inner = mapRegions(graph, withoutPlaces);
+  return new Graph({ ...inner, nodes: inner.nodes.map(({ place: _, ...node }) => node) });
+};
+
 /** Why a node whose operator nothing defines cannot be compiled. */
 const noOperator = "there is no such operator here";
 
@@ -190,6 +196,12 @@ export class OnnxModel {
       ),
       entries: Object.fromEntries(metadataProps.map(({ key, value }) => [key, value])),
     };
+  }
+
+  /** Bytes of its weights, as their types say: nothing of them is read. */
+  get weightBytes(): number {
+    const { initializer } = this.#proto.graph!;
+    return initializer.reduce((sum, each) => sum + storedBytes(each), 0);
   }
 
   get #nodes(): (readonly [NodeProto, number])[] {
@@ -323,8 +335,9 @@ export class OnnxModel {
         { name: this.name },
       ),
     );
-    this.#onGraph?.(options, graph);
-    return graph;
+    const made = withoutPlaces(graph);
+    this.#onGraph?.(options, made);
+    return made;
   }
 
   /**

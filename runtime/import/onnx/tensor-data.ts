@@ -1,5 +1,5 @@
 // Tensors of model files: their elements, wherever the file keeps them.
-import type { Dtype } from "../../../kernels/index.ts";
+import { bytesOf, type Dtype } from "../../../kernels/index.ts";
 import { countOf, newArray, type TypedArray } from "../../graph/tensor-type.ts";
 import { dtypeOf, elementTypeName } from "./element-types.ts";
 import {
@@ -62,6 +62,12 @@ function arrayOfBytes(dtype: Dtype, bytes: Uint8Array, count: number): TypedArra
   const Kind = empty.constructor as new (buffer: ArrayBufferLike, offset: number, length: number) => TypedArray;
   const aligned = bytes.byteOffset % empty.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes);
   return new Kind(aligned.buffer, aligned.byteOffset, count);
+}
+
+/** Bytes that the elements of a tensor take in a graph, as its type says; of what no graph has, none. */
+export function storedBytes({ dataType, dims }: TensorProto): number {
+  const dtype = dtypeOf(dataType);
+  return dtype ? countOf(dims.map(Number)) * bytesOf(dtype) : 0;
 }
 
 /** The elements in the field of numbers that the type is kept in. */
