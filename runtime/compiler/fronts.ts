@@ -44,8 +44,10 @@ export class Fronts {
   constructor(graph: Graph) {
     this.#producers = producersOf(graph);
     if (!graph.nodes.some((node) => match(node, operators.inFront))) return;
-    for (const { value, data } of graph.constants)
-      if (isUniform(data)) this.#uniform.set(value, numberIn(value.type.dtype, data[0]!));
+    for (const constant of graph.constants) {
+      const { value } = constant;
+      if (isUniform(constant)) this.#uniform.set(value, numberIn(value.type.dtype, constant.data[0]!));
+    }
     for (const { value } of graph.outputs) this.#want(value, "all");
     for (const { next } of graph.states) this.#want(next, "all");
     for (const node of graph.nodes.toReversed()) this.#operands(node);

@@ -3,7 +3,7 @@ import { ConstantNumbers } from "../compiler/constant-value.ts";
 import { type Graph, isNodeOf, type Node, type Value } from "../graph/graph.ts";
 import { type Editor, rewrite } from "../graph/rewrite.ts";
 import { newArray, sameShape, type TypedArray } from "../graph/tensor-type.ts";
-import { isUniform } from "../graph/weights.ts";
+import { isUniformData } from "../graph/weights.ts";
 import { operators } from "../operators/index.ts";
 import { quantizedRange } from "../operators/quantized.ts";
 
@@ -42,7 +42,7 @@ const choosing: ReadonlySet<unknown> = new Set([operators.max, operators.min, op
 const choosingOfAll: ReadonlySet<unknown> = new Set([operators.maximum, operators.minimum]);
 
 /** The one number that all elements are, if they are one. */
-export const scalarOf = ({ data }: Known): number | undefined => (isUniform(data) ? Number(data[0]) : undefined);
+export const scalarOf = ({ data }: Known): number | undefined => (isUniformData(data) ? Number(data[0]) : undefined);
 /** Whether a factor keeps all its bits in f32: neither infinite nor NaN, nor below its normal numbers. */
 export const isOrdinary = (factor: number): boolean => Number.isFinite(factor) && Math.abs(factor) >= 2 ** -126;
 /** Whether differences of 17 bits keep all theirs when they are multiplied by a scale. */

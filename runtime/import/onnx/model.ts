@@ -10,7 +10,7 @@ import {
   optionsOf,
   withMeant,
 } from "../../../kernels/index.ts";
-import type { CallableGraph } from "../../capture/called-graph.ts";
+import { type CallableGraph, callable } from "../../capture/called-graph.ts";
 import { isTensor } from "../../capture/methods/symbolic.ts";
 import type { Tensor } from "../../capture/tensor.ts";
 import { type StateTensor, state, trace } from "../../capture/trace.ts";
@@ -335,7 +335,7 @@ export class OnnxModel {
         { name: this.name },
       ),
     );
-    const made = withoutPlaces(graph);
+    const made = callable(withoutPlaces(graph));
     this.#onGraph?.(options, made);
     return made;
   }
