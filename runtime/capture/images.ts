@@ -7,6 +7,7 @@ import { operators } from "../operators/index.ts";
 import { unravel } from "../operators/indexing.ts";
 import { operandError } from "../operators/operand-error.ts";
 import { coordinateSystems, roundings } from "../operators/resize-taps.ts";
+import { isTensor } from "./methods/symbolic.ts";
 import {
   anyNumberOption,
   flag,
@@ -40,13 +41,13 @@ export interface ResizeOptions {
   readonly scales?: readonly number[];
   /** Whether pixels outside weigh nothing, rather than being those of the edge; unless given where antialiased, as in PyTorch. */
   readonly excludeOutside?: boolean;
-  /** Of "cropAndResize": from where to where along each dimension, 0 and 1 being the corner pixels. */
-  readonly region?: { readonly starts: readonly number[]; readonly ends: readonly number[] };
+  /** Of "cropAndResize": from where to where along each dimension, 0 and 1 being the corner pixels; as tensors where the step finds it. */
+  readonly region?: { readonly starts: readonly number[] | Tensor; readonly ends: readonly number[] | Tensor };
   /** Of "cropAndResize": what lies outside of the input; 0 unless given. */
   readonly extrapolation?: number;
 }
 
-const places = z.array(z.number());
+const places = z.union([z.array(z.number()), z.custom<Tensor>(isTensor)]);
 const checkResize = operatorOptions<ResizeOptions>("resize", () => ({
   mode: z.enum(["nearest", "linear", "cubic"]).optional(),
   axes: wholes.optional(),
@@ -56,7 +57,10 @@ const checkResize = operatorOptions<ResizeOptions>("resize", () => ({
   antialias: flag,
   scales: z.array(z.number().positive()).describe("a list of numbers above 0").optional(),
   excludeOutside: flag,
-  region: z.strictObject({ starts: places, ends: places }).describe("{ starts, ends }, lists of numbers").optional(),
+  region: z
+    .strictObject({ starts: places, ends: places })
+    .describe("{ starts, ends }, lists of numbers or vectors")
+    .optional(),
   extrapolation: anyNumberOption,
 }));
 const imageSize = z
@@ -75,10 +79,15 @@ export const resize = <D extends Dtype>(
 ): Tensor<D> => {
   checkResize(options);
   requireArgument("resize", "size", imageSize, size);
-  const { mode = "linear", coordinates = "halfPixel", antialias = false, ...rest } = options;
+  const { mode = "linear", coordinates = "halfPixel", antialias = false, region, ...rest } = options;
   const cubic = rest.cubic ?? (antialias ? -0.5 : -0.75);
-  const attributes = { ...rest, size, mode, coordinates, cubic, antialias };
-  return new Tensor<D>(currentRecorder().apply(operators.resize, [valueOfOperand("resize", x)], attributes));
+  const { starts, ends } = region ?? {};
+  const isFound = isTensor(starts) || isTensor(ends);
+  const vector = (given: readonly number[] | Tensor): Tensor => (isTensor(given) ? given : constant(given, "f64"));
+  const found = isFound ? [vector(starts!), vector(ends!)] : [];
+  const attributes = { ...rest, ...(region && !isFound ? { region } : {}), size, mode, coordinates, cubic, antialias };
+  const operands = [x, ...found].map((each) => valueOfOperand("resize", each));
+  return new Tensor<D>(currentRecorder().apply(operators.resize, operands, attributes));
 };
 
 /** Options of affineGrid, as in PyTorch. */

@@ -112,6 +112,27 @@ describe("what is chosen by values", () => {
     });
   });
 
+  it("is the boxes that thresholds choose which the step is given", () => {
+    const graph = trace(
+      ({ boxes, scores, iou, score }) =>
+        nonMaxSuppression(boxes, scores, { iouThreshold: iou, scoreThreshold: score, limit: 3 }),
+      {
+        boxes: tensorType("f32", [4, 4]),
+        scores: tensorType("f32", [4]),
+        iou: tensorType("f32", []),
+        score: tensorType("f32", []),
+      },
+      { name: "nms" },
+    ) as unknown as Graph;
+    const boxes = [0, 0, 10, 10, 1, 1, 11, 11, 20, 20, 30, 30, 20, 20, 30, 29];
+    const scores = [0.5, 0.9, 0.1, 0.4];
+    const kept = (iou: number, score: number) => run(graph, { boxes, scores, iou: [iou], score: [score] });
+    expect(kept(0.5, -1)).toEqual({ indices: [1, 3, 0], count: [2] });
+    expect(kept(0.7, 0.1)).toEqual({ indices: [1, 0, 3], count: [3] });
+    expect(kept(1, 0.4)).toEqual({ indices: [1, 0, 0], count: [2] });
+    expect(kept(0.5, Number.NaN)).toEqual({ indices: [0, 0, 0], count: [0] });
+  });
+
   it("is as much of a tensor as a count says", () => {
     const graph = trace(
       ({ x, n }) => ({ y: x.truncate(n, 1).mul(2) }),

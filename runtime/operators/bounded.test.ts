@@ -45,7 +45,8 @@ function valuesOf(name: Name, type: TensorType, operand: number, seed: number): 
   if (name !== "nonMaxSuppression") return drawn;
   // Boxes of whole and half numbers that overlap; now and then one of a NaN, an infinity, or turned over.
   const next = [...valuesFor("", { dtype: "u32", shape: type.shape }, seed + 1)].map(Number);
-  const plain = next.map((value, at) => (operand === 1 ? (value % 9) / 2 : (value % 7) / 2 + (at % 4 < 2 ? 0 : 3)));
+  const corner = (value: number, at: number) => (value % 7) / 2 + (at % 4 < 2 ? 0 : 3);
+  const plain = next.map((value, at) => [corner(value, at), (value % 9) / 2, (value % 5) / 4][operand]!);
   return arrayFrom(
     type.dtype,
     plain.map((value, at) => (next[at]! % 41 === 0 ? Number(drawn[at]) : value)),

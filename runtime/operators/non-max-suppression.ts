@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { mostOf, sizeOf } from "../graph/dimension.ts";
 import type { Value } from "../graph/graph.ts";
-import { arrayFrom, sameDimension, showTensorType, type TensorType } from "../graph/tensor-type.ts";
+import { arrayFrom, isScalar, sameDimension, showTensorType, type TensorType } from "../graph/tensor-type.ts";
 import { atMaximum } from "./bounded.ts";
 import { argmax } from "./composite.ts";
 import { whileLoop } from "./control.ts";
@@ -32,7 +32,8 @@ import { boundedDimension, chosenSize, truncate } from "./sizes.ts";
 import { broadcastTo, iota, reshape, slice } from "./structure.ts";
 
 const attributes = z.strictObject({
-  iouThreshold: anyNumber,
+  /** Unless it is an operand. */
+  iouThreshold: anyNumber.optional(),
   /** Boxes whose score is not above it are left out. */
   scoreThreshold: anyNumber.optional(),
   /** No more than the best so many are kept. */
@@ -47,9 +48,10 @@ const roundingOf = (dtype: TensorType["dtype"]): ((value: number) => number) =>
 
 /** The positions of the boxes that are kept, best first. */
 function kept(
-  [boxes, scores]: readonly Nd[],
+  [boxes, scores, threshold]: readonly Nd[],
   { iouThreshold, scoreThreshold, limit = Infinity }: Attributes,
 ): number[] {
+  const most = threshold ? Number(threshold.data[0]) : iouThreshold!;
   const r = roundingOf(boxes!.dtype);
   const score = (at: number) => Number(scores!.data[at]!);
   const corner = (at: number, which: number) => Number(boxes!.data[4 * at + which]!);
@@ -58,7 +60,7 @@ function kept(
     Math.max(0, r(Math.min(corner(a, low + 2), corner(b, low + 2)) - Math.max(corner(a, low), corner(b, low))));
   const isOver = (a: number, b: number): boolean => {
     const shared = r(both(a, b, 0) * both(a, b, 1));
-    return r(shared / r(r(area(a) + area(b)) - shared)) > r(iouThreshold);
+    return r(shared / r(r(area(a) + area(b)) - shared)) > r(most);
   };
   const order = [...scores!.data.keys()]
     .filter((at) => scoreThreshold === undefined || score(at) > r(scoreThreshold))
@@ -76,13 +78,13 @@ function kept(
  * The positions of boxes[n,4] (x1, y1, x2, y2) that no better box overlaps by more than `iouThreshold` of their union, best score
  * first, as i64; and how many there are. Torchvision's `nms`: of equal scores the first is better; scores that are NaN are worst.
  *
- * boxes, scores[n]: f32, or f64. Computed, and compared, in their dtype. Exact.
+ * boxes, scores[n]: f32, or f64. A third operand of their dtype, one number, is the threshold instead. Computed, and compared, in their dtype. Exact.
  */
 export const nonMaxSuppression = operator<Attributes>({
   name: "nonMaxSuppression",
   attributes,
   errorUlp: 0,
-  infer([boxes, scores], { dimension }): ResultTypes {
+  infer([boxes, scores, threshold], { dimension, iouThreshold }): ResultTypes {
     const what = `nonMaxSuppression of ${showTensorType(boxes!)} with scores ${showTensorType(scores!)}`;
     const [n, corners] = boxes!.shape;
     const fits =
@@ -90,6 +92,8 @@ export const nonMaxSuppression = operator<Attributes>({
     const isFloat = boxes!.dtype === "f32" || boxes!.dtype === "f64";
     if (!fits || !isFloat || scores!.dtype !== boxes!.dtype)
       throw operandError("shape", what, "boxes are [n,4], scores [n], both f32 or f64");
+    if (threshold ? !isScalar(threshold, boxes!.dtype) : iouThreshold === undefined)
+      throw operandError("shape", what, `the threshold is a number, or one ${boxes!.dtype}`);
     requireWithin(what, dimension, mostOf(n!));
     return [
       { dtype: "i64", shape: [chosenSize(dimension)] },
@@ -107,7 +111,7 @@ export const nonMaxSuppression = operator<Attributes>({
   bounded: () => atMaximum,
   lowering: {
     kind: "composite",
-    decompose([boxes, scores], given, builder) {
+    decompose([boxes, scores, asked], given, builder) {
       const { dimension } = given;
       const [all, alive] = candidates(boxes!, scores!, given, builder);
       const n = sizeOf(all.type.shape[0]!);
@@ -120,7 +124,8 @@ export const nonMaxSuppression = operator<Attributes>({
       if (n === 0) return truncated(none, number(0));
       const [numbers, order] = ordered(filled(scores!, 0, builder), builder);
       const best = builder.apply(indexSelect, [all, order], { axis: 0 });
-      const operands = [number(0), none, builder.apply(indexSelect, [alive, order], { axis: 0 }), best, order, numbers];
+      const left = builder.apply(indexSelect, [alive, order], { axis: 0 });
+      const operands = [number(0), none, left, best, order, numbers, ...(asked ? [asked] : [])];
       const types = operands.map(({ type }) => type);
       const [count, positions] = builder.results(whileLoop, operands, {
         attributes: { atMost: Math.min(n, given.limit ?? n) },
@@ -166,6 +171,7 @@ function goesOn(turn: Value, left: Value, { limit }: Attributes, builder: Builde
 /** Keeps the best of the boxes that are left, and strikes it out together with those that it overlaps. */
 function oneKept(inputs: readonly Value[], { iouThreshold }: Attributes, builder: Builder): Value[] {
   const [turn, positions, left, boxes, order, numbers] = inputs as [Value, Value, Value, Value, Value, Value];
+  const asked = inputs.slice(6);
   const binary = (used: Parameters<Builder["apply"]>[0]) => (a: Value, b: Value) => builder.apply(used, [a, b]);
   const [low, high, minus, times] = [binary(maximum), binary(minimum), binary(sub), binary(mul)];
   const { dtype } = boxes.type;
@@ -181,7 +187,7 @@ function oneKept(inputs: readonly Value[], { iouThreshold }: Attributes, builder
   const both = (at: 0 | 1) => low(minus(high(own[at + 2]!, corners[at + 2]!), low(own[at]!, corners[at]!)), zero);
   const shared = times(both(0), both(1));
   const union = minus(builder.apply(add, [areaOf(own), areaOf(corners)]), shared);
-  const threshold = builder.constant({ dtype, shape: [] }, arrayFrom(dtype, [iouThreshold]));
+  const threshold = asked[0] ?? builder.constant({ dtype, shape: [] }, arrayFrom(dtype, [iouThreshold!]));
   const over = builder.apply(greater, [builder.apply(div, [shared, union]), threshold]);
   const others = builder.apply(logicalAnd, [
     builder.apply(logicalNot, [over]),
@@ -191,5 +197,5 @@ function oneKept(inputs: readonly Value[], { iouThreshold }: Attributes, builder
   const found = builder.apply(reshape, [builder.apply(indexSelect, [order, first], { axis: 0 })], { shape: [1] });
   const next = builder.apply(indexPut, [positions, place, found], { axis: 0, mode: "set" });
   const more = builder.apply(add, [turn, wholes(builder)(1)]);
-  return [more, next, builder.apply(logicalAnd, [left, others]), boxes, order, numbers];
+  return [more, next, builder.apply(logicalAnd, [left, others]), boxes, order, numbers, ...asked];
 }

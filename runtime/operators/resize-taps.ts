@@ -150,8 +150,10 @@ export function tapsAlong(dimension: ResizedDimension): Tap[] {
   const outputs = Array.from({ length: dimension.to }, (_, i) => neighboursOf(i, dimension));
   const longest = outputs.reduce((most, { weights }) => Math.max(most, weights.length), 0);
   return Array.from({ length: longest }, (_, tap) => ({
-    positions: outputs.map(({ first, weights }) =>
-      Math.min(Math.max(first + Math.min(tap, weights.length - 1), 0), dimension.from - 1),
+    positions: outputs.map(
+      ({ first, weights }) =>
+        // A place may be no number, where a step is given its region: what is read is replaced then.
+        Math.min(Math.max(first + Math.min(tap, weights.length - 1), 0), dimension.from - 1) || 0,
     ),
     weights: outputs.map(({ weights }) => weights[tap] ?? 0),
   }));

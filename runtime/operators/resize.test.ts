@@ -1,6 +1,8 @@
 // Rows of pixels resized by hand, as PyTorch's interpolate gives them.
 import { describe, expect, it } from "vitest";
-import { Interpreter, type ResizeOptions, resize, tensorType, trace } from "../index.ts";
+import { arrayFrom } from "../graph/tensor-type.ts";
+import { type Graph, Interpreter, type ResizeOptions, resize, tensorType, trace } from "../index.ts";
+import { decompose } from "../passes/decompose.ts";
 import { given, traced, valuesOf } from "../testing/traced.ts";
 
 function resized(row: readonly number[], size: number, options: ResizeOptions): number[] {
@@ -75,6 +77,88 @@ describe("resize", () => {
       shape: [6, 1, 4],
       values: [1, 1, 1, 2, 1, 1, 1, 2, 1, 1, 1, 2, 3, 3, 3, 4, 3, 3, 3, 4, 5, 5, 5, 6],
     });
+  });
+
+  it("takes a region that the step finds as one that is known, bit for bit", () => {
+    const options = [
+      ...(["floor", "ceil", "preferFloor", "preferCeil"] as const).map(
+        (rounding) => ({ mode: "nearest", rounding }) as const,
+      ),
+      ...(["linear", "cubic"] as const).flatMap((mode) =>
+        [false, true].map((excludeOutside) => ({ mode, excludeOutside })),
+      ),
+    ].map((each) => ({ ...each, extrapolation: 7 }));
+    const regions = [
+      [0.2, 0.1, 0.9, 0.8],
+      [-0.3, 0.4, 1.3, 0.7],
+      [1, 0.9, 0, 0.05],
+    ];
+    for (const [dtype, size] of [
+      ["f32", [3, 5]],
+      ["i64", [4, 1]],
+    ] as const) {
+      const values = Array.from({ length: 20 }, (_, at) => (at * 37) % 101);
+      const types = {
+        x: tensorType(dtype, [1, 1, 4, 5]),
+        starts: tensorType("f32", [2]),
+        ends: tensorType("f64", [2]),
+      };
+      const places: ResizeOptions = { coordinates: "cropAndResize", scales: [1.1, 0.7] };
+      const found = trace(
+        ({ x, starts, ends }) =>
+          Object.fromEntries(
+            options.map((each, at) => [`y${at}`, resize(x, size, { ...places, ...each, region: { starts, ends } })]),
+          ),
+        types,
+        { name: "found" },
+      );
+      for (const region of regions) {
+        const [starts, ends] = [Float32Array.from(region.slice(0, 2)), Float64Array.from(region.slice(2))];
+        const known = trace(
+          ({ x }) =>
+            Object.fromEntries(
+              options.map((each, at) => [
+                `y${at}`,
+                resize(x, size, { ...places, ...each, region: { starts: [...starts], ends: [...ends] } }),
+              ]),
+            ),
+          { x: types.x },
+          { name: "known" },
+        );
+        const x = arrayFrom(dtype, values);
+        // As a whole, and taken apart into what kernels compute.
+        for (const way of [(graph: Graph) => graph, decompose])
+          expect(new Interpreter(way(found as Graph)).run({ x, starts, ends } as never)).toEqual(
+            new Interpreter(way(known as Graph)).run({ x } as never),
+          );
+      }
+      const nowhere = {
+        x: arrayFrom(dtype, values),
+        starts: Float32Array.of(Number.NaN, 0),
+        ends: Float64Array.of(1, 1),
+      };
+      for (const graph of [found, decompose(found)])
+        for (const y of Object.values(new Interpreter(graph as Graph).run(nowhere as never)))
+          expect(new Set<unknown>(y as Iterable<unknown>)).toEqual(
+            new Set<unknown>(arrayFrom(dtype, [7]) as Iterable<unknown>),
+          );
+    }
+  });
+
+  it("refuses a region of another length, and beside other coordinates", () => {
+    const x = given("f32", [1, 2, 3, 4], [1, 1, 2, 2]);
+    const two = given("f32", [0, 1]);
+    const three = given("f32", [0, 0.5, 1]);
+    const message = /resize of f32\[1,1,2,2\] in the region f32\[\d\] to f64\[2\]/;
+    const coordinates = "cropAndResize";
+    expect(() =>
+      valuesOf({ x, three }, ({ x, three }) =>
+        resize(x, [2, 2], { coordinates, region: { starts: three, ends: [1, 1] } }),
+      ),
+    ).toThrow(message);
+    expect(() =>
+      valuesOf({ x, two }, ({ x, two }) => resize(x, [2, 2], { region: { starts: two, ends: [1, 1] } })),
+    ).toThrow(message);
   });
 
   it.each([

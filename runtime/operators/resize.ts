@@ -2,7 +2,15 @@
 import { z } from "zod";
 import type { Value } from "../graph/graph.ts";
 import { holds, limitsOf, rangeText } from "../graph/numbers.ts";
-import { arrayFrom, countOf, showTensorType, sizeOf, staticShape, type TensorType } from "../graph/tensor-type.ts";
+import {
+  arrayFrom,
+  countOf,
+  sameShape,
+  showTensorType,
+  sizeOf,
+  staticShape,
+  type TensorType,
+} from "../graph/tensor-type.ts";
 import { axesAttribute } from "./axis.ts";
 import { onlyBatch, unlessAlong } from "./bounded.ts";
 import { add, cast, floor, kindOf, mul, where } from "./elementwise.ts";
@@ -10,6 +18,7 @@ import { indexSelect } from "./gather.ts";
 import { ravel, unravel } from "./indexing.ts";
 import { anyNumber, type Builder, type Nd, type Operator, operandError, operator } from "./operator.ts";
 import { requireImages } from "./pooling.ts";
+import { outsideOf, placesIn, tapsAt } from "./resize-region.ts";
 import {
   coordinateSystems,
   extrapolated,
@@ -18,6 +27,7 @@ import {
   type Tap,
   tapsAlong,
 } from "./resize-taps.ts";
+import { reshape } from "./structure.ts";
 
 const numbers = z.array(z.number()).readonly();
 const attributes = z.strictObject({
@@ -37,7 +47,7 @@ const attributes = z.strictObject({
   scales: z.array(z.number().positive()).readonly().default([]),
   /** Whether pixels outside weigh nothing, or are those of the edge; nothing where antialiased, unless said. */
   excludeOutside: z.boolean().optional(),
-  /** Of "cropAndResize": from where to where along each dimension, 0 and 1 being the corner pixels. */
+  /** Of "cropAndResize": from where to where along each dimension, 0 and 1 being the corner pixels; unless these are operands. */
   region: z.strictObject({ starts: numbers, ends: numbers }).optional(),
   /** Of "cropAndResize": what lies outside of the input. */
   extrapolation: anyNumber.default(0),
@@ -61,7 +71,29 @@ function dimensionOf(from: number, at: number, given: Attributes): ResizedDimens
   };
 }
 
-function resizedType(x: TensorType, given: Attributes): TensorType {
+/** The attributes with the region that operands say. */
+function withRegion(given: Attributes, [starts, ends]: readonly Nd[]): Attributes {
+  if (!starts || !ends) return given;
+  const [from, to] = [starts, ends].map(({ data }) => Array.from(data as ArrayLike<number>, Number));
+  return { ...given, region: { starts: from!, ends: to! } };
+}
+
+/** Throws `operator/attributes` for the operands of a region that are none. */
+function requireRegion(
+  what: string,
+  region: readonly TensorType[],
+  { size, coordinates, region: own }: Attributes,
+): void {
+  const fits = ({ dtype, shape }: TensorType) => kindOf(dtype) === "float" && sameShape(shape, [size.length]);
+  if (region.length === 2 && region.every(fits) && coordinates === "cropAndResize" && !own) return;
+  throw operandError(
+    "attributes",
+    `${what} in the region ${region.map(showTensorType).join(" to ")}`,
+    `of coordinates "cropAndResize" it is two vectors of floats, one number for each of the dimensions that are resized`,
+  );
+}
+
+function resizedType(x: TensorType, asked: readonly TensorType[], given: Attributes): TensorType {
   const { size, axes, mode, coordinates: system, antialias, scales, region, extrapolation } = given;
   const what = `resize of ${showTensorType(x)}`;
   const wrong = (why: string, help: string) => operandError("attributes", `${what}${why}`, help);
@@ -79,7 +111,8 @@ function resizedType(x: TensorType, given: Attributes): TensorType {
       `: no antialiasing of mode "${mode}" with coordinates "${system}"`,
       'antialias "linear" or "cubic", with other coordinates than "cropAndResize"',
     );
-  if (system === "cropAndResize" && !region?.starts.length)
+  if (asked.length > 0) requireRegion(what, asked, given);
+  else if (system === "cropAndResize" && !region?.starts.length)
     throw wrong(': no region for coordinates "cropAndResize"', "say from where to where along each dimension");
   if (!holds(x.dtype, extrapolation)) throw wrong(`: what lies outside cannot be ${extrapolation}`, rangeText(x.dtype));
   return { dtype: x.dtype, shape: size.reduce((shape, to, at) => shape.with(resized[at]!, to), [...x.shape]) };
@@ -153,17 +186,33 @@ const upFrom = { f32: 0.5 + 2 ** -10, f64: 0.5 + 2 ** -16 } as const;
 /** The largest integer of a dtype that is not above a number, saturated. */
 function toInteger(value: number, dtype: TensorType["dtype"]): bigint {
   const [low, high] = limitsOf(dtype);
-  const whole = BigInt(Math.floor(value));
+  // What is no number lies outside, and is replaced.
+  const whole = Number.isNaN(value) ? 0n : BigInt(Math.floor(value));
   return whole < low ? low : whole > high ? high : whole;
 }
 
+/** A line of x's dimension `axis` as it goes through the dimensions behind it. */
+const alongAxis = (line: Value, axis: number, { type }: Value, builder: Builder): Value =>
+  builder.apply(reshape, [line], { shape: [...line.type.shape, ...type.shape.slice(axis + 1).map(() => 1)] });
+
+/** One dimension resized at places that the step computes. */
+function alongPlaces(x: Value, axis: number, dimension: ResizedDimension, places: Value, builder: Builder): Value {
+  const terms = tapsAt(places, dimension, builder).map(({ positions, weights }) => {
+    const read = builder.apply(indexSelect, [x, positions], { axis });
+    if (!weights) return read;
+    const rounded = builder.apply(cast, [weights], { dtype: x.type.dtype });
+    return builder.apply(mul, [read, alongAxis(rounded, axis, x, builder)]);
+  });
+  return terms.reduce((sum, term) => builder.apply(add, [sum, term]));
+}
+
 /** One dimension resized: a sum of gathered slices times their weights. */
-function along(x: Value, axis: number, at: number, given: Attributes, builder: Builder): Value {
+function along(x: Value, axis: number, dimension: ResizedDimension, builder: Builder): Value {
   const { dtype } = x.type;
-  const from = staticShape(x.type.shape)[axis]!;
-  const taps = tapsAlong(dimensionOf(from, at, given));
+  const { from, to } = dimension;
+  const taps = tapsAlong(dimension);
   // The same pixels once each: weights are then 1.
-  if (taps.length === 1 && from === given.size[at] && taps[0]!.positions.every((each, i) => each === i)) return x;
+  if (taps.length === 1 && from === to && taps[0]!.positions.every((each, i) => each === i)) return x;
   const terms = taps.map(({ positions, weights }) => {
     const places = builder.constant({ dtype: "i64", shape: [positions.length] }, arrayFrom("i64", [...positions]));
     const read = builder.apply(indexSelect, [x, places], { axis });
@@ -174,26 +223,35 @@ function along(x: Value, axis: number, at: number, given: Attributes, builder: B
   return terms.reduce((sum, term) => builder.apply(add, [sum, term]));
 }
 
-/** y with what lies outside of x, whose dimensions it is resized from. */
-function extrapolatedIn(y: Value, x: Value, given: Attributes, builder: Builder): Value {
+/** y with what lies outside of the dimension that a line of it is resized from. */
+function extrapolatedIn(y: Value, line: Line, { extrapolation }: Attributes, builder: Builder): Value {
   const { dtype, shape } = y.type;
-  const from = staticShape(x.type.shape);
-  return axesOf(from.length, given).reduce((of, axis, at) => {
-    const outside = extrapolated(dimensionOf(from[axis]!, at, given));
-    if (!outside.includes(true)) return of;
-    const line = { dtype: "bool", shape: [outside.length, ...shape.slice(axis + 1).map(() => 1)] } as const;
-    const mask = builder.constant(line, arrayFrom("bool", outside), "outside");
-    const value = builder.constant({ dtype, shape: [] }, arrayFrom(dtype, [given.extrapolation]));
-    return builder.apply(where, [mask, value, of]);
-  }, y);
+  const { axis, dimension, places } = line;
+  const outside = places ? [] : extrapolated(dimension);
+  if (!places && !outside.includes(true)) return y;
+  const type = { dtype: "bool", shape: [outside.length, ...shape.slice(axis + 1).map(() => 1)] } as const;
+  const mask = places
+    ? alongAxis(outsideOf(places, dimension, builder), axis, y, builder)
+    : builder.constant(type, arrayFrom("bool", outside), "outside");
+  const value = builder.constant({ dtype, shape: [] }, arrayFrom(dtype, [extrapolation]));
+  return builder.apply(where, [mask, value, y]);
+}
+
+/** A dimension that is resized, and where its outputs lie, if the step computes that. */
+interface Line {
+  readonly axis: number;
+  readonly dimension: ResizedDimension;
+  readonly places?: Value;
 }
 
 /**
  * x at another size along some dimensions, one after the other: of x[n,c,l], x[n,c,h,w] or x[n,c,d,h,w] all behind the channels
  * unless they are named. Numbers.
  *
- * Places and weights are computed in float64 when the graph is compiled. "nearest" is exact; the others sum 2 or 4 pixels per
- * dimension, or as many as an antialiasing kernel covers, taps of weight 0 included. Bytes are resized in f32, other integers in
+ * Of "cropAndResize" the region may be operands, its starts and its ends, each a vector of floats.
+ *
+ * Places and weights are computed in float64, when the graph is compiled, or by the step where the region is operands. "nearest"
+ * is exact; the others sum 2 or 4 pixels per dimension, or as many as an antialiasing kernel covers, taps of weight 0 included. Bytes are resized in f32, other integers in
  * f64, and rounded to the nearest, halves up, with them what is less than 2⁻¹⁰ or 2⁻¹⁶ below. Error of floats: taps + 2 ulp per dimension of the same sums
  * over absolute values.
  */
@@ -201,9 +259,10 @@ export const resize: Operator<Attributes> = operator({
   name: "resize",
   attributes,
   errorUlp: 1,
-  infer: ([x], given) => resizedType(x!, given),
-  evaluate([x], given, result) {
+  infer: ([x, ...region], given) => resizedType(x!, region, given),
+  evaluate([x, ...region], attributes, result) {
     const { data, dtype } = result;
+    const given = withRegion(attributes, region);
     const wide = computedIn(dtype, given.mode);
     if (given.mode === "nearest") evaluateNearest(x!, given, result);
     else if (kindOf(dtype) === "float") data.set(evaluateWith(x!, given) as never);
@@ -218,7 +277,8 @@ export const resize: Operator<Attributes> = operator({
     }
     extrapolate(x!, given, result);
   },
-  magnitude([x], given, { data }) {
+  magnitude([x, ...region], attributes, { data }) {
+    const given = withRegion(attributes, region);
     if (given.mode === "nearest") return new Float64Array(data.length);
     const axes = axesOf(x!.shape.length, given);
     const taps = axes.reduce((sum, axis, at) => sum + tapsAlong(dimensionOf(x!.shape[axis]!, at, given)).length + 2, 0);
@@ -228,13 +288,25 @@ export const resize: Operator<Attributes> = operator({
   bounded: (operands, { axes }) => (axes.length > 0 ? unlessAlong(operands, axes) : onlyBatch(operands)),
   lowering: {
     kind: "composite",
-    decompose([x], given, builder) {
+    decompose([x, starts, ends], given, builder) {
       const { dtype } = x!.type;
       const wide = computedIn(dtype, given.mode);
       const operand = wide === dtype ? x! : builder.apply(cast, [x!], { dtype: wide });
-      const axes = axesOf(x!.type.shape.length, given);
-      const resized = axes.reduce((of, axis, at) => along(of, axis, at, given, builder), operand);
-      const outside = (y: Value) => extrapolatedIn(y, x!, given, builder);
+      const from = staticShape(x!.type.shape);
+      const lines = axesOf(from.length, given).map((axis, at): Line => {
+        const dimension = dimensionOf(from[axis]!, at, given);
+        return {
+          axis,
+          dimension,
+          ...(starts && ends ? { places: placesIn([starts, ends], at, dimension, builder) } : {}),
+        };
+      });
+      const resized = lines.reduce(
+        (of, { axis, dimension, places }) =>
+          places ? alongPlaces(of, axis, dimension, places, builder) : along(of, axis, dimension, builder),
+        operand,
+      );
+      const outside = (y: Value) => lines.reduce((of, line) => extrapolatedIn(of, line, given, builder), y);
       if (wide === dtype) return outside(resized);
       const half = builder.constant({ dtype: wide, shape: [] }, arrayFrom(wide, [upFrom[wide as "f32" | "f64"]]));
       const rounded = builder.apply(floor, [builder.apply(add, [resized, half])]);

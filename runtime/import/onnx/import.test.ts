@@ -152,6 +152,39 @@ describe("importModel", () => {
     expect(await meaning(main, { x: Float32Array.of(1) }, {}, { functions })).toEqual({ z: [-8] });
   });
 
+  it("keeps operands as inputs that decide no shape: the region of a Resize, the limits of a NonMaxSuppression", async () => {
+    const crop = graph({
+      inputs: ["x: f32[1,1,1,3]", "roi: f32[8]"],
+      outputs: ["y"],
+      nodes: [
+        node("y = Resize(x, roi, , sizes)", { mode: "linear", coordinate_transformation_mode: "tf_crop_and_resize" }),
+      ],
+      initializers: [stored("sizes", "i64", [4], BigInt64Array.of(1n, 1n, 1n, 2n))],
+    });
+    const resized = (start: number, end: number) =>
+      meaning(crop, { x: Float32Array.of(1, 3, 7), roi: Float32Array.of(0, 0, 0, start, 1, 1, 1, end) });
+    expect(await resized(0, 1)).toEqual({ y: [1, 7] });
+    expect(await resized(0.75, 1.5)).toEqual({ y: [5, 0] });
+    const suppressed = graph({
+      inputs: ["boxes: f32[1,2,4]", "scores: f32[1,1,2]", "many: i64", "iou: f32[1]", "least: f32[1]"],
+      outputs: ["kept"],
+      nodes: [node("kept = NonMaxSuppression(boxes, scores, many, iou, least)")],
+    });
+    const kept = (iou: number, least: number, many = 2) =>
+      meaning(suppressed, {
+        boxes: Float32Array.of(0, 0, 10, 10, 0, 0, 10, 6),
+        scores: Float32Array.of(0.5, 0.75),
+        many: BigInt64Array.of(BigInt(many)),
+        iou: Float32Array.of(iou),
+        least: Float32Array.of(least),
+      });
+    expect(await kept(0.5, 0)).toEqual({ kept: [0, 0, 1, 0, 0, 0], keptCount: [1] });
+    expect(await kept(0.625, 0)).toEqual({ kept: [0, 0, 1, 0, 0, 0], keptCount: [2] });
+    expect(await kept(0.625, 0.5)).toEqual({ kept: [0, 0, 1, 0, 0, 0], keptCount: [1] });
+    expect(await kept(0.625, 0, 1)).toEqual({ kept: [0, 0, 1, 0, 0, 0], keptCount: [1] });
+    expect(await kept(0.625, 0, -1)).toEqual({ kept: [0, 0, 0, 0, 0, 0], keptCount: [0] });
+  });
+
   it("refuses functions that call themselves", async () => {
     const functions = [fn("Again", ["x"], ["y"], [node("y = own::Again(x)")])];
     const main = graph({ inputs: ["x: f32"], outputs: ["y: f32"], nodes: [node("y = own::Again(x)")] });

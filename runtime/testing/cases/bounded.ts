@@ -30,14 +30,12 @@ export const boundedCases: { readonly [name in keyof typeof boundedOperators]: f
       iouThreshold: fc.constantFrom(0, 0.3, 0.5, 1),
       scoreThreshold: fc.constantFrom(undefined, 0, 2.5),
       limit: fc.constantFrom(undefined, 1, 3),
+      isGiven: fc.boolean(),
     })
-    .map(({ dtype, n, iouThreshold, scoreThreshold, limit }) => ({
-      operands: [
-        { dtype, shape: [n, 4] },
-        { dtype, shape: [n] },
-      ],
+    .map(({ dtype, n, iouThreshold, scoreThreshold, limit, isGiven }) => ({
+      operands: [{ dtype, shape: [n, 4] }, { dtype, shape: [n] }, ...(isGiven ? [{ dtype, shape: [] }] : [])],
       attributes: {
-        iouThreshold,
+        ...(isGiven ? {} : { iouThreshold }),
         ...(scoreThreshold === undefined ? {} : { scoreThreshold }),
         ...(limit === undefined ? {} : { limit }),
         dimension: bounded("n", Math.min(n, limit ?? n)),

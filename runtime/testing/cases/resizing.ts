@@ -30,21 +30,26 @@ export const resizing: fc.Arbitrary<OperatorCase> = fc
     excludeOutside: fc.constantFrom(undefined, undefined, true, false),
     scaled: fc.boolean(),
     region: fc.tuple(fc.constantFrom(0, 0.25, -0.3), fc.constantFrom(1, 0.6, 1.2)),
+    found: fc.constantFrom(undefined, "f32", "f64"),
   })
-  .map(({ dtype, along, rank, from, size, antialias, excludeOutside, scaled, region, ...attributes }) => {
+  .map(({ dtype, along, rank, from, size, antialias, excludeOutside, scaled, region, found, ...attributes }) => {
     const sizes = along === "ends" ? [size[1], size[2]] : size.slice(3 - rank);
     const shape = along === "ends" ? [3, 2, from[2]] : [1, 2, ...from.slice(3 - rank)];
     const crops = attributes.coordinates === "cropAndResize";
     return {
-      operands: [{ dtype, shape }],
+      operands: [
+        { dtype, shape },
+        ...(crops && found ? [0, 1].map(() => ({ dtype: found, shape: [sizes.length] })) : []),
+      ],
       attributes: {
         ...attributes,
         size: sizes,
         axes: along === "ends" ? [0, 2] : [],
         ...(scaled ? { scales: sizes.map((each, d) => (each + 0.4) / shape.at(d - sizes.length)!) } : {}),
         ...(excludeOutside === undefined ? {} : { excludeOutside }),
-        ...(crops
-          ? { region: { starts: sizes.map(() => region[0]), ends: sizes.map(() => region[1]) }, extrapolation: 7 }
+        ...(crops ? { extrapolation: 7 } : {}),
+        ...(crops && !found
+          ? { region: { starts: sizes.map(() => region[0]), ends: sizes.map(() => region[1]) } }
           : {}),
         antialias: antialias && attributes.mode !== "nearest" && !crops,
       },

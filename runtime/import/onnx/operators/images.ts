@@ -4,6 +4,7 @@ import { affineGrid, type GridSampleOptions, gridSample, type ResizeOptions, res
 import type { Tensor } from "../../../capture/tensor.ts";
 import type { Call, Definitions } from "../call.ts";
 import { unsupported } from "../import-error.ts";
+import { elementsOf } from "../known-values.ts";
 import { axesOf } from "./axes.ts";
 import { windowOf } from "./windows.ts";
 
@@ -46,6 +47,14 @@ function sizesOf(call: Call, from: readonly number[]): Sized {
   return { sizes: from.map((size) => Math.floor(size * scale + 0.5)), scales: from.map(() => scale) };
 }
 
+/** From where to where along so many dimensions: numbers where they are known. */
+function regionOf(call: Call, count: number): NonNullable<ResizeOptions["region"]> {
+  const roi = call.tensor(1);
+  if (!elementsOf(roi)) return { starts: roi.slice([0, count]), ends: roi.slice([count]) };
+  const numbers = call.numbers(1);
+  return { starts: numbers.slice(0, count), ends: numbers.slice(count) };
+}
+
 function resized(call: Call): Tensor {
   const x = call.tensor(0);
   const all = x.shape.map((_, d) => d);
@@ -57,7 +66,6 @@ function resized(call: Call): Tensor {
   }
   const axes = call.attribute("axes") ? axesOf(call.ints("axes"), x.shape.length) : all;
   const system = call.choice("coordinate_transformation_mode", coordinates, "half_pixel");
-  const region = system === "cropAndResize" ? call.numbers(1) : undefined;
   const options: ResizeOptions = {
     mode,
     coordinates: system,
@@ -70,12 +78,11 @@ function resized(call: Call): Tensor {
     call,
     axes.map((axis) => x.shape[axis]!),
   );
-  if (!region) return scaled(x, axes, sized, options);
-  const part = { starts: region.slice(0, axes.length), ends: region.slice(axes.length) };
+  if (system !== "cropAndResize") return scaled(x, axes, sized, options);
   return resize(x, sized.sizes, {
     ...options,
     axes,
-    region: part,
+    region: regionOf(call, axes.length),
     extrapolation: call.float("extrapolation_value", 0),
   });
 }

@@ -3,6 +3,7 @@ import { nonMaxSuppression } from "../../../capture/boxes.ts";
 import { concat, constant, full, iota, type Tensor, where } from "../../../capture/tensor.ts";
 import type { Call, Definitions } from "../call.ts";
 import { unsupported } from "../import-error.ts";
+import { elementsOf } from "../known-values.ts";
 import { axisOf, withAxisAt } from "./axes.ts";
 import { padBool } from "./shapes.ts";
 
@@ -86,8 +87,11 @@ function corners(boxes: Tensor, byCentre: boolean): Tensor {
 function suppression(call: Call): Tensor {
   const [boxes, scores] = [call.tensor(0), call.tensor(1)];
   const [batches, classes, count] = scores.shape as [number, number, number];
-  const limit = Math.min(count, call.has(2) ? call.number(2) : 0);
-  const iouThreshold = call.has(3) ? call.number(3) : 0;
+  const most = call.optional(2)?.reshape([]) as Tensor<"i64"> | undefined;
+  const knownMost = most ? elementsOf(most) : { data: [0] };
+  const limit = Math.min(count, knownMost ? Number(knownMost.data[0]) : count);
+  const iouThreshold = call.optional(3)?.reshape([]);
+  const known = iouThreshold ? elementsOf(iouThreshold) : { data: [0] };
   const least = call.optional(4)?.reshape([]);
   if (limit <= 0 || batches * classes * count === 0) return constant([], "i64", [0, 3]) as Tensor;
   const kept: Tensor[] = [];
@@ -95,12 +99,15 @@ function suppression(call: Call): Tensor {
     const places = corners(boxes.slice([batch, batch + 1]).squeeze(0), call.flag("center_point_box"));
     for (let one = 0; one < classes; one++) {
       const own = scores.slice([batch, batch + 1], [one, one + 1]).reshape([count]);
-      const of = least ? where(own.greater(least), own, constant(Number.NEGATIVE_INFINITY, own.dtype)) : own;
-      const { indices } = nonMaxSuppression(places as Tensor<"f32">, of as Tensor<"f32">, {
-        iouThreshold,
-        scoreThreshold: Number.NEGATIVE_INFINITY,
+      const found = nonMaxSuppression(places as Tensor<"f32">, own as Tensor<"f32">, {
+        iouThreshold: known ? Number(known.data[0]) : iouThreshold!,
+        scoreThreshold: least ?? Number.NEGATIVE_INFINITY,
         limit,
       });
+      // The best come first, so that fewer of them are the first ones.
+      const indices = knownMost
+        ? found.indices
+        : found.indices.toMaximum().truncate(found.count.minimum(most!.maximum(0)));
       const column = indices.unsqueeze(1);
       const row = (value: number): Tensor => where(column.less(0), column, constant(value, "i64") as Tensor<"i64">);
       kept.push(concat([row(batch), row(one), column], 1));

@@ -150,6 +150,13 @@ function peersAgree(given: Resizing, rank: number): boolean {
   return antialias ? excludeOutside : mode === "cubic" || !excludeOutside;
 }
 
+/** Starts and ends as one operand, of the wider of their types. */
+function regionOf(call: Call, starts: Written, ends: Written): Written {
+  const [from, to] = [call.type(1).dtype, call.type(2).dtype];
+  const dtype = from === to ? from : "f64";
+  return call.op("Concat", [call.cast(starts, from, dtype), call.cast(ends, to, dtype)], { axis: 0 });
+}
+
 const resizing = rule(operators.resize, (call, given) => {
   const { size, axes, mode, coordinates, rounding, cubic, antialias, scales, region, extrapolation } = given;
   const { excludeOutside = antialias } = given;
@@ -161,12 +168,11 @@ const resizing = rule(operators.resize, (call, given) => {
   // Integers are rounded here as the operator says, and elsewhere in one way or another.
   if (mode !== "nearest" && !isFloatDtype(dtype)) return undefined;
   if (!peersAgree(given, from.length)) return undefined;
-  const roi =
-    coordinates === "cropAndResize" && region
-      ? call.constant("f32", [2 * size.length], [...region.starts, ...region.ends])
-      : undefined;
+  const [x, starts, ends] = call.operands;
+  const own = region && call.constant("f32", [2 * size.length], [...region.starts, ...region.ends]);
+  const roi = starts && ends ? regionOf(call, starts, ends) : own;
   const sized = scales.length > 0 ? [call.constant("f32", [scales.length], scales)] : [undefined, call.list(size)];
-  return call.op("Resize", [call.operands[0], roi, ...sized], {
+  return call.op("Resize", [x, coordinates === "cropAndResize" ? roi : undefined, ...sized], {
     axes: resized,
     mode,
     coordinate_transformation_mode: systems[coordinates],
