@@ -6,7 +6,8 @@ import { IsochronError } from "../kernels/index.ts";
 import { image, numbers } from "../nodes/index.ts";
 import { state, type TensorType, tensorType, trace } from "../runtime/index.ts";
 import { printScheduleTable } from "../scheduler/index.ts";
-import { type Application, type ApplicationBuilder, application, type Input, type Port } from "./application.ts";
+import { type Application, type ApplicationBuilder, application } from "./application.ts";
+import type { Input, Port } from "./declared.ts";
 import type { TaskOptions } from "./index.ts";
 import { layOut } from "./lay-out.ts";
 

@@ -48,7 +48,16 @@ export async function buildApplication(
   options: BuildOptions = {},
 ): Promise<BuiltApplication> {
   checkBuild(options);
-  const { table, chains, inputs, outputs, parameters, messages, programs: declared } = layOut(application);
+  const {
+    table,
+    chains,
+    inputs,
+    outputs,
+    publications,
+    parameters,
+    messages,
+    programs: declared,
+  } = layOut(application);
   const artifacts: Uint8Array[] = [];
   const programs: ApplicationDescription["programs"] = [];
   const { onProgram, ...compileOptions } = options;
@@ -65,6 +74,7 @@ export async function buildApplication(
     table,
     inputs,
     outputs,
+    publications,
     parameters,
     chains: chains.map(({ place: _, ...chain }) => chain),
     messages,

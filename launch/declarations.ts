@@ -23,7 +23,7 @@ import type {
   Periodic,
   SourceOptions,
   TaskLimits,
-} from "./application.ts";
+} from "./declared.ts";
 
 /** The error of a declaration at a place. */
 export const fail = (code: string, message: string, place: string | undefined, help?: string): never => {
@@ -75,9 +75,9 @@ export const requireMessage = (what: string, given: unknown): void =>
     given,
   );
 
-export const requireObservable = (given: unknown): void =>
+export const requireObservable = (what: string, given: unknown): void =>
   argument(
-    "app.source",
+    what,
     "messages",
     z
       .custom((each) => typeof (each as { subscribe?: unknown } | undefined)?.subscribe === "function")
@@ -90,6 +90,9 @@ export const checkMessages = optionsOf<MessageFileOptions>("application", "app.m
 }));
 export const checkInput = optionsOf<InputOptions>("application", "app.input", () => ({
   latency: durationSchema.optional(),
+  quality: qualitySchema.optional(),
+}));
+export const checkPublication = optionsOf<OutputOptions>("application", "app.publish", () => ({
   quality: qualitySchema.optional(),
 }));
 const checkOutputOptions = optionsOf<OutputOptions>("application", "app.output", () => ({

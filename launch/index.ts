@@ -158,22 +158,20 @@ export {
   zeros,
 } from "../runtime/index.ts";
 export type { Duration } from "../scheduler/index.ts";
-export {
-  type Application,
-  type ApplicationBuilder,
-  application,
-  type ChainLimits,
-  type Facts,
-  type Input,
-  type InputOptions,
-  type OutputOptions,
-  type ParameterDtype,
-  type ParameterOptions,
-  type Port,
-  type Ports,
-  type SourceOptions,
-  type Task,
-  type TaskOptions,
-} from "./application.ts";
+export { type Application, type ApplicationBuilder, application } from "./application.ts";
 export { type BuildOptions, type BuiltApplication, buildApplication } from "./build.ts";
+export type {
+  ChainLimits,
+  Facts,
+  Input,
+  InputOptions,
+  OutputOptions,
+  ParameterDtype,
+  ParameterOptions,
+  Port,
+  Ports,
+  SourceOptions,
+  Task,
+  TaskOptions,
+} from "./declared.ts";
 export { type RunApplicationOptions, type Running, type RunResult, runApplication } from "./run-application.ts";

@@ -15,8 +15,9 @@ import {
   shortestIntervalOf,
 } from "../scheduler/index.ts";
 import type { ApplicationDescription } from "../sim/index.ts";
-import type { Application, Channel, DeclaredTask, Periodic, Port, SinglePort } from "./application.ts";
+import type { Application } from "./application.ts";
 import { at, fail, requireApplication } from "./declarations.ts";
+import type { Channel, DeclaredTask, Periodic, Port, SinglePort } from "./declared.ts";
 
 const isPeriodic = (options: DeclaredTask["options"]): options is Extract<DeclaredTask["options"], Periodic> =>
   "period" in options && options.period !== undefined;
@@ -53,6 +54,7 @@ export interface LaidOut {
     readonly quality?: QualityOfService;
   }[];
   readonly parameters: ApplicationDescription["parameters"];
+  readonly publications: ApplicationDescription["publications"];
   /** Definitions that the messages need besides the common ones. */
   readonly messages: readonly MessageText[];
   /** One per program index. */
@@ -251,9 +253,15 @@ export function layOut(application: Application): LaidOut {
       ...(max === undefined ? {} : { max }),
       ...(description === undefined ? {} : { description }),
     })),
+    publications: declarations.publications.map(({ topic, type, quality }) => ({
+      topic,
+      type,
+      ...(quality === undefined ? {} : { quality }),
+    })),
     messages: declarations.definitions.textsOf([
       ...inputs.map((each) => each.message.type),
       ...outputs.map((each) => each.type),
+      ...declarations.publications.map((each) => each.type),
     ]),
     programs,
   };

@@ -28,6 +28,7 @@ import {
   requireTransport,
   runLive,
   runVirtual,
+  type SentMessage,
   TransportLink,
   type Watch,
 } from "../sim/index.ts";
@@ -290,10 +291,12 @@ export async function runLoaded(
         const setParameter = (name: string, value: ParameterValue) => federation.setParameter(name, value);
         options.onStart?.({ epochNs, setParameter, stop: () => stopping.abort() });
       },
-      onEvents: async (events: readonly RunEvent[], time: number) => {
+      onEvents: async (events: readonly RunEvent[], time: number, sent: readonly SentMessage[]) => {
         ledger.add(events);
-        for (const message of published?.(events) ?? []) onMessage!(message);
+        ledger.addSent(sent);
+        for (const message of published?.(events, sent) ?? []) onMessage!(message);
         await recording?.add(events);
+        await recording?.addSent(sent);
         progress(...progressAt(time, durationNs));
       },
       signal,

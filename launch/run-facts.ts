@@ -2,7 +2,7 @@
 import { IsochronError } from "../kernels/index.ts";
 import type { StreamHub } from "../nodes/index.ts";
 import type { ClockSteps, Executive, Federation, RunEnd, ThreadInfo, TransportFacts, World } from "../sim/index.ts";
-import type { Facts } from "./application.ts";
+import type { Facts } from "./declared.ts";
 import { type LoadedApplication, ofApplication, requireFacts } from "./load-application.ts";
 import { describeMachine } from "./machine.ts";
 import type { RunFacts } from "./report/index.ts";

@@ -37,6 +37,10 @@ const parts = z.strictObject({
       maxAgeNs: index.optional(),
     }),
   ),
+  /** Topics on which pipelines publish. */
+  publications: z
+    .array(z.strictObject({ topic: z.string(), type: z.string(), quality: qualityOfService.exactOptional() }))
+    .default([]),
   /** Inputs whose messages are the values of a parameter. */
   parameters: z
     .array(

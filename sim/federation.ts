@@ -8,7 +8,7 @@ import type { Executive } from "./executive.ts";
 import { Parameters, type ParameterValue } from "./parameters.ts";
 import { type Lateness, Punctuality } from "./punctuality.ts";
 import { parseEvents, type RunEvent } from "./records/index.ts";
-import { TopicCodecs } from "./topic-codecs.ts";
+import { type SentMessage, TopicCodecs } from "./topic-codecs.ts";
 import { TransportLink } from "./transport-link.ts";
 import { checkWorld, type World, type WorldIo } from "./world.ts";
 
@@ -48,7 +48,12 @@ export type Watch = (what: string) => () => void;
 /** Hooks of a run. */
 export interface RunHooks {
   /** Given every event of the run, in order, with the logical time that has been reached. */
-  readonly onEvents: (events: readonly RunEvent[], timeNs: number) => void | Promise<void>;
+  readonly onEvents: (
+    events: readonly RunEvent[],
+    timeNs: number,
+    /** What pipelines have published meanwhile. */
+    sent: readonly SentMessage[],
+  ) => void | Promise<void>;
   /** Told that the run begins, with the ROS time of logical 0. */
   readonly onBegin?: (epochNs: bigint) => void | Promise<void>;
   /** The ROS time of logical 0, nanoseconds since 1970. Live, the system's unless given; in virtual time 0. */
@@ -130,6 +135,7 @@ export class Federation {
   #messagesFromNs = 0;
   #behind = false;
   #published = { timeNs: -1, count: 0 };
+  #sent: SentMessage[] = [];
   #failure: { readonly error: unknown } | undefined;
   /** Messages that pipelines admitted outside of a grant: in virtual time another run may differ. */
   outOfTurn = 0;
@@ -190,6 +196,9 @@ export class Federation {
         if (!this.#granted) this.outOfTurn++;
         const bytes = this.#codecs.encode(topic, message);
         if (this.#mayPublish()) this.#publish(topic, bytes, this.#granted);
+      },
+      send: (topic, message) => {
+        if (this.#mayPublish()) this.#send(topic, message);
       },
       observe: (topic, on) => this.#observe(topic, on),
       fail: (error) => this.fail(error),
@@ -419,6 +428,22 @@ export class Federation {
       ? this.#punctuality?.admitted(this.#codecs.input(topic).channel, timeNs)
       : this.#punctuality?.now();
     this.#enter(topic, bytes, timeNs, tagNs ?? timeNs);
+  }
+
+  /** Publishes a message of a pipeline: it is no matter of the schedule. */
+  #send(topic: string, message: object): void {
+    if (this.#over) return;
+    const publication = this.#application.publications.findIndex((each) => each.topic === topic);
+    const bytes = this.#codecs.encode(topic, message);
+    const now = this.#granted ? undefined : this.#now?.();
+    const timeNs = Math.max(0, now ?? Math.max(this.#nowNs, this.earliestNs));
+    this.#sent.push({ publication, timeNs, bytes });
+    this.#link?.send(publication, timeNs, bytes);
+  }
+
+  /** What pipelines have published since the last call. */
+  takeSent(): readonly SentMessage[] {
+    return this.#sent.splice(0);
   }
 
   /** Admits a message under a tag; its observers get it at `timeNs`. */

@@ -35,6 +35,6 @@ export { checkRecordingName, type RecordingOptions, RecordingWriter, type RunSum
 export { type Pin, parseEvents, type RunEvent, type SkipReason } from "./records/index.ts";
 export { type ReplayOptions, type ReplayResult, replay } from "./replay.ts";
 export { type RunEnd, runLive, runVirtual } from "./run.ts";
-export { type PublishedMessage, publishedMessages } from "./topic-codecs.ts";
+export { type PublishedMessage, publishedMessages, type SentMessage } from "./topic-codecs.ts";
 export { requireTransport, type TransportFacts, type TransportFinding, TransportLink } from "./transport-link.ts";
 export { checkWorld, type World, type WorldIo } from "./world.ts";

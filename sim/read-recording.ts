@@ -17,12 +17,15 @@ import {
 } from "./recording-contents.ts";
 import { artifactAttachment } from "./recording-layout.ts";
 import type { LoggedAdmission, RunEvent } from "./records/index.ts";
+import type { SentMessage } from "./topic-codecs.ts";
 
 /** A recording in memory. */
 export interface Recording {
   readonly application: ApplicationDescription;
   readonly artifacts: readonly Uint8Array[];
   readonly events: readonly RunEvent[];
+  /** What pipelines published. */
+  readonly sent: readonly SentMessage[];
   /** What the recording shows to be wrong with itself. */
   readonly damage: readonly Damage[];
   readonly hash: string;
@@ -74,6 +77,7 @@ async function readAll(path: string, contents: Contents): Promise<Recording> {
   const log: LogEntry[] = [];
   const damage: Damage[] = [];
   const events: RunEvent[] = [];
+  const sent: SentMessage[] = [];
   const read = recordedMessages(path, application);
   for await (const message of contents.messages) {
     const found = read(message);
@@ -85,6 +89,9 @@ async function readAll(path: string, contents: Contents): Promise<Recording> {
       case "given":
         damage.push(...found.damage);
         events.push(found.event);
+        break;
+      case "sent":
+        sent.push(found.message);
         break;
       case "logged": {
         const { event, index } = found;
@@ -112,6 +119,7 @@ async function readAll(path: string, contents: Contents): Promise<Recording> {
     application,
     artifacts,
     events: kept,
+    sent: sent.filter(({ timeNs }) => isWhole || timeNs < durationNs),
     damage: [
       ...damage.filter((each) => each.kind !== "record" || jobs.has(`${each.task} ${each.job}`)),
       ...inputDamage(received.filter(isBefore), admissions.filter(isBefore)),

@@ -6,6 +6,7 @@ import { decodeRecord } from "./record-message.ts";
 import type { RecordedMessage } from "./recording-contents.ts";
 import { eventsTopic, outputTopic } from "./recording-layout.ts";
 import { type EventOf, type LoggedEvent, loggedEvents } from "./records/index.ts";
+import type { SentMessage } from "./topic-codecs.ts";
 
 /** A message of a recording. */
 export type Recorded =
@@ -17,6 +18,8 @@ export type Recorded =
       readonly event: EventOf<"message"> | EventOf<"output"> | EventOf<"discarded">;
       readonly damage: readonly Damage[];
     }
+  /** A message that a pipeline published. */
+  | { readonly kind: "sent"; readonly message: SentMessage }
   /** A record of the log; `index` is its place there. */
   | { readonly kind: "logged"; readonly event: LoggedEvent; readonly index: number };
 
@@ -38,6 +41,7 @@ export function recordedMessages(
       { id, task: tasks.findIndex((task) => task.output === each.channel) },
     ]),
   );
+  const publications = new Map(application.publications.map((each, id) => [each.topic, id]));
   const records = new Map(tasks.map((each, id) => [outputTopic(each.name), id]));
   const idOf = (map: ReadonlyMap<string, number>, name: string): number => {
     const id = map.get(name);
@@ -64,6 +68,8 @@ export function recordedMessages(
         damage: [],
       };
     }
+    const publication = publications.get(topic);
+    if (publication !== undefined) return { kind: "sent", message: { publication, timeNs: time, bytes: data } };
     const task = records.get(topic);
     if (task !== undefined) {
       const { output: channel, name } = tasks[task]!;

@@ -17,6 +17,7 @@ import {
   outputTopic,
 } from "./recording-layout.ts";
 import { eventJsonSchema, eventToJson, type RecordNames, type RunEvent } from "./records/index.ts";
+import type { SentMessage } from "./topic-codecs.ts";
 
 /** What the end of a run adds to its recording. */
 export interface RunSummary {
@@ -68,6 +69,7 @@ export class RecordingWriter {
   readonly #writer: McapWriter;
   readonly #inputs: ReadonlyMap<number, number>;
   readonly #outputs: readonly number[];
+  readonly #publications: readonly number[];
   readonly #tasks: readonly number[];
   readonly #events: number;
   readonly #chunk: ChunkLimit;
@@ -75,6 +77,7 @@ export class RecordingWriter {
   #failure: IsochronError | undefined;
   readonly #names: RecordNames;
   #eventCount = 0;
+  #sentCount = 0;
   #lost = 0;
   #time = 0;
   #epochNs = 0n;
@@ -96,6 +99,7 @@ export class RecordingWriter {
     this.#chunk = chunk;
     this.#inputs = channels.inputs;
     this.#outputs = channels.outputs;
+    this.#publications = channels.publications;
     this.#tasks = channels.tasks;
     this.#events = channels.events;
     const { table } = application;
@@ -167,6 +171,18 @@ export class RecordingWriter {
   async finish(summary: RunSummary): Promise<void> {
     await this.#finish(summary);
     if (process.env.ISOCHRON_AUDIT === "1") await checkLegal(this.#path);
+  }
+
+  /** Adds what pipelines have published. Throws as `add` does. */
+  async addSent(messages: readonly SentMessage[]): Promise<void> {
+    if (this.#failure) throw this.#failure;
+    try {
+      for (const { publication, timeNs, bytes } of messages)
+        await this.#message(this.#publications[publication]!, timeNs, this.#sentCount++, bytes);
+    } catch (cause) {
+      this.#failure = fileError("write", this.#path, cause);
+      throw this.#failure;
+    }
   }
 
   async #finish(summary: RunSummary): Promise<void> {
@@ -296,6 +312,7 @@ export class RecordingWriter {
 interface Channels {
   readonly inputs: ReadonlyMap<number, number>;
   readonly outputs: readonly number[];
+  readonly publications: readonly number[];
   readonly tasks: readonly number[];
   readonly events: number;
 }
@@ -345,6 +362,8 @@ async function registerChannels(writer: McapWriter, application: ApplicationDesc
   for (const { topic, type, channel: id } of application.inputs) inputs.set(id, await ros(topic, type));
   const outputs: number[] = [];
   for (const { topic, type } of application.outputs) outputs.push(await ros(topic, type));
+  const publications: number[] = [];
+  for (const { topic, type } of application.publications) publications.push(await ros(topic, type));
   const tasks: number[] = [];
   for (const { name, output } of application.table.tasks) {
     const schema = `isochron_msgs/msg/${name.replace(/(?:^|\W|_)+(\w)/g, (_, letter: string) => letter.toUpperCase())}Output`;
@@ -359,5 +378,5 @@ async function registerChannels(writer: McapWriter, application: ApplicationDesc
     );
   }
   const events = await channel(eventsTopic, "isochron.Event", "jsonschema", eventJsonSchema(), "json");
-  return { inputs, outputs, tasks, events };
+  return { inputs, outputs, publications, tasks, events };
 }

@@ -71,7 +71,7 @@ export async function runVirtual(federation: Federation, atMostNs: number, hooks
   let drained = 0;
   const drain = async (time: number) => {
     drained = time;
-    await hooks.onEvents(federation.take(), time);
+    await hooks.onEvents(federation.take(), time, federation.takeSent());
   };
   const steps = new Steps();
   await steps.take(async () => {
@@ -107,7 +107,7 @@ export async function runVirtual(federation: Federation, atMostNs: number, hooks
     const last = federation.take();
     // A job that faulted ends the run at its release, later than what was known to be processed.
     if (steps.failure) end = Math.max(end, lastReleaseNs(last));
-    await hooks.onEvents(last, end);
+    await hooks.onEvents(last, end, federation.takeSent());
   });
   return steps.end(end);
 }
@@ -138,7 +138,7 @@ export async function runLive(federation: Federation, atMostNs: number, hooks: R
   const hand = async (timeNs: number, sentUntilNs: number) => {
     const events = federation.take();
     federation.sendUntil(sentUntilNs);
-    await hooks.onEvents(events, timeNs);
+    await hooks.onEvents(events, timeNs, federation.takeSent());
   };
   const stop = () => {
     end ??= started ? callNative(() => executive.stop()) : 0;
@@ -191,7 +191,7 @@ export async function runLive(federation: Federation, atMostNs: number, hooks: R
   await steps.take(() => void stop());
   if (started) await steps.take(() => callNative(() => executive.checkJobs()));
   await steps.take(() => federation.end());
-  await steps.take(() => hooks.onEvents(federation.take(), end ?? 0));
+  await steps.take(() => hooks.onEvents(federation.take(), end ?? 0, federation.takeSent()));
   // What a job that faulted computed, and all that follows from it, is no part of the run.
   const endNs = Math.min(end ?? 0, executive.faultedNs() ?? Number.POSITIVE_INFINITY);
   return { ...steps.end(endNs), clockSteps: clock?.steps ?? null };

@@ -24,7 +24,7 @@ export class TopicCodecs {
     this.#definitions = definitionsIn(application);
   }
 
-  /** The message of an input topic as bytes. Throws `world/topic`, `message/field`. */
+  /** The message of an input topic, or of one on which pipelines publish, as bytes. Throws `world/topic`, `message/field`. */
   encode(topic: string, message: object): Buffer {
     const { fields, writer } = this.#writers.get(topic) ?? this.#writerOf(topic);
     fields.check(topic, message);
@@ -32,7 +32,7 @@ export class TopicCodecs {
   }
 
   #writerOf(topic: string): { readonly fields: MessageFields; readonly writer: MessageWriter } {
-    const { type } = this.input(topic);
+    const { type } = this.#application.publications.find((each) => each.topic === topic) ?? this.input(topic);
     const writer = messageWriter(layoutOf(type, this.#definitions));
     const made = { fields: new MessageFields(this.#definitions.closure(type)), writer };
     this.#writers.set(topic, made);
@@ -68,7 +68,8 @@ export class TopicCodecs {
   }
 
   #typeOf(topic: string): string {
-    const all = [...this.#application.inputs, ...this.#application.outputs];
+    const { inputs, outputs, publications } = this.#application;
+    const all = [...inputs, ...outputs, ...publications];
     const found = all.find((each) => each.topic === topic);
     if (!found) throw unknownTopic("topic", topic, all);
     return found.type;
@@ -99,15 +100,32 @@ export interface PublishedMessage {
   readonly message: unknown;
 }
 
-/** Reads what an application published from the events of a run. */
+/** A message that a pipeline published. */
+export interface SentMessage {
+  /** The place of its topic among the application's publications. */
+  readonly publication: number;
+  readonly timeNs: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Reads what an application published from the events of a run, and from what its pipelines sent, in the order of the times. */
 export function publishedMessages(
   application: ApplicationDescription,
-): (events: readonly RunEvent[]) => PublishedMessage[] {
+): (events: readonly RunEvent[], sent?: readonly SentMessage[]) => PublishedMessage[] {
   const codecs = new TopicCodecs(application);
-  return (events) =>
-    events.flatMap((event): PublishedMessage[] => {
-      if (event.kind !== "message") return [];
-      const { topic } = application.outputs[event.output]!;
-      return [{ topic, timeNs: event.time, message: codecs.decode(topic, event.bytes) }];
-    });
+  const read = (topic: string, timeNs: number, bytes: Uint8Array) => ({
+    topic,
+    timeNs,
+    message: codecs.decode(topic, bytes),
+  });
+  return (events, sent = []) => {
+    const ofTasks = events.flatMap((event) =>
+      event.kind === "message" ? [read(application.outputs[event.output]!.topic, event.time, event.bytes)] : [],
+    );
+    if (sent.length === 0) return ofTasks;
+    const ofPipelines = sent.map(({ publication, timeNs, bytes }) =>
+      read(application.publications[publication]!.topic, timeNs, bytes),
+    );
+    return [...ofTasks, ...ofPipelines].sort((a, b) => a.timeNs - b.timeNs);
+  };
 }

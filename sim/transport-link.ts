@@ -64,7 +64,7 @@ export class TransportLink {
   readonly #options: LinkOptions;
   readonly #findings = new Map<string, TransportFinding>();
   readonly #subscriptions: Subscription[] = [];
-  /** By output. */
+  /** By output, and behind them those of pipelines. */
   readonly #publications: Publication[] = [];
   #outgoing: Outgoing[] = [];
   #run: LinkedRun | undefined;
@@ -93,7 +93,8 @@ export class TransportLink {
     });
     const definitions = definitionsIn(this.#application);
     const nameOf = this.#options.nameOf ?? ((topic: string) => topic);
-    for (const { topic, type, quality = defaultQuality } of this.#application.outputs)
+    const { outputs, publications } = this.#application;
+    for (const { topic, type, quality = defaultQuality } of [...outputs, ...publications])
       this.#publications.push(this.#transport.advertise({ topic: nameOf(topic), type, quality, definitions }));
     for (const { topic, type, quality = inputQuality } of this.#application.inputs) {
       if (this.#options.isFed(topic)) continue;
@@ -113,6 +114,13 @@ export class TransportLink {
     this.#outgoing.splice(at + 1, 0, { publication, topic, timeNs, bytes });
   }
 
+  /** Sends a message that a pipeline publishes. */
+  send(publication: number, timeNs: number, bytes: Uint8Array): void {
+    const { topic } = this.#application.publications[publication]!;
+    const end = this.#publications[this.#application.outputs.length + publication];
+    if (end) this.#publish({ publication: end, topic, timeNs, bytes });
+  }
+
   /** When the next message is to be sent. */
   get nextNs(): number {
     return this.#outgoing[0]?.timeNs ?? never;
@@ -120,14 +128,15 @@ export class TransportLink {
 
   /** Sends what stands by `timeNs`. */
   sendUntil(timeNs: number): void {
-    while (this.nextNs <= timeNs) {
-      const { publication, topic, timeNs: at, bytes } = this.#outgoing.shift()!;
-      try {
-        publication.publish(bytes);
-        this.#published++;
-      } catch (error) {
-        this.#find("unsent", topic, 1, error instanceof Error ? error.message : String(error), at);
-      }
+    while (this.nextNs <= timeNs) this.#publish(this.#outgoing.shift()!);
+  }
+
+  #publish({ publication, topic, timeNs, bytes }: Outgoing): void {
+    try {
+      publication.publish(bytes);
+      this.#published++;
+    } catch (error) {
+      this.#find("unsent", topic, 1, error instanceof Error ? error.message : String(error), timeNs);
     }
   }
 

@@ -34,6 +34,7 @@ export async function reportCommand(path: string, options: ReportCommandOptions,
   }
   const ledger = new Ledger(recording.application);
   ledger.add(recording.events);
+  ledger.addSent(recording.sent);
   const summary = summarise(ledger, factsOf(recording, replayed));
   for (const file of written) summary.write(file);
   if (options.json) terminal.out(JSON.stringify(summary.report));

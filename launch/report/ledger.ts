@@ -1,5 +1,5 @@
 // What a run's events tell, kept by job and by sequence number, so that no figure depends on the order in which threads were drained.
-import type { ApplicationDescription, RunEvent, SkipReason } from "../../sim/index.ts";
+import type { ApplicationDescription, RunEvent, SentMessage, SkipReason } from "../../sim/index.ts";
 import { Column } from "./column.ts";
 import { firstNonFinite } from "./non-finite.ts";
 
@@ -146,6 +146,8 @@ export class Ledger {
   readonly tasks: readonly TaskLedger[];
   readonly channels: readonly ChannelLedger[];
   readonly messages: readonly MessageLedger[];
+  /** By the topics on which pipelines publish. */
+  readonly sent: readonly MessageLedger[];
   readonly #lost = { decisions: 0, traces: 0, outputs: 0 };
 
   constructor(application: ApplicationDescription) {
@@ -154,6 +156,7 @@ export class Ledger {
     this.tasks = tasks.map(({ inputs }) => new TaskLedger([...new Set(inputs.map(({ channel }) => channel))]));
     this.channels = channels.map(({ latencyNs }) => new ChannelLedger(latencyNs !== undefined));
     this.messages = application.outputs.map(() => new MessageLedger());
+    this.sent = application.publications.map(() => new MessageLedger());
   }
 
   get lost(): Lost {
@@ -170,6 +173,15 @@ export class Ledger {
 
   add(events: readonly RunEvent[]): void {
     for (const event of events) this.#add(event);
+  }
+
+  /** Counts what pipelines have published. */
+  addSent(messages: readonly SentMessage[]): void {
+    for (const { publication, timeNs, bytes } of messages) {
+      const topic = this.sent[publication]!;
+      topic.times.push(timeNs);
+      topic.bytes += bytes.length;
+    }
   }
 
   #add(event: RunEvent): void {

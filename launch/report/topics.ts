@@ -30,7 +30,7 @@ const noDecoding = { rejected: null, rejections: [], decoding: null } as const;
 
 /** Inputs, then what tasks publish inside, then outputs. */
 export function topicReports(ledger: Ledger, clock: "real" | "logical"): TopicReport[] {
-  const { table, inputs, outputs } = ledger.application;
+  const { table, inputs, outputs, publications } = ledger.application;
   const droppedOn = (channel: number): number | null => {
     const triggered = table.tasks.flatMap(({ trigger }, task) =>
       trigger.kind === "arrival" && trigger.channel === channel ? [ledger.tasks[task]!.early.length] : [],
@@ -72,6 +72,10 @@ export function topicReports(ledger: Ledger, clock: "real" | "logical"): TopicRe
     })),
     ...outputs.map(({ topic, type }, id) => {
       const { times, bytes } = ledger.messages[id]!;
+      return { topic, direction: "output" as const, type, ...rateOf(times), bytes, dropped: null, ...noDecoding };
+    }),
+    ...publications.map(({ topic, type }, id) => {
+      const { times, bytes } = ledger.sent[id]!;
       return { topic, direction: "output" as const, type, ...rateOf(times), bytes, dropped: null, ...noDecoding };
     }),
   ];

@@ -10,6 +10,8 @@ export interface StreamRun {
   decode(topic: string, bytes: Uint8Array): unknown;
   /** Admits a message to an input topic, at the present instant. */
   publish(topic: string, message: object): void;
+  /** Publishes a message on a topic of the pipelines' own, at the present instant. */
+  send(topic: string, message: object): void;
   /** Says that a topic is observed from now on, or no longer. */
   observe(topic: string, on: boolean): void;
   /** Ends the run with an error of a pipeline. */
@@ -18,6 +20,8 @@ export interface StreamRun {
 
 interface Source {
   readonly topic: string;
+  /** Whether its messages are admitted to an input, or published. */
+  readonly into: "input" | "publication";
   readonly messages: Observable<object>;
 }
 
@@ -50,7 +54,12 @@ export class StreamHub {
 
   /** Admits what `messages` emits to an input topic during a run. */
   source(topic: string, messages: Observable<object>): void {
-    this.#sources.push({ topic, messages });
+    this.#sources.push({ topic, into: "input", messages });
+  }
+
+  /** Publishes what `messages` emits during a run. */
+  publication(topic: string, messages: Observable<object>): void {
+    this.#sources.push({ topic, into: "publication", messages });
   }
 
   /** A counter that the report shows. */
@@ -72,7 +81,7 @@ export class StreamHub {
 
   /** Whether a pipeline feeds an input topic. */
   feeds(topic: string): boolean {
-    return this.#sources.some((each) => each.topic === topic);
+    return this.#sources.some((each) => each.topic === topic && each.into === "input");
   }
 
   observes(topic: string): boolean {
@@ -90,11 +99,12 @@ export class StreamHub {
     this.#run = run;
     countInto((name) => this.#named(name));
     for (const topic of this.#observers.keys()) run.observe(topic, true);
-    for (const { topic, messages } of this.#sources) {
+    for (const { topic, into, messages } of this.#sources) {
       // RxJS takes what `next` throws for a matter of the observer's own.
       const next = (message: object) => {
         try {
-          run.publish(topic, message);
+          if (into === "input") run.publish(topic, message);
+          else run.send(topic, message);
         } catch (error) {
           run.fail(pipelineError(topic, error));
         }
@@ -141,6 +151,6 @@ const pipelineError = (topic: string, cause: unknown): unknown =>
     ? cause
     : new IsochronError(
         "stream/failed",
-        `the pipeline that feeds "${topic}" failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+        `the pipeline of "${topic}" failed: ${cause instanceof Error ? cause.message : String(cause)}`,
         { help: "handle the error in the pipeline (catchError, retry), or mend its cause", cause },
       );

@@ -39,6 +39,7 @@ function runOf(count: number): AuditedRun {
     inputs: [],
     outputs: [],
     chains: [],
+    publications: [],
     parameters: [],
     messages: [],
     programs: [],

@@ -468,6 +468,7 @@ describe("subscriptions", () => {
     streams.begin({
       decode: () => undefined,
       publish: () => undefined,
+      send: () => undefined,
       observe: (_, on) => {
         observed += on ? 1 : -1;
       },

@@ -178,7 +178,12 @@ describe("a run with a transport", () => {
       },
     } as Transport;
     expect(declarations.inputs.map(({ topic }) => topic)).toEqual(["/in"]);
-    const description = { inputs: [{ topic: "/in", type: float }], outputs: [], messages: [] } as never;
+    const description = {
+      inputs: [{ topic: "/in", type: float }],
+      outputs: [],
+      publications: [],
+      messages: [],
+    } as never;
     new TransportLink(description, transport, { isFed: () => true }).open(run, []);
     expect(subscribed).toEqual([]);
     new TransportLink(description, transport, { isFed: () => false, nameOf: (name) => `/arm${name}` }).open(run, []);
@@ -200,7 +205,12 @@ describe("a link", () => {
         close: () => undefined,
       }),
     } as Transport;
-    const description = { inputs: [], outputs: [{ topic: "/out", type: float }], messages: [] } as never;
+    const description = {
+      inputs: [],
+      outputs: [{ topic: "/out", type: float }],
+      publications: [],
+      messages: [],
+    } as never;
     const link = new TransportLink(description, transport, { isFed: () => false });
     link.open(run, []);
     link.put(0, 20, Uint8Array.of(2));

@@ -671,6 +671,12 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
     right: { min: 0, max: 1, description: "how much" },
     wrong: { min: [Number.NaN, "0", null], max: [Number.NaN, "1", null], description: text },
   },
+  "app.publish": {
+    area: "application",
+    call: (options) => declared((app) => app.publish("/said", "std_msgs/msg/Float32", stream, options)),
+    right: { quality: "default" },
+    wrong: { quality },
+  },
   "app.output": {
     area: "application",
     call: (options) =>
