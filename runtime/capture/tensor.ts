@@ -1,6 +1,7 @@
 // The functional tensor API that functions under trace are written in.
 import { z } from "zod";
 import { type Dtype, IsochronError, type Narrowing, shown } from "../../kernels/index.ts";
+import { isBounded } from "../graph/dimension.ts";
 import type { Value } from "../graph/graph.ts";
 import { boundsNothing, type Comparison, comparable, elementsFrom, holds, rangeText } from "../graph/numbers.ts";
 import { located } from "../graph/place.ts";
@@ -18,7 +19,7 @@ import {
   tensorType,
 } from "../graph/tensor-type.ts";
 import { axisIn } from "../operators/axis.ts";
-import { type Operator, operators } from "../operators/index.ts";
+import { boundedOperators, type Operator, operators } from "../operators/index.ts";
 import { operandError } from "../operators/operand-error.ts";
 import { ChannelMethods } from "./methods/channels.ts";
 import type { WithIndices } from "./methods/symbolic.ts";
@@ -29,6 +30,7 @@ import {
   listOf,
   operand,
   operatorOptions,
+  placed,
   requireArgument,
   tensorOf,
   tensorOption,
@@ -396,11 +398,31 @@ export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
     const { descending = false } = options;
     return this.#apply("argsort", [], { axis, descending });
   }
-  /** The `count` largest elements along `axis`, or smallest, in order, and their positions. */
+  /**
+   * The `count` largest elements along `axis`, or smallest, in order, and their positions; all of them where the dimension is bounded
+   * and has fewer.
+   */
   topK(count: number, axis = -1, options: TopOptions = {}): WithIndices<D> {
     checkTopK(options);
     const { largest = true } = options;
+    const along = this.type.shape.at(axis);
+    if (along !== undefined && isBounded(along)) return this.#topOfBounded(count, axis, along.max, largest);
     return this.withIndices(operators.topK, { axis, count, largest });
+  }
+  #topOfBounded(count: number, axis: number, most: number, descending: boolean): WithIndices<D> {
+    placed(() => {
+      if (Number.isInteger(count) && count >= 1 && count <= most) return;
+      throw operandError("shape", `topK of ${showTensorType(this.type)} along ${axis} has no ${count} elements`);
+    });
+    const { values, indices } = this.sort(axis, { descending });
+    const at = axis < 0 ? axis + this.type.shape.length : axis;
+    const many = this.size(at).minimum(count);
+    const dimension = currentRecorder().newDimension("topK", count);
+    const first = <E extends Dtype>(all: Tensor<E>): Tensor<E> => {
+      const whole = all.apply<E>("toMaximum", [], { axes: [at], value: 0 }).indexSelect(at, iota("i64", [count]));
+      return whole.results(boundedOperators.truncate, [many], { axis: at, dimension, within: true })[0] as Tensor<E>;
+    };
+    return { values: first(values), indices: first(indices) };
   }
   protected override channels(value: number): Tensor<D> {
     return full(this.dtype, [this.type.shape[1] ?? 0], value);

@@ -4,20 +4,12 @@ import { isFloatDtype, isStored } from "../../kernels/index.ts";
 import type { Value } from "../graph/graph.ts";
 import { arrayFrom, countOf, sameShape, showTensorType, staticShape, type TensorType } from "../graph/tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
-import { atMaximum, boundedAlong, extremeOf, neutralAlong, unlessAlong } from "./bounded.ts";
+import { type Bounded, boundedAlong, extremeOf, neutralAlong, unlessAlong } from "./bounded.ts";
 import { matmul } from "./contraction.ts";
 import * as elementwise from "./elementwise.ts";
 import { lines } from "./indexing.ts";
 import { type Builder, type Nd, type Operator, operandError, operator } from "./operator.ts";
-import {
-  forEachElement,
-  max,
-  min,
-  type ReductionAttributes,
-  reducedType,
-  reductionAttributes,
-  sum,
-} from "./reduction.ts";
+import { forEachElement, max, min, reducedType, reductionAttributes, sum } from "./reduction.ts";
 import { size } from "./sizes.ts";
 import { iota, permute } from "./structure.ts";
 
@@ -33,6 +25,33 @@ export function requireFloat(name: string, x: TensorType): void {
 
 const scalar = (builder: Builder, dtype: TensorType["dtype"], value: number): Value =>
   builder.constant({ dtype, shape: [] }, arrayFrom(dtype, [value]));
+
+/** How many elements x has along some dimensions, of which some may be bounded, as a number of a dtype. */
+export function countAlong(x: Value, axes: readonly number[], dtype: TensorType["dtype"], builder: Builder): Value {
+  const sizes = axes.map((axis) => builder.apply(size, [x], { axis }));
+  return builder.apply(cast, [sizes.reduce((a, b) => builder.apply(mul, [a, b]))], { dtype });
+}
+
+/**
+ * By other operators where one of these dimensions of the first operand is bounded, else at the maximum: floats that are only
+ * stored in float32, rounded once.
+ */
+export function countedAlong(
+  operands: readonly TensorType[],
+  axes: readonly number[],
+  value: (operands: readonly Value[], builder: Builder) => Value,
+): Bounded | undefined {
+  if (!boundedAlong(operands[0]!, axes)) return unlessAlong(operands, axes);
+  return {
+    kind: "others",
+    decompose(given, builder) {
+      const { dtype } = given[0]!.type;
+      if (!isStored(dtype)) return value(given, builder);
+      const wide = given.map((each) => builder.apply(cast, [each], { dtype: "f32" }));
+      return builder.apply(cast, [value(wide, builder)], { dtype });
+    },
+  };
+}
 
 /**
  * e^(x − max) / Σ e^(x − max) along `axis`. x: float of any shape → the same type.
@@ -104,10 +123,14 @@ export const mean: Operator<z.infer<typeof reductionAttributes>> = operator({
     });
     return magnitude;
   },
-  bounded: ([x], attributes) =>
-    boundedAlong(x!, attributes.axes)
-      ? { kind: "others", decompose: ([value], builder) => boundedMean(value!, attributes, builder) }
-      : atMaximum,
+  bounded: (operands, attributes) =>
+    countedAlong(operands, attributes.axes, ([x], builder) => {
+      const { dtype } = x!.type;
+      return builder.apply(div, [
+        builder.apply(sum, [x!], attributes),
+        countAlong(x!, attributes.axes, dtype, builder),
+      ]);
+    }),
   lowering: {
     kind: "composite",
     decompose([x], attributes, builder) {
@@ -116,17 +139,6 @@ export const mean: Operator<z.infer<typeof reductionAttributes>> = operator({
     },
   },
 });
-
-/** The mean over dimensions of which some are bounded: floats that are only stored in float32, rounded once. */
-function boundedMean(x: Value, attributes: ReductionAttributes, builder: Builder): Value {
-  const narrow = isStored(x.type.dtype);
-  const dtype = narrow ? "f32" : x.type.dtype;
-  const terms = narrow ? builder.apply(cast, [x], { dtype }) : x;
-  const sizes = attributes.axes.map((axis) => builder.apply(size, [x], { axis }));
-  const n = builder.apply(cast, [sizes.reduce((a, b) => builder.apply(mul, [a, b]))], { dtype });
-  const result = builder.apply(div, [builder.apply(sum, [terms], attributes), n]);
-  return narrow ? builder.apply(cast, [result], { dtype: x.type.dtype }) : result;
-}
 
 /** x[…,i] · wᵀ + b. w: [o,i], b: [o]; floats of one dtype → […,o]. Error: i + 1 ulp of |x|·|w|ᵀ + |b|. */
 export const linear: Operator<Record<string, never>> = operator({

@@ -1,19 +1,11 @@
 // Normalisation along dimensions: log-softmax, layer norm and RMS norm, made of reductions and pointwise chains.
 import { z } from "zod";
 import type { Value } from "../graph/graph.ts";
-import {
-  arrayFrom,
-  countOf,
-  sameType,
-  showShape,
-  showTensorType,
-  staticShape,
-  type TensorType,
-} from "../graph/tensor-type.ts";
+import { arrayFrom, countOf, sameType, showShape, showTensorType, type TensorType } from "../graph/tensor-type.ts";
 import { axisAttribute } from "./axis.ts";
-import { lastAxes, neutralAlong, unlessAlong } from "./bounded.ts";
+import { lastAxes, neutralAlong } from "./bounded.ts";
 import { centred, centredError } from "./centred.ts";
-import { requireFloat } from "./composite.ts";
+import { countedAlong, mean, requireFloat } from "./composite.ts";
 import { add, div, exp, log, mul, sqrt, sub } from "./elementwise.ts";
 import { lines } from "./indexing.ts";
 import { type Builder, type Nd, type Operator, operandError, operator } from "./operator.ts";
@@ -87,27 +79,28 @@ function normalizedType(name: string, operands: readonly TensorType[], dimension
 
 const numbers = ({ data }: Nd): Float64Array => Float64Array.from(data as ArrayLike<number>);
 
-/** A sum along rows divided by their length, kept as dimensions of 1. */
-function rowMean(x: Value, dimensions: number, builder: Builder): Value {
-  const shape = staticShape(x.type.shape);
-  const axes = shape.map((_, d) => d).slice(-dimensions);
-  const { dtype } = x.type;
-  const count = builder.constant({ dtype, shape: [] }, arrayFrom(dtype, [countOf(shape.slice(-dimensions))]));
-  return builder.apply(div, [builder.apply(sum, [x], { axes, keepDims: true }), count]);
-}
-
 /** x / √(mean of x² along rows + epsilon). */
 function byRootMeanSquare(x: Value, { dimensions, epsilon }: z.infer<typeof attributes>, builder: Builder): Value {
   const { dtype } = x.type;
   const small = builder.constant({ dtype, shape: [] }, arrayFrom(dtype, [epsilon]));
-  const square = rowMean(builder.apply(mul, [x, x]), dimensions, builder);
+  const axes = lastAxes(x.type, dimensions);
+  const square = builder.apply(mean, [builder.apply(mul, [x, x])], { axes, keepDims: true });
   return builder.apply(div, [x, builder.apply(sqrt, [builder.apply(add, [square, small])])]);
 }
 
 /** (x − mean) / √(variance + epsilon) along rows. */
 export function standardized(x: Value, given: z.infer<typeof attributes>, builder: Builder): Value {
-  const axes = x.type.shape.map((_, d) => d).slice(-given.dimensions);
-  return byRootMeanSquare(centred(x, axes, builder), given, builder);
+  return byRootMeanSquare(centred(x, lastAxes(x.type, given.dimensions), builder), given, builder);
+}
+
+function layerNormValue(operands: readonly Value[], given: z.infer<typeof attributes>, builder: Builder): Value {
+  const [x, scale, shift] = operands as [Value, Value, Value];
+  return builder.apply(add, [builder.apply(mul, [standardized(x, given, builder), scale]), shift]);
+}
+
+function rmsNormValue(operands: readonly Value[], given: z.infer<typeof attributes>, builder: Builder): Value {
+  const [x, scale] = operands as [Value, Value];
+  return builder.apply(mul, [byRootMeanSquare(x, given, builder), scale]);
 }
 
 /** Visits the rows of x: their elements, and where the first of them lies. */
@@ -159,14 +152,11 @@ export const layerNorm: Operator<z.infer<typeof attributes>> = operator({
     });
     return magnitude;
   },
-  bounded: (operands, { dimensions }) => unlessAlong(operands, lastAxes(operands[0]!, dimensions)),
-  lowering: {
-    kind: "composite",
-    decompose([x, scale, shift], given, builder) {
-      const unscaled = standardized(x!, given, builder);
-      return builder.apply(add, [builder.apply(mul, [unscaled, scale!]), shift!]);
-    },
-  },
+  bounded: (operands, given) =>
+    countedAlong(operands, lastAxes(operands[0]!, given.dimensions), (values, builder) =>
+      layerNormValue(values, given, builder),
+    ),
+  lowering: { kind: "composite", decompose: layerNormValue },
 });
 
 /** x / √(mean of x² + epsilon) · scale over the last dimensions; scale has their shape. Floats. Error: n/2 + 4 ulp, n the length of a row. */
@@ -187,9 +177,9 @@ export const rmsNorm: Operator<z.infer<typeof attributes>> = operator({
     const terms = countOf(x!.shape.slice(-dimensions)) / 2 + 4;
     return Float64Array.from(data as ArrayLike<number>, (each) => Math.abs(each) * terms);
   },
-  bounded: (operands, { dimensions }) => unlessAlong(operands, lastAxes(operands[0]!, dimensions)),
-  lowering: {
-    kind: "composite",
-    decompose: ([x, scale], given, builder) => builder.apply(mul, [byRootMeanSquare(x!, given, builder), scale!]),
-  },
+  bounded: (operands, given) =>
+    countedAlong(operands, lastAxes(operands[0]!, given.dimensions), (values, builder) =>
+      rmsNormValue(values, given, builder),
+    ),
+  lowering: { kind: "composite", decompose: rmsNormValue },
 });

@@ -3,11 +3,11 @@ import { z } from "zod";
 import type { Value } from "../graph/graph.ts";
 import { arrayFrom, countOf, staticShape } from "../graph/tensor-type.ts";
 import { axesAttribute } from "./axis.ts";
-import { neutralAlong, unlessAlong } from "./bounded.ts";
+import { boundedAlong, neutralAlong } from "./bounded.ts";
 import { centred } from "./centred.ts";
-import { requireFloat } from "./composite.ts";
+import { countAlong, countedAlong, requireFloat } from "./composite.ts";
 import { isInf } from "./elementary.ts";
-import { add, div, exp, log, mul, sqrt, sub, where } from "./elementwise.ts";
+import { add, div, exp, log, maximum, mul, sqrt, sub, where } from "./elementwise.ts";
 import { type Builder, type Nd, type Operator, operator } from "./operator.ts";
 import { forEachElement, max, reducedType, reductionAttributes, sum } from "./reduction.ts";
 import { reshape } from "./structure.ts";
@@ -51,12 +51,21 @@ function varianceMagnitude(elements: readonly number[], correction: number, ulp:
 }
 
 function varianceValue(x: Value, { axes, keepDims, correction }: VarianceAttributes, builder: Builder): Value {
-  const { dtype, shape } = x.type;
-  const n = countOf(staticShape(axes.map((axis) => shape[axis]!)));
+  const { dtype } = x.type;
   const distances = centred(x, axes, builder);
   const total = builder.apply(sum, [builder.apply(mul, [distances, distances])], { axes, keepDims });
-  const divisor = builder.constant({ dtype, shape: [] }, arrayFrom(dtype, [Math.max(0, n - correction)]));
-  return builder.apply(div, [total, divisor]);
+  return builder.apply(div, [total, boundedAlong(x.type, axes) ? counted() : known()]);
+
+  function known(): Value {
+    return number(Math.max(0, countOf(staticShape(axes.map((axis) => x.type.shape[axis]!))) - correction));
+  }
+  function counted(): Value {
+    const left = builder.apply(sub, [countAlong(x, axes, dtype, builder), number(correction)]);
+    return builder.apply(maximum, [left, number(0)]);
+  }
+  function number(value: number): Value {
+    return builder.constant({ dtype, shape: [] }, arrayFrom(dtype, [value]));
+  }
 }
 
 /**
@@ -81,7 +90,7 @@ export const variance: Operator<z.infer<typeof varianceAttributes>> = operator({
     const ulp = precision(x!.dtype);
     return groups(x!, axes, data.length).map((each) => varianceMagnitude(each, correction, ulp));
   },
-  bounded: (operands, { axes }) => unlessAlong(operands, axes),
+  bounded: (operands, given) => countedAlong(operands, given.axes, ([x], builder) => varianceValue(x!, given, builder)),
   lowering: { kind: "composite", decompose: ([x], attributes, builder) => varianceValue(x!, attributes, builder) },
 });
 
@@ -107,7 +116,8 @@ export const std: Operator<z.infer<typeof varianceAttributes>> = operator({
       return root + (root === 0 ? Math.sqrt(error / ulp) : Math.min(error / root, Math.sqrt(error / ulp)));
     });
   },
-  bounded: (operands, { axes }) => unlessAlong(operands, axes),
+  bounded: (operands, given) =>
+    countedAlong(operands, given.axes, ([x], builder) => builder.apply(sqrt, [varianceValue(x!, given, builder)])),
   lowering: {
     kind: "composite",
     decompose: ([x], attributes, builder) => builder.apply(sqrt, [varianceValue(x!, attributes, builder)]),
