@@ -51,6 +51,7 @@ export {
   type BoxPoolOptions,
   type Builder,
   bernoulli,
+  bounded,
   type CallableGraph,
   type CallOptions,
   type Chosen,

@@ -100,6 +100,7 @@ export {
 } from "./graph/method-graphs.ts";
 export {
   type ArrayOf,
+  bounded,
   byteLength,
   type Dimension,
   newArray,

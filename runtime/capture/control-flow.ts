@@ -1,9 +1,11 @@
 // Control flow under trace: choices, loops and scans, whose functions are traced as regions of the graph.
 import { z } from "zod";
 import { IsochronError, shown } from "../../kernels/index.ts";
+import { bounded, type Dimension, isBounded, mayBeBounded } from "../graph/dimension.ts";
 import { foreignUse, Graph, type NamedValue, type State, type Value } from "../graph/graph.ts";
-import { isScalar, sameShape, sameType, showTensorType } from "../graph/tensor-type.ts";
-import { controlOperators, type Operator } from "../operators/index.ts";
+import { isScalar, sameShape, showTensorType } from "../graph/tensor-type.ts";
+import { boundedOperators, controlOperators, type Operator, operators } from "../operators/index.ts";
+import { operandError } from "../operators/operand-error.ts";
 import { isTensor } from "./methods/symbolic.ts";
 import { operatorOptions, placed, tensorOf } from "./options.ts";
 import { currentRecorder, RegionRecorder, recording } from "./recorder.ts";
@@ -22,6 +24,8 @@ const controlError = (code: string, message: string, help: string): IsochronErro
 /** Tensors and how they are named, in a fixed order. */
 interface Flat {
   readonly values: readonly Value[];
+  /** Of each as the user knows it, its type: what is carried has that of the same text. */
+  readonly types: readonly string[];
   /** For errors: "", " 0", " name". */
   readonly names: readonly string[];
   /** What the user calls them. */
@@ -32,8 +36,11 @@ interface Flat {
 
 /** Takes tensors apart. Throws `control/tensors` for what is none. */
 function flatten(what: string, given: unknown): Flat {
-  if (isTensor(given))
-    return { values: [given.value], names: [""], hints: [given.value.hint], rebuild: ([value]) => new Tensor(value!) };
+  if (isTensor(given)) {
+    const { value } = given;
+    const types = [showTensorType(value.type)];
+    return { values: [value], types, names: [""], hints: [value.hint], rebuild: ([other]) => new Tensor(other!) };
+  }
   const entries = typeof given === "object" && given !== null ? Object.entries(given) : [];
   const wrong = entries.find(([, each]) => !isTensor(each));
   if (typeof given !== "object" || given === null || given instanceof Promise || wrong) {
@@ -50,11 +57,54 @@ function flatten(what: string, given: unknown): Flat {
   const values = entries.map(([, each]) => (each as Tensor).value);
   return {
     values,
+    types: values.map(({ type }) => showTensorType(type)),
     names: keys.map((key) => ` ${key}`),
     hints: Array.isArray(given) ? values.map(({ hint }) => hint) : keys,
     rebuild(others) {
       const tensors = others.map((value) => new Tensor(value));
       return Array.isArray(given) ? tensors : Object.fromEntries(keys.map((key, at) => [key, tensors[at]!]));
+    },
+  };
+}
+
+/**
+ * Tensors as they go into a region and out of it: at their maximum, and behind them how many elements they have in each bounded
+ * dimension. Their types say which of these are the same; what is rebuilt has dimensions of its own, called by the operator's name.
+ */
+function closed(operator: string, flat: Flat): Flat {
+  const recorder = currentRecorder();
+  const dimensions = new Map<string, { readonly max: number; readonly count: Value }>();
+  for (const value of flat.values)
+    for (const [axis, size] of value.type.shape.entries())
+      if (isBounded(size) && !dimensions.has(size.name))
+        dimensions.set(size.name, { max: size.max, count: recorder.apply(operators.size, [value], { axis }) });
+  if (dimensions.size === 0) return flat;
+  const known = [...dimensions.keys()];
+  const numbered = (size: Dimension): Dimension =>
+    isBounded(size) ? bounded(`n${known.indexOf(size.name) || ""}`, size.max) : size;
+  const maxima = flat.values.map((value) => {
+    const axes = value.type.shape.flatMap((size, d) => (isBounded(size) ? [d] : []));
+    return axes.length === 0 ? value : recorder.apply(operators.toMaximum, [value], { axes, value: 0 });
+  });
+  return {
+    values: [...maxima, ...[...dimensions.values()].map(({ count }) => count)],
+    types: flat.values.map(({ type: { dtype, shape } }) => showTensorType({ dtype, shape: shape.map(numbered) })),
+    names: flat.names,
+    hints: [...flat.hints, ...known.map(() => undefined)],
+    rebuild(others) {
+      const inside = currentRecorder();
+      const opened = [...dimensions.values()].map(({ max }) => inside.newDimension(operator, max));
+      const counts = others.slice(maxima.length);
+      return flat.rebuild(
+        flat.values.map(({ type: { shape } }, at) =>
+          shape.reduce<Value>((value, size, axis) => {
+            if (!isBounded(size)) return value;
+            const which = known.indexOf(size.name);
+            const attributes = { axis, dimension: opened[which]!, within: true };
+            return inside.results(boundedOperators.truncate, [value, counts[which]!], { attributes })[0];
+          }, others[at]!),
+        ),
+      );
     },
   };
 }
@@ -72,8 +122,9 @@ interface Traced {
 const namedLike = ({ values, hints }: Flat): Pick<Value, "type" | "hint">[] =>
   values.map(({ type }, at) => ({ type, ...(hints[at] === undefined ? {} : { hint: hints[at] }) }));
 
-/** Traces a function on inputs like these values. Throws `control/function`, `control/tensors`. */
+/** Traces a function on inputs like these values, for an operator. Throws `control/function`, `control/tensors`. */
 function traceRegion(
+  operator: string,
   name: string,
   fn: unknown,
   like: readonly Pick<Value, "type" | "hint">[],
@@ -83,7 +134,7 @@ function traceRegion(
     throw controlError("function", `${name} is ${shown(fn)} instead of a function`, "give a function of tensors");
   const recorder = new RegionRecorder(currentRecorder());
   const inputs = like.map(({ type, hint }): Value => ({ type, ...(hint === undefined ? {} : { hint }) }));
-  const results = recording(recorder, () => flatten(`the result of ${name}`, call(inputs)));
+  const results = recording(recorder, () => closed(operator, flatten(`the result of ${name}`, call(inputs))));
   return { name, recorder, inputs, results };
 }
 
@@ -140,15 +191,10 @@ function requireCarried(what: string, before: Flat, after: Flat): void {
   const help = "what is carried keeps its names, types and shapes from one turn to the next";
   if (after.names.join() !== before.names.join())
     throw controlError("carried", `${what} gives (${after.names.join()} ) instead of (${before.names.join()} )`, help);
-  before.values.forEach(({ type }, at) => {
-    const found = after.values[at]!.type;
-    if (sameType(found, type)) return;
-    const name = before.names[at]!;
-    throw controlError(
-      "carried",
-      `${what} gives${name} ${showTensorType(found)} where it was given ${showTensorType(type)}`,
-      help,
-    );
+  before.types.forEach((type, at) => {
+    const found = after.types[at]!;
+    if (found === type) return;
+    throw controlError("carried", `${what} gives${before.names[at]!} ${found} where it was given ${type}`, help);
   });
 }
 
@@ -199,27 +245,24 @@ export function cond<O extends readonly Tensor[], R extends Tensors>(
         `cond is asked by ${showTensorType(type)} instead of one bool`,
         "compare one element: x.greater(0), or reduce: x.any()",
       );
-    const values = operands.map((each) => tensorOf("cond", each).value);
+    for (const each of operands) tensorOf("cond", each);
+    const given = closed("cond", flatten("an operand of cond", operands));
     const regionFrom = (name: string, fn: (...given: O) => R) =>
-      traceRegion(name, fn, values, (inputs) => fn(...(inputs.map((each) => new Tensor(each)) as unknown as O)));
+      traceRegion("cond", name, fn, given.values, (inputs) => fn(...(given.rebuild(inputs) as unknown as O)));
     const [first, second] = [regionFrom("then of cond", then), regionFrom("otherwise of cond", otherwise)];
     requireAlike(first.results, second.results);
     const states = statesOf(first, second);
     const regions = [first, second].map((each) => statefulRegion(each, states));
-    const given = [predicate.value, ...values];
-    const [results] = apply(controlOperators.cond, { operands: given, states, regions, results: first.results });
+    const values = [predicate.value, ...given.values];
+    const [results] = apply(controlOperators.cond, { operands: values, states, regions, results: first.results });
     return results as R;
   });
 }
 
 /** Throws `control/results` where two branches give other names or types. */
 function requireAlike(then: Flat, otherwise: Flat): void {
-  const show = ({ names, values }: Flat) =>
-    names.map((name, at) => `${name} ${showTensorType(values[at]!.type)}`.trim()).join(", ");
-  const alike =
-    then.names.join() === otherwise.names.join() &&
-    then.values.every(({ type }, at) => sameType(type, otherwise.values[at]!.type));
-  if (alike) return;
+  const show = ({ names, types }: Flat) => names.map((name, at) => `${name} ${types[at]}`.trim()).join(", ");
+  if (show(then) === show(otherwise)) return;
   throw controlError(
     "results",
     `then of cond gives (${show(then)}), otherwise (${show(otherwise)})`,
@@ -239,7 +282,7 @@ const checkFor = operatorOptions<LoopOptions>("forLoop", loopSchemas);
 
 /** Traces a function on what is carried. */
 const traceOnCarried = <C extends Tensors>(name: string, fn: (carried: C) => unknown, carried: Flat): Traced =>
-  traceRegion(name, fn, namedLike(carried), (inputs) => fn(carried.rebuild(inputs) as C));
+  traceRegion("whileLoop", name, fn, namedLike(carried), (inputs) => fn(carried.rebuild(inputs) as C));
 
 /**
  * Runs `body` on what it left before, from `initial` on, for as long as `condition` gives true.
@@ -255,7 +298,7 @@ export function whileLoop<C extends Tensors>(
 ): C {
   checkWhile(options);
   return placed(() => {
-    const carried = flatten("what whileLoop begins with", initial);
+    const carried = closed("whileLoop", flatten("what whileLoop begins with", initial));
     const asked = traceOnCarried("the condition of whileLoop", condition, carried);
     const repeated = traceOnCarried("the body of whileLoop", body, carried);
     const [answer] = asked.results.values;
@@ -321,9 +364,10 @@ export function forLoop<C extends Tensors>(
     const atMost = options?.atMost ?? Math.max(1, Number(times));
     if (known && times > atMost)
       throw controlError("count", `forLoop runs ${times} times, at most ${atMost} are allowed`, "raise atMost");
-    const carried = flatten("what forLoop begins with", initial);
+    const carried = closed("forLoop", flatten("what forLoop begins with", initial));
     const index = { type: { dtype: "i64", shape: [] }, hint: "i" } as const;
-    const traced = traceRegion("the body of forLoop", body, [index, ...namedLike(carried)], ([first, ...inputs]) =>
+    const like = [index, ...namedLike(carried)];
+    const traced = traceRegion("forLoop", "the body of forLoop", body, like, ([first, ...inputs]) =>
       body(new Tensor<"i64">(first!), carried.rebuild(inputs) as C),
     );
     requireCarried("the body of forLoop", carried, traced.results);
@@ -352,7 +396,7 @@ export function scan<C extends Tensors, S extends Tensors, Y extends Tensors>(
   sequences: S,
 ): [C, Y] {
   return placed(() => {
-    const carried = flatten("what scan begins with", initial);
+    const carried = closed("scan", flatten("what scan begins with", initial));
     const given = flatten("a sequence of scan", sequences);
     const length = given.values[0]?.type.shape[0];
     const uneven = given.values.some(
@@ -368,7 +412,8 @@ export function scan<C extends Tensors, S extends Tensors, Y extends Tensors>(
     const own = carried.values.length;
     let left: Flat | undefined;
     let made: Flat | undefined;
-    const traced = traceRegion("the body of scan", body, [...namedLike(carried), ...elements], (inputs) => {
+    const like = [...namedLike(carried), ...elements];
+    const traced = traceRegion("scan", "the body of scan", body, like, (inputs) => {
       const pair: unknown = body(
         carried.rebuild(inputs.slice(0, own)) as C,
         given.rebuild(inputs.slice(own)) as ElementsOf<S>,
@@ -379,8 +424,15 @@ export function scan<C extends Tensors, S extends Tensors, Y extends Tensors>(
           `the body of scan gives ${shown(pair)}`,
           "give what is carried on and what is kept of the element: [carried, { y }]",
         );
-      left = flatten("what the body of scan carries on", pair[0]);
+      left = closed("scan", flatten("what the body of scan carries on", pair[0]));
       made = flatten("what the body of scan keeps", pair[1]);
+      const ragged = made.values.find(({ type }) => type.shape.some(mayBeBounded));
+      if (ragged)
+        throw operandError(
+          "bounded",
+          `scan would keep ${showTensorType(ragged.type)} of each element, of which only the maximum is known`,
+          "keep the maximum, x.toMaximum(0), and the count, x.size(axis)",
+        );
       return [...left.values, ...made.values].map((value) => new Tensor(value));
     });
     requireCarried("the body of scan", carried, left!);

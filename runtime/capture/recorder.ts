@@ -26,6 +26,8 @@ export class Recorder {
   readonly adoptedStates = new Map<State, Map<string, State>>();
 
   readonly #names = new Map<string, number>();
+  /** Names of dimensions that users gave. */
+  readonly #reserved = new Set<string>();
 
   readonly #chosen = new Map<Value, BoundedDimension[]>();
 
@@ -33,7 +35,13 @@ export class Recorder {
   newDimension(operator: string, max: number): BoundedDimension {
     const number = this.#names.get(operator) ?? 0;
     this.#names.set(operator, number + 1);
-    return bounded(number === 0 ? operator : `${operator}${number}`, max);
+    const name = number === 0 ? operator : `${operator}${number}`;
+    return this.#reserved.has(name) ? this.newDimension(operator, max) : bounded(name, max);
+  }
+
+  /** Keeps a name from being that of another dimension. */
+  reserveDimension(name: string): void {
+    this.#reserved.add(name);
   }
 
   /** The dimension of what a mask chooses: of one mask and one bound it is the same, whatever is chosen from. */

@@ -412,7 +412,8 @@ export class Tensor<D extends Dtype = Dtype> extends ChannelMethods<D> {
   #topOfBounded(count: number, axis: number, most: number, descending: boolean): WithIndices<D> {
     placed(() => {
       if (Number.isInteger(count) && count >= 1 && count <= most) return;
-      throw operandError("shape", `topK of ${showTensorType(this.type)} along ${axis} has no ${count} elements`);
+      const what = `topK of ${showTensorType(this.type)} along ${axis} has no ${count} elements`;
+      throw operandError("shape", what, `give a whole number from 1 to ${most}`);
     });
     const { values, indices } = this.sort(axis, { descending });
     const at = axis < 0 ? axis + this.type.shape.length : axis;

@@ -1,7 +1,7 @@
 // Capture: runs a function once on symbolic tensors and keeps the operators it calls as a graph.
 import { z } from "zod";
 import { checkArgument, type Dtype, dtypes, IsochronError, optionsOf, shown } from "../../kernels/index.ts";
-import { type BoundedDimension, mayBeBounded } from "../graph/dimension.ts";
+import { type BoundedDimension, isBounded, largestSize, mayBeBounded } from "../graph/dimension.ts";
 import { foreignUse, Graph, match, type NamedValue, type Signature, type State, type Value } from "../graph/graph.ts";
 import { elementsFrom } from "../graph/numbers.ts";
 import { located } from "../graph/place.ts";
@@ -15,7 +15,7 @@ import {
   type TensorType,
   tensorType,
 } from "../graph/tensor-type.ts";
-import { operators } from "../operators/index.ts";
+import { boundedOperators, operators } from "../operators/index.ts";
 import { type CallableGraph, callable, type TensorsOf } from "./called-graph.ts";
 import { isTensor } from "./methods/symbolic.ts";
 import { placed, tensorOf } from "./options.ts";
@@ -109,17 +109,53 @@ function withCounts(recorder: Recorder, outputs: readonly NamedValue[]): NamedVa
   return all;
 }
 
-/** Refuses an input of which only the maximum is known: nothing would say how much of it there is. Throws `trace/input`. */
-function requireKnown(name: string, { dtype, shape }: TensorType): void {
-  const axis = shape.findIndex(mayBeBounded);
-  if (axis < 0) return;
-  throw new IsochronError(
-    "trace/input",
-    `input "${name}" is ${showTensorType({ dtype, shape })}: nothing says how many elements it has`,
-    {
-      help: `make its maximum an input, and the count another: ${name}.truncate(count, ${axis})`,
-    },
-  );
+/** The inputs of a graph, and the tensors that its function sees of them. */
+interface Inputs {
+  readonly named: readonly NamedValue[];
+  readonly tensors: { readonly [name: string]: Tensor };
+}
+
+/**
+ * Inputs of such types. Of a bounded dimension the input has the maximum, and how many elements it has is one more input: the one
+ * called NAMECount, after the first input that has the dimension, which is added where it is not given. More than the maximum is a
+ * fault of the step. Throws `trace/input`.
+ */
+function inputsOf(recorder: Recorder, types: Signature): Inputs {
+  const named = new Map<string, Value>();
+  for (const [name, { dtype, shape }] of Object.entries(types)) {
+    const type = tensorType(dtype, shape);
+    named.set(name, { type: { dtype, shape: type.shape.map(largestSize) }, hint: name });
+  }
+  const counts = new Map<string, { readonly max: number; readonly count: Value }>();
+  const taken = new Set<string>();
+  const countOf = (name: string, axis: number, dimension: BoundedDimension): Value => {
+    const known = counts.get(dimension.name);
+    if (known && known.max !== dimension.max)
+      throw new IsochronError(
+        "trace/input",
+        `dimension "${dimension.name}" has a maximum of ${known.max}, and of ${dimension.max}`,
+        {
+          help: "dimensions of one name are the same: give them one maximum, or other names",
+        },
+      );
+    if (known) return known.count;
+    recorder.reserveDimension(dimension.name);
+    const own = taken.has(`${name}Count`) ? `${name}Count${axis}` : `${name}Count`;
+    const count = named.get(own) ?? { type: { dtype: "i64", shape: [] }, hint: own };
+    taken.add(own);
+    named.set(own, count);
+    counts.set(dimension.name, { max: dimension.max, count });
+    return count;
+  };
+  const tensors = Object.entries(types).map(([name, type]) => {
+    const value = type.shape.reduce<Value>((rest, size, axis) => {
+      if (!isBounded(size)) return rest;
+      const attributes = { axis, dimension: size, within: false };
+      return recorder.results(boundedOperators.truncate, [rest, countOf(name, axis, size)], { attributes })[0];
+    }, named.get(name)!);
+    return [name, new Tensor(value)] as const;
+  });
+  return { named: [...named].map(([name, value]) => ({ name, value })), tensors: Object.fromEntries(tensors) };
 }
 
 /**
@@ -144,15 +180,8 @@ export function trace<const I extends Signature, T extends { readonly [name: str
   requireTraceable(fn, inputs, options);
   const recorder = new Recorder();
   return recording(recorder, () => {
-    const named: NamedValue[] = located(() =>
-      Object.entries(inputs).map(([name, { dtype, shape }]) => {
-        const type = tensorType(dtype, shape);
-        requireKnown(name, type);
-        return { name, value: { type, hint: name } };
-      }),
-    );
-    const tensors = Object.fromEntries(named.map(({ name, value }) => [name, new Tensor(value)])) as TensorsOf<I>;
-    const outputs = withCounts(recorder, outputsOf(options.name, fn(tensors)));
+    const { named, tensors } = located(() => inputsOf(recorder, inputs));
+    const outputs = withCounts(recorder, outputsOf(options.name, fn(tensors as TensorsOf<I>)));
     const graph = new Graph<I, TypesOf<T>>({ ...recorder, name: options.name, inputs: named, outputs });
     requireOwn(graph);
     graph.verify();

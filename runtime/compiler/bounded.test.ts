@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { arrayFrom, bounded, type Dimension } from "../graph/tensor-type.ts";
+import type { Dimension } from "../graph/tensor-type.ts";
 import {
   compile,
   concat,
@@ -11,50 +11,24 @@ import {
   conv2d,
   forLoop,
   type Graph,
-  Interpreter,
   iota,
   load,
   nonMaxSuppression,
   ones,
+  scan,
   simplified,
   state,
   sym,
   type Tensor,
-  type TypedArray,
   tensorType,
   trace,
   whileLoop,
 } from "../index.ts";
 import { LoopInterpreter } from "../interpreters/loop-interpreter.ts";
 import { bindSymbols } from "../passes/index.ts";
+import { arraysFor, interpreted, type Numbers, over, run, type Tensors } from "../testing/counted.ts";
 
 const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
-type Numbers = { readonly [name: string]: readonly number[] };
-
-const arraysFor = (graph: Graph, inputs: Numbers): { readonly [name: string]: TypedArray } =>
-  Object.fromEntries(graph.inputs.map(({ name, value }) => [name, arrayFrom(value.type.dtype, inputs[name]!)]));
-
-const interpreted = (graph: Graph, inputs: Numbers): Numbers =>
-  Object.fromEntries(
-    Object.entries(new Interpreter(graph).run(arraysFor(graph, inputs))).map(([name, array]) => [
-      name,
-      Array.from(array as Iterable<number | bigint>, Number),
-    ]),
-  );
-
-/** What a graph means, on which its kernels' form, at the maximum of all dimensions, has to agree. */
-function run(graph: Graph, inputs: Numbers): Numbers {
-  const meant = interpreted(graph, inputs);
-  expect(interpreted(simplified(graph), inputs)).toEqual(meant);
-  return meant;
-}
-
-type Tensors = { readonly [name: string]: Tensor };
-
-/** A graph over a vector of six. */
-const over = (body: (x: Tensor<"f32">) => Tensors): Graph =>
-  trace(({ x }) => body(x), { x: tensorType("f32", [6]) }, { name: "g" }) as unknown as Graph;
-
 const x = [0, 3, 0, 5, 1, 2];
 
 describe("what is chosen by values", () => {
@@ -486,38 +460,45 @@ describe("a dimension of which only the maximum is known", () => {
       "operator/number",
       /^iota of u8\[compress≤1800\]/,
     ],
-    ["its largest few", (x) => ({ y: chosen(x).topK(2).values }), "operator/bounded", /^topK of .* compress≤6$/],
+    ["more than it may have", (x) => ({ y: chosen(x).topK(7).values }), "operator/shape", /^topK of .* no 7 elements/],
+    [
+      "as a choice between it and a size",
+      (x) => ({
+        y: cond(
+          isLarge(x),
+          (a) => chosen(a),
+          (a) => a,
+          x,
+        ),
+      }),
+      "control/results",
+      /^then of cond gives \(f32\[n≤6\]\), otherwise \(f32\[6\]\)/,
+    ],
+    [
+      "carried as two dimensions that were one",
+      (x) => {
+        const y = chosen(x);
+        return whileLoop(
+          (each: Tensors) => isLarge(each.a as never),
+          ({ a }: Tensors) => ({ a: a! as Tensor<"f32">, b: chosen(a!.neg() as Tensor<"f32">) }),
+          { a: y, b: y.neg() },
+          { atMost: 2 },
+        );
+      },
+      "control/carried",
+      /gives b f32\[n1≤6\] where it was given f32\[n≤6\]/,
+    ],
+    [
+      "of each element of a scan",
+      (x) => ({ y: scan((sum: Tensor<"f32">, each: Tensor<"f32">) => [sum, chosen(x.add(each))], x.sum(), x)[1] }),
+      "operator/bounded",
+      /^scan would keep f32\[compress≤6\] of each element/,
+    ],
     [
       "beside another",
       (x) => ({ y: chosen(x).add(chosen(x)) }),
       "operator/shape",
       /\[compress≤6\] and f32\[compress1≤6\]/,
-    ],
-    [
-      "into a choice",
-      (x) => ({
-        y: cond(
-          isLarge(x),
-          (a) => a,
-          (a) => a.neg(),
-          chosen(x),
-        ),
-      }),
-      "operator/bounded",
-      /^cond of/,
-    ],
-    [
-      "out of a choice",
-      (x) => ({
-        y: cond(
-          isLarge(x),
-          (a) => chosen(a),
-          (a) => chosen(a),
-          x,
-        ),
-      }),
-      "operator/bounded",
-      /^cond of .* gives/,
     ],
   ] as [string, (x: Tensor<"f32">) => Tensors, string, RegExp][])(
     "is refused where its size is needed, at the user's line: %s",
@@ -581,18 +562,6 @@ describe("a dimension of which only the maximum is known", () => {
     expect(run(cut, { x: [], n: [0] })).toEqual({ y: [0] });
     for (const each of [cut, simplified(cut)])
       expect(() => interpreted(each, { x: [], n: [1] })).toThrow(expect.objectContaining({ code: "program/fault" }));
-  });
-
-  it("is no input, since nothing would say how much there is", () => {
-    expect(() =>
-      trace(({ boxes }) => ({ y: boxes.neg() }), { boxes: tensorType("f32", [bounded("boxes", 100)]) }, { name: "g" }),
-    ).toThrow(
-      expect.objectContaining({
-        code: "trace/input",
-        message: 'input "boxes" is f32[boxes≤100]: nothing says how many elements it has',
-        help: "make its maximum an input, and the count another: boxes.truncate(count, 0)",
-      }),
-    );
   });
 
   it("stands beside others that are bound when the graph is compiled", () => {

@@ -108,9 +108,12 @@ class Maxima implements Builder {
   #truncate({ inputs, outputs, attributes: { dimension, within }, place }: Node<TruncateAttributes>): void {
     const [x, count] = inputs.map((value) => this.at(value)) as [Value, Value];
     const limits = { atMost: dimension.max, dimension: dimension.name };
-    const checked = within
-      ? count
-      : this.#made(nodeOf(controlOperators.limit, [count], { attributes: limits, regions: [], place }));
+    // A dimension has one count, however many tensors have it.
+    const checked =
+      this.#counts.get(dimension.name) ??
+      (within
+        ? count
+        : this.#made(nodeOf(controlOperators.limit, [count], { attributes: limits, regions: [], place })));
     this.#counts.set(dimension.name, checked);
     this.#values.set(outputs[0], x);
     this.#values.set(outputs[1]!, checked);

@@ -1,7 +1,9 @@
 // Random graphs over as many elements as the values say: what chooses them, and what keeps their count.
 import type { Dimension } from "../../runtime/graph/tensor-type.ts";
 import {
+  bounded,
   concat,
+  cond,
   constant,
   forLoop,
   type Graph,
@@ -12,6 +14,7 @@ import {
   tensorType,
   trace,
   where,
+  whileLoop,
 } from "../../runtime/index.ts";
 import { binary, unary } from "./chains.ts";
 import type { Random } from "./random.ts";
@@ -26,6 +29,15 @@ const mostOf = (x: Plane): number => x.toMaximum().shape[0]!;
 const mask = (random: Random, x: Plane): Tensor<"bool"> =>
   random.pick([() => x.greater(0), () => x.less(0.3), () => x.equal(x), () => x.abs().greater(50)])();
 
+/** What is left of x when its largest elements are taken away, turn by turn. */
+const withoutLargest = (x: Plane): Plane =>
+  whileLoop(
+    (each: Plane) => each.max().greater(1),
+    (each: Plane) => each.compress(each.less(each.max())).values,
+    x.compress(x.less(50)).values,
+    { atMost: mostOf(x) + 1 },
+  );
+
 /** Vectors of fewer elements than x has. */
 function choose(random: Random, x: Plane): Plane {
   const kinds = [
@@ -34,6 +46,8 @@ function choose(random: Random, x: Plane): Plane {
     () => x.unsqueeze(1).tile([1, 2]).compress(mask(random, x)).values.sum([1]),
     () => x.toMaximum(0.5).truncate(x.greater(0).sum().minimum(mostOf(x))),
     () => x.unique().values,
+    () => x.topK(random.whole(1, Math.min(4, mostOf(x))), 0, { largest: random.chance(0.5) }).values,
+    () => withoutLargest(x),
     () => x.toMaximum(2).unique().occurrences.cast("f32"),
   ];
   return random.pick(kinds)();
@@ -48,6 +62,15 @@ function keep(random: Random, x: Plane): Plane {
     () => x.sub(x.max([0], { keepDims: true })).mul(0.5),
     () => x.cumsum(0).mul(0.1),
     () => x.softmax(0),
+    () => x.layerNorm(ones("f32", x.type.shape), ones("f32", x.type.shape)),
+    () => x.div(x.std([0], { keepDims: true, correction: 0 }).add(1)),
+    () =>
+      cond(
+        x.sum().greater(0),
+        (each: Plane) => each.neg().add(0.25),
+        (each: Plane) => each.tanh(),
+        x,
+      ),
     () => x.sort(0, { descending: random.chance(0.5) }).values,
     () => x.indexSelect(0, x.argsort(0)),
     () => x.unique().inverse.cast("f32"),
@@ -77,6 +100,7 @@ const summed = (random: Random, x: Plane): Plane =>
     () => x.max(),
     () => x.min(),
     () => x.mean(),
+    () => x.variance(),
     () => x.logSumExp(),
     () => x.argmax(0).cast("f32"),
     () => x.size(0).cast("f32"),
@@ -110,6 +134,7 @@ const looped = (random: Random, x: Plane): Plane =>
 /** Vectors that are chosen, changed, joined and summed up; some of them, and their sums, are outputs. */
 export function chosen(random: Random): Graph<Signature, Signature> {
   const n = random.pick([1, 3, 8, 17, 40]);
+  const given = random.chance(0.5) ? bounded("n", n) : n;
   return trace(
     ({ x, z }) => {
       const values: Plane[] = [x as Plane, z as Plane, choose(random, x as Plane)];
@@ -129,7 +154,7 @@ export function chosen(random: Random): Graph<Signature, Signature> {
       const sums = values.map((value, at) => [`sum${at}`, summed(random, value)] as const);
       return Object.fromEntries([...outputs, ...sums]);
     },
-    { x: tensorType("f32", [n]), z: tensorType("f32", [n]) },
+    { x: tensorType("f32", [given]), z: tensorType("f32", [n]) },
     { name: "chosen" },
   ) as unknown as Graph<Signature, Signature>;
 }

@@ -1,13 +1,6 @@
 // Draws a graph, how it is compiled, and the inputs of some steps from a seed.
 import { drawnSchedules, type TargetName, targetNames } from "../../kernels/index.ts";
-import {
-  type CompileOptions,
-  type Graph,
-  type MethodGraphs,
-  type Signature,
-  staticShape,
-  type TypedArray,
-} from "../../runtime/index.ts";
+import type { CompileOptions, Graph, MethodGraphs, Signature, TypedArray } from "../../runtime/index.ts";
 import { valuesFor } from "../../runtime/testing/cases/values.ts";
 import { chain, quantised } from "./chains.ts";
 import { chosen } from "./chosen.ts";
@@ -16,7 +9,7 @@ import { type OperatorName, operatorCases, operatorNames, operatorsOfEveryKernel
 import { planes, winogradChain } from "./planes.ts";
 import { Random } from "./random.ts";
 import { attention, longRows, recurrent, rows } from "./rows.ts";
-import { inputValues } from "./values.ts";
+import { inputsFor } from "./values.ts";
 
 export interface Draw {
   readonly seed: number;
@@ -88,19 +81,15 @@ export function draw(seed: number): Draw {
   const { graph, operatorOf } = drawn;
   const steps = Array.from({ length: 3 }, (_, step) => ({
     method: "forward",
-    inputs: graph.inputs.map(({ value: { type } }, at) => {
-      const operator = operatorOf[at];
-      return operator
-        ? valuesFor(operator, type, seed + 7919 * step + at)
-        : inputValues(random, type.dtype, staticShape(type.shape));
-    }),
+    inputs:
+      operatorOf.length > 0
+        ? inputsFor(random, graph, (type, at) => valuesFor(operatorOf[at]!, type, seed + 7919 * step + at))
+        : inputsFor(random, graph),
   }));
   const options = compileOptions(random);
   const interpreted = seed === 0 ? targetNames : [random.pick(targetNames)];
   const methods = methodsWith(graph, seed);
-  for (const [method, { inputs }] of Object.entries(methods).slice(1)) {
-    const given = inputs.map(({ value: { type } }) => inputValues(random, type.dtype, staticShape(type.shape)));
-    steps.splice(1, 0, { method, inputs: given });
-  }
+  for (const [method, other] of Object.entries(methods).slice(1))
+    steps.splice(1, 0, { method, inputs: inputsFor(random, other) });
   return { seed, graph, methods, options, steps, interpreted };
 }

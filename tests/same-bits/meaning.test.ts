@@ -7,7 +7,7 @@ import { withPlan } from "../../runtime/testing/with-plan.ts";
 import { chain } from "./chains.ts";
 import { chosen } from "./chosen.ts";
 import { Random } from "./random.ts";
-import { inputValues } from "./values.ts";
+import { inputsFor, inputValues } from "./values.ts";
 
 const nightly = process.env.ISOCHRON_NIGHTLY === "1";
 const count = nightly ? 2000 : 60;
@@ -51,14 +51,10 @@ describe("drawn graphs over as many elements as the values say", () => {
     for (let seed = 1; seed <= (nightly ? 2000 : 20); seed++) {
       const random = new Random(seed);
       const graph = chosen(random) as unknown as Graph;
-      const arrays = Object.fromEntries(
-        graph.inputs.map(({ name, value: { type } }) => {
-          const array = Float32Array.from(
-            staticShape(type.shape).flatMap((n) => Array.from({ length: n }, () => random.whole(-8, 8) / 4)),
-          );
-          return [name, array];
-        }),
+      const values = inputsFor(random, graph, ({ shape }) =>
+        Float32Array.from(staticShape(shape).flatMap((n) => Array.from({ length: n }, () => random.whole(-8, 8) / 4))),
       );
+      const arrays = Object.fromEntries(graph.inputs.map(({ name }, at) => [name, values[at]!]));
       const meant = interpreted(graph, arrays);
       const found = interpreted(withPlan(graph), arrays);
       for (const [name, numbers] of Object.entries(meant))

@@ -1,6 +1,15 @@
 // Values for inputs and constants of drawn graphs: ordinary ones, and those at which arithmetic behaves oddly.
 import { type Dtype, isFloatDtype, isStored, storedConstant } from "../../kernels/index.ts";
-import { type ArrayOf, constant, newArray, type Tensor, type TypedArray } from "../../runtime/index.ts";
+import {
+  type ArrayOf,
+  constant,
+  type Graph,
+  newArray,
+  staticShape,
+  type Tensor,
+  type TensorType,
+  type TypedArray,
+} from "../../runtime/index.ts";
 import type { Random } from "./random.ts";
 
 const countOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
@@ -39,6 +48,19 @@ export function inputValues(random: Random, dtype: Dtype, shape: readonly number
   }
   return array;
 }
+
+/** Values of a step for each input of a graph, in order; of one that says how many elements another has, as many as that may have. */
+export const inputsFor = (
+  random: Random,
+  { inputs }: Graph,
+  values: (type: TensorType, at: number) => TypedArray = ({ dtype, shape }) =>
+    inputValues(random, dtype, staticShape(shape)),
+): TypedArray[] =>
+  inputs.map(({ name, value: { type } }, at) => {
+    const counted = inputs.find((each) => `${each.name}Count` === name)?.value.type;
+    if (!counted) return values(type, at);
+    return BigInt64Array.of(BigInt(random.whole(0, staticShape(counted.shape)[0]!)));
+  });
 
 /** A constant of ordinary numbers within ±`spread`; now and then all of them are one number. */
 export function weights<D extends "f32" | "f64">(

@@ -67,7 +67,7 @@ const words = (text: string): string[] => text.trim().split(/\s+/);
 const withoutOptions = words(`
   abs acceptWeights acos adaptiveAvgPool adaptiveMaxPool add and application apply argmax argmin asin atan atan2
   auditFile auditRecording bayerPlanes beginsAsArchive bitCast bitwiseAnd bitwiseLeftShift bitwiseNot bitwiseOr
-  bitwiseRightShift bitwiseXor broadcastTo bufferBounded byteLength ceil changedEntries channels
+  bitwiseRightShift bitwiseXor bounded broadcastTo bufferBounded byteLength ceil changedEntries channels
   checkWorld clamp Compilation.code compareRuns compressedImage concat cond constant cos cosh count cummax cummin decodePicture det
   definitionsOf describeFinding describeFindings disagreement div einsum equal erf exp expectType explain expm1 feedFrom fixed flatten
   flip floor floorDivide fromHalves fromSmallFloats full fullTypeName gather globalAvgPool globalLpPool globalMaxPool graphOf greater greaterEqual
