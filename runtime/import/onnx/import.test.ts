@@ -206,6 +206,46 @@ describe("importModel", () => {
     expect(await meaning(main, { x, c: Uint8Array.of(0) })).toEqual({ y: [20, 60] });
   });
 
+  it("chooses between sequences and optionals of one structure, and asks which it is where their structures differ", async () => {
+    const branch = (...nodes: ReturnType<typeof node>[]) => graph({ outputs: ["r"], nodes });
+    const chosen = (then_branch: GraphProto, else_branch: GraphProto, ...after: ReturnType<typeof node>[]) =>
+      graph({
+        inputs: ["x: f32[2]", "c: bool"],
+        outputs: ["y"],
+        nodes: [node("z = If(c)", { then_branch, else_branch }), ...after],
+      });
+    const pair = branch(node("n = Neg(x)"), node("r = SequenceConstruct(x, n)"));
+    const turned = branch(node("n = Neg(x)"), node("r = SequenceConstruct(n, x)"));
+    const x = Float32Array.of(2, 3);
+    const either = async (main: GraphProto) => [
+      await meaning(main, { x, c: Uint8Array.of(1) }),
+      await meaning(main, { x, c: Uint8Array.of(0) }),
+    ];
+    const joined = chosen(pair, turned, node("y = ConcatFromSequence(z)", { axis: 0 }));
+    expect(await either(joined)).toEqual([{ y: [2, 3, -2, -3] }, { y: [-2, -3, 2, 3] }]);
+    const some = branch(node("n = Exp(x)"), node("r = Optional(x)"));
+    const other = branch(node("n = Neg(x)"), node("r = Optional(n)"));
+    expect(await either(chosen(some, other, node("y = OptionalGetElement(z)")))).toEqual([
+      { y: [2, 3] },
+      { y: [-2, -3] },
+    ]);
+    const none = branch(node("r = SequenceEmpty()"));
+    expect(await either(chosen(none, none, node("y = SequenceLength(z)")))).toEqual([{ y: [0] }, { y: [0] }]);
+
+    const longer = chosen(pair, branch(node("r = SequenceConstruct(x)")), node("y = SequenceLength(z)"));
+    const error = await errorOf(async () => (await imported(longer)).graph());
+    expect([error.code, error.message]).toEqual([
+      "import/run-time",
+      'node 0 (If): operand 0 decides what the branches give, and is computed from "c"',
+    ]);
+    const bound = (value: number) =>
+      ({ inputs: { c: { dtype: "bool", shape: [], data: Uint8Array.of(value) } } }) as const;
+    expect([await meaning(longer, { x }, bound(1)), await meaning(longer, { x }, bound(0))]).toEqual([
+      { y: [2] },
+      { y: [1] },
+    ]);
+  });
+
   it("keeps something of each turn of a loop that the values end, up to the bound that is given", async () => {
     const body = graph({
       inputs: ["i: i64", "go: bool", "before: f32"],

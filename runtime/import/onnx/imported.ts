@@ -1,6 +1,7 @@
 // What names of a model stand for while its graph is built: tensors, and what is resolved before anything runs.
 import { isTensor } from "../../capture/methods/symbolic.ts";
 import type { Tensor } from "../../capture/tensor.ts";
+import { showTensorType } from "../../graph/tensor-type.ts";
 
 /** A list of values, of a length that is known while the graph is built. */
 export class Sequence {
@@ -40,4 +41,31 @@ export function kindOf(value: Imported | undefined): string {
   if (isTensor(value)) return "a tensor";
   if (value instanceof Sequence) return "a sequence";
   return value instanceof Optional ? "an optional" : "texts";
+}
+
+/** A value taken apart into its tensors. */
+export interface Parts {
+  readonly tensors: readonly Tensor[];
+  /** What is the same of two values that can stand in each other's place: their lists and options, types and texts. */
+  readonly structure: string;
+  /** The same structure of the next of other tensors. */
+  rebuilt(next: () => Tensor): Imported;
+}
+
+/** What a value is made of. */
+export function partsOf(value: Imported): Parts {
+  if (isTensor(value)) return { tensors: [value], structure: showTensorType(value.type), rebuilt: (next) => next() };
+  if (value instanceof Strings)
+    return { tensors: [], structure: JSON.stringify([value.shape, value.data]), rebuilt: () => value };
+  if (value instanceof Optional) {
+    if (value.value === undefined) return { tensors: [], structure: "nothing", rebuilt: () => value };
+    const { tensors, structure, rebuilt } = partsOf(value.value);
+    return { tensors, structure: `optional ${structure}`, rebuilt: (next) => new Optional(rebuilt(next)) };
+  }
+  const parts = value.elements.map(partsOf);
+  return {
+    tensors: parts.flatMap(({ tensors }) => tensors),
+    structure: `(${parts.map(({ structure }) => structure).join(", ")})`,
+    rebuilt: (next) => new Sequence(parts.map(({ rebuilt }) => rebuilt(next))),
+  };
 }

@@ -7,7 +7,7 @@ import { countOf } from "../../../graph/tensor-type.ts";
 import { type Call, constantOf, type Definitions } from "../call.ts";
 import type { GraphProto } from "../format/onnx_pb.ts";
 import { RunTimeOperand, unsupported } from "../import-error.ts";
-import { type Imported, kindOf } from "../imported.ts";
+import { type Imported, kindOf, type Parts, partsOf } from "../imported.ts";
 import { elementsOf } from "../known-values.ts";
 import { partCount } from "../limits.ts";
 import { axisOf, withAxisAt } from "./axes.ts";
@@ -63,11 +63,20 @@ function choice(call: Call): readonly (Imported | undefined)[] {
   const decided = known(condition);
   if (decided !== undefined) return call.surroundings.inline(decided ? yes : no, []);
   const captured = capturedBy(call, yes, no);
+  let then: readonly Parts[] | undefined;
   const branch =
     (graph: GraphProto) =>
-    (...given: readonly Tensor[]) =>
-      tensorsOf(call.surroundings.region(graph, [], captured.named(given)));
-  return cond(condition.reshape([]) as Tensor<"bool">, branch(yes), branch(no), ...captured.given);
+    (...given: readonly Tensor[]) => {
+      const parts = call.surroundings.region(graph, [], captured.named(given)).map(partsOf);
+      then ??= parts;
+      const isLike = parts.length === then.length && parts.every((each, at) => each.structure === then![at]!.structure);
+      if (!isLike) throw call.surroundings.unknown("operand 0", condition, "what the branches give");
+      const tensors = parts.flatMap((each) => each.tensors);
+      // A choice gives something, also between two values without tensors.
+      return tensors.length > 0 ? tensors : [constant(0, "bool") as Tensor];
+    };
+  const chosen = cond(condition.reshape([]) as Tensor<"bool">, branch(yes), branch(no), ...captured.given).values();
+  return then!.map(({ rebuilt }) => rebuilt(() => chosen.next().value as Tensor));
 }
 
 /** The most turns of a loop that the values end. */
