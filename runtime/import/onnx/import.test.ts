@@ -9,6 +9,7 @@ import { type ArraysOf, Compilation, compile, Interpreter, load, tensorType, tra
 import { fn, graph, modelBytes, node, stored } from "../../testing/onnx-models.ts";
 import { type GraphOptions, type ImportOptions, importModel } from "../index.ts";
 import { type GraphProto, SparseTensorProtoSchema, TensorProtoSchema } from "./format/onnx_pb.ts";
+import type { RunTimeOperand } from "./import-error.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "isochron-import-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -234,9 +235,10 @@ describe("importModel", () => {
 
     const longer = chosen(pair, branch(node("r = SequenceConstruct(x)")), node("y = SequenceLength(z)"));
     const error = await errorOf(async () => (await imported(longer)).graph());
-    expect([error.code, error.message]).toEqual([
+    expect([error.code, error.message, (error as RunTimeOperand).inputs]).toEqual([
       "import/run-time",
       'node 0 (If): operand 0 decides what the branches give, and is computed from "c"',
+      ["c"],
     ]);
     const bound = (value: number) =>
       ({ inputs: { c: { dtype: "bool", shape: [], data: Uint8Array.of(value) } } }) as const;

@@ -63,20 +63,27 @@ function choice(call: Call): readonly (Imported | undefined)[] {
   const decided = known(condition);
   if (decided !== undefined) return call.surroundings.inline(decided ? yes : no, []);
   const captured = capturedBy(call, yes, no);
-  let then: readonly Parts[] | undefined;
+  const structures: string[] = [];
+  let parts: readonly Parts[] = [];
   const branch =
     (graph: GraphProto) =>
     (...given: readonly Tensor[]) => {
-      const parts = call.surroundings.region(graph, [], captured.named(given)).map(partsOf);
-      then ??= parts;
-      const isLike = parts.length === then.length && parts.every((each, at) => each.structure === then![at]!.structure);
-      if (!isLike) throw call.surroundings.unknown("operand 0", condition, "what the branches give");
+      parts = call.surroundings.region(graph, [], captured.named(given)).map(partsOf);
+      structures.push(parts.map(({ structure }) => structure).join());
       const tensors = parts.flatMap((each) => each.tensors);
-      // A choice gives something, also between two values without tensors.
+      // A choice gives something, also between values without tensors.
       return tensors.length > 0 ? tensors : [constant(0, "bool") as Tensor];
     };
-  const chosen = cond(condition.reshape([]) as Tensor<"bool">, branch(yes), branch(no), ...captured.given).values();
-  return then!.map(({ rebuilt }) => rebuilt(() => chosen.next().value as Tensor));
+  const differ = () => structures.length === 2 && structures[0] !== structures[1];
+  let chosen: readonly Tensor[] = [];
+  try {
+    chosen = cond(condition.reshape([]) as Tensor<"bool">, branch(yes), branch(no), ...captured.given);
+  } catch (error) {
+    if (!differ()) throw error;
+  }
+  if (differ()) throw call.surroundings.unknown("operand 0", condition, "what the branches give");
+  const tensors = chosen.values();
+  return parts.map(({ rebuilt }) => rebuilt(() => tensors.next().value as Tensor));
 }
 
 /** The most turns of a loop that the values end. */
