@@ -10,6 +10,7 @@ export {
   fillArchive,
   mostArchiveBytes,
   readArchive,
+  storedEntry,
   writeArchive,
 } from "./base/archive.ts";
 export { type ErrorParts, errorAt, IsochronError } from "./base/error.ts";

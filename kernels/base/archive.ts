@@ -169,34 +169,56 @@ export const beginsAsArchive =
     );
   };
 
-/** Names of the entries whose data is not what was written, by the checksums in the archive's directory. */
-export function changedEntries(bytes: Uint8Array): readonly string[] {
+/** An entry as the directory has it; of one that is compressed, without its data. */
+interface Listed {
+  readonly name: string;
+  readonly crc: number;
+  /** Where it lies in the archive. */
+  readonly data: Uint8Array | undefined;
+}
+
+/** The entries of an archive in the order of its directory; undefined where the directory ends that is none. */
+function* listed(bytes: Uint8Array): Generator<Listed | undefined> {
   // Throws for what is no archive; nothing is unpacked.
   readArchive(bytes, () => false);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let at = bytes.length - endOfDirectory.bytes;
-  while (at > 0 && view.getUint32(at, true) !== endOfDirectory.signature) at--;
-  const changed: string[] = [];
-  for (let entry = view.getUint32(at + 16, true); entry + directoryEntry.bytes <= at; ) {
-    if (view.getUint32(entry, true) !== directoryEntry.signature) return [...changed, "the directory"];
-    const [name, extra, comment] = [28, 30, 32].map((field) => view.getUint16(entry + field, true));
-    const start = entry + directoryEntry.bytes;
-    const title = new TextDecoder().decode(bytes.subarray(start, start + name!));
-    const data = dataOf(bytes, view, entry) ?? readArchive(bytes, (each) => each === title)[title];
-    if (!data || crc32(data) !== view.getUint32(entry + 16, true)) changed.push(title);
-    entry = start + name! + extra! + comment!;
+  let end = bytes.length - endOfDirectory.bytes;
+  while (end > 0 && view.getUint32(end, true) !== endOfDirectory.signature) end--;
+  for (let at = view.getUint32(end + 16, true); at + directoryEntry.bytes <= end; ) {
+    if (view.getUint32(at, true) !== directoryEntry.signature) return yield undefined;
+    const [name, extra, comment] = [28, 30, 32].map((field) => view.getUint16(at + field, true));
+    const start = at + directoryEntry.bytes;
+    yield {
+      name: new TextDecoder().decode(bytes.subarray(start, start + name!)),
+      crc: view.getUint32(at + 16, true),
+      data: view.getUint16(at + 10, true) === 0 ? dataOf(bytes, view, at) : undefined,
+    };
+    at = start + name! + extra! + comment!;
   }
-  return changed;
 }
 
-/** The data of a stored entry of the directory, where it lies. */
+/** The data of a stored entry of the directory. */
 function dataOf(bytes: Uint8Array, view: DataView, entry: number): Uint8Array | undefined {
   const size = view.getUint32(entry + 20, true);
   const header = view.getUint32(entry + 42, true);
-  if (view.getUint16(entry + 10, true) !== 0 || header + localHeader.bytes > bytes.length) return undefined;
+  if (header + localHeader.bytes > bytes.length) return undefined;
   const start = header + localHeader.bytes + view.getUint16(header + 26, true) + view.getUint16(header + 28, true);
   return bytes.subarray(start, start + size);
 }
+
+/** Names of the entries whose data is not what was written, by the checksums in the archive's directory. */
+export function changedEntries(bytes: Uint8Array): readonly string[] {
+  return [...listed(bytes)].flatMap((entry) => {
+    if (!entry) return ["the directory"];
+    const { name, crc } = entry;
+    const data = entry.data ?? readArchive(bytes, (each) => each === name)[name];
+    return data && crc32(data) === crc ? [] : [name];
+  });
+}
+
+/** The data of an entry that is stored as it is, where it lies in the archive. */
+export const storedEntry = (bytes: Uint8Array, name: string): Uint8Array | undefined =>
+  [...listed(bytes)].find((entry) => entry?.name === name)?.data;
 
 /** Reads the entries of an archive, all unless some are asked for; throws what fflate throws for anything else. */
 export const readArchive = (

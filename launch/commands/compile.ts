@@ -111,9 +111,9 @@ export async function compileCommand(
   const { signal } = terminal;
   const started = performance.now();
   const written = await makeWhole(output, artifactFile, async (file, temporary) => {
-    const { name, operators, compilation } = await declutteredModel(path, given, terminal);
+    const { operators, compilation } = await declutteredModel(path, given, terminal);
     terminal.progress(`compiling ${plural(compilation.methods[0]!.portable.nodes.length, "node")}`);
-    const { manifest, code } = await compileInto(file, name, compilation, {
+    const { manifest, code } = await compileInto(file, compilation, {
       cacheDir: cacheDirectory(),
       signal,
       ...(options.target.length === 0 ? {} : { targets: options.target }),
@@ -147,7 +147,7 @@ async function declutteredModel(path: string, given: GraphOptions, terminal: Ter
   requireArtifactSize(model.weightBytes);
   terminal.progress("building its graph");
   const graph = model.graph(given);
-  return { name: graph.name, operators: model.operators, compilation: Compilation.of(graph) };
+  return { operators: model.operators, compilation: Compilation.of(graph) };
 }
 
 /** Holds the artifact to the model, which is read again. Throws `compile/check`. */

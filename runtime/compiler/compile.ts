@@ -15,14 +15,7 @@ import {
 } from "../../kernels/index.ts";
 import { type Graph, type Signature, withRegions } from "../graph/graph.ts";
 import { writeGraph } from "../graph/graph-file.ts";
-import {
-  type Forward,
-  graphSchema,
-  type MethodGraphs,
-  methodsOf,
-  programName,
-  type SignaturesOf,
-} from "../graph/method-graphs.ts";
+import { type Forward, graphSchema, type MethodGraphs, type SignaturesOf } from "../graph/method-graphs.ts";
 import { located } from "../graph/place.ts";
 import { countOf, staticShape, type TensorType } from "../graph/tensor-type.ts";
 import { layoutKept } from "../graph/weights.ts";
@@ -123,16 +116,12 @@ export function compile<G extends MethodGraphs>(
   options?: CompileOptions,
 ): Promise<Artifact<SignaturesOf<G>>>;
 export async function compile(given: Graph | MethodGraphs, options: CompileOptions = {}): Promise<Artifact> {
-  const methods = located(() => {
-    const methods = methodsOf(given);
-    checkCompile(options);
-    return methods;
-  });
+  located(() => checkCompile(options));
   // Where there is no compiler, nothing is begun.
   loadCompiler();
   const { dimensions, convolution } = options;
-  const compilation = located(() => Compilation.of(methods, { dimensions, convolution }));
-  return packArtifact(await partsOf(programName(methods), compilation, options));
+  const compilation = located(() => Compilation.of(given, { dimensions, convolution }));
+  return packArtifact(await partsOf(compilation, options));
 }
 
 /** What is left of a compilation whose artifact was written. */
@@ -149,17 +138,15 @@ export interface Written {
  */
 export async function compileInto(
   file: number,
-  name: string,
   compilation: Compilation,
   options: CompileOptions = {},
 ): Promise<Written> {
-  const parts = await partsOf(name, compilation, options);
+  const parts = await partsOf(compilation, options);
   return { manifest: writeArtifact(parts, file), code: parts.code };
 }
 
 /** Lowers and compiles for each target; what an artifact is put together from, the weights still to be laid out. */
 async function partsOf(
-  name: string,
   compilation: Compilation,
   options: CompileOptions,
 ): Promise<ArtifactParts & Pick<Written, "code">> {
@@ -187,7 +174,7 @@ async function partsOf(
   const states = new Map(graphs.flatMap((graph) => graph.states.map((state) => [state.name, state] as const)));
   return {
     manifest: {
-      name,
+      name: compilation.name,
       provenance: { isochron: version, llvm: compiler.llvmVersion() },
       states: [...states.values()].map((state) => ({
         ...row(state.name, state.value.type),

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { hashOf, readArchive, writeArchive } from "../../kernels/index.ts";
+import { hashOf, readArchive, runnableTargets, writeArchive } from "../../kernels/index.ts";
 import type { Graph } from "../graph/graph.ts";
 import { keptFile, parseGraph, writeGraph } from "../graph/graph-file.ts";
 import { bytesOfBlock, layoutKept } from "../graph/weights.ts";
@@ -12,6 +12,7 @@ import {
   constant,
   graphOf,
   graphText,
+  load,
   quantize,
   scaledDotProductAttention,
   tensorType,
@@ -85,7 +86,7 @@ describe("an artifact", () => {
       );
     const artifact = await compile(
       { forward: product("one"), again: product("other") },
-      { targets: ["x86-64-v3"], cacheDir },
+      { targets: runnableTargets(), cacheDir },
     );
     const entries = readArchive(artifact.bytes);
     expect(entries[keptFile]).toEqual(new Uint8Array(w.buffer));
@@ -100,6 +101,12 @@ describe("an artifact", () => {
       expect.objectContaining({
         code: "artifact/graph",
         message: expect.stringContaining(`${keptFile} is not what was written`),
+      }),
+    );
+    expect(() => load({ ...artifact, bytes } as never)).toThrow(
+      expect.objectContaining({
+        code: "artifact/changed",
+        message: `${keptFile} of "one" is not what was written`,
       }),
     );
   });

@@ -10,7 +10,7 @@ import {
   targetSchema,
 } from "../../kernels/index.ts";
 import type { Graph } from "../graph/graph.ts";
-import { type MethodGraphs, methodsOf } from "../graph/method-graphs.ts";
+import { type MethodGraphs, methodsOf, programName } from "../graph/method-graphs.ts";
 import { layoutWeights, type Weights } from "../graph/weights.ts";
 import { bindSymbols, declutter, directConvolutions, plan, symbolsIn } from "../passes/index.ts";
 import { codeFor, type TargetCode } from "./target-code.ts";
@@ -55,14 +55,24 @@ export class StagedMethod {
   }
 }
 
+const isStaged = (given: MethodGraphs | readonly StagedMethod[]): given is readonly StagedMethod[] =>
+  Array.isArray(given) && given.length > 0 && given.every((each) => each instanceof StagedMethod);
+
 /** Graphs on their way to code. A stage is made when it is first asked for, of what the one before it left. */
 export class Compilation {
   readonly methods: readonly StagedMethod[];
   #weights: Weights | undefined;
 
-  /** The compilation of decluttered graphs by the names of their methods, such as an artifact keeps. */
-  constructor(portable: MethodGraphs) {
-    this.methods = Object.entries(methodsOf(portable)).map(([method, graph]) => new StagedMethod(method, graph));
+  /** The compilation of decluttered graphs by the names of their methods, such as an artifact keeps; or of such methods. */
+  constructor(portable: MethodGraphs | readonly StagedMethod[]) {
+    this.methods = isStaged(portable)
+      ? portable
+      : Object.entries(methodsOf(portable)).map(([method, graph]) => new StagedMethod(method, graph));
+  }
+
+  /** What the program is called. */
+  get name(): string {
+    return programName(Object.fromEntries(this.methods.map(({ method, portable }) => [method, portable])));
   }
 
   /**
@@ -74,9 +84,9 @@ export class Compilation {
     checkStages(options);
     const decluttered = bound(methodsOf(given), options.dimensions ?? {}).map(({ method, graph }) => {
       const asked = options.convolution === "direct" ? directConvolutions(graph) : graph;
-      return [method, declutter(asked)] as const;
+      return new StagedMethod(method, declutter(asked));
     });
-    return new Compilation(Object.fromEntries(decluttered));
+    return new Compilation(decluttered);
   }
 
   /** What kernels read from memory, and the initial values of states: of all methods, and the same on every target. */

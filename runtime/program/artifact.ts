@@ -16,6 +16,7 @@ import {
   readArchive,
   readWhole,
   shown,
+  storedEntry,
   writeArchive,
   writeWhole,
 } from "../../kernels/index.ts";
@@ -218,6 +219,28 @@ export function methodRow({ manifest }: Artifact, method: string, area: string):
   throw new IsochronError(`${area}/method`, `"${manifest.name}" has no method ${shown(method)}`, {
     help: didYouMean(String(method), names, `it has ${names.join(", ")}`),
   });
+}
+
+const constantsOfGraph = z.object({ constantsFile: z.object({ file: z.string(), blake3: z.string() }).optional() });
+
+/**
+ * Refuses an artifact whose graphs' constants are not what was written: no program reads them, so that nobody would notice
+ * before it is compiled for another target. Throws `artifact/changed`.
+ */
+export function requireKept({ manifest, bytes }: Artifact): void {
+  const found = new Map<string, string>();
+  for (const { graph } of Object.values(manifest.methods)) {
+    const text = storedEntry(bytes, graph.file);
+    // The engine says what is wrong with a graph's file.
+    const { constantsFile: named } = text ? constantsOfGraph.parse(JSON.parse(new TextDecoder().decode(text))) : {};
+    if (!named) continue;
+    const hash = found.get(named.file) ?? hashOf(storedEntry(bytes, named.file) ?? new Uint8Array());
+    found.set(named.file, hash);
+    if (hash === named.blake3) continue;
+    throw new IsochronError("artifact/changed", `${named.file} of "${manifest.name}" is not what was written`, {
+      help: "the artifact was changed or damaged; copy it again, or build it again",
+    });
+  }
 }
 
 /** The graph that a method of an artifact was compiled from, to be inspected or compiled again. Throws `artifact/graph`, `artifact/method`. */

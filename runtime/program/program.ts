@@ -3,7 +3,7 @@ import { z } from "zod";
 import { callNative, loadRuntime, optionsOf, targetSchema } from "../../kernels/index.ts";
 import { forward, type Methods } from "../graph/method-graphs.ts";
 import type { ArraysOf } from "../interpreters/interpreter.ts";
-import { type Artifact, methodRow, readArtifact, requireArtifact } from "./artifact.ts";
+import { type Artifact, methodRow, readArtifact, requireArtifact, requireKept } from "./artifact.ts";
 import type { Manifest } from "./manifest.ts";
 import { Method, type NativeProgram } from "./program-method.ts";
 
@@ -55,6 +55,7 @@ export class Program<M extends Methods = Methods> {
     const { Program: native } = binding.parse(loadRuntime());
     const { buffer, byteOffset, byteLength } = artifact.bytes;
     this.#native = callNative(() => native.load(Buffer.from(buffer, byteOffset, byteLength), options));
+    requireKept(artifact);
     const { name, methods } = artifact.manifest;
     this.#methods = new Map(
       Object.entries(methods).map(([method, row]) => [method, new Method(this.#native, name, method, row)]),
