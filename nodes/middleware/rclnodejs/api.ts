@@ -65,6 +65,8 @@ export interface RosNode {
   declareParameter(parameter: RosParameter, descriptor: object): RosParameter;
   addOnSetParametersCallback(check: (parameters: readonly RosParameter[]) => SetResult): void;
   spin(timeoutMs?: number): void;
+  /** Waits for all events from now on, those of a new publisher too. */
+  syncHandles(): void;
 }
 
 export interface RosContext {

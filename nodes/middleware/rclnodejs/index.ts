@@ -89,6 +89,7 @@ class RclnodejsTransport implements Transport {
     const { type, options } = this.#check(end);
     const events = this.#events(end.topic, "publication");
     const publisher = this.#node.createPublisher(type, end.topic, options, events);
+    this.#node.syncHandles();
     if (end.quality.reliability === "reliable") this.#reliable.add(publisher);
     return {
       publish: (bytes) => {

@@ -1,0 +1,54 @@
+// What is tested beside a real ROS 2, in the one process that has its environment.
+import { openTransport, type Transport } from "../../nodes/index.ts";
+import { contract } from "../../nodes/middleware/testing/contract.ts";
+import { Peer } from "./peer.ts";
+import { peerCases } from "./peer-cases.ts";
+import { refusalCases } from "./refusal-cases.ts";
+
+/** One test. */
+export interface RosCase {
+  readonly name: string;
+  run(): Promise<void>;
+}
+
+/** What is opened once for all cases. */
+export interface Opened {
+  readonly one: Transport;
+  readonly other: Transport;
+  readonly peer: Peer;
+}
+
+let opened: Promise<Opened> | undefined;
+let nodes = 0;
+
+const open = (): Promise<Transport> => openTransport("rclnodejs", { name: `isochron_${nodes++}`, namespace: "/tests" });
+
+const all = (): Promise<Opened> => {
+  opened ??= (async () => {
+    const [peer, one, other] = await Promise.all([Peer.start(), open(), open()]);
+    return { one, other, peer };
+  })();
+  return opened;
+};
+
+/** What rclnodejs cannot do is told of by name when it is asked for. */
+const abilities = { tells: ["incompatible-quality", "incompatible-type", "matched"], keeps: true } as const;
+
+const inContract: readonly RosCase[] = contract
+  .filter(({ applies }) => applies(abilities))
+  .map(({ name, run }) => ({
+    name: `the rclnodejs transport ${name}`,
+    run: async () => run({ ...(await all()), open }),
+  }));
+
+/** All cases, by names of their own. */
+export const cases: readonly RosCase[] = [
+  ...inContract,
+  ...[...peerCases, ...refusalCases].map(({ name, run }) => ({ name, run: async () => run(await all()) })),
+];
+
+/** Closes what was opened. */
+export async function end(): Promise<void> {
+  const found = await opened?.catch(() => undefined);
+  await Promise.all([found?.one.close(), found?.other.close(), found?.peer.close()]);
+}

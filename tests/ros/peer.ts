@@ -1,0 +1,84 @@
+// The other side of tests beside ROS 2: a process of Python with rclpy, told what to do line by line.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface, type Interface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { rosPython } from "../../launch/setup/ros-environment.mjs";
+import type { QualityOfService } from "../../nodes/index.ts";
+
+/** A message's number, and the hash of what it carries. */
+export type Told = readonly [number: number, hash: string];
+
+export class Peer {
+  readonly #child: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+  #last: Promise<unknown> = Promise.resolve();
+
+  private constructor(child: ChildProcess, lines: Interface) {
+    this.#child = child;
+    this.#lines = lines[Symbol.asyncIterator]();
+  }
+
+  /** Starts the process in the network and environment of this one. */
+  static async start(): Promise<Peer> {
+    const script = fileURLToPath(new URL("peer.py", import.meta.url));
+    const child = spawn(rosPython, [script], { stdio: ["pipe", "pipe", "inherit"] });
+    await once(child, "spawn");
+    return new Peer(child, createInterface({ input: child.stdout! }));
+  }
+
+  subscribe(topic: string, type: string, quality: QualityOfService, plainly = false): Promise<void> {
+    return this.#do("subscribe", { topic, type, quality, plainly });
+  }
+
+  /** What came on a topic: at least `count`, or what there is after `within` seconds. */
+  take<T = Told>(topic: string, count: number, within?: number): Promise<T[]> {
+    return this.#do("take", { topic, count, ...(within === undefined ? {} : { within }) });
+  }
+
+  /** Opens a publisher, and waits until it has so many readers. */
+  advertise(topic: string, type: string, quality: QualityOfService, readers = 0): Promise<void> {
+    return this.#do("advertise", { topic, type, quality, readers });
+  }
+
+  /** Publishes the messages of these numbers; what they carry. */
+  publish(topic: string, numbers: readonly number[], pause = 0): Promise<Told[]> {
+    return this.#do("publish", { topic, numbers, pause });
+  }
+
+  publishValue(topic: string, value: object): Promise<void> {
+    return this.#do("publish", { topic, value });
+  }
+
+  /** What rclpy sees of a node's topic, which has so many ends. */
+  seen(node: string, topic: string, ends: number): Promise<{ readonly types: string[]; readonly ends: object[] }> {
+    return this.#do("seen", { node, topic, ends });
+  }
+
+  parameters(node: string): Promise<Record<string, unknown>> {
+    return this.#do("parameters", { node });
+  }
+
+  /** Whether a parameter could be set, and why not. */
+  set(node: string, name: string, value: unknown): Promise<[boolean, string]> {
+    return this.#do("set", { node, name, value });
+  }
+
+  async close(): Promise<void> {
+    this.#child.stdin!.end();
+    if (this.#child.exitCode === null) await once(this.#child, "exit");
+  }
+
+  #do<T>(what: string, given: object): Promise<T> {
+    const answer = this.#last.then(async () => {
+      this.#child.stdin!.write(`${JSON.stringify({ do: what, with: given })}\n`);
+      const { value: line, done } = await this.#lines.next();
+      if (done === true) throw new Error("the process of Python has ended");
+      const { value, error } = JSON.parse(line) as { readonly value: T; readonly error?: string };
+      if (error !== undefined) throw new Error(`rclpy, ${what}: ${error}`);
+      return value;
+    });
+    this.#last = answer.catch(() => undefined);
+    return answer;
+  }
+}

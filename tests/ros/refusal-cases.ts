@@ -1,0 +1,114 @@
+// What a transport of ROS 2 refuses, and how its processes end.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { IsochronError } from "../../kernels/index.ts";
+import { rosFolder } from "../../launch/setup/ros-environment.mjs";
+import { Definitions, defaultQuality, type QualityOfService } from "../../nodes/index.ts";
+import type { PeerCase } from "./peer-cases.ts";
+
+const refused = (code: string, text: RegExp, ask: () => unknown): void =>
+  assert.throws(ask, (error: unknown) => {
+    assert.ok(error instanceof IsochronError, String(error));
+    assert.equal(error.code, code);
+    assert.match(error.render(), text);
+    return true;
+  });
+
+const end = (type: string, quality: Partial<QualityOfService> = {}, definitions = Definitions.common) => ({
+  topic: "/refused",
+  type,
+  quality: { ...defaultQuality, ...quality },
+  definitions,
+});
+
+/** Runs a program of one file in a process of its own; how it ended, and what it said. */
+async function ended(program: string, env: NodeJS.ProcessEnv = process.env): Promise<{ code: unknown; said: string }> {
+  const folder = mkdtempSync(join(tmpdir(), "isochron-ros-"));
+  const nodes = fileURLToPath(new URL("../../nodes/index.ts", import.meta.url));
+  const hook = fileURLToPath(new URL("../../launch/hook/register.mjs", import.meta.url));
+  const file = join(folder, "program.mjs");
+  writeFileSync(
+    file,
+    `import ${JSON.stringify(hook)};\nconst { openTransport } = await import(${JSON.stringify(nodes)});\n${program}`,
+  );
+  const child = spawn(process.execPath, [file], { env, stdio: ["ignore", "pipe", "pipe"] });
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (said += chunk));
+  const [code, signal] = await once(child, "close");
+  rmSync(folder, { recursive: true });
+  return { code: signal ?? code, said };
+}
+
+/** Opens a transport; prints the error where that is refused. */
+const opening = `const open = (then = () => undefined) =>
+  openTransport("rclnodejs", { name: "leaving", namespace: "/" }).then(then, (error) => console.log(error.render?.() ?? error.stack));
+`;
+
+export const refusalCases: readonly PeerCase[] = [
+  {
+    name: "a type without type support is refused by its name, with the way to get it",
+    run: async ({ one }) => {
+      const own = Definitions.common.with([{ type: "nowhere_msgs/msg/Thing", text: "float32 x" }]);
+      const text =
+        /no type support for nowhere_msgs\/msg\/Thing, the type of \/refused[\s\S]*isochron messages FOLDER --package/;
+      refused("transport/type", text, () => one.advertise(end("nowhere_msgs/msg/Thing", {}, own)));
+      refused("transport/type", text, () => one.subscribe(end("nowhere_msgs/msg/Thing", {}, own), () => undefined));
+    },
+  },
+  {
+    name: "a type that ROS 2 defines otherwise is refused, with the first field that differs",
+    run: async ({ one }) => {
+      const other = Definitions.common.with([
+        { type: "geometry_msgs/msg/Point", text: "float64 x\nfloat64 y\nfloat32 z" },
+      ]);
+      const text =
+        /geometry_msgs\/msg\/Pose, the type[\s\S]*field 3 of geometry_msgs\/msg\/Point is float32 z here, and float64 z in/;
+      refused("transport/definition", text, () => one.advertise(end("geometry_msgs/msg/Pose", {}, other)));
+    },
+  },
+  {
+    name: "policies that rclnodejs cannot set are refused by their names",
+    run: async ({ one }) => {
+      const type = "std_msgs/msg/String";
+      const text = /rclnodejs cannot set deadline and lease of \/refused/;
+      refused("transport/quality", text, () => one.advertise(end(type, { deadlineNs: 1e6, leaseNs: 1e9 })));
+      refused("transport/quality", /lifespan/, () => one.advertise(end(type, { lifespanNs: 1e9 })));
+    },
+  },
+  {
+    name: "a process that ends with its node open ends as it was told to",
+    run: async () => {
+      const { code, said } = await ended(`${opening} await open(() => process.exit(3));`);
+      assert.deepEqual({ code, said }, { code: 3, said: "" });
+    },
+  },
+  {
+    name: "a process without ROS 2, without rclnodejs or with the wrong libraries says what is missing and builds nothing",
+    run: async () => {
+      const { LD_LIBRARY_PATH: _, NODE_PATH: __, ...env } = process.env;
+      const { said } = await ended(
+        `${opening}
+const { ROS_DISTRO } = process.env;
+delete process.env.ROS_DISTRO;
+await open();
+process.env.ROS_DISTRO = ROS_DISTRO;
+await open();
+process.chdir(${JSON.stringify(join(rosFolder, "js"))});
+await open();`,
+        env,
+      );
+      const [unsourced, absent, unloadable] = said.split(/^(?=error)/m);
+      assert.match(unsourced!, /^error\[transport\/missing\]: no ROS 2 is sourced in this shell\n/);
+      assert.match(absent!, /^error\[transport\/missing\]: rclnodejs is not installed\n.*npm install rclnodejs@/);
+      assert.match(
+        unloadable!,
+        /^error\[transport\/missing\]: rclnodejs's binary does not load\n[\s\S]*\.so[\s\S]*npm rebuild/,
+      );
+    },
+  },
+];
