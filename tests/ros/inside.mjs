@@ -17,6 +17,11 @@ process.on("message", (name) => {
 });
 process.on("disconnect", async () => {
   await last;
-  await end();
-  process.exit();
+  try {
+    await end();
+    process.exit();
+  } catch (error) {
+    process.stderr.write(`${error.stack}\n`);
+    process.exit(1);
+  }
 });

@@ -98,7 +98,19 @@ class Peer:
         self.executor.add_node(self.node)
         self.received = {}
         self.publishers = {}
-        threading.Thread(target=self.executor.spin, daemon=True).start()
+        self.open = True
+        self.spinning = threading.Thread(target=self.spin)
+        self.spinning.start()
+
+    def spin(self):
+        while self.open:
+            self.executor.spin_once(timeout_sec=0.1)
+
+    def close(self):
+        self.open = False
+        self.spinning.join()
+        self.node.destroy_node()
+        rclpy.shutdown()
 
     def until(self, holds, what):
         end = time.monotonic() + LONGEST
@@ -193,5 +205,4 @@ for line in sys.stdin:
     except Exception as error:
         answer = {"error": f"{type(error).__name__}: {error}"}
     print(json.dumps(answer), flush=True)
-peer.executor.shutdown()
-rclpy.shutdown()
+peer.close()

@@ -1,4 +1,5 @@
 // The other side of tests beside ROS 2: a process of Python with rclpy, told what to do line by line.
+import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface, type Interface } from "node:readline";
@@ -67,6 +68,7 @@ export class Peer {
   async close(): Promise<void> {
     this.#child.stdin!.end();
     if (this.#child.exitCode === null) await once(this.#child, "exit");
+    assert.equal(this.#child.signalCode ?? this.#child.exitCode, 0, "the end of the process of Python");
   }
 
   #do<T>(what: string, given: object): Promise<T> {

@@ -2,7 +2,7 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cases } from "./cases.ts";
 import { skipReason, startInside } from "./place.ts";
 
@@ -28,7 +28,8 @@ class Inside {
   async end(): Promise<void> {
     if (!this.#child.connected) return;
     this.#child.disconnect();
-    await once(this.#child, "exit");
+    const [code, signal] = await once(this.#child, "exit");
+    expect(signal ?? code, "the end of the process").toBe(0);
   }
 }
 

@@ -22,6 +22,12 @@ import { requireTypeSupport } from "./type-support.ts";
 /** The longest that closing waits for readers to have what was published. */
 const acknowledgedWithinNs = 1_000_000_000n;
 
+/**
+ * Ends one node after the other: while one ends, rclnodejs runs the event loop from within, and a second that ended there
+ * would wait for ever.
+ */
+let ending: Promise<void> = Promise.resolve();
+
 /** How often types of topics are compared: the middleware tells of no topic that has two. */
 const typesEveryMs = 1_000;
 
@@ -154,10 +160,18 @@ class RclnodejsTransport implements Transport {
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return;
+    if (this.#closed) return await ending;
     this.#closed = true;
-    // The executor may be in the middle of a message that closes the node.
-    await new Promise((resolve) => setImmediate(resolve));
+    ending = ending.then(async () => {
+      // The executor may be in the middle of a message that closes the node.
+      await new Promise((resolve) => setImmediate(resolve));
+      this.#waitForReaders();
+      this.#end();
+    });
+    await ending;
+  }
+
+  #waitForReaders(): void {
     for (const publisher of this.#reliable) {
       try {
         publisher.waitForAllAcked(acknowledgedWithinNs);
@@ -165,7 +179,6 @@ class RclnodejsTransport implements Transport {
         // A reader that has gone acknowledges nothing.
       }
     }
-    this.#end();
   }
 
   #end(): void {
