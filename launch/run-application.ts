@@ -26,6 +26,7 @@ import {
   RecordingWriter,
   type RunEvent,
   requireTransport,
+  runByClock,
   runLive,
   runVirtual,
   type SentMessage,
@@ -58,8 +59,10 @@ export interface RunApplicationOptions {
   readonly stamp?: "log" | "header";
   /** Live: how many times faster than it was recorded the log is played. */
   readonly rate?: number;
-  /** What carries the application's topics; it is open, and stays so. The run is live then. */
+  /** What carries the application's topics; it is open, and stays so. The run is live then, unless it goes by `simTime`. */
   readonly transport?: Transport;
+  /** With a transport: virtual time, granted up to each message on `/clock`, whose first time is logical 0. */
+  readonly simTime?: boolean;
   /** A topic's name on the transport, its own unless given. */
   readonly topicName?: (topic: string) => string;
   /** First values of the application's parameters, by name; those declared unless given. */
@@ -103,6 +106,7 @@ const checkRun = optionsOf<RunApplicationOptions>("run", "runApplication", () =>
     stamp: z.enum(["log", "header"]).optional(),
     rate: z.number().positive().optional(),
     transport: z.looseObject({}).describe("a transport, which is open").optional(),
+    simTime: z.boolean().optional(),
     topicName: functionSchema.optional(),
     parameters: z
       .record(z.string(), z.union([z.number(), z.boolean()]))
@@ -241,7 +245,9 @@ export async function runLoaded(
 ): Promise<RunResult> {
   const { description, artifacts, streams } = loaded;
   const { log, transport, duration, onMessage } = options;
-  const live = options.realtime === true || transport !== undefined;
+  const simTime = options.simTime === true;
+  if (simTime) checkSimTime(options);
+  const live = !simTime && (options.realtime === true || transport !== undefined);
   const warn = options.onWarning ?? ((text: string) => process.emitWarning(text, "IsochronWarning"));
   const feed = log === undefined ? undefined : await openFeed(log, options, loaded, warn);
   const durationNs = lengthOf(options, feed?.endNs);
@@ -260,6 +266,7 @@ export async function runLoaded(
     transport &&
     new TransportLink(description, transport, {
       isFed: (topic) => parameters.carries(topic) || feed !== undefined || world !== undefined || streams.feeds(topic),
+      byClock: simTime,
       ...(options.topicName === undefined ? {} : { nameOf: options.topicName }),
     });
   const stopping = new AbortController();
@@ -306,7 +313,7 @@ export async function runLoaded(
     strays?.handOver((error) => federation.fail(error));
     // A log ends a live run itself, however late its last messages come.
     const atMostNs = live && feed && duration === undefined ? Number.POSITIVE_INFINITY : durationNs;
-    const end = await (live ? runLive : runVirtual)(federation, atMostNs, hooks);
+    const end = await (live ? runLive : simTime ? runByClock : runVirtual)(federation, atMostNs, hooks);
     // What was rejected at the very end is told a moment later.
     await new Promise((resolve) => setImmediate(resolve));
     const { endNs, failure = strays?.first } = end;
@@ -355,6 +362,19 @@ export async function runLoaded(
     if (!begun) await recording?.discard();
     throw error;
   }
+}
+
+/** Refuses a simulation's time where something else gives the time. Throws `run/clock`. */
+function checkSimTime({ transport, log, realtime, epochNs, world }: RunApplicationOptions): void {
+  const refuse = (message: string, help: string): never => {
+    throw new IsochronError("run/clock", message, { help });
+  };
+  if (!transport) refuse("a simulation's time comes over a transport, and there is none", "give a transport: --ros");
+  if (log !== undefined || realtime === true || epochNs !== undefined || world === true)
+    refuse(
+      "a run by a simulation's time takes time from /clock alone",
+      "leave out log, realtime, epoch and world, or use_sim_time",
+    );
 }
 
 /** How long a run is asked to last, nanoseconds. */

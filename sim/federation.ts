@@ -33,7 +33,7 @@ export interface Federates {
   readonly feed?: AsyncIterator<FeedMessage> | undefined;
   /** First values of parameters, by name; those declared unless given. */
   readonly parameters?: Readonly<Record<string, ParameterValue>> | undefined;
-  /** Live: the application's topics on a transport. */
+  /** The application's topics on a transport. */
   readonly link?: TransportLink | undefined;
   /** How long the run goes on after the last message of the feed; as long as it was asked to where absent. */
   readonly followUpNs?: number | undefined;
@@ -136,6 +136,8 @@ export class Federation {
   #behind = false;
   #published = { timeNs: -1, count: 0 };
   #sent: SentMessage[] = [];
+  /** By the clock: what has come, and which of its times came next. */
+  readonly #waiting: { readonly topic: string; readonly bytes: Uint8Array; beforeNs?: bigint }[] = [];
   #failure: { readonly error: unknown } | undefined;
   /** Messages that pipelines admitted outside of a grant: in virtual time another run may differ. */
   outOfTurn = 0;
@@ -184,6 +186,9 @@ export class Federation {
       now: () => now?.() ?? this.#nowNs,
       receive: (topic: string, bytes: Uint8Array) => this.#receive(topic, bytes),
       setParameter: (name: string, value: ParameterValue) => this.setParameter(name, value),
+      tick: (clockNs: bigint) => {
+        for (const each of this.#waiting) each.beforeNs ??= clockNs;
+      },
       fail: (error: unknown) => this.fail(error),
     };
     this.#link?.open(linked, this.#parameters.offered(this.#firstValues));
@@ -207,11 +212,33 @@ export class Federation {
     this.#behind = false;
   }
 
-  /** Sets a parameter at the present instant. Throws `parameter/unknown`, `parameter/value`, `parameter/range`. */
+  /** The next time of the clock that the run follows; undefined once the run was stopped. Throws what a pipeline failed with. */
+  async nextClock(signal: AbortSignal | undefined): Promise<bigint | undefined> {
+    const found = await this.#link?.nextClock(signal);
+    this.check();
+    return found;
+  }
+
+  /** By the clock: admits what came before the time that `nextClock` gave, and after the one that was admitted last. */
+  admitWaiting(clockNs: bigint, timeNs: number): void {
+    while (this.#waiting.length > 0) {
+      const { beforeNs, topic, bytes } = this.#waiting[0]!;
+      if (beforeNs === undefined || beforeNs > clockNs) return;
+      this.#waiting.shift();
+      this.#enter(topic, bytes, timeNs);
+    }
+  }
+
+  /** Sets a parameter at the present instant, by the clock at its next. Throws `parameter/unknown`, `parameter/value`, `parameter/range`. */
   setParameter(name: string, value: ParameterValue): void {
     const { topic, message } = this.#parameters.message(name, value);
+    const bytes = this.#codecs.encode(topic, message);
+    if (!this.#granted && this.#link?.byClock === true) {
+      this.#waiting.push({ topic, bytes });
+      return;
+    }
     if (!this.#granted && !this.#now) this.outOfTurn++;
-    this.#publish(topic, this.#codecs.encode(topic, message), this.#granted);
+    this.#publish(topic, bytes, this.#granted);
   }
 
   /** Waits for what RxJS reports of observers that threw, and throws it. */
@@ -415,9 +442,10 @@ export class Federation {
     this.messagesFed++;
   }
 
-  /** Live: admits a message of a transport as it comes. */
+  /** Admits a message of a transport: live as it comes, by the clock at its next time. */
   #receive(topic: string, bytes: Uint8Array): void {
-    if (!this.#over) this.#enter(topic, bytes, Math.max(0, this.#now?.() ?? this.earliestNs));
+    if (this.#link?.byClock === true) this.#waiting.push({ topic, bytes });
+    else if (!this.#over) this.#enter(topic, bytes, Math.max(0, this.#now?.() ?? this.earliestNs));
   }
 
   /** Admits a message at the present instant; live, one that comes of I/O and of no grant as it comes. */
@@ -539,6 +567,8 @@ export class Federation {
             cause,
           });
     this.#failure ??= { error };
+    // It may be waiting for a clock.
+    this.#link?.wake();
   }
 }
 

@@ -34,7 +34,7 @@ export { type Recording, readRecording } from "./read-recording.ts";
 export { checkRecordingName, type RecordingOptions, RecordingWriter, type RunSummary } from "./recording.ts";
 export { type Pin, parseEvents, type RunEvent, type SkipReason } from "./records/index.ts";
 export { type ReplayOptions, type ReplayResult, replay } from "./replay.ts";
-export { type RunEnd, runLive, runVirtual } from "./run.ts";
+export { type RunEnd, runByClock, runLive, runVirtual } from "./run.ts";
 export { type PublishedMessage, publishedMessages, type SentMessage } from "./topic-codecs.ts";
 export { requireTransport, type TransportFacts, type TransportFinding, TransportLink } from "./transport-link.ts";
 export { checkWorld, type World, type WorldIo } from "./world.ts";

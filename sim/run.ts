@@ -1,5 +1,5 @@
 // Runs an application with its federates, in virtual time or live.
-import { callNative } from "../kernels/index.ts";
+import { callNative, IsochronError } from "../kernels/index.ts";
 import { type ClockSteps, ClockWatch } from "./clock-watch.ts";
 import { type Federation, type RunHooks, requireHooks, type Watch } from "./federation.ts";
 import type { RunEvent } from "./records/index.ts";
@@ -58,34 +58,84 @@ class Steps {
   }
 }
 
+/** Grants virtual time up to an instant, and none after the run was stopped. */
+type Grant = (untilNs: number) => Promise<void>;
+
 /**
  * Runs in virtual time, as fast as the machine can: time is granted up to the next thing that a federate waits for.
  *
  * Returns when the run ended. What fails ends it, and every event up to there has been handed on all the same.
  */
-export async function runVirtual(federation: Federation, atMostNs: number, hooks: RunHooks): Promise<RunEnd> {
+export const runVirtual = (federation: Federation, atMostNs: number, hooks: RunHooks): Promise<RunEnd> =>
+  inVirtualTime(federation, hooks, async (grant) => {
+    await begin(federation, hooks, hooks.epochNs ?? 0n);
+    federation.begin();
+    await grant(atMostNs);
+  });
+
+/**
+ * Runs in virtual time by the clock of a transport: each of its messages grants time up to its own, that instant included.
+ * What came before it, and after the one before, is admitted at its time.
+ *
+ * Logical 0 is the first time that the clock gives. Returns as `runVirtual` does, once it is stopped.
+ */
+export const runByClock = (federation: Federation, atMostNs: number, hooks: RunHooks): Promise<RunEnd> =>
+  inVirtualTime(federation, hooks, async (grant) => {
+    federation.begin();
+    const epochNs = await federation.nextClock(hooks.signal);
+    if (epochNs === undefined) return;
+    await begin(federation, hooks, epochNs);
+    let timeNs = 0;
+    for (let next: bigint | undefined = epochNs; next !== undefined; next = await federation.nextClock(hooks.signal)) {
+      const found = Number(next - epochNs);
+      if (found < timeNs) throw backwards(found, timeNs);
+      // A simulation that stands still says the same time again.
+      if (found === timeNs && found > 0) continue;
+      timeNs = Math.min(found, atMostNs - 1);
+      federation.admitWaiting(next, timeNs);
+      await grant(timeNs + 1);
+      if (timeNs === atMostNs - 1) return;
+    }
+  });
+
+const backwards = (toNs: number, fromNs: number): IsochronError =>
+  new IsochronError("run/clock", `the clock went back from ${fromNs / 1e9} s to ${toNs / 1e9} s of the run`, {
+    help: "a simulation that begins anew is another run: start the application again",
+  });
+
+/** Tells that a run begins, and from which ROS time its stamps are counted. */
+async function begin({ executive }: Federation, { onBegin }: RunHooks, epochNs: bigint): Promise<void> {
+  callNative(() => executive.setEpoch(epochNs));
+  await onBegin?.(epochNs);
+}
+
+/** A run in virtual time whose time `body` grants. */
+async function inVirtualTime(
+  federation: Federation,
+  hooks: RunHooks,
+  body: (grant: Grant) => Promise<void>,
+): Promise<RunEnd> {
   requireHooks(hooks);
   const { executive } = federation;
   const turn = turns(hooks.watch);
   let processed = -1;
   let drained = 0;
+  let granted = 0;
   const drain = async (time: number) => {
     drained = time;
-    await hooks.onEvents(federation.take(), time, federation.takeSent());
+    const events = federation.take();
+    federation.sendUntil(time);
+    await hooks.onEvents(events, time, federation.takeSent());
   };
-  const steps = new Steps();
-  await steps.take(async () => {
-    const { epochNs = 0n } = hooks;
-    callNative(() => executive.setEpoch(epochNs));
-    await hooks.onBegin?.(epochNs);
-    federation.begin();
+  const grant = async (untilNs: number) => {
+    granted = untilNs;
     for (;;) {
       await turn();
       if (hooks.signal?.aborted === true) break;
       federation.check();
       if (federation.behind) await drain(processed);
-      const admittedUntil = await federation.fillAhead(processed, atMostNs, messagesAhead);
-      const durationNs = Math.min(atMostNs, federation.endNs);
+      const admittedUntil = await federation.fillAhead(processed, untilNs, messagesAhead);
+      const durationNs = Math.min(untilNs, federation.endNs);
       const target = Math.min(federation.nextNs, admittedUntil, durationNs, processed + 1 + longestStepNs);
       if (target - 1 > processed) {
         const until = target - 1;
@@ -99,10 +149,15 @@ export async function runVirtual(federation: Federation, atMostNs: number, hooks
       if (target >= durationNs) break;
       await federation.grant(target);
     }
+    if (federation.linked) await drain(processed);
+  };
+  const steps = new Steps();
+  await steps.take(async () => {
+    await body(grant);
     await federation.settle();
   });
   await steps.take(() => federation.end());
-  let end = Math.min(atMostNs, processed + 1);
+  let end = Math.min(granted, processed + 1);
   await steps.take(async () => {
     const last = federation.take();
     // A job that faulted ends the run at its release, later than what was known to be processed.

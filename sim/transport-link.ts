@@ -1,10 +1,14 @@
 // A transport as a federate: an application's topics on it, and what it tells of them.
 import { IsochronError } from "../kernels/index.ts";
 import {
+  type Definitions,
   defaultQuality,
   inputQuality,
+  layoutOf,
+  messageReader,
   type NodeParameter,
   type Publication,
+  type QualityOfService,
   type Subscription,
   type Transport,
   type TransportEvent,
@@ -34,6 +38,8 @@ export interface LinkedRun {
   now(): number;
   /** Admits a message as it came. */
   receive(topic: string, bytes: Uint8Array): void;
+  /** By the clock: its next time has come. */
+  tick(clockNs: bigint): void;
   /** Sets a parameter. Throws where it cannot be that. */
   setParameter(name: string, value: ParameterValue): void;
   /** Ends the run. */
@@ -46,7 +52,14 @@ export interface LinkOptions {
   readonly isFed: (topic: string) => boolean;
   /** A topic's name on the transport, its own unless given. */
   readonly nameOf?: (topic: string) => string;
+  /** Whether the run's time is that of the topic `/clock`. */
+  readonly byClock?: boolean;
 }
+
+const clockTopic = "/clock";
+const clockType = "rosgraph_msgs/msg/Clock";
+/** What ROS 2 publishes and takes clocks with, but that none is passed over here. */
+const clockQuality: QualityOfService = { reliability: "best-effort", durability: "volatile", depth: 100 };
 
 interface Outgoing {
   readonly publication: Publication;
@@ -69,6 +82,10 @@ export class TransportLink {
   #outgoing: Outgoing[] = [];
   #run: LinkedRun | undefined;
   #stopListening: (() => void) | undefined;
+  readonly #clock: bigint[] = [];
+  #onClock: (() => void) | undefined;
+  #waits = false;
+  #woken = false;
   #received = 0;
   #published = 0;
 
@@ -76,6 +93,29 @@ export class TransportLink {
     this.#application = application;
     this.#transport = transport;
     this.#options = options;
+  }
+
+  /** Whether the run's time is the transport's. */
+  get byClock(): boolean {
+    return this.#options.byClock === true;
+  }
+
+  /** The next time that the clock gives, nanoseconds since 1970; undefined once the run was stopped, or `wake` was called. */
+  async nextClock(signal: AbortSignal | undefined): Promise<bigint | undefined> {
+    if (!this.#waits) signal?.addEventListener("abort", () => this.wake(), { once: true });
+    this.#waits = true;
+    if (signal?.aborted === true) this.wake();
+    while (this.#clock.length === 0 && !this.#woken)
+      await new Promise<void>((resolve) => {
+        this.#onClock = resolve;
+      });
+    return this.#woken ? undefined : this.#clock.shift();
+  }
+
+  /** Ends the wait for a clock. */
+  wake(): void {
+    this.#woken = true;
+    this.#onClock?.();
   }
 
   /** Shows parameters, advertises outputs and subscribes to inputs. Throws what the transport refuses. */
@@ -103,6 +143,7 @@ export class TransportLink {
         this.#transport.subscribe({ topic: nameOf(topic), type, quality, definitions }, receive),
       );
     }
+    if (this.byClock) this.#followClock(nameOf(clockTopic), definitions);
   }
 
   /** Takes a message of an output, to be sent when it stands. */
@@ -154,6 +195,23 @@ export class TransportLink {
       published: this.#published,
       findings: [...this.#findings.values()],
     };
+  }
+
+  #followClock(topic: string, definitions: Definitions): void {
+    const read = messageReader(layoutOf(clockType, definitions));
+    const end = { topic, type: clockType, quality: clockQuality, definitions };
+    const take = ({ bytes }: { readonly bytes: Uint8Array }) => {
+      try {
+        const { clock } = read(bytes) as { readonly clock: { readonly sec: number; readonly nanosec: number } };
+        const clockNs = BigInt(clock.sec) * 1_000_000_000n + BigInt(clock.nanosec);
+        this.#run?.tick(clockNs);
+        this.#clock.push(clockNs);
+        this.#onClock?.();
+      } catch (error) {
+        this.#run?.fail(error);
+      }
+    };
+    this.#subscriptions.push(this.#transport.subscribe(end, take));
   }
 
   #receive(topic: string, bytes: Uint8Array): void {

@@ -89,7 +89,7 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
     try {
       const { name = nodeName(loaded.description.name), namespace = "/" } = ros;
       const node = { name, namespace };
-      const { values } = givenParameters(sources, fullNodeName(node), (each) =>
+      const { values, simTime } = givenParameters(sources, fullNodeName(node), (each) =>
         loaded.description.parameters.some((declared) => declared.name === each),
       );
       // Where DDS looks for it.
@@ -98,6 +98,7 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
       const settings = {
         ...asked,
         parameters: values,
+        ...(simTime ? { simTime } : {}),
         topicName: topicNames(node, ros.remappings),
         onStart: () => manager.ready(),
         ...(transport ? { transport } : {}),

@@ -151,6 +151,6 @@ const pipelineError = (topic: string, cause: unknown): unknown =>
     ? cause
     : new IsochronError(
         "stream/failed",
-        `the pipeline of "${topic}" failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+        `the pipeline that feeds "${topic}" failed: ${cause instanceof Error ? cause.message : String(cause)}`,
         { help: "handle the error in the pipeline (catchError, retry), or mend its cause", cause },
       );

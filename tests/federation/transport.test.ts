@@ -24,7 +24,13 @@ const definitions = Definitions.common;
 const writeFloat = messageWriter(layoutOf(float, definitions));
 const readVector = messageReader(layoutOf(vector, definitions));
 
-const run = { now: () => 0, receive: () => undefined, setParameter: () => undefined, fail: () => undefined };
+const run = {
+  now: () => 0,
+  receive: () => undefined,
+  setParameter: () => undefined,
+  tick: () => undefined,
+  fail: () => undefined,
+};
 
 const doubled = trace(({ x }) => ({ y: x.mul(2) }), { x: tensorType("f32", []) }, { name: "doubled" });
 

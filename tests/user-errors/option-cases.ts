@@ -759,6 +759,7 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
       stamp: choice,
       rate: [0, -1, "2", null],
       transport: [5, "rclnodejs", null],
+      simTime: flag,
       topicName: callable,
       parameters: [5, "gain", { gain: "high" }, null],
       world: flag,

@@ -75,7 +75,7 @@ const withoutOptions = words(`
   latest layerNorm layOut layoutOf less lessEqual linear loadTensors log log1p log2 logSoftmax matmul matmulInteger maximum
   measureMachine messageDecoder messageReader messageTypes messageWriter methodsOf minimum mul neg newArray not
   notEqual ones openArtifact openLog openTransport or outputPlan parseEvents permute pow printLayers printPlan programName publishedMessages
-  readArchive readArtifact readRecording relu remainder requireTransport reshape results rmsNorm roll round rsqrt sameTypeName sampleEvery save saveTensors
+  readArchive readArtifact readRecording relu remainder requireTransport reshape results rmsNorm roll round rsqrt runByClock sameTypeName sampleEvery save saveTensors
   scan scatter scatterAdd scatterND scatterReduce schemaDefinitions schemaText shortTypeName showTensorType sigmoid
   sign silu simplified sin sinh size slice softmax split sqrt squeeze stack stamp state staticShape sub sym tan tanh
   targetsOf tensorType tile timeWindow toHalves toSmallFloats toMaximum transpose tril triu trunc truncate unsqueeze watchdog where withIndices writeArchive zeros
@@ -83,12 +83,12 @@ const withoutOptions = words(`
   Definitions.has Definitions.of Definitions.schemaText Definitions.textsOf Definitions.with
   Definitions.withParsed DropCounter.add DropCounter.reset Federation.begin Federation.check Federation.conclude
   Federation.end Federation.fail Federation.feedUntil Federation.fillAhead Federation.grant Federation.handOutRest
-  Federation.sendUntil Federation.takeSent Federation.setParameter Federation.settle Federation.take InProcessNetwork.addPublisher
+  Federation.admitWaiting Federation.nextClock Federation.sendUntil Federation.takeSent Federation.setParameter Federation.settle Federation.take InProcessNetwork.addPublisher
   InProcessNetwork.addSubscriber InProcessNetwork.graph InProcessNetwork.join InProcessNetwork.leave InProcessNetwork.remove
   InProcessNetwork.send Graph.toString Graph.verify Interpreter.reset Interpreter.run LoopInterpreter.step
   IsochronError.render Program.kernelTimes Program.method Program.newInputs Program.newOutputs Program.reset Program.restore
   Parameters.carries Parameters.initial Parameters.message Parameters.offered Program.run Program.snapshot RandomGenerator.bits Program.stepTimes RecordingWriter.add RecordingWriter.addSent RecordingWriter.begin
-  RecordingWriter.discard RecordingWriter.finish TransportLink.close TransportLink.open TransportLink.put TransportLink.send TransportLink.sendUntil
+  RecordingWriter.discard RecordingWriter.finish TransportLink.close TransportLink.nextClock TransportLink.open TransportLink.put TransportLink.send TransportLink.sendUntil TransportLink.wake
 `);
 
 /** Take what other functions made, where nothing may be slow or nobody but tools calls them: TypeScript alone guards them. */
