@@ -3,24 +3,23 @@ import { describe, expect, it } from "vitest";
 import { add } from "../loop/build.ts";
 import type { Buffer } from "../loop/ir.ts";
 import { splitKernel } from "../loop/split.ts";
-import { target } from "../targets.ts";
+import { type Caches, type Target, target } from "../targets.ts";
 import { expectEverySchedule, fma32, parameter, values } from "../testing/generator-reference.ts";
 import { broadcasted, elementsOf, view } from "./access.ts";
-import {
-  blockWidth,
-  type Caches,
-  columnWork,
-  copied,
-  firstColumn,
-  gemmKernel,
-  gemmWork,
-  type RightFactor,
-} from "./gemm.ts";
+import { blockWidth, columnWork, copied, firstColumn, gemmKernel, gemmWork, type RightFactor } from "./gemm.ts";
 import { whole } from "./map.ts";
 
+type SomeCaches = Partial<Caches>;
+
+/** A target on a machine with other caches. */
+const withCaches = (given: Target, caches: SomeCaches): Target => ({
+  ...given,
+  machine: { ...given.machine, caches: { ...given.machine.caches, ...caches } },
+});
+
 /** Caches so small that every loop of the schedule turns. */
-const tiny: Caches = { rowBytes: 600, mostBlocks: 2, mostDepth: 6, aliasBytes: 16 };
-const ample: Caches = { rowBytes: 2 ** 20, mostBlocks: 64, mostDepth: 2 ** 20, aliasBytes: 2 ** 20 };
+const tiny: SomeCaches = { rowBytes: 600, mostBlocks: 2, mostDepth: 6, aliasBytes: 16 };
+const ample: SomeCaches = { rowBytes: 2 ** 20, mostBlocks: 64, mostDepth: 2 ** 20, aliasBytes: 2 ** 20 };
 
 interface Shape {
   readonly batch: number;
@@ -44,7 +43,7 @@ function byPlan({ batch, m, k, n }: Shape, as: Float32Array, bs: Float32Array, b
   });
 }
 
-async function check(shape: Shape, kind: RightFactor["kind"], caches: Caches): Promise<void> {
+async function check(shape: Shape, kind: RightFactor["kind"], caches: SomeCaches): Promise<void> {
   const { batch, m, k, n } = shape;
   const as = values(batch * m * k, 51, 40);
   const bs = values(k * n, 52, 90);
@@ -66,7 +65,7 @@ async function check(shape: Shape, kind: RightFactor["kind"], caches: Caches): P
   const left = view(a, [batch, m, k]);
   const form = kind === "packed" ? { kind, columns: n, width } : copied(n);
   const wanted = (["x86-64-v3", "x86-64-v4", "aarch64"] as const).map((each) =>
-    gemmWork(left, form, target(each), caches),
+    gemmWork(left, form, withCaches(target(each), caches)),
   );
   // Every target's schedule has room for the largest.
   const area = (name: "rows" | "sums"): Buffer => ({
@@ -74,7 +73,7 @@ async function check(shape: Shape, kind: RightFactor["kind"], caches: Caches): P
     private: true,
   });
   const [rows, sums] = [area("rows"), area("sums")];
-  const columns = work("columns", columnWork(k, n, caches));
+  const columns = work("columns", columnWork(k, n, withCaches(target("x86-64-v3"), caches)));
   const right: RightFactor =
     kind === "packed"
       ? { kind, blocks: view(b, blocks), columns: n }
@@ -89,8 +88,7 @@ async function check(shape: Shape, kind: RightFactor["kind"], caches: Caches): P
         { rows, sums },
         whole(y, [batch, m, n]),
         (value, at) => add(value, view(bias, [n]).at([at[2]!], value.type.lanes)),
-        each,
-        caches,
+        withCaches(each, caches),
       ),
     [as, given, biases, new Float32Array(rows.length), new Float32Array(sums.length), new Float32Array(columns.length)],
     byPlan(shape, as, bs, biases),
@@ -119,7 +117,7 @@ describe("product in threads", () => {
     const b = view(parameter("b", "f32", k * n, "read"), [k, n]);
     const y = parameter("y", "f32", m * n, "write");
     const rows: Buffer = { ...work("rows", gemmWork(a, copied(n), target("x86-64-v4")).rows!), private: true };
-    const columns = work("columns", columnWork(k, n));
+    const columns = work("columns", columnWork(k, n, target("x86-64-v4")));
     const kernel = gemmKernel(
       "gemm",
       [a.buffer, b.buffer, rows, columns, y],

@@ -42,20 +42,6 @@ export type RightFactor =
 /** Columns of a block that is copied. */
 const copiedWidth = 32;
 
-/** What the schedule counts on of the caches. */
-export interface Caches {
-  /** Bytes of left rows that stay in the second level beside a panel. */
-  readonly rowBytes: number;
-  /** Blocks of columns that are copied at a time. */
-  readonly mostBlocks: number;
-  /** Longest k whose panel and tile of rows stay in the second level. */
-  readonly mostDepth: number;
-  /** Rows so many bytes apart, or a multiple, fall into the same lines of the first level. */
-  readonly aliasBytes: number;
-}
-
-const usual: Caches = { rowBytes: 384 * 1024, mostBlocks: 16, mostDepth: 4096, aliasBytes: 4096 };
-
 /** A dimension in parts: some of `each`, which end at `main`, and a last one with the rest. */
 interface Parts {
   readonly each: number;
@@ -119,7 +105,8 @@ interface Cuts {
   readonly sums: { readonly elements: number; readonly stride: number } | undefined;
 }
 
-function gemmCuts(target: Target, a: Factor, right: RightShape, caches: Caches): Cuts {
+function gemmCuts(target: Target, a: Factor, right: RightShape): Cuts {
+  const { caches } = target.machine;
   const [count, depth] = a.shape.slice(-2) as [number, number];
   const bytes = bytesOf(a.scalar);
   const tile = target.schedules(gemmTiles(target, a, right));
@@ -167,13 +154,14 @@ export type GemmWork<T> = {
 };
 
 /** Elements of the memory that a product needs; of each area, where it needs it. */
-export function gemmWork(a: Factor, right: RightShape, target: Target, caches = usual): GemmWork<number> {
-  const { copy, sums } = gemmCuts(target, a, right, caches);
+export function gemmWork(a: Factor, right: RightShape, target: Target): GemmWork<number> {
+  const { copy, sums } = gemmCuts(target, a, right);
   return { ...(copy ? { rows: copy.elements } : {}), ...(sums ? { sums: sums.elements } : {}) };
 }
 
 /** Elements that a right factor [k,n] is copied to. */
-export function columnWork(depth: number, columns: number, { mostBlocks } = usual): number {
+export function columnWork(depth: number, columns: number, { machine }: Target): number {
+  const { mostBlocks } = machine.caches;
   const full = Math.floor(columns / copiedWidth);
   const tail = columns % copiedWidth > 0 ? 1 : 0;
   return (longestOf(inParts(full, mostBlocks), full) + tail) * depth * copiedWidth;
@@ -195,7 +183,6 @@ export function gemmKernel(
   destination: Destination,
   epilogue: Epilogue,
   target: Target,
-  caches = usual,
 ): Kernel {
   const k = new KernelBuilder();
   k.buffers.push(...buffers);
@@ -206,7 +193,7 @@ export function gemmKernel(
       : copied(right.source.shape.at(-1)!);
   const { columns, width: blockColumns } = shape;
   const lanes = lanesFor(target, a.scalar);
-  const cuts = gemmCuts(target, a, shape, caches);
+  const cuts = gemmCuts(target, a, shape);
   const { rows: rowParts, depths, sections, copy, sums: waiting } = cuts;
   const { height, vectors, steps } = cuts.tile;
   const full = Math.floor(columns / blockColumns);

@@ -2,7 +2,7 @@
 import { add, broadcast, constant, fma, KernelBuilder, load, lt, mul, sub } from "../loop/build.ts";
 import type { Buffer, Expression, Kernel } from "../loop/ir.ts";
 import { balanced, extentsOf, type Problem, problemOf } from "../schedules/index.ts";
-import type { Target } from "../targets.ts";
+import type { Caches, Target } from "../targets.ts";
 import { addressOf, fixed, type LaneIndex, type View } from "./access.ts";
 import { blockVectors, channelBlock, tiled } from "./blocked.ts";
 import { type Epilogue, unrolled } from "./contract.ts";
@@ -67,7 +67,8 @@ function transform(square: readonly Expression[], side: number, line: Line, name
  * Bytes that the transformed tiles of a block and their products may take: about what a core's own cache holds; more where
  * the weights do not stay in it either, and would be read again for every block.
  */
-const blockBytes = (weightBytes: number): number => (weightBytes > 2 ** 20 ? 2.5 : 0.6) * 2 ** 20;
+const blockBytes = (bytes: number, { weightBytes, tileBytes, farTileBytes }: Caches): number =>
+  bytes > weightBytes ? farTileBytes : tileBytes;
 
 /** What a kernel keeps beside its operands: the transformed tiles of a block, and the products of some channel blocks. */
 export interface WinogradWork {
@@ -86,9 +87,6 @@ type WinogradSchedule = {
   readonly tiles: number;
 };
 
-/** Bytes that the work of a schedule in question may take. */
-const mostBytes = 6 * 2 ** 20;
-
 /** The schedules in question for a convolution. */
 function winogradSchedules(
   tile: WinogradTile,
@@ -96,6 +94,7 @@ function winogradSchedules(
   [, outBlocks, height, width]: readonly [number, number, number, number],
   target: Target,
 ): Problem<WinogradSchedule> {
+  const { caches } = target.machine;
   const [tilesY, tilesX] = [Math.ceil(height / tile), Math.ceil(width / tile)];
   const { parts } = blockVectors(target);
   const points = (tile + 2) ** 2;
@@ -103,14 +102,14 @@ function winogradSchedules(
   const weightBytes = points * channels * outBlocks * channelBlock * 4;
   const most = (blocks: number) => Math.floor((target.machine.vectorRegisters - blocks * parts - 1) / (blocks * parts));
   const held = Math.min(2, outBlocks);
-  const rows = balanced(tilesY, Math.max(1, Math.floor(blockBytes(weightBytes) / perRow(held))));
+  const rows = balanced(tilesY, Math.max(1, Math.floor(blockBytes(weightBytes, caches) / perRow(held))));
   const blocks = parts === 1 ? held : 1;
   const others = [1, 2, 4]
     .filter((held) => held <= outBlocks)
     .flatMap((held) =>
       [1, 2, 4]
         .map((blocks) => Math.ceil(tilesY / blocks))
-        .filter((rows) => rows * perRow(held) <= mostBytes)
+        .filter((rows) => rows * perRow(held) <= caches.mostTileBytes)
         .flatMap((rows) =>
           [1, 2]
             .filter((blocks) => blocks <= held && blocks * parts <= 2)

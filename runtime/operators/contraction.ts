@@ -65,7 +65,7 @@ export const matmul: Operator<z.infer<typeof none>> = operator({
       const left = { scalar: dtype, shape: [...batch, rows, depth] };
       const areas = generators.gemmWork(left, generators.copied(columns), target);
       return {
-        columns: { dtype, elements: generators.columnWork(depth, columns) },
+        columns: { dtype, elements: generators.columnWork(depth, columns, target) },
         ...privateWork(dtype, areas),
       };
     },
