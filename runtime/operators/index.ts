@@ -88,7 +88,7 @@ import {
 import { philox } from "./random.ts";
 import { all, any, max, min, prod, sum } from "./reduction.ts";
 import { resize } from "./resize.ts";
-import { argcummax, argcummin, cummax, cummin, cumprod, cumsum } from "./running.ts";
+import { cummax, cummaxWithIndices, cummin, cumminWithIndices, cumprod, cumsum } from "./running.ts";
 import { indexPut } from "./scatter.ts";
 import { compress, nonzero, unique } from "./selection.ts";
 import { inFront, size, toMaximum, truncate } from "./sizes.ts";
@@ -224,8 +224,8 @@ export const operators = {
   cumprod,
   cummax,
   cummin,
-  argcummax,
-  argcummin,
+  cummaxWithIndices,
+  cumminWithIndices,
   maxPool,
   maxPoolWithIndices,
   avgPool,

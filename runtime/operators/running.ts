@@ -7,7 +7,7 @@ import { axisAttribute } from "./axis.ts";
 import { atMaximum, unlessAlong } from "./bounded.ts";
 import { equal, kindOf, logicalOr, notEqual, where } from "./elementwise.ts";
 import { lines, wholeNumber } from "./indexing.ts";
-import { type Nd, type Operator, operator } from "./operator.ts";
+import { type Nd, type Operator, operator, type ResultTypes } from "./operator.ts";
 import { requireOrdered } from "./ordering.ts";
 import { iota } from "./structure.ts";
 
@@ -134,42 +134,44 @@ export const cummin = running("cummin", {
   rounds: false,
 });
 
-/** The position along `axis` of the extreme so far, the last one of equals; NaN counts as the extreme. → i64. Exact. */
-const positionsOf = (name: string, extremes: Operator, wins: (v: number | bigint, a: number | bigint) => boolean) =>
+/** The extreme so far along `axis` and its position, the last one of equals; NaN counts as the extreme. → x, i64. Exact. */
+const withIndices = (name: string, extremes: Operator, wins: (v: number | bigint, a: number | bigint) => boolean) =>
   operator({
     name,
     attributes: z.strictObject({ axis: axisAttribute() }),
     errorUlp: 0,
-    infer([x]) {
+    infer([x]): ResultTypes {
       requireOrdered(name, x!);
-      return { dtype: "i64", shape: x!.shape };
+      return [x!, { dtype: "i64", shape: x!.shape }];
     },
-    evaluate([x], { axis }, { data }) {
+    evaluate([x], { axis }, values, indices) {
       for (const line of lines(x!.shape, axis)) {
         let best = 0;
         line.forEach((at, i) => {
           const [value, record] = [x!.data[at]!, x!.data[line[best]!]!];
           if (Number.isNaN(value) || (!Number.isNaN(record) && !wins(record, value))) best = i;
-          data[at] = BigInt(best);
+          indices!.data[at] = BigInt(best);
         });
       }
+      extremes.evaluate([x!], { axis, exclusive: false, reverse: false }, values);
     },
     bounded: () => atMaximum,
     lowering: {
       kind: "composite",
       decompose([x], { axis }, builder) {
-        const shape = staticShape(x!.type.shape);
+        const { dtype, shape } = x!.type;
         const so = { axis, exclusive: false, reverse: false };
-        const hit = builder.apply(equal, [x!, builder.apply(extremes, [x!], so)]);
-        const float = kindOf(x!.type.dtype) === "float";
-        const found = float ? builder.apply(logicalOr, [hit, builder.apply(notEqual, [x!, x!])]) : hit;
-        const none = wholeNumber(builder, -1);
-        const positions = builder.apply(where, [found, builder.apply(iota, [], { dtype: "i64", shape, axis }), none]);
+        const values = builder.apply(extremes, [x!], so);
+        const hit = builder.apply(equal, [x!, values]);
+        const found =
+          kindOf(dtype) === "float" ? builder.apply(logicalOr, [hit, builder.apply(notEqual, [x!, x!])]) : hit;
+        const places = builder.apply(iota, [], { dtype: "i64", shape: staticShape(shape), axis });
+        const positions = builder.apply(where, [found, places, wholeNumber(builder, -1)]);
         // Positions grow, so that the largest so far is the last.
-        return builder.apply(cummax, [positions], so);
+        return [values, builder.apply(cummax, [positions], so)];
       },
     },
   });
 
-export const argcummax = positionsOf("argcummax", cummax, (v, a) => v > a);
-export const argcummin = positionsOf("argcummin", cummin, (v, a) => v < a);
+export const cummaxWithIndices = withIndices("cummaxWithIndices", cummax, (v, a) => v > a);
+export const cumminWithIndices = withIndices("cumminWithIndices", cummin, (v, a) => v < a);

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { Dtype } from "../../../kernels/index.ts";
 import type { TensorType } from "../../graph/tensor-type.ts";
+import { operators } from "../../operators/index.ts";
 import { flag, operatorOptions } from "../options.ts";
 import type { Tensor } from "../tensor.ts";
 import { ElementwiseMethods } from "./elementwise.ts";
@@ -69,13 +70,11 @@ export abstract class ReductionMethods<D extends Dtype> extends ElementwiseMetho
   }
   /** The largest element so far along `axis`, and the position of the last such; NaN is the largest. */
   cummax(axis: number): WithIndices<D> {
-    const values = this.apply<D>("cummax", [], { axis, exclusive: false, reverse: false });
-    return { values, indices: this.apply("argcummax", [], { axis }) };
+    return this.withIndices(operators.cummaxWithIndices, { axis });
   }
   /** The smallest element so far along `axis`, and the position of the last such; NaN is the smallest. */
   cummin(axis: number): WithIndices<D> {
-    const values = this.apply<D>("cummin", [], { axis, exclusive: false, reverse: false });
-    return { values, indices: this.apply("argcummin", [], { axis }) };
+    return this.withIndices(operators.cumminWithIndices, { axis });
   }
   /** The determinant of each matrix of […,n,n]. */
   det(): Tensor<D> {
