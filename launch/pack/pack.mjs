@@ -29,6 +29,12 @@ const common = { version, license, engines };
 const platforms = ["x64", "arm64"];
 const platformPackage = (arch) => `${name}-linux-${arch}-gnu`;
 const compilerPackage = `${name}-compiler`;
+/** What is loaded where it is asked for and installed: the compiler, and what transports need. */
+const peers = {
+  [compilerPackage]: version,
+  rclnodejs: "^2.2.0",
+  zeromq: `^${manifest.devDependencies.zeromq}`,
+};
 
 const writeJson = (path, value) => writeFileSync(path, `${JSON.stringify(value, null, 2)}\n`);
 const copyInto = (folder, file) => {
@@ -101,8 +107,8 @@ function fillMain(folder) {
     exports,
     dependencies: usedDependencies(folder),
     optionalDependencies: Object.fromEntries(platforms.map((arch) => [platformPackage(arch), version])),
-    peerDependencies: { [compilerPackage]: version },
-    peerDependenciesMeta: { [compilerPackage]: { optional: true } },
+    peerDependencies: peers,
+    peerDependenciesMeta: Object.fromEntries(Object.keys(peers).map((each) => [each, { optional: true }])),
   });
 }
 

@@ -17,6 +17,7 @@ export type OpenTransport = (node: NodeOptions) => Promise<Transport>;
 
 const transports: Readonly<Record<string, OpenTransport>> = {
   rclnodejs: async (node) => (await import("./rclnodejs/index.ts")).openRclnodejs(node),
+  zeromq: async (node) => (await import("./zeromq/index.ts")).openZeromq(node),
 };
 
 /** Opens the transport that `NAME` or `NAME:ARGUMENTS` names. Throws `transport/unknown`, and what the transport throws. */

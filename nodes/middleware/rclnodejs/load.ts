@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { IsochronError } from "../../../kernels/index.ts";
+import { resolveOptional } from "../optional-package.ts";
 import type { EventCallbacks, Rclnodejs, RclnodejsModules } from "./api.ts";
 
 /** The version that is known to work. */
@@ -35,13 +36,8 @@ function requireEnvironment(): string {
 
 /** The package's folder, looked for beside Isochron and beside what runs it. */
 function packageFolder(): string {
-  for (const from of [import.meta.url, join(process.cwd(), "package.json")]) {
-    try {
-      return dirname(createRequire(from).resolve("rclnodejs/package.json"));
-    } catch {
-      // It may be at the next place.
-    }
-  }
+  const manifest = resolveOptional("rclnodejs/package.json");
+  if (manifest !== undefined) return dirname(manifest);
   throw missing(
     "rclnodejs is not installed",
     `with ROS 2 sourced: npm install rclnodejs@${known}, which builds itself (a minute, with g++ and make) or brings a binary`,
