@@ -131,10 +131,11 @@ const checkRun = optionsOf<RunApplicationOptions>("run", "runApplication", () =>
 });
 
 /** Times of ROS are whole nanoseconds in 64 bits; a run adds 104 days at most. */
+const latestEpochNs = 2n ** 63n - 1n - 2n ** 53n;
 const epochSchema = z
   .bigint()
   .min(0n)
-  .max(2n ** 63n - 1n - 2n ** 53n)
+  .max(latestEpochNs)
   .describe("nanoseconds since 1970, a bigint such as 1_700_000_000_000_000_000n");
 
 /** What a run came to. */
@@ -446,7 +447,8 @@ async function openFeed(
   return {
     endNs,
     followUpNs,
-    epochNs: feed.epochNs,
+    // A log may say any time, where nobody set its clock.
+    epochNs: feed.epochNs >= 0n && feed.epochNs <= latestEpochNs ? feed.epochNs : 0n,
     messages: rate === 1 ? feed.messages : atRate(feed.messages, rate),
   };
 }

@@ -136,8 +136,10 @@ export class Federation {
   #behind = false;
   #published = { timeNs: -1, count: 0 };
   #sent: SentMessage[] = [];
-  /** By the clock: what has come, and which of its times came next. */
-  readonly #waiting: { readonly topic: string; readonly bytes: Uint8Array; beforeNs?: bigint }[] = [];
+  /** By the clock: what has come, and which of its times, counted from 1, came next. */
+  readonly #waiting: { readonly topic: string; readonly bytes: Uint8Array; readonly beforeTick: number }[] = [];
+  #ticks = 0;
+  #ticksTaken = 0;
   #failure: { readonly error: unknown } | undefined;
   /** Messages that pipelines admitted outside of a grant: in virtual time another run may differ. */
   outOfTurn = 0;
@@ -186,9 +188,7 @@ export class Federation {
       now: () => now?.() ?? this.#nowNs,
       receive: (topic: string, bytes: Uint8Array) => this.#receive(topic, bytes),
       setParameter: (name: string, value: ParameterValue) => this.setParameter(name, value),
-      tick: (clockNs: bigint) => {
-        for (const each of this.#waiting) each.beforeNs ??= clockNs;
-      },
+      tick: () => void this.#ticks++,
       fail: (error: unknown) => this.fail(error),
     };
     this.#link?.open(linked, this.#parameters.offered(this.#firstValues));
@@ -215,15 +215,16 @@ export class Federation {
   /** The next time of the clock that the run follows; undefined once the run was stopped. Throws what a pipeline failed with. */
   async nextClock(signal: AbortSignal | undefined): Promise<bigint | undefined> {
     const found = await this.#link?.nextClock(signal);
+    this.#ticksTaken++;
     this.check();
     return found;
   }
 
-  /** By the clock: admits what came before the time that `nextClock` gave, and after the one that was admitted last. */
-  admitWaiting(clockNs: bigint, timeNs: number): void {
+  /** By the clock: admits what came before the time that `nextClock` gave last, however much has come since. */
+  admitWaiting(timeNs: number): void {
     while (this.#waiting.length > 0) {
-      const { beforeNs, topic, bytes } = this.#waiting[0]!;
-      if (beforeNs === undefined || beforeNs > clockNs) return;
+      const { beforeTick, topic, bytes } = this.#waiting[0]!;
+      if (beforeTick > this.#ticksTaken) return;
       this.#waiting.shift();
       this.#enter(topic, bytes, timeNs);
     }
@@ -234,7 +235,7 @@ export class Federation {
     const { topic, message } = this.#parameters.message(name, value);
     const bytes = this.#codecs.encode(topic, message);
     if (!this.#granted && this.#link?.byClock === true) {
-      this.#waiting.push({ topic, bytes });
+      this.#waiting.push({ topic, bytes, beforeTick: this.#ticks + 1 });
       return;
     }
     if (!this.#granted && !this.#now) this.outOfTurn++;
@@ -444,7 +445,7 @@ export class Federation {
 
   /** Admits a message of a transport: live as it comes, by the clock at its next time. */
   #receive(topic: string, bytes: Uint8Array): void {
-    if (this.#link?.byClock === true) this.#waiting.push({ topic, bytes });
+    if (this.#link?.byClock === true) this.#waiting.push({ topic, bytes, beforeTick: this.#ticks + 1 });
     else if (!this.#over) this.#enter(topic, bytes, Math.max(0, this.#now?.() ?? this.earliestNs));
   }
 

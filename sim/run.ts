@@ -92,7 +92,7 @@ export const runByClock = (federation: Federation, atMostNs: number, hooks: RunH
       // A simulation that stands still says the same time again.
       if (found === timeNs && found > 0) continue;
       timeNs = Math.min(found, atMostNs - 1);
-      federation.admitWaiting(next, timeNs);
+      federation.admitWaiting(timeNs);
       await grant(timeNs + 1);
       if (timeNs === atMostNs - 1) return;
     }

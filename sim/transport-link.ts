@@ -39,7 +39,7 @@ export interface LinkedRun {
   /** Admits a message as it came. */
   receive(topic: string, bytes: Uint8Array): void;
   /** By the clock: its next time has come. */
-  tick(clockNs: bigint): void;
+  tick(): void;
   /** Sets a parameter. Throws where it cannot be that. */
   setParameter(name: string, value: ParameterValue): void;
   /** Ends the run. */
@@ -123,8 +123,9 @@ export class TransportLink {
     this.#run = run;
     this.#stopListening = this.#transport.onEvent((event) => this.#take(event));
     this.#transport.parameters?.(parameters, (name, value) => {
+      if (!this.#run) return "the run has ended";
       try {
-        this.#run?.setParameter(name, value);
+        this.#run.setParameter(name, value);
         return undefined;
       } catch (error) {
         if (!(error instanceof IsochronError)) throw error;
@@ -203,9 +204,8 @@ export class TransportLink {
     const take = ({ bytes }: { readonly bytes: Uint8Array }) => {
       try {
         const { clock } = read(bytes) as { readonly clock: { readonly sec: number; readonly nanosec: number } };
-        const clockNs = BigInt(clock.sec) * 1_000_000_000n + BigInt(clock.nanosec);
-        this.#run?.tick(clockNs);
-        this.#clock.push(clockNs);
+        this.#run?.tick();
+        this.#clock.push(BigInt(clock.sec) * 1_000_000_000n + BigInt(clock.nanosec));
         this.#onClock?.();
       } catch (error) {
         this.#run?.fail(error);

@@ -181,6 +181,7 @@ export const resultJson = ({ interrupted, cycles, deadlineMisses, hash, report }
   faults: report.faults,
   verdicts: report.verdicts,
   world: report.world,
+  ...(report.transport === null ? {} : { epochNs: report.epochNs, transport: report.transport }),
 });
 
 /** 1 where nothing came of all that was sent to an input; under --strict where anything was missed, dropped or rejected. */

@@ -16,7 +16,8 @@ export const files = {
   "runtime/import/load-tensors.ts": 1,
   "runtime/compiler/compile.ts": 1,
   "runtime/program/program.ts": 5,
-  "launch/application.ts": 12,
+  "launch/application.ts": 14,
+  "launch/run-application.ts": 1,
   "launch/testing.ts": 1,
 };
 

@@ -115,6 +115,25 @@ describe("a run by a simulation's clock", () => {
     expect((await runApplication(closedLoop(), options)).hash).toBe(inside.hash);
   });
 
+  it("takes what came before a time of the clock at that time, though more has come since", async () => {
+    const network = new InProcessNetwork();
+    const node = network.join();
+    const [position, time] = [node.advertise(end("/position", float)), node.advertise(end("/clock", clock))];
+    node.onEvent((event) => {
+      if (event.kind !== "matched" || event.topic !== "/clock" || event.count !== 1) return;
+      for (const ms of [0, 10, 10, 20]) {
+        position.publish(writeFloat({ data: ms }));
+        time.publish(writeClock({ clock: { sec: 0, nanosec: ms * 1e6 } }));
+      }
+    });
+    const record = place.path("burst.mcap");
+    const options = { simTime: true, duration: 20e6 + 1, record, cacheDir } as const;
+    await runApplication(closedLoop(), { ...options, transport: network.join() });
+    const { events } = await readRecording(record);
+    // The same time again grants nothing: what came with it waits for the next.
+    expect(events.flatMap((event) => (event.kind === "admit" ? [event.time / 1e6] : []))).toEqual([0, 10, 20, 20]);
+  });
+
   it("ends by an error where the clock goes back, and as it was asked to otherwise", async () => {
     const run = (times: readonly number[]) => {
       const network = new InProcessNetwork();
