@@ -18,33 +18,40 @@ const numbers = z
 const bits = z.instanceof(Uint16Array).describe("a Uint16Array");
 const bytes = z.instanceof(Uint8Array).describe("a Uint8Array");
 
-/** The bits of the nearest halves, of two the even one. Throws `tensor/argument`, and `tensor/value` for a number that becomes infinite. */
-export function toHalves(dtype: Half, values: ArrayLike<number>): Uint16Array {
-  checkArgument("tensor", "toHalves", "dtype", half, dtype);
-  checkArgument("tensor", "toHalves", "values", numbers, values);
-  return elementsFrom("toHalves", dtype, Array.from(values));
+/** The elements of a dtype that numbers are; `name` is the function's whose arguments they are. */
+function bitsOf<D extends Half | SmallFloat>(name: string, allowed: z.ZodType, dtype: D, values: ArrayLike<number>) {
+  checkArgument("tensor", name, "dtype", allowed, dtype);
+  checkArgument("tensor", name, "values", numbers, values);
+  return elementsFrom(name, dtype, Array.from(values));
 }
 
-/** The numbers that halves are, exactly. Throws `tensor/argument`. */
-export function fromHalves(dtype: Half, values: Uint16Array): Float32Array {
-  checkArgument("tensor", "fromHalves", "dtype", half, dtype);
-  checkArgument("tensor", "fromHalves", "values", bits, values);
+/** The numbers that elements of a dtype are. */
+function numbersOf(
+  name: string,
+  [allowed, array]: readonly [dtype: z.ZodType, values: z.ZodType],
+  dtype: Half | SmallFloat,
+  values: Uint16Array | Uint8Array,
+): Float32Array {
+  checkArgument("tensor", name, "dtype", allowed, dtype);
+  checkArgument("tensor", name, "values", array, values);
   return Float32Array.from(values, (each) => numberOfStored(dtype, each));
 }
+
+/** The bits of the nearest halves, of two the even one. Throws `tensor/argument`, and `tensor/value` for a number that becomes infinite. */
+export const toHalves = (dtype: Half, values: ArrayLike<number>): Uint16Array =>
+  bitsOf("toHalves", half, dtype, values);
+
+/** The numbers that halves are, exactly. Throws `tensor/argument`. */
+export const fromHalves = (dtype: Half, values: Uint16Array): Float32Array =>
+  numbersOf("fromHalves", [half, bits], dtype, values);
 
 /**
  * The bits of the nearest floats of 8 or 4 bits, of two the even one, each in a byte; to `f8e8m0` the next power of two up. Throws
  * `tensor/argument`, and `tensor/value` for a number that the dtype does not hold.
  */
-export function toSmallFloats(dtype: SmallFloat, values: ArrayLike<number>): Uint8Array {
-  checkArgument("tensor", "toSmallFloats", "dtype", smallFloat, dtype);
-  checkArgument("tensor", "toSmallFloats", "values", numbers, values);
-  return elementsFrom("toSmallFloats", dtype, Array.from(values));
-}
+export const toSmallFloats = (dtype: SmallFloat, values: ArrayLike<number>): Uint8Array =>
+  bitsOf("toSmallFloats", smallFloat, dtype, values);
 
 /** The numbers that floats of 8 or 4 bits are, exactly. Throws `tensor/argument`. */
-export function fromSmallFloats(dtype: SmallFloat, values: Uint8Array): Float32Array {
-  checkArgument("tensor", "fromSmallFloats", "dtype", smallFloat, dtype);
-  checkArgument("tensor", "fromSmallFloats", "values", bytes, values);
-  return Float32Array.from(values, (each) => numberOfStored(dtype, each));
-}
+export const fromSmallFloats = (dtype: SmallFloat, values: Uint8Array): Float32Array =>
+  numbersOf("fromSmallFloats", [smallFloat, bytes], dtype, values);

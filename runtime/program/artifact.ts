@@ -16,7 +16,7 @@ import {
   readArchive,
   readWhole,
   shown,
-  storedEntry,
+  storedEntries,
   writeArchive,
   writeWhole,
 } from "../../kernels/index.ts";
@@ -228,13 +228,14 @@ const constantsOfGraph = z.object({ constantsFile: z.object({ file: z.string(), 
  * before it is compiled for another target. Throws `artifact/changed`.
  */
 export function requireKept({ manifest, bytes }: Artifact): void {
+  const entries = storedEntries(bytes);
   const found = new Map<string, string>();
   for (const { graph } of Object.values(manifest.methods)) {
-    const text = storedEntry(bytes, graph.file);
+    const text = entries[graph.file];
     // The engine says what is wrong with a graph's file.
     const { constantsFile: named } = text ? constantsOfGraph.parse(JSON.parse(new TextDecoder().decode(text))) : {};
     if (!named) continue;
-    const hash = found.get(named.file) ?? hashOf(storedEntry(bytes, named.file) ?? new Uint8Array());
+    const hash = found.get(named.file) ?? hashOf(entries[named.file] ?? new Uint8Array());
     found.set(named.file, hash);
     if (hash === named.blake3) continue;
     throw new IsochronError("artifact/changed", `${named.file} of "${manifest.name}" is not what was written`, {
@@ -247,7 +248,7 @@ export function requireKept({ manifest, bytes }: Artifact): void {
 export function graphOf(artifact: Artifact, method: string = forward): Graph {
   requireArtifact("artifact", "graphOf", artifact);
   const { file } = methodRow(artifact, method, "artifact").graph;
-  const { [file]: graph, ...entries } = readArchive(artifact.bytes, (name) => !name.startsWith("code/"));
+  const { [file]: graph, ...entries } = storedEntries(artifact.bytes);
   if (!graph || !entries["weights.bin"]) {
     throw new IsochronError("artifact/graph", `artifact "${artifact.manifest.name}" holds no graph`, {
       help: "build the artifact again",

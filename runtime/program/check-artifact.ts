@@ -1,5 +1,5 @@
 // Holds an artifact to what its graph means: a step on inputs drawn from a seed, node by node where they differ.
-import { IsochronError, isFloatDtype, runnableTargets, type TargetName } from "../../kernels/index.ts";
+import { IsochronError, isFloatDtype, Random, runnableTargets, type TargetName } from "../../kernels/index.ts";
 import { compile } from "../compiler/compile.ts";
 import { Graph } from "../graph/graph.ts";
 import { elementsFrom } from "../graph/numbers.ts";
@@ -22,29 +22,18 @@ interface CheckOptions {
 
 type Arrays = ArraysOf<Record<string, TensorType>>;
 
-/** Numbers from 0 to 1 by a seed (xorshift32). */
-function numbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
-}
-
 /** Floats between −1 and 1; integers 0 and 1, which every integer dtype and most indices hold; bools. */
-function drawn({ dtype, shape }: TensorType, next: () => number): TypedArray {
+function drawn({ dtype, shape }: TensorType, random: Random): TypedArray {
   const values = Array.from({ length: countOf(staticShape(shape)) }, () => {
-    if (isFloatDtype(dtype)) return next() * 2 - 1;
-    return dtype === "bool" ? Number(next() < 0.5) : Math.floor(next() * 2);
+    if (isFloatDtype(dtype)) return random.next() * 2 - 1;
+    return random.whole(0, 1);
   });
   return elementsFrom("a drawn input", dtype, values);
 }
 
 const inputsOf = ({ inputs }: Graph, seed: number): Arrays => {
-  const next = numbers(seed);
-  return Object.fromEntries(inputs.map(({ name, value }) => [name, drawn(value.type, next)]));
+  const random = new Random(seed);
+  return Object.fromEntries(inputs.map(({ name, value }) => [name, drawn(value.type, random)]));
 };
 
 /** Compiled floats are within this part of the largest magnitude of their tensor; everything else is equal. */

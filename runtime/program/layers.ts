@@ -1,6 +1,6 @@
 // The time of every kernel of a program, beside what it computes and moves: the rows of a roofline.
 import { z } from "zod";
-import { countKernel, functionSchema, optionsOf, type TargetName, targetSchema } from "../../kernels/index.ts";
+import { countKernel, functionSchema, optionsOf, Random, type TargetName, targetSchema } from "../../kernels/index.ts";
 import { kernelsOf, type ShownKernel } from "../compiler/kernels.ts";
 import { Compilation } from "../compiler/stages.ts";
 import { forward } from "../graph/method-graphs.ts";
@@ -125,17 +125,13 @@ const median = (values: readonly number[]): number =>
 
 /** Fills a method's inputs from a fixed sequence: fractions for floats, 0 and 1 for what may be an index. */
 function invent({ inputs }: Method): void {
-  let state = 12345;
-  const next = (): number => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
+  const random = new Random(12345);
   for (const array of Object.values(inputs) as TypedArray[]) {
     const float = array instanceof Float32Array || array instanceof Float64Array;
     const big = array instanceof BigInt64Array || array instanceof BigUint64Array;
     for (let at = 0; at < array.length; at++) {
-      if (big) (array as BigInt64Array)[at] = BigInt(Math.floor(next() * 2));
-      else (array as Float64Array)[at] = float ? next() * 2 - 1 : Math.floor(next() * 2);
+      if (big) (array as BigInt64Array)[at] = BigInt(random.whole(0, 1));
+      else (array as Float64Array)[at] = float ? random.next() * 2 - 1 : random.whole(0, 1);
     }
   }
 }

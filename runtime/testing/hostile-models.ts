@@ -2,6 +2,8 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { IsochronError } from "../../kernels/index.ts";
+import { Compilation } from "../compiler/stages.ts";
+import { modulesOf } from "../compiler/target-code.ts";
 import { countOf, newArray } from "../graph/tensor-type.ts";
 import { ModelProtoSchema } from "../import/onnx/format/onnx_pb.ts";
 import { modelError } from "../import/onnx/import-error.ts";
@@ -15,7 +17,7 @@ export const noFiles = (): never => {
 };
 
 /** The codes that errors about models may have. */
-const allowed = /^(import|operator|tensor|trace|control|graph|file|program)\//;
+const allowed = /^((import|operator|tensor|trace|control|graph|file|program)\/|compile\/(bound|size)$)/;
 
 /** "done", or the code of what was thrown; anything but an error in words is thrown on. */
 export function outcomeOf(body: () => unknown): string {
@@ -34,6 +36,12 @@ export const graphOutcome = (bytes: Uint8Array): string =>
     const model = new OnnxModel(bytes, "hostile.onnx", noFiles);
     JSON.stringify([model.metadata, model.inputs, model.outputs, [...model.operators], model.unsupported]);
     return model.graph();
+  });
+
+/** What comes of a file on its way to code: the graph that it becomes, lowered to kernels, and their text. */
+export const loweredOutcome = (bytes: Uint8Array): string =>
+  outcomeOf(() => {
+    return modulesOf(Compilation.of(new OnnxModel(bytes, "hostile.onnx", noFiles).graph()).code("x86-64-v3"));
   });
 
 /** A value that an input takes, of ones. */

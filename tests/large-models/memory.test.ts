@@ -4,10 +4,10 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { Random } from "../../kernels/index.ts";
 import type { NodeProto } from "../../runtime/import/onnx/format/onnx_pb.ts";
 import { elsewhere, graph, modelBytes, node } from "../../runtime/testing/onnx-models.ts";
 import { root } from "../robot/robot.ts";
-import { Random } from "../same-bits/random.ts";
 
 const nightly = process.env.ISOCHRON_NIGHTLY === "1";
 /** Bytes of a model's weights, in MB. */

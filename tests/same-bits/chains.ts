@@ -1,5 +1,5 @@
 // Random chains of element-wise operators, views and reductions, and quantised networks: what is fused in every way.
-import { type Dtype, dtypes, isFloatDtype, isSmallFloat, isSmallInteger } from "../../kernels/index.ts";
+import { type Dtype, dtypes, isFloatDtype, isSmallFloat, isSmallInteger, type Random } from "../../kernels/index.ts";
 import {
   concat,
   conv2d,
@@ -15,7 +15,6 @@ import {
   where,
   zeros,
 } from "../../runtime/index.ts";
-import type { Random } from "./random.ts";
 import { integers, weights } from "./values.ts";
 
 type Number = Exclude<Dtype, "bool">;

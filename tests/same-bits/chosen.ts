@@ -1,4 +1,6 @@
 // Random graphs over as many elements as the values say: what chooses them, and what keeps their count.
+
+import type { Random } from "../../kernels/index.ts";
 import type { Dimension } from "../../runtime/graph/tensor-type.ts";
 import {
   bounded,
@@ -17,7 +19,6 @@ import {
   whileLoop,
 } from "../../runtime/index.ts";
 import { binary, unary } from "./chains.ts";
-import type { Random } from "./random.ts";
 import { weights } from "./values.ts";
 
 type Plane = Tensor<"f32">;

@@ -1,4 +1,6 @@
 // Random control flow, nested: choices, loops and scans over element-wise operators, reductions and states.
+
+import type { Random } from "../../kernels/index.ts";
 import {
   cond,
   constant,
@@ -15,7 +17,6 @@ import {
   whileLoop,
 } from "../../runtime/index.ts";
 import { binary, unary } from "./chains.ts";
-import type { Random } from "./random.ts";
 import { weights } from "./values.ts";
 
 type Plane = Tensor<"f32">;

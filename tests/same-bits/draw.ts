@@ -1,5 +1,5 @@
 // Draws a graph, how it is compiled, and the inputs of some steps from a seed.
-import { drawnSchedules, type TargetName, targetNames } from "../../kernels/index.ts";
+import { drawnSchedules, Random, type TargetName, targetNames } from "../../kernels/index.ts";
 import type { CompileOptions, Graph, MethodGraphs, Signature, TypedArray } from "../../runtime/index.ts";
 import { valuesFor } from "../../runtime/testing/cases/values.ts";
 import { chain, quantised } from "./chains.ts";
@@ -7,7 +7,6 @@ import { chosen } from "./chosen.ts";
 import { controlFlow } from "./control.ts";
 import { type OperatorName, operatorCases, operatorNames, operatorsOfEveryKernel } from "./operator.ts";
 import { planes, winogradChain } from "./planes.ts";
-import { Random } from "./random.ts";
 import { attention, longRows, recurrent, rows } from "./rows.ts";
 import { inputsFor } from "./values.ts";
 

@@ -1,12 +1,12 @@
 // What drawn graphs mean before all passes and behind them, bit for bit.
 import { describe, expect, it } from "vitest";
+import { Random } from "../../kernels/index.ts";
 import type { Graph } from "../../runtime/graph/graph.ts";
 import { Interpreter, type Signature, staticShape, type TypedArray } from "../../runtime/index.ts";
 import { passes } from "../../runtime/passes/index.ts";
 import { withPlan } from "../../runtime/testing/with-plan.ts";
 import { chain } from "./chains.ts";
 import { chosen } from "./chosen.ts";
-import { Random } from "./random.ts";
 import { inputsFor, inputValues } from "./values.ts";
 
 const nightly = process.env.ISOCHRON_NIGHTLY === "1";

@@ -1,9 +1,9 @@
 // A graph of generated cases of one operator, alone and between exact ones.
 import fc from "fast-check";
+import type { Random } from "../../kernels/index.ts";
 import { Graph, type NamedValue, type Node, nodeOf } from "../../runtime/graph/graph.ts";
 import { type Operator, operators } from "../../runtime/index.ts";
 import { caseArbitraries } from "../../runtime/testing/cases/index.ts";
-import type { Random } from "./random.ts";
 
 export type OperatorName = keyof typeof operators;
 /** Sorted: the order in which modules list what they export is not everywhere the same. */

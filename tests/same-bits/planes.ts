@@ -1,4 +1,6 @@
 // Random networks over [n,c,h,w]: convolutions of every kind, and what stands between them.
+
+import type { Random } from "../../kernels/index.ts";
 import {
   concat,
   conv2d,
@@ -11,7 +13,6 @@ import {
   tensorType,
   trace,
 } from "../../runtime/index.ts";
-import type { Random } from "./random.ts";
 import { weights } from "./values.ts";
 
 type Plane = Tensor<"f32">;

@@ -1,4 +1,6 @@
 // Random networks over rows: products, norms, attention, recurrent cells with states.
+
+import type { Random } from "../../kernels/index.ts";
 import {
   constant,
   type Graph,
@@ -11,7 +13,6 @@ import {
   tensorType,
   trace,
 } from "../../runtime/index.ts";
-import type { Random } from "./random.ts";
 import { weights } from "./values.ts";
 
 type Float = "f32" | "f64";

@@ -1,5 +1,5 @@
 // Values for inputs and constants of drawn graphs: ordinary ones, and those at which arithmetic behaves oddly.
-import { type Dtype, isFloatDtype, isStored, storedConstant } from "../../kernels/index.ts";
+import { type Dtype, isFloatDtype, isStored, type Random, storedConstant } from "../../kernels/index.ts";
 import {
   type ArrayOf,
   constant,
@@ -10,7 +10,6 @@ import {
   type TensorType,
   type TypedArray,
 } from "../../runtime/index.ts";
-import type { Random } from "./random.ts";
 
 const countOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 

@@ -1,6 +1,6 @@
 // Checks one case: compiled code and the interpreter against the outputs that belong to it, on its own inputs and on others.
 import { fromBinary } from "@bufbuild/protobuf";
-import { type Dtype, IsochronError, isFloatDtype, runnableTargets } from "../../../kernels/index.ts";
+import { type Dtype, IsochronError, isFloatDtype, Random, runnableTargets } from "../../../kernels/index.ts";
 import { isBounded } from "../../../runtime/graph/dimension.ts";
 import { arrayFrom, countOf, numberIn, stored } from "../../../runtime/graph/tensor-type.ts";
 import {
@@ -131,10 +131,9 @@ function perturbed(value: ModelValue): ModelValue {
   if (!isTensorValue(value)) return isList(value) ? value.map(perturbed) : value;
   const { dtype, shape, data } = value;
   const other = data.slice();
-  let seed = 12345;
+  const random = new Random(12345);
   for (let at = other.length - 1; at > 0; at--) {
-    seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
-    const to = seed % (at + 1);
+    const to = random.whole(0, at);
     [other[at], other[to]] = [other[to]!, other[at]!];
   }
   if (isFloatDtype(dtype))

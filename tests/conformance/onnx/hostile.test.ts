@@ -2,7 +2,13 @@
 import { existsSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { damaged, graphOutcome, interpretedOutcome, restructured } from "../../../runtime/testing/hostile-models.ts";
+import {
+  damaged,
+  graphOutcome,
+  interpretedOutcome,
+  loweredOutcome,
+  restructured,
+} from "../../../runtime/testing/hostile-models.ts";
 import { bytesAt, casesOf, defaultData } from "./cases.ts";
 
 const isNightly = process.env.ISOCHRON_NIGHTLY === "1";
@@ -33,6 +39,14 @@ describe.skipIf(!existsSync(defaultData))("ONNX's own models", () => {
     for (const bytes of models)
       fc.assert(
         fc.property(restructured(bytes), (each) => void graphOutcome(each)),
+        options,
+      );
+  });
+
+  it("that became graphs are lowered to kernels or refused in words, whichever fields are changed", () => {
+    for (const bytes of models)
+      fc.assert(
+        fc.property(restructured(bytes), (each) => void loweredOutcome(each)),
         options,
       );
   });

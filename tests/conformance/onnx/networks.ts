@@ -1,7 +1,7 @@
 // `npm run conformance -- onnx --networks`: whole networks, compiled, against onnxruntime: within 1e-4 of each output's range.
 import { createRequire } from "node:module";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { runnableTargets } from "../../../kernels/index.ts";
+import { Random, runnableTargets } from "../../../kernels/index.ts";
 import {
   type ModelProto,
   ModelProtoSchema,
@@ -24,26 +24,17 @@ interface Runtime {
 }
 const peer = (): Runtime => createRequire(import.meta.url)("onnxruntime-node") as Runtime;
 
-/** Numbers from 0 to 1 by a seed (mulberry32). */
-function numbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /**
  * Weights in place of those that are one number each, which would hide a wrong layout: of several dimensions around 0, so that a
  * layer keeps the size of what goes through it; of one, scales and variances among them, from 0.5 to 1.5.
  */
-function drawn(name: string, shape: readonly number[], next: () => number): TensorProto {
+function drawn(name: string, shape: readonly number[], random: Random): TensorProto {
   const count = shape.reduce((product, size) => product * size, 1);
   const inputs = count / (shape[0] || 1);
   const width = Math.sqrt(6 / inputs);
-  const data = Float32Array.from({ length: count }, () => (shape.length > 1 ? (next() * 2 - 1) * width : 0.5 + next()));
+  const data = Float32Array.from({ length: count }, () =>
+    shape.length > 1 ? (random.next() * 2 - 1) * width : 0.5 + random.next(),
+  );
   return create(TensorProtoSchema, {
     name,
     dims: shape.map(BigInt),
@@ -55,7 +46,7 @@ function drawn(name: string, shape: readonly number[], next: () => number): Tens
 /** The model with drawn weights where its own are made by ConstantOfShape; how many there were. */
 function withDrawnWeights(model: ModelProto, seed: number): number {
   const graph = model.graph!;
-  const next = numbers(seed);
+  const random = new Random(seed);
   const shapes = new Map(graph.initializer.map((each) => [each.name, each]));
   const made = graph.node.filter(({ opType }) => opType === "ConstantOfShape");
   for (const node of made) {
@@ -64,7 +55,7 @@ function withDrawnWeights(model: ModelProto, seed: number): number {
       given.int64Data.length > 0
         ? given.int64Data.map(Number)
         : Array.from(new BigInt64Array(given.rawData.slice().buffer), Number);
-    graph.initializer.push(drawn(node.output[0]!, shape, next));
+    graph.initializer.push(drawn(node.output[0]!, shape, random));
   }
   graph.node = graph.node.filter((node) => !made.includes(node));
   return made.length;
@@ -95,12 +86,12 @@ async function compare(name: string, bytes: Uint8Array): Promise<NetworkResult> 
   const graph = model.graph();
   const program = load(await compile(graph, { targets: [runnableTargets()[0]!] }));
   const seconds = (performance.now() - started) / 1000;
-  const next = numbers(1);
+  const random = new Random(1);
   const inputs = Object.fromEntries(
     graph.inputs.map(({ name: input, value }) => {
       const shape = staticShape(value.type.shape);
       const count = shape.reduce((product, size) => product * size, 1);
-      return [input, { shape, data: Float32Array.from({ length: count }, () => next() * 2 - 1) }] as const;
+      return [input, { shape, data: Float32Array.from({ length: count }, () => random.next() * 2 - 1) }] as const;
     }),
   );
   const arrays = Object.fromEntries(Object.entries(inputs).map(([input, { data }]) => [input, data]));

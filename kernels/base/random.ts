@@ -1,5 +1,6 @@
 // Random choices from a seed, the same on every machine.
 
+/** Choices from a seed. */
 export class Random {
   #state: number;
 
