@@ -183,6 +183,7 @@ class Fusion {
   #moves(node: Node): boolean {
     const { lowering } = node.operator;
     if (lowering.kind === "pad") return true;
+    if (lowering.kind === "pointwise" && lowering.isCheap) return node.inputs.every((each) => this.#isView(each));
     if (isStridedView(node) && this.#isInMemory(node.inputs[0]!)) return true;
     if (lowering.kind !== "source") return false;
     // One number is read where it lies.

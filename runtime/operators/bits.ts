@@ -146,3 +146,35 @@ export const bitCast = operator({
     },
   },
 });
+
+/** The widths of the fields that a byte is made of. */
+const fieldAttributes = z.strictObject({ bits: z.union([z.literal(2), z.literal(4)]), from: z.int().min(0).max(6) });
+
+/**
+ * The number of `bits` bits at bit `from` of each byte. u8 → f32.
+ *
+ * What packed weights are read by: it is never folded, so that they stay packed, and computed again wherever it is read. Exact.
+ */
+export const bitField = operator({
+  name: "bitField",
+  attributes: fieldAttributes,
+  errorUlp: 0,
+  infer([x]) {
+    if (x!.dtype !== "u8") throw operandError("dtype", `bitField of ${showTensorType(x!)}`, "x is u8");
+    return { dtype: "f32", shape: x!.shape };
+  },
+  evaluate([x], { bits, from }, { data }) {
+    for (let i = 0; i < data.length; i++) data[i] = (Number(x!.data[i]) >> from) & (2 ** bits - 1);
+  },
+  lowering: {
+    kind: "pointwise",
+    isCheap: true,
+    expression([x], { bits, from }) {
+      const { lanes } = x!.type;
+      const moved = from === 0 ? x! : loop.shr(x!, loop.constant("u8", from, lanes));
+      // The highest field has nothing above it.
+      const field = from + bits === 8 ? moved : loop.and(moved, loop.constant("u8", 2 ** bits - 1, lanes));
+      return loop.convert(loop.convert(field, "i32"), "f32");
+    },
+  },
+});

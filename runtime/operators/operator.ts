@@ -89,6 +89,8 @@ export type Lowering<A> =
   /** One element from the elements at the same index; operands are broadcast. */
   | {
       readonly kind: "pointwise";
+      /** Whether its operand in memory is so much less that it costs less to compute again than to keep. */
+      readonly isCheap?: true;
       expression(operands: readonly Expression[], attributes: A, type: TensorType): Expression;
     }
   /** A source over sources, computed where it is read. Operands in `inMemory` are materialised first. */

@@ -73,6 +73,29 @@ export class Integers {
     return known && scalarOf(known);
   }
 
+  /** The node that the elements of a value come from, and those that move them from there, in order. */
+  origin(value: Value): { readonly node: Node | undefined; readonly moves: readonly Node[] } {
+    const moves: Node[] = [];
+    let node = this.editor.producerOf(value);
+    while (node && moving.has(node.operator)) {
+      moves.unshift(node);
+      node = this.editor.producerOf(node.inputs[0]!);
+    }
+    return { node, moves };
+  }
+
+  /** What is known of every element, moved as a node moves them; what is one for all stays. */
+  movedKnown(of: Known, { operator, inputs, attributes }: Node): Known | undefined {
+    if (of.data.length === 1) return of;
+    return this.known(this.editor.apply(operator, [of.value, ...inputs.slice(1)], attributes));
+  }
+
+  /** What is known and broadcasts to a shape, in that shape; what is one for all stays. */
+  spreadKnown(of: Known, shape: Value["type"]["shape"]): Known | undefined {
+    if (of.data.length === 1 || sameShape(of.value.type.shape, shape)) return of;
+    return this.known(this.editor.apply(operators.broadcastTo, [of.value], { shape }));
+  }
+
   /** The integers that a value is made of. */
   of(value: Value): Dequantized | undefined {
     const node = this.editor.producerOf(value);

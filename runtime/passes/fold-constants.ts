@@ -41,7 +41,8 @@ export const foldConstants = (graph: Graph): Graph =>
       inputs,
       outputs: [output, ...others],
     } = node;
-    if (node.regions || others.length > 0) return undefined;
+    // What packed weights hold is read where it is needed.
+    if (node.regions || others.length > 0 || operator === operators.bitField) return undefined;
     const moved = turned(node, editor);
     if (moved) return editor.constant(output.type, moved, output.hint ?? operator.name);
     const operands: Nd[] = [];

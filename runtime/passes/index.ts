@@ -12,6 +12,7 @@ import { dropEmpty } from "./drop-empty.ts";
 import { foldConstants } from "./fold-constants.ts";
 import { fuseAttention } from "./fuse-attention.ts";
 import { toMaxima } from "./maxima.ts";
+import { packCodes } from "./pack-codes.ts";
 import { packFactors } from "./pack-factors.ts";
 import { simplifyViews } from "./simplify-views.ts";
 import { packProducts, useIntegers } from "./use-integers.ts";
@@ -28,6 +29,9 @@ const portable = {
   /** What decompositions are made of. */
   dropEmptyParts: dropEmpty,
   useIntegers,
+  packCodes: (graph: Graph) => packCodes(graph),
+  /** What integers and packed weights have replaced, before it is folded. */
+  dropReplaced: eliminateDeadCode,
   foldConstants,
   foldControl,
   simplifyViews,

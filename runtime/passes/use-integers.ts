@@ -80,15 +80,12 @@ class ProductsOfBytes {
 
   /** A value as constant signed bytes, scaled as a whole or along `axis`, and so their zero points. */
   #weights(value: Value, axis: number): Weights | undefined {
-    const behind: Node[] = [];
-    let node = this.#editor.producerOf(value);
-    while (node && moving.has(node.operator)) {
-      behind.push(node);
-      node = this.#editor.producerOf(node.inputs[0]!);
-    }
+    const { node, moves } = this.#integers.origin(value);
     let found = node && this.#dequantizedWeights(node);
-    for (const each of behind.reverse()) {
-      const [data, scale, zero] = [found?.data, found?.scale, found?.zero].map((of) => of && this.#moved(of, each));
+    for (const each of moves) {
+      const [data, scale, zero] = [found?.data, found?.scale, found?.zero].map(
+        (of) => of && this.#integers.movedKnown(of, each),
+      );
       found = data && scale && { data: this.#named(data), scale, zero };
     }
     if (!found) return undefined;
@@ -97,23 +94,12 @@ class ProductsOfBytes {
     return scale && (zero || !found.zero) ? { ...found.data, scale, zero } : undefined;
   }
 
-  /** What is known of every element, moved as a node moves them. */
-  #moved(of: Known, { operator, inputs, attributes }: Node): Known | undefined {
-    if (of.data.length === 1) return of;
-    return this.#integers.known(this.#editor.apply(operator, [of.value, ...inputs.slice(1)], attributes));
-  }
-
   #dequantizedWeights({ operator, inputs, outputs: [output] }: Node): MovedWeights | undefined {
     if (operator !== operators.dequantize) return undefined;
     const [data, scale, zero] = inputs.map((each) => this.#integers.known(each));
     if (!data || !scale || !zero || !isByte(data.value)) return undefined;
     if (!sameShape(data.value.type.shape, output.type.shape)) return undefined;
-    const { shape } = output.type;
-    const whole = (of: Known) =>
-      of.data.length === 1
-        ? of
-        : this.#integers.known(this.#editor.apply(operators.broadcastTo, [of.value], { shape }));
-    const [scales, zeros] = [whole(scale), whole(zero)];
+    const [scales, zeros] = [scale, zero].map((each) => this.#integers.spreadKnown(each, output.type.shape));
     if (!scales || !zeros) return undefined;
     return { scale: scales, ...this.#signed(data, zeros) };
   }

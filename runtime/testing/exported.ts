@@ -19,6 +19,7 @@ export const notExported: ReadonlySet<string> = new Set([
   "tiledAttention",
   "philox",
   "bitCast",
+  "bitField",
   "inFront",
 ]);
 

@@ -21,6 +21,7 @@ import {
 import { elementaryCases, withAttributes } from "./elementary.ts";
 import {
   blockedIntegerConvolution,
+  field,
   groupedIntegerConvolution,
   integerProduct,
   packedProduct,
@@ -225,6 +226,7 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
   quantize: quantisation(fc.constant<Dtype>("f32"), () => quantizable),
   dequantize: quantisation(fc.constantFrom<Dtype>("u8", "i8", "u16", "i16", "i32"), (dtype) => fc.constant(dtype)),
   requantize: requantisation,
+  bitField: field,
   matmulInteger: integerProduct,
   convInteger: fc.tuple(bytes, convolution).map(
     ([

@@ -35,6 +35,11 @@ export const requantisation: fc.Arbitrary<OperatorCase> = fc
     attributes: { ...attributes, high: attributes.dtype === "u8" ? 255 : 127 },
   }));
 
+/** Fields of bytes: their width, and where they begin. */
+export const field: fc.Arbitrary<OperatorCase> = fc
+  .record({ of: filledShape, bits: fc.constantFrom(2, 4), at: fc.constantFrom(0, 1) })
+  .map(({ of, bits, at }) => ({ operands: [{ dtype: "u8", shape: of }], attributes: { bits, from: bits * at } }));
+
 export const integerProduct: fc.Arbitrary<OperatorCase> = fc
   .record({ dtype: bytes, batch: fc.constantFrom([], [2], [3, 1]), m: size, k: size, n: size, shared: fc.boolean() })
   .map(({ dtype, batch, m, k, n, shared }) => ({

@@ -1,7 +1,10 @@
 // onnxruntime's own operators (com.microsoft) on quantised numbers, as its quantiser and its optimiser write them.
+import { isFloatDtype } from "../../../../kernels/index.ts";
 import { dequantize } from "../../../capture/quantization.ts";
-import { concat, type Tensor, where } from "../../../capture/tensor.ts";
-import type { Call, Definition, Definitions } from "../call.ts";
+import { concat, constant, type Tensor, where } from "../../../capture/tensor.ts";
+import { type Call, constantOf, type Definition, type Definitions } from "../call.ts";
+import { unsupported } from "../import-error.ts";
+import { elementsOf } from "../known-values.ts";
 import { allAxes, asMatrix, axesOf, axisOf, withAxisAt } from "./axes.ts";
 import { activations, castTo } from "./elementwise.ts";
 import { networks } from "./networks.ts";
@@ -101,6 +104,64 @@ function dynamicProduct(call: Call): Tensor {
 /** A product of integers of 16 bits, in 32. */
 const wideProduct = (call: Call): Tensor => castTo(call.tensor(0), "i32").matmul(castTo(call.tensor(1), "i32"));
 
+/** Bytes as the numbers of 8, 4 or 2 bits that they hold, those of the lowest bits first, along the last dimension. */
+function unpacked(bytes: Tensor, bits: number): Tensor {
+  if (bits === 8) return bytes;
+  if (bits !== 4 && bits !== 2) throw unsupported(`weights of ${bits} bits`);
+  const fields = Array.from({ length: 8 / bits }, (_, field) => {
+    const moved = (bytes as Tensor<"u8">).bitwiseRightShift(field * bits);
+    return moved.bitwiseAnd(2 ** bits - 1).unsqueeze(-1);
+  });
+  const all = concat(fields, -1).reshape([...bytes.shape.slice(0, -1), -1]);
+  const known = elementsOf(all);
+  return known ? constantOf({ ...known, dtype: bits === 4 ? "u4" : "u2" }) : all;
+}
+
+/** Numbers of blocks along the last dimension, of which each has a scale and a zero point, packed like them or a number. */
+function numbersOfBlocks(codes: Tensor, block: number, scale: Tensor, zero: Tensor | undefined, bits: number): Tensor {
+  const outer = codes.shape.slice(0, -1);
+  const blocks = Math.ceil(codes.shape.at(-1)! / block);
+  const missing = blocks * block - codes.shape.at(-1)!;
+  const whole = missing > 0 ? codes.pad([...outer.map(() => 0), 0], [...outer.map(() => 0), missing]) : codes;
+  const apart = whole.reshape([...outer, blocks, block]);
+  const perBlock = (of: Tensor): Tensor => of.reshape([...outer, blocks, 1]);
+  const isPacked = zero?.dtype === "u8" && bits < 8;
+  const points = isPacked
+    ? unpacked(zero.reshape([...outer, -1]), bits).slice(...outer.map(() => [] as const), [0, blocks])
+    : zero;
+  const of = (point: Tensor | number): Tensor =>
+    dequantize(apart as Tensor<"u8">, perBlock(scale) as Tensor<"f32">, point as Tensor<"u8">) as Tensor;
+  // Zero points that are floats are subtracted as such.
+  const numbers =
+    points && isFloatDtype(points.dtype)
+      ? (apart.cast(points.dtype) as Tensor).sub(perBlock(points)).mul(perBlock(scale))
+      : of(points ? castTo(perBlock(points), apart.dtype) : 2 ** (bits - 1));
+  const joined = numbers.reshape([...outer, blocks * block]);
+  return missing > 0 ? joined.slice(...outer.map(() => [] as const), [0, codes.shape.at(-1)!]) : joined;
+}
+
+/** a · the transposed matrix [N,K] of few bits in blocks along K; operand 4, an order of columns, is not written any more. */
+function productOfFewBits(call: Call): Tensor {
+  const [a, packed, scale] = [call.tensor(0), call.tensor(1), call.tensor(2)];
+  const [depth, columns, block, bits] = [call.int("K"), call.int("N"), call.int("block_size"), call.int("bits", 4)];
+  if (call.has(4)) throw unsupported("weights in groups of another order (g_idx)");
+  const codes = unpacked(packed.reshape([columns, -1]), bits).slice([], [0, depth]);
+  const w = numbersOfBlocks(codes, block, scale, call.optional(3), bits);
+  return plus(a.matmul(castTo(w, a.dtype).permute()), call.optional(5));
+}
+
+/** Rows of a table of few bits in blocks along the last dimension. */
+function gatheredFewBits(call: Call): Tensor {
+  const [data, positions, scale] = [call.tensor(0), call.tensor(1), call.tensor(2)];
+  const bits = data.dtype === "u8" ? call.int("bits", 4) : 4;
+  const axis = axisOf(call.int("quantize_axis", 1), data.shape.length);
+  if (axis !== data.shape.length - 1) throw unsupported("blocks along another dimension than the last");
+  const codes = data.dtype === "u8" ? unpacked(data, bits) : data;
+  const zero = call.optional(3) ?? (codes.dtype === "i4" ? constant(0, "i4").broadcastTo(scale.shape) : undefined);
+  const table = numbersOfBlocks(codes, call.int("block_size", 128), scale, zero, bits);
+  return table.indexSelect(axisOf(call.int("gather_axis", 0), data.shape.length), positions);
+}
+
 function quantizedMean(x: Tensor, call: Call): Tensor {
   const axes = call.attribute("axes") ? axesOf(call.ints("axes"), x.shape.length) : allAxes(x.shape.length);
   return x.mean(axes, { keepDims: call.flag("keepdims", true) });
@@ -109,8 +170,10 @@ function quantizedMean(x: Tensor, call: Call): Tensor {
 export const contribQuantization: Definitions = {
   "com.microsoft::DequantizeLinear": quantization.DequantizeLinear!,
   "com.microsoft::DynamicQuantizeMatMul": dynamicProduct,
+  "com.microsoft::GatherBlockQuantized": gatheredFewBits,
   "com.microsoft::MatMulInteger16": wideProduct,
   "com.microsoft::MatMulIntegerToFloat": integerProductToFloat,
+  "com.microsoft::MatMulNBits": productOfFewBits,
   "com.microsoft::NhwcMaxPool": (call) => channelsLast(pooled("MaxPool", call, channelsFirst(call.tensor(0)))),
   "com.microsoft::QGemm": gemm,
   "com.microsoft::QLinearAdd": binary((a, b) => a.add(b)),
