@@ -1,6 +1,9 @@
 // `isochron run` as a node: parameters, the epoch, names, and transports by name.
+
+import { createServer } from "node:net";
 import { afterAll, describe, expect, it } from "vitest";
-import { readRecording } from "../../sim/index.ts";
+import { Definitions, defaultQuality, layoutOf, messageWriter, openTransport } from "../../nodes/index.ts";
+import { readRecording, replay } from "../../sim/index.ts";
 import { doubling, Workplace } from "./command.ts";
 
 const place = new Workplace();
@@ -46,4 +49,48 @@ describe("isochron run", () => {
     expect(error).toContain(`error[${code}]`);
     expect(error).toContain(help);
   });
+
+  it("as a node answers another process until SIGTERM, which leaves its recording and report whole", async () => {
+    place.write({
+      "answering.ts": doubling(
+        `on: value, minInterval: "10ms", budget: "1ms", deadline: "9ms"`,
+        `app.output("/double", "std_msgs/msg/Float32", task.outputs, { y: "data" });`,
+      ),
+    });
+    const carrier = `zeromq:tcp://127.0.0.1:${await freePort()}`;
+    const given = ["--transport", carrier, "--record", "node.mcap", "--json", "--ros-args", "-r", "/value:=/sensed"];
+    const { child, ended } = place.begin("run", "answering.ts", ...given);
+    const neighbour = await openTransport(carrier, { name: "neighbour", namespace: "/" });
+    const end = (topic: string) => ({ topic, type: float, quality: defaultQuality, definitions: Definitions.common });
+    let heard = 0;
+    neighbour.subscribe(end("/double"), () => {
+      if (++heard === 5) child.kill("SIGTERM");
+    });
+    const publication = neighbour.advertise(end("/sensed"));
+    let value = 0;
+    const sending = setInterval(() => publication.publish(writeFloat({ data: ++value })), 12);
+    const { code, out, error } = await ended;
+    clearInterval(sending);
+    await neighbour.close();
+    expect({ code, error }).toEqual({ code: 143, error: expect.any(String) });
+    const said = JSON.parse(out);
+    expect(said).toMatchObject({ interrupted: true, mode: "live", transport: { name: "zeromq" } });
+    expect(said.transport.received).toBeGreaterThanOrEqual(5);
+    const recording = await readRecording(place.path("node.mcap"));
+    expect(recording.application.inputs.map(({ topic }) => topic)).toContain("/value");
+    expect(Number(recording.epochNs / 1_000_000n)).toBeGreaterThan(Date.now() - 600_000);
+    expect(replay(recording)).toMatchObject({ bitExact: true, hash: said.hash });
+  });
 });
+
+const float = "std_msgs/msg/Float32";
+const writeFloat = messageWriter(layoutOf(float, Definitions.common));
+
+/** A port that nothing listens on. */
+const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
+    });
+  });
