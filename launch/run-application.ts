@@ -67,7 +67,10 @@ export interface RunApplicationOptions {
   readonly topicName?: (topic: string) => string;
   /** First values of the application's parameters, by name; those declared unless given. */
   readonly parameters?: Readonly<Record<string, ParameterValue>>;
-  /** Whether the application's own world takes part: unless said where there is neither log nor transport. */
+  /**
+   * Whether the application's own world takes part: unless said where there is neither log nor transport. Beside a
+   * transport it feeds the inputs, and gives its time on `/clock`.
+   */
   readonly world?: boolean;
   /** Real clock and threads, with real-time scheduling where it is granted. */
   readonly realtime?: boolean;
@@ -268,6 +271,7 @@ export async function runLoaded(
     new TransportLink(description, transport, {
       isFed: (topic) => parameters.carries(topic) || feed !== undefined || world !== undefined || streams.feeds(topic),
       byClock: simTime,
+      saysClock: world !== undefined,
       ...(options.topicName === undefined ? {} : { nameOf: options.topicName }),
     });
   const stopping = new AbortController();

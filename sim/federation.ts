@@ -10,7 +10,7 @@ import { type Lateness, Punctuality } from "./punctuality.ts";
 import { parseEvents, type RunEvent } from "./records/index.ts";
 import { type SentMessage, TopicCodecs } from "./topic-codecs.ts";
 import { TransportLink } from "./transport-link.ts";
-import { checkWorld, type World, type WorldIo } from "./world.ts";
+import { checkWorld, stepWorld, type World, type WorldIo } from "./world.ts";
 
 /** A message of a log, at its logical time. */
 export interface FeedMessage {
@@ -128,6 +128,7 @@ export class Federation {
   #feedEnded = false;
   #worldNext: number;
   #nowNs = 0;
+  #epochNs = 0n;
   #granted = false;
   /** Outputs that are observed: the time from which on their messages are. */
   readonly #observedFrom = new Map<string, number>();
@@ -240,6 +241,12 @@ export class Federation {
     }
     if (!this.#granted && !this.#now) this.outOfTurn++;
     this.#publish(topic, bytes, this.#granted);
+  }
+
+  /** Says which ROS time logical 0 has, before the first event is taken. */
+  setEpoch(epochNs: bigint): void {
+    this.#epochNs = epochNs;
+    callNative(() => this.executive.setEpoch(epochNs));
   }
 
   /** Waits for what RxJS reports of observers that threw, and throws it. */
@@ -358,6 +365,7 @@ export class Federation {
       if (this.#world && this.#worldNext <= now) {
         const world = this.#world;
         this.#watched(`a step of the world "${world.name}"`, () => stepWorld(world, this.#worldNext, this.#io));
+        this.#link?.sayClock(this.#epochNs + BigInt(Math.round(this.#worldNext)));
         this.#worldNext += this.#world.periodNs;
       }
       if (this.#streams) {
@@ -580,14 +588,3 @@ const livelock = (what: string): IsochronError =>
 
 /** RxJS reports what observers throw a moment later: by then it has reported all that was thrown before. */
 const reports = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
-
-/** Steps a world; what it throws is said to be the world's. */
-function stepWorld(world: World, time: number, io: WorldIo): void {
-  try {
-    world.step(time, io);
-  } catch (cause) {
-    if (cause instanceof IsochronError) throw cause;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new IsochronError("world/failed", `the world "${world.name}" failed at ${time / 1e9} s: ${why}`, { cause });
-  }
-}

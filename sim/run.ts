@@ -104,8 +104,8 @@ const backwards = (toNs: number, fromNs: number): IsochronError =>
   });
 
 /** Tells that a run begins, and from which ROS time its stamps are counted. */
-async function begin({ executive }: Federation, { onBegin }: RunHooks, epochNs: bigint): Promise<void> {
-  callNative(() => executive.setEpoch(epochNs));
+async function begin(federation: Federation, { onBegin }: RunHooks, epochNs: bigint): Promise<void> {
+  federation.setEpoch(epochNs);
   await onBegin?.(epochNs);
 }
 
@@ -205,9 +205,7 @@ export async function runLive(federation: Federation, atMostNs: number, hooks: R
     callNative(() => executive.start());
     started = true;
     clock = new ClockWatch(() => executive.clockAtZero());
-    const { epochNs = clock.beganNs } = hooks;
-    callNative(() => executive.setEpoch(epochNs));
-    await hooks.onBegin?.(epochNs);
+    await begin(federation, hooks, hooks.epochNs ?? clock.beganNs);
     for (;;) {
       await turn();
       federation.check();

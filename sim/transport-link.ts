@@ -5,7 +5,9 @@ import {
   defaultQuality,
   inputQuality,
   layoutOf,
+  type MessageWriter,
   messageReader,
+  messageWriter,
   type NodeParameter,
   type Publication,
   type QualityOfService,
@@ -54,6 +56,8 @@ export interface LinkOptions {
   readonly nameOf?: (topic: string) => string;
   /** Whether the run's time is that of the topic `/clock`. */
   readonly byClock?: boolean;
+  /** Whether the run's world gives time there. */
+  readonly saysClock?: boolean;
 }
 
 const clockTopic = "/clock";
@@ -84,6 +88,8 @@ export class TransportLink {
   #stopListening: (() => void) | undefined;
   readonly #clock: bigint[] = [];
   #onClock: (() => void) | undefined;
+  #clockOut: Publication | undefined;
+  #clockWriter: MessageWriter | undefined;
   #waits = false;
   #woken = false;
   #received = 0;
@@ -144,6 +150,13 @@ export class TransportLink {
         this.#transport.subscribe({ topic: nameOf(topic), type, quality, definitions }, receive),
       );
     }
+    if (this.#options.saysClock === true) {
+      this.#clockWriter = messageWriter(layoutOf(clockType, definitions));
+      this.#clockOut = this.#transport.advertise({
+        ...{ topic: nameOf(clockTopic), type: clockType, definitions },
+        quality: { ...clockQuality, reliability: "reliable" },
+      });
+    }
     if (this.byClock) this.#followClock(nameOf(clockTopic), definitions);
   }
 
@@ -161,6 +174,19 @@ export class TransportLink {
     const { topic } = this.#application.publications[publication]!;
     const end = this.#publications[this.#application.outputs.length + publication];
     if (end) this.#publish({ publication: end, topic, timeNs, bytes });
+  }
+
+  /** Says the time of a step of the run's world, nanoseconds since 1970. */
+  sayClock(timeNs: bigint): void {
+    const [publication, write] = [this.#clockOut, this.#clockWriter];
+    if (!publication || !write) return;
+    const clock = { sec: Number(timeNs / 1_000_000_000n), nanosec: Number(timeNs % 1_000_000_000n) };
+    this.#publish({
+      publication,
+      topic: clockTopic,
+      timeNs: Math.max(0, this.#run?.now() ?? 0),
+      bytes: write({ clock }),
+    });
   }
 
   /** When the next message is to be sent. */
@@ -185,6 +211,7 @@ export class TransportLink {
   /** Leaves the topics; what was not sent is not sent any more. */
   close(): void {
     for (const each of [...this.#subscriptions.splice(0), ...this.#publications.splice(0)]) each.close();
+    this.#clockOut?.close();
     this.#stopListening?.();
     this.#run = undefined;
   }

@@ -56,3 +56,14 @@ export interface World {
   /** What a run came to, by name: printed, and put into the report. */
   summary(): Readonly<Record<string, number | string | boolean | null>>;
 }
+
+/** Steps a world; what it throws is said to be the world's. */
+export function stepWorld(world: World, time: number, io: WorldIo): void {
+  try {
+    world.step(time, io);
+  } catch (cause) {
+    if (cause instanceof IsochronError) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new IsochronError("world/failed", `the world "${world.name}" failed at ${time / 1e9} s: ${why}`, { cause });
+  }
+}

@@ -89,6 +89,25 @@ function simulator(network: InProcessNetwork, untilMs: number) {
   return answers;
 }
 
+describe("a world beside a transport", () => {
+  it("gives its time on /clock, counted from the epoch", async () => {
+    const network = new InProcessNetwork();
+    const seen: bigint[] = [];
+    const read = messageReader(layoutOf(clock, definitions));
+    network.join().subscribe(end("/clock", clock), ({ bytes }) => {
+      const { sec, nanosec } = (read(bytes) as { readonly clock: { readonly sec: number; readonly nanosec: number } })
+        .clock;
+      seen.push(BigInt(sec) * 1_000_000_000n + BigInt(nanosec));
+    });
+    const options = { world: true, duration: "45ms", epochNs: beganNs, cacheDir } as const;
+    const { report } = await runApplication(closedLoop(), { ...options, transport: network.join() });
+    const steps = [0n, 1n, 2n, 3n, 4n].map((step) => beganNs + step * 10_000_000n);
+    expect(seen).toEqual(steps.slice(0, seen.length));
+    // Steps that a busy machine has not made are counted.
+    expect(seen.length + (report.lateness?.missedSteps ?? 0)).toBe(5);
+  });
+});
+
 describe("a run by a simulation's clock", () => {
   afterAll(() => place.remove());
 

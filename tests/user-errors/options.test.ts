@@ -83,12 +83,12 @@ const withoutOptions = words(`
   Definitions.has Definitions.of Definitions.schemaText Definitions.textsOf Definitions.with
   Definitions.withParsed DropCounter.add DropCounter.reset Federation.begin Federation.check Federation.conclude
   Federation.end Federation.fail Federation.feedUntil Federation.fillAhead Federation.grant Federation.handOutRest
-  Federation.admitWaiting Federation.nextClock Federation.sendUntil Federation.takeSent Federation.setParameter Federation.settle Federation.take InProcessNetwork.addPublisher
+  Federation.admitWaiting Federation.nextClock Federation.sendUntil Federation.setEpoch Federation.takeSent Federation.setParameter Federation.settle Federation.take InProcessNetwork.addPublisher
   InProcessNetwork.addSubscriber InProcessNetwork.graph InProcessNetwork.join InProcessNetwork.leave InProcessNetwork.remove
   InProcessNetwork.send Graph.toString Graph.verify Interpreter.reset Interpreter.run LoopInterpreter.step
   IsochronError.render Program.kernelTimes Program.method Program.newInputs Program.newOutputs Program.reset Program.restore
   Parameters.carries Parameters.initial Parameters.message Parameters.offered Program.run Program.snapshot RandomGenerator.bits Program.stepTimes RecordingWriter.add RecordingWriter.addSent RecordingWriter.begin
-  RecordingWriter.discard RecordingWriter.finish TransportLink.close TransportLink.nextClock TransportLink.open TransportLink.put TransportLink.send TransportLink.sendUntil TransportLink.wake
+  RecordingWriter.discard RecordingWriter.finish TransportLink.close TransportLink.nextClock TransportLink.open TransportLink.put TransportLink.sayClock TransportLink.send TransportLink.sendUntil TransportLink.wake
 `);
 
 /** Take what other functions made, where nothing may be slow or nobody but tools calls them: TypeScript alone guards them. */
