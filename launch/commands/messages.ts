@@ -12,7 +12,7 @@ import {
   readInterfaceFiles,
   readMessageFiles,
 } from "../../nodes/index.ts";
-import { prepareFolder, prepareOutput } from "../output-file.ts";
+import { prepareOutput } from "../output-file.ts";
 import type { Terminal } from "../terminal.ts";
 
 const typesFile: FileKind = { name: "a file of message types", begins: beginsWith(messageTypesTitle) };
@@ -71,10 +71,9 @@ function writePackage(folders: readonly string[], folder: string, terminal: Term
   const inPackage = (path: string): string => join(folder, path);
   // Only a folder with a package.xml of ours has files that are replaced; that one is written last.
   const others = before === undefined ? undefined : anyOfThePackage;
-  for (const { path, text } of files.toReversed()) {
-    prepareFolder(inPackage(path));
-    writeWhole(inPackage(path), text, path === "package.xml" ? packageFile : others);
-  }
+  const kindOf = (path: string): FileKind | undefined => (path === "package.xml" ? packageFile : others);
+  for (const { path } of files) prepareOutput(inPackage(path), kindOf(path));
+  for (const { path, text } of files.toReversed()) writeWhole(inPackage(path), text, kindOf(path));
   const count = files.length - 2;
   terminal.out(
     `${folder}: a ROS 2 package of ${count} definition${count === 1 ? "" : "s"}; put it into a workspace's src and run colcon build`,

@@ -19,8 +19,8 @@ const foreignLog = Buffer.concat([
 /** Everything in the folder, by name: bytes, or what kind of thing it is. */
 const everything = () =>
   Object.fromEntries(
-    readdirSync(workplace.folder)
-      .filter((name) => name !== ".cache")
+    readdirSync(workplace.folder, { recursive: true, encoding: "utf8" })
+      .filter((name) => !name.startsWith(".cache"))
       .sort()
       .map((name) => {
         const stats = lstatSync(workplace.path(name));
@@ -52,6 +52,8 @@ const attempts: Readonly<Record<string, readonly string[]>> = {
   "numbers that are no report, beside the recording": ["report", "beside.mcap"],
   "another kind of archive": ["build", "app.ts", "-o", "mine.isoapp"],
   "a source file, by messages": ["messages", "--common", "-o", "app.ts"],
+  "somebody's package, by messages": ["messages", "--package", "theirs/tf2_msgs"],
+  "a definition in a folder without a package, by messages": ["messages", "--package", "loose/tf2_msgs"],
 };
 
 describe("no file is destroyed:", () => {
@@ -72,6 +74,8 @@ describe("no file is destroyed:", () => {
       "mine.isoapp": mine,
       "beside.mcap": recording,
       "beside.report.json": mine,
+      "theirs/tf2_msgs/package.xml": mine,
+      "loose/tf2_msgs/msg/TFMessage.msg": mine,
     });
     symlinkSync("kept.mcap", workplace.path("link.mcap"));
     for (const name of ["pipe", "pipe.html"]) spawnSync("mkfifo", [workplace.path(name)]);
@@ -129,6 +133,7 @@ describe("files of its own", () => {
       ["report", "again.mcap", "-o", "again.html"],
       ["build", "app.ts", "-o", "again.isoapp", "--target", "x86-64-v3"],
       ["messages", "--common", "-o", "again.ts"],
+      ["messages", "--package", "again/tf2_msgs"],
     ];
     const [first] = await workplace.each(commands.slice(0, 1));
     expect(first).toMatchObject({ code: 0, error: "" });
