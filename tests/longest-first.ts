@@ -13,6 +13,7 @@ export const longest: readonly string[] = [
   "kernels/generators/generators.test.ts",
   "tests/command-line/failures.test.ts",
   "examples/highway/run.test.ts",
+  "tests/ros/ros.test.ts",
   "tests/arm64/arm64.test.ts",
   "kernels/generators/gemm.test.ts",
   "tests/arm64/pictures.test.ts",
