@@ -94,7 +94,7 @@ const rclnodejs = {
   name: "ROS 2 for tests: rclnodejs",
   isDone: () => existsSync(addon) && stamped("ros-rclnodejs", contentHash(["launch/setup/ros"])),
   run: async (sh) => {
-    needs(rosPython);
+    needs(wheels);
     rmSync(javascript, { recursive: true, force: true });
     mkdirSync(javascript, { recursive: true });
     for (const name of ["package.json", "package-lock.json"])
@@ -141,7 +141,7 @@ const interfacePackages = {
   name: "ROS 2 for tests: interface packages",
   isDone: () => existsSync(join(rosInterfaces, "share")) && stamped("ros-interfaces", interfacesHash()),
   run: async (sh) => {
-    needs(addon);
+    needs(rclnodejs);
     const before = interfacesHash();
     for (const { name, folders } of interfaces) {
       const source = join(rosFolder, "source", name);
@@ -174,10 +174,11 @@ async function buildPackage(sh, source, build) {
 }
 
 /** A step needs what an earlier one made, which may have been unavailable. */
-function needs(path) {
-  if (existsSync(path)) return;
-  const reason = existsSync(missingFile) ? readFileSync(missingFile, "utf8").trim() : `there is no ${path}`;
-  throw new Unavailable(reason);
+function needs(step) {
+  if (step.isDone()) return;
+  throw new Unavailable(
+    existsSync(missingFile) ? readFileSync(missingFile, "utf8").trim() : `${step.name} is not done`,
+  );
 }
 
 /** The steps, in order. */
