@@ -1,6 +1,6 @@
 // Large matrix products: the right factor in packed blocks of columns, rows in blocks that stay in cache.
 import { bytesOf } from "../dtype.ts";
-import { add, broadcast, constant, fma, KernelBuilder, load, mul } from "../loop/build.ts";
+import { add, broadcast, constant, convert, fma, KernelBuilder, load, mul } from "../loop/build.ts";
 import type { Buffer, Expression, Kernel } from "../loop/ir.ts";
 import { balanced, extentsOf, type Problem, problemOf } from "../schedules/index.ts";
 import type { Target } from "../targets.ts";
@@ -334,7 +334,9 @@ export function gemmKernel(
     tail: boolean,
   ): Factors => {
     if (right.kind === "packed") {
-      return (block, i, offset) => right.blocks.at([fixed(add(start, block)), fixed(i), offset], lanes);
+      // Blocks of halves are read as what they are multiplied with.
+      return (block, i, offset) =>
+        convert(right.blocks.at([fixed(add(start, block)), fixed(i), offset], lanes), a.scalar);
     }
     const { source, work: columnsCopy } = right;
     const packed = view(columnsCopy, [count + 1, depth, blockColumns]);

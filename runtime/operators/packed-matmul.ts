@@ -1,6 +1,6 @@
 // The matrix product by a constant factor in blocks of columns, as the plan lays it out.
 import { z } from "zod";
-import { generators } from "../../kernels/index.ts";
+import { generators, isHalf } from "../../kernels/index.ts";
 import { countOf, newArray, showTensorType, staticShape, type TypedArray } from "../graph/tensor-type.ts";
 import { onlyRows } from "./bounded.ts";
 import { matmul } from "./contraction.ts";
@@ -54,7 +54,7 @@ const isWidth = (width: number): boolean => [32, 64, 128].includes(width);
  * a[…,m,k] · b, b a factor [k,n] packed as [⌈n/w⌉,k,w]: what `matmul` by a constant is compiled to.
  *
  * Block j holds the columns from w·j on, the last block the last w; what two blocks hold is the same in both. Floats of one
- * dtype → […,m,n]. Error: that of `matmul`.
+ * dtype → […,m,n]; b may be halves where a is f32. Error: that of `matmul`.
  */
 export const packedMatmul: Operator<z.infer<typeof attributes>> = operator({
   name: "packedMatmul",
@@ -68,7 +68,8 @@ export const packedMatmul: Operator<z.infer<typeof attributes>> = operator({
         `packedMatmul of ${showTensorType(a!)} and ${showTensorType(b!)} for ${columns} columns`,
         "the right factor is packed as [⌈columns/w⌉,k,w], w a power of two from 32 to 128",
       );
-    return matmul.infer([a!, { dtype: b!.dtype, shape: [depth!, columns] }], {});
+    const dtype = a!.dtype === "f32" && isHalf(b!.dtype) ? "f32" : b!.dtype;
+    return matmul.infer([a!, { dtype, shape: [depth!, columns] }], {});
   },
   evaluate: ([a, b], { columns }, result) => matmul.evaluate([a!, unpacked(b!, columns)], {}, result),
   magnitude: ([a, b], { columns }, result) => matmul.magnitude!([a!, unpacked(b!, columns)], {}, result),

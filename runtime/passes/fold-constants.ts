@@ -1,4 +1,5 @@
 // Computes at compile time what depends on constants only.
+import { isHalf } from "../../kernels/index.ts";
 import { constantValue } from "../compiler/constant-value.ts";
 import { type Graph, isNodeOf, type Making, type Node } from "../graph/graph.ts";
 import { type Editor, rewrite } from "../graph/rewrite.ts";
@@ -33,8 +34,27 @@ function turned(node: Node, editor: Editor): Making | undefined {
   };
 }
 
-/** The graph with every node over constants replaced by its value, with the bits that computing it in a step would give. */
-export const foldConstants = (graph: Graph): Graph =>
+/** Halves of which there are more stay halves in the portable graph: what they are computed in takes twice the bytes. */
+const mostWidened = 1 << 18;
+
+/** Whether a node makes many halves the float32 that they are computed in. */
+export const isWideningOfHalves = ({ operator, inputs: [x], outputs: [output] }: Node): boolean =>
+  operator === operators.cast &&
+  isHalf(x!.type.dtype) &&
+  output.type.dtype === "f32" &&
+  countOf(staticShape(x!.type.shape)) > mostWidened;
+
+/**
+ * The graph with every node over constants replaced by its value, with the bits that computing it in a step would give; large weights
+ * stay the halves that they are.
+ */
+export const foldConstants = (graph: Graph): Graph => fold(graph, isWideningOfHalves);
+
+/** The same of large halves too, where no product reads them as they are. */
+export const foldHalves = (graph: Graph): Graph =>
+  graph.nodes.some(isWideningOfHalves) ? fold(graph, () => false) : graph;
+
+const fold = (graph: Graph, stays: (node: Node) => boolean): Graph =>
   rewrite(graph, (node, editor) => {
     const {
       operator,
@@ -42,7 +62,7 @@ export const foldConstants = (graph: Graph): Graph =>
       outputs: [output, ...others],
     } = node;
     // What packed weights hold is read where it is needed.
-    if (node.regions || others.length > 0 || operator === operators.bitField) return undefined;
+    if (node.regions || others.length > 0 || operator === operators.bitField || stays(node)) return undefined;
     const moved = turned(node, editor);
     if (moved) return editor.constant(output.type, moved, output.hint ?? operator.name);
     const operands: Nd[] = [];

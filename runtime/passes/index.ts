@@ -9,7 +9,7 @@ import { eliminateDeadCode } from "./dead-code.ts";
 import { decompose } from "./decompose.ts";
 import { keepIntegers } from "./dequantized.ts";
 import { dropEmpty } from "./drop-empty.ts";
-import { foldConstants } from "./fold-constants.ts";
+import { foldConstants, foldHalves } from "./fold-constants.ts";
 import { fuseAttention } from "./fuse-attention.ts";
 import { toMaxima } from "./maxima.ts";
 import { packCodes } from "./pack-codes.ts";
@@ -45,6 +45,7 @@ const planning = {
   packProducts,
   fuseAttention,
   packFactors,
+  foldHalves,
   blockChannels,
   dropUnplanned: eliminateDeadCode,
 } as const;
