@@ -1,6 +1,7 @@
 // What is tested beside a real ROS 2, in the one process that has its environment.
 import { openTransport, type Transport } from "../../nodes/index.ts";
 import { contract } from "../../nodes/middleware/testing/contract.ts";
+import { applicationCases } from "./application-cases.ts";
 import { Peer } from "./peer.ts";
 import { peerCases } from "./peer-cases.ts";
 import { refusalCases } from "./refusal-cases.ts";
@@ -44,7 +45,10 @@ const inContract: readonly RosCase[] = contract
 /** All cases, by names of their own. */
 export const cases: readonly RosCase[] = [
   ...inContract,
-  ...[...peerCases, ...refusalCases].map(({ name, run }) => ({ name, run: async () => run(await all()) })),
+  ...[...peerCases, ...refusalCases, ...applicationCases].map(({ name, run }) => ({
+    name,
+    run: async () => run(await all()),
+  })),
 ];
 
 /** Closes what was opened. */
