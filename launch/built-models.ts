@@ -48,19 +48,22 @@ function builtImporter(
       found[0] ??
       refuse(`the application was built without the model ${path}`, "import it before the application is declared");
     const { facts, operators, graphs } = model;
+    const graphWith = (options: object = {}) => {
+      const text = textOf(options);
+      const graph =
+        graphs.find((each) => each.options === text) ??
+        refuse(
+          `no graph of the model ${model.file} was made with ${text} when the application was built`,
+          "make it with options that are the same wherever the application starts",
+        );
+      return graphOf(facts.name, graph);
+    };
     return {
       ...facts,
       operators: new Map(operators),
-      graph: (options: object = {}) => {
-        const text = textOf(options);
-        const graph =
-          graphs.find((each) => each.options === text) ??
-          refuse(
-            `no graph of the model ${model.file} was made with ${text} when the application was built`,
-            "make it with options that are the same wherever the application starts",
-          );
-        return graphOf(facts.name, graph);
-      },
+      graph: graphWith,
+      graphs: (methods: { readonly [name: string]: object }) =>
+        Object.fromEntries(Object.entries(methods).map(([name, options]) => [name, graphWith(options)])),
       interpret: () => refuse(`the model ${model.file} is not in the built application`, "run its graph in a task"),
     };
   };

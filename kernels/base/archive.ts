@@ -218,9 +218,7 @@ export function changedEntries(bytes: Uint8Array): readonly string[] {
 
 /** The data of the entries that are stored as they are, where it lies in the archive. */
 export const storedEntries = (bytes: Uint8Array): Readonly<Record<string, Uint8Array>> =>
-  Object.fromEntries(
-    [...listed(bytes)].flatMap((entry) => (entry?.data ? [[entry.name, entry.data] as const] : [])),
-  );
+  Object.fromEntries([...listed(bytes)].flatMap((entry) => (entry?.data ? [[entry.name, entry.data] as const] : [])));
 
 /** Reads the entries of an archive, all unless some are asked for; throws what fflate throws for anything else. */
 export const readArchive = (

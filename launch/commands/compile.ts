@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import { extname } from "node:path";
 import { IsochronError, makeWhole, type TargetName } from "../../kernels/index.ts";
-import { type GraphOptions, importModel, type Model } from "../../runtime/import/index.ts";
+import { importModel, type Model } from "../../runtime/import/index.ts";
 import {
   artifactFile,
   Compilation,
@@ -16,7 +16,8 @@ import {
 import { cacheDirectory } from "../load-application.ts";
 import { prepareOutput } from "../output-file.ts";
 import type { Terminal } from "../terminal.ts";
-import { graphOptions, type ModelArguments } from "./model-arguments.ts";
+import { graphOptions, type ModelArguments, type ModelOptions } from "./model-arguments.ts";
+import { modelGraphs } from "./model-graphs.ts";
 
 /** Options of `isochron compile`. */
 export interface CompileCommandOptions extends ModelArguments {
@@ -140,21 +141,30 @@ export async function compileCommand(
 }
 
 /** What is compiled of a model. Neither the model nor its graph is held beside it: their weights may be most of the memory. */
-async function declutteredModel(path: string, given: GraphOptions, terminal: Terminal) {
+async function declutteredModel(path: string, given: ModelOptions, terminal: Terminal) {
   terminal.progress("reading the model");
   const model = await importModel(path);
-  requireSupported(path, model);
+  // Where TorchScript calls what is not there, it may never be reached: making the graph tells.
+  if (model.format === "onnx") requireSupported(path, model);
   requireArtifactSize(model.weightBytes);
   terminal.progress("building its graph");
-  const graph = model.graph(given);
-  return { operators: model.operators, compilation: Compilation.of(graph) };
+  const { methods, notes } = modelGraphs(model, given);
+  for (const note of notes) terminal.error(note);
+  return { operators: model.operators, compilation: Compilation.of(methods) };
 }
 
 /** Holds the artifact to the model, which is read again. Throws `compile/check`. */
-async function checked(path: string, given: GraphOptions, artifact: string, terminal: Terminal): Promise<string> {
+async function checked(path: string, given: ModelOptions, artifact: string, terminal: Terminal): Promise<string> {
   const model = await importModel(path);
-  return await checkArtifact(model.graph(given), readArtifact(artifact), {
-    signal: terminal.signal,
-    progress: (text) => terminal.progress(text),
-  });
+  const { methods } = modelGraphs(model, given);
+  const found: string[] = [];
+  for (const [method, graph] of Object.entries(methods)) {
+    const text = await checkArtifact(graph, readArtifact(artifact), {
+      method,
+      signal: terminal.signal,
+      progress: (said) => terminal.progress(said),
+    });
+    found.push(Object.keys(methods).length === 1 ? text : `${method}: ${text}`);
+  }
+  return found.join("; ");
 }

@@ -15,7 +15,6 @@ import {
   type MethodGraphs,
   measureLayers,
   measureMachine,
-  methodsOf,
   openArtifact,
   type Peak,
   printLayers,
@@ -31,6 +30,7 @@ import { askedMethods } from "./asked-methods.ts";
 import { importedText } from "./inspect-model.ts";
 import { inspectedAs } from "./inspected.ts";
 import { graphOptions, type ModelArguments, refuseModelArguments } from "./model-arguments.ts";
+import { modelGraphs } from "./model-graphs.ts";
 
 interface Options extends ModelArguments {
   readonly target?: TargetName;
@@ -69,7 +69,7 @@ async function foundIn(path: string, options: ModelArguments): Promise<Found> {
       const model = await importModel(path);
       return {
         kind: "graphs",
-        programs: [{ name: model.name, methods: methodsOf(model.graph(graphOptions(options))) }],
+        programs: [{ name: model.name, methods: modelGraphs(model, graphOptions(options)).methods }],
       };
     }
   }

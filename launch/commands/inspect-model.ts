@@ -1,10 +1,11 @@
 // `isochron inspect MODEL`: what a model takes and gives, what it is made of, what it costs, and what of it cannot be compiled.
 import { IsochronError, type TargetName } from "../../kernels/index.ts";
-import { type GraphOptions, importModel, type Model } from "../../runtime/import/index.ts";
+import { importModel, type Model } from "../../runtime/import/index.ts";
 import { Compilation, multiplyAddsOf } from "../../runtime/index.ts";
 import type { Terminal } from "../terminal.ts";
 import { inspectedAs } from "./inspected.ts";
-import { graphOptions, type ModelArguments } from "./model-arguments.ts";
+import { graphOptions, type ModelArguments, type ModelOptions } from "./model-arguments.ts";
+import { type ModelGraphs, modelGraphs } from "./model-graphs.ts";
 
 const ports = (all: Model["inputs"]): string[] => all.map(({ name, type }) => `    ${name}: ${type}`);
 
@@ -16,42 +17,71 @@ const counted = ({ operators }: Model): (readonly [string, number])[] =>
 const asking: ReadonlySet<string> = new Set(["import/size", "import/name", "import/type"]);
 
 /** What a graph of the model gives, or why there is none. */
-function withGraph<T>(
-  model: Model,
-  given: GraphOptions,
-  use: (graph: ReturnType<Model["graph"]>) => T,
-): T | IsochronError {
+function withGraphs<T>(model: Model, given: ModelOptions, use: (graphs: ModelGraphs) => T): T | IsochronError {
   try {
-    return use(model.graph(given));
+    return use(modelGraphs(model, given));
   } catch (error) {
     if (error instanceof IsochronError && error.code.startsWith("import/")) return error;
     throw error;
   }
 }
 
-/** The multiply-adds of a step on a target; why they are not known, where the model is no graph yet. */
-const multiplyAdds = (model: Model, given: GraphOptions, target: TargetName): number | IsochronError =>
-  withGraph(model, given, (graph) => multiplyAddsOf(Compilation.of(graph).code(target)));
+/** What a step costs, and what its graph was made with. */
+interface Cost extends Pick<ModelGraphs, "notes"> {
+  readonly multiplyAdds: number;
+}
 
-function modelText(path: string, model: Model, cost: number | IsochronError): string {
-  const { producer, irVersion, operatorSets, entries } = model.metadata;
+/** The multiply-adds of a step on a target; why they are not known, where the model is no graph yet. */
+const costOf = (model: Model, given: ModelOptions, target: TargetName): Cost | IsochronError =>
+  withGraphs(model, given, ({ methods, notes }) => ({
+    notes,
+    multiplyAdds: multiplyAddsOf(Compilation.of(methods).code(target)),
+  }));
+
+/** What the file is, in words. */
+function headLines(path: string, model: Model): string[] {
+  const { producer } = model.metadata;
+  const by = producer === "" ? "" : `, by ${producer}`;
+  if (model.format === "torchscript") {
+    const { formatVersion } = model.metadata;
+    return [
+      `model ${model.name} in ${path}: TorchScript, format version ${formatVersion}${by}`,
+      "  methods",
+      ...model.methods.map(({ name, parameters, returns }) => {
+        const taken = parameters.map((each) => `${each.name}: ${each.type}`).join(", ");
+        return `    ${name}(${taken}) -> ${returns}`;
+      }),
+    ];
+  }
+  const { irVersion, operatorSets } = model.metadata;
   const sets = Object.entries(operatorSets).map(([domain, version]) => `${domain} ${version}`);
   return [
-    `model ${model.name} in ${path}: ONNX, IR version ${irVersion}${producer === "" ? "" : `, by ${producer}`}`,
+    `model ${model.name} in ${path}: ONNX, IR version ${irVersion}${by}`,
     `  operator sets: ${sets.join(", ")}`,
     "  inputs",
     ...ports(model.inputs),
     "  outputs",
     ...ports(model.outputs),
+  ];
+}
+
+function modelText(path: string, model: Model, cost: Cost | IsochronError): string {
+  const isKnown = !(cost instanceof IsochronError);
+  const calls = model.format === "torchscript" ? "is not there, and may never be reached" : "cannot be compiled";
+  return [
+    ...headLines(path, model),
     `  operators: ${counted(model)
       .map(([name, count]) => `${count} ${name}`)
       .join(", ")}`,
     `  weights: ${model.weightBytes} bytes`,
-    typeof cost === "number"
-      ? `  multiply-adds: ${(cost / 1e6).toFixed(1)} million a step`
+    isKnown
+      ? `  multiply-adds: ${(cost.multiplyAdds / 1e6).toFixed(1)} million a step`
       : `  multiply-adds: not known: ${cost.message}`,
-    ...Object.entries(entries).map(([key, value]) => `  ${key}: ${value}`),
-    ...model.unsupported.map(({ node, reason }) => `  cannot be compiled: ${node}: ${reason}`),
+    ...(isKnown ? cost.notes.map((note) => `  ${note}`) : []),
+    ...Object.entries(model.metadata.entries).map(([key, value]) => `  ${key}: ${value}`),
+    ...model.unsupported.map(({ node, operator, reason }) =>
+      model.format === "torchscript" ? `  ${calls}: ${operator} at ${node}` : `  ${calls}: ${node}: ${reason}`,
+    ),
   ].join("\n");
 }
 
@@ -65,7 +95,7 @@ export async function inspectModel(
   const model = await importModel(path);
   const { name, inputs, outputs, metadata, unsupported } = model;
   const operators = Object.fromEntries(counted(model));
-  const cost = multiplyAdds(model, options, target);
+  const cost = costOf(model, options, target);
   terminal.out(
     json
       ? JSON.stringify({
@@ -75,7 +105,8 @@ export async function inspectModel(
           metadata,
           operators,
           weightBytes: model.weightBytes,
-          multiplyAdds: typeof cost === "number" ? cost : null,
+          multiplyAdds: cost instanceof IsochronError ? null : cost.multiplyAdds,
+          ...(model.format === "torchscript" ? { methods: model.methods } : {}),
           unsupported,
         })
       : modelText(path, model, cost),
@@ -84,7 +115,7 @@ export async function inspectModel(
 }
 
 /**
- * A model's graph as it is imported, as the text of its one method; of a model that no graph can be made of, its own nodes.
+ * A model's graphs as they are imported, as the texts of its methods; of a model that no graph can be made of, its own nodes or source.
  *
  * Throws `command/stage` for what is no model, and what asks for types or sizes.
  */
@@ -95,8 +126,11 @@ export async function importedText(path: string, given: ModelArguments) {
     });
   const options = graphOptions(given);
   const model = await importModel(path);
-  const text = withGraph(model, options, (graph) => graph.toString());
-  if (text instanceof IsochronError && asking.has(text.code)) throw text;
-  const shown = typeof text === "string" ? text : `// no graph can be made of it: ${text.message}\n${model}`;
-  return { forward: { program: model.name, text: shown } };
+  const program = model.name;
+  const texts = withGraphs(model, options, ({ methods }) =>
+    Object.fromEntries(Object.entries(methods).map(([name, graph]) => [name, { program, text: graph.toString() }])),
+  );
+  if (!(texts instanceof IsochronError)) return texts;
+  if (asking.has(texts.code)) throw texts;
+  return { forward: { program, text: `// no graph can be made of it: ${texts.message}\n${model}` } };
 }

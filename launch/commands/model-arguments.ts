@@ -1,13 +1,19 @@
 // What is said of a model at the command line: types of inputs, bounds, states.
 import { type Dtype, dtypes, IsochronError } from "../../kernels/index.ts";
-import type { GraphOptions, InputType } from "../../runtime/import/index.ts";
-import { tensorType } from "../../runtime/index.ts";
+import { type TensorType, tensorType } from "../../runtime/index.ts";
 
 /** The options of commands that take a model. */
 export interface ModelArguments {
   readonly input: readonly string[];
   readonly bound: readonly string[];
   readonly state: readonly string[];
+}
+
+/** What the command line says of a model. */
+export interface ModelOptions {
+  readonly inputs: { readonly [name: string]: TensorType };
+  readonly bounds: { readonly [name: string]: number };
+  readonly states: { readonly [name: string]: string };
 }
 
 /** NAME=VALUE, of which a name may hold "=" too. */
@@ -20,7 +26,7 @@ function pair(option: string, text: string, example: string): readonly [name: st
 }
 
 /** A type such as f32[1,3,240,320]; a dtype alone is one number. */
-function typeFrom(text: string, option: string): InputType {
+function typeFrom(text: string, option: string): TensorType {
   const [, name = "", sizes] = /^(\w+)(?:\[\s*(\d+(?:\s*,\s*\d+)*)?\s*\])?$/.exec(text) ?? [];
   const dtype: Dtype | undefined = dtypes.find((each) => each === name);
   if (!dtype)
@@ -36,7 +42,7 @@ const wholeNumber = (text: string, option: string): number => {
 };
 
 /** The options of a model's graph. Throws `command/argument`. */
-export function graphOptions({ input, bound, state }: ModelArguments): GraphOptions {
+export function graphOptions({ input, bound, state }: ModelArguments): ModelOptions {
   const inputs = input.map((text) => {
     const [name, value] = pair("--input", text, "image=f32[1,3,240,320]");
     return [name, typeFrom(value, `--input ${name}`)] as const;

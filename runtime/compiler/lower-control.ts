@@ -36,10 +36,10 @@ export function lowerControl(node: Node, lowering: ControlLowering): LoweredCont
   const { cond, whileLoop, forLoop, scan, limit } = controlOperators;
   const limited = match(node, limit);
   if (limited) {
-    const { atMost, dimension } = limited.attributes;
+    const { atMost, dimension, fault } = limited.attributes;
     const count = lowering.placeOf(node.inputs[0]!);
     return {
-      step: { kind: "check", count, atMost, fault: lowering.fault(boundFault(dimension, atMost)) },
+      step: { kind: "check", count, atMost, fault: lowering.fault(boundFault(dimension, atMost, fault)) },
       places: [count],
     };
   }

@@ -170,9 +170,9 @@ export function faultOf({ operator, attributes, outputs }: Node): string {
   return `${operator.name}${over} would run more than ${atMost} times`;
 }
 
-/** The fault of a dimension that would have more elements than it may. */
-export const boundFault = (dimension: string, atMost: number): string =>
-  `dimension "${dimension}" would have more than ${atMost} elements, or less than none`;
+/** The fault of a dimension that would have more elements than it may, unless another one is told. */
+export const boundFault = (dimension: string, atMost: number, fault?: string | undefined): string =>
+  fault ?? `dimension "${dimension}" would have more than ${atMost} elements, or less than none`;
 
 /** The types of a graph's inputs or outputs, by name. */
 export type Signature = { readonly [name: string]: TensorType };

@@ -2,11 +2,14 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { checkArgument, errorAt, fileError, optionsOf } from "../../kernels/index.ts";
+import type { Graph } from "../graph/graph.ts";
 import { externalData } from "./onnx/external-data.ts";
-import { modelError, unsupported } from "./onnx/import-error.ts";
+import { modelError } from "./onnx/import-error.ts";
 import { OnnxModel } from "./onnx/model.ts";
 import { type ImportedOperator, userOperators } from "./onnx/user-operators.ts";
 import { recordModel } from "./recorded.ts";
+import { isArchive, readTorchArchive } from "./torch/archive.ts";
+import { requireProgram, TorchModel } from "./torch/model.ts";
 
 export { loadTensors } from "./load-tensors.ts";
 export { type ExportOptions, exportOnnx } from "./onnx/export/index.ts";
@@ -15,7 +18,7 @@ export type {
   GraphOptions,
   InputType,
   InterpretOptions,
-  OnnxModel as Model,
+  OnnxModel,
   StateOption,
   Unsupported,
 } from "./onnx/model.ts";
@@ -24,6 +27,10 @@ export type { AttributeValue, ImportedOperator } from "./onnx/user-operators.ts"
 export type { ModelValue, TensorValue, TextValue } from "./onnx/values/value.ts";
 export { saveTensors, tensorsFile } from "./safetensors.ts";
 export type { StoredTensor, StoredTensors } from "./stored-tensors.ts";
+export type { FixedArgument, TorchGraphOptions, TorchMethod, TorchModel, TorchParameter } from "./torch/model.ts";
+
+/** A model of a file; `format` says of which. */
+export type Model = OnnxModel | TorchModel;
 
 /** Options of `importModel`. */
 export interface ImportOptions {
@@ -39,9 +46,10 @@ const checkImport = optionsOf<ImportOptions>("import", "importModel", () => ({
 }));
 
 /**
- * Reads a model from a file; what the file is, its content says. Today that is ONNX.
+ * Reads a model from a file; what the file is, its content says: ONNX, or TorchScript as `torch.jit.save` writes it.
  *
- * Throws `file/read`, `import/model` for what is no model, `import/unsupported` for other formats.
+ * Nothing that a file names is run. Throws `file/read`, `import/model` for what is no model, `import/archive`, `import/pickle` and
+ * `import/torch-source` for damaged files of PyTorch, `import/unsupported` for other formats.
  *
  * @example
  * ```ts
@@ -51,23 +59,18 @@ const checkImport = optionsOf<ImportOptions>("import", "importModel", () => ({
  * console.log(error.code); // file/read
  * ```
  */
-export async function importModel(path: string, options: ImportOptions = {}): Promise<OnnxModel> {
+export async function importModel(path: string, options: ImportOptions = {}): Promise<Model> {
   checkArgument("import", "importModel", "path", z.string().min(1).describe("a text: the file's path"), path);
   checkImport(options);
   const bytes = await readFile(path).catch((cause) => {
     throw fileError("read", path, cause);
   });
   try {
-    // Archives of PyTorch, and HDF5 files, say at their beginning what they are.
-    if (bytes.subarray(0, 4).equals(Buffer.from("PK\x03\x04"))) throw unsupported("it is a zip archive, not ONNX");
     if (bytes.length === 0) throw modelError("it is empty");
-    const model: OnnxModel = new OnnxModel(
-      bytes,
-      path,
-      externalData(path),
-      userOperators(options.operators ?? {}),
-      (given, graph) => record?.(given, graph),
-    );
+    const onGraph = (given: object, graph: Graph): void => record?.(given, graph);
+    const model: Model = isArchive(bytes)
+      ? new TorchModel(requireProgram(await readTorchArchive(bytes, path)), bytes.length, path, onGraph)
+      : new OnnxModel(bytes, path, externalData(path), userOperators(options.operators ?? {}), onGraph);
     const record = recordModel(path, bytes, () => model);
     return model;
   } catch (error) {

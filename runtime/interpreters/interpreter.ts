@@ -84,9 +84,9 @@ function runControl(node: Node, operands: readonly Nd[]): readonly Nd[] {
   const { cond, forLoop, limit, scan, whileLoop } = controlOperators;
   const limited = match(node, limit);
   if (limited) {
-    const { atMost, dimension } = limited.attributes;
+    const { atMost, dimension, fault } = limited.attributes;
     const count = Number(operands[0]!.data[0]);
-    if (count < 0 || count > atMost) throw new IsochronError("program/fault", boundFault(dimension, atMost));
+    if (count < 0 || count > atMost) throw new IsochronError("program/fault", boundFault(dimension, atMost, fault));
     return operands;
   }
   const [first, second] = node.regions as readonly [Graph, Graph];

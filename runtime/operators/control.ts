@@ -88,11 +88,11 @@ export const forLoop = operator({
   },
 });
 
-/** The count, which is a fault of the step where it is more than `atMost`, or less than 0. */
+/** The count, which is a fault of the step where it is more than `atMost`, or less than 0; `fault` says what else is wrong then. */
 export const limit = operator({
   ...control,
   name: "limit",
-  attributes: z.strictObject({ atMost: z.int().min(0), dimension: z.string() }),
+  attributes: z.strictObject({ atMost: z.int().min(0), dimension: z.string(), fault: z.string().optional() }),
   infer([count]) {
     requireScalar("the count", count, "i64");
     return count!;

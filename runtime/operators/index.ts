@@ -4,7 +4,16 @@ import { elu, gelu, silu, softplus } from "./activation.ts";
 import { adaptiveAvgPool, adaptiveMaxPool } from "./adaptive-pooling.ts";
 import { flip, oneHot, padCopies, roll, tile } from "./arrangement.ts";
 import { attention, tiledAttention } from "./attention.ts";
-import { bitCast, bitField, bitwiseAnd, bitwiseLeftShift, bitwiseNot, bitwiseOr, bitwiseRightShift, bitwiseXor } from "./bits.ts";
+import {
+  bitCast,
+  bitField,
+  bitwiseAnd,
+  bitwiseLeftShift,
+  bitwiseNot,
+  bitwiseOr,
+  bitwiseRightShift,
+  bitwiseXor,
+} from "./bits.ts";
 import { blockedConv2d, depthwiseConv2d } from "./blocked.ts";
 import { batchNorm, groupNorm, instanceNorm } from "./channel-norms.ts";
 import { argmax, argmin, linear, mean, softmax } from "./composite.ts";

@@ -48,9 +48,9 @@ export function requireBounds({ nodes, constants }: Graph): void {
     const limited = match(node, controlOperators.limit);
     const count = limited && numbers.get(limited.inputs[0]!);
     if (!limited || count === undefined || holds(limited.attributes, Number(count))) continue;
-    const { atMost, dimension } = limited.attributes;
+    const { atMost, dimension, fault } = limited.attributes;
     const place = node.place?.text;
-    throw new IsochronError("compile/bound", `${boundFault(dimension, atMost)}: it has ${count} in every step`, {
+    throw new IsochronError("compile/bound", `${boundFault(dimension, atMost, fault)}: it has ${count} in every step`, {
       help: "allow more: { atMost }",
       ...(place === undefined ? {} : { place }),
     });

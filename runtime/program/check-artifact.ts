@@ -2,6 +2,7 @@
 import { IsochronError, isFloatDtype, Random, runnableTargets, type TargetName } from "../../kernels/index.ts";
 import { compile } from "../compiler/compile.ts";
 import { Graph } from "../graph/graph.ts";
+import { forward } from "../graph/method-graphs.ts";
 import { elementsFrom } from "../graph/numbers.ts";
 import {
   countOf,
@@ -16,6 +17,8 @@ import type { Artifact } from "./artifact.ts";
 import { load } from "./program.ts";
 
 interface CheckOptions {
+  /** The method whose graph it is; `forward` unless given. */
+  readonly method?: string;
   readonly signal?: AbortSignal;
   readonly progress?: (text: string) => void;
 }
@@ -78,7 +81,7 @@ function watched(graph: Graph): Graph {
 export async function checkArtifact(
   graph: Graph,
   artifact: Artifact,
-  { signal, progress }: CheckOptions = {},
+  { method = forward, signal, progress }: CheckOptions = {},
 ): Promise<string> {
   const here = runnableTargets().filter((name) => Object.hasOwn(artifact.manifest.targets, name));
   const target: TargetName | undefined = here[0];
@@ -89,7 +92,9 @@ export async function checkArtifact(
   const inputs = inputsOf(graph, 1);
   progress?.("checking: interpreting the graph");
   const meant = new Interpreter(graph).run(inputs as never) as Arrays;
-  const found = load(artifact, { target }).run(inputs as never) as Arrays;
+  const found = load(artifact, { target })
+    .method(method)
+    .run(inputs as never) as Arrays;
   const difference = differenceIn(graph, found, meant);
   if (difference === undefined)
     return `compiled and interpreted agree in ${graph.outputs.length} outputs, floats within ${tolerance} of their range`;

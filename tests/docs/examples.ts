@@ -14,6 +14,7 @@ export const files = {
   "runtime/import/onnx/export/index.ts": 1,
   "runtime/import/onnx/model.ts": 1,
   "runtime/import/load-tensors.ts": 1,
+  "runtime/import/torch/model.ts": 1,
   "runtime/compiler/compile.ts": 1,
   "runtime/program/program.ts": 5,
   "launch/application.ts": 14,

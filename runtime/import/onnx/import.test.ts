@@ -24,8 +24,11 @@ function fileOf(main: GraphProto, options?: Parameters<typeof modelBytes>[1]): s
   return path;
 }
 
-const imported = (main: GraphProto, options?: Parameters<typeof modelBytes>[1], more?: ImportOptions) =>
-  importModel(fileOf(main, options), more);
+async function imported(main: GraphProto, options?: Parameters<typeof modelBytes>[1], more?: ImportOptions) {
+  const model = await importModel(fileOf(main, options), more);
+  if (model.format !== "onnx") throw new Error("it is not taken for ONNX");
+  return model;
+}
 
 /** What a model gives for some inputs, interpreted. */
 async function meaning(
@@ -360,7 +363,7 @@ describe("importModel", () => {
     for (const bytes of ["", "PK\x03\x04", "hello, this is no model"]) {
       writeFileSync(path, bytes);
       const error = await errorOf(() => importModel(path));
-      expect(error.code).toMatch(/^import\/(model|unsupported)$/);
+      expect(error.code).toMatch(/^import\/(model|unsupported|archive)$/);
       expect(error.place).toBe(path);
     }
     expect((await errorOf(() => importModel(join(folder, "none.onnx")))).code).toBe("file/read");

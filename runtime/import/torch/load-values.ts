@@ -1,0 +1,193 @@
+// The values that a TorchScript archive holds, with its tensors as those of a trace: constants, and states where they are written to.
+import type { Dtype } from "../../../kernels/index.ts";
+import { currentRecorder, recording } from "../../capture/recorder.ts";
+import { constant, type Tensor } from "../../capture/tensor.ts";
+import { type StateTensor, state } from "../../capture/trace.ts";
+import { type ArrayOf, newArray, tensorType } from "../../graph/tensor-type.ts";
+import type { StoredTensor } from "../stored-tensors.ts";
+import { cast, unsupportedTorch } from "./call.ts";
+import { kindOfNumber } from "./flow/join.ts";
+import { numberTensor } from "./numbers.ts";
+import { isPackedLinear, PickledName, PickledObject, PickledTuple, type PickledValue, tensorIn } from "./program.ts";
+import { elementsOf, type StridedTensor, type TensorBudget } from "./tensors.ts";
+import {
+  type Memory,
+  numberDtypes,
+  TorchDevice,
+  TorchNumber,
+  TorchObject,
+  TorchTensor,
+  TorchTuple,
+  type TorchValue,
+} from "./values.ts";
+
+/** A tensor of the file that a step may write to: a state of the graph from the first write on. */
+export class Stored implements Memory {
+  readonly name: string;
+  readonly tensor: StoredTensor;
+  #constant: Tensor | undefined;
+  /** What was written to what is no state yet. */
+  #next: Tensor | undefined;
+  #state: StateTensor<Dtype> | undefined;
+  written = false;
+
+  constructor(name: string, tensor: StoredTensor, isState: boolean) {
+    this.name = name;
+    this.tensor = tensor;
+    const { dtype, shape, data } = tensor;
+    if (isState) this.#state = state(name, tensorType(dtype, shape), data as ArrayOf<Dtype>);
+  }
+
+  read(): Tensor {
+    if (this.#state) return this.#state.get();
+    const { dtype, shape, data } = this.tensor;
+    // A constant of the whole trace, wherever it is read first: what is large stands there once.
+    this.#constant ??= recording(currentRecorder().whole, () =>
+      constant(data as ArrayOf<Dtype>, dtype, shape, this.name),
+    );
+    return this.#next ?? this.#constant;
+  }
+
+  write(next: Tensor): void {
+    this.written = true;
+    if (this.#state) this.#state.set(next);
+    // Found out in a first run, whose graph is thrown away: in the second it is a state.
+    else this.#next = next;
+  }
+
+  peek(): Tensor | undefined {
+    return this.#next;
+  }
+
+  poke(next: Tensor | undefined): void {
+    this.#next = next;
+  }
+}
+
+/** An attribute of the file's objects that may be set to something else, and so be a state. */
+interface Kept {
+  readonly object: TorchObject;
+  readonly key: string;
+  readonly loaded: TorchValue;
+  readonly memory: Stored;
+}
+
+/** Makes the values of a program's pickles, with the tensors of one trace. */
+export class Loader {
+  readonly stored: Stored[] = [];
+  readonly #attributes: Kept[] = [];
+  readonly #states: ReadonlySet<string>;
+  readonly #elements: Map<StridedTensor, StoredTensor>;
+  readonly #budget: TensorBudget;
+  readonly #made = new Map<PickledValue, TorchValue>();
+
+  constructor(states: ReadonlySet<string>, elements: Map<StridedTensor, StoredTensor>, budget: TensorBudget) {
+    this.#states = states;
+    this.#elements = elements;
+    this.#budget = budget;
+  }
+
+  load(value: PickledValue, name: string): TorchValue {
+    if (value === null || typeof value !== "object") return value;
+    const known = this.#made.get(value);
+    if (known !== undefined) return known;
+    const made = this.#make(value, name);
+    this.#made.set(value, made);
+    return made;
+  }
+
+  #make(value: Exclude<PickledValue, null | boolean | bigint | number | string>, name: string): TorchValue {
+    const under = (key: string): string => (name === "" ? key : `${name}.${key}`);
+    const tensor = tensorIn(value);
+    if (tensor) return this.#tensor(tensor, name);
+    if (value instanceof PickledTuple)
+      return new TorchTuple(value.items.map((each, at) => this.load(each, under(`${at}`))));
+    if (Array.isArray(value)) return value.map((each, at) => this.load(each, under(`${at}`)));
+    if (value instanceof Map)
+      return new Map(
+        [...value].map(([key, each]) => [this.load(key, name) as string, this.load(each, under(String(key)))]),
+      );
+    if (value instanceof PickledObject) {
+      const object = new TorchObject(value.type.full, true);
+      this.#made.set(value, object);
+      if (isPackedLinear(value.type)) {
+        this.#unpack(value.state, name, object);
+        return object;
+      }
+      if (value.state !== undefined && !(value.state instanceof Map))
+        throw unsupportedTorch(
+          `${value.type.full} is made by its own __setstate__`,
+          "save the model without packed weights",
+        );
+      for (const [key, each] of value.state instanceof Map ? value.state : [])
+        this.#set(object, String(key), each, under(String(key)));
+      return object;
+    }
+    if (value instanceof PickledName) return new TorchDevice();
+    throw unsupportedTorch(`"${name}" is bytes`);
+  }
+
+  /** Sets an attribute; one that is a number is a state where methods set it. */
+  #set(object: TorchObject, key: string, value: PickledValue, name: string): void {
+    const kind = kindOfNumber(value as TorchValue);
+    let loaded = kind ? (value as TorchValue) : this.load(value, name);
+    let memory: Stored | undefined;
+    if (kind) {
+      const dtype = numberDtypes[kind];
+      const data = newArray<Dtype>(dtype, 1);
+      data[0] = dtype === "i64" ? (value as bigint) : Number(value);
+      memory = new Stored(name, { dtype, shape: [], data }, this.#states.has(name));
+      this.stored.push(memory);
+      if (this.#states.has(name)) loaded = new TorchNumber(kind, memory.read());
+    } else if (loaded instanceof TorchTensor && loaded.memory instanceof Stored) memory = loaded.memory;
+    if (memory) this.#attributes.push({ object, key, loaded, memory });
+    object.attributes.set(key, loaded);
+  }
+
+  /** Leaves in the states what attributes have been set to. Throws `import/unsupported` where two that were one no longer are. */
+  finish(): void {
+    const left = new Map<Stored, Tensor>();
+    for (const { object, key, loaded, memory } of this.#attributes) {
+      const now = object.attributes.get(key) ?? null;
+      const tensor = now instanceof TorchTensor ? now.read() : numberTensor(now);
+      if (!tensor) continue;
+      const known = left.get(memory);
+      if (known && known.value !== tensor.value)
+        throw unsupportedTorch(`attribute ${key} is set, and shares its tensor with another one`);
+      if (now !== loaded || known) left.set(memory, tensor);
+    }
+    for (const [memory, tensor] of left) memory.write(tensor);
+  }
+
+  /** Packed weights of a linear layer: bytes with a scale, or one for each output, or halves. */
+  #unpack(state: PickledValue | undefined, name: string, object: TorchObject): void {
+    const [first, second] = state instanceof PickledTuple ? state.items : [];
+    const weight = tensorIn(first);
+    if (!weight) throw unsupportedTorch(`the packed weights of "${name}" are none`);
+    const numbers = (given: readonly number[] | StridedTensor, what: string, dtype: Dtype): TorchTensor => {
+      if (!Array.isArray(given)) return this.#tensor(given as StridedTensor, `${name}.${what}`);
+      return TorchTensor.of(constant(given, dtype, given.length === 1 ? [] : [given.length]));
+    };
+    const { quantizer, ...bytes } = weight;
+    const { scales, zeroPoints } = quantizer ?? { scales: [1], zeroPoints: [0] };
+    const parts = {
+      weight: this.#tensor(bytes, `${name}.weight`),
+      scales: TorchTensor.of(cast(numbers(scales, "scales", "f32").read(), "f32")),
+      zeroPoints: TorchTensor.of(cast(numbers(zeroPoints, "zeroPoints", "i64").read(), weight.dtype)),
+      bias: this.load(second ?? null, `${name}.bias`),
+    };
+    for (const [key, each] of Object.entries(parts)) object.attributes.set(key, each);
+  }
+
+  #tensor(tensor: StridedTensor, name: string): TorchTensor {
+    if (tensor.quantizer) throw unsupportedTorch(`"${name}" is a quantised tensor`);
+    let elements = this.#elements.get(tensor);
+    if (!elements) {
+      elements = elementsOf(tensor, this.#budget);
+      this.#elements.set(tensor, elements);
+    }
+    const memory = new Stored(name, elements, this.#states.has(name));
+    this.stored.push(memory);
+    return new TorchTensor(memory);
+  }
+}

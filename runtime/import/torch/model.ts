@@ -1,0 +1,386 @@
+// A model of a TorchScript file: its methods, and the graphs that they become for given types.
+import { z } from "zod";
+import { errorAt, IsochronError, isFloatDtype, nearest, optionsOf, withMeant } from "../../../kernels/index.ts";
+import type { CallableGraph } from "../../capture/called-graph.ts";
+import type { Tensor } from "../../capture/tensor.ts";
+import { trace } from "../../capture/trace.ts";
+import type { Graph } from "../../graph/graph.ts";
+import { type TensorType, tensorType } from "../../graph/tensor-type.ts";
+import { Interpreter } from "../../interpreters/interpreter.ts";
+import type { GraphOptions, Unsupported } from "../onnx/model.ts";
+import type { ModelPort } from "../onnx/ports.ts";
+import { isTensorValue, type ModelValue } from "../onnx/values/value.ts";
+import type { StoredTensor } from "../stored-tensors.ts";
+import type { TorchArchive } from "./archive.ts";
+import { torchMisfit, unsupportedTorch } from "./call.ts";
+import { calledOperators } from "./called-operators.ts";
+import { Evaluator } from "./evaluator.ts";
+import { Loader } from "./load-values.ts";
+import { numberTensor } from "./numbers.ts";
+import { isKnownOperator } from "./operators/index.ts";
+import { PickledObject, type PickledValue, readProgram, type TorchProgram, tensorIn } from "./program.ts";
+import { printSource } from "./source/print.ts";
+import type { FunctionDefinition } from "./source/syntax.ts";
+import { type TorchType, typeText } from "./source/types.ts";
+import { type StridedTensor, TensorBudget } from "./tensors.ts";
+import { kindOfTorch, TorchObject, TorchTensor, TorchTuple, type TorchValue } from "./values.ts";
+
+/** A parameter of a method. */
+export interface TorchParameter {
+  readonly name: string;
+  /** As annotations write it: `Tensor`, `Optional[Tensor]`, `List[int]`. */
+  readonly type: string;
+}
+
+/** A method of a model: what it takes and gives, as its source says. */
+export interface TorchMethod {
+  readonly name: string;
+  readonly parameters: readonly TorchParameter[];
+  readonly returns: string;
+}
+
+/** A value of a parameter that is no tensor, fixed when a graph is made. */
+export type FixedArgument = number | boolean | string | null;
+
+/** What graphs of a TorchScript model are made with. */
+export interface TorchGraphOptions extends Pick<GraphOptions, "seed"> {
+  /** Which method; `forward` unless given. */
+  readonly method?: string;
+  /** Types of parameters that are tensors, values of others. */
+  readonly inputs?: { readonly [name: string]: TensorType | FixedArgument };
+}
+
+const checkGraph = optionsOf<TorchGraphOptions>("import", "graph", () => ({
+  method: z.string().min(1).optional(),
+  inputs: z
+    .record(
+      z.string(),
+      z.union([
+        z.looseObject({ dtype: z.string(), shape: z.array(z.int().min(0)) }),
+        z.number(),
+        z.boolean(),
+        z.string(),
+        z.null(),
+      ]),
+    )
+    .describe("types of tensors, and values of others, by the names of parameters")
+    .optional(),
+  seed: z.int().min(0).optional(),
+}));
+
+/** What the tensors of a result are called: `y`, or by their places and keys `y0`, `y1.0`, `mean`. */
+function outputsOf(value: TorchValue, name: string, outputs: Map<string, Tensor>): void {
+  if (value instanceof TorchTensor) outputs.set(name, value.read());
+  else if (Array.isArray(value) || value instanceof TorchTuple) {
+    const fields = value instanceof TorchTuple ? value.fields : undefined;
+    const items = Array.isArray(value) ? value : value.items;
+    const dot = name === "y" ? "" : ".";
+    for (const [at, each] of items.entries()) outputsOf(each, fields?.[at] ?? `${name}${dot}${at}`, outputs);
+  } else if (value instanceof Map) for (const [key, each] of value) outputsOf(each, String(key), outputs);
+  else if (value !== null) {
+    const number = numberTensor(value);
+    if (!number)
+      throw unsupportedTorch(
+        `the method gives ${kindOfTorch(value)}`,
+        "a graph gives tensors and numbers: return them alone",
+      );
+    outputs.set(name, number);
+  }
+}
+
+const plainType = (type: TorchType | undefined): string => (type ? typeText(type) : "Tensor");
+
+/** Refuses archives of PyTorch that hold no TorchScript, with what they hold. Throws `import/unsupported`. */
+export function requireProgram(archive: TorchArchive): TorchArchive {
+  const names = [...archive.entries.keys()];
+  const has = (start: string): boolean => names.some((name) => name.startsWith(start));
+  if (has("code/") && has("data.pkl")) return archive;
+  if (has("data/aotinductor/"))
+    throw unsupportedTorch(
+      "it is a package of AOTInductor, machine code of PyTorch's own",
+      "save the model by torch.jit.save or as ONNX",
+    );
+  if (has("models/") || has("archive_format") || has("serialized_exported_program"))
+    throw unsupportedTorch(
+      "it is an exported program (.pt2), which is not read yet",
+      "save the model by torch.jit.save(torch.jit.trace(model, example), path), or as ONNX",
+    );
+  if (has("data.pkl"))
+    throw unsupportedTorch(
+      "it holds tensors, and no model that uses them",
+      "read them by loadTensors, or save the model by torch.jit.save",
+    );
+  throw unsupportedTorch("it is a ZIP archive that PyTorch did not write", "name a file of torch.jit.save");
+}
+
+/** A model that torch.jit.save wrote. */
+export class TorchModel {
+  readonly format = "torchscript";
+  readonly #program: TorchProgram;
+  readonly #path: string;
+  readonly #elements = new Map<StridedTensor, StoredTensor>();
+  readonly #bytes: number;
+  readonly #extra: { readonly [name: string]: string };
+  readonly #onGraph: ((options: TorchGraphOptions, graph: Graph) => void) | undefined;
+
+  /** `path` is the file that the archive is of, for errors, and `bytes` its size; `onGraph` is told of each graph that is made. */
+  constructor(
+    archive: TorchArchive,
+    bytes: number,
+    path: string,
+    onGraph?: (options: TorchGraphOptions, graph: Graph) => void,
+  ) {
+    this.#onGraph = onGraph;
+    this.#program = readProgram(archive, path);
+    this.#path = path;
+    this.#bytes = bytes;
+    const extra = [...archive.entries].filter(([name]) => name.startsWith("extra/"));
+    this.#extra = Object.fromEntries(
+      extra.map(([name, data]) => [name.slice("extra/".length), Buffer.from(data).toString("utf8")]),
+    );
+  }
+
+  /** The class that was saved. */
+  get name(): string {
+    return this.#program.root.type.name;
+  }
+
+  /** Who wrote the file, the version of its format, and the files that were saved with it (`_extra_files`). */
+  get metadata() {
+    return { producer: "PyTorch", formatVersion: this.#program.version, entries: this.#extra };
+  }
+
+  /** Bytes of its tensors; those that share memory count once. */
+  get weightBytes(): number {
+    const storages = new Map(
+      [this.#program.root, ...this.#program.constants]
+        .flatMap((each) => [...tensorsIn(each)])
+        .map(({ storage }) => [storage.bytes, storage.bytes.length]),
+    );
+    return [...storages.values()].reduce((sum, each) => sum + each, 0);
+  }
+
+  get #definitions(): readonly FunctionDefinition[] {
+    const defined = this.#program.classes.get(this.#program.root.type.full)?.definition;
+    return defined?.kind === "class" ? defined.methods : [];
+  }
+
+  /** Methods that the saved object has, in the order of the file. */
+  get methods(): readonly TorchMethod[] {
+    return this.#definitions.map(({ name, parameters, returns }) => ({
+      name,
+      parameters: parameters.slice(1).map((each) => ({ name: each.name, type: plainType(each.type) })),
+      returns: plainType(returns),
+    }));
+  }
+
+  /** What `forward` takes; TorchScript does not say of what shape tensors are. */
+  get inputs(): readonly ModelPort[] {
+    return this.methods.find(({ name }) => name === "forward")?.parameters ?? [];
+  }
+
+  /** What `forward` gives. */
+  get outputs(): readonly ModelPort[] {
+    const found = this.methods.find(({ name }) => name === "forward");
+    return found ? [{ name: "y", type: found.returns }] : [];
+  }
+
+  /** How often the source calls each operator. */
+  get operators(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const { name } of calledOperators(this.#program)) counts.set(name, (counts.get(name) ?? 0) + 1);
+    return counts;
+  }
+
+  /** Calls of operators that nothing here defines. Where they are never reached, a graph is made all the same. */
+  get unsupported(): Unsupported[] {
+    return calledOperators(this.#program)
+      .filter(({ name }) => !isKnownOperator(name))
+      .map(({ name, place }) => ({ node: place, operator: name, reason: "Isochron does not have this operator" }));
+  }
+
+  /** The source of all files. */
+  toString(): string {
+    const files = [...this.#program.classes.values(), ...this.#program.functions.values()];
+    return files.map(({ definition, file }) => printSource({ file, definitions: [definition] })).join("\n");
+  }
+
+  /**
+   * The graph of a method. Tensors of the model that it writes to are states; parameters and what is never written are constants.
+   *
+   * Throws `import/name`, `import/size` where a tensor's type is not given, and `import/unsupported` and `import/model` with the line
+   * of the source.
+   */
+  graph(options: TorchGraphOptions = {}): CallableGraph {
+    return this.graphs({ graph: options }).graph!;
+  }
+
+  /**
+   * Graphs over the same states, by names of your own, for `compile`: what one writes to, others read.
+   *
+   * @example
+   * ```ts
+   * import type { TorchModel } from "isochron/import";
+   * import { compile, tensorType } from "isochron";
+   *
+   * const programOf = (model: TorchModel) =>
+   *   compile(model.graphs({ forward: { inputs: { x: tensorType("f32", [1, 47]) } }, reset: { method: "reset_memory" } }));
+   * ```
+   */
+  graphs(methods: { readonly [name: string]: TorchGraphOptions }): { readonly [name: string]: CallableGraph } {
+    for (const options of Object.values(methods)) checkGraph(options);
+    try {
+      const found = Object.entries(methods).map(([name, options]) => {
+        const method = this.#method(options.method ?? "forward");
+        this.#requireParameters(method, options);
+        return { name, method, options };
+      });
+      const graphs = this.#graphs(found);
+      for (const { name, options } of found) this.#onGraph?.(options, graphs[name]!);
+      return graphs;
+    } catch (error) {
+      throw errorAt(error, this.#path);
+    }
+  }
+
+  /** The graphs of methods over one set of states. */
+  #graphs(
+    found: readonly { readonly name: string; readonly method: TorchMethod; readonly options: TorchGraphOptions }[],
+  ): { readonly [name: string]: CallableGraph } {
+    const states = new Set<string>();
+    // What is written to is found out by running; a run in which nothing more is written to is the last.
+    for (;;) {
+      const traced = found.map(({ name, method, options }) => [name, this.#trace(method, options, states)] as const);
+      const more = traced.flatMap(([, { written }]) => written).filter((name) => !states.has(name));
+      if (more.length === 0) return Object.fromEntries(traced.map(([name, { graph }]) => [name, graph]));
+      for (const name of more) states.add(name);
+    }
+  }
+
+  /**
+   * What `forward` gives for some values, interpreted; its states begin as the file has them.
+   *
+   * Throws what `graph` throws.
+   */
+  interpret(inputs: { readonly [name: string]: ModelValue }): { readonly [name: string]: ModelValue } {
+    const tensors = Object.entries(inputs).filter(([, value]) => isTensorValue(value));
+    const types = tensors.map(([name, value]) => {
+      if (!isTensorValue(value)) throw torchMisfit(`${name} is no tensor`);
+      return [name, tensorType(value.dtype, [...value.shape])] as const;
+    });
+    const graph = this.graph({ inputs: Object.fromEntries(types) });
+    const given = tensors.map(([name, value]) => [name, isTensorValue(value) ? value.data : undefined]);
+    const results = new Interpreter(graph).run(Object.fromEntries(given) as never);
+    return Object.fromEntries(
+      graph.outputs.map(({ name, value: { type } }) => {
+        const shape = type.shape.filter((size) => typeof size === "number");
+        return [name, { dtype: type.dtype, shape, data: (results as Record<string, never>)[name]! }];
+      }),
+    );
+  }
+
+  /**
+   * The type that the one tensor of a method probably has, which TorchScript does not say: one row of as many numbers as the first
+   * weight takes with which a graph can be made. Undefined where there is no such.
+   */
+  likelyInputs(method = "forward"): { readonly [name: string]: TensorType } | undefined {
+    const definition = this.#definitions.find(({ name }) => name === method);
+    const open = definition?.parameters.slice(1).filter((each) => each.default === undefined) ?? [];
+    const [parameter, ...others] = open;
+    if (!parameter || others.length > 0 || plainType(parameter.type) !== "Tensor") return undefined;
+    const rows = new Map<string, TensorType>();
+    for (const { dtype, shape } of tensorsIn(this.#program.root))
+      if (shape.length === 2 && isFloatDtype(dtype))
+        rows.set(`${dtype} ${shape[1]}`, tensorType(dtype, [1, shape[1]!]));
+    for (const type of rows.values()) {
+      const inputs = { [parameter.name]: type };
+      try {
+        this.#graphs([{ name: method, method: this.#method(method), options: { method, inputs } }]);
+        return inputs;
+      } catch (error) {
+        if (!(error instanceof IsochronError)) throw error;
+      }
+    }
+    return undefined;
+  }
+
+  #method(name: string): TorchMethod {
+    const all = this.methods;
+    const found = all.find((each) => each.name === name);
+    if (found) return found;
+    const names = all.map((each) => each.name);
+    throw new IsochronError("import/name", `${this.name} has no method "${name}"`, {
+      help: withMeant(nearest(name, names), `it has ${names.join(", ")}`),
+    });
+  }
+
+  /** Refuses inputs that the method does not have. Throws `import/name`. */
+  #requireParameters({ parameters }: TorchMethod, { inputs = {} }: TorchGraphOptions): void {
+    const known = parameters.map(({ name }) => name);
+    const unknown = Object.keys(inputs).find((name) => !known.includes(name));
+    if (unknown === undefined) return;
+    throw new IsochronError("import/name", `the model has no input "${unknown}"`, {
+      help: withMeant(nearest(unknown, known), `it has ${known.map((each) => `"${each}"`).join(", ") || "none"}`),
+    });
+  }
+
+  #trace(method: TorchMethod, { inputs = {} }: TorchGraphOptions, states: ReadonlySet<string>) {
+    const types: { [name: string]: TensorType } = {};
+    const fixed = new Map<string, TorchValue>();
+    const definition = this.#definitions.find(({ name }) => name === method.name);
+    for (const { name, type } of method.parameters) {
+      const given = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
+      if (given !== undefined) {
+        if (typeof given === "object" && given !== null) types[name] = tensorType(given.dtype, given.shape);
+        else fixed.set(name, typeof given === "number" && /^(Optional\[)?int\b/.test(type) ? BigInt(given) : given);
+      } else if (type.startsWith("Optional[")) fixed.set(name, null);
+      else if (definition?.parameters.find((each) => each.name === name)?.default === undefined)
+        throw missing(method.name, name, type);
+    }
+    let written: readonly string[] = [];
+    const graph = trace(
+      (tensors: { readonly [name: string]: Tensor }) => {
+        const loader = new Loader(states, this.#elements, new TensorBudget(this.#bytes));
+        const root = loader.load(this.#program.root, "");
+        const evaluator = new Evaluator(
+          this.#program,
+          this.#program.constants.map((each, at) => loader.load(each, `constant${at}`)),
+        );
+        if (!(root instanceof TorchObject)) throw torchMisfit("the archive holds no object");
+        const keywords = new Map(fixed);
+        for (const [name, tensor] of Object.entries(tensors)) keywords.set(name, TorchTensor.of(tensor));
+        const result = evaluator.call(evaluator.method(root, method.name)!, [root], keywords);
+        loader.finish();
+        written = loader.stored.flatMap((each) => (each.written ? [each.name] : []));
+        const outputs = new Map<string, Tensor>();
+        outputsOf(result, "y", outputs);
+        // A method that only leaves states shows what it left, since a graph gives something.
+        if (outputs.size === 0) for (const each of loader.stored) if (each.written) outputs.set(each.name, each.read());
+        return Object.fromEntries(outputs);
+      },
+      types,
+      { name: method.name === "forward" ? this.name : `${this.name}.${method.name}` },
+    );
+    return { graph: graph as unknown as CallableGraph, written };
+  }
+}
+
+function missing(method: string, name: string, type: string): IsochronError {
+  const what = type === "Tensor" ? "shape" : "value";
+  const example = type === "Tensor" ? 'tensorType("f32", [1, 3])' : "…";
+  return new IsochronError(
+    "import/size",
+    `input "${name}" of ${method} is ${type}, whose ${what} the model does not say`,
+    {
+      help: `give it: model.graph({ inputs: { ${name}: ${example} } })`,
+    },
+  );
+}
+
+/** The tensors of the saved object, in the order of the file. */
+function* tensorsIn(value: PickledValue): Generator<StridedTensor> {
+  const tensor = tensorIn(value);
+  if (tensor) yield tensor;
+  else if (value instanceof PickledObject && value.state instanceof Map)
+    for (const each of value.state.values()) yield* tensorsIn(each);
+}

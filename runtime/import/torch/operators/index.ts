@@ -1,0 +1,118 @@
+// Every operator of PyTorch that there is here, by name, with its overloads in the order in which they are tried.
+
+import { activations } from "./activations.ts";
+import { arrangements } from "./arrangements.ts";
+import type { TorchOperator } from "./definition.ts";
+import { elementwise } from "./elementwise.ts";
+import { functions } from "./functions.ts";
+import { images } from "./images.ts";
+import { layers } from "./layers.ts";
+import { linearAlgebra } from "./linear-algebra.ts";
+import { networks } from "./networks.ts";
+import { positions } from "./positions.ts";
+import { primitives } from "./primitives.ts";
+import { quantized } from "./quantized.ts";
+import { reductions } from "./reductions.ts";
+import { spectra } from "./spectra.ts";
+import { tensors } from "./tensors.ts";
+import { transformers } from "./transformers.ts";
+import { views } from "./views.ts";
+
+export type { TorchOperator, TorchResult } from "./definition.ts";
+export { type Primitive, primitives, slicePlaces } from "./primitives.ts";
+
+const families: readonly (readonly TorchOperator[])[] = [
+  activations,
+  arrangements,
+  elementwise,
+  functions,
+  images,
+  layers,
+  linearAlgebra,
+  networks,
+  positions,
+  quantized,
+  reductions,
+  spectra,
+  tensors,
+  transformers,
+  views,
+];
+
+/** Other names of operators, with all their overloads. */
+const renamed: { readonly [name: string]: string } = {
+  absolute: "abs",
+  arccos: "acos",
+  arccosh: "acosh",
+  arcsin: "asin",
+  arcsinh: "asinh",
+  arctan: "atan",
+  arctan2: "atan2",
+  arctanh: "atanh",
+  clip: "clamp",
+  concat: "cat",
+  concatenate: "cat",
+  divide: "div",
+  fix: "trunc",
+  ger: "outer",
+  greater: "gt",
+  greater_equal: "ge",
+  less: "lt",
+  less_equal: "le",
+  linalg_matmul: "matmul",
+  multiply: "mul",
+  negative: "neg",
+  not_equal: "ne",
+  special_erf: "erf",
+  special_erfc: "erfc",
+  special_exp2: "exp2",
+  special_expit: "sigmoid",
+  special_expm1: "expm1",
+  special_log1p: "log1p",
+  special_logit: "logit",
+  special_logsumexp: "logsumexp",
+  special_round: "round",
+  special_sinc: "sinc",
+  special_softmax: "softmax",
+  special_log_softmax: "log_softmax",
+  subtract: "sub",
+  true_divide: "div",
+  expand_copy: "expand",
+  permute_copy: "permute",
+  select_copy: "select",
+  slice_copy: "slice",
+  squeeze_copy: "squeeze",
+  t_copy: "t",
+  transpose_copy: "transpose",
+  unbind_copy: "unbind",
+  unsqueeze_copy: "unsqueeze",
+  view_copy: "view",
+  alias_copy: "alias",
+  lift_fresh: "alias",
+  native_channel_shuffle: "channel_shuffle",
+  view_as_real_copy: "view_as_real",
+  detach_copy: "detach",
+  split_copy: "split",
+  split_with_sizes_copy: "split_with_sizes",
+  unfold_copy: "unfold",
+  diagonal_copy: "diagonal",
+  as_strided_copy: "as_strided",
+};
+
+/** Operators by name. */
+export const torchOperators: ReadonlyMap<string, readonly TorchOperator[]> = (() => {
+  const found = new Map<string, TorchOperator[]>();
+  for (const each of families.flat()) {
+    const overloads = found.get(each.schema.name) ?? [];
+    found.set(each.schema.name, [...overloads, each]);
+  }
+  for (const [other, name] of Object.entries(renamed)) found.set(other, found.get(name)!);
+  return found;
+})();
+
+/** Whether anything here has an operator that the source calls: `linear`, `add_`, `prim.dtype`. */
+export function isKnownOperator(name: string): boolean {
+  const last = name.split(".").at(-1)!;
+  const known = (each: string): boolean => torchOperators.has(each) || Object.hasOwn(primitives, each);
+  return known(last) || last === "RaiseException" || (last.endsWith("_") && known(last.slice(0, -1)));
+}

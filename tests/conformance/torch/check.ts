@@ -1,0 +1,269 @@
+// Checks one model of a folder: its calls interpreted and compiled, against what PyTorch gave and left in the states.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { IsochronError } from "../../../kernels/index.ts";
+import type { StoredTensors } from "../../../runtime/import/index.ts";
+import { loadTensors } from "../../../runtime/import/index.ts";
+import { readTorchArchive } from "../../../runtime/import/torch/archive.ts";
+import { type FixedArgument, type TorchGraphOptions, TorchModel } from "../../../runtime/import/torch/model.ts";
+import { compile, type Graph, load, type TypedArray, tensorType } from "../../../runtime/index.ts";
+import { evaluate } from "../../../runtime/interpreters/interpreter.ts";
+import { type Call, dtypeOf, type Fixture, flat } from "./fixtures.ts";
+
+/** How something came out. */
+export type Outcome = "passed" | "failed" | "notSupported";
+
+/** How a model came out: passed where all its calls did. */
+export interface Result {
+  readonly name: string;
+  readonly compiled: Outcome;
+  readonly interpreted: Outcome;
+  readonly calls: number;
+  readonly compiledCalls: number;
+  readonly interpretedCalls: number;
+  readonly kernelCalls: number;
+  /** Names of the operators that its source calls. */
+  readonly operators: readonly string[];
+  /** The first call of each reason, with the reason. */
+  readonly reasons: readonly string[];
+}
+
+const cacheDir = join(fileURLToPath(new URL("../../..", import.meta.url)), ".cache/kernels");
+
+type Arrays = { readonly [name: string]: TypedArray };
+type Tensors = StoredTensors["tensors"];
+
+/** What a graph of a call is made with, and the arrays that a step of it gets. */
+function givenTo(
+  model: TorchModel,
+  call: Call,
+  tensors: Tensors,
+): { readonly options: TorchGraphOptions; readonly arrays: Arrays } {
+  const parameters = model.methods.find(({ name }) => name === call.method)?.parameters ?? [];
+  const inputs: { [name: string]: NonNullable<TorchGraphOptions["inputs"]>[string] } = {};
+  const arrays: { [name: string]: TypedArray } = {};
+  for (const [at, value] of call.inputs.entries()) {
+    const name = parameters[at]?.name ?? `argument ${at}`;
+    if (value.type === "tensor") {
+      inputs[name] = tensorType(dtypeOf(value.dtype), value.shape);
+      arrays[name] = tensors[value.key]!.data;
+    } else if (value.type === "none") inputs[name] = null;
+    else if ("value" in value) inputs[name] = value.value as FixedArgument;
+    else
+      throw new IsochronError(
+        "import/unsupported",
+        `${name} of ${call.method} is a ${value.type}, and no graph takes one`,
+      );
+  }
+  return { options: { method: call.method, inputs }, arrays };
+}
+
+/** The first number of a result that is not what PyTorch gave. */
+function difference(
+  found: TypedArray | undefined,
+  wanted: ArrayLike<number | bigint>,
+  { rtol, atol }: Fixture,
+  isBounded: boolean,
+): string | undefined {
+  const fits = isBounded ? (found?.length ?? -1) >= wanted.length : found?.length === wanted.length;
+  if (!found || !fits) return `has ${found?.length ?? "no"} elements instead of ${wanted.length}`;
+  // Behind the count of a result that values bound there are zeros.
+  const more = Array.from(found as Iterable<number | bigint>).findIndex(
+    (each, at) => at >= wanted.length && Number(each) !== 0,
+  );
+  if (more >= 0) return `is ${found[more]} at ${more}, behind its ${wanted.length} elements`;
+  for (let at = 0; at < wanted.length; at++) {
+    const [a, b] = [Number(found[at]), Number(wanted[at])];
+    if (Object.is(a, b) || a === b || Math.abs(a - b) <= atol + rtol * Math.abs(b)) continue;
+    return `is ${a} at ${at} instead of ${b}`;
+  }
+  return undefined;
+}
+
+/** Throws where results or states are not what PyTorch has. */
+function requireResults(
+  fixture: Fixture,
+  call: Call,
+  graph: Graph,
+  tensors: Tensors,
+  results: Arrays,
+  states: ReadonlyMap<string, TypedArray>,
+): void {
+  const arrays = Object.values(results);
+  const fail = (what: string): never => {
+    throw new Error(what);
+  };
+  const outputs = flat(call.outputs);
+  for (const [at, wanted] of outputs.entries()) {
+    const values = wanted.type === "tensor" ? tensors[wanted.key]!.data : [Number(wanted.value)];
+    const isBounded = graph.outputs[at]?.value.type.shape.some((size) => typeof size !== "number") === true;
+    const differs = difference(arrays[at], values, fixture, isBounded);
+    if (differs) fail(`result ${at} ${differs}`);
+  }
+  for (const [name, wanted] of Object.entries(call.state_after)) {
+    const state = states.get(name);
+    // What is never written to is a constant.
+    if (!state || wanted.type !== "tensor") continue;
+    const differs = difference(state, tensors[wanted.key]!.data, fixture, false);
+    if (differs) fail(`state ${name} ${differs}`);
+  }
+}
+
+/** One way of running the graphs of a model. */
+interface Way {
+  run(method: string, arrays: Arrays): Arrays;
+  states(): ReadonlyMap<string, TypedArray>;
+  readonly kernelCalls: number;
+}
+
+/** The graph interpreter, over states that all methods share. */
+function interpreted(graphs: { readonly [name: string]: Graph }): Way {
+  const states = new Map(
+    Object.values(graphs).flatMap((graph) => graph.states.map((each) => [each.name, each.initial] as const)),
+  );
+  return {
+    kernelCalls: 0,
+    states: () => states,
+    run(method, arrays) {
+      const graph = graphs[method]!;
+      const values = new Map<never, never>() as unknown as Parameters<typeof evaluate>[1];
+      const put = (
+        { type }: { readonly type: { readonly dtype: never; readonly shape: readonly unknown[] } },
+        value: never,
+        data: TypedArray,
+      ) => values.set(value, { dtype: type.dtype, shape: type.shape as number[], data } as never);
+      for (const { name, value } of graph.inputs) put(value as never, value as never, arrays[name]!);
+      for (const { name, value } of graph.states) put(value as never, value as never, states.get(name)!);
+      evaluate(graph, values);
+      for (const { name, next } of graph.states) states.set(name, values.get(next)!.data.slice());
+      return Object.fromEntries(graph.outputs.map(({ name, value }) => [name, values.get(value)!.data]));
+    },
+  };
+}
+
+/** Machine code, of all graphs in one artifact. */
+async function compiled(graphs: { readonly [name: string]: Graph }): Promise<Way> {
+  const program = load(await compile(graphs, { cacheDir }));
+  return {
+    get kernelCalls() {
+      return program.kernelCalls;
+    },
+    states: () => new Map(),
+    run: (method, arrays) => program.method(method).run(arrays as never) as unknown as Arrays,
+  };
+}
+
+/** A call, with the name of its graph, or why there is none. */
+type Step = { readonly call: Call } & (
+  | { readonly name: string; readonly arrays: Arrays }
+  | { readonly error: unknown }
+);
+
+/** The calls of a model, and the graphs that they take: those of equal types and values share one. */
+function planned(model: TorchModel, { cases }: Fixture, tensors: Tensors) {
+  const options: { [name: string]: TorchGraphOptions } = {};
+  const names = new Map<string, string>();
+  const steps = cases.map((call): Step => {
+    try {
+      const given = givenTo(model, call, tensors);
+      const key = JSON.stringify(given.options);
+      let name = names.get(key);
+      if (name === undefined) {
+        model.graph(given.options);
+        name = `call${names.size}`;
+        names.set(key, name);
+        options[name] = given.options;
+      }
+      return { call, name, arrays: given.arrays };
+    } catch (error) {
+      return { call, error };
+    }
+  });
+  return { steps, options };
+}
+
+/** Checks a model of a folder. */
+export async function checkFixture(fixture: Fixture, folder: string): Promise<Result> {
+  const reasons = new Map<string, string>();
+  const note = (way: string, call: Call | undefined, error: unknown): Outcome => {
+    const isRefusal = error instanceof IsochronError && error.code !== "import/raised";
+    const text = error instanceof IsochronError ? [error.message, ...error.details].join(" ") : String(error);
+    if (!reasons.has(text)) reasons.set(text, `${way}${call ? ` ${call.method}` : ""}: ${text}`);
+    return isRefusal ? "notSupported" : "failed";
+  };
+  const all = fixture.cases.length;
+  const result = (parts: Partial<Result>): Result => ({
+    name: fixture.name,
+    compiled: "notSupported",
+    interpreted: "notSupported",
+    calls: all,
+    compiledCalls: 0,
+    interpretedCalls: 0,
+    kernelCalls: 0,
+    operators: [],
+    reasons: [...reasons.values()],
+    ...parts,
+  });
+  let model: TorchModel;
+  const { tensors } = await loadTensors(join(folder, fixture.file.replace(/\.pt2?$/, ".safetensors")));
+  try {
+    const bytes = readFileSync(join(folder, fixture.file));
+    model = new TorchModel(await readTorchArchive(bytes, fixture.file), bytes.length, fixture.file);
+  } catch (error) {
+    note("read", undefined, error);
+    return result({});
+  }
+  const { steps, options } = planned(model, fixture, tensors);
+  const outcomes = { interpreted: [] as Outcome[], compiled: [] as Outcome[] };
+  let kernelCalls = 0;
+  const graphs =
+    Object.keys(options).length === 0 ? {} : (model.graphs(options) as unknown as { readonly [name: string]: Graph });
+  for (const kind of ["interpreted", "compiled"] as const) {
+    let way: Way | undefined;
+    try {
+      if (Object.keys(graphs).length > 0) way = kind === "interpreted" ? interpreted(graphs) : await compiled(graphs);
+    } catch (error) {
+      note(kind, undefined, error);
+    }
+    // What a call that could not run would have left in the states, later ones build on.
+    let isLost = false;
+    for (const step of steps) {
+      const { call } = step;
+      if (isLost) {
+        outcomes[kind].push("notSupported");
+        continue;
+      }
+      if ("error" in step) {
+        const { error } = step;
+        const isRaised = call.raises && error instanceof IsochronError && error.code === "import/raised";
+        outcomes[kind].push(isRaised ? "passed" : note("graph", call, error));
+        isLost = fixture.stateful && !isRaised;
+        continue;
+      }
+      try {
+        if (!way) throw new IsochronError("import/unsupported", "its graphs do not compile");
+        const results = way.run(step.name, step.arrays);
+        if (call.raises) throw new Error("the call should fail, and does not");
+        requireResults(fixture, call, graphs[step.name]!, tensors, results, way.states());
+        outcomes[kind].push("passed");
+      } catch (error) {
+        outcomes[kind].push(call.raises && error instanceof IsochronError ? "passed" : note(kind, call, error));
+      }
+    }
+    if (kind === "compiled") kernelCalls = way?.kernelCalls ?? 0;
+  }
+  const whole = (kind: keyof typeof outcomes): Outcome => {
+    if (outcomes[kind].every((each) => each === "passed")) return "passed";
+    return outcomes[kind].includes("failed") ? "failed" : "notSupported";
+  };
+  const count = (kind: keyof typeof outcomes): number => outcomes[kind].filter((each) => each === "passed").length;
+  return result({
+    compiled: whole("compiled"),
+    interpreted: whole("interpreted"),
+    compiledCalls: count("compiled"),
+    interpretedCalls: count("interpreted"),
+    kernelCalls,
+    operators: [...model.operators.keys()],
+  });
+}

@@ -1,0 +1,59 @@
+// docs/pytorch.md: which of PyTorch's operators there are here, and how the models that call them came out in the last whole run.
+import { primitives, torchOperators } from "../../../runtime/import/torch/operators/index.ts";
+import type { Result } from "./check.ts";
+
+const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+
+/** How many of the models that call an operator pass compiled. */
+function models(name: string, results: readonly Result[]): string {
+  const own = results.filter(({ operators }) => operators.some((each) => each.split(".").at(-1) === name));
+  return own.length === 0 ? "" : `${own.filter(({ compiled }) => compiled === "passed").length} of ${own.length}`;
+}
+
+/** The page. */
+export function page(results: readonly Result[]): string {
+  const called = [...new Set(results.flatMap(({ operators }) => operators))].sort();
+  const isThere = (name: string): boolean => {
+    const last = name.split(".").at(-1)!;
+    const known = (each: string): boolean => torchOperators.has(each) || Object.hasOwn(primitives, each);
+    return known(last) || (last.endsWith("_") && known(last.slice(0, -1)));
+  };
+  const missing = called.filter((name) => !isThere(name) && name !== "prim.RaiseException");
+  const passed = results.filter(({ compiled }) => compiled === "passed").length;
+  return [
+    "# PyTorch",
+    "",
+    "Written by `npm run conformance -- torch`. What a model that PyTorch saved may call: operators by the names and overloads of PyTorch's native_functions.yaml, and beside each how many of the models of the conformance run that call it pass in machine code.",
+    "",
+    `Of ${results.length} models ${passed} pass in machine code with all their calls. [How to](how-to/from-pytorch.md) bring one in.`,
+    "",
+    "An operator whose name ends in `_` writes the result of the one without into its first tensor. Numbers, lists, dictionaries and texts are computed while a graph is made; numbers that depend on values are computed by the graph.",
+    "",
+    "| model | compiled calls | why not all |",
+    "| --- | --- | --- |",
+    ...results.map(({ name, calls, compiledCalls, reasons }) =>
+      line([
+        name,
+        `${compiledCalls} of ${calls}`,
+        compiledCalls === calls ? "" : (reasons[0] ?? "").replaceAll("|", "\\|"),
+      ]),
+    ),
+    "",
+    `What models of the run call and is not there: ${missing.length === 0 ? "nothing" : missing.map((name) => `\`${name}\``).join(", ")}.`,
+    "",
+    "| operator | overloads | models |",
+    "| --- | --- | --- |",
+    ...[...torchOperators]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, overloads]) => {
+        const named = overloads.map(({ schema }) => schema.overload || "default");
+        return line([`\`${name}\``, named.join(", "), models(name, results)]);
+      }),
+    "",
+    `Beside tensors' operators: ${Object.keys(primitives)
+      .sort()
+      .map((name) => `\`${name}\``)
+      .join(", ")}.`,
+    "",
+  ].join("\n");
+}
