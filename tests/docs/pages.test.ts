@@ -51,7 +51,7 @@ process.stdout.write(JSON.stringify(said));`;
     const found = runIn(
       shelf,
       root,
-      "git ls-files runtime kernels scheduler nodes sim launch | xargs grep -l '@example' || true",
+      "git ls-files runtime kernels scheduler nodes sim launch | xargs grep -lF ' * @example' || true",
     );
     expect(found.trim().split("\n").sort()).toEqual(Object.keys(files).sort());
   });
