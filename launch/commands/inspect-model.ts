@@ -53,16 +53,25 @@ function headLines(path: string, model: Model): string[] {
       }),
     ];
   }
-  const { irVersion, operatorSets } = model.metadata;
-  const sets = Object.entries(operatorSets).map(([domain, version]) => `${domain} ${version}`);
   return [
-    `model ${model.name} in ${path}: ONNX, IR version ${irVersion}${by}`,
-    `  operator sets: ${sets.join(", ")}`,
+    `model ${model.name} in ${path}: ${formatText(model)}${by}`,
+    ...setLines(model),
     "  inputs",
     ...ports(model.inputs),
     "  outputs",
     ...ports(model.outputs),
   ];
+}
+
+const formatText = ({ metadata }: Exclude<Model, { readonly format: "torchscript" }>): string =>
+  "irVersion" in metadata
+    ? `ONNX, IR version ${metadata.irVersion}`
+    : `an exported program, schema ${metadata.schemaVersion}`;
+
+function setLines({ metadata }: Exclude<Model, { readonly format: "torchscript" }>): string[] {
+  if (!("operatorSets" in metadata)) return [];
+  const sets = Object.entries(metadata.operatorSets).map(([domain, version]) => `${domain} ${version}`);
+  return [`  operator sets: ${sets.join(", ")}`];
 }
 
 function modelText(path: string, model: Model, cost: Cost | IsochronError): string {

@@ -18,12 +18,14 @@ export function modelGraphs(model: Model, given: ModelOptions): ModelGraphs {
     const option = name === "bounds" ? "--bound" : "--state";
     throw new IsochronError(
       "command/argument",
-      `${option} is of ONNX models: TorchScript says itself what lasts from step to step`,
+      `${option} is of ONNX models: those of PyTorch say themselves what lasts from step to step`,
       {
         help: "leave it out",
       },
     );
   }
+  if (model.format === "exported-program")
+    return { methods: methodsOf(model.graph({ inputs: given.inputs })), notes: [] };
   return torchGraphs(model, given.inputs);
 }
 

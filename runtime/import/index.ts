@@ -8,7 +8,9 @@ import { modelError } from "./onnx/import-error.ts";
 import { OnnxModel } from "./onnx/model.ts";
 import { type ImportedOperator, userOperators } from "./onnx/user-operators.ts";
 import { recordModel } from "./recorded.ts";
-import { isArchive, readTorchArchive } from "./torch/archive.ts";
+import { isArchive, readTorchArchive, type TorchArchive } from "./torch/archive.ts";
+import { ExportedModel } from "./torch/exported/model.ts";
+import { isExported } from "./torch/exported/program.ts";
 import { requireProgram, TorchModel } from "./torch/model.ts";
 
 export { loadTensors } from "./load-tensors.ts";
@@ -27,10 +29,11 @@ export type { AttributeValue, ImportedOperator } from "./onnx/user-operators.ts"
 export type { ModelValue, TensorValue, TextValue } from "./onnx/values/value.ts";
 export { saveTensors, tensorsFile } from "./safetensors.ts";
 export type { StoredTensor, StoredTensors } from "./stored-tensors.ts";
+export type { ExportedGraphOptions, ExportedModel } from "./torch/exported/model.ts";
 export type { FixedArgument, TorchGraphOptions, TorchMethod, TorchModel, TorchParameter } from "./torch/model.ts";
 
 /** A model of a file; `format` says of which. */
-export type Model = OnnxModel | TorchModel;
+export type Model = OnnxModel | TorchModel | ExportedModel;
 
 /** Options of `importModel`. */
 export interface ImportOptions {
@@ -46,7 +49,8 @@ const checkImport = optionsOf<ImportOptions>("import", "importModel", () => ({
 }));
 
 /**
- * Reads a model from a file; what the file is, its content says: ONNX, or TorchScript as `torch.jit.save` writes it.
+ * Reads a model from a file; what the file is, its content says: ONNX, TorchScript as `torch.jit.save` writes it, or an
+ * exported program as `torch.export.save` does.
  *
  * Nothing that a file names is run. Throws `file/read`, `import/model` for what is no model, `import/archive`, `import/pickle` and
  * `import/torch-source` for damaged files of PyTorch, `import/unsupported` for other formats.
@@ -69,11 +73,22 @@ export async function importModel(path: string, options: ImportOptions = {}): Pr
     if (bytes.length === 0) throw modelError("it is empty");
     const onGraph = (given: object, graph: Graph): void => record?.(given, graph);
     const model: Model = isArchive(bytes)
-      ? new TorchModel(requireProgram(await readTorchArchive(bytes, path)), bytes.length, path, onGraph)
+      ? torchModel(await readTorchArchive(bytes, path), bytes.length, path, onGraph)
       : new OnnxModel(bytes, path, externalData(path), userOperators(options.operators ?? {}), onGraph);
     const record = recordModel(path, bytes, () => model);
     return model;
   } catch (error) {
     throw errorAt(error, path);
   }
+}
+
+/** The model of an archive of PyTorch. */
+function torchModel(
+  archive: TorchArchive,
+  bytes: number,
+  path: string,
+  onGraph: (given: object, graph: Graph) => void,
+): TorchModel | ExportedModel {
+  const Kind = isExported(archive) ? ExportedModel : TorchModel;
+  return new Kind(Kind === TorchModel ? requireProgram(archive) : archive, bytes, path, onGraph);
 }

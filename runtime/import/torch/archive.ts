@@ -22,6 +22,14 @@ const damaged = (message: string): IsochronError =>
     help: "copy the file again, or save the model again: torch.jit.save, torch.export.save, torch.save",
   });
 
+/** Exported programs of PyTorch before 2.8. */
+export const olderLayout = (): IsochronError =>
+  new IsochronError(
+    "import/unsupported",
+    "it is an exported program (.pt2) of the older layout, serialized_exported_program.json",
+    { help: "save it again by a later PyTorch: torch.export.save(torch.export.load(path), other)" },
+  );
+
 /** Whether bytes begin as a ZIP archive does. */
 export const isArchive = (bytes: Uint8Array): boolean =>
   Buffer.from(bytes.subarray(0, 4)).toString("latin1") === "PK\x03\x04";
@@ -49,6 +57,7 @@ async function archiveOf(bytes: Buffer): Promise<TorchArchive> {
   const entries: Entry[] = [];
   for await (const entry of file.eachEntry()) entries.push(entry);
   requireApart(entries);
+  if (entries.some(({ fileName }) => fileName === "serialized_exported_program.json")) throw olderLayout();
   const read = new Map<string, Uint8Array>();
   let decompressed = 0;
   let folder: string | undefined;

@@ -6,24 +6,23 @@ import type { Tensor } from "../../capture/tensor.ts";
 import { trace } from "../../capture/trace.ts";
 import type { Graph } from "../../graph/graph.ts";
 import { type TensorType, tensorType } from "../../graph/tensor-type.ts";
-import { Interpreter } from "../../interpreters/interpreter.ts";
 import type { GraphOptions, Unsupported } from "../onnx/model.ts";
 import type { ModelPort } from "../onnx/ports.ts";
-import { isTensorValue, type ModelValue } from "../onnx/values/value.ts";
+import type { ModelValue } from "../onnx/values/value.ts";
 import type { StoredTensor } from "../stored-tensors.ts";
-import type { TorchArchive } from "./archive.ts";
+import { olderLayout, type TorchArchive } from "./archive.ts";
 import { torchMisfit, unsupportedTorch } from "./call.ts";
 import { calledOperators } from "./called-operators.ts";
 import { Evaluator } from "./evaluator.ts";
 import { Loader } from "./load-values.ts";
-import { numberTensor } from "./numbers.ts";
+import { interpretOnce, outputsOf, overStates } from "./made-graphs.ts";
 import { isKnownOperator } from "./operators/index.ts";
 import { PickledObject, type PickledValue, readProgram, type TorchProgram, tensorIn } from "./program.ts";
 import { printSource } from "./source/print.ts";
 import type { FunctionDefinition } from "./source/syntax.ts";
 import { type TorchType, typeText } from "./source/types.ts";
 import { type StridedTensor, TensorBudget } from "./tensors.ts";
-import { kindOfTorch, TorchObject, TorchTensor, TorchTuple, type TorchValue } from "./values.ts";
+import { TorchObject, TorchTensor, type TorchValue } from "./values.ts";
 
 /** A parameter of a method. */
 export interface TorchParameter {
@@ -68,29 +67,9 @@ const checkGraph = optionsOf<TorchGraphOptions>("import", "graph", () => ({
   seed: z.int().min(0).optional(),
 }));
 
-/** What the tensors of a result are called: `y`, or by their places and keys `y0`, `y1.0`, `mean`. */
-function outputsOf(value: TorchValue, name: string, outputs: Map<string, Tensor>): void {
-  if (value instanceof TorchTensor) outputs.set(name, value.read());
-  else if (Array.isArray(value) || value instanceof TorchTuple) {
-    const fields = value instanceof TorchTuple ? value.fields : undefined;
-    const items = Array.isArray(value) ? value : value.items;
-    const dot = name === "y" ? "" : ".";
-    for (const [at, each] of items.entries()) outputsOf(each, fields?.[at] ?? `${name}${dot}${at}`, outputs);
-  } else if (value instanceof Map) for (const [key, each] of value) outputsOf(each, String(key), outputs);
-  else if (value !== null) {
-    const number = numberTensor(value);
-    if (!number)
-      throw unsupportedTorch(
-        `the method gives ${kindOfTorch(value)}`,
-        "a graph gives tensors and numbers: return them alone",
-      );
-    outputs.set(name, number);
-  }
-}
-
 const plainType = (type: TorchType | undefined): string => (type ? typeText(type) : "Tensor");
 
-/** Refuses archives of PyTorch that hold no TorchScript, with what they hold. Throws `import/unsupported`. */
+/** Refuses archives of PyTorch that hold neither TorchScript nor an exported program, with what they hold. Throws `import/unsupported`. */
 export function requireProgram(archive: TorchArchive): TorchArchive {
   const names = [...archive.entries.keys()];
   const has = (start: string): boolean => names.some((name) => name.startsWith(start));
@@ -100,10 +79,11 @@ export function requireProgram(archive: TorchArchive): TorchArchive {
       "it is a package of AOTInductor, machine code of PyTorch's own",
       "save the model by torch.jit.save or as ONNX",
     );
-  if (has("models/") || has("archive_format") || has("serialized_exported_program"))
+  if (has("serialized_exported_program")) throw olderLayout();
+  if (has("archive_format"))
     throw unsupportedTorch(
-      "it is an exported program (.pt2), which is not read yet",
-      "save the model by torch.jit.save(torch.jit.trace(model, example), path), or as ONNX",
+      "it is a package of PyTorch without a program (models/*.json)",
+      "save the model by torch.export.save",
     );
   if (has("data.pkl"))
     throw unsupportedTorch(
@@ -247,14 +227,8 @@ export class TorchModel {
   #graphs(
     found: readonly { readonly name: string; readonly method: TorchMethod; readonly options: TorchGraphOptions }[],
   ): { readonly [name: string]: CallableGraph } {
-    const states = new Set<string>();
-    // What is written to is found out by running; a run in which nothing more is written to is the last.
-    for (;;) {
-      const traced = found.map(({ name, method, options }) => [name, this.#trace(method, options, states)] as const);
-      const more = traced.flatMap(([, { written }]) => written).filter((name) => !states.has(name));
-      if (more.length === 0) return Object.fromEntries(traced.map(([name, { graph }]) => [name, graph]));
-      for (const name of more) states.add(name);
-    }
+    const all = found.map(({ name, ...given }) => [name, given] as const);
+    return overStates(all, ({ method, options }, states) => this.#trace(method, options, states));
   }
 
   /**
@@ -263,20 +237,7 @@ export class TorchModel {
    * Throws what `graph` throws.
    */
   interpret(inputs: { readonly [name: string]: ModelValue }): { readonly [name: string]: ModelValue } {
-    const tensors = Object.entries(inputs).filter(([, value]) => isTensorValue(value));
-    const types = tensors.map(([name, value]) => {
-      if (!isTensorValue(value)) throw torchMisfit(`${name} is no tensor`);
-      return [name, tensorType(value.dtype, [...value.shape])] as const;
-    });
-    const graph = this.graph({ inputs: Object.fromEntries(types) });
-    const given = tensors.map(([name, value]) => [name, isTensorValue(value) ? value.data : undefined]);
-    const results = new Interpreter(graph).run(Object.fromEntries(given) as never);
-    return Object.fromEntries(
-      graph.outputs.map(({ name, value: { type } }) => {
-        const shape = type.shape.filter((size) => typeof size === "number");
-        return [name, { dtype: type.dtype, shape, data: (results as Record<string, never>)[name]! }];
-      }),
-    );
+    return interpretOnce((types) => this.graph({ inputs: types }), inputs);
   }
 
   /**
@@ -352,8 +313,7 @@ export class TorchModel {
         const result = evaluator.call(evaluator.method(root, method.name)!, [root], keywords);
         loader.finish();
         written = loader.stored.flatMap((each) => (each.written ? [each.name] : []));
-        const outputs = new Map<string, Tensor>();
-        outputsOf(result, "y", outputs);
+        const outputs = outputsOf(result);
         // A method that only leaves states shows what it left, since a graph gives something.
         if (outputs.size === 0) for (const each of loader.stored) if (each.written) outputs.set(each.name, each.read());
         return Object.fromEntries(outputs);

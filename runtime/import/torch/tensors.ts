@@ -112,6 +112,15 @@ export function storageOf(id: Value, entry: (key: string) => Uint8Array | undefi
   return { made: { key, bytes: bytes.subarray(0, wanted), ...(dtype ? { dtype } : {}) } };
 }
 
+/** What is wrong with a tensor that reaches beyond its storage; undefined for others. */
+export function outside({ storage, dtype, offset, shape, strides }: StridedTensor): string | undefined {
+  if (strides.length !== shape.length) return "has other strides than sizes";
+  const last = shape.reduce((sum, length, at) => sum + (length - 1) * strides[at]!, offset);
+  const there = Math.floor(storage.bytes.length / bytesOf(dtype));
+  if (shape.includes(0) || last < there) return undefined;
+  return `reaches element ${last}, and the storage has ${there}`;
+}
+
 /** A tensor over a storage, held to the storage's size. */
 function strided([storage, offset, shape, strides]: readonly Value[], given?: Dtype): StridedTensor {
   const made = isMade(storage) ? storage.made : undefined;
@@ -126,11 +135,8 @@ function strided([storage, offset, shape, strides]: readonly Value[], given?: Dt
     shape: itemsOf(shape).map((each) => size(each, `a size of ${what}`)),
     strides: itemsOf(strides).map((each) => size(each, `a stride of ${what}`)),
   };
-  if (tensor.strides.length !== tensor.shape.length) throw pickleError(`${what} has other strides than sizes`);
-  const last = tensor.shape.reduce((sum, length, at) => sum + (length - 1) * tensor.strides[at]!, tensor.offset);
-  const there = Math.floor(made.bytes.length / bytesOf(dtype));
-  if (!tensor.shape.includes(0) && last >= there)
-    throw pickleError(`${what} reaches element ${last}, and the storage has ${there}`);
+  const wrong = outside(tensor);
+  if (wrong !== undefined) throw pickleError(`${what} ${wrong}`);
   return tensor;
 }
 

@@ -6,6 +6,8 @@ import { IsochronError } from "../../../kernels/index.ts";
 import type { StoredTensors } from "../../../runtime/import/index.ts";
 import { loadTensors } from "../../../runtime/import/index.ts";
 import { readTorchArchive } from "../../../runtime/import/torch/archive.ts";
+import { ExportedModel } from "../../../runtime/import/torch/exported/model.ts";
+import { isExported } from "../../../runtime/import/torch/exported/program.ts";
 import { type FixedArgument, type TorchGraphOptions, TorchModel } from "../../../runtime/import/torch/model.ts";
 import { compile, type Graph, load, type TypedArray, tensorType } from "../../../runtime/index.ts";
 import { evaluate } from "../../../runtime/interpreters/interpreter.ts";
@@ -36,14 +38,16 @@ type Tensors = StoredTensors["tensors"];
 
 /** What a graph of a call is made with, and the arrays that a step of it gets. */
 function givenTo(
-  model: TorchModel,
+  model: TorchModel | ExportedModel,
   call: Call,
   tensors: Tensors,
 ): { readonly options: TorchGraphOptions; readonly arrays: Arrays } {
-  const parameters = model.methods.find(({ name }) => name === call.method)?.parameters ?? [];
+  // Of dictionaries and tuples an exported program takes the tensors.
+  const isFlat = model.format === "exported-program";
+  const parameters = isFlat ? model.inputs : (model.methods.find(({ name }) => name === call.method)?.parameters ?? []);
   const inputs: { [name: string]: NonNullable<TorchGraphOptions["inputs"]>[string] } = {};
   const arrays: { [name: string]: TypedArray } = {};
-  for (const [at, value] of call.inputs.entries()) {
+  for (const [at, value] of (isFlat ? flat(call.inputs) : call.inputs).entries()) {
     const name = parameters[at]?.name ?? `argument ${at}`;
     if (value.type === "tensor") {
       inputs[name] = tensorType(dtypeOf(value.dtype), value.shape);
@@ -56,7 +60,7 @@ function givenTo(
         `${name} of ${call.method} is a ${value.type}, and no graph takes one`,
       );
   }
-  return { options: { method: call.method, inputs }, arrays };
+  return { options: isFlat ? { inputs } : { method: call.method, inputs }, arrays };
 }
 
 /** The first number of a result that is not what PyTorch gave. */
@@ -160,8 +164,12 @@ type Step = { readonly call: Call } & (
   | { readonly error: unknown }
 );
 
+/** Graphs of a model; of an exported program, types alone are given. */
+const graphsOf = (model: TorchModel | ExportedModel, options: { readonly [name: string]: TorchGraphOptions }) =>
+  model.format === "torchscript" ? model.graphs(options) : model.graphs(options as never);
+
 /** The calls of a model, and the graphs that they take: those of equal types and values share one. */
-function planned(model: TorchModel, { cases }: Fixture, tensors: Tensors) {
+function planned(model: TorchModel | ExportedModel, { cases }: Fixture, tensors: Tensors) {
   const options: { [name: string]: TorchGraphOptions } = {};
   const names = new Map<string, string>();
   const steps = cases.map((call): Step => {
@@ -170,7 +178,7 @@ function planned(model: TorchModel, { cases }: Fixture, tensors: Tensors) {
       const key = JSON.stringify(given.options);
       let name = names.get(key);
       if (name === undefined) {
-        model.graph(given.options);
+        graphsOf(model, { graph: given.options });
         name = `call${names.size}`;
         names.set(key, name);
         options[name] = given.options;
@@ -205,11 +213,13 @@ export async function checkFixture(fixture: Fixture, folder: string): Promise<Re
     reasons: [...reasons.values()],
     ...parts,
   });
-  let model: TorchModel;
+  let model: TorchModel | ExportedModel;
   const { tensors } = await loadTensors(join(folder, fixture.file.replace(/\.pt2?$/, ".safetensors")));
   try {
     const bytes = readFileSync(join(folder, fixture.file));
-    model = new TorchModel(await readTorchArchive(bytes, fixture.file), bytes.length, fixture.file);
+    const archive = await readTorchArchive(bytes, fixture.file);
+    const Kind = isExported(archive) ? ExportedModel : TorchModel;
+    model = new Kind(archive, bytes.length, fixture.file);
   } catch (error) {
     note("read", undefined, error);
     return result({});
@@ -218,7 +228,9 @@ export async function checkFixture(fixture: Fixture, folder: string): Promise<Re
   const outcomes = { interpreted: [] as Outcome[], compiled: [] as Outcome[] };
   let kernelCalls = 0;
   const graphs =
-    Object.keys(options).length === 0 ? {} : (model.graphs(options) as unknown as { readonly [name: string]: Graph });
+    Object.keys(options).length === 0
+      ? {}
+      : (graphsOf(model, options) as unknown as { readonly [name: string]: Graph });
   for (const kind of ["interpreted", "compiled"] as const) {
     let way: Way | undefined;
     try {

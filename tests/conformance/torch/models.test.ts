@@ -10,7 +10,15 @@ import { checkFixture } from "./check.ts";
 import { defaultFolder, fixturesIn, hasFixtures } from "./fixtures.ts";
 
 /** One of each kind, small ones; `npm run conformance -- torch` runs all. */
-const wanted = ["cnn_residual_frozen", "lstm_policy", "mlp_elu", "rnn_cell_unrolled", "transformer_enc_trace"];
+const wanted = [
+  "buffer_export",
+  "cnn_residual_frozen",
+  "lstm_policy",
+  "mlp_elu",
+  "rnn_cell_unrolled",
+  "transformer_enc_trace",
+  "while_export",
+];
 
 const walk = z.object({ steps: z.array(z.object({ observation: z.array(z.number()), action: z.array(z.number()) })) });
 

@@ -1,0 +1,207 @@
+// Exported programs become graphs with their names, sizes and states; damaged and unknown ones are refused in words.
+import { type Zippable, zipSync } from "fflate";
+import { describe, expect, it } from "vitest";
+import { IsochronError } from "../../../../kernels/index.ts";
+import { tensorType } from "../../../graph/tensor-type.ts";
+import { Interpreter } from "../../../interpreters/interpreter.ts";
+import { readTorchArchive } from "../archive.ts";
+import { ExportedModel } from "./model.ts";
+
+const tensor = (name: string) => ({ as_tensor: { name } });
+const symbol = { as_expr: { expr_str: "Symbol('s7', positive=True, integer=True)" } };
+const meta = (...sizes: readonly (number | typeof symbol)[]) => ({
+  dtype: 7,
+  sizes: sizes.map((each) => (typeof each === "number" ? { as_int: each } : each)),
+  strides: sizes.map((_, at) => ({ as_int: at === sizes.length - 1 ? 1 : 2 })),
+  storage_offset: { as_int: 0 },
+});
+const node = (target: string, inputs: { readonly [name: string]: object }, ...outputs: readonly string[]) => ({
+  target,
+  inputs: Object.entries(inputs).map(([name, arg]) => ({ name, arg, kind: 1 })),
+  outputs: outputs.map(tensor),
+});
+const leaf = { type: null, context: null, children_spec: [] };
+
+/** A program of a weight w[2] and a count c[2] that a step adds x[s7,2]'s first row to; its results are a dictionary. */
+const program = () => ({
+  schema_version: { major: 8, minor: 20 },
+  torch_version: "2.15.0",
+  range_constraints: { s7: { min_val: 2, max_val: 5 } },
+  graph_module: {
+    graph: {
+      inputs: [tensor("p_w"), tensor("b_c"), tensor("x")],
+      outputs: [tensor("mul"), tensor("clone")],
+      nodes: [
+        node("torch.ops.aten.mul.Tensor", { self: tensor("x"), other: tensor("p_w") }, "mul"),
+        node("torch.ops.aten.select.int", { self: tensor("x"), dim: { as_int: 0 }, index: { as_int: 0 } }, "row"),
+        node("torch.ops.aten.add_.Tensor", { self: tensor("b_c"), other: tensor("row") }, "add_"),
+        node("torch.ops.aten.clone.default", { self: tensor("add_") }, "clone"),
+      ],
+      tensor_values: { p_w: meta(2), b_c: meta(2), x: meta(symbol, 2) } as { [name: string]: object },
+    },
+    signature: {
+      input_specs: [
+        { parameter: { arg: { name: "p_w" }, parameter_name: "w" } },
+        { buffer: { arg: { name: "b_c" }, buffer_name: "c", persistent: true } },
+        { user_input: { arg: tensor("x") } },
+      ],
+      output_specs: [{ user_output: { arg: tensor("mul") } }, { user_output: { arg: tensor("clone") } }],
+    },
+    module_call_graph: [
+      {
+        fqn: "",
+        signature: {
+          in_spec: "",
+          out_spec: JSON.stringify([
+            1,
+            { type: "builtins.dict", context: '["scaled", "count"]', children_spec: [leaf, leaf] },
+          ]),
+        },
+      },
+    ],
+  },
+});
+
+type Program = ReturnType<typeof program>;
+
+/** The model of a program, changed by `change`; `weights` are the files of tensors that there are. */
+async function modelOf(change: (given: Program) => void = () => undefined, weights = ["w0", "w1"]) {
+  const json = program();
+  change(json);
+  const files: Zippable = {};
+  const add = (name: string, data: Uint8Array | object): void => {
+    const bytes = data instanceof Uint8Array ? data : Buffer.from(JSON.stringify(data));
+    files[`m/${name}`] = [bytes, { level: 0 }];
+  };
+  add("models/model.json", json);
+  const entry = (path_name: string) => ({ path_name, use_pickle: false, tensor_meta: meta(2) });
+  add("data/weights/model_weights_config.json", { config: { w: entry("w0"), c: entry("w1") } });
+  const data: { readonly [name: string]: Float32Array } = { w0: Float32Array.of(2, 3), w1: Float32Array.of(10, 20) };
+  for (const name of weights) add(`data/weights/${name}`, new Uint8Array(data[name]!.buffer));
+  const bytes = zipSync(files);
+  return new ExportedModel(await readTorchArchive(bytes, "m.pt2"), bytes.length, "m.pt2");
+}
+
+async function refusal(make: () => unknown): Promise<IsochronError> {
+  try {
+    await make();
+  } catch (error) {
+    if (error instanceof IsochronError) return error;
+    throw error;
+  }
+  throw new Error("it is not refused");
+}
+
+const three = { inputs: { x: tensorType("f32", [3, 2]) } };
+
+describe("An exported program", () => {
+  it("names its results by its tree, and keeps the buffers that it writes to as states", async () => {
+    const model = await modelOf();
+    expect(model.outputs.map(({ name }) => name)).toEqual(["scaled", "count"]);
+    const graph = model.graph(three);
+    expect(graph.states.map(({ name }) => name)).toEqual(["c"]);
+    const run = new Interpreter(graph);
+    const x = Float32Array.of(1, 2, 3, 4, 5, 6);
+    const first = run.run({ x } as never) as unknown as { readonly [name: string]: Float32Array };
+    expect({ scaled: [...first.scaled!], count: [...first.count!] }).toEqual({
+      scaled: [2, 6, 6, 12, 10, 18],
+      count: [11, 22],
+    });
+    const second = run.run({ x } as never) as unknown as { readonly [name: string]: Float32Array };
+    expect([...second.count!]).toEqual([12, 24]);
+  });
+
+  it("takes an open size from a type or by its symbol, and asks for it otherwise", async () => {
+    const model = await modelOf();
+    expect(model.inputs).toEqual([{ name: "x", dtype: "f32", shape: ["s7", 2], type: "f32[s7,2]" }]);
+    expect(model.graph({ symbols: { s7: 4 } }).inputs[0]!.value.type.shape).toEqual([4, 2]);
+    const error = await refusal(() => model.graph());
+    expect(error.code).toBe("import/size");
+    expect(error.message).toContain('input "x" is f32[s7,2], and s7 is not given');
+  });
+
+  it.each([
+    [
+      "a size out of its range",
+      { symbols: { s7: 9 } },
+      "import/size",
+      "s7 is 9, and the model was exported for 2 to 5",
+    ],
+    ["another dtype", { inputs: { x: tensorType("f64", [3, 2]) } }, "import/type", "got f64[3,2]"],
+    ["another size", { inputs: { x: tensorType("f32", [3, 1]) } }, "import/size", "got f32[3,1]"],
+    ["another input", { inputs: { y: tensorType("f32", [3, 2]) } }, "import/name", 'no input "y"'],
+  ])("refuses %s", async (_, options, code, message) => {
+    const error = await refusal(async () => (await modelOf()).graph(options));
+    expect(error.code).toBe(code);
+    expect(error.message).toContain(message);
+  });
+
+  const graphOf = (change: (given: Program) => void) => async () => (await modelOf(change)).graph(three);
+
+  it.each([
+    [
+      "an operator that is not there, with its node",
+      graphOf(({ graph_module: { graph } }) => {
+        graph.nodes[0]!.target = "torch.ops.aten.no_such.default";
+      }),
+      "import/unsupported",
+      "no_such",
+    ],
+    [
+      "a schema of another version",
+      () =>
+        modelOf((given) => {
+          given.schema_version.major = 9;
+        }),
+      "import/unsupported",
+      "it is of schema 9 of torch.export, and schema 8 is read",
+    ],
+    ["a weight that the archive lacks", () => modelOf(undefined, ["w0"]), "import/model", "data/weights/w1"],
+    [
+      "a name that nothing has",
+      graphOf(({ graph_module: { graph } }) => {
+        graph.nodes[0]!.inputs[0]!.arg = tensor("nowhere");
+      }),
+      "import/model",
+      '"nowhere" is used, and nothing before it is called that',
+    ],
+    [
+      "a node that takes its own result",
+      graphOf(({ graph_module: { graph } }) => {
+        graph.nodes[0]!.inputs[0]!.arg = tensor("mul");
+      }),
+      "import/model",
+      '"mul" is used, and nothing before it is called that',
+    ],
+    [
+      "two values of one name",
+      graphOf(({ graph_module: { graph } }) => {
+        graph.nodes[1]!.outputs = [tensor("mul")];
+      }),
+      "import/model",
+      'two values are called "mul"',
+    ],
+    [
+      "a weight of another shape than the graph takes",
+      () =>
+        modelOf(({ graph_module: { graph } }) => {
+          graph.tensor_values.p_w = meta(3);
+        }),
+      "import/model",
+      '"w" is f32[2], and the graph takes f32[3] for it',
+    ],
+  ])("is refused for %s", async (_, make, code, message) => {
+    const error = await refusal(make);
+    expect(error.code).toBe(code);
+    expect([error.message, ...error.details].join(" ")).toContain(message);
+  });
+
+  it("says at which node it is refused", async () => {
+    const error = await refusal(
+      graphOf(({ graph_module: { graph } }) => {
+        graph.nodes[0]!.target = "torch.ops.aten.no_such.default";
+      }),
+    );
+    expect(error.details.join(" ")).toContain("at node mul = torch.ops.aten.no_such.default");
+  });
+});

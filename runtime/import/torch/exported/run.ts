@@ -1,0 +1,262 @@
+// Runs the graph of an exported program on values, whose tensors are those of a trace in progress: node by node, with its regions.
+import { IsochronError } from "../../../../kernels/index.ts";
+import type { Tensor } from "../../../capture/tensor.ts";
+import { itemsOfTorch, torchMisfit, unsupportedTorch } from "../call.ts";
+import { Evaluator } from "../evaluator.ts";
+import { defaultTurns, raised, Statements } from "../flow/statements.ts";
+import { mostStatements } from "../frame.ts";
+import { fixedNumbers } from "../known.ts";
+import { torchOperators } from "../operators/index.ts";
+import { kindOfTorch, TorchNumber, TorchTensor, TorchTuple, type TorchValue } from "../values.ts";
+import { argumentValue, graphIn, type Names, resultNames } from "./arguments.ts";
+import { type ExportedGraph, type ExportedNode, exportedError } from "./schema.ts";
+
+/** Graphs within graphs, at most. */
+const mostDeep = 50;
+
+const noKeywords: ReadonlyMap<string, TorchValue> = new Map();
+
+/** The operator that a target is: `torch.ops.aten.add.Tensor` is `add`, of overload `Tensor`. */
+export function operatorOf(target: string): { readonly name: string; readonly overload: string } {
+  const [, library, name = target, overload = ""] = /^torch\.ops\.(\w+)\.(\w+)(?:\.(\w+))?$/.exec(target) ?? [];
+  if (library === "aten" || library === "higher_order")
+    return { name, overload: overload === "default" ? "" : overload };
+  if (library !== undefined) return { name: `${library}::${name}`, overload };
+  return { name: target.replace(/^(_operator|math|torch)\./, ""), overload: "" };
+}
+
+/** Python's names of functions of numbers, as TorchScript calls them. */
+const numberNames: { readonly [name: string]: string } = {
+  truediv: "div",
+  floordiv: "floordiv",
+  mod: "remainder",
+  not_: "__not__",
+  and_: "__and__",
+  or_: "__or__",
+  sym_not: "__not__",
+  sym_max: "max",
+  sym_min: "min",
+  sym_int: "Int",
+  sym_float: "Float",
+};
+
+/** The line of the source that a node comes from, as its stack trace says. */
+function sourceOf({ metadata }: ExportedNode): string | undefined {
+  const trace = metadata.stack_trace;
+  if (typeof trace !== "string") return undefined;
+  const found = [...trace.slice(-10_000).matchAll(/File "([^"\n]{1,300})", line (\d+)/g)].at(-1);
+  return found && `${found[1]}:${found[2]}`;
+}
+
+/** Where errors of a node are. */
+export function placeOf(node: ExportedNode): string {
+  const results = node.outputs.flatMap((each) => resultNames(each, "a result") ?? []).join(", ");
+  const source = sourceOf(node);
+  return `${results === "" ? "" : `${results} = `}${node.target}${source === undefined ? "" : ` (${source})`}`;
+}
+
+/** Functions of whole graphs and of what only exported programs have, by name. */
+type Special = (node: ExportedNode, values: readonly TorchValue[]) => TorchValue;
+
+/** Runs graphs within one trace. */
+export class Runner {
+  readonly #evaluator = new Evaluator(
+    { name: "", version: 0, classes: new Map(), functions: new Map(), constants: [], root: null as never },
+    [],
+  );
+  /** What stands in the graphs that run, and what loops carry. */
+  readonly #names: Names[] = [];
+  readonly #flow = new Statements(() => this.#names);
+  #count = 0;
+
+  /** What a graph gives for some values of its inputs. */
+  run(graph: ExportedGraph, given: readonly TorchValue[]): readonly TorchValue[] {
+    if (this.#names.length >= mostDeep) throw exportedError(`graphs lie more than ${mostDeep} deep in each other`);
+    if (given.length !== graph.inputs.length)
+      throw exportedError(`a graph takes ${graph.inputs.length} values, and is given ${given.length}`);
+    const names: Names = new Map();
+    for (const [at, input] of graph.inputs.entries()) {
+      const name = resultNames(input, `input ${at}`);
+      if (typeof name === "string") this.#define(names, name, given[at]!);
+    }
+    this.#names.push(names);
+    try {
+      for (const node of graph.nodes) this.#placed(node, names);
+      return graph.outputs.map((output, at) => argumentValue(output, names, `output ${at}`));
+    } finally {
+      this.#names.pop();
+    }
+  }
+
+  #define(names: Names, name: string, value: TorchValue): void {
+    if (names.has(name)) throw exportedError(`two values are called "${name}"`);
+    names.set(name, value);
+  }
+
+  #placed(node: ExportedNode, names: Names): void {
+    try {
+      if (++this.#count > mostStatements) throw unsupportedTorch(`more than ${mostStatements} nodes run`);
+      this.#results(node, this.#apply(node, names), names);
+    } catch (error) {
+      if (!(error instanceof IsochronError) || error.details.some((each) => each.startsWith("at node "))) throw error;
+      const { message, details, help, cause, place } = error;
+      const code = error.code === "tensor/unknown-size" ? "import/unsupported" : error.code;
+      throw new IsochronError(code, message, {
+        details: [...details, `at node ${placeOf(node)}`],
+        cause,
+        ...(help === undefined ? {} : { help }),
+        ...(place === undefined ? {} : { place }),
+      });
+    }
+  }
+
+  /** Gives the results of a node their names. */
+  #results({ outputs }: ExportedNode, value: TorchValue, names: Names): void {
+    const wanted = outputs.map((each, at) => resultNames(each, `result ${at}`));
+    const items = itemsOfTorch(value);
+    const isOne = wanted.length === 1 && (typeof wanted[0] === "string" ? !items : true);
+    const values = isOne ? [value] : (items ?? []);
+    if (wanted.length > values.length)
+      throw exportedError(`it gives ${kindOfTorch(value)}, and ${wanted.length} results are expected`);
+    for (const [at, name] of wanted.entries()) {
+      if (typeof name === "string") this.#define(names, name, values[at]!);
+      else if (name) {
+        const list = itemsOfTorch(values[at]!) ?? [];
+        if (list.length !== name.length)
+          throw exportedError(`it gives ${list.length} tensors, and ${name.length} are expected`);
+        for (const [index, each] of name.entries()) this.#define(names, each, list[index]!);
+      }
+    }
+  }
+
+  #apply(node: ExportedNode, names: Names): TorchValue {
+    const { name, overload } = operatorOf(node.target);
+    const special = Object.hasOwn(this.#special, name) ? this.#special[name] : undefined;
+    const inputs = node.inputs.filter(({ arg }) => graphIn(arg) === undefined);
+    const values = inputs.map(({ name, arg }, at) => argumentValue(arg, names, `argument ${name || at}`));
+    if (special) return special(node, values);
+    if (node.target.startsWith("torch.ops.higher_order."))
+      throw unsupportedTorch(`${node.target} is not there`, "write it as cond or while_loop, or without it");
+    const { positional, keywords } = placed(name, overload, inputs, values);
+    return this.#evaluator.apply(Object.hasOwn(numberNames, name) ? numberNames[name]! : name, positional, keywords);
+  }
+
+  /** A condition as a bool where it is known, and else as a tensor. */
+  #condition(value: TorchValue | undefined): boolean | Tensor<"bool"> {
+    if (typeof value === "boolean") return value;
+    const tensor =
+      value instanceof TorchTensor ? value.read() : value instanceof TorchNumber ? value.tensor : undefined;
+    if (tensor?.type.dtype !== "bool" || tensor.type.shape.some((size) => size !== 1))
+      throw torchMisfit(`the condition is ${kindOfTorch(value ?? null)} instead of a bool`);
+    const known = fixedNumbers(tensor)?.[0];
+    if (known !== undefined) return known === true;
+    return (tensor.type.shape.length === 0 ? tensor : tensor.reshape([])) as Tensor<"bool">;
+  }
+
+  /** The graphs among the arguments of a node. */
+  #graphs({ inputs, target }: ExportedNode, count: number): readonly ExportedGraph[] {
+    const graphs = inputs.flatMap(({ arg }) => graphIn(arg) ?? []);
+    if (graphs.length === count) return graphs;
+    throw exportedError(`${target} has ${graphs.length} graphs instead of ${count}`);
+  }
+
+  readonly #special: { readonly [name: string]: Special } = {
+    cond: (node, [test, operands = []]) => {
+      const [then, otherwise] = this.#graphs(node, 2);
+      const given = itemsOfTorch(operands) ?? [];
+      const predicate = this.#condition(test);
+      const run = (graph: ExportedGraph) => new TorchTuple(this.run(graph, given));
+      if (typeof predicate === "boolean") return run(predicate ? then! : otherwise!);
+      return this.#flow.choose(
+        predicate,
+        () => run(then!),
+        () => run(otherwise!),
+      );
+    },
+    while_loop: (node, [carried = [], others = []]) => {
+      const [test, body] = this.#graphs(node, 2);
+      const rest = itemsOfTorch(others) ?? [];
+      const now: Names = new Map((itemsOfTorch(carried) ?? []).map((each, at) => [`${at}`, each]));
+      const asked = () => this.#condition(this.run(test!, [...now.values(), ...rest])[0]);
+      this.#names.push(now);
+      try {
+        if (asked() !== false)
+          this.#flow.repeat({
+            test: asked,
+            body: () => {
+              const next = this.run(body!, [...now.values(), ...rest]);
+              if (next.length !== now.size)
+                throw exportedError(`a turn of the loop gives ${next.length} values, and takes ${now.size}`);
+              for (const [at, each] of next.entries()) now.set(`${at}`, each);
+            },
+            atMost: defaultTurns,
+          });
+      } finally {
+        this.#names.pop();
+      }
+      return new TorchTuple([...now.values()]);
+    },
+    sym_size: (_, [self, dim]) => {
+      if (!(self instanceof TorchTensor)) throw torchMisfit(`the size of ${kindOfTorch(self ?? null)} is asked for`);
+      return this.#evaluator.apply("size", [self, dim ?? null], noKeywords);
+    },
+    sym_numel: (_, [self]) => this.#evaluator.apply("numel", [self ?? null], noKeywords),
+    _assert_scalar: (_, [test, message]) => {
+      const condition = this.#condition(test);
+      const fail = (): TorchValue => {
+        throw raised(typeof message === "string" ? message : "an assertion does not hold");
+      };
+      if (condition === false) return fail();
+      return condition === true ? null : this.#flow.choose(condition, () => null, fail);
+    },
+    // What is said here of sizes and tensors, the graph's own types say.
+    sym_constrain_range: () => null,
+    sym_constrain_range_for_size: () => null,
+    _assert_tensor_metadata: () => null,
+  };
+}
+
+type NodeInput = ExportedNode["inputs"][number];
+
+/** Arguments by place as far as they go, and the others by name: in the order of the operator's schema where there is one. */
+function placed(name: string, overload: string, inputs: readonly NodeInput[], values: readonly TorchValue[]) {
+  const given = new Map(inputs.map((each, at) => [each.name, values[at]!]));
+  const plain = torchOperators.has(name) ? name : name.replace(/_$/, "");
+  const schema = torchOperators
+    .get(plain)
+    ?.map((each) => each.schema)
+    .find(
+      (each) =>
+        each.overload === overload &&
+        given.size === inputs.length &&
+        [...given.keys()].every((key) => each.arguments.some((argument) => argument.name === key)),
+    );
+  if (!schema) {
+    const isKeyword = ({ kind }: NodeInput): boolean => kind === 2;
+    return {
+      positional: values.filter((_, at) => !isKeyword(inputs[at]!)),
+      keywords: new Map(inputs.flatMap((each, at) => (isKeyword(each) ? [[each.name, values[at]!] as const] : []))),
+    };
+  }
+  const positional: TorchValue[] = [];
+  for (const argument of schema.arguments) {
+    if (argument.keywordOnly || !given.has(argument.name)) break;
+    positional.push(given.get(argument.name)!);
+    given.delete(argument.name);
+  }
+  return { positional, keywords: given as ReadonlyMap<string, TorchValue> };
+}
+
+/** Whether a name is one of what only exported programs have. */
+export const isSpecial = (name: string): boolean => specialNames.has(name) || Object.hasOwn(numberNames, name);
+
+const specialNames: ReadonlySet<string> = new Set([
+  "cond",
+  "while_loop",
+  "sym_size",
+  "sym_numel",
+  "_assert_scalar",
+  "sym_constrain_range",
+  "sym_constrain_range_for_size",
+  "_assert_tensor_metadata",
+]);

@@ -1,0 +1,77 @@
+// What models of PyTorch's formats do alike with graphs: find out what is written to, name results, run once.
+import type { CallableGraph } from "../../capture/called-graph.ts";
+import type { Tensor } from "../../capture/tensor.ts";
+import { type TensorType, tensorType } from "../../graph/tensor-type.ts";
+import { Interpreter } from "../../interpreters/interpreter.ts";
+import { isTensorValue, type ModelValue } from "../onnx/values/value.ts";
+import { torchMisfit, unsupportedTorch } from "./call.ts";
+import { numberTensor } from "./numbers.ts";
+import { kindOfTorch, TorchTensor, TorchTuple, type TorchValue } from "./values.ts";
+
+/** A graph, and the tensors of the model that it writes to. */
+export interface Traced {
+  readonly graph: CallableGraph;
+  readonly written: readonly string[];
+}
+
+/** Graphs over one set of states, which `trace` makes of the names of tensors that are written to. */
+export function overStates<T>(
+  all: readonly (readonly [name: string, given: T])[],
+  trace: (given: T, states: ReadonlySet<string>) => Traced,
+): { readonly [name: string]: CallableGraph } {
+  const states = new Set<string>();
+  // What is written to is found out by running; a run in which nothing more is written to is the last.
+  for (;;) {
+    const traced = all.map(([name, given]) => [name, trace(given, states)] as const);
+    const more = traced.flatMap(([, { written }]) => written).filter((name) => !states.has(name));
+    if (more.length === 0) return Object.fromEntries(traced.map(([name, { graph }]) => [name, graph]));
+    for (const name of more) states.add(name);
+  }
+}
+
+/** The values in a result by what they are called: `y`, or by their places and keys `y0`, `y1.0`, `mean`. */
+export function* namedIn(value: TorchValue, name = "y"): Generator<readonly [name: string, value: TorchValue]> {
+  if (Array.isArray(value) || value instanceof TorchTuple) {
+    const fields = value instanceof TorchTuple ? value.fields : undefined;
+    const items = Array.isArray(value) ? value : value.items;
+    const dot = name === "y" ? "" : ".";
+    for (const [at, each] of items.entries()) yield* namedIn(each, fields?.[at] ?? `${name}${dot}${at}`);
+  } else if (value instanceof Map) for (const [key, each] of value) yield* namedIn(each, String(key));
+  else if (value !== null) yield [name, value];
+}
+
+/** The tensors and numbers of a result, by what they are called. Throws `import/unsupported` for what is neither. */
+export function outputsOf(result: TorchValue): Map<string, Tensor> {
+  const outputs = new Map<string, Tensor>();
+  for (const [name, value] of namedIn(result)) {
+    const tensor = value instanceof TorchTensor ? value.read() : numberTensor(value);
+    if (!tensor)
+      throw unsupportedTorch(
+        `the method gives ${kindOfTorch(value)}`,
+        "a graph gives tensors and numbers: return them alone",
+      );
+    outputs.set(name, tensor);
+  }
+  return outputs;
+}
+
+/** What a graph for the types of some values gives for them, interpreted. */
+export function interpretOnce(
+  graphOf: (types: { readonly [name: string]: TensorType }) => CallableGraph,
+  inputs: { readonly [name: string]: ModelValue },
+): { readonly [name: string]: ModelValue } {
+  const tensors = Object.entries(inputs).filter(([, value]) => isTensorValue(value));
+  const types = tensors.map(([name, value]) => {
+    if (!isTensorValue(value)) throw torchMisfit(`${name} is no tensor`);
+    return [name, tensorType(value.dtype, [...value.shape])] as const;
+  });
+  const graph = graphOf(Object.fromEntries(types));
+  const given = tensors.map(([name, value]) => [name, isTensorValue(value) ? value.data : undefined]);
+  const results = new Interpreter(graph).run(Object.fromEntries(given) as never);
+  return Object.fromEntries(
+    graph.outputs.map(({ name, value: { type } }) => {
+      const shape = type.shape.filter((size) => typeof size === "number");
+      return [name, { dtype: type.dtype, shape, data: (results as Record<string, never>)[name]! }];
+    }),
+  );
+}
