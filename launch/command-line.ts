@@ -220,7 +220,7 @@ function program(terminal: Terminal, rosArguments: readonly string[], done: (cod
   command
     .command("compile")
     .description(
-      "compile a model file (ONNX, or TorchScript of PyTorch) into an artifact that runs where neither the file nor the compiler is",
+      "compile a model file (ONNX, or TorchScript or .pt2 of PyTorch) into an artifact that runs where neither the file nor the compiler is",
     )
     .argument("<model>", "the model file")
     .option("-o, --output <file>", "the .iso to write; beside the model unless given")
