@@ -25,7 +25,7 @@ export function page(results: readonly Result[]): string {
     "",
     "Written by `npm run conformance -- torch`. What a model that PyTorch saved may call: operators by the names and overloads of PyTorch's native_functions.yaml, and beside each how many of the models of the conformance run that call it pass in machine code.",
     "",
-    `Of ${results.length} models ${passed} pass in machine code with all their calls. [How to](how-to/from-pytorch.md) bring one in.`,
+    `Of ${results.length} models ${passed} pass in machine code with all their calls. [How to bring one in](how-to/from-pytorch.md).`,
     "",
     "An operator whose name ends in `_` writes the result of the one without into its first tensor. Numbers, lists, dictionaries and texts are computed while a graph is made; numbers that depend on values are computed by the graph.",
     "",
