@@ -30,6 +30,7 @@ export type { ModelValue, TensorValue, TextValue } from "./onnx/values/value.ts"
 export { saveTensors, tensorsFile } from "./safetensors.ts";
 export type { StoredTensor, StoredTensors } from "./stored-tensors.ts";
 export type { ExportedGraphOptions, ExportedModel } from "./torch/exported/model.ts";
+export type { TorchData, TorchInterpreter } from "./torch/interpreter.ts";
 export type { FixedArgument, TorchGraphOptions, TorchMethod, TorchModel, TorchParameter } from "./torch/model.ts";
 
 /** A model of a file; `format` says of which. */

@@ -81,7 +81,16 @@ export class Loader {
   readonly #budget: TensorBudget;
   readonly #made = new Map<PickledValue, TorchValue>();
 
-  constructor(states: ReadonlySet<string>, elements: Map<StridedTensor, StoredTensor>, budget: TensorBudget) {
+  /** Whether attributes of the objects may only be set to what a graph can keep from step to step. */
+  readonly #lasts: boolean;
+
+  constructor(
+    states: ReadonlySet<string>,
+    elements: Map<StridedTensor, StoredTensor>,
+    budget: TensorBudget,
+    lasts = true,
+  ) {
+    this.#lasts = lasts;
     this.#states = states;
     this.#elements = elements;
     this.#budget = budget;
@@ -108,7 +117,7 @@ export class Loader {
         [...value].map(([key, each]) => [this.load(key, name) as string, this.load(each, under(String(key)))]),
       );
     if (value instanceof PickledObject) {
-      const object = new TorchObject(value.type.full, true);
+      const object = new TorchObject(value.type.full, this.#lasts);
       this.#made.set(value, object);
       if (isPackedLinear(value.type)) {
         this.#unpack(value.state, name, object);

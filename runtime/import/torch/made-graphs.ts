@@ -1,10 +1,7 @@
 // What models of PyTorch's formats do alike with graphs: find out what is written to, name results, run once.
 import type { CallableGraph } from "../../capture/called-graph.ts";
 import type { Tensor } from "../../capture/tensor.ts";
-import { type TensorType, tensorType } from "../../graph/tensor-type.ts";
-import { Interpreter } from "../../interpreters/interpreter.ts";
-import { isTensorValue, type ModelValue } from "../onnx/values/value.ts";
-import { torchMisfit, unsupportedTorch } from "./call.ts";
+import { unsupportedTorch } from "./call.ts";
 import { numberTensor } from "./numbers.ts";
 import { kindOfTorch, TorchTensor, TorchTuple, type TorchValue } from "./values.ts";
 
@@ -53,25 +50,4 @@ export function outputsOf(result: TorchValue): Map<string, Tensor> {
     outputs.set(name, tensor);
   }
   return outputs;
-}
-
-/** What a graph for the types of some values gives for them, interpreted. */
-export function interpretOnce(
-  graphOf: (types: { readonly [name: string]: TensorType }) => CallableGraph,
-  inputs: { readonly [name: string]: ModelValue },
-): { readonly [name: string]: ModelValue } {
-  const tensors = Object.entries(inputs).filter(([, value]) => isTensorValue(value));
-  const types = tensors.map(([name, value]) => {
-    if (!isTensorValue(value)) throw torchMisfit(`${name} is no tensor`);
-    return [name, tensorType(value.dtype, [...value.shape])] as const;
-  });
-  const graph = graphOf(Object.fromEntries(types));
-  const given = tensors.map(([name, value]) => [name, isTensorValue(value) ? value.data : undefined]);
-  const results = new Interpreter(graph).run(Object.fromEntries(given) as never);
-  return Object.fromEntries(
-    graph.outputs.map(({ name, value: { type } }) => {
-      const shape = type.shape.filter((size) => typeof size === "number");
-      return [name, { dtype: type.dtype, shape, data: (results as Record<string, never>)[name]! }];
-    }),
-  );
 }

@@ -14,8 +14,9 @@ import { olderLayout, type TorchArchive } from "./archive.ts";
 import { torchMisfit, unsupportedTorch } from "./call.ts";
 import { calledOperators } from "./called-operators.ts";
 import { Evaluator } from "./evaluator.ts";
+import { TorchInterpreter } from "./interpreter.ts";
 import { Loader } from "./load-values.ts";
-import { interpretOnce, outputsOf, overStates } from "./made-graphs.ts";
+import { outputsOf, overStates } from "./made-graphs.ts";
 import { isKnownOperator } from "./operators/index.ts";
 import { PickledObject, type PickledValue, readProgram, type TorchProgram, tensorIn } from "./program.ts";
 import { printSource } from "./source/print.ts";
@@ -234,10 +235,23 @@ export class TorchModel {
   /**
    * What `forward` gives for some values, interpreted; its states begin as the file has them.
    *
-   * Throws what `graph` throws.
+   * Throws `import/name`, `import/type`, and what `interpreter().run` throws.
    */
   interpret(inputs: { readonly [name: string]: ModelValue }): { readonly [name: string]: ModelValue } {
-    return interpretOnce((types) => this.graph({ inputs: types }), inputs);
+    const { parameters } = this.#method("forward");
+    this.#requireParameters(
+      { name: "forward", parameters, returns: "" },
+      { inputs: Object.fromEntries(Object.keys(inputs).map((name) => [name, null])) },
+    );
+    return this.interpreter().named("forward", inputs);
+  }
+
+  /**
+   * The model with values in hand, for what no graph can be made of: texts, lists and dictionaries that values decide, shapes that
+   * change. Its methods run one after the other over the same objects, whose states begin as the file has them.
+   */
+  interpreter(): TorchInterpreter {
+    return new TorchInterpreter(this.#program, this.#elements, this.#bytes, this.#path);
   }
 
   /**

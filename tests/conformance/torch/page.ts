@@ -19,13 +19,15 @@ export function page(results: readonly Result[]): string {
     return known(last) || (last.endsWith("_") && known(last.slice(0, -1)));
   };
   const missing = called.filter((name) => !isThere(name) && name !== "prim.RaiseException");
-  const passed = results.filter(({ compiled }) => compiled === "passed").length;
+  const [passed, interpreted] = (["compiled", "interpreted"] as const).map(
+    (way) => results.filter((each) => each[way] === "passed").length,
+  );
   return [
     "# PyTorch",
     "",
     "Written by `npm run conformance -- torch`. What a model that PyTorch saved may call: operators by the names and overloads of PyTorch's native_functions.yaml, and beside each how many of the models of the conformance run that call it pass in machine code.",
     "",
-    `Of ${results.length} models ${passed} pass in machine code with all their calls. [How to bring one in](how-to/from-pytorch.md).`,
+    `Of ${results.length} models ${passed} pass in machine code with all their calls, ${interpreted} interpreted. [How to bring one in](how-to/from-pytorch.md).`,
     "",
     "An operator whose name ends in `_` writes the result of the one without into its first tensor. Numbers, lists, dictionaries and texts are computed while a graph is made; numbers that depend on values are computed by the graph.",
     "",

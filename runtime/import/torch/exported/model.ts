@@ -8,11 +8,12 @@ import type { Graph } from "../../../graph/graph.ts";
 import { type TensorType, tensorType } from "../../../graph/tensor-type.ts";
 import type { GraphOptions, Unsupported } from "../../onnx/model.ts";
 import type { ModelPort } from "../../onnx/ports.ts";
-import type { ModelValue } from "../../onnx/values/value.ts";
+import { isTensorValue, type ModelValue } from "../../onnx/values/value.ts";
 import type { StoredTensor } from "../../stored-tensors.ts";
 import type { TorchArchive } from "../archive.ts";
+import { computing, elementsComputed } from "../eager-recorder.ts";
 import { Stored } from "../load-values.ts";
-import { interpretOnce, namedIn, outputsOf, overStates, type Traced } from "../made-graphs.ts";
+import { namedIn, outputsOf, overStates, type Traced } from "../made-graphs.ts";
 import { isKnownOperator } from "../operators/index.ts";
 import { elementsOf, type StridedTensor, TensorBudget } from "../tensors.ts";
 import { TorchTensor, TorchTuple, type TorchValue } from "../values.ts";
@@ -171,9 +172,26 @@ export class ExportedModel {
     }
   }
 
-  /** What the model gives for some values, interpreted; its states begin as the file has them. Throws what `graph` throws. */
+  /**
+   * What the model gives for some values, interpreted node by node with the values in hand, so that sizes may depend on them; its
+   * buffers begin as the file has them. Throws what `graph` throws.
+   */
   interpret(inputs: { readonly [name: string]: ModelValue }): { readonly [name: string]: ModelValue } {
-    return interpretOnce((types) => this.graph({ inputs: types }), inputs);
+    try {
+      const values = Object.entries(inputs).map(([name, value]) => {
+        if (isTensorValue(value)) return [name, value] as const;
+        throw new IsochronError("import/type", `input "${name}" is no tensor`, { help: "{ dtype, shape, data }" });
+      });
+      const types = values.map(([name, { dtype, shape }]) => [name, tensorType(dtype, [...shape])] as const);
+      const { symbols } = this.#sizes({ inputs: Object.fromEntries(types) });
+      return computing((tensorOf) => {
+        const given = Object.fromEntries(values.map(([name, value]) => [name, tensorOf(value)]));
+        const { named } = this.#evaluate(given, symbols, new Set());
+        return Object.fromEntries([...named].map(([name, tensor]) => [name, elementsComputed(tensor)]));
+      });
+    } catch (error) {
+      throw errorAt(error, this.#path);
+    }
   }
 
   /** The types of all inputs, and the sizes of all symbols. */
@@ -235,66 +253,77 @@ export class ExportedModel {
     }: { readonly types: { readonly [name: string]: TensorType }; readonly symbols: ReadonlyMap<string, number> },
     states: ReadonlySet<string>,
   ): Traced {
-    const { graph: exported, inputs, outputs, tensors, outputTree } = this.#program;
     let written: readonly string[] = [];
     const graph = trace(
       (given: { readonly [name: string]: Tensor }) => {
-        const memories = new Map<StridedTensor, Stored>();
-        const budget = new TensorBudget(this.#bytes);
-        const stored = (name: string): TorchTensor => {
-          const tensor = tensors.get(name);
-          if (!tensor) throw exportedError(`the archive does not have "${name}"`);
-          const elements = this.#elements.get(tensor) ?? elementsOf(tensor, budget);
-          this.#elements.set(tensor, elements);
-          const memory = memories.get(tensor) ?? new Stored(name, elements, states.has(name));
-          memories.set(tensor, memory);
-          return new TorchTensor(memory);
-        };
-        const own = new Map(Object.entries(given).map(([name, tensor]) => [name, TorchTensor.of(tensor)]));
-        const values = inputs.map((spec): TorchValue => {
-          const name = tensorNameOf(spec);
-          if (name !== undefined) return stored(name);
-          if (spec.kind === "constant_input") return argumentValue(spec.value.value, new Map(), "an input");
-          if (spec.kind !== "user_input") throw exportedError("an input is neither a tensor of the model nor given");
-          const read = argumentOf(spec.value.arg, "an input");
-          if (read.kind === "as_tensor") return own.get(read.value.name)!;
-          if (read.kind !== "as_sym_int" || !("as_name" in read.value))
-            return argumentValue(spec.value.arg, new Map(), "an input");
-          const sym = String(read.value.as_name);
-          const size = exported.sym_int_values[sym];
-          const number = size && sizeOf(size, symbols);
-          if (number === undefined)
-            throw new IsochronError("import/size", `input "${sym}" is an int that is not given`, {
-              help: `give its size: model.graph({ symbols: { ${size ? sizeText(size) : sym}: … } })`,
-            });
-          return BigInt(number);
-        });
-        const results = new Runner().run(exported, values);
-        const leaves: TorchValue[] = [];
-        for (const [at, spec] of outputs.entries()) {
-          const result = results[at]!;
-          const write = (target: TorchTensor | undefined): void => {
-            if (!target || !(result instanceof TorchTensor)) throw exportedError(`output ${at} is left nowhere`);
-            target.write(result.read());
-          };
-          if (spec.kind === "user_output") leaves.push(result);
-          else if (spec.kind === "buffer_mutation") write(stored(spec.value.buffer_name));
-          else if (spec.kind === "parameter_mutation") write(stored(spec.value.parameter_name));
-          else write(own.get(spec.value.user_input_name));
-        }
-        written = [...memories.values()].flatMap((each) => (each.written ? [each.name] : []));
-        const named = outputsOf(treeOf(outputTree, leaves));
-        for (const [name, tensor] of own) {
-          const now = tensor.read();
-          if (now.value !== given[name]!.value) named.set(name, now);
-        }
-        if (named.size === 0) for (const each of memories.values()) if (each.written) named.set(each.name, each.read());
-        return Object.fromEntries(named);
+        const found = this.#evaluate(given, symbols, states);
+        written = found.written;
+        return Object.fromEntries(found.named);
       },
       types,
       { name: "forward" },
     );
     return { graph: graph as unknown as CallableGraph, written };
+  }
+
+  /** Runs the program on tensors of the trace in progress: its results by name, and the tensors of the model that it writes to. */
+  #evaluate(
+    given: { readonly [name: string]: Tensor },
+    symbols: ReadonlyMap<string, number>,
+    states: ReadonlySet<string>,
+  ): { readonly named: ReadonlyMap<string, Tensor>; readonly written: readonly string[] } {
+    const { graph: exported, inputs, outputs, tensors, outputTree } = this.#program;
+    const memories = new Map<StridedTensor, Stored>();
+    const budget = new TensorBudget(this.#bytes);
+    const stored = (name: string): TorchTensor => {
+      const tensor = tensors.get(name);
+      if (!tensor) throw exportedError(`the archive does not have "${name}"`);
+      const elements = this.#elements.get(tensor) ?? elementsOf(tensor, budget);
+      this.#elements.set(tensor, elements);
+      const memory = memories.get(tensor) ?? new Stored(name, elements, states.has(name));
+      memories.set(tensor, memory);
+      return new TorchTensor(memory);
+    };
+    const own = new Map(Object.entries(given).map(([name, tensor]) => [name, TorchTensor.of(tensor)]));
+    const values = inputs.map((spec): TorchValue => {
+      const name = tensorNameOf(spec);
+      if (name !== undefined) return stored(name);
+      if (spec.kind === "constant_input") return argumentValue(spec.value.value, new Map(), "an input");
+      if (spec.kind !== "user_input") throw exportedError("an input is neither a tensor of the model nor given");
+      const read = argumentOf(spec.value.arg, "an input");
+      if (read.kind === "as_tensor") return own.get(read.value.name)!;
+      if (read.kind !== "as_sym_int" || !("as_name" in read.value))
+        return argumentValue(spec.value.arg, new Map(), "an input");
+      const sym = String(read.value.as_name);
+      const size = exported.sym_int_values[sym];
+      const number = size && sizeOf(size, symbols);
+      if (number === undefined)
+        throw new IsochronError("import/size", `input "${sym}" is an int that is not given`, {
+          help: `give its size: model.graph({ symbols: { ${size ? sizeText(size) : sym}: … } })`,
+        });
+      return BigInt(number);
+    });
+    const results = new Runner().run(exported, values);
+    const leaves: TorchValue[] = [];
+    for (const [at, spec] of outputs.entries()) {
+      const result = results[at]!;
+      const write = (target: TorchTensor | undefined): void => {
+        if (!target || !(result instanceof TorchTensor)) throw exportedError(`output ${at} is left nowhere`);
+        target.write(result.read());
+      };
+      if (spec.kind === "user_output") leaves.push(result);
+      else if (spec.kind === "buffer_mutation") write(stored(spec.value.buffer_name));
+      else if (spec.kind === "parameter_mutation") write(stored(spec.value.parameter_name));
+      else write(own.get(spec.value.user_input_name));
+    }
+    const written = [...memories.values()].flatMap((each) => (each.written ? [each.name] : []));
+    const named = outputsOf(treeOf(outputTree, leaves));
+    for (const [name, tensor] of own) {
+      const now = tensor.read();
+      if (now.value !== given[name]!.value) named.set(name, now);
+    }
+    if (named.size === 0) for (const each of memories.values()) if (each.written) named.set(each.name, each.read());
+    return { named, written };
   }
 }
 

@@ -258,6 +258,10 @@ export const primitives: { readonly [name: string]: Primitive } = {
     listOf(list)?.reverse();
     return listOf(list) ? null : undefined;
   },
+  slice: (value, start, end, step) => {
+    const items = itemsOfTorch(value!);
+    return items && slicePlaces(items.length, start ?? null, end ?? null, step ?? 1n).map((at) => items[at]!);
+  },
   list: (value) => itemsOfTorch(value!)?.slice(),
   copy: (value) => (value instanceof Map ? new Map(value) : listOf(value)?.slice()),
   keys: (map) => (map instanceof Map ? [...map.keys()] : undefined),
