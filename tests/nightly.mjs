@@ -34,7 +34,7 @@ const suites = [
   ["messages", ...vitest("nodes/messages"), "messages against another implementation"],
   [
     "models",
-    ...vitest("runtime/import/onnx/hostile", "tests/conformance/onnx/hostile"),
+    ...vitest("runtime/import/onnx/hostile", "tests/conformance/onnx/hostile", "runtime/import/torch"),
     "model files with bytes and fields changed",
   ],
   ["large", ...vitest("tests/large-models"), "the memory that compiling models of hundreds of megabytes takes"],
