@@ -22,6 +22,8 @@ export interface BenchCase {
 export interface OwnCase extends Omit<BenchCase, "model" | "feedback"> {
   /** Of the same outputs, bit for bit; absent where only calls are timed. */
   readonly straight?: Graph;
+  /** What that is; "without control flow" unless said. */
+  readonly straightIs?: string;
 }
 
 /** A case and what is measured of it; made when it is asked for: weights of all of them at once would be large. */

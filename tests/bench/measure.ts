@@ -11,7 +11,7 @@ import { type Race, race, timesOf } from "./race.ts";
 /** What a row's time is compared with. */
 export type Against =
   | { readonly kind: "peer"; readonly model: BenchCase }
-  /** The same computation without control flow. */
+  /** The same computation in other words: without control flow, or written by hand. */
   | { readonly kind: "straight"; readonly graph: Graph }
   /** So many threads with one. */
   | { readonly kind: "one thread"; readonly threads: number; readonly atLeast: number }
@@ -158,11 +158,12 @@ async function againstStraight(
 ): Promise<Row> {
   const straight = prepared(await artifactOf({ graph }, job.target, signal), { graph }, 1);
   const ours = prepared(artifact, job.case, 1);
-  requireSameBits(ours, straight, "is not that without control flow");
+  const { straightIs = "without control flow" } = job.case;
+  requireSameBits(ours, straight, `is not that ${straightIs}`);
   const measured = await race(ours.run, straight.run, budgetMs, signal);
   const { atLeast, aim } = job.case;
   return rowOf(job, measured, rest, {
-    peer: "isochron, without control flow",
+    peer: `isochron, ${straightIs}`,
     threads: 1,
     difference: 0,
     atLeast,

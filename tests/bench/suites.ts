@@ -4,5 +4,6 @@ import { call } from "./cases/call.ts";
 import { core } from "./cases/core.ts";
 import { kernels } from "./cases/kernels.ts";
 import { loops } from "./cases/loops.ts";
+import { policies } from "./cases/policies.ts";
 
-export const suites: Suites = { core, kernels, loops, call };
+export const suites: Suites = { core, kernels, loops, call, policies };

@@ -24,6 +24,7 @@ const columns: readonly { readonly title: string; readonly width: number; cell(r
 export const againstOf = ({ peer, threads }: Row): string => {
   if (peer === "isochron, 1 thread") return `${threads} threads/1`;
   if (peer === "isochron, without control flow") return "straight";
+  if (peer === "isochron, written by hand") return "by hand";
   return peer === "isochron, native call" ? "native call" : "onnxruntime";
 };
 
