@@ -68,7 +68,16 @@ function usedDependencies(folder) {
 }
 
 /** The pages that users read; the others are for those who build Isochron. */
-const papers = ["first-application", "library", "worlds"].map((page) => `docs/${page}.md`);
+const papers = [
+  "first-application",
+  "library",
+  "worlds",
+  "transports",
+  "how-to/import-a-model",
+  "how-to/from-pytorch",
+  "onnx",
+  "pytorch",
+].map((page) => `docs/${page}.md`);
 
 /** Examples go without their tests, which need the repository; the test of a new project is part of it. */
 const isOurTest = (file) => file.startsWith("examples/") && file.endsWith(".test.ts");

@@ -158,7 +158,11 @@ class Peer:
         def names():
             return [f"{space.rstrip('/')}/{name}" for name, space in self.node.get_node_names_and_namespaces()]
 
-        self.until(lambda: node in names() and len(known()) == ends, f"{node} is there, and {ends} ends of {topic}")
+        # An end may be found before the node that it is of: until then it has no name.
+        def named():
+            return [each for each in known() if f"{each.node_namespace.rstrip('/')}/{each.node_name}" == node]
+
+        self.until(lambda: node in names() and len(named()) == ends, f"{node} is there, and {ends} ends of {topic}")
         return {
             "types": dict(self.node.get_topic_names_and_types()).get(topic),
             "ends": [
@@ -168,7 +172,7 @@ class Peer:
                     "reliability": each.qos_profile.reliability.name,
                     "durability": each.qos_profile.durability.name,
                 }
-                for each in known()
+                for each in named()
             ],
         }
 
