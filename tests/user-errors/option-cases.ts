@@ -52,41 +52,11 @@ import {
 import { Compilation, measureLayers } from "../../launch/inspect.ts";
 import { runApplication as runInTest } from "../../launch/testing.ts";
 import { readMessageFiles } from "../../nodes/messages/index.ts";
-import { exportOnnx, importModel } from "../../runtime/import/index.ts";
-import { OnnxModel } from "../../runtime/import/onnx/model.ts";
-import { graph, modelBytes, node } from "../../runtime/testing/onnx-models.ts";
 import { checkRecordingName, createExecutive, Federation, replay, runVirtual } from "../../sim/index.ts";
-
-/** Options as anybody may give them. */
-type Given = never;
-
-/** A model with a state. */
-const stepping = new OnnxModel(
-  modelBytes(
-    graph({
-      inputs: ["x: f32", "h: f32"],
-      outputs: ["y: f32", "z: f32"],
-      nodes: [node("y = Neg(x)"), node("z = Add(h, x)")],
-    }),
-  ),
-  "stepping.onnx",
-  () => new Uint8Array(),
-);
+import { modelCases } from "./model-option-cases.ts";
+import type { Given, OptionCase } from "./option-case.ts";
 
 const calledGraph = trace(({ x }) => ({ y: x.neg() }), { x: tensorType("f32", []) }, { name: "called" });
-
-/** A function with options. */
-export interface OptionCase {
-  readonly area: string;
-  readonly call: (options: Given) => unknown;
-  /** Options that are taken; the call is made with them too, unless it needs what no test of this kind has. */
-  readonly right: Readonly<Record<string, unknown>>;
-  readonly onlyWrong?: true;
-  /** Whether the call adds to the options. */
-  readonly merges?: true;
-  /** Wrong values of each. */
-  readonly wrong: Readonly<Record<string, readonly unknown[]>>;
-}
 
 const flag = ["yes", 1, null];
 const whole = (least: number) => ["1", least - 1, least + 0.5, Number.NaN, null];
@@ -214,44 +184,7 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
     right: { name: "net" },
     wrong: { name: text },
   },
-  importModel: {
-    area: "import",
-    call: (options) => importModel("no-such-file.onnx", options),
-    right: { operators: { "my.domain::Op": ([x]: readonly Tensor[]) => x! } },
-    onlyWrong: true,
-    wrong: { operators: [5, "Op", null, { Op: 5 }, { Op: "x" }] },
-  },
-  exportOnnx: {
-    area: "export",
-    call: (options) =>
-      exportOnnx(
-        trace(({ x }) => ({ y: x.add(1) }), { x: tensorType("f32", []) }, { name: "g" }),
-        options,
-      ),
-    right: { opset: 20 },
-    wrong: { opset: [17, 27, 20.5, "20", null] },
-  },
-  graph: {
-    area: "import",
-    call: (options) => stepping.graph(options),
-    right: { inputs: { x: tensorType("f32", []) }, symbols: { n: 2 }, bounds: { y: 3 }, states: { h: "z" }, seed: -3 },
-    wrong: {
-      inputs: [5, "x", null, { x: 5 }],
-      symbols: [5, null, { n: -1 }, { n: 1.5 }, { n: "2" }],
-      bounds: [5, null, { y: 0 }, { y: "3" }],
-      states: [5, null, { h: 5 }, { h: {} }],
-      seed: [1.5, "7", null],
-    },
-  },
-  interpret: {
-    area: "import",
-    call: (options) => {
-      const one = { dtype: "f32", shape: [], data: Float32Array.of(1) } as const;
-      return stepping.interpret({ x: one, h: one }, options);
-    },
-    right: { seed: 7 },
-    wrong: { seed: [1.5, "7", null] },
-  },
+  ...modelCases,
   compile: {
     area: "compile",
     call: (options) => compile(one, options),

@@ -80,7 +80,7 @@ export interface Unsupported {
 
 const seed = z.int().optional();
 const names = <V extends z.ZodType>(value: V) => z.record(z.string(), value);
-const checkGraph = optionsOf<GraphOptions>("import", "graph", () => ({
+const checkGraph = optionsOf<GraphOptions>("import", "OnnxModel.graph", () => ({
   inputs: names(z.custom((given) => given === null || typeof given === "object"))
     .describe("types by the names of inputs")
     .optional(),

@@ -6,7 +6,7 @@ import type { Tensor } from "../../capture/tensor.ts";
 import { trace } from "../../capture/trace.ts";
 import type { Graph } from "../../graph/graph.ts";
 import { type TensorType, tensorType } from "../../graph/tensor-type.ts";
-import type { GraphOptions, Unsupported } from "../onnx/model.ts";
+import type { Unsupported } from "../onnx/model.ts";
 import type { ModelPort } from "../onnx/ports.ts";
 import type { ModelValue } from "../onnx/values/value.ts";
 import type { StoredTensor } from "../stored-tensors.ts";
@@ -43,14 +43,14 @@ export interface TorchMethod {
 export type FixedArgument = number | boolean | string | null;
 
 /** What graphs of a TorchScript model are made with. */
-export interface TorchGraphOptions extends Pick<GraphOptions, "seed"> {
+export interface TorchGraphOptions {
   /** Which method; `forward` unless given. */
   readonly method?: string;
   /** Types of parameters that are tensors, values of others. */
   readonly inputs?: { readonly [name: string]: TensorType | FixedArgument };
 }
 
-const checkGraph = optionsOf<TorchGraphOptions>("import", "graph", () => ({
+const checkGraph = optionsOf<TorchGraphOptions>("import", "TorchModel.graph", () => ({
   method: z.string().min(1).optional(),
   inputs: z
     .record(
@@ -65,7 +65,6 @@ const checkGraph = optionsOf<TorchGraphOptions>("import", "graph", () => ({
     )
     .describe("types of tensors, and values of others, by the names of parameters")
     .optional(),
-  seed: z.int().min(0).optional(),
 }));
 
 const plainType = (type: TorchType | undefined): string => (type ? typeText(type) : "Tensor");

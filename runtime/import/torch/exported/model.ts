@@ -6,7 +6,7 @@ import type { Tensor } from "../../../capture/tensor.ts";
 import { trace } from "../../../capture/trace.ts";
 import type { Graph } from "../../../graph/graph.ts";
 import { type TensorType, tensorType } from "../../../graph/tensor-type.ts";
-import type { GraphOptions, Unsupported } from "../../onnx/model.ts";
+import type { Unsupported } from "../../onnx/model.ts";
 import type { ModelPort } from "../../onnx/ports.ts";
 import { isTensorValue, type ModelValue } from "../../onnx/values/value.ts";
 import type { StoredTensor } from "../../stored-tensors.ts";
@@ -25,20 +25,19 @@ import { sizeOf, sizeText, symbolOf, symbolsIn } from "./sizes.ts";
 import { type Tree, valueOfTree } from "./tree.ts";
 
 /** What graphs of an exported program are made with. */
-export interface ExportedGraphOptions extends Pick<GraphOptions, "seed"> {
+export interface ExportedGraphOptions {
   /** Types of inputs, by name; needed where the program leaves sizes open. */
   readonly inputs?: { readonly [name: string]: TensorType };
   /** Sizes that the program leaves open, by its names for them: `{ s77: 4 }`. */
   readonly symbols?: { readonly [symbol: string]: number };
 }
 
-const checkGraph = optionsOf<ExportedGraphOptions>("import", "graph", () => ({
+const checkGraph = optionsOf<ExportedGraphOptions>("import", "ExportedModel.graph", () => ({
   inputs: z
     .record(z.string(), z.looseObject({ dtype: z.string(), shape: z.array(z.int().min(0)) }))
     .describe("types of tensors by the names of inputs")
     .optional(),
   symbols: z.record(z.string(), z.int().min(0)).describe("sizes by the program's names for them").optional(),
-  seed: z.int().min(0).optional(),
 }));
 
 /** A tensor that the user gives. */
