@@ -40,10 +40,11 @@ function variants(given: OperatorCase): OperatorCase[] {
   return [...everywhere, ...whole, ...alone];
 }
 
-const isSmall = ({ operands, attributes }: OperatorCase): boolean =>
-  [...operands.map(({ shape }) => shape), (attributes as { readonly shape?: readonly number[] }).shape ?? []].some(
-    (shape) => shape.includes(0) || shape.includes(1),
-  );
+function isSmall({ operands, attributes }: OperatorCase): boolean {
+  const { shape = [], size } = attributes as { readonly shape?: readonly number[]; readonly size?: unknown };
+  const sizes = [...operands.flatMap((each) => each.shape.map(Number)), ...shape, size];
+  return sizes.includes(0) || sizes.includes(1);
+}
 
 /** Cases with a size of 0 or 1 that the operator accepts, at most `count` of either kind, all different. */
 export function smallCases(
