@@ -57,8 +57,9 @@ describe("what is folded has the bits of what runs", () => {
       const text = `${name}(${each.operands.map(showTensorType).join(", ")}, ${JSON.stringify(each.attributes)})`;
       if (!bytesOf(found!).equals(bytesOf(wanted!))) expect.unreachable(`${text} differs`);
     });
-    // Most cases are small enough to be folded.
-    expect(folded).toBeGreaterThan(4);
+    // Most cases are small enough to be folded; what packed weights are read by never is, so that they stay packed.
+    if (operator === operators.bitField) expect(folded).toBe(0);
+    else expect(folded).toBeGreaterThan(4);
   });
 });
 
