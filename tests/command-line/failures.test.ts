@@ -96,8 +96,8 @@ interface Replayed {
   readonly cut?: { readonly why: string; readonly at?: number };
 }
 
-const replayed = ({ code, out }: Ended): Replayed => {
-  expect(code).toBe(0);
+const replayed = ({ code, out, error }: Ended): Replayed => {
+  expect(code, `${out}${error}`).toBe(0);
   return JSON.parse(out) as Replayed;
 };
 
