@@ -8,10 +8,9 @@ import { modelError } from "./onnx/import-error.ts";
 import { OnnxModel } from "./onnx/model.ts";
 import { type ImportedOperator, userOperators } from "./onnx/user-operators.ts";
 import { recordModel } from "./recorded.ts";
-import { isArchive, readTorchArchive, type TorchArchive } from "./torch/archive.ts";
-import { ExportedModel } from "./torch/exported/model.ts";
-import { isExported } from "./torch/exported/program.ts";
-import { requireProgram, TorchModel } from "./torch/model.ts";
+import { isArchive } from "./torch/archive.ts";
+import type { ExportedModel } from "./torch/exported/model.ts";
+import type { TorchModel } from "./torch/model.ts";
 
 export { loadTensors } from "./load-tensors.ts";
 export { type ExportOptions, exportOnnx } from "./onnx/export/index.ts";
@@ -74,22 +73,11 @@ export async function importModel(path: string, options: ImportOptions = {}): Pr
     if (bytes.length === 0) throw modelError("it is empty");
     const onGraph = (given: object, graph: Graph): void => record?.(given, graph);
     const model: Model = isArchive(bytes)
-      ? torchModel(await readTorchArchive(bytes, path), bytes.length, path, onGraph)
+      ? await (await import("./torch/read-model.ts")).readTorchModel(bytes, path, onGraph)
       : new OnnxModel(bytes, path, externalData(path), userOperators(options.operators ?? {}), onGraph);
     const record = recordModel(path, bytes, () => model);
     return model;
   } catch (error) {
     throw errorAt(error, path);
   }
-}
-
-/** The model of an archive of PyTorch. */
-function torchModel(
-  archive: TorchArchive,
-  bytes: number,
-  path: string,
-  onGraph: (given: object, graph: Graph) => void,
-): TorchModel | ExportedModel {
-  const Kind = isExported(archive) ? ExportedModel : TorchModel;
-  return new Kind(Kind === TorchModel ? requireProgram(archive) : archive, bytes, path, onGraph);
 }

@@ -1,8 +1,8 @@
 // `isochron run` as a node: parameters, the epoch, names, and transports by name.
 
-import { createServer } from "node:net";
 import { afterAll, describe, expect, it } from "vitest";
 import { Definitions, defaultQuality, layoutOf, messageWriter, openTransport } from "../../nodes/index.ts";
+import { freePlace } from "../../nodes/middleware/testing/free-place.ts";
 import { readRecording, replay } from "../../sim/index.ts";
 import { doubling, Workplace } from "./command.ts";
 
@@ -57,7 +57,7 @@ describe("isochron run", () => {
         `app.output("/double", "std_msgs/msg/Float32", task.outputs, { y: "data" });`,
       ),
     });
-    const carrier = `zeromq:tcp://127.0.0.1:${await freePort()}`;
+    const carrier = `zeromq:${await freePlace()}`;
     const given = ["--transport", carrier, "--record", "node.mcap", "--json", "--ros-args", "-r", "/value:=/sensed"];
     const { child, ended } = place.begin("run", "answering.ts", ...given);
     const neighbour = await openTransport(carrier, { name: "neighbour", namespace: "/" });
@@ -85,12 +85,3 @@ describe("isochron run", () => {
 
 const float = "std_msgs/msg/Float32";
 const writeFloat = messageWriter(layoutOf(float, Definitions.common));
-
-/** A port that nothing listens on. */
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });

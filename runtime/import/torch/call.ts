@@ -59,6 +59,12 @@ export function wholeNumber(value: bigint | number): number {
   throw torchMisfit(`${value} is no count`);
 }
 
+/** An axis counted from the front, of so many dimensions. */
+export function axisOf(axis: number, rank: number): number {
+  if (axis < -rank || axis >= rank) throw torchMisfit(`dimension ${axis} of ${rank} dimensions`);
+  return axis < 0 ? axis + rank : axis;
+}
+
 /** A dtype by its number. */
 export function dtypeOf(value: TorchValue): Dtype {
   const dtype = typeof value === "bigint" ? scalarTypes[Number(value)] : undefined;

@@ -1,6 +1,6 @@
 // A recorder that computes what it records: every result is a constant, so that all values are known and no size needs a bound.
 import type { Dtype } from "../../../kernels/index.ts";
-import { Recorder, recording } from "../../capture/recorder.ts";
+import { Recorder } from "../../capture/recorder.ts";
 import { Tensor } from "../../capture/tensor.ts";
 import { constantValueOf } from "../../graph/facts.ts";
 import { type NodeParts, nodeOf, type Results, type Value } from "../../graph/graph.ts";
@@ -33,20 +33,15 @@ export class EagerRecorder extends Recorder {
     computed.set(value, { dtype: type.dtype, shape: type.shape as readonly number[], data });
     return value;
   }
+
+  /** A tensor of a copy of elements. */
+  tensor({ dtype, shape, data }: StoredTensor): Tensor {
+    return new Tensor<Dtype>(this.constant(tensorType(dtype, [...shape]), data.slice()));
+  }
 }
 
 /** The elements of a tensor that was computed, which are the receiver's to keep. */
 export function elementsComputed(tensor: Tensor): StoredTensor {
   const { dtype, shape, data } = computed.get(tensor.value)!;
   return { dtype, shape, data: data.slice() };
-}
-
-/** What `body` gives, whose operators are computed as they are called; it makes tensors of elements by the function it is given. */
-export function computing<T>(
-  body: (tensorOf: (elements: StoredTensor) => Tensor) => T,
-  recorder = new EagerRecorder(),
-): T {
-  return recording(recorder, () =>
-    body(({ dtype, shape, data }) => new Tensor<Dtype>(recorder.constant(tensorType(dtype, [...shape]), data.slice()))),
-  );
 }

@@ -1,8 +1,6 @@
 // Runs methods of a TorchScript model with values in hand: statement by statement, whatever the values are.
-import { type Dtype, errorAt, IsochronError } from "../../../kernels/index.ts";
+import { errorAt, IsochronError } from "../../../kernels/index.ts";
 import { recording } from "../../capture/recorder.ts";
-import { Tensor } from "../../capture/tensor.ts";
-import { tensorType } from "../../graph/tensor-type.ts";
 import { isTensorValue, type ModelValue } from "../onnx/values/value.ts";
 import type { StoredTensor } from "../stored-tensors.ts";
 import { torchMisfit } from "./call.ts";
@@ -118,8 +116,7 @@ export class TorchInterpreter {
     }
     if (isMap(value))
       return new Map([...value].map(([key, each]) => [key, this.#taken(each, inner, `${what}, ${key}`)]));
-    const { dtype, shape, data } = value;
-    return TorchTensor.of(new Tensor<Dtype>(this.#recorder.constant(tensorType(dtype, [...shape]), data.slice())));
+    return TorchTensor.of(this.#recorder.tensor(value));
   }
 
   #placed<T>(body: () => T): T {

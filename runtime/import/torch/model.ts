@@ -212,7 +212,7 @@ export class TorchModel {
     try {
       const found = Object.entries(methods).map(([name, options]) => {
         const method = this.#method(options.method ?? "forward");
-        this.#requireParameters(method, options);
+        this.#requireParameters(method, options.inputs);
         return { name, method, options };
       });
       const graphs = this.#graphs(found);
@@ -237,11 +237,7 @@ export class TorchModel {
    * Throws `import/name`, `import/type`, and what `interpreter().run` throws.
    */
   interpret(inputs: { readonly [name: string]: ModelValue }): { readonly [name: string]: ModelValue } {
-    const { parameters } = this.#method("forward");
-    this.#requireParameters(
-      { name: "forward", parameters, returns: "" },
-      { inputs: Object.fromEntries(Object.keys(inputs).map((name) => [name, null])) },
-    );
+    this.#requireParameters(this.#method("forward"), inputs);
     return this.interpreter().named("forward", inputs);
   }
 
@@ -289,7 +285,7 @@ export class TorchModel {
   }
 
   /** Refuses inputs that the method does not have. Throws `import/name`. */
-  #requireParameters({ parameters }: TorchMethod, { inputs = {} }: TorchGraphOptions): void {
+  #requireParameters({ parameters }: TorchMethod, inputs: { readonly [name: string]: unknown } = {}): void {
     const known = parameters.map(({ name }) => name);
     const unknown = Object.keys(inputs).find((name) => !known.includes(name));
     if (unknown === undefined) return;

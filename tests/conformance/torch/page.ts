@@ -1,5 +1,5 @@
 // docs/pytorch.md: which of PyTorch's operators there are here, and how the models that call them came out in the last whole run.
-import { primitives, torchOperators } from "../../../runtime/import/torch/operators/index.ts";
+import { isKnownOperator, primitives, torchOperators } from "../../../runtime/import/torch/operators/index.ts";
 import type { Result } from "./check.ts";
 
 const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
@@ -13,12 +13,7 @@ function models(name: string, results: readonly Result[]): string {
 /** The page. */
 export function page(results: readonly Result[]): string {
   const called = [...new Set(results.flatMap(({ operators }) => operators))].sort();
-  const isThere = (name: string): boolean => {
-    const last = name.split(".").at(-1)!;
-    const known = (each: string): boolean => torchOperators.has(each) || Object.hasOwn(primitives, each);
-    return known(last) || (last.endsWith("_") && known(last.slice(0, -1)));
-  };
-  const missing = called.filter((name) => !isThere(name) && name !== "prim.RaiseException");
+  const missing = called.filter((name) => !isKnownOperator(name));
   const [passed, interpreted] = (["compiled", "interpreted"] as const).map(
     (way) => results.filter((each) => each[way] === "passed").length,
   );

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { errorAt, IsochronError, nearest, optionsOf, withMeant } from "../../../../kernels/index.ts";
 import type { CallableGraph } from "../../../capture/called-graph.ts";
+import { recording } from "../../../capture/recorder.ts";
 import type { Tensor } from "../../../capture/tensor.ts";
 import { trace } from "../../../capture/trace.ts";
 import type { Graph } from "../../../graph/graph.ts";
@@ -11,7 +12,7 @@ import type { ModelPort } from "../../onnx/ports.ts";
 import { isTensorValue, type ModelValue } from "../../onnx/values/value.ts";
 import type { StoredTensor } from "../../stored-tensors.ts";
 import type { TorchArchive } from "../archive.ts";
-import { computing, elementsComputed } from "../eager-recorder.ts";
+import { EagerRecorder, elementsComputed } from "../eager-recorder.ts";
 import { Stored } from "../load-values.ts";
 import { namedIn, outputsOf, overStates, type Traced } from "../made-graphs.ts";
 import { isKnownOperator } from "../operators/index.ts";
@@ -183,8 +184,9 @@ export class ExportedModel {
       });
       const types = values.map(([name, { dtype, shape }]) => [name, tensorType(dtype, [...shape])] as const);
       const { symbols } = this.#sizes({ inputs: Object.fromEntries(types) });
-      return computing((tensorOf) => {
-        const given = Object.fromEntries(values.map(([name, value]) => [name, tensorOf(value)]));
+      const recorder = new EagerRecorder();
+      return recording(recorder, () => {
+        const given = Object.fromEntries(values.map(([name, value]) => [name, recorder.tensor(value)]));
         const { named } = this.#evaluate(given, symbols, new Set());
         return Object.fromEntries([...named].map(([name, tensor]) => [name, elementsComputed(tensor)]));
       });

@@ -2,17 +2,12 @@
 import type { Dtype } from "../../../../kernels/index.ts";
 import { einsum } from "../../../capture/einsum.ts";
 import { concat, constant, full, iota, type Tensor } from "../../../capture/tensor.ts";
-import { asTensor, cast, isScalar, type TorchCall, torchMisfit, unsupportedTorch } from "../call.ts";
+import { asTensor, axisOf, cast, isScalar, type TorchCall, unsupportedTorch } from "../call.ts";
 import { TorchTensor } from "../values.ts";
 import { given, operator, type TorchOperator, type TorchResult } from "./definition.ts";
 import { broadcastShape } from "./positions.ts";
 
 const options = "ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None";
-
-const axisOf = (axis: number, rank: number): number => {
-  if (axis < -rank || axis >= rank) throw torchMisfit(`dimension ${axis} of ${rank} dimensions`);
-  return axis < 0 ? axis + rank : axis;
-};
 
 function rolled(call: TorchCall): Tensor {
   const x = call.tensor("self");

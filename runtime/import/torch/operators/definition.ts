@@ -21,3 +21,6 @@ export const operator = (schema: string, run: (call: TorchCall) => TorchResult):
 
 /** A value that is no new tensor: a view, a number, a list. */
 export const given = (value: TorchValue): { readonly value: TorchValue } => ({ value });
+
+/** The sizes of a tensor, all of which are taken for known. */
+export const shapeOf = (x: Tensor): readonly number[] => x.type.shape as readonly number[];

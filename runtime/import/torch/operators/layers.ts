@@ -1,5 +1,7 @@
 // PyTorch's layers beyond products and convolutions: norms in their native forms, more pooling, bags of embeddings, plain recurrent layers.
+
 import { constant, full, stack, type Tensor, where } from "../../../capture/tensor.ts";
+import { countOf } from "../../../graph/tensor-type.ts";
 import { cast, type TorchCall, torchMisfit, unsupportedTorch } from "../call.ts";
 import { fixedNumbers } from "../known.ts";
 import { operator, type TorchOperator, type TorchResult } from "./definition.ts";
@@ -43,7 +45,7 @@ function nativeGroupNorm(call: TorchCall): TorchResult {
   const x = call.tensor("input");
   const groups = call.int("group");
   const [n, channels] = [x.shape[0]!, x.shape[1]!];
-  const rows = x.reshape([n, groups, (channels / groups) * x.shape.slice(2).reduce((a, b) => a * b, 1)]);
+  const rows = x.reshape([n, groups, (channels / groups) * countOf(x.shape.slice(2))]);
   const { y, mean, root } = normalised(rows, [2], call.float("eps"));
   const rank = x.shape.length;
   const scaled = times(y.reshape(x.shape), byChannel(call.optional("weight"), rank));
@@ -134,7 +136,7 @@ const adaptive = ([1, 2, 3] as const).flatMap((rank) => [
 function adaptiveMax(x: Tensor, size: readonly number[]): readonly Tensor[] {
   const plane = x.shape.slice(2);
   const [n, c] = x.shape as [number, number];
-  const count = plane.reduce((a, b) => a * b, 1);
+  const count = countOf(plane);
   const flat = x.reshape([n, c, count]);
   const parts = plane.map((length, d) =>
     Array.from({ length: size[d]! }, (_, at) => {
@@ -142,7 +144,7 @@ function adaptiveMax(x: Tensor, size: readonly number[]): readonly Tensor[] {
       return Array.from({ length: to - from }, (_, each) => from + each);
     }),
   );
-  const cells = size.reduce((a, b) => a * b, 1);
+  const cells = countOf(size);
   const places = Array.from({ length: cells }, (_, cell) => {
     let rest = cell;
     const index = [...size].reverse().map((length) => {

@@ -1,4 +1,5 @@
 // PyTorch's operators of networks: products, convolutions, norms, pooling, attention and recurrent layers.
+
 import type { FloatDtype } from "../../../../kernels/index.ts";
 import {
   conv1d,
@@ -10,14 +11,14 @@ import {
 } from "../../../capture/convolutions.ts";
 import { gruCell, type LstmState, type LstmWeights, lstmCell } from "../../../capture/recurrent.ts";
 import { concat, scaledDotProductAttention, stack, type Tensor } from "../../../capture/tensor.ts";
+import { countOf } from "../../../graph/tensor-type.ts";
 import { cast, TorchCall, torchMisfit, unsupportedTorch } from "../call.ts";
 import { TorchTensor, type TorchValue } from "../values.ts";
-import { given, operator, type TorchOperator, type TorchResult } from "./definition.ts";
+import { given, operator, shapeOf, type TorchOperator, type TorchResult } from "./definition.ts";
 import { repeatedHeads } from "./transformers.ts";
 
 type Float = Tensor<FloatDtype>;
 
-const shapeOf = (x: Tensor): readonly number[] => x.type.shape as readonly number[];
 const plus = (x: Tensor, bias: Tensor | undefined): Tensor => (bias ? x.add(bias) : x);
 
 /** x·wᵀ + b over the last dimension, whatever stands before it. */
@@ -25,7 +26,7 @@ function linear(x: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor {
   const lead = shapeOf(x).slice(0, -1);
   const width = shapeOf(x).at(-1)!;
   if (shapeOf(weight).length === 1) return plus(x.matmul(weight.unsqueeze(1)).squeeze(-1), bias);
-  const rows = x.reshape([lead.reduce((a, b) => a * b, 1), width]);
+  const rows = x.reshape([countOf(lead), width]);
   const product = bias ? rows.linear(weight, bias) : rows.matmul(weight.permute([1, 0]));
   return product.reshape([...lead, shapeOf(weight)[0]!]);
 }
@@ -405,7 +406,7 @@ export const networks: readonly TorchOperator[] = [
     (call) => {
       const [weight, indices] = [call.tensor("weight"), call.tensor("indices")];
       const shape = shapeOf(indices);
-      const flat = indices.reshape([shape.reduce((a, b) => a * b, 1)]);
+      const flat = indices.reshape([countOf(shape)]);
       return weight.indexSelect(0, flat).reshape([...shape, ...shapeOf(weight).slice(1)]);
     },
   ),

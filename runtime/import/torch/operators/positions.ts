@@ -1,12 +1,12 @@
 // PyTorch's operators that read and write at computed positions, and under masks.
+
 import { type Dtype, isFloatDtype } from "../../../../kernels/index.ts";
 import { concat, constant, full, type Tensor, where } from "../../../capture/tensor.ts";
+import { countOf } from "../../../graph/tensor-type.ts";
 import { asTensor, cast, itemsOfTorch, type TorchCall, torchMisfit, unsupportedTorch } from "../call.ts";
 import { fixedNumbers } from "../known.ts";
 import { TorchTensor, type TorchValue } from "../values.ts";
 import { operator, type TorchOperator } from "./definition.ts";
-
-const countOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
 const isMask = (x: Tensor): boolean => x.dtype === "bool" || x.dtype === "u8";
 

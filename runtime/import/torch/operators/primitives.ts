@@ -2,6 +2,7 @@
 
 import { isFloatDtype } from "../../../../kernels/index.ts";
 import type { Tensor } from "../../../capture/tensor.ts";
+import { countOf } from "../../../graph/tensor-type.ts";
 import { asTensor, cast, isScalar, itemsOfTorch, scalarTypeOf, torchMisfit, wholeNumber } from "../call.ts";
 import { fixedNumbers } from "../known.ts";
 import { numberIn } from "../numbers.ts";
@@ -274,7 +275,7 @@ export const primitives: { readonly [name: string]: Primitive } = {
   warn: () => null,
   dim: ofTensor((tensor) => BigInt(tensor.shape.length)),
   size,
-  numel: ofTensor((tensor) => BigInt(tensor.shape.reduce((a, b) => a * b, 1))),
+  numel: ofTensor((tensor) => BigInt(countOf(tensor.shape))),
   item: ofTensor((tensor) => numberOf(tensor)),
   is_floating_point: ofTensor((tensor) => isFloatDtype(tensor.dtype)),
   is_complex: ofTensor(() => false),

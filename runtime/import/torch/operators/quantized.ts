@@ -1,7 +1,9 @@
 // PyTorch's quantised operators: linear layers whose weights are packed bytes.
+
 import { matmulInteger } from "../../../capture/integer-products.ts";
 import { quantize } from "../../../capture/quantization.ts";
 import { constant, type Tensor, where } from "../../../capture/tensor.ts";
+import { countOf } from "../../../graph/tensor-type.ts";
 import { cast, type TorchCall, torchMisfit, unsupportedTorch } from "../call.ts";
 import { kindOfTorch, TorchObject, TorchTensor } from "../values.ts";
 import { operator, type TorchOperator } from "./definition.ts";
@@ -41,7 +43,7 @@ function dynamicLinear(call: TorchCall): Tensor {
   if (weight.dtype !== "i8") throw unsupportedTorch(`packed weights of ${weight.dtype}`);
   const x = cast(call.tensor("X"), "f32") as Tensor<"f32">;
   const [width, lead] = [x.shape.at(-1)!, x.shape.slice(0, -1)];
-  const rows = x.reshape([lead.reduce((a, b) => a * b, 1), width]);
+  const rows = x.reshape([countOf(lead), width]);
   // With a bit less, no product of two bytes overflows the 16 bits of older machines.
   const { scale, zero } = chosen(rows, call.flag("reduce_range") ? 127 : 255);
   const bytes = quantize(rows, scale, zero, "u8");
@@ -69,7 +71,7 @@ function halfLinear(call: TorchCall): Tensor {
   const { weight, bias } = unpacked(call);
   const x = call.tensor("X");
   const lead = x.shape.slice(0, -1);
-  const rows = x.reshape([lead.reduce((a, b) => a * b, 1), x.shape.at(-1)!]);
+  const rows = x.reshape([countOf(lead), x.shape.at(-1)!]);
   const product = rows.matmul(weight.permute([1, 0]));
   return (bias ? product.add(bias) : product).reshape([...lead, weight.shape[0]!]);
 }

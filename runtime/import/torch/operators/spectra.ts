@@ -1,6 +1,8 @@
 // PyTorch's Fourier transforms, and the complex numbers that they give, as pairs.
+
 import { isTensor } from "../../../capture/methods/symbolic.ts";
 import { concat, constant, full, stack, type Tensor } from "../../../capture/tensor.ts";
+import { countOf } from "../../../graph/tensor-type.ts";
 import { type Complex, transform } from "../../onnx/operators/fourier.ts";
 import { cast, type TorchCall, torchMisfit, unsupportedTorch } from "../call.ts";
 import { floatType } from "../promotion.ts";
@@ -52,7 +54,7 @@ function resized(x: Tensor, size: number): Tensor {
 function lines(x: Complex, sign: 1 | -1): Complex {
   const { shape } = x.real;
   const size = shape.at(-1)!;
-  const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1);
+  const rows = countOf(shape.slice(0, -1));
   const flat = each(x, (part) => part.reshape([rows, size]));
   return each(transform(flat, sign), (part) => part.reshape(shape));
 }

@@ -4,9 +4,8 @@ import { concat, constant, full, iota, stack, type Tensor, where } from "../../.
 import { asTensor, cast, isScalar, itemsOfTorch, type TorchCall, torchMisfit, unsupportedTorch } from "../call.ts";
 import { floatType, resultType } from "../promotion.ts";
 import { kindOfTorch, type TorchValue } from "../values.ts";
-import { given, operator, type TorchOperator, type TorchResult } from "./definition.ts";
+import { given, operator, shapeOf, type TorchOperator, type TorchResult } from "./definition.ts";
 
-const shapeOf = (x: Tensor): readonly number[] => x.type.shape as readonly number[];
 const options = "ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None";
 const likeOptions = `${options}, MemoryFormat? memory_format=None`;
 

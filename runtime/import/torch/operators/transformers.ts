@@ -1,5 +1,7 @@
 // PyTorch's fused operators of transformers: an encoder's layer, and attention of many heads.
+
 import { concat, constant, type Tensor, where } from "../../../capture/tensor.ts";
+import { countOf } from "../../../graph/tensor-type.ts";
 import { cast, type TorchCall, torchMisfit } from "../call.ts";
 import { TorchTensor, TorchTuple } from "../values.ts";
 import { given, operator, type TorchOperator, type TorchResult } from "./definition.ts";
@@ -9,7 +11,7 @@ type Float = Tensor<"f32">;
 /** x·wᵀ + b over the last dimension. */
 function projected(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
   const lead = x.shape.slice(0, -1);
-  const rows = x.reshape([lead.reduce((a, b) => a * b, 1), x.shape.at(-1)!]);
+  const rows = x.reshape([countOf(lead), x.shape.at(-1)!]);
   return rows.linear(weight, bias).reshape([...lead, weight.shape[0]!]);
 }
 

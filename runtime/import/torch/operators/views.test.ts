@@ -1,7 +1,9 @@
 // What is written to views is written to what they show.
+
 import { expect, test } from "vitest";
 import { constant, iota, type Tensor } from "../../../capture/tensor.ts";
 import { trace } from "../../../capture/trace.ts";
+import { countOf } from "../../../graph/tensor-type.ts";
 import { Interpreter } from "../../../interpreters/interpreter.ts";
 import { bound, TorchCall } from "../call.ts";
 import { TorchTensor, type TorchValue } from "../values.ts";
@@ -20,9 +22,9 @@ function view(name: string, self: TorchTensor, ...others: readonly TorchValue[])
 function written(shape: readonly number[], of: (whole: TorchTensor) => TorchTensor): readonly number[] {
   const graph = trace(
     () => {
-      const whole = TorchTensor.of(iota("i32", [shape.reduce((a, b) => a * b, 1)]).reshape(shape) as Tensor);
+      const whole = TorchTensor.of(iota("i32", [countOf(shape)]).reshape(shape) as Tensor);
       const part = of(whole);
-      const count = part.shape.reduce((a, b) => a * b, 1);
+      const count = countOf(part.shape);
       const numbers = Array.from({ length: count }, (_, at) => -1 - at);
       part.write(constant(numbers, "i32", part.shape));
       return { y: whole.read() };

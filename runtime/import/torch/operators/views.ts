@@ -1,13 +1,11 @@
 // PyTorch's operators that give views: what is written to them is written to what they show.
 import { currentRecorder } from "../../../capture/recorder.ts";
 import { concat, constant, type Tensor, where } from "../../../capture/tensor.ts";
-import type { Shape } from "../../../graph/tensor-type.ts";
+import { countOf, type Shape } from "../../../graph/tensor-type.ts";
 import { controlOperators } from "../../../operators/index.ts";
-import { asTensor, type TorchCall, torchMisfit, unsupportedTorch } from "../call.ts";
+import { asTensor, axisOf, type TorchCall, torchMisfit, unsupportedTorch } from "../call.ts";
 import type { TorchTensor, ViewStep } from "../values.ts";
-import { given, operator, type TorchOperator } from "./definition.ts";
-
-const shapeOf = (x: Tensor): readonly number[] => x.type.shape as readonly number[];
+import { given, operator, shapeOf, type TorchOperator } from "./definition.ts";
 
 /** A view of as many elements in the same order. */
 const reshaped = (shape: Shape): ViewStep => ({
@@ -65,11 +63,6 @@ function inferred(shape: readonly number[], whole: readonly number[]): readonly 
   if (unknown >= 0 ? known === 0 || count % known !== 0 || shape.lastIndexOf(-1) !== unknown : known !== count)
     throw torchMisfit(`[${whole}] cannot be viewed as [${shape}]`);
   return shape.map((size) => (size === -1 ? count / known : size));
-}
-
-function axisOf(axis: number, rank: number): number {
-  if (axis < -rank || axis >= rank) throw torchMisfit(`dimension ${axis} of ${rank} dimensions`);
-  return axis < 0 ? axis + rank : axis;
 }
 
 function select(self: TorchTensor, axis: number, index: number): TorchTensor {
@@ -208,7 +201,7 @@ function strided(call: TorchCall): TorchTensor {
   const [shape, strides] = [call.ints("size"), call.ints("stride")];
   const offset = call.has("storage_offset") ? call.int("storage_offset") : 0;
   const count = shape.reduce((product, size) => product * size, 1);
-  if (strides.join() === stridesOf(shape).join() && offset === 0 && count === self.shape.reduce((a, b) => a * b, 1))
+  if (strides.join() === stridesOf(shape).join() && offset === 0 && count === countOf(self.shape))
     return self.view(reshaped(shape));
   const own = stridesOf(shape);
   const places = Array.from({ length: count }, (_, at) =>
@@ -346,7 +339,7 @@ export const views: readonly TorchOperator[] = [
   ),
   operator("ravel(Tensor self) -> Tensor", (call) => {
     const self = call.torch("self");
-    return given(self.view(reshaped([self.shape.reduce((a, b) => a * b, 1)])));
+    return given(self.view(reshaped([countOf(self.shape)])));
   }),
   ...(["swapaxes(Tensor self, int axis0, int axis1)", "swapdims(Tensor self, int dim0, int dim1)"] as const).map(
     (schema) =>
