@@ -261,7 +261,9 @@ export async function runLoaded(
     ...(live || options.record === undefined ? {} : { keyframeEveryNs: 1e9 }),
     ...(options.target === undefined ? {} : { target: options.target }),
   });
-  const ledger = new Ledger(description);
+  // A run without end needs constant memory; who asks for its report has all of it.
+  const endless = !Number.isFinite(durationNs) && options.report === undefined;
+  const ledger = new Ledger(description, endless ? keptWithoutEnd : undefined);
   const parameters = new Parameters(description);
   // Refused before anything is written.
   parameters.initial(options.parameters ?? {});
@@ -381,6 +383,9 @@ function checkSimTime({ transport, log, realtime, epochNs, world }: RunApplicati
       "leave out log, realtime, epoch and world, or use_sim_time",
     );
 }
+
+/** Jobs of each task, and messages of each topic, that are kept one by one of a run without end. */
+const keptWithoutEnd = 2 ** 17;
 
 /** How long a run is asked to last, nanoseconds. */
 function lengthOf({ duration, transport }: RunApplicationOptions, feedEndNs: number | undefined): number {

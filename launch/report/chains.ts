@@ -42,7 +42,7 @@ export function reactions(ledger: Ledger): Reaction[][] {
     const commands = ledger.channels[table.tasks[last]!.output]!.arrivals;
     const found: Reaction[] = [];
     let newest = 0;
-    for (let sequence = 1; sequence < commands.length; sequence++) {
+    for (let sequence = Math.max(1, commands.first); sequence < commands.length; sequence++) {
       const timeNs = commands.at(sequence);
       if (Number.isNaN(timeNs)) continue;
       const sample = sampleBehind(ledger, from, tasks, sequence);
@@ -85,7 +85,7 @@ function agesOf(ledger: Ledger, from: number, tasks: readonly number[], endNs: n
   const at: number[] = [];
   const oldest: { ageNs: number; timeNs: number }[] = [];
   let sampleNs: number | undefined;
-  for (let job = 0; job < task.released; job++) {
+  for (const job of task.jobs) {
     const timeNs = task.release.at(job) + letNs;
     if (Number.isNaN(timeNs) || timeNs >= endNs || task.outcome(job) === "open") continue;
     if (task.outcome(job) === "done") {

@@ -17,7 +17,7 @@ export interface ReleaseBalance {
 export interface ConsumerReport {
   readonly channel: string;
   readonly consumer: string;
-  /** By the producer's count: the highest number received, or the jobs on time. */
+  /** By the producer's count: the numbers received, or the jobs on time; of those that the ledger keeps. */
   readonly published: number;
   /** Seen by at least one release. */
   readonly read: number;
@@ -50,8 +50,8 @@ export function consumerBalances(ledger: Ledger): ConsumerReport[] {
       const samples = ledger.channels[channel]!;
       const published =
         row.source.kind === "task"
-          ? ledger.tasks[row.source.task]!.records.onTime
-          : Math.max(0, samples.arrivals.length - 1);
+          ? ledger.tasks[row.source.task]!.keptOnTime
+          : Math.max(0, samples.arrivals.length - Math.max(1, samples.arrivals.first));
       const triggered = reader.trigger.kind === "arrival" && reader.trigger.channel === channel;
       const early = new Set(triggered ? ledger.tasks[task]!.early.values() : []);
       const fates = countFates(samples, new Set(pins.values()), early);
@@ -66,8 +66,9 @@ function countFates(samples: ChannelLedger, seen: ReadonlySet<number>, early: Re
   const newestSeen = maximum(seen);
   const fates = { read: 0, overwritten: 0, dropped: 0, rejected: 0, pending: 0 };
   // Number 0 is the zero-filled slot before the first sample.
-  for (const sequence of seen) if (sequence > 0) fates.read++;
-  for (let sequence = 1; sequence < samples.arrivals.length; sequence++) {
+  const first = Math.max(1, samples.arrivals.first);
+  for (const sequence of seen) if (sequence >= first) fates.read++;
+  for (let sequence = first; sequence < samples.arrivals.length; sequence++) {
     if (Number.isNaN(samples.arrivals.at(sequence)) || seen.has(sequence)) continue;
     const tag = samples.tag(sequence);
     if (!Number.isNaN(samples.rejected.at(sequence))) fates.rejected++;

@@ -49,7 +49,7 @@ export function dropsOf(ledger: Ledger, facts: RunFacts): Drop[] {
 function rejections(ledger: Ledger): Drop[] {
   return ledger.application.inputs.flatMap(({ topic, channel }) => {
     const { arrivals, rejections: all } = ledger.channels[channel]!;
-    const of = arrivals.values().length;
+    const of = arrivals.count;
     const kinds = {
       rejected: all.filter(({ reason }) => !reason.startsWith(behind)),
       behind: all.filter(({ reason }) => reason.startsWith(behind)),
@@ -88,8 +88,8 @@ function earlyArrivals(ledger: Ledger): Drop[] {
       {
         kind: "early",
         where: `${channels[trigger.channel]!.name} → ${name}`,
-        count: dropped.length,
-        of: all.length,
+        count: early.count,
+        of: early.count + release.count,
         first: { timeNs: first, reason: `${gap}${asked}; ${remedy}` },
       },
     ];
@@ -180,7 +180,7 @@ export function faultsOf(ledger: Ledger, facts: RunFacts): Fault[] {
 function unfed(ledger: Ledger): Fault[] {
   const { inputs, table } = ledger.application;
   return inputs.flatMap(({ topic, channel }): Fault[] => {
-    if (ledger.channels[channel]!.arrivals.values().length > 0) return [];
+    if (ledger.channels[channel]!.arrivals.count > 0) return [];
     const readers = table.tasks.filter(({ inputs: ports }) => ports.some((port) => port.channel === channel));
     const waiting = (name: string, released: boolean) =>
       released ? `"${name}" was never released` : `"${name}" read zeros`;
@@ -210,7 +210,7 @@ function nonFinite(ledger: Ledger): Fault[] {
         kind: "non-finite",
         where: `${port} of ${name}`,
         count,
-        of: ledger.channels[output]!.arrivals.values().length,
+        of: ledger.channels[output]!.arrivals.count,
         first: { timeNs: time, reason: `job ${job}${which} is ${value}` },
       };
     });

@@ -26,6 +26,10 @@ export interface Rejections {
   readonly firstNs: number;
 }
 
+/** Reasons that are kept apart; what is wrong otherwise is counted in sum. */
+const reasonsAtMost = 1000;
+const otherReasons = "other reasons";
+
 /** A task's jobs, by their number. */
 export class TaskLedger {
   readonly release = new Column();
@@ -43,6 +47,7 @@ export class TaskLedger {
   /** Records counted as they came. */
   readonly records = { onTime: 0, overrun: 0, skipped: 0 };
   #released = 0;
+  #forgottenOnTime = 0;
 
   constructor(channels: readonly number[]) {
     this.pins = new Map(channels.map((channel) => [channel, new Column()]));
@@ -53,17 +58,34 @@ export class TaskLedger {
     return this.#released;
   }
 
+  /** The numbers of releases that are kept. */
+  get jobs(): number[] {
+    const { first } = this.release;
+    return Array.from({ length: Math.max(0, this.#released - first) }, (_, at) => first + at);
+  }
+
+  /** Jobs on time that are kept, counted by their verdicts. */
+  get keptOnTime(): number {
+    return this.records.onTime - this.#forgottenOnTime;
+  }
+
   outcome(job: number): Outcome {
     return outcomes[this.#outcome.at(job)] ?? "open";
   }
 
   /** Releases whose job has begun and has no verdict. */
   get inFlight(): number {
-    let count = 0;
-    for (let job = 0; job < this.release.length; job++) {
-      if (!Number.isNaN(this.release.at(job)) && this.outcome(job) === "open") count++;
-    }
-    return count;
+    return this.jobs.filter((job) => !Number.isNaN(this.release.at(job)) && this.outcome(job) === "open").length;
+  }
+
+  /** Forgets releases before an instant; they stay counted. */
+  forget(beforeNs: number): void {
+    const first = this.release.from(beforeNs);
+    for (let job = this.release.first; job < first; job++) if (this.outcome(job) === "done") this.#forgottenOnTime++;
+    for (const column of [this.release, this.start, this.end, this.#outcome, ...this.pins.values()])
+      column.forget(first);
+    for (const job of this.stalls.keys()) if (job < first) this.stalls.delete(job);
+    this.early.forget(this.early.from(beforeNs));
   }
 
   releasedAt(job: number, time: number): void {
@@ -81,6 +103,7 @@ export class TaskLedger {
   settled(job: number, outcome: Outcome): void {
     this.#released = Math.max(this.#released, job + 1);
     this.#outcome.put(job, outcomes.indexOf(outcome));
+    if (outcome === "done" && job < this.release.first) this.#forgottenOnTime++;
   }
 }
 
@@ -111,14 +134,20 @@ export class ChannelLedger {
     this.bytes += bytes;
   }
 
-  reject(sequence: number, time: number, reason: string): void {
+  reject(sequence: number, time: number, why: string): void {
     this.rejected.put(sequence, time);
+    const reason = this.#reasons.has(why) || this.#reasons.size < reasonsAtMost ? why : otherReasons;
     const known = this.#reasons.get(reason);
     const first =
       known && known.firstSequence < sequence
         ? { firstSequence: known.firstSequence, firstNs: known.firstNs }
         : { firstSequence: sequence, firstNs: time };
     this.#reasons.set(reason, { reason, count: (known?.count ?? 0) + 1, ...first });
+  }
+
+  /** Forgets messages below a number; they stay counted. */
+  forget(below: number): void {
+    for (const column of [this.arrivals, this.decoded, this.rejected]) column.forget(below);
   }
 
   /** Why messages became no sample, the most frequent reason first. */
@@ -140,9 +169,16 @@ export interface Lost {
   readonly outputs: number;
 }
 
-/** Follows a run event by event; about 60 bytes a job. */
+/**
+ * Follows a run event by event; about 60 bytes a job.
+ *
+ * Where it is told how many to keep of each task and topic, it forgets what came before, so that a run without end needs
+ * constant memory: all stays counted, and what is told of jobs and messages one by one is told of those since `keptFromNs`.
+ */
 export class Ledger {
   readonly application: ApplicationDescription;
+  readonly #keep: number;
+  #keptFromNs = 0;
   readonly tasks: readonly TaskLedger[];
   readonly channels: readonly ChannelLedger[];
   readonly messages: readonly MessageLedger[];
@@ -150,9 +186,10 @@ export class Ledger {
   readonly sent: readonly MessageLedger[];
   readonly #lost = { decisions: 0, traces: 0, outputs: 0 };
 
-  constructor(application: ApplicationDescription) {
+  constructor(application: ApplicationDescription, keep = Number.POSITIVE_INFINITY) {
     const { tasks, channels } = application.table;
     this.application = application;
+    this.#keep = keep;
     this.tasks = tasks.map(({ inputs }) => new TaskLedger([...new Set(inputs.map(({ channel }) => channel))]));
     this.channels = channels.map(({ latencyNs }) => new ChannelLedger(latencyNs !== undefined));
     this.messages = application.outputs.map(() => new MessageLedger());
@@ -161,6 +198,10 @@ export class Ledger {
 
   get lost(): Lost {
     return { ...this.#lost };
+  }
+  /** From when on releases and messages are kept one by one. */
+  get keptFromNs(): number {
+    return this.#keptFromNs;
   }
   /** Releases whose output did not stand in time, so far: late jobs and skipped releases. */
   get misses(): number {
@@ -173,6 +214,7 @@ export class Ledger {
 
   add(events: readonly RunEvent[]): void {
     for (const event of events) this.#add(event);
+    this.#forget();
   }
 
   /** Counts what pipelines have published. */
@@ -182,6 +224,30 @@ export class Ledger {
       topic.times.push(timeNs);
       topic.bytes += bytes.length;
     }
+  }
+
+  /** Forgets the older half where there is twice as much as is to be kept. */
+  #forget(): void {
+    const times = [
+      ...this.tasks.flatMap(({ release, early }) => [release, early]),
+      ...this.channels.map(({ arrivals }) => arrivals),
+      ...[...this.messages, ...this.sent].map((topic) => topic.times),
+    ];
+    if (times.every((column) => column.length - column.first <= 2 * this.#keep)) return;
+    // One instant for all: what a job read, and who read a message, is kept or forgotten together.
+    const starts = times.map((column) =>
+      column.length - column.first <= this.#keep ? Number.NEGATIVE_INFINITY : column.at(column.length - this.#keep),
+    );
+    this.#keptFromNs = Math.max(this.#keptFromNs, ...starts.filter((each) => !Number.isNaN(each)));
+    const from = this.#keptFromNs;
+    const { channels } = this.application.table;
+    for (const task of this.tasks) task.forget(from);
+    for (const [id, channel] of this.channels.entries()) {
+      const { source } = channels[id]!;
+      // Job n publishes number n + 1.
+      channel.forget(source.kind === "task" ? this.tasks[source.task]!.release.first + 1 : channel.arrivals.from(from));
+    }
+    for (const { times: sent } of [...this.messages, ...this.sent]) sent.forget(sent.from(from));
   }
 
   #add(event: RunEvent): void {

@@ -12,7 +12,8 @@ export type MissCause =
   | "not started in time"
   | "input gone"
   | "run stopped"
-  | "not measured";
+  | "not measured"
+  | "longer ago";
 
 /** One missed publication. */
 export interface Miss {
@@ -47,25 +48,44 @@ export interface Misses {
 const listedAtMost = 500;
 
 /** A run's misses in the order of their releases. */
-export function missesOf(ledger: Ledger): Miss[] {
+function missesOf(ledger: Ledger): Miss[] {
   const all = ledger.application.table.tasks.flatMap((row, id) => missesOfTask(row, ledger.tasks[id]!));
   return all.sort((a, b) => a.timeNs - b.timeNs);
 }
 
-/** Misses, counted by cause and listed. */
-export function summariseMisses(all: readonly Miss[]): Misses {
+/** Misses, counted by cause and listed; those that the ledger has forgotten are counted. */
+export function summariseMisses(ledger: Ledger): Misses {
+  const all = missesOf(ledger);
   const groups = new Map<string, MissGroup>();
   for (const { task, kind, cause, instead } of all) {
     const key = [task, kind, cause, instead].join("\n");
     groups.set(key, { task, kind, cause, count: (groups.get(key)?.count ?? 0) + 1, instead });
   }
-  return { total: all.length, groups: [...groups.values()], listed: all.slice(0, listedAtMost) };
+  const before = forgotten(ledger, all);
+  return {
+    total: before.reduce((sum, { count }) => sum + count, all.length),
+    groups: [...groups.values(), ...before],
+    listed: all.slice(0, listedAtMost),
+  };
+}
+
+/** Misses of which no more is known than that they were. */
+function forgotten(ledger: Ledger, known: readonly Miss[]): MissGroup[] {
+  if (ledger.keptFromNs === 0) return [];
+  return ledger.application.table.tasks.flatMap(({ name: task, onOverrun }, id) =>
+    (["overrun", "skipped"] as const).flatMap((kind): MissGroup[] => {
+      const listed = known.filter((each) => each.task === task && each.kind === kind).length;
+      const count = ledger.tasks[id]!.records[kind] - listed;
+      const instead = onOverrun === "hold" ? "previous value held" : "nothing published";
+      return count === 0 ? [] : [{ task, kind, cause: "longer ago", count, instead }];
+    }),
+  );
 }
 
 function missesOfTask(row: TaskRow, task: TaskLedger): Miss[] {
   const misses: Miss[] = [];
   let stands = false;
-  for (let job = 0; job < task.released; job++) {
+  for (const job of task.jobs) {
     const outcome = task.outcome(job);
     const instead = row.onOverrun === "hold" && stands ? "previous value held" : "nothing published";
     const miss = { task: row.name, job, timeNs: task.release.at(job), instead } as const;

@@ -25,6 +25,9 @@ export function printReport(report: Report): string {
   const time = report.clock === "real" ? `real time, ${report.scheduling}` : "virtual time (times are logical)";
   return [
     `${report.application}: ${formatDuration(report.durationNs)} of ${time}, ${machine}`,
+    ...(report.keptFromNs === 0
+      ? []
+      : [`  times, chains and causes are told of the last ${formatDuration(report.durationNs - report.keptFromNs)}`]),
     ...report.verdicts.map(({ status, text }) => `  ${marks[status]} ${text}`),
     ...tabulate(
       ["task", "released", "on time", "overrun", "skipped", "exec p50", "exec max", "late p99", "late max"],

@@ -5,7 +5,7 @@ import { type ConsumerReport, consumerBalances, type ReleaseBalance, releaseBala
 import type { RunFacts } from "./facts.ts";
 import { type Drop, dropsOf, type Fault, faultsOf } from "./findings.ts";
 import type { Ledger, Lost, TaskLedger } from "./ledger.ts";
-import { type Misses, missesOf, summariseMisses } from "./misses.ts";
+import { type Misses, summariseMisses } from "./misses.ts";
 import { type Measured, percentiles } from "./percentiles.ts";
 import { type TopicReport, topicReports } from "./topics.ts";
 import { type Verdict, verdictsOf } from "./verdicts.ts";
@@ -35,6 +35,8 @@ export interface Report extends RunFacts {
   readonly format: "isochron-report";
   readonly version: 1;
   readonly application: string;
+  /** From when on times, chains and balances are told of: 0, but where a run without end has been forgotten in part. */
+  readonly keptFromNs: number;
   /** Verdicts, the worst first. */
   readonly verdicts: readonly Verdict[];
   /** What the times are: of the real clock, or logical ones of a run in virtual time. */
@@ -77,12 +79,13 @@ export function reportOf(ledger: Ledger, facts: RunFacts, found: readonly Reacti
       failure,
       cut,
     },
+    keptFromNs: ledger.keptFromNs,
     clock: facts.mode === "live" ? ("real" as const) : ("logical" as const),
     tasks: table.tasks.map((row, id) => taskReport(row, ledger.tasks[id]!, channelName(ledger, row))),
     channels: consumerBalances(ledger),
     chains: chainReports(ledger, found, durationNs),
     topics: topicReports(ledger, facts.mode === "live" ? "real" : "logical"),
-    misses: summariseMisses(missesOf(ledger)),
+    misses: summariseMisses(ledger),
     drops: dropsOf(ledger, facts),
     faults: faultsOf(ledger, facts),
     lost: ledger.lost,
@@ -96,9 +99,7 @@ const channelName = (ledger: Ledger, { trigger }: TaskRow): string =>
 function taskReport(row: TaskRow, task: TaskLedger, triggeredBy: string): TaskReport {
   const { name, budgetNs, deadlineNs, priority, core, onOverrun, trigger } = row;
   const differences = (from: "release" | "start", to: "start" | "end"): Float64Array =>
-    Float64Array.from({ length: task.end.length }, (_, job) => task[to].at(job) - task[from].at(job)).filter(
-      (each) => !Number.isNaN(each),
-    );
+    Float64Array.from(task.jobs, (job) => task[to].at(job) - task[from].at(job)).filter((each) => !Number.isNaN(each));
   const execution = differences("start", "end");
   return {
     name,

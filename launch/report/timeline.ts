@@ -115,7 +115,7 @@ export function timelineOf(
 }
 
 const jobsOf = (task: TaskLedger): number[] =>
-  Array.from({ length: task.released }, (_, job) => job).filter((job) => !Number.isNaN(task.release.at(job)));
+  task.jobs.filter((job) => !Number.isNaN(task.release.at(job)));
 
 const letters: Readonly<Record<Outcome, string>> = {
   done: "d",

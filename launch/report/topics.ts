@@ -33,7 +33,7 @@ export function topicReports(ledger: Ledger, clock: "real" | "logical"): TopicRe
   const { table, inputs, outputs, publications } = ledger.application;
   const droppedOn = (channel: number): number | null => {
     const triggered = table.tasks.flatMap(({ trigger }, task) =>
-      trigger.kind === "arrival" && trigger.channel === channel ? [ledger.tasks[task]!.early.length] : [],
+      trigger.kind === "arrival" && trigger.channel === channel ? [ledger.tasks[task]!.early.count] : [],
     );
     return triggered.length === 0 ? null : triggered.reduce((sum, each) => sum + each, 0);
   };
@@ -43,9 +43,12 @@ export function topicReports(ledger: Ledger, clock: "real" | "logical"): TopicRe
   };
   const intakeOf = (channel: number): Pick<TopicReport, "rejected" | "rejections" | "decoding"> => {
     const { arrivals, decoded, rejected, rejections } = ledger.channels[channel]!;
-    const times = Array.from({ length: decoded.length }, (_, at) => decoded.at(at) - arrivals.at(at));
+    const times = Array.from({ length: decoded.length - decoded.first }, (_, at) => {
+      const sequence = decoded.first + at;
+      return decoded.at(sequence) - arrivals.at(sequence);
+    });
     return {
-      rejected: rejected.values().length,
+      rejected: rejected.count,
       rejections: rejections.slice(0, reasonsAtMost).map(({ reason, count, firstNs }) => ({ reason, count, firstNs })),
       decoding:
         table.channels[channel]!.latencyNs === undefined
@@ -83,13 +86,13 @@ export function topicReports(ledger: Ledger, clock: "real" | "logical"): TopicRe
 
 function rateOf(column: Column): Pick<TopicReport, "messages" | "rateHz" | "intervalNs"> {
   const times = column.values().sort();
-  const messages = times.length;
-  if (messages < 2) return { messages, rateHz: null, intervalNs: null };
-  const intervals = Float64Array.from({ length: messages - 1 }, (_, at) => times[at + 1]! - times[at]!).sort();
-  const span = times[messages - 1]! - times[0]!;
+  const { count: messages } = column;
+  if (times.length < 2) return { messages, rateHz: null, intervalNs: null };
+  const intervals = Float64Array.from({ length: times.length - 1 }, (_, at) => times[at + 1]! - times[at]!).sort();
+  const span = times[times.length - 1]! - times[0]!;
   return {
     messages,
-    rateHz: span > 0 ? ((messages - 1) * 1e9) / span : null,
+    rateHz: span > 0 ? ((times.length - 1) * 1e9) / span : null,
     intervalNs: {
       min: intervals[0]!,
       p50: intervals[Math.ceil(intervals.length / 2) - 1]!,

@@ -30,7 +30,7 @@ export function consideredSamples(ledger: Ledger): Considered {
   }
   const around = 3 * Math.max(...table.tasks.map(({ trigger }) => intervalOf(trigger)));
   const misses = ledger.tasks.flatMap((task) =>
-    Array.from({ length: task.released }, (_, job) => job)
+    task.jobs
       .filter((job) => !["done", "open"].includes(task.outcome(job)))
       .map((job): Window => ({ fromNs: task.release.at(job) - around, toNs: task.release.at(job) + around })),
   );
