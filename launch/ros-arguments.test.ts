@@ -30,7 +30,7 @@ describe("--ros-args", () => {
         { kind: "value", name: "gain", text: "0.5" },
         { kind: "file", path: "/tmp/x.yaml" },
       ],
-      logLevel: "warn",
+      logLevels: [{ logger: "rcl", level: "warn" }],
       enclave: "/safe",
     });
   });

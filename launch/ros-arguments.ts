@@ -1,5 +1,6 @@
 // `--ros-args` as ROS 2 nodes take them: names, remappings, parameters, log level and enclave.
 import { IsochronError } from "../kernels/index.ts";
+import { type LogLevel, type LogLevelRule, logLevels } from "./run-log.ts";
 
 /** A rule that gives a topic another name; of all nodes unless it names one. */
 export interface Remapping {
@@ -19,7 +20,7 @@ export interface RosArguments {
   readonly namespace?: string;
   readonly remappings: readonly Remapping[];
   readonly parameters: readonly ParameterSource[];
-  readonly logLevel?: string;
+  readonly logLevels: readonly LogLevelRule[];
   readonly enclave?: string;
 }
 
@@ -37,19 +38,19 @@ export function splitRosArguments(given: readonly string[]): { readonly own: str
   return { own, ros };
 }
 
-const takes = "it takes -r FROM:=TO, -p NAME:=VALUE, --params-file FILE, --log-level LEVEL and --enclave ENCLAVE";
+const takes =
+  "it takes -r FROM:=TO, -p NAME:=VALUE, --params-file FILE, --log-level [LOGGER:=]LEVEL and --enclave ENCLAVE";
 
 const refuse = (message: string, help = takes): never => {
   throw new IsochronError("command/ros-args", `${flag}: ${message}`, { help });
 };
 
-const levels = ["debug", "info", "warn", "error", "fatal"];
-
 /** Reads what stands behind `--ros-args`. Throws `command/ros-args` for what no ROS 2 node is given. */
 export function parseRosArguments(given: readonly string[]): RosArguments {
   const remappings: Remapping[] = [];
   const parameters: ParameterSource[] = [];
-  const said: { name?: string; namespace?: string; logLevel?: string; enclave?: string } = {};
+  const rules: LogLevelRule[] = [];
+  const said: { name?: string; namespace?: string; enclave?: string } = {};
   for (let at = 0; at < given.length; at += 2) {
     const option = given[at]!;
     const value = given[at + 1];
@@ -72,12 +73,9 @@ export function parseRosArguments(given: readonly string[]): RosArguments {
       case "--params-file":
         parameters.push({ kind: "file", path: taken("FILE") });
         break;
-      case "--log-level": {
-        const level = taken("LEVEL").split(":=").at(-1)!.toLowerCase();
-        if (!levels.includes(level)) refuse(`there is no log level "${level}"`, `it is one of ${levels.join(", ")}`);
-        said.logLevel = level;
+      case "--log-level":
+        rules.push(logLevelRule(taken("LEVEL")));
         break;
-      }
       case "-e":
       case "--enclave":
         said.enclave = taken("ENCLAVE");
@@ -86,7 +84,16 @@ export function parseRosArguments(given: readonly string[]): RosArguments {
         refuse(`there is no ${option}`);
     }
   }
-  return { ...said, remappings, parameters };
+  return { ...said, remappings, parameters, logLevels: rules };
+}
+
+/** `[LOGGER:=]LEVEL`. */
+function logLevelRule(text: string): LogLevelRule {
+  const [, logger, given = ""] = /^(?:(.+):=)?(.*)$/s.exec(text)!;
+  const level = given.toLowerCase();
+  const isLevel = (name: string): name is LogLevel => (logLevels as readonly string[]).includes(name);
+  if (!isLevel(level)) return refuse(`there is no log level "${given}"`, `it is one of ${logLevels.join(", ")}`);
+  return { ...(logger === undefined ? {} : { logger }), level };
 }
 
 /** The parts of `[NODE:]LEFT:=RIGHT`. */

@@ -21,6 +21,7 @@ import {
   runLoaded,
   targetsFor,
 } from "../run-application.ts";
+import { levelOf, RunLog } from "../run-log.ts";
 import { ServiceManager } from "../service-manager.ts";
 import { StrayErrors } from "../stray-errors.ts";
 import type { Terminal } from "../terminal.ts";
@@ -89,23 +90,30 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
     try {
       const { name = nodeName(loaded.description.name), namespace = "/" } = ros;
       const node = { name, namespace };
+      const log = new RunLog(terminal, levelOf(fullNodeName(node), ros.logLevels));
       const { values, simTime } = givenParameters(sources, fullNodeName(node), (each) =>
         loaded.description.parameters.some((declared) => declared.name === each),
       );
       // Where DDS looks for it.
       if (ros.enclave !== undefined) process.env.ROS_SECURITY_ENCLAVE_OVERRIDE = ros.enclave;
-      transport = carrier === undefined ? undefined : await openTransport(carrier, node);
+      transport =
+        carrier === undefined ? undefined : await openTransport(carrier, { ...node, logLevels: ros.logLevels });
+      transport?.onEvent((event) => log.event(event));
       const settings = {
         ...asked,
         parameters: values,
         ...(simTime ? { simTime } : {}),
         topicName: topicNames(node, ros.remappings),
-        onStart: () => manager.ready(),
+        onObserverError: (error: IsochronError) => log.say("error", renderError(error)),
+        onWarning: (text: string) => log.say("warn", text),
+        onStart: () => {
+          manager.ready();
+          if (transport) log.say("debug", `${fullNodeName(node)} goes on ${carrier}`);
+        },
         ...(transport ? { transport } : {}),
       };
-      const quiet = ["warn", "error", "fatal"].includes(ros.logLevel ?? "info");
       result = await runLoaded(loaded, settings, {
-        progress: (text, share) => (quiet ? undefined : terminal.progress(text, share)),
+        progress: (text, share) => log.progress(text, share),
         watch,
         strays,
       });
@@ -159,8 +167,6 @@ function settingsOf(options: RunOptions, terminal: Terminal): RunApplicationOpti
     ...(epoch === undefined ? {} : { epochNs: epoch }),
     ...(duration === undefined ? {} : { duration: parseDuration(duration) }),
     signal: terminal.signal,
-    onObserverError: (error) => terminal.error(renderError(error)),
-    onWarning: (text) => terminal.error(text),
   };
 }
 

@@ -70,11 +70,7 @@ describe("a ledger that keeps so many of each", () => {
         .filter((event) => !("time" in event) || event.time >= from),
     );
     const alone = reportOf(since, about);
-    const measured = ({ chains, topics: [camera] }: Report) => [
-      chains[0]!.latency,
-      camera!.rateHz,
-      camera!.intervalNs,
-    ];
+    const measured = ({ chains, topics: [camera] }: Report) => [chains[0]!.latency, camera!.rateHz, camera!.intervalNs];
     expect(measured(report)).toEqual(measured(alone));
     expect(printReport(report)).toContain("times, chains and causes are told of the last ");
     expect(printReport(whole)).not.toContain("are told of the last");

@@ -114,8 +114,7 @@ export function timelineOf(
   };
 }
 
-const jobsOf = (task: TaskLedger): number[] =>
-  task.jobs.filter((job) => !Number.isNaN(task.release.at(job)));
+const jobsOf = (task: TaskLedger): number[] => task.jobs.filter((job) => !Number.isNaN(task.release.at(job)));
 
 const letters: Readonly<Record<Outcome, string>> = {
   done: "d",

@@ -32,11 +32,11 @@ let ending: Promise<void> = Promise.resolve();
 const typesEveryMs = 1_000;
 
 /** Opens a node. Throws `transport/missing` where ROS 2 or rclnodejs is not there, `transport/node` where ROS 2 refuses it. */
-export async function openRclnodejs({ name, namespace }: NodeOptions): Promise<Transport> {
+export async function openRclnodejs({ name, namespace, logLevels = [] }: NodeOptions): Promise<Transport> {
   const modules = await loadRclnodejs();
   const context = new modules.rcl.Context();
   try {
-    await modules.rcl.init(context, []);
+    await modules.rcl.init(context, logArguments(logLevels));
     return new RclnodejsTransport(modules, context, new modules.rcl.Node(name, namespace, context));
   } catch (cause) {
     try {
@@ -51,6 +51,13 @@ export async function openRclnodejs({ name, namespace }: NodeOptions): Promise<T
       cause,
     });
   }
+}
+
+/** The log levels as ROS 2 takes them, which else says what it wants. */
+function logArguments(levels: NonNullable<NodeOptions["logLevels"]>): string[] {
+  if (levels.length === 0) return [];
+  const each = levels.map(({ logger, level }) => (logger === undefined ? level : `${logger}:=${level}`));
+  return ["--ros-args", ...each.flatMap((text) => ["--log-level", text])];
 }
 
 /** What rmw calls the policies, as bits of an event. */
