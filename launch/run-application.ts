@@ -301,7 +301,7 @@ export async function runLoaded(
     const hooks = {
       onBegin: async (found: bigint) => {
         epochNs = found;
-        await recording?.begin(found);
+        await recording?.begin(found, live ? "live" : "virtual");
         const setParameter = (name: string, value: ParameterValue) => federation.setParameter(name, value);
         options.onStart?.({ epochNs, setParameter, stop: () => stopping.abort() });
       },

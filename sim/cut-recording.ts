@@ -2,8 +2,7 @@
 import { hashOf } from "../kernels/index.ts";
 import type { TaskRow } from "../scheduler/index.ts";
 import type { ApplicationDescription } from "./application.ts";
-import type { Cut } from "./logs/index.ts";
-import type { Facts } from "./recording-contents.ts";
+import type { Contents, Facts } from "./recording-contents.ts";
 import type { RunEvent } from "./records/index.ts";
 
 interface Job {
@@ -139,7 +138,7 @@ function hashOfChains(application: ApplicationDescription, events: readonly RunE
   return hashOf(Buffer.from(chains.map(({ chain }) => chain).join(""), "hex"));
 }
 
-/** Only live runs measure when jobs ran. */
+/** Only live runs measure when jobs ran, which is recorded after what they did. */
 const isLive = (events: readonly RunEvent[]): boolean => events.some((event) => event.kind === "trace");
 
 /** How many decisions and outputs events tell of as lost. */
@@ -177,7 +176,7 @@ export interface Reach {
 export function reachOf(
   application: ApplicationDescription,
   events: readonly RunEvent[],
-  fileCut: Cut | undefined,
+  { cut: fileCut, begun }: Pick<Contents, "cut" | "begun">,
   facts: Facts | undefined,
 ): Reach {
   // What a run says at its end stands before its last events.
@@ -195,7 +194,7 @@ export function reachOf(
     events: kept,
     durationNs,
     hash: hashOfChains(application, kept),
-    mode: facts?.mode ?? (isLive(kept) ? "live" : "virtual"),
+    mode: facts?.mode ?? begun.mode ?? (isLive(kept) ? "live" : "virtual"),
     ...(isComplete || !ended ? {} : { cut: ended }),
     lost: lostIn(kept),
     isComplete,

@@ -110,7 +110,7 @@ async function readAll(path: string, contents: Contents): Promise<Recording> {
     if (hashOf(artifacts[program]!) !== blake3) damage.push({ kind: "program", program });
   });
   if (contents.cut?.damaged) damage.push({ kind: "file", why: contents.cut.why });
-  const { events: kept, ...reach } = reachOf(application, events, contents.cut, facts);
+  const { events: kept, ...reach } = reachOf(application, events, contents, facts);
   const { durationNs, isComplete, isWhole } = reach;
   const isBefore = ({ time }: { readonly time: number }) => isWhole || time < durationNs;
   const jobs = new Set(kept.flatMap((event) => ("job" in event ? [`${event.task} ${event.job}`] : [])));
@@ -127,7 +127,7 @@ async function readAll(path: string, contents: Contents): Promise<Recording> {
     ],
     hash: reach.hash,
     durationNs,
-    epochNs: contents.epochNs,
+    epochNs: contents.begun.epochNs,
     mode: reach.mode,
     scheduling: facts?.scheduling ?? "not known: the recording has no end",
     ...(facts?.about === undefined ? {} : { about: facts.about }),

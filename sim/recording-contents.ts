@@ -23,7 +23,13 @@ export const runFacts = z.object({
 
 export type Facts = z.infer<typeof runFacts>;
 
-const epochFacts = z.object({ epochNs: z.string().regex(/^\d+$/).transform(BigInt) });
+const epochFacts = z.object({
+  epochNs: z.string().regex(/^\d+$/).transform(BigInt),
+  mode: runFacts.shape.mode.exactOptional(),
+});
+
+/** What a run says of itself at its beginning. */
+type Begun = z.infer<typeof epochFacts>;
 
 /** A message of the file. */
 export interface RecordedMessage {
@@ -41,8 +47,7 @@ export interface Contents {
   readonly attachments: ReadonlyMap<string, Uint8Array>;
   /** The run's own; absent where the file ends before. */
   readonly metadata?: Readonly<Record<string, string>>;
-  /** The ROS time of logical 0. */
-  readonly epochNs: bigint;
+  readonly begun: Begun;
   readonly messages: AsyncIterable<RecordedMessage> | Iterable<RecordedMessage>;
   readonly cut?: Cut;
 }
@@ -66,7 +71,7 @@ export async function withRecording<T>(path: string, read: (file: FileHandle) =>
     const start = Buffer.alloc(magic.length);
     const { bytesRead } = await file.read(start, 0, magic.length, 0);
     if (bytesRead < magic.length && start.subarray(0, bytesRead).equals(magic.subarray(0, bytesRead)))
-      throw new Error(`it has ${bytesRead} bytes`);
+      throw new Error(`it has ${bytesRead} bytes, before anything of a run`);
     if (!start.equals(magic)) throw foreign(path, "it does not begin as an MCAP file does");
     return await read(file);
   } catch (cause) {
@@ -95,22 +100,21 @@ export async function contentsByIndex(reader: McapIndexedReader, validateCrcs: b
   for await (const each of reader.readAttachments({ validateCrcs })) attachments.set(each.name, each.data);
   let found: Contents["metadata"];
   for await (const each of reader.readMetadata({ name: metadataName })) found = Object.fromEntries(each.metadata);
-  let epochNs = 0n;
-  for await (const each of reader.readMetadata({ name: epochMetadataName })) epochNs = epochIn(each.metadata);
+  let begun: Begun = { epochNs: 0n };
+  for await (const each of reader.readMetadata({ name: epochMetadataName })) begun = begunIn(each.metadata);
   async function* messages(): AsyncGenerator<RecordedMessage> {
     for await (const { channelId, sequence, logTime, data } of reader.readMessages({ validateCrcs }))
       yield {
         topic: reader.channelsById.get(channelId)?.topic ?? "",
         sequence,
-        timeNs: Number(logTime - epochNs),
+        timeNs: Number(logTime - begun.epochNs),
         data,
       };
   }
-  return { attachments, epochNs, messages: messages(), ...(found === undefined ? {} : { metadata: found }) };
+  return { attachments, begun, messages: messages(), ...(found === undefined ? {} : { metadata: found }) };
 }
 
-const epochIn = (metadata: ReadonlyMap<string, string>): bigint =>
-  epochFacts.parse(Object.fromEntries(metadata)).epochNs;
+const begunIn = (metadata: ReadonlyMap<string, string>): Begun => epochFacts.parse(Object.fromEntries(metadata));
 
 /** The contents as they were written, as far as they can be read. */
 export async function contentsByScan(file: FileHandle): Promise<Contents> {
@@ -118,12 +122,11 @@ export async function contentsByScan(file: FileHandle): Promise<Contents> {
   const topics = new Map<number, string>();
   const messages: RecordedMessage[] = [];
   let found: Contents["metadata"];
-  let epochNs = 0n;
+  let begun: Begun = { epochNs: 0n };
   const records = scanAll(file, true);
   for (;;) {
     const { done, value } = await records.next();
-    if (done)
-      return { attachments, epochNs, messages, ...(found && { metadata: found }), ...(value && { cut: value }) };
+    if (done) return { attachments, begun, messages, ...(found && { metadata: found }), ...(value && { cut: value }) };
     const { record, at } = value;
     switch (record.type) {
       case "Attachment":
@@ -131,7 +134,7 @@ export async function contentsByScan(file: FileHandle): Promise<Contents> {
         break;
       case "Metadata":
         if (record.name === metadataName) found = Object.fromEntries(record.metadata);
-        if (record.name === epochMetadataName) epochNs = epochIn(record.metadata);
+        if (record.name === epochMetadataName) begun = begunIn(record.metadata);
         break;
       case "Channel":
         topics.set(record.id, record.topic);
@@ -139,7 +142,7 @@ export async function contentsByScan(file: FileHandle): Promise<Contents> {
       case "Message": {
         const { sequence, logTime, data } = record;
         const topic = topics.get(record.channelId) ?? "";
-        const timeNs = Number(logTime - epochNs);
+        const timeNs = Number(logTime - begun.epochNs);
         messages.push({ topic, sequence, timeNs, data, ...(at === undefined ? {} : { at }) });
         break;
       }

@@ -135,12 +135,15 @@ export class RecordingWriter {
     }
   }
 
-  /** Says which ROS time logical 0 has, before any event is added. Throws `file/write`. */
-  async begin(epochNs: bigint): Promise<void> {
+  /**
+   * Says, before any event is added, which ROS time logical 0 has and what kind of run it is: one that is killed says
+   * nothing more of itself. Throws `file/write`.
+   */
+  async begin(epochNs: bigint, mode: RunSummary["mode"]): Promise<void> {
     this.#epochNs = epochNs;
-    if (epochNs === 0n) return;
+    if (epochNs === 0n && mode === "virtual") return;
     try {
-      const metadata = new Map([["epochNs", String(epochNs)]]);
+      const metadata = new Map(Object.entries({ epochNs: String(epochNs), mode }));
       await this.#writer.addMetadata({ name: epochMetadataName, metadata });
       this.#file.keep();
     } catch (cause) {

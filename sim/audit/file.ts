@@ -61,7 +61,7 @@ export const auditFile = (path: string): Promise<FileAudit> =>
     const { durationNs, hash, mode, cut, lost, isComplete, isWhole, ...reach } = reachOf(
       application,
       events,
-      contents.cut,
+      contents,
       facts,
     );
     const counted = new Set(reach.events);

@@ -1,58 +1,95 @@
 // A recording cut anywhere verifies up to where it has everything, whatever its tasks wait for.
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { auditRecording, readRecording, replay } from "../../sim/index.ts";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { application, numbers, runApplication, state, tensorType, trace } from "../../launch/index.ts";
+import {
+  type ApplicationDescription,
+  auditRecording,
+  RecordingWriter,
+  type RunEvent,
+  readRecording,
+  replay,
+} from "../../sim/index.ts";
+import { partialOf } from "../../sim/recording-file.ts";
 import { Workplace } from "../command-line/command.ts";
 
 const workplace = new Workplace();
+afterEach(() => void vi.restoreAllMocks());
 afterAll(() => workplace.remove());
 
-/** Tasks on arrival, on the clock and on another's output, with states, jobs that are late, and messages that come too early. */
-const mixed = `import { application, numbers, state, tensorType, trace } from "isochron";
 const float = numbers("std_msgs/msg/Float32", { data: { field: "data", dtype: "f32" } });
-const mixer = (name, factor) =>
-  trace(({ x }) => {
-    const memory = state("memory", tensorType("f32", []), 0);
-    const next = memory.get().mul(0.75).add(x.mul(factor)).tanh();
-    memory.set(next);
-    return { y: next };
-  }, { x: tensorType("f32", []) }, { name });
-export default application("mixed", (app) => {
-  const value = app.input("/value", float);
-  const limits = { budget: "200us", deadline: "3ms" };
-  const drop = app.task("drop", mixer("drop", 0.7), { inputs: { x: value }, on: value, minInterval: "7ms", ...limits });
-  const defer = app.task("defer", mixer("defer", 0.3), { inputs: { x: value }, on: value, minInterval: "6ms", early: "defer", onOverrun: "skip", ...limits });
-  const after = app.task("after", mixer("after", 1.1), { inputs: { x: drop.outputs.y }, on: drop, minInterval: "4ms", ...limits });
-  const clock = app.task("clock", mixer("clock", 1.3), { inputs: { x: defer.outputs.y }, period: "5ms", ...limits });
-  app.output("/after", "std_msgs/msg/Float32", { data: after.outputs.y });
-  app.output("/clock", "std_msgs/msg/Float32", { data: clock.outputs.y });
-  app.world(() => ({
-    name: "sender",
-    periodNs: 5e6,
-    step(time, io) { if (time % 35e6 !== 0) io.publish("/value", { data: Math.sin(time / 1e8) }); },
-    summary: () => ({}),
-  }));
-});
-`;
+const mixer = (name: string, factor: number) =>
+  trace(
+    ({ x }) => {
+      const memory = state("memory", tensorType("f32", []), 0);
+      const next = memory.get().mul(0.75).add(x.mul(factor)).tanh();
+      memory.set(next);
+      return { y: next };
+    },
+    { x: tensorType("f32", []) },
+    { name },
+  );
 
-const stalls = ["drop:7:6ms", "defer:5:9ms", "after:6:5ms", "clock:11:9ms"].flatMap((each) => ["--stall", each]);
+/** Tasks on arrival, on the clock and on another's output, with states, jobs that are late, and messages that come too early. */
+const mixed = () =>
+  application("mixed", (app) => {
+    const value = app.input("/value", float);
+    const limits = { budget: "200us", deadline: "3ms" } as const;
+    const arriving = { inputs: { x: value }, on: value, ...limits };
+    const drop = app.task("drop", mixer("drop", 0.7), { ...arriving, minInterval: "7ms" });
+    const defer = app.task("defer", mixer("defer", 0.3), {
+      ...arriving,
+      minInterval: "6ms",
+      early: "defer",
+      onOverrun: "skip",
+    });
+    const after = app.task("after", mixer("after", 1.1), {
+      inputs: { x: drop.outputs.y },
+      on: drop,
+      minInterval: "4ms",
+      ...limits,
+    });
+    const clock = app.task("clock", mixer("clock", 1.3), { inputs: { x: defer.outputs.y }, period: "5ms", ...limits });
+    app.output("/after", "std_msgs/msg/Float32", { data: after.outputs.y });
+    app.output("/clock", "std_msgs/msg/Float32", { data: clock.outputs.y });
+    app.world(() => ({
+      name: "sender",
+      periodNs: 5e6,
+      step(time, io) {
+        if (time % 35e6 !== 0) io.publish("/value", { data: Math.sin(time / 1e8) });
+      },
+      summary: () => ({}),
+    }));
+  });
+
+const stall = ["drop:7:6ms", "defer:5:9ms", "after:6:5ms", "clock:11:9ms"];
+
+/** What was given to the recorder of a run. */
+interface Given {
+  readonly description: ApplicationDescription;
+  readonly artifacts: readonly Uint8Array[];
+  readonly events: readonly RunEvent[];
+}
 
 describe.each([
-  ["in virtual time", []],
-  ["live", ["--realtime"]],
-])("a recording of a run %s that was cut", (_, mode) => {
-  let bytes = new Uint8Array();
+  ["in virtual time", false],
+  ["live", true],
+])("a recording of a run %s that was cut", (_, realtime) => {
+  let bytes: Uint8Array = new Uint8Array();
+  let given: Given;
 
   beforeAll(async () => {
-    workplace.write({ "mixed.js": mixed });
-    const run = ["run", "mixed.js", "-d", "1s", "--json", "--force", "--record", "mixed.mcap", ...stalls, ...mode];
-    const [ran] = await workplace.each([run]);
-    expect(ran).toMatchObject({ code: 0, error: "" });
-    bytes = readFileSync(workplace.path("mixed.mcap"));
+    const opened = vi.spyOn(RecordingWriter, "open");
+    const added = vi.spyOn(RecordingWriter.prototype, "add");
+    const record = workplace.path("mixed.mcap");
+    await runApplication(mixed(), { duration: "1s", record, replace: true, stall, realtime });
+    bytes = readFileSync(record);
+    const [, description, artifacts] = opened.mock.calls[0]!;
+    given = { description, artifacts, events: added.mock.calls.flatMap(([events]) => events) };
   }, 120_000);
 
-  const cutAt = async (length: number) => {
-    workplace.write({ "cut.mcap": bytes.subarray(0, length) });
+  const cutAt = async (length: number, file = bytes) => {
+    workplace.write({ "cut.mcap": file.subarray(0, length) });
     return await readRecording(workplace.path("cut.mcap"));
   };
 
@@ -84,6 +121,38 @@ describe.each([
     expect(before).toBeLessThanOrEqual(whole.durationNs);
   }, 240_000);
 
+  it("behind any of the first records, as a run that is killed leaves it, replays bit for bit and keeps the rules", async () => {
+    const { description, artifacts, events } = given;
+    const name = workplace.path("killed.mcap");
+    const mode = realtime ? "live" : "virtual";
+    const writer = await RecordingWriter.open(name, description, artifacts);
+    await writer.begin(1_700_000_000_000_000_000n, mode);
+    const partial = () => readFileSync(partialOf(name));
+    const ends = [partial().length];
+    // What a busy machine measures of jobs is recorded long after what they did.
+    const first = events.filter((event) => event.kind !== "trace").slice(0, 50);
+    const now = vi.spyOn(performance, "now");
+    for (const [at, event] of first.entries()) {
+      // A chunk ends where so much time has passed: with each message.
+      now.mockReturnValue(1e12 + at * 1e4);
+      await writer.add([event]);
+      ends.push(partial().length);
+    }
+    now.mockRestore();
+    const left = partial();
+    await writer.discard();
+    let kept = 0;
+    for (const end of ends.flatMap((each) => [each, each + 7]).filter((each) => each <= left.length)) {
+      const recording = await cutAt(end, left);
+      const shown = `cut at byte ${end}, ends at ${recording.durationNs} ns`;
+      expect(recording, shown).toMatchObject({ mode, damage: [], cut: { at: expect.any(Number) } });
+      expect(replay(recording), shown).toMatchObject({ bitExact: true });
+      expect(auditRecording(recording), shown).toMatchObject({ legal: true });
+      kept = Math.max(kept, recording.events.length);
+    }
+    expect(kept).toBeGreaterThan(10);
+  }, 120_000);
+
   it("behind the run's events is the whole run", async () => {
     const whole = await cutAt(bytes.length);
     for (const length of [bytes.length - 1, bytes.length - 8, bytes.length - 30]) {
@@ -95,7 +164,7 @@ describe.each([
   }, 120_000);
 
   it("before the run's events says so", async () => {
-    for (const length of [60, 1000, 5000])
+    for (const length of [0, 5, 60, 1000, 5000])
       await expect(cutAt(length)).rejects.toMatchObject({
         code: "recording/truncated",
         message: expect.stringMatching(/ is cut off or damaged: .*, before anything of a run$/),
