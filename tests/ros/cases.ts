@@ -2,6 +2,7 @@
 import { openTransport, type Transport } from "../../nodes/index.ts";
 import { contract } from "../../nodes/middleware/testing/contract.ts";
 import { applicationCases } from "./application-cases.ts";
+import { exampleCases } from "./example-cases.ts";
 import { Peer } from "./peer.ts";
 import { peerCases } from "./peer-cases.ts";
 import { refusalCases } from "./refusal-cases.ts";
@@ -45,7 +46,7 @@ const inContract: readonly RosCase[] = contract
 /** All cases, by names of their own. */
 export const cases: readonly RosCase[] = [
   ...inContract,
-  ...[...peerCases, ...refusalCases, ...applicationCases].map(({ name, run }) => ({
+  ...[...peerCases, ...refusalCases, ...applicationCases, ...exampleCases].map(({ name, run }) => ({
     name,
     run: async () => run(await all()),
   })),

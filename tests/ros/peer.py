@@ -1,5 +1,6 @@
 """A node of rclpy that does what it is told: a line of JSON asks, a line answers."""
 
+import base64
 import hashlib
 import importlib
 import json
@@ -145,6 +146,14 @@ class Peer:
             publisher.publish(message)
             time.sleep(pause)
         return [told(message) for message in sent]
+
+    def feed(self, topics, count, period):
+        """Publishes serialized messages of several topics in turn, so many of each, over and over."""
+        all_of = {topic: [base64.b64decode(each) for each in messages] for topic, messages in topics.items()}
+        for number in range(count):
+            for topic, messages in all_of.items():
+                self.publishers[topic].publish(messages[number % len(messages)])
+            time.sleep(period)
 
     def seen(self, node, topic, ends):
         """What others see of a node's topic, which has so many ends."""

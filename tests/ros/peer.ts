@@ -51,6 +51,15 @@ export class Peer {
     return this.#do("publish", { topic, value });
   }
 
+  /** Publishes serialized messages of several topics in turn, `count` of each, `period` seconds apart. */
+  feed(topics: Readonly<Record<string, readonly Uint8Array[]>>, count: number, period: number): Promise<void> {
+    const texts = Object.entries(topics).map(([topic, messages]) => [
+      topic,
+      messages.map((each) => Buffer.from(each).toString("base64")),
+    ]);
+    return this.#do("feed", { topics: Object.fromEntries(texts), count, period });
+  }
+
   /** What rclpy sees of a node's topic, which has so many ends. */
   seen(node: string, topic: string, ends: number): Promise<{ readonly types: string[]; readonly ends: object[] }> {
     return this.#do("seen", { node, topic, ends });
