@@ -23,6 +23,7 @@ import { defaultTurns, raised, Statements } from "./flow/statements.ts";
 import { type Calls, Frame, mostStatements } from "./frame.ts";
 import { fixedNumbers } from "./known.ts";
 import { numberFunctions } from "./numbers.ts";
+import { ofOptional, optionalTensor } from "./optional.ts";
 import { primitives, type TorchResult, torchOperators } from "./operators/index.ts";
 import type { Defined, TorchProgram } from "./program.ts";
 import { placeText } from "./source/place.ts";
@@ -32,6 +33,7 @@ import {
   sameValue,
   TorchNumber,
   TorchObject,
+  TorchOptional,
   TorchRange,
   TorchTensor,
   TorchTuple,
@@ -47,6 +49,15 @@ const isListOfNumbers = (value: TorchValue): boolean =>
 function known(value: TorchValue): TorchValue {
   if (!(value instanceof TorchNumber)) return value;
   return fixedNumbers(value.tensor)?.[0] ?? value;
+}
+
+/** Whether what is kept from step to step may be one value after the other. */
+function isKeptAs(now: TorchValue, next: TorchValue): boolean {
+  const kind = kindOfNumber(next);
+  if (kind !== undefined) return kindOfNumber(now) === kind;
+  const [one, other] = [optionalTensor(now), optionalTensor(next)];
+  if (one === undefined || other === undefined) return false;
+  return !one || !other || (one.shape.join() === other.shape.join() && one.dtype === other.dtype);
 }
 
 /** Calls within calls, at most. */
@@ -153,6 +164,10 @@ export class Evaluator implements Calls {
   apply(name: string, positional: readonly TorchValue[], keywords: ReadonlyMap<string, TorchValue>): TorchValue {
     this.called.set(name, (this.called.get(name) ?? 0) + 1);
     if (name === "RaiseException") throw raised(typeof positional[0] === "string" ? positional[0] : "an exception");
+    if (positional.some((each) => each instanceof TorchOptional)) {
+      const found = ofOptional(name, positional);
+      if (found !== undefined) return known(found);
+    }
     if (positional.some((each) => each instanceof TorchNumber || isListOfNumbers(each))) {
       const found = Object.hasOwn(numberFunctions, name) ? numberFunctions[name]!(...positional) : undefined;
       if (found !== undefined) return known(found);
@@ -449,17 +464,13 @@ export class Evaluator implements Calls {
     }
   }
 
-  /** Sets an attribute. What is kept from step to step stays what it is: a tensor of one type, or a number. */
+  /** Sets an attribute. What is kept from step to step stays what it is: a tensor of one type, where it is none too, or a number. */
   #setAttribute(object: TorchObject, name: string, value: TorchValue): void {
     const now = object.attributes.get(name);
-    const isSame =
-      now instanceof TorchTensor && value instanceof TorchTensor
-        ? now.shape.join() === value.shape.join() && now.dtype === value.dtype
-        : kindOfNumber(value) !== undefined && kindOfNumber(now) === kindOfNumber(value);
-    if (object.lasts && !isSame && !sameValue(now ?? null, value))
+    if (object.lasts && !isKeptAs(now ?? null, value) && !sameValue(now ?? null, value))
       throw unsupportedTorch(
         `attribute ${name} becomes ${kindOfTorch(value)}, where it was ${kindOfTorch(now ?? null)}`,
-        "what is kept from step to step is a tensor of one type, or a number: give the attribute one when the model is made",
+        "what is kept from step to step is a tensor of one type or None, or a number: give the attribute one when the model is made",
       );
     object.attributes.set(name, value);
   }

@@ -9,6 +9,7 @@ import {
   TorchDevice,
   TorchNumber,
   TorchObject,
+  TorchOptional,
   TorchTensor,
   TorchTuple,
   type TorchValue,
@@ -129,8 +130,12 @@ export class Expressions {
       case "starred":
         throw torchMisfit("a starred value stands alone");
       case "annotate":
-      case "uncheckedCast":
         return of(expression.value);
+      // Behind a question whether it is None: what it is otherwise.
+      case "uncheckedCast": {
+        const value = of(expression.value);
+        return value instanceof TorchOptional ? value.value : value;
+      }
       case "uninitialized":
         return unset;
       case "isInstance":

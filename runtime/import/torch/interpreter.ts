@@ -42,7 +42,7 @@ export class TorchInterpreter {
   constructor(program: TorchProgram, elements: Map<StridedTensor, StoredTensor>, bytes: number, path: string) {
     this.#program = program;
     this.#path = path;
-    const loader = new Loader(new Set(), elements, new TensorBudget(bytes), false);
+    const loader = new Loader(new Map(), elements, new TensorBudget(bytes), false);
     const [root, constants] = recording(this.#recorder, () => [
       loader.load(program.root, ""),
       program.constants.map((each, at) => loader.load(each, `constant${at}`)),

@@ -3,11 +3,12 @@ import type { Dtype } from "../../../kernels/index.ts";
 import { currentRecorder, recording } from "../../capture/recorder.ts";
 import { constant, type Tensor } from "../../capture/tensor.ts";
 import { type StateTensor, state } from "../../capture/trace.ts";
-import { type ArrayOf, newArray, tensorType } from "../../graph/tensor-type.ts";
+import { type ArrayOf, countOf, newArray, staticShape, type TensorType, tensorType } from "../../graph/tensor-type.ts";
 import type { StoredTensor } from "../stored-tensors.ts";
 import { cast, unsupportedTorch } from "./call.ts";
 import { kindOfNumber } from "./flow/join.ts";
 import { numberTensor } from "./numbers.ts";
+import { optionalTensor } from "./optional.ts";
 import { isPackedLinear, PickledName, PickledObject, PickledTuple, type PickledValue, tensorIn } from "./program.ts";
 import { elementsOf, type StridedTensor, type TensorBudget } from "./tensors.ts";
 import {
@@ -16,6 +17,7 @@ import {
   TorchDevice,
   TorchNumber,
   TorchObject,
+  TorchOptional,
   TorchTensor,
   TorchTuple,
   type TorchValue,
@@ -64,19 +66,32 @@ export class Stored implements Memory {
   }
 }
 
+/** What methods write to, by name; with the type of what is None at times, which the file may not say. */
+export type States = ReadonlyMap<string, TensorType | undefined>;
+
 /** An attribute of the file's objects that may be set to something else, and so be a state. */
 interface Kept {
   readonly object: TorchObject;
   readonly key: string;
+  readonly name: string;
   readonly loaded: TorchValue;
-  readonly memory: Stored;
+  /** Absent where the file has None. */
+  readonly memory?: Stored | undefined;
+  /** Whether it is set, where it is None at times. */
+  readonly isSet?: Stored | undefined;
 }
+
+/** Whether a value is set, as a tensor. */
+const isSetNow = (value: TorchValue): Tensor =>
+  value instanceof TorchOptional ? value.isSet.tensor : constant([value === null ? 0 : 1], "bool", []);
 
 /** Makes the values of a program's pickles, with the tensors of one trace. */
 export class Loader {
   readonly stored: Stored[] = [];
   readonly #attributes: Kept[] = [];
-  readonly #states: ReadonlySet<string>;
+  readonly #states: States;
+  /** Attributes that are None at times, which was not known before. */
+  readonly #optionals = new Map<string, TensorType>();
   readonly #elements: Map<StridedTensor, StoredTensor>;
   readonly #budget: TensorBudget;
   readonly #made = new Map<PickledValue, TorchValue>();
@@ -85,7 +100,7 @@ export class Loader {
   readonly #lasts: boolean;
 
   constructor(
-    states: ReadonlySet<string>,
+    states: States,
     elements: Map<StridedTensor, StoredTensor>,
     budget: TensorBudget,
     lasts = true,
@@ -149,17 +164,37 @@ export class Loader {
       this.stored.push(memory);
       if (this.#states.has(name)) loaded = new TorchNumber(kind, memory.read());
     } else if (loaded instanceof TorchTensor && loaded.memory instanceof Stored) memory = loaded.memory;
-    if (memory) this.#attributes.push({ object, key, loaded, memory });
+    const type = this.#states.get(name);
+    const isSet = type && new Stored(`${name}.isSet`, { dtype: "bool", shape: [], data: Uint8Array.of(loaded === null ? 0 : 1) }, true);
+    if (type && isSet) {
+      if (!memory) {
+        const shape = staticShape(type.shape);
+        memory = new Stored(name, { dtype: type.dtype, shape, data: newArray<Dtype>(type.dtype, countOf(shape)) }, true);
+        this.stored.push(memory);
+      }
+      loaded = new TorchOptional(new TorchNumber("bool", isSet.read()), new TorchTensor(memory));
+    }
+    if (memory || loaded === null) this.#attributes.push({ object, key, name, loaded, memory, isSet });
     object.attributes.set(key, loaded);
+  }
+
+  /** What was written to, and what would have to be kept with whether it is set. */
+  get written(): States {
+    const names = this.stored.flatMap((each) => (each.written ? [[each.name, undefined] as const] : []));
+    return new Map<string, TensorType | undefined>([...names, ...this.#optionals]);
   }
 
   /** Leaves in the states what attributes have been set to. Throws `import/unsupported` where two that were one no longer are. */
   finish(): void {
     const left = new Map<Stored, Tensor>();
-    for (const { object, key, loaded, memory } of this.#attributes) {
+    for (const { object, key, name, loaded, memory, isSet } of this.#attributes) {
       const now = object.attributes.get(key) ?? null;
-      const tensor = now instanceof TorchTensor ? now.read() : numberTensor(now);
-      if (!tensor) continue;
+      if (isSet && now !== loaded) isSet.write(isSetNow(now));
+      const tensor = optionalTensor(now)?.read() ?? numberTensor(now);
+      const type = tensor?.type ?? memory?.read().type;
+      if (!isSet && type && (now instanceof TorchOptional || (now === null) !== (loaded === null)))
+        this.#optionals.set(name, type);
+      if (!tensor || !memory) continue;
       const known = left.get(memory);
       if (known && known.value !== tensor.value)
         throw unsupportedTorch(`attribute ${key} is set, and shares its tensor with another one`);

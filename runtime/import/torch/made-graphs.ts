@@ -2,27 +2,31 @@
 import type { CallableGraph } from "../../capture/called-graph.ts";
 import type { Tensor } from "../../capture/tensor.ts";
 import { unsupportedTorch } from "./call.ts";
+import type { TensorType } from "../../graph/tensor-type.ts";
+import type { States } from "./load-values.ts";
 import { numberTensor } from "./numbers.ts";
 import { kindOfTorch, TorchTensor, TorchTuple, type TorchValue } from "./values.ts";
 
 /** A graph, and the tensors of the model that it writes to. */
 export interface Traced {
   readonly graph: CallableGraph;
-  readonly written: readonly string[];
+  readonly written: States;
 }
 
 /** Graphs over one set of states, which `trace` makes of the names of tensors that are written to. */
 export function overStates<T>(
   all: readonly (readonly [name: string, given: T])[],
-  trace: (given: T, states: ReadonlySet<string>) => Traced,
+  trace: (given: T, states: States) => Traced,
 ): { readonly [name: string]: CallableGraph } {
-  const states = new Set<string>();
+  const states = new Map<string, TensorType | undefined>();
   // What is written to is found out by running; a run in which nothing more is written to is the last.
   for (;;) {
     const traced = all.map(([name, given]) => [name, trace(given, states)] as const);
-    const more = traced.flatMap(([, { written }]) => written).filter((name) => !states.has(name));
+    const more = traced
+      .flatMap(([, { written }]) => [...written])
+      .filter(([name, type]) => !states.has(name) || (type && !states.get(name)));
     if (more.length === 0) return Object.fromEntries(traced.map(([name, { graph }]) => [name, graph]));
-    for (const name of more) states.add(name);
+    for (const [name, type] of more) states.set(name, type ?? states.get(name));
   }
 }
 
@@ -37,17 +41,22 @@ export function* namedIn(value: TorchValue, name = "y"): Generator<readonly [nam
   else if (value !== null) yield [name, value];
 }
 
-/** The tensors and numbers of a result, by what they are called. Throws `import/unsupported` for what is neither. */
-export function outputsOf(result: TorchValue): Map<string, Tensor> {
-  const outputs = new Map<string, Tensor>();
-  for (const [name, value] of namedIn(result)) {
+/** A result by what it is called: a tensor of the graph, or a text, which is fixed when the graph is made. */
+export type Result = { readonly name: string } & ({ readonly tensor: Tensor } | { readonly text: string });
+
+/** The results in a value, in their order. Throws `import/unsupported` for what is neither tensor, number nor text. */
+export function resultsIn(result: TorchValue): Result[] {
+  return [...namedIn(result)].map(([name, value]): Result => {
+    if (typeof value === "string") return { name, text: value };
     const tensor = value instanceof TorchTensor ? value.read() : numberTensor(value);
-    if (!tensor)
-      throw unsupportedTorch(
-        `the method gives ${kindOfTorch(value)}`,
-        "a graph gives tensors and numbers: return them alone",
-      );
-    outputs.set(name, tensor);
-  }
-  return outputs;
+    if (tensor) return { name, tensor };
+    throw unsupportedTorch(
+      `the method gives ${kindOfTorch(value)}`,
+      "a graph gives tensors and numbers, and texts that are known when it is made: return them alone",
+    );
+  });
 }
+
+/** The results that are tensors, by what they are called. */
+export const tensorsOf = (results: readonly Result[]): Map<string, Tensor> =>
+  new Map(results.flatMap((each) => ("tensor" in each ? [[each.name, each.tensor] as const] : [])));

@@ -15,8 +15,8 @@ import { torchMisfit, unsupportedTorch } from "./call.ts";
 import { calledOperators } from "./called-operators.ts";
 import { Evaluator } from "./evaluator.ts";
 import { TorchInterpreter } from "./interpreter.ts";
-import { Loader } from "./load-values.ts";
-import { outputsOf, overStates } from "./made-graphs.ts";
+import { Loader, type States } from "./load-values.ts";
+import { overStates, type Result, resultsIn, tensorsOf } from "./made-graphs.ts";
 import { isKnownOperator } from "./operators/index.ts";
 import { PickledObject, type PickledValue, readProgram, type TorchProgram, tensorIn } from "./program.ts";
 import { printSource } from "./source/print.ts";
@@ -41,6 +41,12 @@ export interface TorchMethod {
 
 /** A value of a parameter that is no tensor, fixed when a graph is made. */
 export type FixedArgument = number | boolean | string | null;
+
+/** A result of a method: an output of its graph by its name, or a text that was fixed when the graph was made. */
+export interface TorchResult {
+  readonly name: string;
+  readonly text?: string;
+}
 
 /** What graphs of a TorchScript model are made with. */
 export interface TorchGraphOptions {
@@ -100,6 +106,7 @@ export class TorchModel {
   readonly #path: string;
   readonly #elements = new Map<StridedTensor, StoredTensor>();
   readonly #bytes: number;
+  readonly #results = new WeakMap<object, readonly TorchResult[]>();
   readonly #extra: { readonly [name: string]: string };
   readonly #onGraph: ((options: TorchGraphOptions, graph: Graph) => void) | undefined;
 
@@ -223,6 +230,11 @@ export class TorchModel {
     }
   }
 
+  /** What the method gives of which a graph was made, in its order: outputs of the graph, and texts. None is not among them. */
+  results(graph: CallableGraph): readonly TorchResult[] {
+    return this.#results.get(graph) ?? [];
+  }
+
   /** The graphs of methods over one set of states. */
   #graphs(
     found: readonly { readonly name: string; readonly method: TorchMethod; readonly options: TorchGraphOptions }[],
@@ -294,7 +306,7 @@ export class TorchModel {
     });
   }
 
-  #trace(method: TorchMethod, { inputs = {} }: TorchGraphOptions, states: ReadonlySet<string>) {
+  #trace(method: TorchMethod, { inputs = {} }: TorchGraphOptions, states: States) {
     const types: { [name: string]: TensorType } = {};
     const fixed = new Map<string, TorchValue>();
     const definition = this.#definitions.find(({ name }) => name === method.name);
@@ -307,7 +319,8 @@ export class TorchModel {
       else if (definition?.parameters.find((each) => each.name === name)?.default === undefined)
         throw missing(method.name, name, type);
     }
-    let written: readonly string[] = [];
+    let written: States = new Map();
+    let results: readonly Result[] = [];
     const graph = trace(
       (tensors: { readonly [name: string]: Tensor }) => {
         const loader = new Loader(states, this.#elements, new TensorBudget(this.#bytes));
@@ -321,14 +334,19 @@ export class TorchModel {
         for (const [name, tensor] of Object.entries(tensors)) keywords.set(name, TorchTensor.of(tensor));
         const result = evaluator.call(evaluator.method(root, method.name)!, [root], keywords);
         loader.finish();
-        written = loader.stored.flatMap((each) => (each.written ? [each.name] : []));
-        const outputs = outputsOf(result);
+        written = loader.written;
+        results = resultsIn(result);
+        const outputs = tensorsOf(results);
         // A method that only leaves states shows what it left, since a graph gives something.
         if (outputs.size === 0) for (const each of loader.stored) if (each.written) outputs.set(each.name, each.read());
         return Object.fromEntries(outputs);
       },
       types,
       { name: method.name === "forward" ? this.name : `${this.name}.${method.name}` },
+    );
+    this.#results.set(
+      graph,
+      results.map((each) => ("text" in each ? each : { name: each.name })),
     );
     return { graph: graph as unknown as CallableGraph, written };
   }

@@ -88,6 +88,18 @@ export class TorchNumber {
   }
 }
 
+/** A value that there is or is not (None), as a run decides. */
+export class TorchOptional {
+  readonly isSet: TorchNumber;
+  /** What it is where it is set; read only there. */
+  readonly value: TorchValue;
+
+  constructor(isSet: TorchNumber, value: TorchValue) {
+    this.isSet = isSet;
+    this.value = value;
+  }
+}
+
 /** What a `range` gives whose length is known only while the model runs. */
 export class TorchRange {
   readonly start: TorchValue;
@@ -169,6 +181,7 @@ export type TorchValue =
   | string
   | TorchTensor
   | TorchNumber
+  | TorchOptional
   | TorchRange
   | TorchUnset
   | TorchComplex
@@ -188,6 +201,7 @@ export function kindOfTorch(value: TorchValue): string {
   if (typeof value === "string") return "a text";
   if (value instanceof TorchTensor) return `a tensor ${value.dtype}[${value.shape}]`;
   if (value instanceof TorchNumber) return `${value.kind === "int" ? "an" : "a"} ${value.kind} that only a run knows`;
+  if (value instanceof TorchOptional) return `${kindOfTorch(value.value)} or None, as values decide`;
   if (value instanceof TorchRange) return "a range";
   if (value instanceof TorchUnset) return "what is not set";
   if (value instanceof TorchComplex) return `a tensor of complex numbers [${value.shape}]`;

@@ -8,8 +8,8 @@ import { loadTensors } from "../../../runtime/import/index.ts";
 import { readTorchArchive } from "../../../runtime/import/torch/archive.ts";
 import { ExportedModel } from "../../../runtime/import/torch/exported/model.ts";
 import { isExported } from "../../../runtime/import/torch/exported/program.ts";
-import { type FixedArgument, type TorchGraphOptions, TorchModel } from "../../../runtime/import/torch/model.ts";
-import { compile, type Graph, load, type TypedArray, tensorType } from "../../../runtime/index.ts";
+import { type FixedArgument, type TorchGraphOptions, TorchModel, type TorchResult } from "../../../runtime/import/torch/model.ts";
+import { type CallableGraph, compile, type Graph, load, type TypedArray, tensorType } from "../../../runtime/index.ts";
 import { evaluate } from "../../../runtime/interpreters/interpreter.ts";
 import { differenceOf } from "./difference.ts";
 import { type Call, dtypeOf, type Fixture, flat } from "./fixtures.ts";
@@ -67,6 +67,7 @@ function givenTo(
 
 /** Throws where results or states are not what PyTorch has. */
 function requireResults(
+  model: TorchModel | ExportedModel,
   fixture: Fixture,
   call: Call,
   graph: Graph,
@@ -74,15 +75,21 @@ function requireResults(
   results: Arrays,
   states: ReadonlyMap<string, TypedArray>,
 ): void {
-  const arrays = Object.values(results);
   const fail = (what: string): never => {
     throw new Error(what);
   };
   const outputs = flat(call.outputs);
+  const found: readonly TorchResult[] = model.format === "torchscript" ? model.results(graph as unknown as CallableGraph) : graph.outputs;
   for (const [at, wanted] of outputs.entries()) {
+    const { name, text } = found[at] ?? fail(`it gives ${found.length} values instead of ${outputs.length}`);
+    if (wanted.type === "str") {
+      if (text !== wanted.value) fail(`result ${at} is ${text} instead of ${wanted.value}`);
+      continue;
+    }
     const values = wanted.type === "tensor" ? tensors[wanted.key]!.data : [Number(wanted.value)];
-    const isBounded = graph.outputs[at]?.value.type.shape.some((size) => typeof size !== "number") === true;
-    const differs = differenceOf(arrays[at], values, fixture, isBounded);
+    const type = graph.outputs.find((each) => each.name === name)?.value.type;
+    const isBounded = type?.shape.some((size) => typeof size !== "number") === true;
+    const differs = differenceOf(results[name], values, fixture, isBounded);
     if (differs) fail(`result ${at} ${differs}`);
   }
   for (const [name, wanted] of Object.entries(call.state_after)) {
@@ -248,7 +255,7 @@ export async function checkFixture(fixture: Fixture, folder: string): Promise<Re
         if (!way) throw new IsochronError("import/unsupported", "its graphs do not compile");
         const results = way.run(step.name, step.arrays);
         if (call.raises) throw new Error("the call should fail, and does not");
-        requireResults(fixture, call, graphs[step.name]!, tensors, results, way.states());
+        requireResults(model, fixture, call, graphs[step.name]!, tensors, results, way.states());
         outcomes[kind].push("passed");
       } catch (error) {
         outcomes[kind].push(call.raises && error instanceof IsochronError ? "passed" : note(kind, call, error));

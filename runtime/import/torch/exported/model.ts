@@ -13,8 +13,8 @@ import { isTensorValue, type ModelValue } from "../../onnx/values/value.ts";
 import type { StoredTensor } from "../../stored-tensors.ts";
 import type { TorchArchive } from "../archive.ts";
 import { EagerRecorder, elementsComputed } from "../eager-recorder.ts";
-import { Stored } from "../load-values.ts";
-import { namedIn, outputsOf, overStates, type Traced } from "../made-graphs.ts";
+import { type States, Stored } from "../load-values.ts";
+import { namedIn, overStates, resultsIn, tensorsOf, type Traced } from "../made-graphs.ts";
 import { isKnownOperator } from "../operators/index.ts";
 import { elementsOf, type StridedTensor, TensorBudget } from "../tensors.ts";
 import { TorchTensor, TorchTuple, type TorchValue } from "../values.ts";
@@ -187,7 +187,7 @@ export class ExportedModel {
       const recorder = new EagerRecorder();
       return recording(recorder, () => {
         const given = Object.fromEntries(values.map(([name, value]) => [name, recorder.tensor(value)]));
-        const { named } = this.#evaluate(given, symbols, new Set());
+        const { named } = this.#evaluate(given, symbols, new Map());
         return Object.fromEntries([...named].map(([name, tensor]) => [name, elementsComputed(tensor)]));
       });
     } catch (error) {
@@ -252,9 +252,9 @@ export class ExportedModel {
       types,
       symbols,
     }: { readonly types: { readonly [name: string]: TensorType }; readonly symbols: ReadonlyMap<string, number> },
-    states: ReadonlySet<string>,
+    states: States,
   ): Traced {
-    let written: readonly string[] = [];
+    let written: States = new Map();
     const graph = trace(
       (given: { readonly [name: string]: Tensor }) => {
         const found = this.#evaluate(given, symbols, states);
@@ -271,8 +271,8 @@ export class ExportedModel {
   #evaluate(
     given: { readonly [name: string]: Tensor },
     symbols: ReadonlyMap<string, number>,
-    states: ReadonlySet<string>,
-  ): { readonly named: ReadonlyMap<string, Tensor>; readonly written: readonly string[] } {
+    states: States,
+  ): { readonly named: ReadonlyMap<string, Tensor>; readonly written: States } {
     const { graph: exported, inputs, outputs, tensors, outputTree } = this.#program;
     const memories = new Map<StridedTensor, Stored>();
     const budget = new TensorBudget(this.#bytes);
@@ -317,8 +317,8 @@ export class ExportedModel {
       else if (spec.kind === "parameter_mutation") write(stored(spec.value.parameter_name));
       else write(own.get(spec.value.user_input_name));
     }
-    const written = [...memories.values()].flatMap((each) => (each.written ? [each.name] : []));
-    const named = outputsOf(treeOf(outputTree, leaves));
+    const written = new Map([...memories.values()].flatMap((each) => (each.written ? [[each.name, undefined]] : [])));
+    const named = tensorsOf(resultsIn(treeOf(outputTree, leaves)));
     for (const [name, tensor] of own) {
       const now = tensor.read();
       if (now.value !== given[name]!.value) named.set(name, now);

@@ -11,6 +11,7 @@ import {
   TorchDevice,
   TorchNumber,
   TorchObject,
+  TorchOptional,
   TorchTensor,
   TorchTuple,
   type TorchValue,
@@ -74,9 +75,25 @@ type Structure = TorchTuple | TorchObject | TorchValue[] | Map<string | bigint |
 const isStructure = (value: TorchValue): value is Structure =>
   value instanceof TorchTuple || value instanceof TorchObject || value instanceof Map || Array.isArray(value);
 
+/** Whether a value may be there or not as values decide: what statements change in place would have to be one thing in both cases. */
+const mayBeOptional = (value: TorchValue): boolean =>
+  value === null || value instanceof TorchTuple || value instanceof TorchOptional || !isStructure(value);
+
+/** Whether two values are one that may be None: what is not set may be None as well. */
+const isOptional = (one: TorchValue, other: TorchValue): boolean =>
+  [one, other].some((each) => each instanceof TorchOptional) ||
+  ([one, other].includes(null) && ![one, other].includes(unset));
+
+/** A value as what may be None. */
+function optionalParts(value: TorchValue): readonly [isSet: TorchValue, value: TorchValue] {
+  if (value === null) return [false, unset];
+  if (value === unset) return [unset, unset];
+  return value instanceof TorchOptional ? [value.isSet, value.value] : [true, value];
+}
+
 /** A structure of the same form whose tensors and numbers are not set. */
 function unsetLike(value: TorchValue): TorchValue {
-  if (value instanceof TorchTensor || value instanceof TorchNumber) return unset;
+  if (value instanceof TorchTensor || value instanceof TorchNumber || value instanceof TorchOptional) return unset;
   if (value instanceof TorchTuple) return new TorchTuple(value.items.map(unsetLike), value.fields);
   if (Array.isArray(value)) return value.map(unsetLike);
   if (value instanceof Map) return new Map([...value].map(([key, each]) => [key, unsetLike(each)]));
@@ -199,14 +216,17 @@ export class Join {
 
   /** Whether a value that both courses leave was made with slots inside, which are others the next time. */
   #mayHoldSticky(value: TorchValue): boolean {
-    if (this.#sticky.size === 0 || !isStructure(value)) return false;
-    if (value instanceof TorchTuple) return true;
+    if (this.#sticky.size === 0) return false;
+    if (value instanceof TorchTuple || value instanceof TorchOptional) return true;
+    if (!isStructure(value)) return false;
     return !this.#before.containers.has((value instanceof TorchObject ? value.attributes : value) as Container);
   }
 
   #value(first: TorchValue, second: TorchValue, name: string): Recipe {
     const isSticky = this.#sticky.has(first);
     if (isSame(first, second) && !isSticky && !this.#mayHoldSticky(first)) return () => first;
+    if (isOptional(first, second) && mayBeOptional(first) && mayBeOptional(second))
+      return this.#optional(first, second, name);
     // Of what is not set, anything will do: it becomes like the other one.
     if (first === unset && isStructure(second)) return this.#value(unsetLike(second), second, name);
     if (second === unset && isStructure(first)) return this.#value(first, unsetLike(first), name);
@@ -271,6 +291,18 @@ export class Join {
       `${name === "" ? "a value" : name} is ${shown(first)} or ${shown(second)}, as values decide`,
       "a graph has tensors and numbers alone for what values decide: interpret the model, or save it without the choice",
     );
+  }
+
+  /** What is None in one course, or may be. */
+  #optional(first: TorchValue, second: TorchValue, name: string): Recipe {
+    const [one, other] = [optionalParts(first), optionalParts(second)];
+    const isSet = this.value(one[0], other[0], name);
+    const value = this.value(one[1], other[1], name);
+    return (tensors) => {
+      const set = isSet(tensors);
+      if (set instanceof TorchNumber) return new TorchOptional(set, value(tensors));
+      return set === false ? null : value(tensors);
+    };
   }
 
   /** Puts what the slots have become into all that was joined. */

@@ -4,6 +4,7 @@ import {
   type Memory,
   TorchNumber,
   TorchObject,
+  TorchOptional,
   TorchRange,
   TorchTensor,
   TorchTuple,
@@ -35,6 +36,7 @@ export class Snapshot {
     if (typeof value !== "object" || value === null) return;
     if (value instanceof TorchTensor) this.memories.set(value.memory, value.memory.peek());
     else if (value instanceof TorchTuple) waiting.push(...value.items);
+    else if (value instanceof TorchOptional) waiting.push(value.value);
     else if (value instanceof TorchObject) waiting.push(value.attributes as Map<string, TorchValue>);
     else if (value instanceof Map || Array.isArray(value)) {
       const container = value as Container;
