@@ -102,6 +102,9 @@ function fits(value: TorchValue, type: string, expands: boolean): boolean {
       return typeof value === "boolean";
     case "Scalar":
       return isScalar(value) || value instanceof TorchNumber;
+    // A size, which a run may decide.
+    case "Size":
+      return typeof value === "bigint" || (value instanceof TorchNumber && value.kind === "int");
     // An index that is a number of a run.
     case "RunInt":
       return value instanceof TorchNumber && value.kind === "int";
@@ -134,9 +137,9 @@ function defaultOf({ default: text }: Argument): TorchValue {
 
 /** A tensor of no dimension where a number belongs is its number, if that is known. */
 function implicit(value: TorchValue, type: string): TorchValue {
-  if (!(value instanceof TorchTensor) || (type !== "int" && type !== "Scalar")) return value;
+  if (!(value instanceof TorchTensor) || !(type === "int" || type === "Scalar" || type === "Size")) return value;
   const { dtype } = value;
-  if (isFloatDtype(dtype) || value.shape.length > 0) return value;
+  if (isFloatDtype(dtype) || value.rank > 0) return value;
   return fixedNumbers(value.read())?.[0] ?? value;
 }
 
@@ -167,9 +170,12 @@ export function bound(
 /** The arguments of one call. */
 export class TorchCall {
   readonly #given: ReadonlyMap<string, TorchValue>;
+  /** The most that a size may be that values decide, where nothing else says it. */
+  readonly atMost: number | undefined;
 
-  constructor(given: ReadonlyMap<string, TorchValue>) {
+  constructor(given: ReadonlyMap<string, TorchValue>, atMost?: number) {
     this.#given = given;
+    this.atMost = atMost;
   }
 
   value(name: string): TorchValue {
@@ -222,6 +228,16 @@ export class TorchCall {
     return items.map((each) => {
       if (typeof each === "bigint") return wholeNumber(each);
       throw torchMisfit(`${name} holds ${kindOfTorch(each)} instead of ints`);
+    });
+  }
+
+  /** Sizes, which a run may decide. */
+  sizes(name: string): readonly (number | TorchNumber)[] {
+    const value = this.value(name);
+    return (itemsOfTorch(value) ?? [value]).map((each) => {
+      if (each instanceof TorchNumber) return each;
+      if (typeof each === "bigint") return wholeNumber(each);
+      throw torchMisfit(`${name} holds ${kindOfTorch(each)} instead of sizes`);
     });
   }
 

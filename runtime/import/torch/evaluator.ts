@@ -23,8 +23,8 @@ import { defaultTurns, raised, Statements } from "./flow/statements.ts";
 import { type Calls, Frame, mostStatements } from "./frame.ts";
 import { fixedNumbers } from "./known.ts";
 import { numberFunctions } from "./numbers.ts";
-import { ofOptional, optionalTensor } from "./optional.ts";
 import { primitives, type TorchResult, torchOperators } from "./operators/index.ts";
+import { ofOptional, optionalTensor } from "./optional.ts";
 import type { Defined, TorchProgram } from "./program.ts";
 import { placeText } from "./source/place.ts";
 import type { FunctionDefinition, Statement, Target } from "./source/syntax.ts";
@@ -82,8 +82,12 @@ export class Evaluator implements Calls {
   /** Names of operators that were called, with how often. */
   readonly called = new Map<string, number>();
 
-  constructor(program: TorchProgram, constants: readonly TorchValue[]) {
+  /** Turns of a loop that values end, and sizes that they decide, at most, where that is given. */
+  readonly #atMost: number | undefined;
+
+  constructor(program: TorchProgram, constants: readonly TorchValue[], atMost?: number) {
     this.#program = program;
+    this.#atMost = atMost;
     this.constants = constants;
   }
 
@@ -178,7 +182,7 @@ export class Evaluator implements Calls {
     }
     for (const { schema, run } of torchOperators.get(name) ?? []) {
       const given = bound(schema, positional, keywords);
-      if (given) return this.#wrapped(run(new TorchCall(given)), schema.results === "several");
+      if (given) return this.#wrapped(run(new TorchCall(given, this.#atMost)), schema.results === "several");
     }
     const found = this.#primitive(name, positional, keywords) ?? this.#inPlace(name, positional, keywords);
     if (found !== undefined) return found;
@@ -204,7 +208,7 @@ export class Evaluator implements Calls {
     if (!torchOperators.has(plain)) return undefined;
     const result = this.apply(plain, positional, keywords);
     if (!(result instanceof TorchTensor)) return undefined;
-    self.write(cast(result.read(), self.dtype).broadcastTo(self.shape));
+    self.write(cast(result.read(), self.dtype).broadcastTo(self.dimensions));
     return self;
   }
 
@@ -385,7 +389,7 @@ export class Evaluator implements Calls {
           exits.set("code", code);
           exits.set("value", value);
         },
-        atMost: defaultTurns,
+        atMost: this.#atMost ?? defaultTurns,
       });
     } finally {
       this.#loops.pop();

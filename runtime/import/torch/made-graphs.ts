@@ -1,8 +1,8 @@
 // What models of PyTorch's formats do alike with graphs: find out what is written to, name results, run once.
 import type { CallableGraph } from "../../capture/called-graph.ts";
 import type { Tensor } from "../../capture/tensor.ts";
+import { sameType, showTensorType, type TensorType } from "../../graph/tensor-type.ts";
 import { unsupportedTorch } from "./call.ts";
-import type { TensorType } from "../../graph/tensor-type.ts";
 import type { States } from "./load-values.ts";
 import { numberTensor } from "./numbers.ts";
 import { kindOfTorch, TorchTensor, TorchTuple, type TorchValue } from "./values.ts";
@@ -26,7 +26,15 @@ export function overStates<T>(
       .flatMap(([, { written }]) => [...written])
       .filter(([name, type]) => !states.has(name) || (type && !states.get(name)));
     if (more.length === 0) return Object.fromEntries(traced.map(([name, { graph }]) => [name, graph]));
-    for (const [name, type] of more) states.set(name, type ?? states.get(name));
+    for (const [name, type] of more) {
+      const known = states.get(name);
+      if (type && known && !sameType(type, known))
+        throw unsupportedTorch(
+          `attribute ${name} becomes ${showTensorType(type)} in one method, and ${showTensorType(known)} in another`,
+          "what is kept from step to step has one type",
+        );
+      states.set(name, type ?? known);
+    }
   }
 }
 

@@ -54,10 +54,13 @@ export interface TorchGraphOptions {
   readonly method?: string;
   /** Types of parameters that are tensors, values of others. */
   readonly inputs?: { readonly [name: string]: TensorType | FixedArgument };
+  /** Turns of a loop whose end values decide, 1,000 unless given, and sizes that they decide, at most; more are a fault of the step. */
+  readonly atMost?: number;
 }
 
 const checkGraph = optionsOf<TorchGraphOptions>("import", "TorchModel.graph", () => ({
   method: z.string().min(1).optional(),
+  atMost: z.int().min(1).optional(),
   inputs: z
     .record(
       z.string(),
@@ -306,7 +309,7 @@ export class TorchModel {
     });
   }
 
-  #trace(method: TorchMethod, { inputs = {} }: TorchGraphOptions, states: States) {
+  #trace(method: TorchMethod, { inputs = {}, atMost }: TorchGraphOptions, states: States) {
     const types: { [name: string]: TensorType } = {};
     const fixed = new Map<string, TorchValue>();
     const definition = this.#definitions.find(({ name }) => name === method.name);
@@ -328,6 +331,7 @@ export class TorchModel {
         const evaluator = new Evaluator(
           this.#program,
           this.#program.constants.map((each, at) => loader.load(each, `constant${at}`)),
+          atMost,
         );
         if (!(root instanceof TorchObject)) throw torchMisfit("the archive holds no object");
         const keywords = new Map(fixed);

@@ -39,7 +39,7 @@ export function resultType(operands: readonly TorchValue[]): Dtype {
     dtypes[level] = now === undefined ? dtype : promoteTypes(now, dtype);
   };
   for (const operand of operands) {
-    if (operand instanceof TorchTensor) add(operand.shape.length > 0 ? 0 : 1, operand.dtype);
+    if (operand instanceof TorchTensor) add(operand.rank > 0 ? 0 : 1, operand.dtype);
     else if (operand instanceof TorchNumber)
       add(2, { int: "i64", float: defaultFloat, bool: "bool" }[operand.kind] as Dtype);
     else if (typeof operand === "boolean") add(2, "bool");

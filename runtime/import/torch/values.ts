@@ -1,7 +1,8 @@
 // What TorchScript computes with: tensors that are views of memory, numbers, texts, lists, tuples, dictionaries and objects.
 import type { Dtype } from "../../../kernels/index.ts";
 import type { Tensor } from "../../capture/tensor.ts";
-import { staticShape } from "../../graph/tensor-type.ts";
+import { type BoundedDimension, showShape } from "../../graph/dimension.ts";
+import { type Shape, staticShape } from "../../graph/tensor-type.ts";
 
 /** Memory that tensors are views of: what stands in it now, and how it is replaced as a whole. */
 export interface Memory {
@@ -64,8 +65,18 @@ export class TorchTensor {
     return this.read().type.dtype;
   }
 
+  /** Its sizes, which must be known. */
   get shape(): readonly number[] {
-    return staticShape(this.read().type.shape);
+    return staticShape(this.dimensions);
+  }
+
+  /** Its sizes, also those that values decide. */
+  get dimensions(): Shape {
+    return this.read().type.shape;
+  }
+
+  get rank(): number {
+    return this.dimensions.length;
   }
 }
 
@@ -77,14 +88,26 @@ export const numberDtypes = { int: "i64", float: "f64", bool: "bool" } as const 
   [kind in NumberKind]: Dtype;
 };
 
+/** Between which numbers one lies that a run knows. */
+export interface Bounds {
+  readonly least: number;
+  readonly most: number;
+}
+
 /** A number that is known only while the model runs: a tensor of no dimension, of the dtype of its kind. */
 export class TorchNumber {
   readonly kind: NumberKind;
   readonly tensor: Tensor;
+  /** Of an int, where they are known. */
+  readonly bounds: Bounds | undefined;
+  /** The dimension whose size it is. */
+  readonly dimension: BoundedDimension | undefined;
 
-  constructor(kind: NumberKind, tensor: Tensor) {
+  constructor(kind: NumberKind, tensor: Tensor, bounds?: Bounds, dimension?: BoundedDimension) {
     this.kind = kind;
     this.tensor = tensor;
+    this.bounds = bounds;
+    this.dimension = dimension;
   }
 }
 
@@ -199,7 +222,7 @@ export function kindOfTorch(value: TorchValue): string {
   if (typeof value === "number") return "a float";
   if (typeof value === "boolean") return "a bool";
   if (typeof value === "string") return "a text";
-  if (value instanceof TorchTensor) return `a tensor ${value.dtype}[${value.shape}]`;
+  if (value instanceof TorchTensor) return `a tensor ${value.dtype}${showShape(value.dimensions)}`;
   if (value instanceof TorchNumber) return `${value.kind === "int" ? "an" : "a"} ${value.kind} that only a run knows`;
   if (value instanceof TorchOptional) return `${kindOfTorch(value.value)} or None, as values decide`;
   if (value instanceof TorchRange) return "a range";

@@ -196,6 +196,59 @@ describe("An exported program", () => {
     expect([error.message, ...error.details].join(" ")).toContain(message);
   });
 
+  it("has sizes that values decide, up to what its ranges say", async () => {
+    const int = (value: number) => ({ as_int: value });
+    const sized = (name: string) => ({ as_sym_int: { as_name: name } });
+    const model = await modelOf((given) => {
+      const { graph, signature } = given.graph_module;
+      const numbered = (target: string, inputs: Parameters<typeof node>[1], name: string) => ({
+        ...node(target, inputs),
+        outputs: [sized(name) as never],
+      });
+      const first = { self: tensor("x"), dim: int(1), index: int(0) };
+      const [places, at] = [
+        { self: tensor("places"), dim: int(0) },
+        { self: tensor("places"), dim: int(1) },
+      ];
+      const size = { as_sym_ints: [{ as_name: "k" }, { as_int: 2 }] };
+      graph.nodes = [
+        node("torch.ops.aten.select.int", first, "column"),
+        node("torch.ops.aten.nonzero.default", { self: tensor("column") }, "places"),
+        numbered("torch.ops.aten.sym_size.int", places, "n"),
+        node("torch.ops.aten.squeeze.dim", at, "at"),
+        node("torch.ops.aten.index_select.default", { self: tensor("x"), dim: int(0), index: tensor("at") }, "rows"),
+        node("torch.ops.aten.mul.Tensor", { self: tensor("rows"), other: sized("n") }, "mul"),
+        node("torch.ops.aten.argmax.default", { self: tensor("column") }, "last"),
+        numbered("torch.ops.aten.item.default", { self: tensor("last") }, "k"),
+        node("torch.ops.aten.zeros.default", { size }, "zeros"),
+        node("torch.ops.aten.sub.Tensor", { self: tensor("zeros"), other: tensor("p_w") }, "clone"),
+      ];
+      const symbolOf = (name: string) => ({ as_expr: { expr_str: `Symbol('${name}', integer=True)` } });
+      Object.assign(graph, { sym_int_values: { n: symbolOf("u0"), k: symbolOf("u1") } });
+      Object.assign(given.range_constraints, { u0: { min_val: 0, max_val: 5 }, u1: { min_val: 0, max_val: 2 } });
+      signature.input_specs = signature.input_specs.filter((each) => !("buffer" in each));
+      graph.inputs = [tensor("p_w"), tensor("x")];
+    });
+    const run = new Interpreter(model.graph({ symbols: { s7: 4 } }));
+    // What a graph gives has its largest shape, with zeros behind what there is.
+    const given = (...column: readonly number[]) => {
+      const x = Float32Array.from(column.flatMap((each) => [each, 1]));
+      const results = run.run({ x } as never) as unknown as { readonly [name: string]: Float32Array };
+      return [[...results.scaled!], [...results.count!]];
+    };
+    expect(given(0, 5, 7, 0)).toEqual([
+      [10, 2, 14, 2, 0, 0, 0, 0],
+      [-2, -3, -2, -3],
+    ]);
+    expect(given(0, 0, 0, 0)).toEqual([new Array(8).fill(0), new Array(4).fill(0)]);
+    expect(() => given(1, 2, 3, 4)).toThrow(
+      expect.objectContaining({
+        code: "program/fault",
+        message: "u1 is not from 0 to 2, for which the model was exported",
+      }),
+    );
+  });
+
   it("says at which node it is refused", async () => {
     const error = await refusal(
       graphOf(({ graph_module: { graph } }) => {

@@ -14,7 +14,7 @@ import type { StoredTensor } from "../../stored-tensors.ts";
 import type { TorchArchive } from "../archive.ts";
 import { EagerRecorder, elementsComputed } from "../eager-recorder.ts";
 import { type States, Stored } from "../load-values.ts";
-import { namedIn, overStates, resultsIn, tensorsOf, type Traced } from "../made-graphs.ts";
+import { namedIn, overStates, resultsIn, type Traced, tensorsOf } from "../made-graphs.ts";
 import { isKnownOperator } from "../operators/index.ts";
 import { elementsOf, type StridedTensor, TensorBudget } from "../tensors.ts";
 import { TorchTensor, TorchTuple, type TorchValue } from "../values.ts";
@@ -31,6 +31,8 @@ export interface ExportedGraphOptions {
   readonly inputs?: { readonly [name: string]: TensorType };
   /** Sizes that the program leaves open, by its names for them: `{ s77: 4 }`. */
   readonly symbols?: { readonly [symbol: string]: number };
+  /** Turns of a loop whose end values decide, and sizes that they decide and the program does not bound, at most. */
+  readonly atMost?: number;
 }
 
 const checkGraph = optionsOf<ExportedGraphOptions>("import", "ExportedModel.graph", () => ({
@@ -39,6 +41,7 @@ const checkGraph = optionsOf<ExportedGraphOptions>("import", "ExportedModel.grap
     .describe("types of tensors by the names of inputs")
     .optional(),
   symbols: z.record(z.string(), z.int().min(0)).describe("sizes by the program's names for them").optional(),
+  atMost: z.int().min(1).optional(),
 }));
 
 /** A tensor that the user gives. */
@@ -196,7 +199,7 @@ export class ExportedModel {
   }
 
   /** The types of all inputs, and the sizes of all symbols. */
-  #sizes({ inputs = {}, symbols: given = {} }: ExportedGraphOptions) {
+  #sizes({ inputs = {}, symbols: given = {}, atMost }: ExportedGraphOptions) {
     const names = this.#inputs.map(({ name }) => name);
     const known = [...new Set(this.#inputs.flatMap(({ meta }) => meta.sizes.flatMap(symbolsIn)))];
     requireNames("input", Object.keys(inputs), names);
@@ -232,7 +235,7 @@ export class ExportedModel {
         );
       return [name, tensorType(dtype, shape)] as const;
     });
-    return { types: Object.fromEntries(types), symbols };
+    return { types: Object.fromEntries(types), symbols, atMost };
   }
 
   #requireRanges(symbols: ReadonlyMap<string, number>): void {
@@ -251,13 +254,18 @@ export class ExportedModel {
     {
       types,
       symbols,
-    }: { readonly types: { readonly [name: string]: TensorType }; readonly symbols: ReadonlyMap<string, number> },
+      atMost,
+    }: {
+      readonly types: { readonly [name: string]: TensorType };
+      readonly symbols: ReadonlyMap<string, number>;
+      readonly atMost: number | undefined;
+    },
     states: States,
   ): Traced {
     let written: States = new Map();
     const graph = trace(
       (given: { readonly [name: string]: Tensor }) => {
-        const found = this.#evaluate(given, symbols, states);
+        const found = this.#evaluate(given, symbols, states, atMost);
         written = found.written;
         return Object.fromEntries(found.named);
       },
@@ -272,6 +280,7 @@ export class ExportedModel {
     given: { readonly [name: string]: Tensor },
     symbols: ReadonlyMap<string, number>,
     states: States,
+    atMost?: number,
   ): { readonly named: ReadonlyMap<string, Tensor>; readonly written: States } {
     const { graph: exported, inputs, outputs, tensors, outputTree } = this.#program;
     const memories = new Map<StridedTensor, Stored>();
@@ -304,7 +313,7 @@ export class ExportedModel {
         });
       return BigInt(number);
     });
-    const results = new Runner().run(exported, values);
+    const results = new Runner(this.#program.ranges, atMost).run(exported, values);
     const leaves: TorchValue[] = [];
     for (const [at, spec] of outputs.entries()) {
       const result = results[at]!;

@@ -3,13 +3,16 @@ import { IsochronError } from "../../../../kernels/index.ts";
 import type { Tensor } from "../../../capture/tensor.ts";
 import { itemsOfTorch, torchMisfit, unsupportedTorch } from "../call.ts";
 import { Evaluator } from "../evaluator.ts";
+import { fault } from "../flow/fault.ts";
 import { defaultTurns, raised, Statements } from "../flow/statements.ts";
 import { mostStatements } from "../frame.ts";
 import { fixedNumbers } from "../known.ts";
 import { torchOperators } from "../operators/index.ts";
-import { kindOfTorch, TorchNumber, TorchTensor, TorchTuple, type TorchValue } from "../values.ts";
+import { type Bounds, kindOfTorch, TorchNumber, TorchTensor, TorchTuple, type TorchValue } from "../values.ts";
 import { argumentValue, graphIn, type Names, resultNames } from "./arguments.ts";
+import type { ExportedProgram } from "./program.ts";
 import { type ExportedGraph, type ExportedNode, exportedError } from "./schema.ts";
+import { symbolOf } from "./sizes.ts";
 
 /** Graphs within graphs, at most. */
 const mostDeep = 50;
@@ -55,19 +58,36 @@ export function placeOf(node: ExportedNode): string {
   return `${results === "" ? "" : `${results} = `}${node.target}${source === undefined ? "" : ` (${source})`}`;
 }
 
+/** Between which numbers symbols lie. */
+type Ranges = ExportedProgram["ranges"];
+
 /** Functions of whole graphs and of what only exported programs have, by name. */
 type Special = (node: ExportedNode, values: readonly TorchValue[]) => TorchValue;
 
 /** Runs graphs within one trace. */
 export class Runner {
-  readonly #evaluator = new Evaluator(
-    { name: "", version: 0, classes: new Map(), functions: new Map(), constants: [], root: null as never },
-    [],
-  );
+  readonly #evaluator: Evaluator;
+  readonly #ranges: Ranges;
+  readonly #atMost: number | undefined;
   /** What stands in the graphs that run, and what loops carry. */
   readonly #names: Names[] = [];
   readonly #flow = new Statements(() => this.#names);
   #count = 0;
+
+  /** `ranges` are those of the symbols, `atMost` bounds loops and sizes that have none. */
+  constructor(ranges: Ranges, atMost?: number) {
+    this.#ranges = ranges;
+    this.#atMost = atMost;
+    const program = {
+      name: "",
+      version: 0,
+      classes: new Map(),
+      functions: new Map(),
+      constants: [],
+      root: null as never,
+    };
+    this.#evaluator = new Evaluator(program, [], atMost);
+  }
 
   /** What a graph gives for some values of its inputs. */
   run(graph: ExportedGraph, given: readonly TorchValue[]): readonly TorchValue[] {
@@ -81,7 +101,7 @@ export class Runner {
     }
     this.#names.push(names);
     try {
-      for (const node of graph.nodes) this.#placed(node, names);
+      for (const node of graph.nodes) this.#placed(node, names, graph);
       return graph.outputs.map((output, at) => argumentValue(output, names, `output ${at}`));
     } finally {
       this.#names.pop();
@@ -93,10 +113,10 @@ export class Runner {
     names.set(name, value);
   }
 
-  #placed(node: ExportedNode, names: Names): void {
+  #placed(node: ExportedNode, names: Names, graph: ExportedGraph): void {
     try {
       if (++this.#count > mostStatements) throw unsupportedTorch(`more than ${mostStatements} nodes run`);
-      this.#results(node, this.#apply(node, names), names);
+      this.#results(node, this.#ranged(node, this.#apply(node, names), graph), names);
     } catch (error) {
       if (!(error instanceof IsochronError) || error.details.some((each) => each.startsWith("at node "))) throw error;
       const { message, details, help, cause, place } = error;
@@ -108,6 +128,18 @@ export class Runner {
         ...(place === undefined ? {} : { place }),
       });
     }
+  }
+
+  /** A number that values decide, with the range that the program holds its symbol to. */
+  #ranged({ outputs: [output] }: ExportedNode, value: TorchValue, { sym_int_values }: ExportedGraph): TorchValue {
+    if (!(value instanceof TorchNumber) || value.kind !== "int" || value.bounds || !output) return value;
+    const name = resultNames(output, "a result");
+    const size = typeof name === "string" && Object.hasOwn(sym_int_values, name) ? sym_int_values[name] : undefined;
+    const symbol = size && symbolOf(size);
+    const range = symbol !== undefined && Object.hasOwn(this.#ranges, symbol) ? this.#ranges[symbol] : undefined;
+    if (!range) return value;
+    const { min_val: least, max_val: most } = range;
+    return within(value, { least: least ?? -mostSize, most: most ?? mostSize }, symbol!);
   }
 
   /** Gives the results of a node their names. */
@@ -189,7 +221,7 @@ export class Runner {
                 throw exportedError(`a turn of the loop gives ${next.length} values, and takes ${now.size}`);
               for (const [at, each] of next.entries()) now.set(`${at}`, each);
             },
-            atMost: defaultTurns,
+            atMost: this.#atMost ?? defaultTurns,
           });
       } finally {
         this.#names.pop();
@@ -214,6 +246,22 @@ export class Runner {
     sym_constrain_range_for_size: () => null,
     _assert_tensor_metadata: () => null,
   };
+}
+
+/** What is greater is no bound: PyTorch's greatest int. */
+const mostSize = 2 ** 53;
+
+/** A number that is held to a range: one outside is a fault of the step. */
+function within({ tensor }: TorchNumber, { least, most }: Bounds, symbol: string): TorchNumber {
+  const number = tensor as Tensor<"i64">;
+  const [below, above] = [Math.max(least, -mostSize) > -mostSize, Math.min(most, mostSize) < mostSize];
+  const outside = [...(below ? [number.less(least)] : []), ...(above ? [number.greater(most)] : [])];
+  if (outside.length > 0)
+    fault(
+      outside.reduce((a, b) => a.or(b)),
+      `${symbol} is not from ${below ? least : "any number"} to ${above ? most : "any number"}, for which the model was exported`,
+    );
+  return new TorchNumber("int", tensor, { least: below ? least : -Infinity, most: above ? most : Infinity });
 }
 
 type NodeInput = ExportedNode["inputs"][number];

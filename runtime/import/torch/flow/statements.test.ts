@@ -1,76 +1,6 @@
 // Functions of TorchScript whose course values decide, against the same functions in JavaScript.
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Tensor } from "../../../capture/tensor.ts";
-import { trace } from "../../../capture/trace.ts";
-import type { Signature } from "../../../graph/graph.ts";
-import { tensorType } from "../../../graph/tensor-type.ts";
-import { Interpreter } from "../../../interpreters/interpreter.ts";
-import { Evaluator } from "../evaluator.ts";
-import { numberTensor } from "../numbers.ts";
-import type { TorchProgram } from "../program.ts";
-import { parseSource } from "../source/parser.ts";
-import { TorchTensor, TorchTuple, type TorchValue } from "../values.ts";
-
-/** The graph of the function `f` of a source, of vectors of three float32. */
-function graphOf(source: string, names: readonly string[]) {
-  const file = "code/__torch__.py";
-  const { definitions } = parseSource(source, file);
-  const functions = definitions.flatMap((definition) =>
-    definition.kind === "function" ? [[`__torch__.${definition.name}`, { definition, file }] as const] : [],
-  );
-  const program = { classes: new Map(), functions: new Map(functions) } as unknown as TorchProgram;
-  const types = Object.fromEntries(names.map((name) => [name, tensorType("f32", [3])]));
-  return trace(
-    (inputs: { readonly [name: string]: Tensor }) => {
-      const evaluator = new Evaluator(program, []);
-      const given = Object.entries(inputs).map(([name, tensor]) => [name, TorchTensor.of(tensor)] as const);
-      const result = evaluator.call(evaluator.function("__torch__.f")!, [], new Map<string, TorchValue>(given));
-      const items = result instanceof TorchTuple ? result.items : [result];
-      const tensors = items.map((each) => (each instanceof TorchTensor ? each.read() : numberTensor(each)!));
-      return Object.fromEntries(tensors.map((tensor, at) => [`y${at}`, tensor]));
-    },
-    types as Signature,
-    { name: "f" },
-  );
-}
-
-type Vector = readonly [number, number, number];
-const vector: fc.Arbitrary<Vector> = fc.tuple(
-  ...([0, 1, 2].map(() => fc.integer({ min: -20, max: 20 })) as [
-    fc.Arbitrary<number>,
-    fc.Arbitrary<number>,
-    fc.Arbitrary<number>,
-  ]),
-);
-
-/** Zeros without their sign, which whole numbers of JavaScript and of dtypes do not agree in. */
-const unsigned = (numbers: readonly number[]): number[] => numbers.map((each) => each + 0);
-
-/** Runs a function's graph on vectors: its results as lists of numbers. */
-function runner(source: string, names: readonly string[] = ["x"]) {
-  const graph = graphOf(source, names);
-  const interpreter = new Interpreter(graph);
-  return (...vectors: readonly Vector[]): number[][] => {
-    const inputs = Object.fromEntries(names.map((name, at) => [name, Float32Array.from(vectors[at]!)]));
-    return Object.values(interpreter.run(inputs as never)).map((each) =>
-      unsigned([...(each as Iterable<number>)].map(Number)),
-    );
-  };
-}
-
-/** Holds a function to one of JavaScript, over random vectors of whole numbers. */
-function expectSame(source: string, wanted: (x: Vector) => number[][]): void {
-  const run = runner(source);
-  fc.assert(
-    fc.property(vector, (x) => {
-      expect(run(x)).toEqual(wanted(x).map(unsigned));
-    }),
-    { numRuns: 40 },
-  );
-}
-
-const sum = (x: readonly number[]): number => x.reduce((a, b) => a + b, 0);
+import { expectSame, graphOf, runner, sum } from "../testing/functions.ts";
 
 describe("a choice that values decide", () => {
   it("sets variables to what the one branch or the other gives", () => {
@@ -152,7 +82,7 @@ describe("a choice that values decide", () => {
     };
     const error = (message: string) => ({ code: "import/unsupported", message, details: ["at code/__torch__.py:2:3"] });
     expect(refused("x", "torch.sum(x)")).toMatchObject(error("y is f32[3] or f32, as values decide"));
-    expect(refused("x", "None")).toMatchObject(error("y is a tensor f32[3] or None, as values decide"));
+    expect(refused("[x]", "None")).toMatchObject(error("y is a list or None, as values decide"));
     expect(refused("[x]", "[x, x]")).toMatchObject(error("a list has 1 elements or 2, as values decide"));
     expect(refused('"a"', '"b"')).toMatchObject(error('y is the text "a" or the text "b", as values decide'));
   });

@@ -5,14 +5,13 @@
 // functions, and what they may change is what can be reached from the roots.
 import { IsochronError } from "../../../../kernels/index.ts";
 import { cond, whileLoop } from "../../../capture/control-flow.ts";
-import { currentRecorder } from "../../../capture/recorder.ts";
 import { constant, Tensor } from "../../../capture/tensor.ts";
 import type { Copies } from "../../../graph/copies.ts";
 import type { Value } from "../../../graph/graph.ts";
 import type { TensorType } from "../../../graph/tensor-type.ts";
-import { controlOperators } from "../../../operators/index.ts";
 import { unsupportedTorch } from "../call.ts";
 import type { TorchValue } from "../values.ts";
+import { fault } from "./fault.ts";
 import { anything, filling, Join, type Slot, slotType } from "./join.ts";
 import { capturedBy, operandsOf, Recorded, replay } from "./regions.ts";
 import { Snapshot } from "./snapshot.ts";
@@ -42,10 +41,9 @@ const placeholder = (): Tensor => constant([0], "bool", []);
 const tensorsOf = (values: readonly Value[]): Tensor[] => values.map((value) => new Tensor(value));
 
 /** Makes a fault of the step of what the program refuses, where `predicate` is true. */
-function fault(predicate: Tensor<"bool">, { message, details }: IsochronError): void {
+function refused(predicate: Tensor<"bool">, { message, details }: IsochronError): void {
   const place = details.find((each) => each.startsWith("at "));
-  const attributes = { atMost: 0, dimension: "", fault: [message, ...(place === undefined ? [] : [place])].join(" ") };
-  currentRecorder().results(controlOperators.limit, [predicate.cast("i64").value], { attributes, regions: [] });
+  fault(predicate, [message, ...(place === undefined ? [] : [place])].join(" "));
 }
 
 /** A loop that values end. */
@@ -76,7 +74,7 @@ export class Statements {
     const [one, other] = [errorOf(first), errorOf(second)];
     if (one && other) throw one;
     if (one ?? other) {
-      fault(one ? predicate : predicate.not(), (one ?? other)!);
+      refused(one ? predicate : predicate.not(), (one ?? other)!);
       return one ? otherwise() : then();
     }
     const join = new Join(before);
@@ -127,7 +125,7 @@ export class Statements {
         before.restore();
         const answer = test();
         if (typeof answer === "boolean") throw error;
-        fault(answer, error);
+        refused(answer, error);
         return;
       }
       const sticky = new Set([...join.made]);

@@ -26,9 +26,9 @@ function linear(x: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor {
   const lead = shapeOf(x).slice(0, -1);
   const width = shapeOf(x).at(-1)!;
   if (shapeOf(weight).length === 1) return plus(x.matmul(weight.unsqueeze(1)).squeeze(-1), bias);
-  const rows = x.reshape([countOf(lead), width]);
+  const rows = lead.length === 1 ? x : x.reshape([countOf(lead), width]);
   const product = bias ? rows.linear(weight, bias) : rows.matmul(weight.permute([1, 0]));
-  return product.reshape([...lead, shapeOf(weight)[0]!]);
+  return lead.length === 1 ? product : product.reshape([...lead, shapeOf(weight)[0]!]);
 }
 
 /** The product of vectors, matrices and batches of them. */

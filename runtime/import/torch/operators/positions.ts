@@ -103,7 +103,7 @@ function indexed(call: TorchCall): Tensor {
     case "positions": {
       const { axes, positions } = indices;
       if (axes.length === 1) return self.indexSelect(axes[0]!, positions[0]!);
-      const { order, before } = moved(self.shape.length, axes);
+      const { order, before } = moved(self.type.shape.length, axes);
       const shape = broadcastShape(...positions.map((each) => each.shape));
       const taken = permuted(self, order).gatherND(rowsOf(positions, shape));
       return permuted(taken, toPlace(taken.shape.length, shape.length, before));
@@ -134,7 +134,7 @@ function indexPut(call: TorchCall): Tensor {
     }
     case "positions": {
       const { axes, positions } = indices;
-      const { order, before } = moved(self.shape.length, axes);
+      const { order, before } = moved(self.type.shape.length, axes);
       const shape = broadcastShape(...positions.map((each) => each.shape));
       const from = permuted(self, order);
       const rest = from.shape.slice(axes.length);
@@ -191,12 +191,12 @@ function scattered(call: TorchCall, name: "src" | "value"): Scattered {
     given instanceof TorchTensor
       ? cutTo(cast(given.read(), self.dtype), index)
       : asTensor(given, self.dtype).broadcastTo(index.shape);
-  return { self, axis: call.axis("dim", self.shape.length), index, source };
+  return { self, axis: call.axis("dim", self.type.shape.length), index, source };
 }
 
 /** Puts a scalar's single element in one dimension for a while. */
 function throughVector({ self, axis, index, source }: Scattered, run: (of: Scattered) => Tensor): Tensor {
-  if (self.shape.length > 0) return run({ self, axis, index, source });
+  if (self.type.shape.length > 0) return run({ self, axis, index, source });
   const line = (x: Tensor) => x.reshape([1]);
   return run({ self: line(self), axis: 0, index: line(index), source: line(source) }).reshape([]);
 }
@@ -269,7 +269,7 @@ const scatter =
 /** Slices of `source` at positions along a dimension, written or joined. */
 function slicesAt(call: TorchCall, source: string, run: (of: Scattered) => Tensor): Tensor {
   const self = call.tensor("self");
-  const axis = call.axis("dim", self.shape.length);
+  const axis = call.axis("dim", self.type.shape.length);
   const index = call.tensor("index");
   const given = call.value(source);
   const sizes = self.shape.map((size, at) => (at === axis ? countOf(index.shape) : size));
@@ -359,15 +359,18 @@ const flatPlaces = (call: TorchCall, self: Tensor): Tensor =>
 export const positions: readonly TorchOperator[] = [
   operator("index_select(Tensor self, int dim, Tensor index) -> Tensor", (call) => {
     const self = call.tensor("self");
-    if (self.shape.length === 0) return self;
+    if (self.type.shape.length === 0) return self;
     const index = call.tensor("index");
-    return self.indexSelect(call.axis("dim", self.shape.length), index.shape.length === 0 ? index.reshape([1]) : index);
+    return self.indexSelect(
+      call.axis("dim", self.type.shape.length),
+      index.type.shape.length === 0 ? index.reshape([1]) : index,
+    );
   }),
   operator("gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor", (call) => {
     const self = call.tensor("self");
     const index = call.tensor("index");
-    const axis = call.axis("dim", self.shape.length);
-    if (self.shape.length === 0) return self;
+    const axis = call.axis("dim", self.type.shape.length);
+    if (self.type.shape.length === 0) return self;
     // PyTorch reads of other dimensions only as far as the positions go.
     const part = self.slice(
       ...self.shape.map((size, at) => [0, at === axis ? size : (index.shape[at] ?? size)] as const),
@@ -377,7 +380,7 @@ export const positions: readonly TorchOperator[] = [
   operator("take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor", (call) => {
     const [self, index] = [call.tensor("self"), call.tensor("indices")];
     if (!call.has("dim")) return self.flatten().indexSelect(0, index.flatten());
-    const axis = call.axis("dim", self.shape.length);
+    const axis = call.axis("dim", self.type.shape.length);
     const other = (x: Tensor) => x.shape.map((size, at) => (at === axis ? 1 : size));
     const shape = broadcastShape(other(self), other(index));
     const along = (x: Tensor) => x.broadcastTo(shape.map((size, at) => (at === axis ? x.shape[axis]! : size)));

@@ -2,10 +2,10 @@
 
 import { isFloatDtype } from "../../../../kernels/index.ts";
 import type { Tensor } from "../../../capture/tensor.ts";
-import { countOf } from "../../../graph/tensor-type.ts";
 import { asTensor, cast, isScalar, itemsOfTorch, scalarTypeOf, torchMisfit, wholeNumber } from "../call.ts";
 import { fixedNumbers } from "../known.ts";
 import { numberIn } from "../numbers.ts";
+import { elementsIn, sizeAlong } from "../sizes.ts";
 import {
   kindOfTorch,
   type NumberKind,
@@ -136,9 +136,9 @@ const formatted: Primitive = (text, ...values) => {
 
 const size: Primitive = (tensor, axis) => {
   if (!(tensor instanceof TorchTensor)) return undefined;
-  const { shape } = tensor;
-  if (axis === undefined) return shape.map(BigInt);
-  return isInt(axis) ? BigInt(shape[placeIn(axis, shape.length)]!) : undefined;
+  const whole = tensor.read();
+  if (axis === undefined) return whole.type.shape.map((_, at) => sizeAlong(whole, at));
+  return isInt(axis) ? sizeAlong(whole, placeIn(axis, tensor.rank)) : undefined;
 };
 
 const ofTensor =
@@ -233,7 +233,7 @@ export const primitives: { readonly [name: string]: Primitive } = {
   len: (value) => {
     if (typeof value === "string") return BigInt(value.length);
     if (value instanceof Map) return BigInt(value.size);
-    if (value instanceof TorchTensor) return BigInt(value.shape[0] ?? 0);
+    if (value instanceof TorchTensor) return value.rank === 0 ? 0n : sizeAlong(value.read(), 0);
     const items = itemsOfTorch(value!);
     return items && BigInt(items.length);
   },
@@ -273,9 +273,9 @@ export const primitives: { readonly [name: string]: Primitive } = {
   lower: (text) => (typeof text === "string" ? text.toLowerCase() : undefined),
   str: (value) => textOfTorch(value!),
   warn: () => null,
-  dim: ofTensor((tensor) => BigInt(tensor.shape.length)),
+  dim: ofTensor((tensor) => BigInt(tensor.rank)),
   size,
-  numel: ofTensor((tensor) => BigInt(countOf(tensor.shape))),
+  numel: ofTensor((tensor) => elementsIn(tensor.read())),
   item: ofTensor((tensor) => numberOf(tensor)),
   is_floating_point: ofTensor((tensor) => isFloatDtype(tensor.dtype)),
   is_complex: ofTensor(() => false),

@@ -9,7 +9,7 @@ import { operator, type TorchOperator, type TorchResult } from "./definition.ts"
 function axesOf(call: TorchCall, x: Tensor): readonly number[] {
   const all = x.shape.map((_, at) => at);
   if (!call.has("dim")) return all;
-  const axes = call.ints("dim").map((axis) => (axis < 0 ? axis + x.shape.length : axis));
+  const axes = call.ints("dim").map((axis) => (axis < 0 ? axis + x.type.shape.length : axis));
   return axes.length === 0 ? all : axes;
 }
 
@@ -47,19 +47,19 @@ function withMean(call: TorchCall, root: boolean): TorchResult {
 }
 
 /** Around a tensor of no dimension, a line of one. */
-const line = (x: Tensor): Tensor => (x.shape.length === 0 ? x.reshape([1]) : x);
+const line = (x: Tensor): Tensor => (x.type.shape.length === 0 ? x.reshape([1]) : x);
 
 function ordered(call: TorchCall): TorchResult {
   const self = call.tensor("self");
   const x = line(self);
-  const { values, indices } = x.sort(call.axis("dim", x.shape.length), { descending: call.flag("descending") });
-  return [values.reshape(self.shape), indices.reshape(self.shape)];
+  const { values, indices } = x.sort(call.axis("dim", x.type.shape.length), { descending: call.flag("descending") });
+  return [values.reshape(self.type.shape), indices.reshape(self.type.shape)];
 }
 
 function top(call: TorchCall): TorchResult {
   const self = call.tensor("self");
   const x = line(self);
-  const { values, indices } = x.topK(call.int("k"), call.axis("dim", x.shape.length), {
+  const { values, indices } = x.topK(call.int("k"), call.axis("dim", x.type.shape.length), {
     largest: call.flag("largest"),
   });
   return self.shape.length === 0 ? [values.reshape([]), indices.reshape([])] : [values, indices];
@@ -85,7 +85,7 @@ function median(call: TorchCall): TorchResult {
     const [value] = ranked(flat, 0, Math.floor((flat.shape[0]! - 1) / 2), false) as readonly [Tensor, Tensor];
     return isFloatDtype(x.dtype) ? where(flat.isNaN().any(), constant(Number.NaN, x.dtype), value) : value;
   }
-  const axis = call.axis("dim", x.shape.length);
+  const axis = call.axis("dim", x.type.shape.length);
   const [value, at] = ranked(x, axis, Math.floor((x.shape[axis]! - 1) / 2), call.flag("keepdim")) as [Tensor, Tensor];
   if (!isFloatDtype(x.dtype)) return [value, at];
   const isBroken = x.isNaN().any([axis], keep(call));
@@ -98,30 +98,30 @@ function median(call: TorchCall): TorchResult {
 const running = (name: "cumsum" | "cumprod"): TorchOperator =>
   operator(`${name}(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor`, (call) => {
     const x = summable(call, call.tensor("self"));
-    return line(x)[name](call.axis("dim", x.shape.length)).reshape(x.shape);
+    return line(x)[name](call.axis("dim", x.type.shape.length)).reshape(x.type.shape);
   });
 
 const extremeSoFar = (name: "cummax" | "cummin"): TorchOperator =>
   operator(`${name}(Tensor self, int dim) -> (Tensor, Tensor)`, (call): TorchResult => {
     const x = call.tensor("self");
-    const { values, indices } = line(x)[name](call.axis("dim", x.shape.length));
-    return [values.reshape(x.shape), indices.reshape(x.shape)];
+    const { values, indices } = line(x)[name](call.axis("dim", x.type.shape.length));
+    return [values.reshape(x.type.shape), indices.reshape(x.type.shape)];
   });
 
 /** Running ln Σ e^x, from the largest so far. */
 function runningLogSumExp(call: TorchCall): Tensor {
   const x = call.tensor("self");
-  const axis = call.axis("dim", x.shape.length);
+  const axis = call.axis("dim", x.type.shape.length);
   const flat = line(x);
   const most = flat.max([axis], { keepDims: true });
   const base = where(most.isFinite(), most, constant(0, x.dtype));
-  return flat.sub(base).exp().cumsum(axis).log().add(base).reshape(x.shape);
+  return flat.sub(base).exp().cumsum(axis).log().add(base).reshape(x.type.shape);
 }
 
 /** Differences of neighbours, so many times. */
 function differences(call: TorchCall): Tensor {
   let x = call.tensor("self");
-  const axis = call.axis("dim", x.shape.length);
+  const axis = call.axis("dim", x.type.shape.length);
   for (let turn = 0; turn < call.int("n"); turn++) {
     const size = x.shape[axis]!;
     const range = (from: number, to: number): Tensor =>
@@ -151,7 +151,7 @@ const decided = (name: "any" | "all"): readonly TorchOperator[] => [
 function quantile(call: TorchCall): Tensor {
   const self = call.tensor("self");
   const x = call.has("dim") ? self : self.flatten();
-  const axis = call.has("dim") ? call.axis("dim", x.shape.length) : 0;
+  const axis = call.has("dim") ? call.axis("dim", x.type.shape.length) : 0;
   const mode = call.text("interpolation") || "linear";
   if (mode !== "linear") throw unsupportedTorch(`quantile by "${mode}"`);
   const last = x.shape[axis]! - 1;
@@ -222,16 +222,16 @@ export const reductions: readonly TorchOperator[] = [
   operator("msort(Tensor self) -> Tensor", (call) => call.tensor("self").sort(0).values),
   operator("argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor", (call) => {
     const x = call.tensor("self");
-    return x.argsort(call.axis("dim", x.shape.length), { descending: call.flag("descending") });
+    return x.argsort(call.axis("dim", x.type.shape.length), { descending: call.flag("descending") });
   }),
   operator("argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor", (call) => {
     const x = call.tensor("self");
-    return x.argsort(call.axis("dim", x.shape.length), { descending: call.flag("descending") });
+    return x.argsort(call.axis("dim", x.type.shape.length), { descending: call.flag("descending") });
   }),
   operator("topk(Tensor self, int k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor, Tensor)", top),
   operator("kthvalue(Tensor self, int k, int dim=-1, bool keepdim=False) -> (Tensor, Tensor)", (call) => {
     const x = call.tensor("self");
-    const axis = call.axis("dim", x.shape.length);
+    const axis = call.axis("dim", x.type.shape.length);
     const k = call.int("k");
     if (k < 1 || k > x.shape[axis]!) throw torchMisfit(`the ${k}th of ${x.shape[axis]} values`);
     return ranked(x, axis, k - 1, call.flag("keepdim"));

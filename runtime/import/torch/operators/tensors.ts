@@ -1,21 +1,27 @@
 // PyTorch's operators that make tensors, join them, and move or reduce their elements.
 import type { Dtype } from "../../../../kernels/index.ts";
 import { concat, constant, full, iota, stack, type Tensor, where } from "../../../capture/tensor.ts";
+import type { Shape } from "../../../graph/tensor-type.ts";
 import { asTensor, cast, isScalar, itemsOfTorch, type TorchCall, torchMisfit, unsupportedTorch } from "../call.ts";
 import { floatType, resultType } from "../promotion.ts";
-import { kindOfTorch, type TorchValue } from "../values.ts";
+import { withSizes } from "../sizes.ts";
+import { kindOfTorch, TorchNumber, type TorchValue } from "../values.ts";
 import { given, operator, shapeOf, type TorchOperator, type TorchResult } from "./definition.ts";
 
 const options = "ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None";
 const likeOptions = `${options}, MemoryFormat? memory_format=None`;
 
 /** A tensor whose elements are all the same. */
-const same = (dtype: Dtype, shape: readonly number[], value: number): Tensor => full(dtype, shape, value);
+const same = (dtype: Dtype, shape: Shape, value: number): Tensor => full(dtype, shape, value);
+
+/** The same, of sizes that a run may decide. */
+const sized = (call: TorchCall, dtype: Dtype, value: number): Tensor =>
+  withSizes(call.sizes("size"), call.atMost, (shape) => same(dtype, shape, value));
 
 const filledLike = (name: string, value: number): TorchOperator =>
   operator(`${name}_like(Tensor self, *, ${likeOptions}) -> Tensor`, (call) => {
     const self = call.tensor("self");
-    return same(call.dtype("dtype", self.type.dtype), shapeOf(self), value);
+    return same(call.dtype("dtype", self.type.dtype), self.type.shape, value);
   });
 
 /** The numbers of nested lists, and their shape. */
@@ -174,24 +180,20 @@ const variances = (name: "var" | "std"): readonly TorchOperator[] => {
 };
 
 export const tensors: readonly TorchOperator[] = [
-  operator(`zeros(int[] size, *, ${options}) -> Tensor`, (call) =>
-    same(call.dtype("dtype", "f32"), call.ints("size"), 0),
-  ),
-  operator(`ones(int[] size, *, ${options}) -> Tensor`, (call) =>
-    same(call.dtype("dtype", "f32"), call.ints("size"), 1),
-  ),
-  operator(`full(int[] size, Scalar fill_value, *, ${options}) -> Tensor`, (call) =>
-    same(call.dtype("dtype", resultType([call.value("fill_value")])), call.ints("size"), call.float("fill_value")),
+  operator(`zeros(Size[] size, *, ${options}) -> Tensor`, (call) => sized(call, call.dtype("dtype", "f32"), 0)),
+  operator(`ones(Size[] size, *, ${options}) -> Tensor`, (call) => sized(call, call.dtype("dtype", "f32"), 1)),
+  operator(`full(Size[] size, Scalar fill_value, *, ${options}) -> Tensor`, (call) =>
+    sized(call, call.dtype("dtype", resultType([call.value("fill_value")])), call.float("fill_value")),
   ),
   filledLike("zeros", 0),
   filledLike("ones", 1),
   operator(`full_like(Tensor self, Scalar fill_value, *, ${likeOptions}) -> Tensor`, (call) => {
     const self = call.tensor("self");
-    return same(call.dtype("dtype", self.type.dtype), shapeOf(self), call.float("fill_value"));
+    return same(call.dtype("dtype", self.type.dtype), self.type.shape, call.float("fill_value"));
   }),
   ...(["zeros", "ones"] as const).map((name) =>
-    operator(`new_${name}(Tensor self, int[] size, *, ${options}) -> Tensor`, (call) =>
-      same(call.dtype("dtype", call.torch("self").dtype), call.ints("size"), name === "ones" ? 1 : 0),
+    operator(`new_${name}(Tensor self, Size[] size, *, ${options}) -> Tensor`, (call) =>
+      sized(call, call.dtype("dtype", call.torch("self").dtype), name === "ones" ? 1 : 0),
     ),
   ),
   operator(`eye(int n, *, ${options}) -> Tensor`, (call) => {
@@ -204,7 +206,12 @@ export const tensors: readonly TorchOperator[] = [
     made,
   ),
   operator(`scalar_tensor(Scalar data, *, ${options}) -> Tensor`, made),
-  operator(`arange(Scalar end, *, ${options}) -> Tensor`, arange),
+  operator(`arange(Scalar end, *, ${options}) -> Tensor`, (call) => {
+    const end = call.value("end");
+    if (!(end instanceof TorchNumber && end.kind === "int")) return arange(call);
+    const dtype = call.dtype("dtype", "i64");
+    return withSizes([end], call.atMost, (shape) => cast(iota("i64", shape), dtype));
+  }),
   operator(`arange.start(Scalar start, Scalar end, *, ${options}) -> Tensor`, arange),
   operator(`arange.start_step(Scalar start, Scalar end, Scalar step=1, *, ${options}) -> Tensor`, arange),
   operator("cat(Tensor[] tensors, int dim=0) -> Tensor", (call) => {

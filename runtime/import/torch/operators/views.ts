@@ -1,9 +1,10 @@
 // PyTorch's operators that give views: what is written to them is written to what they show.
-import { currentRecorder } from "../../../capture/recorder.ts";
 import { concat, constant, type Tensor, where } from "../../../capture/tensor.ts";
+import { type Dimension, mostOf, quotientOf, sameShape, showShape, sizeOf } from "../../../graph/dimension.ts";
 import { countOf, type Shape } from "../../../graph/tensor-type.ts";
-import { controlOperators } from "../../../operators/index.ts";
 import { asTensor, axisOf, type TorchCall, torchMisfit, unsupportedTorch } from "../call.ts";
+import { fault } from "../flow/fault.ts";
+import { dimensionOf, type Size } from "../sizes.ts";
 import type { TorchTensor, ViewStep } from "../values.ts";
 import { given, operator, shapeOf, type TorchOperator } from "./definition.ts";
 
@@ -21,18 +22,16 @@ const permuted = (axes: readonly number[]): ViewStep => ({
 /** Elements start, start + step, … of an axis. */
 const sliced = (axis: number, start: number, end: number, step: number): ViewStep => ({
   show: (whole) =>
-    whole.slice(
-      ...shapeOf(whole).map((size, at) => (at === axis ? ([start, end, step] as const) : ([0, size] as const))),
-    ),
+    whole.slice(...whole.type.shape.map((_, at) => (at === axis ? ([start, end, step] as const) : ([] as const)))),
   replace: (whole, part) => {
-    const size = shapeOf(whole)[axis]!;
+    const size = sizeOf(whole.type.shape[axis]!);
     if (start === 0 && end === size && step === 1) return part;
     if (step !== 1) {
       const places = Array.from({ length: Math.ceil((end - start) / step) }, (_, at) => start + at * step);
       return whole.indexCopy(axis, constant(places, "i64", [places.length]), part);
     }
     const range = (from: number, to: number) =>
-      whole.slice(...shapeOf(whole).map((each, at) => (at === axis ? ([from, to] as const) : ([0, each] as const))));
+      whole.slice(...whole.type.shape.map((_, at) => (at === axis ? ([from, to] as const) : ([] as const))));
     const pieces = [...(start > 0 ? [range(0, start)] : []), part, ...(end < size ? [range(end, size)] : [])];
     return pieces.length === 1 ? part : concat(pieces, axis);
   },
@@ -55,6 +54,25 @@ const readOnly = (what: string, show: (whole: Tensor) => Tensor): ViewStep => ({
   },
 });
 
+/** A size of a view; one that a run decides is that of a dimension. */
+function ofDimension(size: Size): Dimension {
+  const known = dimensionOf(size);
+  if (known !== undefined) return known;
+  throw unsupportedTorch("a view has a size that values decide, and that none of its tensor's dimensions has");
+}
+
+/** The shape of a view: sizes that a run decides are dimensions of what is viewed. */
+function viewShape(sizes: readonly Size[], whole: Shape): Shape {
+  const shape = sizes.map(ofDimension);
+  const known = [...shape, ...whole].flatMap((size) => (typeof size === "number" ? [size] : []));
+  if (known.length === shape.length + whole.length) return inferred(shape as number[], whole as number[]);
+  const unknown = shape.indexOf(-1);
+  if (unknown < 0) return shape;
+  const left = quotientOf(whole, shape.toSpliced(unknown, 1));
+  if (left === undefined) throw torchMisfit(`${showShape(whole)} cannot be viewed as ${showShape(shape)}`);
+  return shape.with(unknown, left);
+}
+
 /** A shape with one −1, which stands for what is left. */
 function inferred(shape: readonly number[], whole: readonly number[]): readonly number[] {
   const count = whole.reduce((product, size) => product * size, 1);
@@ -66,9 +84,9 @@ function inferred(shape: readonly number[], whole: readonly number[]): readonly 
 }
 
 function select(self: TorchTensor, axis: number, index: number): TorchTensor {
-  const { shape } = self;
+  const shape = self.dimensions;
   const at = axisOf(axis, shape.length);
-  const size = shape[at]!;
+  const size = sizeOf(shape[at]!);
   if (index < -size || index >= size) throw torchMisfit(`index ${index} of a dimension of ${size}`);
   const from = index < 0 ? index + size : index;
   return self.view(sliced(at, from, from + 1, 1)).view(reshaped(shape.filter((_, each) => each !== at)));
@@ -77,13 +95,12 @@ function select(self: TorchTensor, axis: number, index: number): TorchTensor {
 /** A slice whose index a run knows: one outside is a fault of the step. */
 function selectedByRun(call: TorchCall): TorchTensor {
   const self = call.torch("self");
-  const { shape } = self;
+  const shape = self.dimensions;
   const axis = axisOf(call.int("dim"), shape.length);
   const index = asTensor(call.value("index"), "i64") as Tensor<"i64">;
-  const size = shape[axis]!;
+  const size = sizeOf(shape[axis]!);
   const isOutside = index.less(-size).or(index.greaterEqual(size));
-  const attributes = { atMost: 0, dimension: "", fault: `an index is not within a dimension of ${size}` };
-  currentRecorder().results(controlOperators.limit, [isOutside.cast("i64").value], { attributes, regions: [] });
+  fault(isOutside, `an index is not within a dimension of ${size}`);
   const at = where(index.less(0), index.add(size), index).reshape([1]);
   const position: ViewStep = {
     show: (whole) => whole.indexSelect(axis, at),
@@ -92,10 +109,19 @@ function selectedByRun(call: TorchCall): TorchTensor {
   return self.view(position).view(reshaped(shape.filter((_, each) => each !== axis)));
 }
 
+/** Whether a slice is all of a dimension. */
+function isWhole(call: TorchCall, size: Dimension): boolean {
+  const start = call.has("start") ? call.int("start") : 0;
+  return start === 0 && call.int("step") === 1 && (!call.has("end") || Number(call.value("end")) >= mostOf(size));
+}
+
 function slice(call: TorchCall): TorchTensor {
   const self = call.torch("self");
-  const axis = call.axis("dim", self.shape.length);
-  const size = self.shape[axis] ?? 0;
+  const axis = call.axis("dim", self.rank);
+  const own = self.dimensions[axis] ?? 0;
+  // All of what values decide is itself.
+  if (typeof own !== "number" && isWhole(call, own)) return self;
+  const size = sizeOf(own);
   const step = call.int("step");
   const bound = (name: string, otherwise: number): number => {
     if (!call.has(name)) return otherwise;
@@ -116,27 +142,27 @@ function squeezed(self: TorchTensor, axes: readonly number[]): TorchTensor {
 
 function expanded(call: TorchCall): TorchTensor {
   const self = call.torch("self");
-  const { shape } = self;
-  const wanted = call.ints("size");
+  const shape = self.dimensions;
+  const wanted = call.sizes("size");
   const front = wanted.length - shape.length;
-  const sizes = wanted.map((size, at) => (size === -1 ? shape[at - front]! : size));
-  return sizes.join() === shape.join() ? self : self.view(readOnly("expand", (whole) => whole.broadcastTo(sizes)));
+  const sizes = wanted.map((size, at) => (size === -1 ? shape[at - front]! : ofDimension(size)));
+  return sameShape(sizes, shape) ? self : self.view(readOnly("expand", (whole) => whole.broadcastTo(sizes)));
 }
 
 function flattened(call: TorchCall): TorchTensor {
   const self = call.torch("self");
-  const { shape } = self;
+  const shape = self.dimensions;
   if (shape.length === 0) return self.view(reshaped([1]));
   const [start, end] = [call.axis("start_dim", shape.length), call.axis("end_dim", shape.length)];
-  const middle = shape.slice(start, end + 1).reduce((product, size) => product * size, 1);
+  const middle = quotientOf(shape.slice(start, end + 1), []) ?? countOf(self.shape.slice(start, end + 1));
   return self.view(reshaped([...shape.slice(0, start), middle, ...shape.slice(end + 1)]));
 }
 
 function transposed(self: TorchTensor, one: number, other: number): TorchTensor {
-  const rank = self.shape.length;
+  const rank = self.rank;
   if (rank === 0) return self;
   const [a, b] = [axisOf(one, rank), axisOf(other, rank)];
-  return self.view(permuted(self.shape.map((_, at) => (at === a ? b : at === b ? a : at))));
+  return self.view(permuted(self.dimensions.map((_, at) => (at === a ? b : at === b ? a : at))));
 }
 
 /** Pieces of an axis, each a view. */
@@ -156,14 +182,14 @@ function equalPieces(total: number, size: number): number[] {
 
 const chunked = (call: TorchCall) => {
   const self = call.torch("self");
-  const axis = call.axis("dim", self.shape.length);
+  const axis = call.axis("dim", self.rank);
   const total = self.shape[axis]!;
   return given(pieces(self, axis, equalPieces(total, Math.ceil(total / call.int("chunks")))));
 };
 
 const split = (call: TorchCall) => {
   const self = call.torch("self");
-  const axis = call.axis("dim", self.shape.length);
+  const axis = call.axis("dim", self.rank);
   const sizes = call.ints("split_size");
   const isOne = typeof call.value("split_size") === "bigint";
   return given(pieces(self, axis, isOne ? equalPieces(self.shape[axis]!, sizes[0]!) : sizes));
@@ -171,13 +197,13 @@ const split = (call: TorchCall) => {
 
 const viewed = (call: TorchCall) => {
   const self = call.torch("self");
-  return given(self.view(reshaped(inferred(call.ints("size"), self.shape))));
+  return given(self.view(reshaped(viewShape(call.sizes("size"), self.dimensions))));
 };
 
 /** The diagonal of two axes, as the last axis: of the axes at the end the places of it in what they span. */
 function diagonal(call: TorchCall): TorchTensor {
   const self = call.torch("self");
-  const rank = self.shape.length;
+  const rank = self.rank;
   const [one, other] = [call.axis("dim1", rank), call.axis("dim2", rank)];
   const offset = call.int("offset");
   const rest = self.shape.map((_, at) => at).filter((at) => at !== one && at !== other);
@@ -213,7 +239,7 @@ function strided(call: TorchCall): TorchTensor {
 
 /** Dimensions moved to other places, the others in their order. */
 function movedDims(self: TorchTensor, from: readonly number[], to: readonly number[]): TorchTensor {
-  const rank = self.shape.length;
+  const rank = self.rank;
   const [sources, targets] = [from, to].map((axes) => axes.map((axis) => axisOf(axis, rank))) as [number[], number[]];
   const rest = self.shape.map((_, at) => at).filter((at) => !sources.includes(at));
   const order = self.shape.map((_, at) => (targets.includes(at) ? sources[targets.indexOf(at)]! : -1));
@@ -242,18 +268,18 @@ const splitAxis = (name: string, rank: number): number =>
   name === "vsplit" ? 0 : name === "dsplit" ? 2 : rank === 1 ? 0 : 1;
 
 export const views: readonly TorchOperator[] = [
-  operator("view(Tensor self, int[] size) -> Tensor", viewed),
-  operator("reshape(Tensor self, int[] shape) -> Tensor", (call) => {
+  operator("view(Tensor self, Size[] size) -> Tensor", viewed),
+  operator("reshape(Tensor self, Size[] shape) -> Tensor", (call) => {
     const self = call.torch("self");
-    return given(self.view(reshaped(inferred(call.ints("shape"), self.shape))));
+    return given(self.view(reshaped(viewShape(call.sizes("shape"), self.dimensions))));
   }),
-  operator("_unsafe_view(Tensor self, int[] size) -> Tensor", viewed),
+  operator("_unsafe_view(Tensor self, Size[] size) -> Tensor", viewed),
   operator("flatten.using_ints(Tensor self, int start_dim=0, int end_dim=-1) -> Tensor", (call) =>
     given(flattened(call)),
   ),
   operator("unflatten.int(Tensor self, int dim, int[] sizes) -> Tensor", (call) => {
     const self = call.torch("self");
-    const axis = call.axis("dim", self.shape.length);
+    const axis = call.axis("dim", self.rank);
     const sizes = inferred(call.ints("sizes"), [self.shape[axis]!]);
     return given(self.view(reshaped([...self.shape.slice(0, axis), ...sizes, ...self.shape.slice(axis + 1)])));
   }),
@@ -262,7 +288,7 @@ export const views: readonly TorchOperator[] = [
     return given(
       squeezed(
         self,
-        self.shape.map((_, at) => at),
+        self.dimensions.map((_, at) => at),
       ),
     );
   }),
@@ -274,23 +300,23 @@ export const views: readonly TorchOperator[] = [
   ),
   operator("unsqueeze(Tensor self, int dim) -> Tensor", (call) => {
     const self = call.torch("self");
-    const axis = call.axis("dim", self.shape.length + 1);
-    return given(self.view(reshaped([...self.shape.slice(0, axis), 1, ...self.shape.slice(axis)])));
+    const axis = call.axis("dim", self.rank + 1);
+    return given(self.view(reshaped([...self.dimensions.slice(0, axis), 1, ...self.dimensions.slice(axis)])));
   }),
   operator("permute(Tensor self, int[] dims) -> Tensor", (call) => {
     const self = call.torch("self");
-    return given(self.view(permuted(call.ints("dims").map((axis) => axisOf(axis, self.shape.length)))));
+    return given(self.view(permuted(call.ints("dims").map((axis) => axisOf(axis, self.rank)))));
   }),
   operator("transpose.int(Tensor self, int dim0, int dim1) -> Tensor", (call) =>
     given(transposed(call.torch("self"), call.int("dim0"), call.int("dim1"))),
   ),
   operator("t(Tensor self) -> Tensor", (call) => {
     const self = call.torch("self");
-    return given(self.shape.length < 2 ? self : transposed(self, 0, 1));
+    return given(self.rank < 2 ? self : transposed(self, 0, 1));
   }),
   operator("numpy_T(Tensor self) -> Tensor", (call) => {
     const self = call.torch("self");
-    return given(self.view(permuted(self.shape.map((_, at) => self.shape.length - 1 - at))));
+    return given(self.view(permuted(self.dimensions.map((_, at) => self.rank - 1 - at))));
   }),
   operator("select.int(Tensor self, int dim, int index) -> Tensor", (call) =>
     given(select(call.torch("self"), call.int("dim"), call.int("index"))),
@@ -301,14 +327,14 @@ export const views: readonly TorchOperator[] = [
   ),
   operator("narrow(Tensor self, int dim, int start, int length) -> Tensor", (call) => {
     const self = call.torch("self");
-    const axis = call.axis("dim", self.shape.length);
+    const axis = call.axis("dim", self.rank);
     const size = self.shape[axis]!;
     const from = call.int("start") < 0 ? call.int("start") + size : call.int("start");
     return given(self.view(sliced(axis, from, from + call.int("length"), 1)));
   }),
-  operator("expand(Tensor self, int[] size, *, bool implicit=False) -> Tensor", (call) => given(expanded(call))),
+  operator("expand(Tensor self, Size[] size, *, bool implicit=False) -> Tensor", (call) => given(expanded(call))),
   operator("expand_as(Tensor self, Tensor other) -> Tensor", (call) => {
-    const { shape } = call.torch("other");
+    const { dimensions: shape } = call.torch("other");
     return given(call.torch("self").view(readOnly("expand_as", (whole) => whole.broadcastTo(shape))));
   }),
   operator("chunk(Tensor self, int chunks, int dim=0) -> Tensor[]", chunked),
@@ -318,7 +344,7 @@ export const views: readonly TorchOperator[] = [
   operator("split_with_sizes(Tensor self, int[] split_size, int dim=0) -> Tensor[]", split),
   operator("unbind.int(Tensor self, int dim=0) -> Tensor[]", (call) => {
     const self = call.torch("self");
-    const axis = call.axis("dim", self.shape.length);
+    const axis = call.axis("dim", self.rank);
     return given(Array.from({ length: self.shape[axis]! }, (_, at) => select(self, axis, at)));
   }),
   operator("detach(Tensor self) -> Tensor", (call) => given(call.torch("self"))),
@@ -334,7 +360,7 @@ export const views: readonly TorchOperator[] = [
   ),
   ...["view_as", "reshape_as"].map((name) =>
     operator(`${name}(Tensor self, Tensor other) -> Tensor`, (call) =>
-      given(call.torch("self").view(reshaped(call.torch("other").shape))),
+      given(call.torch("self").view(reshaped(call.torch("other").dimensions))),
     ),
   ),
   operator("ravel(Tensor self) -> Tensor", (call) => {
@@ -358,23 +384,23 @@ export const views: readonly TorchOperator[] = [
   ...["mT", "matrix_H", "adjoint"].map((name) =>
     operator(`${name}(Tensor self) -> Tensor`, (call) => given(transposed(call.torch("self"), -2, -1))),
   ),
-  operator("broadcast_to(Tensor self, int[] size) -> Tensor", (call) => given(expanded(call))),
+  operator("broadcast_to(Tensor self, Size[] size) -> Tensor", (call) => given(expanded(call))),
   operator("tensor_split.sections(Tensor self, int sections, int dim=0) -> Tensor[]", (call) => {
     const self = call.torch("self");
-    return given(splitEvenly(self, call.axis("dim", self.shape.length), call.int("sections")));
+    return given(splitEvenly(self, call.axis("dim", self.rank), call.int("sections")));
   }),
   operator("tensor_split.indices(Tensor self, int[] indices, int dim=0) -> Tensor[]", (call) => {
     const self = call.torch("self");
-    return given(splitAt(self, call.axis("dim", self.shape.length), call.ints("indices")));
+    return given(splitAt(self, call.axis("dim", self.rank), call.ints("indices")));
   }),
   ...["hsplit", "vsplit", "dsplit"].flatMap((name) => [
     operator(`${name}.int(Tensor self, int sections) -> Tensor[]`, (call) => {
       const self = call.torch("self");
-      return given(splitEvenly(self, splitAxis(name, self.shape.length), call.int("sections")));
+      return given(splitEvenly(self, splitAxis(name, self.rank), call.int("sections")));
     }),
     operator(`${name}.array(Tensor self, int[] indices) -> Tensor[]`, (call) => {
       const self = call.torch("self");
-      return given(splitAt(self, splitAxis(name, self.shape.length), call.ints("indices")));
+      return given(splitAt(self, splitAxis(name, self.rank), call.ints("indices")));
     }),
   ]),
 ];
