@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { runnableTargets } from "../../kernels/index.ts";
 import { exportOnnx } from "../../runtime/import/index.ts";
 import { constant, forLoop, tensorType, trace } from "../../runtime/index.ts";
 import { missingForArm64 } from "../robot/arm64.ts";
@@ -48,6 +49,17 @@ const suites: Suites = {
       name: "a product whose name is longer than any column",
       threads: 1e-6,
       nativeCalls: 200,
+      make: (name) => product(name, (weight) => weight),
+    },
+  ],
+  networks: [
+    {
+      name: "a product",
+      peerThreads: 2,
+      everyMs: 1,
+      cold: true,
+      memory: true,
+      compileTime: true,
       make: (name) => product(name, (weight) => weight),
     },
   ],
@@ -102,6 +114,29 @@ const fileSchema = z.object({
   ),
 });
 
+const networksSchema = z.object({
+  rows: z.array(
+    z.object({
+      isa: z.string(),
+      threads: positive,
+      everyMs: positive.optional(),
+      cold: z.literal(true).optional(),
+      blocks: positive,
+      voidBlocks: z.number().min(0),
+    }),
+  ),
+  footprints: z.tuple([
+    z.object({ ownBytes: positive, weightBytes: positive, peerBytes: z.number() }),
+    z.object({
+      coldMs: positive,
+      coldCpuMs: positive,
+      cachedMs: positive,
+      artifactBytes: positive,
+      packedBytes: positive,
+    }),
+  ]),
+});
+
 describe("npm run bench", () => {
   it("writes rows against the peer, against one thread and against native calls", async () => {
     const json = join(folder, "new", "rows.json");
@@ -119,6 +154,28 @@ describe("npm run bench", () => {
     if (process.arch === "x64" && missingForArm64().length === 0) expect(out).toMatch(emulated);
     expect(out).toMatch(/of 200 calls from JavaScript the median takes -?[\d.]+ µs more/);
     expect(out).toMatch(/the machine was (busy|quiet): medians lie/);
+  });
+
+  it("writes rows of networks with two threads on each side, once a millisecond and with cold caches, and what they take", async () => {
+    const json = join(folder, "networks.json");
+    const { code, out, error } = await bench(["networks", "--json", json, "--target", runnableTargets()[0]!]);
+    expect({ code, error }).toEqual({ code: 0, error: "" });
+    const { rows, footprints } = networksSchema.parse(JSON.parse(readFileSync(json, "utf8")));
+    const best = rows.filter(({ isa }) => isa === rows[0]!.isa);
+    expect(best.map(({ threads, everyMs, cold }) => [threads, everyMs, cold])).toEqual([
+      [1, undefined, undefined],
+      [2, undefined, undefined],
+      [1, 1, undefined],
+      [1, undefined, true],
+    ]);
+    for (const { blocks, voidBlocks } of best) expect(voidBlocks).toBeLessThanOrEqual(blocks);
+    // A product of [8,8] has 256 bytes of weights.
+    expect(footprints[0]!.weightBytes).toBe(256);
+    expect(footprints[1]!.artifactBytes).toBeGreaterThan(256);
+    expect(out).toMatch(/a product +\S+ +ort, 2 threads .*\n.* ort, 1 ms .*\n.* ort, cold /);
+    expect(out).toMatch(/memory: arena [\d.]+ MB, weights 0\.0 MB; onnxruntime's process grew by [\d.]+ MB/);
+    expect(out).toMatch(/compiled in [\d.]+ s \([\d.]+ s of processor time\), from the cache in [\d.]+ s; artifact /);
+    expect(out).toMatch(/\d+ of \d+ blocks were void: another process took over 5 % of a core/);
   });
 
   it("compares control flow with the same computation without it", async () => {
@@ -171,14 +228,14 @@ describe("npm run bench", () => {
   it("names an argument that is wrong, and the way out", async () => {
     const text = async (...args: string[]) => (await bench(args)).error;
     expect(await text("core")).toBe(
-      "error[bench/arguments]: there is no suite core\n  help: name one of right, loops, wrong",
+      "error[bench/arguments]: there is no suite core\n  help: name one of right, networks, loops, wrong",
     );
     expect(await text("--fast")).toBe(
       "error[bench/arguments]: Unknown option '--fast'\n  help: npm run bench -- --help tells the options",
     );
     expect(await text("--target", "avx")).toMatch(/there is no target "avx"\n {2}help: name one of /);
     expect(await text("--only", "sum")).toMatch(
-      /no case of right, loops, wrong has "sum" in its name\n {2}right: a product/,
+      /no case of right, networks, loops, wrong has "sum" in its name\n {2}right: a product/,
     );
   });
 });

@@ -12,9 +12,10 @@ import {
 } from "../../kernels/index.ts";
 import { prepareOutput } from "../../launch/output-file.ts";
 import type { Terminal } from "../../launch/terminal.ts";
-import { measureLayers, printLayers, targetsOf } from "../../runtime/index.ts";
+import { type Artifact, measureLayers, printLayers, targetsOf } from "../../runtime/index.ts";
 import type { BenchCase, BenchEntry, OwnCase, Suites } from "./case.ts";
 import { compareEmulated } from "./emulated.ts";
+import { type CompileTime, compileText, compileTimeOf, type Memory, memoryOf, memoryText } from "./footprint.ts";
 import { type Machine, measureThisMachine } from "./machine.ts";
 import { type Against, artifactOf, type Job, measure, type Row } from "./measure.ts";
 import { type BenchOptions, readOptions } from "./options.ts";
@@ -35,17 +36,30 @@ interface Emulated {
   readonly difference: number;
 }
 
+/** What a network takes beside time. */
+interface Footprint extends Partial<Memory>, Partial<CompileTime> {
+  readonly suite: string;
+  readonly case: string;
+  readonly isa: string;
+}
+
 /** What a case is compared with: the peer, or the case without control flow, under every target; the rest under the best. */
 function comparisons(
-  { threads: atLeast, nativeCalls }: BenchEntry,
+  { threads: atLeast, nativeCalls, peerThreads, everyMs, cold }: BenchEntry,
   each: BenchCase | OwnCase,
   best: boolean,
 ): Against[] {
   const most = Math.min(3, cpus().length);
   const more = best && atLeast !== undefined ? Array.from({ length: most - 1 }, (_, at) => at + 2) : [];
   const straight = "model" in each ? undefined : each.straight;
+  const withPeer = (model: BenchCase): Against[] => [
+    { kind: "peer", model, threads: 1 },
+    ...(best && peerThreads !== undefined ? [{ kind: "peer", model, threads: peerThreads } as const] : []),
+    ...(best && everyMs !== undefined ? [{ kind: "paced", model, everyMs } as const] : []),
+    ...(best && cold ? [{ kind: "cold", model } as const] : []),
+  ];
   return [
-    ...("model" in each ? [{ kind: "peer", model: each } as const] : []),
+    ...("model" in each ? withPeer(each) : []),
     ...(straight ? [{ kind: "straight", graph: straight } as const] : []),
     ...more.map((threads): Against => ({ kind: "one thread", threads, atLeast: atLeast! })),
     ...(best && nativeCalls !== undefined ? [{ kind: "native call", calls: nativeCalls } as const] : []),
@@ -60,6 +74,7 @@ class Bench {
   readonly #nameWidth: number;
   readonly rows: Row[] = [];
   readonly emulated: Emulated[] = [];
+  readonly footprints: Footprint[] = [];
   failed = false;
 
   constructor(options: BenchOptions, machine: Machine, terminal: Terminal, nameWidth: number) {
@@ -76,12 +91,21 @@ class Bench {
     const targets = this.#options.targets.filter((name) => useful.includes(name));
     const best = runnableTargets().find((name) => useful.includes(name));
     for (const [at, target] of targets.entries()) {
+      let compiled: Promise<Artifact> | undefined;
+      const made = () => (compiled ??= artifactOf(each, target, this.#terminal.signal));
       for (const against of comparisons(entry, each, at === 0)) {
         // What is asked of us beside the peer is asked of AVX-512.
         const judged = target === best && (target.startsWith("x86-64-v4") || against.kind === "straight");
-        await this.#attempt(each, target, () => this.#measure({ suite, case: each, target, against, judged }));
+        await this.#attempt(each, target, async () =>
+          this.#measure({ suite, case: each, target, artifact: await made(), against, judged }),
+        );
       }
-      if (this.#options.layers) await this.#layers(each, target);
+      const where = { suite, case: each.name, isa: target };
+      if (at === 0 && "model" in each && entry.memory)
+        await this.#attempt(each, target, async () => this.#memory(where, each, await made()));
+      if (at === 0 && entry.compileTime)
+        await this.#attempt(each, target, () => this.#compileTime(where, each, target));
+      if (this.#options.layers) await this.#layers(each, target, await made());
     }
     if (!("model" in each)) return;
     for (const target of this.#options.emulated.filter((name) => useful.includes(name))) {
@@ -97,9 +121,20 @@ class Bench {
     this.#say(tableRow(row, this.#nameWidth));
   }
 
-  async #layers(each: OwnCase, target: TargetName): Promise<void> {
+  async #memory(where: Footprint, each: BenchCase, artifact: Artifact): Promise<void> {
+    const memory = await memoryOf(each, artifact, this.#terminal.signal);
+    this.footprints.push({ ...where, ...memory });
+    this.#tell(each, where.isa, memoryText(memory));
+  }
+
+  async #compileTime(where: Footprint, each: OwnCase, target: TargetName): Promise<void> {
+    const time = await compileTimeOf(each, target, this.#terminal.signal);
+    this.footprints.push({ ...where, ...time });
+    this.#tell(each, target, compileText(time));
+  }
+
+  async #layers(each: OwnCase, target: TargetName, artifact: Artifact): Promise<void> {
     const peak = this.#machine.limits[target];
-    const artifact = await artifactOf(each, target, this.#terminal.signal);
     const layers = await measureLayers(artifact, { target, peak: async () => peak });
     const at = this.rows.findLastIndex((row) => row.case === each.name && row.isa === target);
     if (at >= 0) this.rows[at] = { ...this.rows[at]!, layers: layers.layers };
@@ -109,19 +144,23 @@ class Bench {
   async #emulate(suite: string, each: BenchCase, target: TargetName): Promise<void> {
     const difference = await compareEmulated(each, target, this.#terminal.signal);
     this.emulated.push({ suite, case: each.name, isa: target, difference });
-    const found = `emulated: outputs within ${difference.toExponential(1)} of their range of the peer's`;
-    this.#say(`${each.name.padEnd(this.#nameWidth)}  ${target.padEnd(17)}${found}`);
+    this.#tell(each, target, `emulated: outputs within ${difference.toExponential(1)} of their range of the peer's`);
   }
 
-  async #attempt({ name }: OwnCase, target: TargetName, each: () => Promise<void>): Promise<void> {
+  async #attempt(which: OwnCase, target: TargetName, each: () => Promise<void>): Promise<void> {
     try {
       await each();
     } catch (error) {
       if (this.#terminal.signal.aborted) throw error;
       this.failed = true;
       const why = error instanceof Error ? error.message : String(error);
-      this.#say(`${name.padEnd(this.#nameWidth)}  ${target.padEnd(17)}FAILED: ${why}`);
+      this.#tell(which, target, `FAILED: ${why}`);
     }
+  }
+
+  /** A line about a case that is no row. */
+  #tell({ name }: OwnCase, target: string, text: string): void {
+    this.#say(`${name.padEnd(this.#nameWidth)}  ${target.padEnd(17)}${text}`);
   }
 
   #say(line: string): void {
@@ -191,8 +230,8 @@ async function bench(
     return 1;
   }
   if (options.json !== undefined) {
-    const { rows, emulated } = run;
-    const found = { format: "isochron-bench", machine, versions: versions(), rows, emulated };
+    const { rows, emulated, footprints } = run;
+    const found = { format: "isochron-bench", machine, versions: versions(), rows, emulated, footprints };
     writeWhole(options.json, `${JSON.stringify(found, null, 2)}\n`, rowsFile);
   }
   if (options.page !== undefined) writeWhole(options.page, page(run.rows, machine, versions(), given(args)), pageFile);

@@ -34,6 +34,16 @@ export interface BenchEntry {
   readonly threads?: number;
   /** Measure so many calls against native ones, too. */
   readonly nativeCalls?: number;
+  /** Measure both sides with so many threads each, too. */
+  readonly peerThreads?: number;
+  /** Call both sides once in so many milliseconds, too. */
+  readonly everyMs?: number;
+  /** Call both sides with nothing in the caches, too, as a layer's weights are in a network. */
+  readonly cold?: boolean;
+  /** Say what both sides take of memory. */
+  readonly memory?: boolean;
+  /** Say how long it takes to compile. */
+  readonly compileTime?: boolean;
 }
 
 /** Suites by name. */

@@ -6,11 +6,15 @@ import { type Artifact, compile, type Graph, type Layers, load, type Peak, type 
 import { compareSteps, Disagreement, type Outputs } from "./agreement.ts";
 import { type BenchCase, inputSets, type OwnCase } from "./case.ts";
 import { loadPeer } from "./peer.ts";
-import { type Race, race, timesOf } from "./race.ts";
+import { evict, type Race, race, timesOf } from "./race.ts";
 
 /** What a row's time is compared with. */
 export type Against =
-  | { readonly kind: "peer"; readonly model: BenchCase }
+  | { readonly kind: "peer"; readonly model: BenchCase; readonly threads: number }
+  /** The peer, both called once in so many milliseconds. */
+  | { readonly kind: "paced"; readonly model: BenchCase; readonly everyMs: number }
+  /** The peer, both with nothing in the caches. */
+  | { readonly kind: "cold"; readonly model: BenchCase }
   /** The same computation in other words: without control flow, or written by hand. */
   | { readonly kind: "straight"; readonly graph: Graph }
   /** So many threads with one. */
@@ -38,6 +42,13 @@ export interface Row {
   readonly runs: number;
   /** Calls timed together; percentiles are of such batches. */
   readonly batch: number;
+  /** Stretches of the measurement, and those of them that were void: another process took over 5 % of a core. */
+  readonly blocks?: number;
+  readonly voidBlocks?: number;
+  /** Milliseconds from one call to the next, where they are paced. */
+  readonly everyMs?: number;
+  /** Whether nothing of a call's weights and inputs was in a cache. */
+  readonly cold?: boolean;
   /** Of the 5th percentile. */
   readonly gflops: number;
   /** Of the float32 peak of as many cores. */
@@ -61,6 +72,7 @@ export interface Job {
   readonly suite: string;
   readonly case: OwnCase;
   readonly target: TargetName;
+  readonly artifact: Artifact;
   readonly against: Against;
   readonly judged: boolean;
 }
@@ -101,16 +113,18 @@ type Prepared = ReturnType<typeof prepared>;
 
 /** Measures a job. Throws {@link Disagreement}. */
 export async function measure(job: Job, circumstances: Circumstances): Promise<Row> {
-  const artifact = await artifactOf(job.case, job.target, circumstances.signal);
   switch (job.against.kind) {
     case "peer":
-      return await againstPeer(job, job.against.model, artifact, circumstances);
+      return await againstPeer(job, job.against, circumstances);
+    case "paced":
+    case "cold":
+      return await againstPeer(job, { ...job.against, threads: 1 }, circumstances);
     case "straight":
-      return await againstStraight(job, job.against.graph, artifact, circumstances);
+      return await againstStraight(job, job.against.graph, circumstances);
     case "one thread":
-      return await againstOneThread(job, job.against, artifact, circumstances);
+      return await againstOneThread(job, job.against, circumstances);
     case "native call":
-      return await againstNative(job, job.against, artifact, circumstances);
+      return await againstNative(job, job.against, circumstances);
   }
 }
 
@@ -120,22 +134,26 @@ const nativeTime = ({ program }: Prepared, { batch }: Race): { readonly nativeUs
 
 async function againstPeer(
   job: Job,
-  each: BenchCase,
-  artifact: Artifact,
+  against: { readonly kind: string; readonly model: BenchCase; readonly threads: number; readonly everyMs?: number },
   { budgetMs, signal, ...rest }: Circumstances,
 ): Promise<Row> {
-  const ours = prepared(artifact, job.case, 1);
+  const { kind, model: each, threads, everyMs } = against;
+  const ours = prepared(job.artifact, job.case, threads);
   const { outputs, run } = ours;
-  const peer = await loadPeer(each, inputSets(job.case.graph, sets));
+  const peer = await loadPeer(each, inputSets(job.case.graph, sets), threads);
   const own = (at: number): Outputs => {
     run(at);
     return outputs;
   };
   const difference = await compareSteps(each, 2 * sets, own, peer);
-  const measured = await race(run, (at) => peer.run(at), budgetMs, signal);
-  const { atLeast, aim } = each;
-  const native = nativeTime(ours, measured);
-  return rowOf(job, measured, rest, { peer: "onnxruntime-node", threads: 1, difference, atLeast, aim, ...native });
+  const pace = everyMs === undefined ? {} : { everyMs };
+  const before = kind === "cold" ? { before: evict } : {};
+  const measured = await race(run, (at) => peer.run(at), { budgetMs, signal, ...pace, ...before });
+  // What is asked of a case is asked of one thread, back to back.
+  const { atLeast, aim } = kind === "peer" && threads === 1 ? each : {};
+  const cold = kind === "cold" ? { cold: true } : {};
+  const facts = { peer: "onnxruntime-node", threads, difference, atLeast, aim, ...pace, ...cold };
+  return rowOf(job, measured, rest, { ...facts, ...nativeTime(ours, measured) });
 }
 
 /** Compares steps of two programs of ours on each set of inputs in turn, bit for bit. Throws {@link Disagreement}. */
@@ -150,17 +168,12 @@ function requireSameBits(a: Prepared, b: Prepared, otherwise: string): void {
   }
 }
 
-async function againstStraight(
-  job: Job,
-  graph: Graph,
-  artifact: Artifact,
-  { budgetMs, signal, ...rest }: Circumstances,
-): Promise<Row> {
+async function againstStraight(job: Job, graph: Graph, { budgetMs, signal, ...rest }: Circumstances): Promise<Row> {
   const straight = prepared(await artifactOf({ graph }, job.target, signal), { graph }, 1);
-  const ours = prepared(artifact, job.case, 1);
+  const ours = prepared(job.artifact, job.case, 1);
   const { straightIs = "without control flow" } = job.case;
   requireSameBits(ours, straight, `is not that ${straightIs}`);
-  const measured = await race(ours.run, straight.run, budgetMs, signal);
+  const measured = await race(ours.run, straight.run, { budgetMs, signal });
   const { atLeast, aim } = job.case;
   return rowOf(job, measured, rest, {
     peer: `isochron, ${straightIs}`,
@@ -175,22 +188,20 @@ async function againstStraight(
 async function againstOneThread(
   job: Job,
   { threads, atLeast }: Extract<Against, { kind: "one thread" }>,
-  artifact: Artifact,
   { budgetMs, signal, ...rest }: Circumstances,
 ): Promise<Row> {
-  const [several, one] = [prepared(artifact, job.case, threads), prepared(artifact, job.case, 1)];
+  const [several, one] = [prepared(job.artifact, job.case, threads), prepared(job.artifact, job.case, 1)];
   requireSameBits(several, one, `of ${threads} threads is not that of one`);
-  const measured = await race(several.run, one.run, budgetMs, signal);
+  const measured = await race(several.run, one.run, { budgetMs, signal });
   return rowOf(job, measured, rest, { peer: "isochron, 1 thread", threads, difference: 0, atLeast, aim: atLeast });
 }
 
 async function againstNative(
   job: Job,
   { calls }: Extract<Against, { kind: "native call" }>,
-  artifact: Artifact,
   { signal, ...rest }: Circumstances,
 ): Promise<Row> {
-  const { program, run } = prepared(artifact, job.case, 1);
+  const { program, run } = prepared(job.artifact, job.case, 1);
   const [ours, native, clock] = [new Float64Array(calls), new Float64Array(calls), new Float64Array(calls)];
   const block = Math.min(1000, calls);
   const call = (list: Float64Array, from: number, each: (at: number) => void) => {
@@ -207,14 +218,19 @@ async function againstNative(
     for (let at = 0; at < times.length; at++) native[from + at] = times[at]! / 1e3;
     signal.throwIfAborted();
   }
-  const race: Race = { ours: timesOf(ours), theirs: timesOf(native), runs: calls, batch: 1 };
+  const race = { ours: timesOf(ours), theirs: timesOf(native), runs: calls, batch: 1 };
   const clockUs = timesOf(clock).median;
   return rowOf(job, race, rest, { peer: "isochron, native call", threads: 1, difference: 0, clockUs });
 }
 
-type Facts = Pick<Row, "peer" | "threads" | "difference" | "atLeast" | "aim" | "nativeUs" | "clockUs">;
+type Facts = Pick<
+  Row,
+  "peer" | "threads" | "difference" | "atLeast" | "aim" | "everyMs" | "cold" | "nativeUs" | "clockUs"
+>;
+type Measured = Omit<Race, "blocks" | "voidBlocks"> & Partial<Race>;
 
-function rowOf(job: Job, { ours, theirs, runs, batch }: Race, { limits }: { limits: Peak }, facts: Facts): Row {
+function rowOf(job: Job, measured: Measured, { limits }: { limits: Peak }, facts: Facts): Row {
+  const { ours, theirs, ...counts } = measured;
   const { peer, threads, ...more } = facts;
   const gflops = job.case.flops / ours.quiet / 1e3;
   return {
@@ -231,8 +247,7 @@ function rowOf(job: Job, { ours, theirs, runs, batch }: Race, { limits }: { limi
     peerP99Us: theirs.p99,
     oursQuietUs: ours.quiet,
     peerQuietUs: theirs.quiet,
-    runs,
-    batch,
+    ...counts,
     gflops,
     peakShare: gflops / (limits.gflops * threads),
     judged: job.judged,

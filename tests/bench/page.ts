@@ -3,7 +3,7 @@ import { availableParallelism, release } from "node:os";
 import { beginsWith, type FileKind } from "../../kernels/index.ts";
 import type { Machine } from "./machine.ts";
 import type { Row } from "./measure.ts";
-import { againstOf, noise } from "./table.ts";
+import { againstOf, noise, voided } from "./table.ts";
 
 const title = "# Measurements";
 
@@ -68,7 +68,7 @@ export function page(
     `- Versions: ${Object.entries(versions)
       .map(([name, version]) => `${name} ${version}`)
       .join(", ")}.`,
-    `- While this was measured ${noise(rows, machine)}.`,
+    `- While this was measured ${[noise(rows, machine), ...voided(rows)].join("; ")}.`,
     ...suites.flatMap((suite) => [
       "",
       `## ${suite}`,

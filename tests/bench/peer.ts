@@ -1,4 +1,4 @@
-// The peer: onnxruntime-node with one thread, all graph optimisations, and tensors made once.
+// The peer: onnxruntime-node with all graph optimisations, and tensors made once.
 import * as ort from "onnxruntime-node";
 import type { BenchCase } from "./case.ts";
 
@@ -11,17 +11,23 @@ export interface Peer {
 
 export const peerVersion = ort.env.versions.node ?? ort.env.versions.common ?? "unknown";
 
-/** Loads a case's model; `inputs` are the sets that calls take turns with. */
+/**
+ * Loads a case's model; `inputs` are the sets that calls take turns with.
+ *
+ * Its threads sleep behind a call, as ours do: they would spin through our own otherwise.
+ */
 export async function loadPeer(
   { model, feedback = {} }: BenchCase,
   inputs: readonly { readonly [name: string]: Float32Array }[],
+  threads = 1,
 ): Promise<Peer> {
   const session = await ort.InferenceSession.create(model(), {
     executionProviders: ["cpu"],
-    intraOpNumThreads: 1,
+    intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: "sequential",
     graphOptimizationLevel: "all",
+    extra: { session: { force_spinning_stop: "1" } },
   });
   const shapeOf = (port: ort.InferenceSession.ValueMetadata): number[] => (port.isTensor ? port.shape.map(Number) : []);
   const zeroed = (shape: readonly number[]) =>

@@ -6,7 +6,7 @@ const time = (us: number): string => us.toFixed(us < 10 ? 2 : 1);
 
 const columns: readonly { readonly title: string; readonly width: number; cell(row: Row): string }[] = [
   { title: "isa", width: 17, cell: ({ isa }) => isa },
-  { title: "against", width: 14, cell: (row) => againstOf(row) },
+  { title: "against", width: 16, cell: (row) => againstOf(row) },
   { title: "ours µs", width: -9, cell: ({ oursUs }) => time(oursUs) },
   { title: "peer µs", width: -9, cell: ({ peerUs }) => time(peerUs) },
   { title: "ratio", width: -7, cell: ({ ratio }) => ratio.toFixed(2) },
@@ -21,11 +21,14 @@ const columns: readonly { readonly title: string; readonly width: number; cell(r
 ];
 
 /** What a row is measured against, in two words. */
-export const againstOf = ({ peer, threads }: Row): string => {
+export const againstOf = ({ peer, threads, everyMs, cold }: Row): string => {
   if (peer === "isochron, 1 thread") return `${threads} threads/1`;
   if (peer === "isochron, without control flow") return "straight";
   if (peer === "isochron, written by hand") return "by hand";
-  return peer === "isochron, native call" ? "native call" : "onnxruntime";
+  if (peer === "isochron, native call") return "native call";
+  if (cold) return "ort, cold";
+  if (everyMs !== undefined) return `ort, ${everyMs} ms`;
+  return threads > 1 ? `ort, ${threads} threads` : "onnxruntime";
 };
 
 const goal = ({ judged, ratio }: Row, wanted: number | undefined): string => {
@@ -76,13 +79,50 @@ export function noise(rows: readonly Row[], { load, cores }: Pick<Machine, "load
     : `the machine was quiet: ${found}`;
 }
 
+/** Stretches in which another process took a part of a core. */
+export function voided(rows: readonly Row[]): readonly string[] {
+  const counted = rows.filter(({ blocks }) => blocks !== undefined);
+  if (counted.length === 0) return [];
+  const sum = (of: (row: Row) => number | undefined) => counted.reduce((total, row) => total + of(row)!, 0);
+  const found = `${sum(({ voidBlocks }) => voidBlocks)} of ${sum(({ blocks }) => blocks)} blocks were void: another process took over 5 % of a core`;
+  const without = counted.filter(({ blocks, voidBlocks }) => voidBlocks === blocks).length;
+  return [
+    without === 0 ? found : `${found}; ${without} of ${counted.length} rows had no other, and are of all of theirs`,
+  ];
+}
+
+/** Shorter networks gain little of a second thread on any side. */
+const worthThreads = 5000;
+
+/** Networks that gain less of a second thread, or lose more by waiting between calls, than the peer does. */
+function behind(rows: readonly Row[]): readonly string[] {
+  const asked = rows.flatMap((row) => {
+    if (row.peer !== "onnxruntime-node" || (row.threads === 1 && row.everyMs === undefined)) return [];
+    const sameCase = (each: Row) => each.case === row.case && each.isa === row.isa;
+    const alone = rows.find((each) => sameCase(each) && againstOf(each) === "onnxruntime");
+    if (!alone || (row.threads > 1 && alone.oursUs < worthThreads)) return [];
+    return [{ row, wanted: alone.ratio * (row.threads > 1 ? 0.95 : 1) }];
+  });
+  const short = asked.filter(({ row, wanted }) => row.ratio < wanted);
+  return asked.length === 0
+    ? []
+    : [
+        `below the ratio of one thread, back to back: ${short.length} of ${asked.length} rows`,
+        ...short.map(
+          ({ row, wanted }) => `  ${row.case}, ${againstOf(row)}: ${row.ratio.toFixed(2)} of ${wanted.toFixed(2)}`,
+        ),
+      ];
+}
+
 /** What the rows say together. */
 export function summary(rows: readonly Row[], machine: Pick<Machine, "load" | "cores">): string[] {
   if (rows.length === 0) return [];
   const groups = new Map<string, Row[]>();
   for (const row of rows) {
     if (row.peer !== "onnxruntime-node") continue;
-    const name = `${row.suite}, ${row.judged ? "best instruction set" : row.isa}`;
+    const way = againstOf(row);
+    const how = way === "onnxruntime" ? "" : way.replace("ort", "");
+    const name = `${row.suite}, ${row.judged ? "best instruction set" : row.isa}${how}`;
     groups.set(name, [...(groups.get(name) ?? []), row]);
   }
   const means = [...groups].map(([name, all]) => {
@@ -96,7 +136,9 @@ export function summary(rows: readonly Row[], machine: Pick<Machine, "load" | "c
       ? []
       : ["nothing was judged: what is asked beside the peer is asked of AVX-512"]),
     ...(means.length > 0 ? ["geometric means of the ratios:", ...means] : []),
+    ...behind(rows),
     ...rows.filter(({ peer }) => peer === "isochron, native call").map(overhead),
     noise(rows, machine),
+    ...voided(rows),
   ];
 }

@@ -13,7 +13,8 @@ import {
   trace,
 } from "../../../runtime/index.ts";
 import { graph as made, modelBytes, node, stored } from "../../../runtime/testing/onnx-models.ts";
-import { type BenchCase, numbers, plainGraph } from "../case.ts";
+import { type BenchCase, type BenchEntry, numbers, plainGraph } from "../case.ts";
+import { reordered } from "../models/policies.ts";
 
 interface Unary {
   readonly shape: readonly number[];
@@ -84,16 +85,6 @@ const largest = (name: string, length: number, most: number): BenchCase =>
     flops: length,
     ours: (x) => x.topK(most, -1).values,
   });
-
-/** Blocks of `width` rows in another order. */
-function reordered(data: Float32Array, gates: readonly number[]): Float32Array {
-  const size = data.length / gates.length;
-  const result = new Float32Array(data.length);
-  gates.forEach((gate, to) => {
-    result.set(data.subarray(gate * size, (gate + 1) * size), to * size);
-  });
-  return result;
-}
 
 /** One step of a cell whose state stays between calls, weights as PyTorch keeps them. */
 function cell(name: string, kind: "lstm" | "gru", inputs: number, hidden: number, atLeast: number): BenchCase {
@@ -189,7 +180,7 @@ function transposed(
 }
 
 /** The rows, made when asked for. */
-export const rows: readonly { readonly name: string; make(name: string): BenchCase }[] = [
+export const rows: readonly BenchEntry[] = [
   { name: "softmax 1x1000", make: (name) => softmax(name, [1, 1000]) },
   { name: "softmax 3x197x197", make: (name) => softmax(name, [3, 197, 197]) },
   { name: "log-softmax 197x1000", make: (name) => logSoftmax(name, [197, 1000]) },
@@ -205,11 +196,11 @@ export const rows: readonly { readonly name: string; make(name: string): BenchCa
         ours: (x) => x.mean([0]),
       }),
   },
-  { name: "linear 4096-4097", make: (name) => linear(name, 4096, 4097) },
+  { name: "linear 4096-4097", cold: true, make: (name) => linear(name, 4096, 4097) },
   { name: "transposed conv 2x2 by 2, 1024-512 at 14", make: (name) => transposed(name, [1024, 512], 2, 2, 14) },
   { name: "transposed conv 16x16 by 8, 21-21 at 28", make: (name) => transposed(name, [21, 21], 16, 8, 28) },
   { name: "lstm step 364-364", make: (name) => cell(name, "lstm", 364, 364, 1) },
-  { name: "lstm step 256-256", make: (name) => cell(name, "lstm", 256, 256, 1) },
+  { name: "lstm step 256-256", cold: true, make: (name) => cell(name, "lstm", 256, 256, 1) },
   { name: "gru step 47-64", make: (name) => cell(name, "gru", 47, 64, 8) },
   {
     name: "max pool 3x3 by 2, 64 at 112",
