@@ -1,5 +1,5 @@
 // Convolutions over channels in blocks of 16: direct, with register tiles of pixels by output channels, and depthwise.
-import { add, broadcast, constant, fma, KernelBuilder, load, mul, type Variable } from "../loop/build.ts";
+import { add, broadcast, constant, div, fma, KernelBuilder, load, mul, rem, type Variable } from "../loop/build.ts";
 import type { Buffer, Expression, Kernel } from "../loop/ir.ts";
 import { balanced, extentsOf, type Problem, problemOf } from "../schedules/index.ts";
 import type { Target } from "../targets.ts";
@@ -107,6 +107,31 @@ function pixelTiles(
   return problemOf(name, { blocks: usualBlocks, ...fewest!.tile }, others);
 }
 
+/** Elements of a cache line of float32, and lines of the weights of one tap between two blocks of channels. */
+const lineElements = 16;
+const linesPerTap = 16;
+
+/** Where a block of outputs has more tiles, its weights come soon enough without. */
+const mostTilesAhead = 64;
+
+/**
+ * Which lines of a tap's weights a tile has fetched for the next blocks of outputs: all tiles of a plane together fetch all of
+ * them, so that weights that lie in no near cache, as in a network, come while there is time.
+ */
+function weightsAhead(
+  k: KernelBuilder,
+  tile: PixelTile,
+  [height, width]: readonly [number, number],
+  y: Expression | number,
+  x: Expression | number,
+): { readonly lines: number; readonly from: Expression } {
+  const [down, across] = [Math.ceil(height / tile.rows), Math.ceil(width / tile.columns)];
+  if (down * across > mostTilesAhead) return { lines: 0, from: constant("i64", 0) };
+  const lines = Math.ceil(linesPerTap / (down * across));
+  const at = add(mul(div(y, tile.rows), across), div(x, tile.columns));
+  return { lines, from: k.let(rem(mul(at, lines * lineElements), linesPerTap * lineElements)) };
+}
+
 /** A convolution over channel blocks in tiles of pixels by vectors of output channels, each kept in registers. */
 export function directConvolution(
   name: string,
@@ -151,6 +176,7 @@ export function directConvolution(
     columns: number,
   ) => {
     const pixels = Array.from({ length: rows * columns }, (_, p) => [Math.floor(p / columns), p % columns] as const);
+    const ahead = weightsAhead(k, tile, [height, width], y, x);
     const vectors = Array.from({ length: blocks * parts }, (_, v) => [Math.floor(v / parts), v % parts] as const);
     const sums = pixels.map(() => vectors.map(() => k.variable(constant(products.sum, 0, lanes))));
     const taps = (ib: Expression | number, inner: number) => {
@@ -160,6 +186,11 @@ export function directConvolution(
           const column = add(mul(x, stride[1]), mul(kx, dilation[1]));
           const from = k.let(addressOf(input, [n, add(firstInput, ib), row, column, 0].map(fixed)).base);
           const first = addressOf(weight, [ob, ib, ky, kx, ...weight.shape.slice(4).map(() => 0)].map(fixed)).base;
+          for (let block = 0; block < blocks; block++)
+            for (let line = 0; line < ahead.lines; line++) {
+              const next = (tile.blocks + block) * blockStride + line * lineElements;
+              k.prefetch(weight.buffer, add(add(first, next), ahead.from));
+            }
           unrolled(k, 0, Math.ceil(inner / together), products.writtenOut, (step) => {
             const source = k.let(add(from, mul(step, together * channelStride)));
             const at = k.let(add(first, mul(step, stepStride)));

@@ -1,5 +1,5 @@
 // Convolution 3×3 at stride 1 by Winograd's F(2×2) and F(4×4): fewer multiplications, a block of tiles at a time.
-import { add, broadcast, constant, fma, KernelBuilder, load, lt, mul, sub } from "../loop/build.ts";
+import { add, and, broadcast, constant, div, fma, KernelBuilder, load, lt, mul, select, sub } from "../loop/build.ts";
 import type { Buffer, Expression, Kernel } from "../loop/ir.ts";
 import { balanced, extentsOf, type Problem, problemOf } from "../schedules/index.ts";
 import type { Caches, Target } from "../targets.ts";
@@ -204,21 +204,30 @@ export function winogradKernel(
 
   const multiply = (from: Expression | number, held: number, tiles: number) => {
     const blockStride = channels * channelBlock;
-    k.for(0, points, 1, (p) =>
+    const pointStride = outBlocks * blockStride;
+    /** Times that a point's weights are read; while they are, the next ones come from where they are, a part each time. */
+    const rounds = Math.log2(Math.min(channelBlock, 2 ** Math.floor(Math.log2(Math.ceil(tiles / schedule.tiles)))));
+    k.for(0, points, 1, (p) => {
+      // Behind the last point comes the first of the next output channels.
+      const next = k.let(
+        select(lt(p, points - 1), pointStride, schedule.held * blockStride - (points - 1) * pointStride),
+      );
       tiled(k, held, schedule.blocks, (o, blocks) =>
         tiled(k, tiles, schedule.tiles, (t, extent) => {
+          const round = k.let(and(div(t, schedule.tiles), 2 ** rounds - 1));
           const places = Array.from({ length: blocks * parts }, (_, v) => [Math.floor(v / parts), v % parts] as const);
           const sums = Array.from({ length: extent }, () => places.map(() => k.variable(constant("f32", 0, lanes))));
           const inputs = k.let(add(mul(p, inputStride), mul(t, channels)));
           const first = k.let(mul(add(mul(p, outBlocks), add(from, o)), blockStride));
+          const soon = k.let(add(add(first, next), mul(round, (channels >> rounds) * channelBlock)));
           unrolled(k, 0, channels, 1, (i) => {
             const at = k.let(add(first, mul(i, channelBlock)));
             const weights = places.map(([block, part]) =>
               k.let(load(weight.buffer, add(at, weight.offset + block * blockStride + part * lanes), lanes)),
             );
-            // While these are multiplied, the next point's come from where they are.
+            const line = k.let(add(soon, mul(i, channelBlock >> rounds)));
             for (let block = 0; block < blocks; block++)
-              k.prefetch(weight.buffer, add(at, weight.offset + block * blockStride + outBlocks * blockStride));
+              k.prefetch(weight.buffer, add(line, weight.offset + block * blockStride));
             const source = k.let(add(inputs, i));
             sums.forEach((line, tileAt) => {
               const value = k.let(broadcast(load(work.inputs, add(source, tileAt * channels)), lanes));
@@ -235,8 +244,8 @@ export function winogradKernel(
             });
           });
         }),
-      ),
-    );
+      );
+    });
   };
 
   const transformOutputs = (

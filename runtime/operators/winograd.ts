@@ -93,6 +93,16 @@ export function winogradWeight(outputs: number, inputs: number, tile: 2 | 4) {
   return { shape, by };
 }
 
+/** Σ of a row of G, which begins at `row`, times three numbers; terms with the factor 0 are left out, as in {@link line}. */
+function lineOfThree(g: Float64Array, row: number, x: number, y: number, z: number): number {
+  let sum = 0;
+  if (g[row] !== 0) sum += g[row]! * x;
+  if (g[row + 1] !== 0) sum += g[row + 1]! * y;
+  if (g[row + 2] !== 0) sum += g[row + 2]! * z;
+  return sum;
+}
+
+/** Written out, and in the order in which it is stored: networks have millions of these kernels. */
 function transformedWeight(
   data: ArrayLike<number>,
   outputs: number,
@@ -100,16 +110,24 @@ function transformedWeight(
   tile: 2 | 4,
   packed: Float32Array,
 ): Float32Array {
+  const side = tile + 2;
   const plane = Math.ceil(outputs / channelBlock) * inputs * channelBlock;
-  const square = new Float64Array(9);
-  for (let o = 0; o < outputs; o++) {
-    for (let i = 0; i < inputs; i++) {
-      for (let t = 0; t < 9; t++) square[t] = data[(o * inputs + i) * 9 + t]!;
-      const at = (Math.floor(o / channelBlock) * inputs + i) * channelBlock + (o % channelBlock);
-      const transformed = sandwich(matrices[tile].g, square, 3);
-      for (let p = 0; p < transformed.length; p++) packed[p * plane + at] = transformed[p]!;
-    }
-  }
+  const g = Float64Array.from(matrices[tile].g.flat());
+  const half = new Float64Array(3 * side);
+  let at = 0;
+  for (let first = 0; first < outputs; first += channelBlock)
+    for (let i = 0; i < inputs; i++)
+      for (let o = first; o < first + channelBlock; o++, at++) {
+        if (o >= outputs) continue;
+        const from = (o * inputs + i) * 9;
+        for (let r = 0; r < 3; r++) {
+          const [x, y, z] = [data[from + 3 * r]!, data[from + 3 * r + 1]!, data[from + 3 * r + 2]!];
+          for (let c = 0; c < side; c++) half[r * side + c] = lineOfThree(g, 3 * c, x, y, z);
+        }
+        for (let r = 0; r < side; r++)
+          for (let c = 0; c < side; c++)
+            packed[(r * side + c) * plane + at] = lineOfThree(g, 3 * r, half[c]!, half[side + c]!, half[2 * side + c]!);
+      }
   return packed;
 }
 

@@ -53,11 +53,13 @@ export interface Suites {
 
 /** Float32 values in [−scale, scale) from a fixed sequence. */
 export function numbers(count: number, seed: number, scale = 1): Float32Array {
+  const result = new Float32Array(count);
   let state = (seed * 2654435761 + 12345) >>> 0;
-  return Float32Array.from({ length: count }, () => {
+  for (let at = 0; at < count; at++) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return (state / 2 ** 31 - 1) * scale;
-  });
+    result[at] = (state / 2 ** 31 - 1) * scale;
+  }
+  return result;
 }
 
 /** Inputs that calls take turns with, from a fixed sequence. */
