@@ -3,7 +3,7 @@ import { IsochronError } from "../../../kernels/index.ts";
 import { isTensor } from "../../capture/methods/symbolic.ts";
 import type { Tensor } from "../../capture/tensor.ts";
 import { requireTensor } from "../onnx/limits.ts";
-import { bound, cast, TorchCall, torchMisfit, unsupportedTorch } from "./call.ts";
+import { bound, cast, itemsOfTorch, TorchCall, torchMisfit, unsupportedTorch } from "./call.ts";
 import { Expressions } from "./expressions.ts";
 import {
   afterLoop,
@@ -28,6 +28,7 @@ import { ofOptional, optionalTensor } from "./optional.ts";
 import type { Defined, TorchProgram } from "./program.ts";
 import { placeText } from "./source/place.ts";
 import type { FunctionDefinition, Statement, Target } from "./source/syntax.ts";
+import { upgraded } from "./upgraders.ts";
 import {
   kindOfTorch,
   sameValue,
@@ -165,7 +166,13 @@ export class Evaluator implements Calls {
   }
 
   /** Applies an operator or a function of numbers by its name. */
-  apply(name: string, positional: readonly TorchValue[], keywords: ReadonlyMap<string, TorchValue>): TorchValue {
+  apply(name: string, given: readonly TorchValue[], named: ReadonlyMap<string, TorchValue>): TorchValue {
+    const { positional, keywords } = upgraded(this.#program.version, name, given, named);
+    if (keywords.has("out")) return this.#into(keywords.get("out")!, name, positional, keywords);
+    return this.#applied(name, positional, keywords);
+  }
+
+  #applied(name: string, positional: readonly TorchValue[], keywords: ReadonlyMap<string, TorchValue>): TorchValue {
     this.called.set(name, (this.called.get(name) ?? 0) + 1);
     if (name === "RaiseException") throw raised(typeof positional[0] === "string" ? positional[0] : "an exception");
     if (positional.some((each) => each instanceof TorchOptional)) {
@@ -181,8 +188,8 @@ export class Evaluator implements Calls {
       if (found !== undefined) return found;
     }
     for (const { schema, run } of torchOperators.get(name) ?? []) {
-      const given = bound(schema, positional, keywords);
-      if (given) return this.#wrapped(run(new TorchCall(given, this.#atMost)), schema.results === "several");
+      const call = bound(schema, positional, keywords);
+      if (call) return this.#wrapped(run(new TorchCall(call, this.#atMost)), schema.results === "several");
     }
     const found = this.#primitive(name, positional, keywords) ?? this.#inPlace(name, positional, keywords);
     if (found !== undefined) return found;
@@ -198,6 +205,25 @@ export class Evaluator implements Calls {
 
   #primitive(name: string, positional: readonly TorchValue[], keywords: ReadonlyMap<string, TorchValue>) {
     return Object.hasOwn(primitives, name) && keywords.size === 0 ? primitives[name]!(...positional) : undefined;
+  }
+
+  /** `out=x`: what the operator gives is written to x, which has its size. */
+  #into(out: TorchValue, name: string, positional: readonly TorchValue[], keywords: ReadonlyMap<string, TorchValue>) {
+    const rest = new Map([...keywords].filter(([key]) => key !== "out"));
+    const result = this.#applied(name, positional, rest);
+    const targets = itemsOfTorch(out) ?? [out];
+    const values = itemsOfTorch(result) ?? [result];
+    for (const [at, target] of targets.entries()) {
+      const value = values[at];
+      if (!(target instanceof TorchTensor) || !(value instanceof TorchTensor))
+        throw torchMisfit(`${name} writes ${kindOfTorch(value ?? null)} to ${kindOfTorch(target)}`);
+      if (target.shape.join() !== value.shape.join())
+        throw unsupportedTorch(
+          `${name} writes ${kindOfTorch(value)} to ${kindOfTorch(target)}, which would change its size`,
+        );
+      target.write(cast(value.read(), target.dtype));
+    }
+    return out;
   }
 
   /** `x.add_(y)`: what `add` gives is written to x. */

@@ -1,6 +1,7 @@
 // docs/pytorch.md: which of PyTorch's operators there are here, and how the models that call them came out in the last whole run.
 import { isKnownOperator, primitives, torchOperators } from "../../../runtime/import/torch/operators/index.ts";
 import type { Result } from "./check.ts";
+import { coreOperators, refusedCore } from "./core-aten.ts";
 
 const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
 
@@ -37,6 +38,12 @@ export function page(results: readonly Result[]): string {
     ),
     "",
     `What models of the run call and is not there: ${missing.length === 0 ? "nothing" : missing.map((name) => `\`${name}\``).join(", ")}.`,
+    "",
+    `Of the ${coreOperators.length} operators and overloads of PyTorch's Core ATen list all are there but these:`,
+    "",
+    "| operator | why not |",
+    "| --- | --- |",
+    ...Object.entries(refusedCore).map(([name, reason]) => line([`\`${name}\``, reason])),
     "",
     "| operator | overloads | models |",
     "| --- | --- | --- |",

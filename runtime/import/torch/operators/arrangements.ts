@@ -302,24 +302,21 @@ export const arrangements: readonly TorchOperator[] = [
         .unsqueeze(1);
     return concat(powers.map(column), 1);
   }),
-  operator("trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor", (call) => {
-    const y = call.tensor("y");
-    const axis = call.axis("dim", y.shape.length);
-    const size = y.shape[axis]!;
-    const range = (from: number, to: number): Tensor =>
-      y.slice(...y.shape.map((each, at) => (at === axis ? ([from, to] as const) : ([0, each] as const))));
-    return range(1, size)
-      .add(range(0, size - 1))
-      .sum([axis])
-      .mul(call.float("dx") / 2);
-  }),
   random("rand", `int[] size, *, ${options}`),
   random("randn", `int[] size, *, ${options}`),
   random("rand_like", `Tensor self, *, ${options}, MemoryFormat? memory_format=None`),
   random("randn_like", `Tensor self, *, ${options}, MemoryFormat? memory_format=None`),
   random("randint", `int high, int[] size, *, ${options}`),
+  random("randint.low", `int low, int high, int[] size, *, ${options}`),
+  random("randint_like", `Tensor self, int high, *, ${options}, MemoryFormat? memory_format=None`),
   random("randperm", `int n, *, ${options}`),
   random("bernoulli", "Tensor self, *, Generator? generator=None"),
+  random("bernoulli.p", "Tensor self, float p, *, Generator? generator=None"),
+  random("normal", "Tensor self, float mean=0, float std=1, *, Generator? generator=None"),
+  random("normal.Tensor_Tensor", "Tensor mean, Tensor std, *, Generator? generator=None"),
+  random("uniform", "Tensor self, float from=0, float to=1, *, Generator? generator=None"),
+  random("exponential", "Tensor self, float lambd=1, *, Generator? generator=None"),
+  random("poisson", "Tensor self, Generator? generator=None"),
   random("multinomial", "Tensor self, int num_samples, bool replacement=False, *, Generator? generator=None"),
   operator("native_dropout(Tensor input, float p, bool? train) -> (Tensor, Tensor)", (call): TorchResult => {
     if (call.flag("train") && call.float("p") > 0)

@@ -27,8 +27,13 @@ const pair = (name: string, run: Two, dtype?: (type: Dtype) => Dtype): TorchOper
   );
 
 /** Of tensors or numbers, as overloads. */
-const overloads = (name: string, run: Two, dtype?: (type: Dtype) => Dtype): readonly TorchOperator[] =>
-  ["Tensor(Tensor self, Tensor other)", "Scalar(Tensor self, Scalar other)"].map((schema) =>
+const overloads = (
+  name: string,
+  run: Two,
+  dtype?: (type: Dtype) => Dtype,
+  scalar = "Scalar",
+): readonly TorchOperator[] =>
+  ["Tensor(Tensor self, Tensor other)", `${scalar}(Tensor self, Scalar other)`].map((schema) =>
     operator(`${name}.${schema} -> Tensor`, (call) =>
       run(...(call.promoted(["self", "other"], dtype) as [Tensor, Tensor])),
     ),
@@ -116,7 +121,12 @@ const close = (call: TorchCall): Tensor => {
 
 /** Shifts of bits; PyTorch's of numbers as of tensors. */
 const shifts = (name: string, run: (a: Tensor<"i32">, b: Tensor<"i32">) => Tensor): readonly TorchOperator[] =>
-  overloads(name, (a, b) => run(a as Tensor<"i32">, b as Tensor<"i32">));
+  overloads(
+    name,
+    (a, b) => run(a as Tensor<"i32">, b as Tensor<"i32">),
+    undefined,
+    name.startsWith("__") ? "Scalar" : "Tensor_Scalar",
+  );
 
 const wideDtype = (): Dtype => "f64";
 

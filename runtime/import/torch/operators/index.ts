@@ -8,15 +8,22 @@ import { functions } from "./functions.ts";
 import { images } from "./images.ts";
 import { layers } from "./layers.ts";
 import { linearAlgebra } from "./linear-algebra.ts";
+import { losses } from "./losses.ts";
 import { networks } from "./networks.ts";
+import { plainTransforms } from "./plain-transforms.ts";
 import { positions } from "./positions.ts";
 import { primitives } from "./primitives.ts";
 import { quantized } from "./quantized.ts";
+import { recurrentLayers } from "./recurrent.ts";
 import { reductions } from "./reductions.ts";
+import { special } from "./special.ts";
 import { spectra } from "./spectra.ts";
+import { statistics } from "./statistics.ts";
 import { tensors } from "./tensors.ts";
 import { transformers } from "./transformers.ts";
+import { variants } from "./variants.ts";
 import { views } from "./views.ts";
+import { windows } from "./windows.ts";
 
 export type { TorchOperator, TorchResult } from "./definition.ts";
 export { type Primitive, primitives, slicePlaces } from "./primitives.ts";
@@ -30,10 +37,17 @@ const families: readonly (readonly TorchOperator[])[] = [
   layers,
   linearAlgebra,
   networks,
+  plainTransforms,
   positions,
   quantized,
   reductions,
   spectra,
+  losses,
+  recurrentLayers,
+  special,
+  statistics,
+  variants,
+  windows,
   tensors,
   transformers,
   views,
@@ -63,6 +77,12 @@ const renamed: { readonly [name: string]: string } = {
   multiply: "mul",
   negative: "neg",
   not_equal: "ne",
+  _reshape_alias: "as_strided",
+  conj_physical: "_conj",
+  chain_matmul: "linalg_multi_dot",
+  narrow_copy: "narrow",
+  resolve_neg: "alias",
+  unsafe_split_with_sizes: "split_with_sizes",
   special_erf: "erf",
   special_erfc: "erfc",
   special_exp2: "exp2",

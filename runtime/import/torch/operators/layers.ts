@@ -1,6 +1,6 @@
-// PyTorch's layers beyond products and convolutions: norms in their native forms, more pooling, bags of embeddings, plain recurrent layers.
+// PyTorch's layers beyond products and convolutions: norms in their native forms, more pooling, bags of embeddings.
 
-import { constant, full, stack, type Tensor, where } from "../../../capture/tensor.ts";
+import { constant, full, type Tensor, where } from "../../../capture/tensor.ts";
 import { countOf } from "../../../graph/tensor-type.ts";
 import { cast, type TorchCall, torchMisfit, unsupportedTorch } from "../call.ts";
 import { fixedNumbers } from "../known.ts";
@@ -260,70 +260,6 @@ const bagResult = (call: TorchCall): TorchResult => {
   return [embeddingBag(call, "indices"), none, none, none];
 };
 
-const activeBy = { tanh: (x: Tensor) => x.tanh(), relu: (x: Tensor) => x.relu() } as const;
-
-const projected = (x: Tensor, weight: Tensor, bias: Tensor | undefined): Tensor =>
-  bias ? x.linear(weight, bias) : x.matmul(weight.permute([1, 0]));
-
-const cell = (
-  x: Tensor,
-  h: Tensor,
-  [wi, wh, bi, bh]: readonly (Tensor | undefined)[],
-  active: (x: Tensor) => Tensor,
-): Tensor => active(projected(x, wi!, bi).add(projected(h, wh!, bh)));
-
-/** A recurrent layer without gates, over layers and directions as torch.rnn_tanh orders them. */
-function plainRecurrent(call: TorchCall, active: (x: Tensor) => Tensor): TorchResult {
-  if (call.flag("train") && call.float("dropout") > 0)
-    throw unsupportedTorch("a recurrent layer that drops out", "call eval() before the model is saved");
-  const flat = call.torches("params").map((each) => each.read());
-  const each = call.flag("has_biases") ? 4 : 2;
-  const first = call.tensor("hx");
-  const directions = call.flag("bidirectional") ? 2 : 1;
-  let x = call.flag("batch_first") ? call.tensor("input").permute([1, 0, 2]) : call.tensor("input");
-  const last: Tensor[] = [];
-  for (let layer = 0; layer < call.int("num_layers"); layer++) {
-    const steps = x.shape[0]!;
-    const found = Array.from({ length: directions }, (_, side) => {
-      const at = layer * directions + side;
-      const weights = flat.slice(at * each, (at + 1) * each);
-      let h: Tensor = first.slice([at, at + 1]).squeeze(0);
-      const outputs: Tensor[] = new Array(steps);
-      for (let turn = 0; turn < steps; turn++) {
-        const t = side === 1 ? steps - 1 - turn : turn;
-        h = cell(x.slice([t, t + 1]).squeeze(0), h, weights, active);
-        outputs[t] = h;
-      }
-      last.push(h);
-      return stack(outputs, 0);
-    });
-    x = found.length === 1 ? found[0]! : joined(found);
-  }
-  return [call.flag("batch_first") ? x.permute([1, 0, 2]) : x, stack(last, 0)];
-}
-
-const joined = ([one, other]: readonly Tensor[]): Tensor => {
-  const [steps, n, width] = one!.shape as [number, number, number];
-  return stack([one!, other!], 2).reshape([steps, n, 2 * width]);
-};
-
-const recurrent = (["tanh", "relu"] as const).flatMap((name) => [
-  operator(
-    `rnn_${name}.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)`,
-    (call) => plainRecurrent(call, activeBy[name]),
-  ),
-  operator(
-    `rnn_${name}_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor`,
-    (call) =>
-      cell(
-        call.tensor("input"),
-        call.tensor("hx"),
-        [call.tensor("w_ih"), call.tensor("w_hh"), call.optional("b_ih"), call.optional("b_hh")],
-        activeBy[name],
-      ),
-  ),
-]);
-
 /** beta·self + alpha·product. */
 const added = (schema: string, product: (call: TorchCall) => Tensor): TorchOperator =>
   operator(`${schema} -> Tensor`, (call) => {
@@ -400,6 +336,10 @@ export const layers: readonly TorchOperator[] = [
     bagResult,
   ),
   operator(
+    "_embedding_bag_forward_only(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False, int padding_idx=-1) -> (Tensor, Tensor, Tensor, Tensor)",
+    bagResult,
+  ),
+  operator(
     "embedding_bag.padding_idx(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq, int mode, bool sparse, Tensor? per_sample_weights, bool include_last_offset, int? padding_idx=-1) -> (Tensor, Tensor, Tensor, Tensor)",
     bagResult,
   ),
@@ -407,7 +347,6 @@ export const layers: readonly TorchOperator[] = [
     "embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False, int padding_idx=-1) -> (Tensor, Tensor, Tensor, Tensor)",
     bagResult,
   ),
-  ...recurrent,
   added("baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1)", (call) =>
     call.tensor("batch1").matmul(call.tensor("batch2")),
   ),

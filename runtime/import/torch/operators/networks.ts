@@ -9,8 +9,7 @@ import {
   convTranspose2d,
   convTranspose3d,
 } from "../../../capture/convolutions.ts";
-import { gruCell, type LstmState, type LstmWeights, lstmCell } from "../../../capture/recurrent.ts";
-import { concat, scaledDotProductAttention, stack, type Tensor } from "../../../capture/tensor.ts";
+import { scaledDotProductAttention, type Tensor } from "../../../capture/tensor.ts";
 import { countOf } from "../../../graph/tensor-type.ts";
 import { cast, TorchCall, torchMisfit, unsupportedTorch } from "../call.ts";
 import { TorchTensor, type TorchValue } from "../values.ts";
@@ -177,10 +176,12 @@ const pools = ([1, 2, 3] as const).flatMap((rank) => {
     operator(
       `avg_pool${rank}d(Tensor self, int[${rank}] kernel_size, int[${rank}] stride=[], int[${rank}] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor`,
       (call) => {
-        if (call.has("divisor_override")) throw unsupportedTorch("a mean with a divisor of its own");
         const { size, ...rest } = options(call);
-        const countPadding = call.flag("count_include_pad");
-        return pooled(call, rank, (x) => x.avgPool(size as never, { ...rest, countPadding } as never));
+        const isOwn = call.has("divisor_override");
+        if (isOwn && rest.ceil) throw unsupportedTorch("a mean with a divisor of its own over parts of windows");
+        const countPadding = isOwn || call.flag("count_include_pad");
+        const y = pooled(call, rank, (x) => x.avgPool(size as never, { ...rest, countPadding } as never));
+        return isOwn ? y.mul(countOf(size) / call.int("divisor_override")) : y;
       },
     ),
     operator(`adaptive_avg_pool${rank}d(Tensor self, int[${rank}] output_size) -> Tensor`, (call) =>
@@ -202,121 +203,6 @@ function attention(call: TorchCall): Tensor {
     ...(mask ? { mask } : {}),
     ...(call.has("scale") ? { scale: call.float("scale") } : {}),
   });
-}
-
-/** The weights of one direction of one layer, from the flat list that PyTorch keeps. */
-function weightsAt(flat: readonly Tensor[], at: number, hasBiases: boolean): LstmWeights<FloatDtype> {
-  const [input, hidden, inputBias, hiddenBias] = flat.slice(at * (hasBiases ? 4 : 2)) as [Float, Float, Float, Float];
-  return hasBiases ? { input, hidden, inputBias, hiddenBias } : { input, hidden };
-}
-
-/** One direction of one layer over a sequence [t,n,i], from a state: outputs in their order, and the last state. */
-function direction<S>(
-  x: Tensor,
-  backwards: boolean,
-  first: S,
-  step: (x: Tensor, state: S) => S,
-  output: (state: S) => Tensor,
-) {
-  const steps = shapeOf(x)[0]!;
-  const outputs: Tensor[] = new Array(steps);
-  let state = first;
-  for (let turn = 0; turn < steps; turn++) {
-    const at = backwards ? steps - 1 - turn : turn;
-    state = step(x.slice([at, at + 1]).squeeze(0), state);
-    outputs[at] = output(state);
-  }
-  return { outputs: stack(outputs, 0), state };
-}
-
-/** Turns of a recurrent layer that are written out one after the other, at most. */
-const mostTurns = 4096;
-
-/** Layers over layers of both directions, as torch.lstm and torch.gru order them. */
-function recurrent<S>(
-  call: TorchCall,
-  states: readonly Tensor[],
-  stateAt: (at: number) => S,
-  step: (weights: LstmWeights<FloatDtype>) => (x: Tensor, state: S) => S,
-  output: (state: S) => Tensor,
-): { readonly y: Tensor; readonly last: readonly S[] } {
-  if (call.flag("train") && call.float("dropout") > 0)
-    throw unsupportedTorch("a recurrent layer that drops out", "call eval() before the model is saved");
-  const flat = call.torches("params").map((each) => each.read());
-  const isBatchFirst = call.flag("batch_first");
-  const directions = call.flag("bidirectional") ? 2 : 1;
-  const layers = call.int("num_layers");
-  let x = isBatchFirst ? call.tensor("input").permute([1, 0, 2]) : call.tensor("input");
-  if (shapeOf(x)[0]! * layers * directions > mostTurns)
-    throw unsupportedTorch(
-      `a recurrent layer of ${shapeOf(x)[0]} turns`,
-      `call it with shorter sequences: ${mostTurns} turns are written out at most`,
-    );
-  if (shapeOf(states[0]!)[0] !== layers * directions)
-    throw torchMisfit("the first states are not one for each layer and direction");
-  const last: S[] = [];
-  for (let layer = 0; layer < layers; layer++) {
-    const found = Array.from({ length: directions }, (_, each) => {
-      const at = layer * directions + each;
-      return direction(x, each === 1, stateAt(at), step(weightsAt(flat, at, call.flag("has_biases"))), output);
-    });
-    x =
-      found.length === 1
-        ? found[0]!.outputs
-        : concat(
-            found.map(({ outputs }) => outputs),
-            2,
-          );
-    last.push(...found.map(({ state }) => state));
-  }
-  return { y: isBatchFirst ? x.permute([1, 0, 2]) : x, last };
-}
-
-const layerOf = (states: Tensor, at: number): Float => states.slice([at, at + 1]).squeeze(0) as Float;
-
-function lstm(call: TorchCall): TorchResult {
-  const [hidden, cell] = call.torches("hx").map((each) => each.read());
-  if (!hidden || !cell) throw torchMisfit("an LSTM begins with a hidden and a cell state");
-  const { y, last } = recurrent<LstmState<FloatDtype>>(
-    call,
-    [hidden, cell],
-    (at) => ({ h: layerOf(hidden, at), c: layerOf(cell, at) }),
-    (weights) => (x, state) => lstmCell(x as Float, state, weights),
-    ({ h }) => h,
-  );
-  return [
-    y,
-    stack(
-      last.map(({ h }) => h),
-      0,
-    ),
-    stack(
-      last.map(({ c }) => c),
-      0,
-    ),
-  ];
-}
-
-function gru(call: TorchCall): TorchResult {
-  const hidden = call.tensor("hx");
-  const { y, last } = recurrent<Float>(
-    call,
-    [hidden],
-    (at) => layerOf(hidden, at),
-    (weights) => (x, state) => gruCell(x as Float, state, weights),
-    (state) => state,
-  );
-  return [y, stack(last, 0)];
-}
-
-function cellWeights(call: TorchCall): LstmWeights<FloatDtype> {
-  const [inputBias, hiddenBias] = [call.optional("b_ih"), call.optional("b_hh")];
-  return {
-    input: call.tensor("w_ih") as Float,
-    hidden: call.tensor("w_hh") as Float,
-    ...(inputBias ? { inputBias: inputBias as Float } : {}),
-    ...(hiddenBias ? { hiddenBias: hiddenBias as Float } : {}),
-  };
 }
 
 const softmaxed = (call: TorchCall, logarithm: boolean): Tensor => {
@@ -375,26 +261,6 @@ export const networks: readonly TorchOperator[] = [
   operator(
     "scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0.0, bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor",
     attention,
-  ),
-  operator(
-    "lstm.input(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor, Tensor)",
-    lstm,
-  ),
-  operator(
-    "gru.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)",
-    gru,
-  ),
-  operator(
-    "lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> (Tensor, Tensor)",
-    (call) => {
-      const [h, c] = call.torches("hx").map((each) => each.read()) as [Float, Float];
-      const next = lstmCell(call.tensor("input") as Float, { h, c }, cellWeights(call));
-      return [next.h, next.c];
-    },
-  ),
-  operator(
-    "gru_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor",
-    (call) => gruCell(call.tensor("input") as Float, call.tensor("hx") as Float, cellWeights(call)),
   ),
   operator("dropout(Tensor input, float p, bool train) -> Tensor", (call) => {
     if (call.flag("train") && call.float("p") > 0)

@@ -7,6 +7,7 @@ import { constant, type Tensor } from "../../../capture/tensor.ts";
 import { trace } from "../../../capture/trace.ts";
 import { Interpreter } from "../../../interpreters/interpreter.ts";
 import { bound, scalarTypeOf, TorchCall } from "../call.ts";
+import { numberTensor } from "../numbers.ts";
 import { TorchComplex, TorchDevice, TorchObject, TorchTensor, TorchTuple, type TorchValue } from "../values.ts";
 import { torchOperators } from "./index.ts";
 
@@ -63,6 +64,8 @@ function torchValueOf(argument: Argument): TorchValue {
 function tensorsOf(value: TorchValue): Tensor[] {
   if (value instanceof TorchTensor) return [value.read()];
   if (value instanceof TorchComplex) return [value.pairs];
+  const number = numberTensor(value);
+  if (number) return [number];
   const items = value instanceof TorchTuple ? value.items : Array.isArray(value) ? value : [];
   return items.flatMap(tensorsOf);
 }
@@ -141,9 +144,17 @@ describe("PyTorch's operators give what PyTorch gives", () => {
     "rand_like",
     "randn_like",
     "randint",
+    "randint.low",
+    "randint_like",
     "randperm",
     "bernoulli",
+    "bernoulli.p",
+    "exponential",
     "multinomial",
+    "normal",
+    "normal.Tensor_Tensor",
+    "poisson",
+    "uniform",
   ]);
 
   test("every operator has a case of its own, but for those that draw numbers", () => {

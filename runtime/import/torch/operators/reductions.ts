@@ -1,7 +1,7 @@
 // PyTorch's reductions, and what runs along a dimension: sums, products, extremes, orders, statistics.
 import { type Dtype, isFloatDtype } from "../../../../kernels/index.ts";
-import { constant, full, type Tensor, where } from "../../../capture/tensor.ts";
-import { cast, type TorchCall, torchMisfit, unsupportedTorch } from "../call.ts";
+import { concat, constant, full, type Tensor, where } from "../../../capture/tensor.ts";
+import { cast, type TorchCall, torchMisfit } from "../call.ts";
 import { floatType } from "../promotion.ts";
 import { operator, type TorchOperator, type TorchResult } from "./definition.ts";
 
@@ -120,8 +120,11 @@ function runningLogSumExp(call: TorchCall): Tensor {
 
 /** Differences of neighbours, so many times. */
 function differences(call: TorchCall): Tensor {
-  let x = call.tensor("self");
-  const axis = call.axis("dim", x.type.shape.length);
+  const self = call.tensor("self");
+  const axis = call.axis("dim", self.type.shape.length);
+  const [before, after] = [call.optional("prepend"), call.optional("append")];
+  const ends = [before, self, after].flatMap((each) => (each ? [cast(each, self.dtype)] : []));
+  let x = ends.length === 1 ? self : concat(ends, axis);
   for (let turn = 0; turn < call.int("n"); turn++) {
     const size = x.shape[axis]!;
     const range = (from: number, to: number): Tensor =>
@@ -146,31 +149,6 @@ const decided = (name: "any" | "all"): readonly TorchOperator[] => [
     return (cast(x, "bool") as Tensor<"bool">)[name](axesOf(call, x), keep(call));
   }),
 ];
-
-/** Counted in shares of the way from the least to the greatest. */
-function quantile(call: TorchCall): Tensor {
-  const self = call.tensor("self");
-  const x = call.has("dim") ? self : self.flatten();
-  const axis = call.has("dim") ? call.axis("dim", x.type.shape.length) : 0;
-  const mode = call.text("interpolation") || "linear";
-  if (mode !== "linear") throw unsupportedTorch(`quantile by "${mode}"`);
-  const last = x.shape[axis]! - 1;
-  const { values } = x.sort(axis);
-  const place = call.float("q") * last;
-  const at = (rank: number): Tensor => {
-    const taken = values.slice(
-      ...values.shape.map((size, each) => (each === axis ? ([rank, rank + 1] as const) : ([0, size] as const))),
-    );
-    return call.flag("keepdim") && call.has("dim") ? taken : taken.squeeze(axis);
-  };
-  const [low, high] = [at(Math.floor(place)), at(Math.ceil(place))];
-  const found = low.add(high.sub(low).mul(place - Math.floor(place)));
-  return where(
-    x.isNaN().any([axis], { keepDims: call.flag("keepdim") && call.has("dim") }),
-    constant(Number.NaN, x.dtype),
-    found,
-  );
-}
 
 const dtypeOption = "ScalarType? dtype=None";
 
@@ -238,10 +216,6 @@ export const reductions: readonly TorchOperator[] = [
   }),
   operator("median(Tensor self) -> Tensor", median),
   operator("median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor, Tensor)", median),
-  operator(
-    "quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation='linear') -> Tensor",
-    quantile,
-  ),
   running("cumsum"),
   running("cumprod"),
   extremeSoFar("cummax"),
@@ -250,15 +224,20 @@ export const reductions: readonly TorchOperator[] = [
   operator("diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor", differences),
   operator("histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor", (call) => {
     const x = call.tensor("self").flatten();
-    const [low, high, bins] = [call.float("min"), call.float("max"), call.int("bins")];
-    if (low === high) throw unsupportedTorch("histc between the least and the greatest value", "give it min and max");
+    const bins = call.int("bins");
+    const given = [call.float("min"), call.float("max")] as const;
+    const bound = (value: number): Tensor => constant(value, x.dtype);
+    const ends = given[0] === given[1] ? [x.min(), x.max()] : [bound(given[0]), bound(given[1])];
+    // Between equal ends lies one more on both sides.
+    const isPoint = ends[0]!.equal(ends[1]!);
+    const [low, high] = [where(isPoint, ends[0]!.sub(1), ends[0]!), where(isPoint, ends[1]!.add(1), ends[1]!)] as const;
     const isIn = x.greaterEqual(low).and(x.lessEqual(high));
     const place = x
       .sub(low)
-      .mul(bins / (high - low))
+      .mul(bound(bins).div(high.sub(low)))
       .floor()
       .clamp(0, bins - 1);
-    const bin = cast(where(isIn, place, constant(0, x.dtype)), "i64");
+    const bin = cast(where(isIn, place, bound(0)), "i64");
     const none: Tensor = full(x.dtype as Dtype, [bins], 0);
     return none.scatterAdd(0, bin, cast(isIn, x.dtype));
   }),

@@ -75,10 +75,10 @@ function mirrored(x: Complex, size: number): Complex {
   };
 }
 
-type Kind = "fft" | "ifft" | "rfft" | "irfft";
+export type Kind = "fft" | "ifft" | "rfft" | "irfft";
 
 /** A transform along one dimension. */
-function transformed(
+export function transformed(
   value: TorchValue,
   kind: Kind,
   axis: number,
@@ -101,7 +101,7 @@ function transformed(
 }
 
 /** A result as what the next transform takes. */
-const operandOf = (result: TorchResult): TorchValue =>
+export const operandOf = (result: TorchResult): TorchValue =>
   isTensor(result) ? TorchTensor.of(result) : (result as { readonly value: TorchValue }).value;
 
 const oneDimension = (kind: Kind): readonly TorchOperator[] =>
@@ -281,24 +281,7 @@ const shifted = (name: string, amount: (size: number) => number): TorchOperator 
     );
   });
 
-/** Windows by the cosines that they are sums of; one longer where they are not to be periodic. */
-const windowed = (name: string, weights: readonly number[]): TorchOperator =>
-  operator(
-    `${name}_window(int window_length, bool periodic=True, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`,
-    (call) => {
-      const size = call.int("window_length");
-      const turn = size - (call.has("periodic") && !call.flag("periodic") ? 1 : 0);
-      const at = (index: number): number =>
-        weights.reduce((sum, weight, k) => sum + weight * Math.cos((2 * Math.PI * k * index) / Math.max(turn, 1)), 0);
-      const numbers = Array.from({ length: size }, (_, index) => (size === 1 ? 1 : at(index)));
-      return constant(numbers, call.dtype("dtype", "f32"), [size]);
-    },
-  );
-
 export const spectra: readonly TorchOperator[] = [
-  windowed("hann", [0.5, -0.5]),
-  windowed("hamming", [0.54, -0.46]),
-  windowed("blackman", [0.42, -0.5, 0.08]),
   operator(
     "stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor",
     shortTime,

@@ -341,7 +341,9 @@ export const views: readonly TorchOperator[] = [
   operator("unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[]", chunked),
   operator("split.Tensor(Tensor self, int split_size, int dim=0) -> Tensor[]", split),
   operator("split(Tensor self, int[] split_size, int dim=0) -> Tensor[]", split),
+  operator("split.sizes(Tensor self, int[] split_size, int dim=0) -> Tensor[]", split),
   operator("split_with_sizes(Tensor self, int[] split_size, int dim=0) -> Tensor[]", split),
+  operator("unsafe_split.Tensor(Tensor self, int split_size, int dim=0) -> Tensor[]", split),
   operator("unbind.int(Tensor self, int dim=0) -> Tensor[]", (call) => {
     const self = call.torch("self");
     const axis = call.axis("dim", self.rank);

@@ -29,8 +29,12 @@ const integers = (...values: readonly number[]): string => `(${values.map((value
 const rowMajor = (shape: readonly number[]): number[] =>
   shape.map((_, at) => shape.slice(at + 1).reduce((product, size) => product * size, 1));
 
-/** The file of an object of class `__torch__.M`, whose source is `code/__torch__.py`. */
-export function torchFile(source: string, attributes: { readonly [name: string]: Attribute } = {}): Uint8Array {
+/** The file of an object of class `__torch__.M`, whose source is `code/__torch__.py`, of a version of the format. */
+export function torchFile(
+  source: string,
+  attributes: { readonly [name: string]: Attribute } = {},
+  version = 10,
+): Uint8Array {
   const files: Zippable = {};
   const add = (name: string, data: Uint8Array | string): void => {
     files[`m/${name}`] = [typeof data === "string" ? Buffer.from(data, "latin1") : data, { level: 0 }];
@@ -59,7 +63,7 @@ export function torchFile(source: string, attributes: { readonly [name: string]:
   add("data.pkl", `\x80\x02c__torch__\nM\n)\x81}(${items.join("")}ub.`);
   add("constants.pkl", "\x80\x02).");
   add("code/__torch__.py", source);
-  add("version", "3\n");
+  add("version", `${version}\n`);
   for (const [key, data] of storages) add(`data/${key}`, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   return zipSync(files);
 }
