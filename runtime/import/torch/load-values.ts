@@ -99,12 +99,7 @@ export class Loader {
   /** Whether attributes of the objects may only be set to what a graph can keep from step to step. */
   readonly #lasts: boolean;
 
-  constructor(
-    states: States,
-    elements: Map<StridedTensor, StoredTensor>,
-    budget: TensorBudget,
-    lasts = true,
-  ) {
+  constructor(states: States, elements: Map<StridedTensor, StoredTensor>, budget: TensorBudget, lasts = true) {
     this.#lasts = lasts;
     this.#states = states;
     this.#elements = elements;
@@ -165,11 +160,17 @@ export class Loader {
       if (this.#states.has(name)) loaded = new TorchNumber(kind, memory.read());
     } else if (loaded instanceof TorchTensor && loaded.memory instanceof Stored) memory = loaded.memory;
     const type = this.#states.get(name);
-    const isSet = type && new Stored(`${name}.isSet`, { dtype: "bool", shape: [], data: Uint8Array.of(loaded === null ? 0 : 1) }, true);
+    const isSet =
+      type &&
+      new Stored(`${name}.isSet`, { dtype: "bool", shape: [], data: Uint8Array.of(loaded === null ? 0 : 1) }, true);
     if (type && isSet) {
       if (!memory) {
         const shape = staticShape(type.shape);
-        memory = new Stored(name, { dtype: type.dtype, shape, data: newArray<Dtype>(type.dtype, countOf(shape)) }, true);
+        memory = new Stored(
+          name,
+          { dtype: type.dtype, shape, data: newArray<Dtype>(type.dtype, countOf(shape)) },
+          true,
+        );
         this.stored.push(memory);
       }
       loaded = new TorchOptional(new TorchNumber("bool", isSet.read()), new TorchTensor(memory));

@@ -8,7 +8,12 @@ import { loadTensors } from "../../../runtime/import/index.ts";
 import { readTorchArchive } from "../../../runtime/import/torch/archive.ts";
 import { ExportedModel } from "../../../runtime/import/torch/exported/model.ts";
 import { isExported } from "../../../runtime/import/torch/exported/program.ts";
-import { type FixedArgument, type TorchGraphOptions, TorchModel, type TorchResult } from "../../../runtime/import/torch/model.ts";
+import {
+  type FixedArgument,
+  type TorchGraphOptions,
+  TorchModel,
+  type TorchResult,
+} from "../../../runtime/import/torch/model.ts";
 import { type CallableGraph, compile, type Graph, load, type TypedArray, tensorType } from "../../../runtime/index.ts";
 import { evaluate } from "../../../runtime/interpreters/interpreter.ts";
 import { differenceOf } from "./difference.ts";
@@ -79,7 +84,8 @@ function requireResults(
     throw new Error(what);
   };
   const outputs = flat(call.outputs);
-  const found: readonly TorchResult[] = model.format === "torchscript" ? model.results(graph as unknown as CallableGraph) : graph.outputs;
+  const found: readonly TorchResult[] =
+    model.format === "torchscript" ? model.results(graph as unknown as CallableGraph) : graph.outputs;
   for (const [at, wanted] of outputs.entries()) {
     const { name, text } = found[at] ?? fail(`it gives ${found.length} values instead of ${outputs.length}`);
     if (wanted.type === "str") {
