@@ -7,7 +7,7 @@ export {
   archiveOf,
   beginsAsArchive,
   changedEntries,
-  fillArchive,
+  putArchive,
   mostArchiveBytes,
   readArchive,
   storedEntries,
@@ -15,7 +15,7 @@ export {
 } from "./base/archive.ts";
 export { type ErrorParts, errorAt, IsochronError } from "./base/error.ts";
 export { fileError } from "./base/file-error.ts";
-export { hashOf } from "./base/hash.ts";
+export { Hasher, hashOf } from "./base/hash.ts";
 export {
   awaitNative,
   type CompilerBinding,

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { unzipSync, zipSync } from "fflate";
 import { afterAll, describe, expect, it } from "vitest";
-import { archiveFile, archiveOf, changedEntries, fillArchive, readArchive, writeArchive } from "./archive.ts";
+import { archiveFile, archiveOf, changedEntries, putArchive, readArchive, writeArchive } from "./archive.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "isochron-archive-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -31,22 +31,27 @@ describe("an archive", () => {
     expect(unzipSync(bytes)).toEqual(Object.fromEntries(entries.map(([name, data]) => [name, new Uint8Array(data)])));
   });
 
-  it("is the same in a file, whose entries are filled from the last to the first", () => {
-    const filled: string[] = [];
-    const made = entries.map(([name, data]) => ({
-      name,
-      size: data.length,
-      fill: (target: Uint8Array) => {
-        expect(target.every((each) => each === 0)).toBe(true);
-        filled.push(name);
-        target.set(data);
-      },
-    }));
+  it("is the same in a file, whose entries are made from the last to the first, one piece after the other", () => {
+    const made: string[] = [];
     const path = join(folder, "made.zip");
     const file = openSync(path, "w");
-    fillArchive(made, archiveFile(file));
+    const inPieces = entries.map(([name, data]) => ({
+      name,
+      size: data.length,
+      *pieces() {
+        made.push(name);
+        // The one piece's memory is that of the next.
+        const piece = new Uint8Array(128);
+        for (let at = 0; at < data.length; at += piece.length) {
+          const part = data.subarray(at, at + piece.length);
+          piece.set(part);
+          yield piece.subarray(0, part.length);
+        }
+      },
+    }));
+    putArchive(inPieces, archiveFile(file));
     closeSync(file);
-    expect(filled).toEqual(["empty", "größe", "manifest.json"]);
+    expect(made).toEqual(["empty", "größe", "manifest.json"]);
     expect(readFileSync(path).equals(bytes)).toBe(true);
   });
 
@@ -60,25 +65,25 @@ describe("an archive", () => {
     expect(changedEntries(zipSync({ a: new Uint8Array(100) }))).toEqual([]);
   });
 
-  it("is refused where its offsets would not be numbers of 32 bits, before anything is filled", () => {
-    const fill = (): never => {
-      throw new Error("filled");
+  it("is refused where its offsets would not be numbers of 32 bits, before anything is made", () => {
+    const pieces = (): never => {
+      throw new Error("made");
     };
-    const large = [1, 2, 3].map((at) => ({ name: `${at}`, size: 1.5e9, fill }));
-    const target = { region: fill, put: () => undefined };
-    expect(() => fillArchive(large, target)).toThrow("a file of 4500000454 bytes is larger than an archive can be");
+    const large = [1, 2, 3].map((at) => ({ name: `${at}`, size: 1.5e9, pieces }));
+    expect(() => putArchive(large, () => undefined)).toThrow("a file of 4500000454 bytes is larger than an archive can be");
   });
 
-  it("holds what its entries say when they are filled", () => {
+  it("holds what its entries say when they are made", () => {
     let said = 0;
     const { first } = readArchive(
       archiveOf([
-        { name: "first", size: 1, fill: (target) => target.set([said]) },
+        { name: "first", size: 1, pieces: () => [Uint8Array.of(said)] },
         {
           name: "second",
           size: 1,
-          fill: () => {
+          pieces: () => {
             said = 7;
+            return [new Uint8Array(1)];
           },
         },
       ]),

@@ -24,17 +24,12 @@ export const mostArchiveBytes = 2 ** 32 - 1;
 export interface ArchiveEntry {
   readonly name: string;
   readonly size: number;
-  /** Writes the bytes to memory of this size that is zero. */
-  readonly fill: (target: Uint8Array) => void;
+  /** The bytes, one piece after the other: each is written before the next is asked for. */
+  readonly pieces: () => Iterable<Uint8Array>;
 }
 
-/** Where an archive goes: to memory, or to a file. */
-export interface ArchiveTarget {
-  /** Memory for bytes from an offset on, all zero. It is put before the next is asked for. */
-  region(offset: number, size: number): Uint8Array;
-  /** Takes a region that is filled. */
-  put(offset: number, bytes: Uint8Array): void;
-}
+/** Where an archive goes, in memory or in a file: takes bytes that stand from an offset on. */
+export type ArchiveTarget = (offset: number, bytes: Uint8Array) => void;
 
 interface Placed extends ArchiveEntry {
   readonly encoded: Uint8Array;
@@ -84,30 +79,33 @@ function nameAndPadding(bytes: Uint8Array, at: number, { encoded, padding }: Pla
 /**
  * Writes an archive of entries, uncompressed, each one's data at a multiple of 64 bytes.
  *
- * They are filled from the last to the first, so that the first may say something of all others. Throws `file/size` for an
- * archive of more than `mostArchiveBytes`, before any is filled.
+ * They are made from the last to the first, so that the first may say something of all others. Throws `file/size` for an
+ * archive of more than `mostArchiveBytes`, before any is made.
  */
-export function fillArchive(entries: readonly ArchiveEntry[], target: ArchiveTarget): void {
+export function putArchive(entries: readonly ArchiveEntry[], put: ArchiveTarget): void {
   const { placed, start, directory, bytes } = layOut(entries);
   if (bytes > mostArchiveBytes)
     throw new IsochronError("file/size", `a file of ${bytes} bytes is larger than an archive can be`, {
       help: `it may have ${mostArchiveBytes}`,
     });
   const sums = placed.toReversed().map((entry) => {
-    const region = target.region(entry.start, entry.size);
-    entry.fill(region);
-    const crc = crc32(region);
-    target.put(entry.start, region);
-    const header = target.region(entry.header, entry.start - entry.header);
-    const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
+    let crc = 0;
+    let at = entry.start;
+    for (const piece of entry.pieces()) {
+      crc = crc32(piece, crc);
+      put(at, piece);
+      at += piece.length;
+    }
+    const header = new Uint8Array(entry.start - entry.header);
+    const view = new DataView(header.buffer);
     view.setUint32(0, localHeader.signature, true);
     describe(view, 4, entry, crc);
     nameAndPadding(header, localHeader.bytes, entry);
-    target.put(entry.header, header);
+    put(entry.header, header);
     return crc;
   });
-  const end = target.region(start, directory + endOfDirectory.bytes);
-  const view = new DataView(end.buffer, end.byteOffset, end.byteLength);
+  const end = new Uint8Array(directory + endOfDirectory.bytes);
+  const view = new DataView(end.buffer);
   let at = 0;
   placed.forEach((entry, n) => {
     view.setUint32(at, directoryEntry.signature, true);
@@ -122,40 +120,30 @@ export function fillArchive(entries: readonly ArchiveEntry[], target: ArchiveTar
   view.setUint16(at + 10, placed.length, true);
   view.setUint32(at + 12, directory, true);
   view.setUint32(at + 16, start, true);
-  target.put(start, end);
+  put(start, end);
 }
 
 /** The archive of entries in memory. */
 export function archiveOf(entries: readonly ArchiveEntry[]): Uint8Array {
   const bytes = new Uint8Array(archiveBytes(entries));
-  fillArchive(entries, {
-    region: (offset, size) => bytes.subarray(offset, offset + size),
-    put: () => undefined,
-  });
+  putArchive(entries, (offset, piece) => bytes.set(piece, offset));
   return bytes;
 }
 
 /** The most bytes that one call writes to a file. */
 const mostWritten = 2 ** 30;
 
-/** An open file as the place of an archive: one entry is in memory at a time, all of them in the same. */
-export function archiveFile(file: number): ArchiveTarget {
-  let memory = new Uint8Array();
-  return {
-    region: (_, size) => {
-      if (memory.length < size) memory = new Uint8Array(size);
-      return memory.subarray(0, size).fill(0);
-    },
-    put: (offset, bytes) => {
-      for (let at = 0; at < bytes.length; )
-        at += writeSync(file, bytes, at, Math.min(mostWritten, bytes.length - at), offset + at);
-    },
+/** An open file as the place of an archive. */
+export const archiveFile =
+  (file: number): ArchiveTarget =>
+  (offset, bytes) => {
+    for (let at = 0; at < bytes.length; )
+      at += writeSync(file, bytes, at, Math.min(mostWritten, bytes.length - at), offset + at);
   };
-}
 
 /** Writes entries, uncompressed, each one's data at a multiple of 64 bytes. */
 export const writeArchive = (entries: readonly (readonly [name: string, data: Uint8Array])[]): Uint8Array =>
-  archiveOf(entries.map(([name, data]) => ({ name, size: data.length, fill: (target) => target.set(data) })));
+  archiveOf(entries.map(([name, data]) => ({ name, size: data.length, pieces: () => [data] })));
 
 /** Whether a file begins as an archive whose first entry has this name and, as JSON, this `format`. */
 export const beginsAsArchive =

@@ -3,7 +3,7 @@ import { blake3 } from "@noble/hashes/blake3.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
-import { hashOf } from "./hash.ts";
+import { Hasher, hashOf } from "./hash.ts";
 
 describe("a hash", () => {
   it("of nothing is BLAKE3's own test vector", () => {
@@ -15,6 +15,9 @@ describe("a hash", () => {
       fc.property(fc.uint8Array({ maxLength: 5000 }), fc.nat(64), (bytes, from) => {
         const part = bytes.subarray(from);
         expect(hashOf(part)).toBe(bytesToHex(blake3(part)));
+        const hasher = new Hasher();
+        for (const piece of [part.subarray(0, from), part.subarray(from)]) hasher.update(piece);
+        expect(hasher.hex()).toBe(hashOf(part));
       }),
     );
   });
@@ -31,7 +34,11 @@ describe("a hash", () => {
       },
     }));
     const bytes = Uint8Array.from({ length: 3000 }, (_, at) => at);
-    expect((await import("./hash.ts")).hashOf(bytes)).toBe(hashOf(bytes));
+    const inJavaScript = await import("./hash.ts");
+    expect(inJavaScript.hashOf(bytes)).toBe(hashOf(bytes));
+    const hasher = new inJavaScript.Hasher();
+    for (const from of [0, 1000, 2000]) hasher.update(bytes.subarray(from, from + 1000));
+    expect(hasher.hex()).toBe(hashOf(bytes));
     expect(asked).toBe(1);
     vi.doUnmock("./native.ts");
   });

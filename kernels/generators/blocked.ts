@@ -283,6 +283,9 @@ export function write(
 /** Columns that a depthwise convolution sums at once, and whether its weights stay in registers meanwhile: 1 or 0. */
 type DepthwiseRow = { readonly columns: number; readonly resident: number };
 
+/** Taps of a window that are written out; loops run over more. */
+const mostWrittenOut = 128;
+
 function depthwiseRows(
   name: string,
   { machine: { vectorRegisters } }: Target,
@@ -326,7 +329,10 @@ export function depthwiseKernel(
   const sizes = sizesOf(outputShape, [kernelHeight, kernelWidth], plan);
   const problem = depthwiseRows(`depthwiseConv2d c${blocks * channelBlock} ${sizes}`, target, taps, width);
   const { columns, resident } = target.schedules(problem);
-  const tapPlaces = Array.from({ length: taps }, (_, t) => [Math.floor(t / kernelWidth), t % kernelWidth] as const);
+  const tapPlaces =
+    taps > mostWrittenOut
+      ? []
+      : Array.from({ length: taps }, (_, t) => [Math.floor(t / kernelWidth), t % kernelWidth] as const);
   const [, , rowStride, columnStride] = input.strides as [number, number, number, number, number];
 
   k.for(0, batch, 1, (n) =>
@@ -334,20 +340,30 @@ export function depthwiseKernel(
       for (let part = 0; part < parts; part++) {
         const lane: LaneIndex = { base: constant("i64", part * lanes), step: 1 };
         const first = addressOf(weight, [fixed(block), fixed(0), fixed(0), lane]).base;
-        const tapWeight = (t: number) => k.let(load(weight.buffer, add(first, t * channelBlock), lanes));
+        const tapWeight = (t: Expression | number) =>
+          k.let(load(weight.buffer, add(first, mul(t, channelBlock)), lanes));
         const weights = resident === 1 ? tapPlaces.map((_, t) => tapWeight(t)) : undefined;
         k.for(0, height, 1, (y) =>
           tiled(k, width, columns, (x, count) => {
             const sums = Array.from({ length: count }, () => k.variable(constant("f32", 0, lanes)));
             const [row, column] = [mul(y, stride[0]), mul(x, stride[1])];
             const from = k.let(addressOf(input, [fixed(n), fixed(block), fixed(row), fixed(column), lane]).base);
-            tapPlaces.forEach(([ky, kx], t) => {
-              const w = weights?.[t] ?? tapWeight(t);
+            const tap = (window: Expression | number, w: Expression) =>
               sums.forEach((sum, c) => {
-                const offset = ky * dilation[0] * rowStride + (c * stride[1] + kx * dilation[1]) * columnStride;
-                sum.set(fma(load(input.buffer, add(from, offset), lanes), w, sum.get()));
+                const at = add(from, add(window, c * stride[1] * columnStride));
+                sum.set(fma(load(input.buffer, at, lanes), w, sum.get()));
               });
-            });
+            const [down, right] = [dilation[0] * rowStride, dilation[1] * columnStride];
+            if (taps <= mostWrittenOut)
+              tapPlaces.forEach(([ky, kx], t) => {
+                tap(ky * down + kx * right, weights?.[t] ?? tapWeight(t));
+              });
+            else
+              k.for(0, kernelHeight, 1, (ky) =>
+                k.for(0, kernelWidth, 1, (kx) => {
+                  tap(add(mul(ky, down), mul(kx, right)), tapWeight(add(mul(ky, kernelWidth), kx)));
+                }),
+              );
             sums.forEach((sum, c) => {
               write(k, destination, [fixed(n), fixed(block), fixed(y), fixed(add(x, c)), lane], sum, epilogue);
             });

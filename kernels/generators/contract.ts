@@ -280,6 +280,9 @@ export const sizesOf = (
     ...(dilation.some((each) => each !== 1) ? [`d${dilation.join("x")}`] : []),
   ].join(" ");
 
+/** Taps of a window that are written out; loops run over more. */
+const mostWrittenOut = 32;
+
 /** Rows of outputs that share the inputs which they read. */
 type ConvolutionRows = { readonly rows: number };
 
@@ -303,7 +306,7 @@ export function planarConvolution(
   const [, inChannels, kernelHeight, kernelWidth] = weight.shape as [number, number, number, number];
   const perGroup = outChannels / groups;
   // Few taps are written out, and rows of outputs then share what they read.
-  const writtenOut = inChannels * kernelHeight * kernelWidth <= 32;
+  const writtenOut = inChannels * kernelHeight * kernelWidth <= mostWrittenOut;
   const sizes = sizesOf(outputShape, [kernelHeight, kernelWidth], plan);
   const { rows } = target.schedules<ConvolutionRows>(
     problemOf(
@@ -318,11 +321,17 @@ export function planarConvolution(
     const firstInput = mul(group!.base, inChannels);
     const chains = (y: Expression, x: LaneIndex, count: number) => {
       const sums = Array.from({ length: rows }, () => k.variable(constant(scalar, 0, count)));
-      const left = (i: Expression | number, row: Expression, kx: number) => {
-        const column = { base: add(mul(x.base, stride[1]), kx * dilation[1]), step: x.step * stride[1] };
+      const left = (i: Expression | number, row: Expression, kx: Expression | number) => {
+        const column = { base: add(mul(x.base, stride[1]), mul(kx, dilation[1])), step: x.step * stride[1] };
         return k.let(input.at([n!, fixed(add(firstInput, i)), fixed(row), column], count));
       };
-      const tap = (r: number, value: Expression, i: Expression | number, ky: Expression | number, kx: number) => {
+      const tap = (
+        r: number,
+        value: Expression,
+        i: Expression | number,
+        ky: Expression | number,
+        kx: Expression | number,
+      ) => {
         const right = weight.at([channel, fixed(i), fixed(ky), fixed(kx)], 1);
         sums[r]!.set(accumulate(value, broadcast(right, count), sums[r]!.get()));
       };
@@ -345,7 +354,10 @@ export function planarConvolution(
       } else {
         k.for(0, inChannels, 1, (i) =>
           k.for(0, kernelHeight, 1, (ky) => {
-            for (let kx = 0; kx < kernelWidth; kx++) tap(0, left(i, add(first, mul(ky, dilation[0])), kx), i, ky, kx);
+            const row = add(first, mul(ky, dilation[0]));
+            unrolled(k, 0, kernelWidth, Math.min(kernelWidth, mostWrittenOut), (kx) =>
+              tap(0, left(i, row, kx), i, ky, kx),
+            );
           }),
         );
       }

@@ -24,6 +24,7 @@ describe("convolution", () => {
     { input: [2, 4, 7, 19], weight: [6, 2, 3, 2], stride: [2, 2], dilation: [1, 2], groups: 2 },
     { input: [1, 5, 3, 17], weight: [2, 5, 3, 3], stride: [1, 1], dilation: [1, 1], groups: 1 },
     { input: [1, 3, 2, 16], weight: [3, 1, 1, 1], stride: [1, 1], dilation: [1, 1], groups: 3 },
+    { input: [1, 2, 3, 190], weight: [2, 2, 2, 70], stride: [1, 2], dilation: [1, 2], groups: 1 },
   ] as const;
   it.each(cases)("of $input with $weight, stride $stride, dilation $dilation, $groups groups", async (plan) => {
     const { input, weight, stride, dilation, groups } = plan;
@@ -137,19 +138,21 @@ describe("blocked convolution", () => {
   });
 
   it.each([
-    [3, 1],
-    [5, 2],
-  ])("by channel, with a kernel of %i at stride %i", async (kernel, stride) => {
-    const input = [1, 2, 7, 21, 16];
-    const weight = [2, kernel, kernel, 16];
-    const size = (length: number) => Math.floor((length - kernel) / stride) + 1;
-    const outShape = [1, 2, size(7), size(21), 16];
+    [3, 3, 1],
+    [5, 5, 2],
+    [2, 70, 1],
+  ])("by channel, with a kernel of %i×%i at stride %i", async (kh, kw, stride) => {
+    const plane = [7, Math.max(21, kw + 5)];
+    const input = [1, 2, ...plane, 16];
+    const weight = [2, kh, kw, 16];
+    const size = (length: number, kernel: number) => Math.floor((length - kernel) / stride) + 1;
+    const outShape = [1, 2, size(plane[0]!, kh), size(plane[1]!, kw), 16];
     const x = parameter("x", "f32", elementsOf(input), "read");
     const w = parameter("w", "f32", elementsOf(weight), "read");
     const y = parameter("y", "f32", elementsOf(outShape), "write");
     const [xs, ws] = [values(x.length, 15, 101), values(w.length, 16)];
     const expected = Float32Array.from(indices(outShape), ([n, c, row, column, lane]) =>
-      indices([kernel, kernel]).reduce(
+      indices([kh, kw]).reduce(
         (sum, [ky, kx]) =>
           fma32(
             element(xs, input, [n!, c!, row! * stride + ky!, column! * stride + kx!, lane!]),

@@ -141,13 +141,11 @@ export class Scope {
           break;
         case "for":
           this.enter(s);
-          found.push(...this.touches(s.body, limits));
+          for (const touch of this.touches(s.body, limits)) found.push(touch);
           break;
         case "if":
-          found.push(
-            ...this.touches(s.whenTrue, [...limits, ...this.#limits(s.condition)]),
-            ...this.touches(s.whenFalse, limits),
-          );
+          for (const touch of this.touches(s.whenTrue, [...limits, ...this.#limits(s.condition)])) found.push(touch);
+          for (const touch of this.touches(s.whenFalse, limits)) found.push(touch);
           break;
         case "prefetch":
         case "var":

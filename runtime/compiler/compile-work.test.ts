@@ -151,6 +151,30 @@ describe("the work of compiling", () => {
     expect(more.bytes).toBeLessThanOrEqual(1.3 * some.bytes);
   });
 
+  it.each([
+    ["weights that are not known", 16, 1, false],
+    ["whole blocks of channels", 32, 1, true],
+    ["a window for each channel", 32, 32, true],
+    ["groups within a block", 32, 8, true],
+    ["groups of no block", 24, 8, true],
+  ])("does not grow with the window of a convolution: %s", (_, channels, groups, isKnown) => {
+    const work = (window: readonly [number, number], deep: readonly [number, number]) => {
+      const weight = [channels, channels / groups, ...window] as const;
+      const convolution = trace(
+        ({ x, w }) => {
+          const data = Float32Array.from({ length: weight.reduce((a, b) => a * b) }, (_, at) => at % 7);
+          const taps = isKnown ? constant(data, "f32").reshape(weight) : w;
+          return { y: conv2d(x, taps, { groups }) };
+        },
+        { x: tensorType("f32", [1, channels, ...deep]), w: tensorType("f32", weight) },
+        { name: "wide" },
+      );
+      return workOf(convolution).bytes;
+    };
+    expect(work([1, 2016], [1, 2056])).toBeLessThan(1.5 * work([1, 224], [1, 264]));
+    expect(work([2016, 1], [2056, 1])).toBeLessThan(1.5 * work([224, 1], [264, 1]));
+  });
+
   it("is done for a chain of 3,000 operators, whose values are right", async () => {
     const program = load(await compile(chain(3000), { targets: ["x86-64-v3"] }));
     const outputs = program.newOutputs();

@@ -4,17 +4,21 @@ import { valuesReadFromMemory } from "../compiler/fusion.ts";
 import { type Constant, type Graph, type State, withRegions } from "./graph.ts";
 import { byteLength, bytesIn, type TypedArray } from "./tensor-type.ts";
 
-/** Bytes at known places, which are made when they are written: no two pieces of them are held at once. */
+/** Bytes that are made when they are written: no two pieces of them are held at once. */
 export interface Block {
   readonly size: number;
-  /** Writes all of them to memory of this size that is zero. */
-  fill(target: Uint8Array): void;
+  /** The bytes, one piece after the other. */
+  pieces(): Iterable<Uint8Array>;
 }
 
 /** All bytes of a block. */
 export function bytesOfBlock(block: Block): Uint8Array {
   const bytes = new Uint8Array(block.size);
-  block.fill(bytes);
+  let at = 0;
+  for (const piece of block.pieces()) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
   return bytes;
 }
 
@@ -121,12 +125,12 @@ export function layoutKept(weights: Weights, ...graphs: readonly Graph[]): Kept 
 
 /** Data at aligned offsets, one after the other. */
 class Layout {
-  readonly #parts: { readonly offset: number; readonly of: Pick<Constant, "data"> }[] = [];
+  readonly #parts: Pick<Constant, "data">[] = [];
   #end = 0;
 
   place(of: Pick<Constant, "data">, bytes: number): number {
     const offset = this.#end;
-    this.#parts.push({ offset, of });
+    this.#parts.push(of);
     this.#end = Math.ceil((offset + bytes) / align) * align;
     return offset;
   }
@@ -135,8 +139,13 @@ class Layout {
     const parts = this.#parts;
     return {
       size: this.#end,
-      fill: (target) => {
-        for (const { offset, of } of parts) target.set(bytesIn(of.data), offset);
+      *pieces() {
+        for (const part of parts) {
+          const bytes = bytesIn(part.data);
+          yield bytes;
+          const padding = (align - (bytes.length % align)) % align;
+          if (padding > 0) yield new Uint8Array(padding);
+        }
       },
     };
   }

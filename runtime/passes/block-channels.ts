@@ -52,6 +52,8 @@ function readByConvolutions(graph: Graph): ReadonlySet<Value> {
 
 /** Groups of odd sizes that are worth a kernel each. */
 const mostApart = 16;
+/** Columns of a window that is written out whole, as in groups within a block. */
+const widestWindow = 32;
 
 /** A convolution in groups, without its weight. */
 interface Grouped {
@@ -157,7 +159,7 @@ class Blocking {
         ? this.#applied(operators.blockedConv2d, x, kernel, outputs, { ...attributes, layout: "blocked" }, editor)
         : this.#applied(operators.blockedConvInteger, x, kernel, outputs, attributes, editor);
     }
-    if (fitsBlock(inputs, perGroup)) {
+    if (fitsBlock(inputs, perGroup) && shape[3] <= widestWindow) {
       const width = !float && inputs % dotBytes === 0 ? dotBytes : 1;
       const kernel = constantOf(weight, packGroupedWeight(float ? "f32" : "i8", shape, width), editor);
       const operator = float ? operators.groupedConv2d : operators.groupedConvInteger;

@@ -9,10 +9,11 @@ import {
   checkArgument,
   didYouMean,
   type FileKind,
-  fillArchive,
+  Hasher,
   hashOf,
   IsochronError,
   mostArchiveBytes,
+  putArchive,
   readArchive,
   readWhole,
   shown,
@@ -60,17 +61,21 @@ const unknownHash = "0".repeat(64);
 function entriesOf({ manifest: head, methods, weights, kept, targets }: ArtifactParts) {
   const hashes = new Map<string, string>();
   const hashIn = (file: string): string => hashes.get(file) ?? unknownHash;
-  const entry = (name: string, size: number, fill: ArchiveEntry["fill"]): ArchiveEntry => ({
+  const entry = (name: string, size: number, pieces: ArchiveEntry["pieces"]): ArchiveEntry => ({
     name,
     size,
-    fill: (target) => {
-      fill(target);
-      hashes.set(name, hashOf(target));
+    *pieces() {
+      const hasher = new Hasher();
+      for (const piece of pieces()) {
+        hasher.update(piece);
+        yield piece;
+      }
+      hashes.set(name, hasher.hex());
     },
   });
   /** What says the hashes of others behind it. */
   const text = (name: string, made: () => string): ArchiveEntry =>
-    entry(name, textBytes(made()).length, (target) => target.set(textBytes(made())));
+    entry(name, textBytes(made()).length, () => [textBytes(made())]);
   const graphFile = (method: string): string => `graphs/${method}.json`;
   const weightsFile = "weights.bin";
   const codeFile = (target: string): string => `code/${target}.o`;
@@ -95,9 +100,9 @@ function entriesOf({ manifest: head, methods, weights, kept, targets }: Artifact
   const entries = [
     text("manifest.json", () => JSON.stringify(manifest(), null, 2)),
     ...methods.map(({ name, graph }) => text(graphFile(name), () => graph(hashIn(keptFile)))),
-    ...(kept.size === 0 ? [] : [entry(keptFile, kept.size, (target) => kept.fill(target))]),
-    entry(weightsFile, weights.size, (target) => weights.fill(target)),
-    ...targets.map(({ name, object }) => entry(codeFile(name), object.length, (target) => target.set(object))),
+    ...(kept.size === 0 ? [] : [entry(keptFile, kept.size, () => kept.pieces())]),
+    entry(weightsFile, weights.size, () => weights.pieces()),
+    ...targets.map(({ name, object }) => entry(codeFile(name), object.length, () => [object])),
   ];
   return { entries, manifest };
 }
@@ -120,7 +125,7 @@ export function packArtifact(parts: ArtifactParts): Artifact {
 /** Writes an artifact into an open file, one part after the other; its manifest. */
 export function writeArtifact(parts: ArtifactParts, file: number): Manifest {
   const { entries, manifest } = entriesOf(parts);
-  fillArchive(entries, archiveFile(file));
+  putArchive(entries, archiveFile(file));
   return manifest();
 }
 

@@ -54,6 +54,7 @@ export class Shelf {
     this.#tool(
       "npx",
       `if [ "$1" = isochron ]; then shift; exec node "${root}/launch/bin/isochron.mjs" "$@"; fi
+if [ "$1" = tsc ]; then shift; exec "${root}/node_modules/typescript-7/bin/tsc" "$@"; fi
 name=$1; shift; exec "${root}/node_modules/.bin/$name" "$@"`,
     );
     this.#tool(

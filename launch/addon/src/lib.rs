@@ -6,6 +6,7 @@ mod bag;
 mod codec;
 mod datagram;
 mod executive;
+mod hash;
 mod inflate;
 mod kernel;
 mod picture;
@@ -28,12 +29,6 @@ pub(crate) fn guarded<T>(body: impl FnOnce() -> napi::Result<T>) -> napi::Result
             text.unwrap_or("unknown")
         )))
     })
-}
-
-/// The BLAKE3 hash of some bytes, in hex.
-#[napi]
-pub fn blake3(bytes: napi::bindgen_prelude::Uint8Array) -> String {
-    ::blake3::hash(&bytes).to_hex().to_string()
 }
 
 /// The executive's records: a line each, `KIND NAME FIELD:TYPE …`.
