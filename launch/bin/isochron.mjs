@@ -17,7 +17,10 @@ const { leftOpen, main } = await import(
 );
 process.exitCode = await main(process.argv.slice(2));
 // What is still open is the application's: it gets a second to end by itself.
-setTimeout(() => {
-  process.stderr.write(leftOpen(process.getActiveResourcesInfo()));
+let waits = 0;
+setInterval(() => {
+  const said = leftOpen(process.getActiveResourcesInfo());
+  if (said === undefined && ++waits < 10) return;
+  process.stderr.write(said ?? "");
   process.exit();
 }, 1000).unref();
