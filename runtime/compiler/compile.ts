@@ -134,7 +134,7 @@ export interface Written {
 /**
  * Compiles into an open file, whose bytes are those of what `compile` gives.
  *
- * Beside the decluttered graphs no more than one part of the artifact is in memory at a time, so that weights are held twice.
+ * Beside the decluttered graphs no more than one weight of the artifact is in memory at a time.
  */
 export async function compileInto(
   file: number,
