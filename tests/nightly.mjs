@@ -22,8 +22,8 @@ const suites = [
   ["bits", ...vitest("tests/same-bits"), "thousands of graphs on every target, with 1 to 3 threads, and interpreted"],
   [
     "cases",
-    ...vitest("tests/conformance/onnx/bits"),
-    "every case of ONNX's backend tests on every target, with 1 to 3 threads",
+    ...vitest("tests/conformance/onnx/bits", "tests/conformance/torch/bits"),
+    "every case of ONNX's backend tests, of PyTorch's operators and its models on every target, with 1 to 3 threads",
   ],
   ["pictures", ...cargo("isochron-transport", "--test", "picture"), "a million mutated pictures"],
   [

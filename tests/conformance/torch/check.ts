@@ -184,6 +184,32 @@ function planned(model: TorchModel | ExportedModel, { cases }: Fixture, tensors:
   return { steps, options };
 }
 
+/** Reads a model of a folder. */
+async function modelOf({ file }: Fixture, folder: string): Promise<TorchModel | ExportedModel> {
+  const bytes = readFileSync(join(folder, file));
+  const archive = await readTorchArchive(bytes, file);
+  const Kind = isExported(archive) ? ExportedModel : TorchModel;
+  return new Kind(archive, bytes.length, file);
+}
+
+const tensorsOf = async ({ file }: Fixture, folder: string): Promise<Tensors> =>
+  (await loadTensors(join(folder, file.replace(/\.pt2?$/, ".safetensors")))).tensors;
+
+/** Graphs of a model, and the steps of its calls that have one and raise nothing, for other checks than of numbers. */
+export async function runsOf(fixture: Fixture, folder: string) {
+  const model = await modelOf(fixture, folder);
+  const { steps, options } = planned(model, fixture, await tensorsOf(fixture, folder));
+  const graphs = graphsOf(model, options) as unknown as { readonly [name: string]: Graph };
+  return {
+    graphs,
+    steps: steps.flatMap((step) => {
+      if (!("name" in step) || step.call.raises) return [];
+      const inputs = graphs[step.name]!.inputs.map(({ name }) => step.arrays[name]!);
+      return [{ method: step.name, inputs }];
+    }),
+  };
+}
+
 /** Checks a model of a folder. */
 export async function checkFixture(fixture: Fixture, folder: string): Promise<Result> {
   const reasons = new Map<string, string>();
@@ -207,12 +233,9 @@ export async function checkFixture(fixture: Fixture, folder: string): Promise<Re
     ...parts,
   });
   let model: TorchModel | ExportedModel;
-  const { tensors } = await loadTensors(join(folder, fixture.file.replace(/\.pt2?$/, ".safetensors")));
+  const tensors = await tensorsOf(fixture, folder);
   try {
-    const bytes = readFileSync(join(folder, fixture.file));
-    const archive = await readTorchArchive(bytes, fixture.file);
-    const Kind = isExported(archive) ? ExportedModel : TorchModel;
-    model = new Kind(archive, bytes.length, fixture.file);
+    model = await modelOf(fixture, folder);
   } catch (error) {
     note("read", undefined, error);
     return result({});

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { importModel } from "../../../runtime/import/index.ts";
-import { compile, load } from "../../../runtime/index.ts";
+import type { StoredTensor } from "../../../runtime/import/stored-tensors.ts";
+import { compile, load, type TensorType } from "../../../runtime/index.ts";
 import { root } from "../../robot/robot.ts";
 import { checkFixture } from "./check.ts";
 import { defaultFolder, fixturesIn, hasFixtures } from "./fixtures.ts";
@@ -61,5 +62,34 @@ describe.skipIf(!hasFixtures)("models that PyTorch saved (needs ../shared)", () 
     expect(worst()).toBeLessThan(1e-4);
     program.method("reset").run({} as never);
     expect(worst()).toBeLessThan(1e-4);
+  });
+
+  it("walk: the policy of an H1, of which there are no recorded steps, gives compiled what its interpreted source gives", async () => {
+    const model = await importModel(join(root, "../shared/data/unitree/h1.pt"));
+    if (model.format !== "torchscript") throw new Error("it is not taken for TorchScript");
+    const inputs = model.likelyInputs()!;
+    const [[name, { shape }]] = Object.entries(inputs) as [[string, TensorType]];
+    const graphs = model.graphs({ forward: { inputs }, reset: { method: "reset_memory" } });
+    const program = load(await compile(graphs, { cacheDir: join(root, ".cache/kernels") }));
+    const interpreter = model.interpreter();
+    const size = Number(shape[1]);
+    const observations = Array.from({ length: 12 }, (_, step) =>
+      Float32Array.from({ length: size }, (_each, at) => Math.sin(step * 0.37 + at * 1.3)),
+    );
+    const worst = (): number =>
+      Math.max(
+        ...observations.flatMap((data) => {
+          const [own] = Object.values(program.method("forward").run({ [name]: data } as never)) as [Float32Array];
+          const wanted = interpreter.run("forward", { dtype: "f32", shape: [1, size], data }) as StoredTensor;
+          expect(own.length).toBe(wanted.data.length);
+          return [...own].map((each, at) => Math.abs(each - Number(wanted.data[at])));
+        }),
+      );
+    expect(worst()).toBeLessThan(1e-5);
+    // Once more from the state that both are in, and from the first one.
+    expect(worst()).toBeLessThan(1e-5);
+    program.method("reset").run({} as never);
+    interpreter.run("reset_memory");
+    expect(worst()).toBeLessThan(1e-5);
   });
 });

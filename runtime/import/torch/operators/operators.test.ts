@@ -1,103 +1,16 @@
 // Every operator of PyTorch against values that numpy computed, or that PyTorch's documentation shows.
-import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { Dtype } from "../../../../kernels/index.ts";
-import { isTensor } from "../../../capture/methods/symbolic.ts";
-import { constant, type Tensor } from "../../../capture/tensor.ts";
-import { trace } from "../../../capture/trace.ts";
 import { Interpreter } from "../../../interpreters/interpreter.ts";
-import { bound, scalarTypeOf, TorchCall } from "../call.ts";
-import { numberTensor } from "../numbers.ts";
-import { TorchComplex, TorchDevice, TorchObject, TorchTensor, TorchTuple, type TorchValue } from "../values.ts";
+import { graphOfCall, numberOf, type OperatorCase, operatorCases } from "../testing/operator-cases.ts";
 import { torchOperators } from "./index.ts";
 
-type Number = number | boolean | string;
-interface Stored {
-  readonly tensor: Dtype;
-  readonly shape: readonly number[];
-  readonly data: readonly Number[];
-  readonly complex?: boolean;
-}
-type Argument =
-  | Stored
-  | { readonly object: { readonly [name: string]: Stored } }
-  | { readonly float: Number }
-  | { readonly dtype: Dtype }
-  | { readonly device: string }
-  | Number
-  | null
-  | readonly Argument[];
-interface Case {
-  readonly operator: string;
-  readonly arguments: readonly Argument[];
-  readonly keywords: { readonly [name: string]: Argument };
-  readonly results: readonly Stored[];
-}
+const cases = operatorCases();
 
-const path = new URL("../testing/operator-cases.jsonl", import.meta.url);
-const cases = readFileSync(path, "utf8")
-  .trimEnd()
-  .split("\n")
-  .map((line) => JSON.parse(line) as Case);
-
-const numberOf = (value: Number): number =>
-  typeof value === "string" ? Number(value.replace("inf", "Infinity")) : Number(value);
-
-function torchValueOf(argument: Argument): TorchValue {
-  if (Array.isArray(argument)) return argument.map(torchValueOf);
-  if (typeof argument === "number") return BigInt(argument);
-  if (argument === null || typeof argument !== "object") return argument as string | boolean | null;
-  if ("object" in argument) {
-    const object = new TorchObject("packed");
-    for (const [key, each] of Object.entries(argument.object)) object.attributes.set(key, torchValueOf(each));
-    return object;
-  }
-  if ("device" in argument) return new TorchDevice();
-  if ("float" in argument) return numberOf(argument.float);
-  if ("dtype" in argument) return scalarTypeOf(argument.dtype);
-  const { tensor, shape, data, complex } = argument as Stored;
-  const made = constant(data.map(numberOf), tensor, shape) as Tensor;
-  return complex ? new TorchComplex(made) : TorchTensor.of(made);
-}
-
-/** The tensors of a result, in their order. */
-function tensorsOf(value: TorchValue): Tensor[] {
-  if (value instanceof TorchTensor) return [value.read()];
-  if (value instanceof TorchComplex) return [value.pairs];
-  const number = numberTensor(value);
-  if (number) return [number];
-  const items = value instanceof TorchTuple ? value.items : Array.isArray(value) ? value : [];
-  return items.flatMap(tensorsOf);
-}
-
-/** Calls an operator with constants, and runs the graph that it becomes. */
-function called({ operator, arguments: given, keywords }: Case) {
-  const [name, overload = ""] = operator.split(".") as [string, string?];
-  const overloads = torchOperators.get(name) ?? [];
-  const found = overloads.find(({ schema }) => schema.overload === overload) ?? overloads[0];
-  if (!found) throw new Error(`there is no ${operator}`);
-  const graph = trace(
-    () => {
-      const named = new Map(Object.entries(keywords).map(([key, each]) => [key, torchValueOf(each)]));
-      const candidates =
-        found.schema.overload === overload ? overloads.filter((each) => each.schema.overload === overload) : [found];
-      for (const { schema, run } of candidates) {
-        const call = bound(schema, given.map(torchValueOf), named);
-        if (!call) continue;
-        const result = run(new TorchCall(call));
-        const tensors = isTensor(result)
-          ? [result]
-          : Array.isArray(result)
-            ? (result as readonly Tensor[])
-            : tensorsOf((result as { readonly value: TorchValue }).value);
-        return Object.fromEntries(tensors.map((each, at) => [`y${at}`, each]));
-      }
-      throw new Error(`${operator} does not take these operands`);
-    },
-    {},
-    { name: "call" },
-  );
-  const results = new Interpreter(graph).run({}) as { readonly [name: string]: ArrayLike<number | bigint> };
+/** What an operator gives for constants. */
+function called(each: OperatorCase) {
+  const { graph } = graphOfCall(each);
+  const results = new Interpreter(graph).run({} as never) as { readonly [name: string]: ArrayLike<number | bigint> };
   // What has as many elements as values say comes with their count, which has a name of its own.
   const own = graph.outputs.filter(({ name: key }) => /^y[0-9]+$/.test(key));
   return own.map(({ name: key, value: { type } }) => ({
