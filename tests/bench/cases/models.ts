@@ -1,11 +1,10 @@
 // Suite `models`: whole networks, beside onnxruntime at one thread and two, back to back and as a controller calls them.
-import { join } from "node:path";
-import { exportOnnx, importModel } from "../../../runtime/import/index.ts";
+import { exportOnnx } from "../../../runtime/import/index.ts";
 import { Compilation, type Graph, multiplyAddsOf } from "../../../runtime/index.ts";
-import { root } from "../../robot/robot.ts";
-import { type BenchCase, type BenchEntry, plainGraph } from "../case.ts";
+import type { BenchCase, BenchEntry } from "../case.ts";
 import { mobileNetV2, resNet18, resNet50, uNet, yolo } from "../models/images.ts";
 import { gru, lstm, mlp } from "../models/policies.ts";
+import { rfb320 } from "../models/rfb.ts";
 import { policyTransformer, vitTiny } from "../models/transformers.ts";
 
 type Asked = readonly [atLeast: number, aim: number];
@@ -29,13 +28,6 @@ const policy = (
   [atLeast, aim]: Asked,
 ): Omit<BenchEntry, "name"> => ({ memory: true, everyMs: 5, make: (name) => make(name, { atLeast, aim }) });
 
-/** RFB-320 as it is handed around: its export, whose batch norms are folded, is the peer's too. */
-async function rfb320(): Promise<Graph> {
-  const path = join(root, "../shared/data/onnx/rfb320.onnx");
-  const model = await importModel(path);
-  if (model.format !== "onnx") throw new Error(`${path} is no ONNX`);
-  return plainGraph(model.graph());
-}
 const rfb = await rfb320();
 
 export const models: readonly BenchEntry[] = [

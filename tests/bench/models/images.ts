@@ -26,13 +26,13 @@ function bottleneck(x: Plane, width: number, stride: number, layers: Layers): Pl
 }
 
 const residual =
-  (name: string, block: typeof basicBlock, depths: readonly number[]) =>
-  (size = 224): Graph =>
+  (name: string, block: typeof basicBlock, usual: readonly number[]) =>
+  (size = 224, width = 64, depths = usual): Graph =>
     network(name, image(size), (x, layers) => {
-      let y = layers.convolution(x, 64, { kernel: 7, stride: 2 }).relu();
+      let y = layers.convolution(x, width, { kernel: 7, stride: 2 }).relu();
       y = y.maxPool(3, { stride: 2, padding: 1 });
       depths.forEach((depth, stage) => {
-        for (let at = 0; at < depth; at++) y = block(y, 64 * 2 ** stage, stage > 0 && at === 0 ? 2 : 1, layers);
+        for (let at = 0; at < depth; at++) y = block(y, width * 2 ** stage, stage > 0 && at === 0 ? 2 : 1, layers);
       });
       return classes(y, layers);
     });
