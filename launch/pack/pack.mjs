@@ -75,6 +75,7 @@ const papers = [
   "transports",
   "how-to/import-a-model",
   "how-to/from-pytorch",
+  "how-to/robot",
   "onnx",
   "pytorch",
 ].map((page) => `docs/${page}.md`);

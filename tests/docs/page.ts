@@ -37,6 +37,16 @@ const matches = (shown: string, line: string): boolean => {
   return new RegExp(`^${parts.join(".*")}$`).test(line);
 };
 
+/** Every line that a page shows is one of those printed, in order. */
+export function expectShown(shown: string, said: string): void {
+  const lines = said.split("\n");
+  let at = 0;
+  for (const each of shown.trimEnd().split("\n")) {
+    while (at < lines.length && !matches(each, lines[at]!)) at++;
+    if (at++ >= lines.length) throw new Error(`nothing printed was ${JSON.stringify(each)}:\n${said}`);
+  }
+}
+
 /** A shelf of pages: a folder with `npx`, `npm install` and packages that are this repository's, and in it one for each page. */
 export class Shelf {
   readonly folder = mkdtempSync(join(tmpdir(), "isochron-pages-"));
@@ -104,7 +114,7 @@ export class Reader {
       if (!existsSync(path)) writeFileSync(path, text);
       else if (readFileSync(path, "utf8") !== text) throw new Error(`the page shows another ${file} than there is`);
     } else if (language === "sh") this.#run(text);
-    else if (language === "text") this.#expect(text);
+    else if (language === "text") expectShown(text, this.#said);
     else throw new Error(`nobody runs this block of ${language}: give it the name of a file`);
   }
 
@@ -112,15 +122,5 @@ export class Reader {
     const place = join(this.#shelf.folder, "place");
     this.#said = runIn(this.#shelf, this.#cwd, `${script}\npwd > "${place}"`);
     this.#cwd = readFileSync(place, "utf8").trim();
-  }
-
-  /** Every line that the page shows is one of those printed, in order. */
-  #expect(text: string): void {
-    const lines = this.#said.split("\n");
-    let at = 0;
-    for (const shown of text.trimEnd().split("\n")) {
-      while (at < lines.length && !matches(shown, lines[at]!)) at++;
-      if (at++ >= lines.length) throw new Error(`nothing printed was ${JSON.stringify(shown)}:\n${this.#said}`);
-    }
   }
 }

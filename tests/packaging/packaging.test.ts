@@ -5,6 +5,7 @@ import { dirname, join, normalize } from "node:path";
 import { Script } from "node:vm";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { rosPrefix, rosPython } from "../../launch/setup/ros-environment.mjs";
 import {
   buildRoad,
   install,
@@ -19,6 +20,9 @@ import {
   succeed,
   tarballName,
 } from "../robot/robot.ts";
+import { skipReason } from "../ros/place.ts";
+import { Hour } from "./hour.ts";
+import { launched } from "./launched.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "isochron-packaging-"));
 const tarballs = join(folder, "tarballs");
@@ -121,6 +125,7 @@ describe("the tarballs", () => {
       "docs/first-application.md",
       "docs/how-to/from-pytorch.md",
       "docs/how-to/import-a-model.md",
+      "docs/how-to/robot.md",
       "docs/library.md",
       "docs/onnx.md",
       "docs/pytorch.md",
@@ -148,7 +153,7 @@ describe("the tarballs", () => {
 
   it("say to their users where they come from and how to begin, with links that lead somewhere in the package", () => {
     const pages = filesOf("isochron").filter((file) => /^(README\.md|docs\/.*\.md|examples\/.*\.md)$/.test(file));
-    expect(pages).toHaveLength(12);
+    expect(pages).toHaveLength(13);
     for (const page of pages) {
       const links = [...textOf("isochron", page).matchAll(/\]\(([^)#:]+)\)/g)].map(([, to = ""]) => to);
       const files = links.map((to) => normalize(join(dirname(page), to)));
@@ -352,5 +357,41 @@ describe("a desk with the compiler package too", () => {
     expect(succeed(there("tsc", "--noEmit"))).toBe("");
     succeed(runOutside(project, "npm", ["run", "build"]));
     expect(existsSync(join(project, "out/my-robot.isoapp"))).toBe(true);
+  });
+
+  describe("a newcomer who has the page on robots alone", () => {
+    let hour: Hour | undefined;
+    beforeAll(() => {
+      if (skipReason === undefined) hour = new Hour(desk);
+    });
+    afterAll(() => hour?.end());
+
+    it("goes from a policy in a file to a node of ROS 2, its recording and its report", async ({ skip }) => {
+      if (!hour) return skip(skipReason);
+      await hour.follow(textOf("isochron", "docs/how-to/robot.md"));
+      expect(readdirSync(join(hour.folder, "out")).sort()).toEqual(["biped.isoapp", "walk.html", "walk.mcap"]);
+      const { topics } = z
+        .object({ topics: z.array(z.object({ topic: z.string(), count: z.number() })) })
+        .parse(JSON.parse(hour.run("npx isochron topic list out/walk.mcap --json")));
+      // The robot sends 250, in five seconds: on a busy machine some of best effort are lost.
+      for (const topic of ["/joint_states", "/imu/data", "/joint_commands"])
+        expect(topics.find((each) => each.topic === topic)?.count, topic).toBeGreaterThan(125);
+    });
+
+    it("has a unit that systemd takes, and a package whose installed node takes what its launch file asks for", ({
+      skip,
+    }) => {
+      if (!hour) return skip(skipReason);
+      hour.run("! command -v systemd-analyze || systemd-analyze verify --man=no ./biped.service");
+      const { package: name, executable, named, command } = launched(hour, "ros/launch/biped.launch.py");
+      hour.run(
+        `cmake -S ros -B ros/build -DCMAKE_PREFIX_PATH="${rosPrefix}" -DPython3_EXECUTABLE="${rosPython}" \\
+  -DCMAKE_INSTALL_PREFIX="$PWD/installed" && cmake --install ros/build`,
+      );
+      const given = [...command, "--", "--duration", "500ms", "--ros-args", "--log-level", "legs.policy:=debug"];
+      const said = hour.run(`installed/lib/${name}/${executable} ${given.join(" ")} 2>&1`, { BIPED_HOME: hour.folder });
+      expect(said).toContain(`${named} goes on rclnodejs`);
+      expect(existsSync(join(hour.folder, "walk.mcap"))).toBe(true);
+    });
   });
 });
