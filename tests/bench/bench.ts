@@ -1,5 +1,5 @@
 // The benchmarks' command, `npm run bench -- [SUITE…] [options]`: measures rows one after the other, prints them, and says what they mean.
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import {
   beginsWith,
@@ -234,7 +234,10 @@ async function bench(
     const found = { format: "isochron-bench", machine, versions: versions(), rows, emulated, footprints };
     writeWhole(options.json, `${JSON.stringify(found, null, 2)}\n`, rowsFile);
   }
-  if (options.page !== undefined) writeWhole(options.page, page(run.rows, machine, versions(), given(args)), pageFile);
+  if (options.page !== undefined) {
+    const before = existsSync(options.page) ? readFileSync(options.page, "utf8") : undefined;
+    writeWhole(options.page, page(run.rows, machine, versions(), given(args), before), pageFile);
+  }
   return run.failed ? 1 : 0;
 }
 

@@ -22,6 +22,7 @@ export interface BenchOptions {
 const usage = (suites: readonly string[]): string => `npm run bench -- [SUITE…] [options]
 
 Compares with onnxruntime-node in interleaved runs, one thread each. Suites: ${suites.join(", ")}; all of them unless named.
+\`npm run bench -- ros2\` is apart: messages of ROS 2 and back (--help tells its own options).
 
   --only TEXT      rows whose case holds this text
   --target NAME    this instruction set (again for more) instead of all; aarch64 is emulated here, and only its outputs count

@@ -10,6 +10,20 @@ const title = "# Measurements";
 /** A page that `--page` wrote. */
 export const pageFile: FileKind = { name: "a page of measurements", begins: beginsWith(title) };
 
+const ros2 = "## ros2";
+
+/** The part of a page that `npm run bench -- ros2` wrote; the other suites leave it as it is. */
+const sectionOf = (text: string): string => {
+  const at = text.indexOf(`\n${ros2}\n`);
+  return at < 0 ? "" : text.slice(at);
+};
+
+/** A page with what was measured beside ROS 2, in the place of what it said of that. */
+export function withSection(before: string | undefined, section: string): string {
+  const text = before ?? `${title}\n`;
+  return `${text.slice(0, text.length - sectionOf(text).length)}\n${ros2}\n\n${section}`;
+}
+
 const microseconds = (us: number): string => us.toFixed(us < 10 ? 2 : us < 100 ? 1 : 0);
 
 const heads = ["case", "instruction set", "against", "ours, µs", "theirs, µs", "ratio", "quiet", "p99, µs", "of peak"];
@@ -51,6 +65,7 @@ export function page(
   machine: Machine,
   versions: { readonly [name: string]: string },
   command: string,
+  before = "",
 ): string {
   const limits = Object.entries(machine.limits).map(
     ([name, { gflops }]) => `${gflops.toFixed(0)} GFLOP/s with ${name}`,
@@ -79,5 +94,7 @@ export function page(
     ]),
     ...(layers.length === 0 ? [] : ["", "## Where the time goes", "", ...layers]),
     "",
-  ].join("\n");
+  ]
+    .join("\n")
+    .concat(sectionOf(before));
 }

@@ -5,5 +5,10 @@ const { main } = await import("./bench.ts");
 const { suites } = await import("./suites.ts");
 const { Interruption, processTerminal } = await import("../../launch/terminal.ts");
 const interruption = new Interruption();
-const code = await main(process.argv.slice(2), suites, processTerminal(interruption));
+const [suite, ...rest] = process.argv.slice(2);
+const terminal = processTerminal(interruption);
+const code =
+  suite === "ros2"
+    ? await (await import("./ros2/index.ts")).benchRos2(rest, terminal)
+    : await main(process.argv.slice(2), suites, terminal);
 process.exitCode = interruption.exitCode ?? code;
