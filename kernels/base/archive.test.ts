@@ -70,7 +70,9 @@ describe("an archive", () => {
       throw new Error("made");
     };
     const large = [1, 2, 3].map((at) => ({ name: `${at}`, size: 1.5e9, pieces }));
-    expect(() => putArchive(large, () => undefined)).toThrow("a file of 4500000454 bytes is larger than an archive can be");
+    expect(() => putArchive(large, () => undefined)).toThrow(
+      "a file of 4500000454 bytes is larger than an archive can be",
+    );
   });
 
   it("holds what its entries say when they are made", () => {
