@@ -96,6 +96,7 @@ export {
   type LoopOptions,
   type LstmState,
   type LstmWeights,
+  linalg,
   load,
   lstmCell,
   type MaxPoolOptions,

@@ -32,6 +32,7 @@ export {
   resize,
 } from "./capture/images.ts";
 export { type ConvIntegerOptions, convInteger, matmulInteger, type ZeroPoint } from "./capture/integer-products.ts";
+export * as linalg from "./capture/linalg/index.ts";
 export type { PadOptions, Range } from "./capture/methods/arrangement.ts";
 export type { BoundOptions, Chosen } from "./capture/methods/bounded.ts";
 export type { MaxPoolOptions, MaxUnpoolOptions, NormOptions, PoolOptions } from "./capture/methods/channels.ts";

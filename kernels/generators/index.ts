@@ -49,6 +49,24 @@ export {
   integerMatmulKernel,
   packedIntegerMatmulKernel,
 } from "./integer.ts";
+export {
+  choleskyKernel,
+  choleskyWork,
+  eighKernel,
+  eighWork,
+  luKernel,
+  luSolveKernel,
+  luWork,
+  mostSweeps,
+  reflectedKernel,
+  reflectedWork,
+  reflectionsKernel,
+  reflectionsWork,
+  solveWork,
+  svdKernel,
+  svdWork,
+  triangularSolveKernel,
+} from "./linear/index.ts";
 export { type Assignment, type Destination, mapKernel, whole } from "./map.ts";
 export { rounding } from "./quantize.ts";
 export { philoxFactors, philoxKernel, philoxRounds, philoxSteps } from "./random.ts";

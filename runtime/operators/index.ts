@@ -77,6 +77,10 @@ import {
 import { gather, indexSelect } from "./gather.ts";
 import { gridSampler2d, gridSampler3d } from "./grid-sample.ts";
 import { groupedConv2d, groupedConvInteger } from "./grouped.ts";
+import { cholesky } from "./linear/cholesky.ts";
+import { lu, luSolve, triangularSolve } from "./linear/elimination.ts";
+import { eigh, svd } from "./linear/jacobi.ts";
+import { reflected, reflections } from "./linear/reflections.ts";
 import { lpPool } from "./lp-pooling.ts";
 import { gatherND, scatter, scatterND } from "./multi-index.ts";
 import { nonMaxSuppression } from "./non-max-suppression.ts";
@@ -225,6 +229,14 @@ export const operators = {
   std,
   logSumExp,
   det,
+  cholesky,
+  lu,
+  luSolve,
+  triangularSolve,
+  reflections,
+  reflected,
+  eigh,
+  svd,
   philox,
   argsort,
   sort,

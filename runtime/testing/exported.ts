@@ -5,7 +5,7 @@ import type { TypedArray } from "../graph/tensor-type.ts";
 import { type Operator, operators } from "../operators/index.ts";
 import { caseArbitraries, valuesFor } from "./cases/index.ts";
 
-/** Operators that ONNX cannot say: parts of plans and what bounds become, which no traced graph has, random bits, and bits as another type before set 26. */
+/** Operators that ONNX cannot say: parts of plans and what bounds become, which no traced graph has, linear algebra, random bits, and bits as another type before set 26. */
 export const notExported: ReadonlySet<string> = new Set([
   "packedMatmul",
   "blockedConv2d",
@@ -17,6 +17,14 @@ export const notExported: ReadonlySet<string> = new Set([
   "packedMatmulInteger",
   "blockedConvInteger",
   "tiledAttention",
+  "cholesky",
+  "lu",
+  "luSolve",
+  "triangularSolve",
+  "reflections",
+  "reflected",
+  "eigh",
+  "svd",
   "philox",
   "bitCast",
   "bitField",

@@ -28,6 +28,7 @@ import {
   quantisation,
   requantisation,
 } from "./integers.ts";
+import { linearCases } from "./linear.ts";
 import { packedFactor } from "./products.ts";
 import { resizing } from "./resizing.ts";
 import { deformedConvolution, sampling, volumeSampling } from "./sampling.ts";
@@ -355,6 +356,7 @@ export const caseArbitraries: { readonly [name in keyof typeof operators]: fc.Ar
   det: fc
     .record({ dtype: floats, batch: fc.constantFrom([], [1], [2, 3]), n: fc.constantFrom(1, 2, 3, 4, 7) })
     .map(({ dtype, batch, n }) => ({ operands: [{ dtype, shape: [...batch, n, n] }], attributes: {} })),
+  ...linearCases,
   philox: fc
     .record({
       of: fc.constantFrom<number[]>([], [1], [3], [4], [2, 17], [3, 4, 16], [70]),
