@@ -53,6 +53,7 @@ import { Compilation, measureLayers } from "../../launch/inspect.ts";
 import { runApplication as runInTest } from "../../launch/testing.ts";
 import { readMessageFiles } from "../../nodes/messages/index.ts";
 import { checkRecordingName, createExecutive, Federation, replay, runVirtual } from "../../sim/index.ts";
+import { linalgCases } from "./linalg-option-cases.ts";
 import { modelCases } from "./model-option-cases.ts";
 import type { Given, OptionCase } from "./option-case.ts";
 
@@ -259,6 +260,7 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
   logSumExp: operatorCase(({ x }, options) => x.logSumExp([0], options), { keepDims: true }, { keepDims: flag }),
   cumsum: running("cumsum"),
   cumprod: running("cumprod"),
+  ...linalgCases,
   sort: operatorCase(({ x }, options) => x.sort(0, options), { descending: true }, { descending: flag }),
   argsort: operatorCase(({ x }, options) => x.argsort(0, options), { descending: true }, { descending: flag }),
   topK: operatorCase(({ x }, options) => x.topK(1, 0, options), { largest: false }, { largest: flag }),

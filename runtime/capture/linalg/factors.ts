@@ -86,27 +86,33 @@ export function luFactor<D extends Wide>(x: Tensor<D>): LuFactors<D> {
   };
 }
 
-/** P, L and U of P·L·U = x[…,m,n]: rows that change places, ones on and numbers below a diagonal, numbers on and above it. */
-export function lu<D extends Wide>(
-  x: Tensor<D>,
-): { readonly p: Tensor<D>; readonly l: Tensor<D>; readonly u: Tensor<D> } {
-  const [rows, columns] = sizesOf("linalg.lu", x);
-  const packed = eliminated("linalg.lu", x);
-  return unpacked(part(packed, [0, rows], [0, columns]), part(packed, [0, rows], [columns, columns + 1]));
+/** Rows that change places, ones on and numbers below a diagonal, numbers on and above it. */
+export interface LuParts<D extends Dtype> {
+  readonly p: Tensor<D>;
+  readonly l: Tensor<D>;
+  readonly u: Tensor<D>;
 }
 
-/** P, L and U of factors in one matrix, and of the places, from 0 on, that rows [m,1] changed with. */
-export function unpacked<D extends Dtype>(
-  factors: Tensor<D>,
-  places: Tensor<D>,
-): { readonly p: Tensor<D>; readonly l: Tensor<D>; readonly u: Tensor<D> } {
+/** P, L and U of P·L·U = x[…,m,n]: rows that change places, ones on and numbers below a diagonal, numbers on and above it. */
+export function lu<D extends Wide>(x: Tensor<D>): LuParts<D> {
+  const [rows, columns] = sizesOf("linalg.lu", x);
+  const packed = eliminated("linalg.lu", x);
+  const pivots = part(packed, [0, Math.min(rows, columns)], [columns, columns + 1]);
+  return unpacked(part(packed, [0, rows], [0, columns]), pivots);
+}
+
+/** P, L and U of what `luFactor` gives. */
+export const luUnpack = <D extends Wide>({ lu, pivots }: Pick<LuFactors<D>, "lu" | "pivots">): LuParts<D> =>
+  unpacked(lu, pivots.sub(1).cast(lu.dtype).unsqueeze(-1));
+
+/** P, L and U of factors in one matrix, and of the places, from 0 on, that rows [k,1] of the diagonal changed with. */
+function unpacked<D extends Wide>(factors: Tensor<D>, places: Tensor<D>): LuParts<D> {
   const [rows, columns] = sizesOf("lu", factors);
   const count = Math.min(rows, columns);
   const eye = identityLike(factors, rows);
   // Rows behind the diagonal stay where they are, which no column says.
-  const own = iota(factors.dtype, [rows, 1], 0).broadcastTo(places.type.shape) as Tensor<D>;
-  const all =
-    count === rows ? places : concat([part(places, [0, count], [0, 1]), part(own, [count, rows], [0, 1])], -2);
+  const own = iota(factors.dtype, [rows, 1], 0).broadcastTo([...shapeOf(factors).slice(0, -2), rows, 1]) as Tensor<D>;
+  const all = count === rows ? places : concat([places, part(own, [count, rows], [0, 1])], -2);
   const p = applied("lu", operators.luSolve, [concat([eye, all], -1), eye], { transposed: true });
   const l = part(factors, [0, rows], [0, count])
     .tril(-1)
@@ -136,6 +142,15 @@ export function qr<D extends Wide>(
     q: applied(name, operators.reflected, [packed], { columns: count }),
     r: part(packed, [0, count], [0, columns]).triu(),
   };
+}
+
+/** R and below its diagonal the vectors of the reflections that make it of each matrix of x[…,m,n], and their factors, as LAPACK's geqrf. */
+export function geqrf<D extends Wide>(x: Tensor<D>): { readonly a: Tensor<D>; readonly tau: Tensor<D> } {
+  const name = "linalg.geqrf";
+  const [rows, columns] = sizesOf(name, x);
+  const packed = applied(name, operators.reflections, [x]);
+  const factors = part(packed, [rows, rows + 1], [0, Math.min(rows, columns)]);
+  return { a: part(packed, [0, rows], [0, columns]), tau: factors.squeeze(-2) };
 }
 
 /** The first columns of the product of reflections, as LAPACK's orgqr: their vectors below the diagonals of x[…,m,n], tau[…,k] their factors. */

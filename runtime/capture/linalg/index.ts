@@ -1,11 +1,15 @@
 // Linear algebra of matrices in float32 and float64, in batches, by the names of torch.linalg.
+export { matrixExp } from "./exponential.ts";
 export {
   cholesky,
   choleskyEx,
+  geqrf,
   householderProduct,
   type LuFactors,
+  type LuParts,
   lu,
   luFactor,
+  luUnpack,
   type QrOptions,
   qr,
   type TriangleOptions,

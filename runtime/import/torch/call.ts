@@ -1,5 +1,6 @@
 // A call of an operator: its arguments by the names of its schema, as the types that it asks for.
 import { type Dtype, dtypes, IsochronError, isFloatDtype } from "../../../kernels/index.ts";
+import { refuseWhere } from "../../capture/linalg/matrices.ts";
 import { constant, type Tensor } from "../../capture/tensor.ts";
 import { fixedNumbers } from "./known.ts";
 import { promoteTypes, resultType } from "./promotion.ts";
@@ -172,10 +173,13 @@ export class TorchCall {
   readonly #given: ReadonlyMap<string, TorchValue>;
   /** The most that a size may be that values decide, where nothing else says it. */
   readonly atMost: number | undefined;
+  /** Raises an error where any element is true, once the model runs. */
+  readonly refuse: (wrong: Tensor<"bool">, message: string) => void;
 
-  constructor(given: ReadonlyMap<string, TorchValue>, atMost?: number) {
+  constructor(given: ReadonlyMap<string, TorchValue>, atMost?: number, refuse: TorchCall["refuse"] = refuseWhere) {
     this.#given = given;
     this.atMost = atMost;
+    this.refuse = refuse;
   }
 
   value(name: string): TorchValue {

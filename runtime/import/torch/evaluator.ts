@@ -80,6 +80,8 @@ export class Evaluator implements Calls {
     ...(this.#loops as TorchValue[]),
   ]);
   #statements = 0;
+  /** Where in the model is what runs, in words, for what is refused when the model runs. */
+  place: (() => string) | undefined;
   /** Names of operators that were called, with how often. */
   readonly called = new Map<string, number>();
 
@@ -188,8 +190,10 @@ export class Evaluator implements Calls {
       if (found !== undefined) return found;
     }
     for (const { schema, run } of torchOperators.get(name) ?? []) {
-      const call = bound(schema, positional, keywords);
-      if (call) return this.#wrapped(run(new TorchCall(call, this.#atMost)), schema.results === "several");
+      const given = bound(schema, positional, keywords);
+      if (!given) continue;
+      const call = new TorchCall(given, this.#atMost, (wrong, message) => this.#refuse(wrong, message));
+      return this.#wrapped(run(call), schema.results === "several");
     }
     const found = this.#primitive(name, positional, keywords) ?? this.#inPlace(name, positional, keywords);
     if (found !== undefined) return found;
@@ -271,7 +275,18 @@ export class Evaluator implements Calls {
     return joined((one, other) => this.#flow.choose(test, one, other), then, otherwise);
   }
 
+  /** Raises an error where any element is true, once the model runs. */
+  #refuse(wrong: Tensor<"bool">, message: string): void {
+    const place = this.place?.();
+    const raise = (): TorchValue => {
+      throw raised(message, place === undefined ? [] : [place]);
+    };
+    this.choose(TorchTensor.of(wrong.any()), raise, () => null);
+  }
+
   #placed(statement: Statement, frame: Frame): Flow {
+    const around = this.place;
+    this.place = () => `at ${placeText(frame.file, statement.at)}`;
     try {
       if (++this.#statements > mostStatements) throw unsupportedTorch(`more than ${mostStatements} statements run`);
       return this.#step(statement, frame);
@@ -284,6 +299,8 @@ export class Evaluator implements Calls {
         ...(help === undefined ? {} : { help }),
         ...(place === undefined ? {} : { place }),
       });
+    } finally {
+      this.place = around;
     }
   }
 

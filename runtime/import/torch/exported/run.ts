@@ -114,6 +114,8 @@ export class Runner {
   }
 
   #placed(node: ExportedNode, names: Names, graph: ExportedGraph): void {
+    const around = this.#evaluator.place;
+    this.#evaluator.place = () => `at node ${placeOf(node)}`;
     try {
       if (++this.#count > mostStatements) throw unsupportedTorch(`more than ${mostStatements} nodes run`);
       this.#results(node, this.#ranged(node, this.#apply(node, names), graph), names);
@@ -127,6 +129,8 @@ export class Runner {
         ...(help === undefined ? {} : { help }),
         ...(place === undefined ? {} : { place }),
       });
+    } finally {
+      this.#evaluator.place = around;
     }
   }
 

@@ -17,8 +17,8 @@ import { capturedBy, operandsOf, Recorded, replay } from "./regions.ts";
 import { Snapshot } from "./snapshot.ts";
 
 /** What the program itself refuses: `raise` and `assert`. */
-export const raised = (message: string): IsochronError =>
-  new IsochronError("import/raised", `the model raises: ${message}`, { help: "give it what it asks for" });
+export const raised = (message: string, details: readonly string[] = []): IsochronError =>
+  new IsochronError("import/raised", `the model raises: ${message}`, { details, help: "give it what it asks for" });
 
 /** How often a loop may turn whose end values decide, unless more is said. */
 export const defaultTurns = 1000;

@@ -10,6 +10,7 @@ import { layers } from "./layers.ts";
 import { linearAlgebra } from "./linear-algebra.ts";
 import { losses } from "./losses.ts";
 import { networks } from "./networks.ts";
+import { norms } from "./norms.ts";
 import { plainTransforms } from "./plain-transforms.ts";
 import { positions } from "./positions.ts";
 import { primitives } from "./primitives.ts";
@@ -37,6 +38,7 @@ const families: readonly (readonly TorchOperator[])[] = [
   layers,
   linearAlgebra,
   networks,
+  norms,
   plainTransforms,
   positions,
   quantized,

@@ -1,468 +1,355 @@
-// PyTorch's linear algebra of small matrices, written out step by step: elimination with pivots, Cholesky, norms, products.
-import { concat, constant, full, iota, type Tensor, where } from "../../../capture/tensor.ts";
-import { cast, isScalar, type TorchCall, torchMisfit, unsupportedTorch } from "../call.ts";
-import { floatType } from "../promotion.ts";
-
+// PyTorch's linear algebra by the runtime's: what has no result is a fault of the step, with the line of the source.
+import * as linalg from "../../../capture/linalg/index.ts";
+import { concat, full, type Tensor, where } from "../../../capture/tensor.ts";
+import { type TorchCall, torchMisfit, unsupportedTorch } from "../call.ts";
 import { operator, type TorchOperator, type TorchResult } from "./definition.ts";
-import { broadcastShape } from "./positions.ts";
 
-/** Rows of a matrix that is eliminated step by step, at most. */
-const mostRows = 64;
+type Matrix = Tensor<linalg.Wide>;
 
-function squareSize(x: Tensor, what: string): number {
-  const [rows, columns] = x.shape.slice(-2);
-  if (x.shape.length < 2 || rows !== columns)
-    throw torchMisfit(`${what} of [${x.shape}], which are no square matrices`);
-  if (rows! > mostRows)
-    throw unsupportedTorch(`${what} of ${rows} rows`, `it is written out step by step for ${mostRows} rows at most`);
-  return rows!;
-}
+const matrix = (call: TorchCall, name: string): Matrix => call.tensor(name) as Matrix;
 
-/** Some rows and columns of matrices. */
-function part(x: Tensor, rows: readonly [number, number], columns: readonly [number, number]): Tensor {
-  return x.slice(...x.shape.slice(0, -2).map((size) => [0, size] as const), rows, columns);
-}
-
-const joinedRows = (rows: readonly Tensor[]): Tensor => (rows.length === 1 ? rows[0]! : concat(rows, -2));
-
-/** What elimination leaves: the rows of a triangle with what stood beside it, and where rows changed places. */
-interface Eliminated {
-  readonly rows: readonly Tensor[];
-  readonly pivots: readonly Tensor[];
-}
-
-/** Eliminates [A | B], the row of the largest number first, as LAPACK does. */
-function eliminated(joined: Tensor, size: number): Eliminated {
-  const width = joined.shape.at(-1)!;
-  const rows: Tensor[] = [];
-  const pivots: Tensor[] = [];
-  let left = joined;
-  for (let at = 0; at < size; at++) {
-    const count = size - at;
-    const first = part(left, [0, 1], [0, width]);
-    if (count === 1) {
-      rows.push(first);
-      break;
-    }
-    const column = part(left, [0, count], [at, at + 1]);
-    // [..., 1, 1]: the place of the row that is taken.
-    const place = column
-      .abs()
-      .argmax(column.shape.length - 2)
-      .unsqueeze(-2);
-    const taken = left.gather(left.shape.length - 2, place.broadcastTo([...left.shape.slice(0, -2), 1, width]));
-    const isTaken = iota("i64", [count, 1], 0).equal(place);
-    const others = where(isTaken, first, left);
-    const below = part(others, [1, count], [0, width]);
-    const factor = part(below, [0, count - 1], [at, at + 1]).div(part(taken, [0, 1], [at, at + 1]));
-    left = below.sub(factor.mul(taken));
-    rows.push(taken);
-    pivots.push(place.squeeze(-1).squeeze(-1));
-  }
-  return { rows, pivots };
-}
-
-/** A solution of U·X = B from below, where each row is that of [U | B]. */
-function substituted(rows: readonly Tensor[], size: number): Tensor {
-  const width = rows[0]!.shape.at(-1)!;
-  let solved: Tensor | undefined;
-  for (let at = size - 1; at >= 0; at--) {
-    const row = rows[at]!;
-    const right = part(row, [0, 1], [size, width]);
-    const rest = solved ? right.sub(part(row, [0, 1], [at + 1, size]).matmul(solved)) : right;
-    const x = rest.div(part(row, [0, 1], [at, at + 1]));
-    solved = solved ? concat([x, solved], -2) : x;
-  }
-  return solved!;
-}
-
-/** Matrices of one batch shape. */
-function together(a: Tensor, b: Tensor): readonly [Tensor, Tensor] {
-  const batch = broadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
-  return [a, b].map((each) => each.broadcastTo([...batch, ...each.shape.slice(-2)])) as [Tensor, Tensor];
-}
-
-/** X of A·X = B. */
-export function solved(a: Tensor, b: Tensor): Tensor {
-  const size = squareSize(a, "solve");
-  if (b.shape.at(-2) !== size) throw torchMisfit(`solve of [${a.shape}] and [${b.shape}]`);
-  const [left, right] = together(a, b);
-  return substituted(eliminated(concat([left, right], -1), size).rows, size);
-}
-
-const identity = (x: Tensor, size: number): Tensor =>
-  constant(
-    Array.from({ length: size * size }, (_, at) => (at % (size + 1) === 0 ? 1 : 0)),
-    x.dtype,
-    [size, size],
-  );
-
-const inverted = (x: Tensor): Tensor => {
-  const size = squareSize(x, "inv");
-  return solved(x, identity(x, size).broadcastTo(x.shape));
+const sizesOf = (x: Tensor): readonly [number, number] => {
+  if (x.shape.length < 2) throw torchMisfit(`[${x.shape}] are no matrices`);
+  return x.shape.slice(-2) as unknown as readonly [number, number];
 };
 
-const turned = (x: Tensor): Tensor => x.transpose(-1, -2);
+const turned = (x: Matrix): Matrix => x.transpose(-1, -2);
+
+/** Faults of the step where a matrix has no result. */
+const refused = (call: TorchCall, info: Tensor, message: string): void => call.refuse(info.notEqual(0), message);
+
+const singular = (name: string): string => `${name}: the input matrix is singular`;
+
+function requireFinite(call: TorchCall, name: string, x: Matrix): Matrix {
+  call.refuse(x.isFinite().not(), `${name}: the input matrix contains non-finite values`);
+  return x;
+}
+
+/** Options of a triangle, as a call says them. */
+const upperOf = (call: TorchCall) => ({ upper: call.flag("upper") });
+
+function cholesky(call: TorchCall): Tensor {
+  const { factor, info } = linalg.choleskyEx(matrix(call, "self"), upperOf(call));
+  refused(call, info, "linalg.cholesky: the input is not positive-definite");
+  return factor;
+}
 
 /** Solves, with a right side that may be vectors, or stand on the left. */
-function linearSolve(call: TorchCall): Tensor {
-  const [a, b] = call.promoted(["A", "B"]) as [Tensor, Tensor];
-  const isVector =
-    b.shape.length === 1 || (a.shape.length - 1 === b.shape.length && b.shape.join() === a.shape.slice(0, -1).join());
-  if (isVector) return solved(a, b.unsqueeze(b.shape.length)).squeeze(-1);
-  return call.has("left") && !call.flag("left") ? turned(solved(turned(a), turned(b))) : solved(a, b);
+function solve(call: TorchCall, isChecked: boolean): linalg.WithInfo<linalg.Wide> {
+  const [a, b] = call.promoted(["A", "B"]) as [Matrix, Matrix];
+  const found = linalg.solveEx(a, b, { left: call.flag("left") });
+  if (isChecked) refused(call, found.info, singular("linalg.solve"));
+  return found;
 }
 
-/** Determinants, as the sign and the logarithm of the size, or as they are. */
-function determinants(x: Tensor): { readonly sign: Tensor; readonly size: Tensor } {
-  const n = squareSize(x, "det");
-  const { rows, pivots } = eliminated(x, n);
-  const diagonal = rows.map((row, at) =>
-    part(row, [0, 1], [at, at + 1])
-      .squeeze(-1)
-      .squeeze(-1),
-  );
-  const swaps = pivots.map((place) => where(place.equal(0), constant(1, x.dtype), constant(-1, x.dtype)));
-  const signs = diagonal.map((each) => each.sign());
-  const sign = [...signs, ...swaps].reduce((a, b) => a.mul(b));
-  const size = diagonal.map((each) => each.abs().log()).reduce((a, b) => a.add(b));
-  return { sign, size };
+function inverse(call: TorchCall, name: string): Tensor {
+  const { result, info } = linalg.invEx(matrix(call, name));
+  refused(call, info, singular("linalg.inv"));
+  return result;
 }
 
-/** The lower triangle L of L·Lᵀ; where a matrix is not positive definite its numbers are NaN. */
-function cholesky(x: Tensor): Tensor {
-  const size = squareSize(x, "cholesky");
-  const batch = x.shape.slice(0, -2);
-  let done: Tensor | undefined;
-  for (let at = 0; at < size; at++) {
-    let column = part(x, [at, size], [at, at + 1]);
-    if (done) {
-      const known = part(done, [at, size], [0, at]);
-      column = column.sub(known.matmul(turned(part(known, [0, 1], [0, at]))));
-    }
-    const root = part(column, [0, 1], [0, 1]).sqrt();
-    const below = at + 1 < size ? [part(column, [1, size - at], [0, 1]).div(root)] : [];
-    const above = at > 0 ? [full(x.dtype, [...batch, at, 1], 0)] : [];
-    const next = joinedRows([...above, root, ...below]);
-    done = done ? concat([done, next], -1) : next;
-  }
-  return done!;
+/** Factors with pivots, which is the only way here. */
+function factors(call: TorchCall, name: string): linalg.LuFactors<linalg.Wide> {
+  if (call.has("pivot") && !call.flag("pivot")) throw unsupportedTorch("lu without pivots");
+  return linalg.luFactor(matrix(call, name));
 }
 
-/** X of T·X = B of a triangle. */
-function triangular(a: Tensor, b: Tensor, upper: boolean, unit: boolean): Tensor {
-  const size = squareSize(a, "solve_triangular");
-  const [left, right] = together(a, b);
-  const order = Array.from({ length: size }, (_, at) => (upper ? size - 1 - at : at));
-  const width = right.shape.at(-1)!;
-  const found: Tensor[] = new Array(size);
-  for (const [turn, at] of order.entries()) {
-    let rest = part(right, [at, at + 1], [0, width]);
-    if (turn > 0) {
-      const [from, to] = upper ? [at + 1, size] : [0, at];
-      rest = rest.sub(part(left, [at, at + 1], [from, to]).matmul(joinedRows(found.slice(from, to))));
-    }
-    found[at] = unit ? rest : rest.div(part(left, [at, at + 1], [at, at + 1]));
-  }
-  return joinedRows(found);
-}
-
-/** Of a factor L or U, X of A·X = B. */
-function solvedByFactor(b: Tensor, factor: Tensor, upper: boolean): Tensor {
-  const lower = upper ? turned(factor) : factor;
-  return triangular(turned(lower), triangular(lower, b, false, false), true, false);
-}
-
-/** Orthonormal columns and a triangle, by reflections. */
-function orthogonal(x: Tensor): readonly [Tensor, Tensor] {
-  const [rows, columns] = x.shape.slice(-2) as [number, number];
-  if (Math.max(rows, columns) > mostRows) throw unsupportedTorch(`qr of [${rows},${columns}]`);
-  const batch = x.shape.slice(0, -2);
-  const eye = identity(x, rows).broadcastTo([...batch, rows, rows]);
-  let [q, r] = [eye, x];
-  for (let at = 0; at < Math.min(rows - 1, columns); at++) {
-    const column = part(r, [at, rows], [at, at + 1]);
-    const head = part(column, [0, 1], [0, 1]);
-    const length = column.mul(column).sum([-2], { keepDims: true }).sqrt();
-    const sign = where(head.less(0), constant(-1, x.dtype), constant(1, x.dtype));
-    const first = head.add(sign.mul(length));
-    const vector = concat([first, part(column, [1, rows - at], [0, 1])], -2);
-    const padded = at > 0 ? concat([full(x.dtype, [...batch, at, 1], 0), vector], -2) : vector;
-    const square = vector.mul(vector).sum([-2], { keepDims: true });
-    const scale = where(square.equal(0), constant(0, x.dtype), constant(2, x.dtype).div(square));
-    const reflect = (y: Tensor): Tensor => y.sub(padded.mul(scale).matmul(turned(padded).matmul(y)));
-    r = reflect(r);
-    q = turned(reflect(turned(q)));
-  }
-  return [q, r];
-}
-
-/** (Σ|x|^p)^(1/p) over dimensions. */
-function vectorNorm(x: Tensor, order: number, axes: readonly number[], keepDims: boolean): Tensor {
-  const sizes = x.abs();
-  const options = { keepDims };
-  if (order === Number.POSITIVE_INFINITY) return sizes.max(axes, options);
-  if (order === Number.NEGATIVE_INFINITY) return sizes.min(axes, options);
-  if (order === 0) return cast(x.notEqual(0), x.dtype).sum(axes, options);
-  if (order === 1) return sizes.sum(axes, options);
-  if (order === 2) return x.mul(x).sum(axes, options).sqrt();
-  return sizes
-    .pow(order)
-    .sum(axes, options)
-    .pow(1 / order);
-}
-
-const axesOf = (call: TorchCall, x: Tensor): readonly number[] => {
-  const rank = x.shape.length;
-  const axes = call.has("dim") ? call.ints("dim").map((axis) => (axis < 0 ? axis + rank : axis)) : [];
-  return axes.length === 0 ? x.shape.map((_, at) => at) : axes;
+const checked = (call: TorchCall, { lu, pivots, info }: linalg.LuFactors<linalg.Wide>): readonly Tensor[] => {
+  if (call.flag("check_errors")) refused(call, info, singular("torch.linalg.lu_factor"));
+  return [lu, pivots, info];
 };
 
-const floats = (call: TorchCall, name: string): Tensor => {
-  const x = call.tensor(name);
-  return cast(x, call.dtype("dtype", floatType(x.dtype)));
+/** The sign of determinants and the logarithm of their size; NaN where the sign is negative. */
+const logDeterminant = (x: Matrix): Tensor => {
+  const { sign, logAbsDet } = linalg.slogdet(x);
+  return where(sign.less(0), Number.NaN, logAbsDet);
 };
 
-/** Norms of matrices: the root of all squares, or the largest sum of columns or rows. */
-function matrixNorm(x: Tensor, order: number | "fro", axes: readonly number[], keepDims: boolean): Tensor {
-  const [rows, columns] = axes as [number, number];
-  if (order === "fro") return vectorNorm(x, 2, axes, keepDims);
-  const [inner, outer] = Math.abs(order) === 1 ? [rows, columns] : [columns, rows];
-  if (Math.abs(order) !== 1 && Math.abs(order) !== Number.POSITIVE_INFINITY)
-    throw unsupportedTorch(`a norm of matrices of order ${order}`, "norms by singular values are not there");
-  const sums = x.abs().sum([inner], { keepDims: true });
-  const found = order > 0 ? sums.max([outer], { keepDims: true }) : sums.min([outer], { keepDims: true });
-  if (keepDims) return found;
-  return found.reshape(x.shape.filter((_, at) => !axes.includes(at)));
-}
-
-const lastTwo = (x: Tensor): readonly number[] => [x.shape.length - 2, x.shape.length - 1];
-
-function anyNorm(call: TorchCall): Tensor {
-  const x = floats(call, "self");
-  const order = call.value("ord");
-  const axes = call.has("dim") ? axesOf(call, x) : undefined;
-  const keep = call.flag("keepdim");
-  if (order === null) return vectorNorm(x, 2, axes ?? x.shape.map((_, at) => at), keep);
-  if (typeof order === "string") {
-    if (order !== "fro") throw unsupportedTorch(`a norm of order "${order}"`);
-    return matrixNorm(x, "fro", axes ?? lastTwo(x), keep);
-  }
-  const isMatrix = axes ? axes.length === 2 : x.shape.length === 2;
-  return isMatrix
-    ? matrixNorm(x, Number(order), axes ?? lastTwo(x), keep)
-    : vectorNorm(x, Number(order), axes ?? [0], keep);
-}
-
-/** norm: of all elements or over dimensions, always as of a vector. */
-const plainNorm = (call: TorchCall): Tensor => {
-  const x = floats(call, "self");
-  const order = call.value("p");
-  return vectorNorm(x, isScalar(order) ? Number(order) : 2, axesOf(call, x), call.flag("keepdim"));
-};
-
-function power(x: Tensor, exponent: number): Tensor {
-  if (exponent < 0) return power(inverted(x), -exponent);
-  if (exponent === 0) return identity(x, x.shape.at(-1)!).broadcastTo(x.shape);
-  const half = exponent > 1 ? power(x, Math.floor(exponent / 2)) : undefined;
-  const square = half?.matmul(half);
-  if (!square) return x;
-  return exponent % 2 === 1 ? square.matmul(x) : square;
-}
-
-const one = (name: string, argument: string, run: (x: Tensor) => Tensor): TorchOperator =>
-  operator(`${name}(Tensor ${argument}) -> Tensor`, (call) => run(call.tensor(argument)));
-
-const determinant = (x: Tensor): Tensor => x.det();
-const logDeterminant = (x: Tensor): Tensor => {
-  const { sign, size } = determinants(x);
-  return where(sign.less(0), constant(Number.NaN, x.dtype), size);
-};
 const signAndSize = (call: TorchCall, name: string): TorchResult => {
-  const { sign, size } = determinants(call.tensor(name));
-  return [sign, size];
+  const { sign, logAbsDet } = linalg.slogdet(matrix(call, name));
+  return [sign, logAbsDet];
+};
+
+/** Multiplies by the orthogonal matrix of reflections. */
+function reflectedProduct(call: TorchCall): Tensor {
+  const [x, tau, other] = [matrix(call, "self"), matrix(call, "input2"), matrix(call, "input3")];
+  const [rows, columns] = sizesOf(x);
+  const lead = x.shape.slice(0, -2);
+  // As many columns as rows make the whole of Q.
+  const wide = rows > columns ? concat([x, full(x.dtype, [...lead, rows, rows - columns], 0) as Matrix], -1) : x;
+  const whole = linalg.householderProduct(wide, tau);
+  const q = call.flag("transpose") ? turned(whole) : whole;
+  return call.flag("left") ? q.matmul(other) : other.matmul(q);
+}
+
+const emptyLike = (x: Tensor, dtype = x.dtype): Tensor => full(dtype, [0], 0);
+
+function leastSquares(call: TorchCall): TorchResult {
+  const [a, given] = [matrix(call, "self"), matrix(call, "b")];
+  const [rows, columns] = sizesOf(a);
+  const isVectors = given.shape.length === a.shape.length - 1 && given.shape.join() === a.shape.slice(0, -1).join();
+  const driver = call.has("driver") ? call.text("driver") : "gelsy";
+  if (!["gels", "gelsy", "gelsd", "gelss"].includes(driver)) throw torchMisfit(`lstsq by the driver "${driver}"`);
+  const options = call.has("rcond") ? { rcond: call.float("rcond") } : {};
+  const found = linalg.lstsq(a, isVectors ? given.unsqueeze(-1) : given, options);
+  const hasValues = driver === "gelsd" || driver === "gelss";
+  return [
+    isVectors ? found.solution.squeeze(-1) : found.solution,
+    rows > columns ? found.residuals : emptyLike(a),
+    driver === "gels" ? emptyLike(a, "i64") : found.rank,
+    hasValues ? found.singularValues : emptyLike(a),
+  ];
+}
+
+/** Tolerances of a call, by the names of its two forms. */
+const tolerances = (call: TorchCall): linalg.ToleranceOptions => ({
+  ...(call.has("atol") && { atol: call.float("atol") }),
+  ...(call.has("rtol") && { rtol: call.float("rtol") }),
+  ...(call.has("rcond") && { rtol: call.float("rcond") }),
+  ...(call.has("tol") && { atol: call.float("tol"), rtol: 0 }),
+  hermitian: call.has("hermitian") && call.flag("hermitian"),
+});
+
+const pseudoinverse = (call: TorchCall): Tensor =>
+  linalg.pinv(requireFinite(call, "linalg.pinv", matrix(call, "self")), tolerances(call));
+
+const rank = (call: TorchCall, name: string): Tensor => linalg.matrixRank(matrix(call, name), tolerances(call));
+
+function condition(call: TorchCall): Tensor {
+  const p = call.value("p");
+  const orders: readonly unknown[] = ["fro", "nuc", 1, -1, 2, -2, Infinity, -Infinity];
+  const order = p === null ? 2 : typeof p === "string" ? p : Number(p);
+  if (!orders.includes(order)) throw unsupportedTorch(`cond of order ${String(order)}`);
+  return linalg.cond(matrix(call, "self"), order as linalg.MatrixOrder);
+}
+
+function eigen(call: TorchCall, name: string, hasVectors = true): readonly Tensor[] {
+  const x = requireFinite(call, "linalg.eigh", matrix(call, name));
+  const options = { uplo: call.text("UPLO") === "U" ? ("U" as const) : ("L" as const) };
+  if (!hasVectors) return [linalg.eigvalsh(x, options)];
+  const { eigenvalues, eigenvectors } = linalg.eigh(x, options);
+  return [eigenvalues, eigenvectors];
+}
+
+const singularValues = (call: TorchCall, name: string): Tensor =>
+  linalg.svdvals(requireFinite(call, "linalg.svd", matrix(call, name)));
+
+function decomposed(call: TorchCall, name: string, fullMatrices: boolean): readonly [Matrix, Matrix, Matrix] {
+  const { u, s, vh } = linalg.svd(requireFinite(call, "linalg.svd", matrix(call, name)), { fullMatrices });
+  return [u, s, vh];
+}
+
+/** The inverse of a tensor whose first dimensions are rows, and whose others are columns. */
+function tensorInverse(call: TorchCall): Tensor {
+  const x = matrix(call, "self");
+  const ind = call.int("ind");
+  const [rows, columns] = [x.shape.slice(0, ind), x.shape.slice(ind)];
+  const size = rows.reduce((a, b) => a * b, 1);
+  const { result, info } = linalg.invEx(x.reshape([size, size]));
+  refused(call, info, singular("linalg.tensorinv"));
+  return result.reshape([...columns, ...rows]);
+}
+
+const one = (name: string, argument: string, run: (call: TorchCall, name: string) => TorchResult): TorchOperator =>
+  operator(`${name}(Tensor ${argument}) -> Tensor`, (call) => run(call, argument));
+
+const products = (call: TorchCall, name: string): Tensor =>
+  call.tensors(name).reduce((a, b) => {
+    const product = (a.shape.length === 1 ? a.unsqueeze(0) : a).matmul(b.shape.length === 1 ? b.unsqueeze(1) : b);
+    const rows = a.shape.length === 1 ? product.squeeze(-2) : product;
+    return b.shape.length === 1 ? rows.squeeze(-1) : rows;
+  });
+
+const powers = (call: TorchCall): Tensor => {
+  const [x, n] = [matrix(call, "self"), call.int("n")];
+  if (n >= 0) return linalg.matrixPower(x, n);
+  const { result, info } = linalg.invEx(x);
+  refused(call, info, singular("linalg.matrix_power"));
+  return linalg.matrixPower(result, -n);
 };
 
 export const linearAlgebra: readonly TorchOperator[] = [
-  operator("linalg_solve(Tensor A, Tensor B, *, bool left=True) -> Tensor", linearSolve),
+  operator("linalg_solve(Tensor A, Tensor B, *, bool left=True) -> Tensor", (call) => solve(call, true).result),
+  operator(
+    "linalg_solve_ex(Tensor A, Tensor B, *, bool left=True, bool check_errors=False) -> (Tensor, Tensor)",
+    (call): TorchResult => {
+      const { result, info } = solve(call, call.flag("check_errors"));
+      return [result, info];
+    },
+  ),
+  operator(
+    "_linalg_solve_ex(Tensor A, Tensor B, *, bool left=True, bool check_errors=False) -> (Tensor, Tensor, Tensor, Tensor)",
+    (call): TorchResult => {
+      const { result, info } = solve(call, call.flag("check_errors"));
+      const { lu, pivots } = linalg.luFactor(matrix(call, "A"));
+      return [result, lu, pivots, info];
+    },
+  ),
   operator(
     "linalg_solve_triangular(Tensor self, Tensor B, *, bool upper, bool left=True, bool unitriangular=False) -> Tensor",
-    (call) => {
-      const [a, b] = [call.tensor("self"), call.tensor("B")];
-      const [upper, unit] = [call.flag("upper"), call.flag("unitriangular")];
-      return call.flag("left") ? triangular(a, b, upper, unit) : turned(triangular(turned(a), turned(b), !upper, unit));
-    },
+    (call) =>
+      linalg.solveTriangular(matrix(call, "self"), matrix(call, "B"), {
+        ...upperOf(call),
+        left: call.flag("left"),
+        unitriangular: call.flag("unitriangular"),
+      }),
   ),
   operator(
     "triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor, Tensor)",
     (call): TorchResult => {
-      const [b, a] = [call.tensor("self"), call.tensor("A")];
-      const [upper, unit] = [call.flag("upper"), call.flag("unitriangular")];
-      return [call.flag("transpose") ? triangular(turned(a), b, !upper, unit) : triangular(a, b, upper, unit), a];
+      const a = matrix(call, "A");
+      const isTurned = call.flag("transpose");
+      const options = { upper: call.flag("upper") !== isTurned, unitriangular: call.flag("unitriangular") };
+      return [linalg.solveTriangular(isTurned ? turned(a) : a, matrix(call, "self"), options), a];
     },
   ),
-  one("linalg_inv", "A", inverted),
-  one("inverse", "self", inverted),
+  one("linalg_inv", "A", inverse),
+  one("inverse", "self", inverse),
   operator("linalg_inv_ex(Tensor A, *, bool check_errors=False) -> (Tensor, Tensor)", (call): TorchResult => {
-    const x = call.tensor("A");
-    return [inverted(x), full("i32", x.shape.slice(0, -2), 0)];
+    const { result, info } = linalg.invEx(matrix(call, "A"));
+    if (call.flag("check_errors")) refused(call, info, singular("linalg.inv"));
+    return [result, info];
   }),
-  one("linalg_det", "A", determinant),
-  one("det", "self", determinant),
-  one("logdet", "self", logDeterminant),
+  operator("linalg_tensorinv(Tensor self, int ind=2) -> Tensor", tensorInverse),
+  one("linalg_det", "A", (call, name) => call.tensor(name).det()),
+  one("det", "self", (call, name) => call.tensor(name).det()),
+  operator("_linalg_det(Tensor A) -> (Tensor, Tensor, Tensor)", (call): TorchResult => {
+    const x = matrix(call, "A");
+    const { lu, pivots } = linalg.luFactor(x);
+    return [x.det(), lu, pivots];
+  }),
+  one("logdet", "self", (call, name) => logDeterminant(matrix(call, name))),
   operator("slogdet(Tensor self) -> (Tensor, Tensor)", (call) => signAndSize(call, "self")),
   operator("linalg_slogdet(Tensor A) -> (Tensor, Tensor)", (call) => signAndSize(call, "A")),
-  operator("linalg_cholesky(Tensor self, *, bool upper=False) -> Tensor", (call) => {
-    const lower = cholesky(call.tensor("self"));
-    return call.flag("upper") ? turned(lower) : lower;
+  operator("_linalg_slogdet(Tensor A) -> (Tensor, Tensor, Tensor, Tensor)", (call): TorchResult => {
+    const { lu, pivots } = linalg.luFactor(matrix(call, "A"));
+    return [...(signAndSize(call, "A") as readonly Tensor[]), lu, pivots];
   }),
-  operator("cholesky(Tensor self, bool upper=False) -> Tensor", (call) => {
-    const lower = cholesky(call.tensor("self"));
-    return call.flag("upper") ? turned(lower) : lower;
-  }),
+  operator("linalg_cholesky(Tensor self, *, bool upper=False) -> Tensor", cholesky),
+  operator("cholesky(Tensor self, bool upper=False) -> Tensor", cholesky),
   operator(
     "linalg_cholesky_ex(Tensor self, *, bool upper=False, bool check_errors=False) -> (Tensor, Tensor)",
     (call): TorchResult => {
-      const lower = cholesky(call.tensor("self"));
-      return [call.flag("upper") ? turned(lower) : lower, full("i32", lower.shape.slice(0, -2), 0)];
+      const { factor, info } = linalg.choleskyEx(matrix(call, "self"), upperOf(call));
+      if (call.flag("check_errors")) refused(call, info, "linalg.cholesky: the input is not positive-definite");
+      return [factor, info];
     },
   ),
   operator("cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor", (call) =>
-    solvedByFactor(call.tensor("self"), call.tensor("input2"), call.flag("upper")),
+    linalg.choleskySolve(matrix(call, "self"), matrix(call, "input2"), upperOf(call)),
   ),
-  operator("cholesky_inverse(Tensor self, bool upper=False) -> Tensor", (call) => {
-    const factor = call.tensor("self");
-    const size = squareSize(factor, "cholesky_inverse");
-    return solvedByFactor(identity(factor, size).broadcastTo(factor.shape), factor, call.flag("upper"));
+  operator("cholesky_inverse(Tensor self, bool upper=False) -> Tensor", (call) =>
+    linalg.choleskyInverse(matrix(call, "self"), upperOf(call)),
+  ),
+  operator("linalg_lu_factor(Tensor A, *, bool pivot=True) -> (Tensor, Tensor)", (call): TorchResult => {
+    const { lu, pivots, info } = factors(call, "A");
+    refused(call, info, singular("torch.linalg.lu_factor"));
+    return [lu, pivots];
   }),
+  operator(
+    "linalg_lu_factor_ex(Tensor A, *, bool pivot=True, bool check_errors=False) -> (Tensor, Tensor, Tensor)",
+    (call) => checked(call, factors(call, "A")),
+  ),
+  operator("_lu_with_info(Tensor self, bool pivot=True, bool check_errors=True) -> (Tensor, Tensor, Tensor)", (call) =>
+    checked(call, factors(call, "self")),
+  ),
+  operator("linalg_lu(Tensor A, *, bool pivot=True) -> (Tensor, Tensor, Tensor)", (call): TorchResult => {
+    if (!call.flag("pivot")) throw unsupportedTorch("lu without pivots");
+    const { p, l, u } = linalg.lu(matrix(call, "A"));
+    return [p, l, u];
+  }),
+  operator(
+    "lu_unpack(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True) -> (Tensor, Tensor, Tensor)",
+    (call): TorchResult => {
+      const lu = matrix(call, "LU_data");
+      const { p, l, u } = linalg.luUnpack({ lu, pivots: call.tensor("LU_pivots") as Tensor<"i32"> });
+      const [data, pivots] = [call.flag("unpack_data"), call.flag("unpack_pivots")];
+      return [pivots ? p : emptyLike(lu), data ? l : emptyLike(lu), data ? u : emptyLike(lu)];
+    },
+  ),
+  operator(
+    "linalg_lu_solve(Tensor LU, Tensor pivots, Tensor B, *, bool left=True, bool adjoint=False) -> Tensor",
+    (call) =>
+      linalg.luSolve({ lu: matrix(call, "LU"), pivots: call.tensor("pivots") as Tensor<"i32"> }, matrix(call, "B"), {
+        left: call.flag("left"),
+        adjoint: call.flag("adjoint"),
+      }),
+  ),
+  operator("lu_solve(Tensor self, Tensor LU_data, Tensor LU_pivots) -> Tensor", (call) =>
+    linalg.luSolve(
+      { lu: matrix(call, "LU_data"), pivots: call.tensor("LU_pivots") as Tensor<"i32"> },
+      matrix(call, "self"),
+    ),
+  ),
   operator("linalg_qr(Tensor A, str mode='reduced') -> (Tensor, Tensor)", (call): TorchResult => {
-    const x = call.tensor("A");
-    const [q, r] = orthogonal(x);
-    const [rows, columns] = x.shape.slice(-2) as [number, number];
-    const count = call.text("mode") === "complete" ? rows : Math.min(rows, columns);
-    return [part(q, [0, rows], [0, count]), part(r, [0, count], [0, columns])];
+    const mode = call.text("mode");
+    const x = matrix(call, "A");
+    const { q, r } = linalg.qr(x, { mode: mode === "complete" ? "complete" : "reduced" });
+    return [mode === "r" ? emptyLike(x) : q, r];
   }),
-  operator("linalg_matrix_power(Tensor self, int n) -> Tensor", (call) => power(call.tensor("self"), call.int("n"))),
-  operator("matrix_power(Tensor self, int n) -> Tensor", (call) => power(call.tensor("self"), call.int("n"))),
-  operator("linalg_multi_dot(Tensor[] tensors) -> Tensor", (call) =>
-    call.tensors("tensors").reduce((a, b) => {
-      const product = (a.shape.length === 1 ? a.unsqueeze(0) : a).matmul(b.shape.length === 1 ? b.unsqueeze(1) : b);
-      const rows = a.shape.length === 1 ? product.squeeze(-2) : product;
-      return b.shape.length === 1 ? rows.squeeze(-1) : rows;
-    }),
+  operator("geqrf(Tensor self) -> (Tensor, Tensor)", (call): TorchResult => {
+    const { a, tau } = linalg.geqrf(matrix(call, "self"));
+    return [a, tau];
+  }),
+  operator("linalg_householder_product(Tensor input, Tensor tau) -> Tensor", (call) =>
+    linalg.householderProduct(matrix(call, "input"), matrix(call, "tau")),
+  ),
+  operator("orgqr(Tensor self, Tensor input2) -> Tensor", (call) =>
+    linalg.householderProduct(matrix(call, "self"), matrix(call, "input2")),
   ),
   operator(
-    "linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-    (call) => {
-      const x = floats(call, "self");
-      return vectorNorm(x, call.float("ord"), axesOf(call, x), call.flag("keepdim"));
+    "ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor",
+    reflectedProduct,
+  ),
+  operator("linalg_eigh(Tensor self, str UPLO='L') -> (Tensor, Tensor)", (call) => eigen(call, "self")),
+  operator("linalg_eigvalsh(Tensor self, str UPLO='L') -> Tensor", (call) => eigen(call, "self", false)[0]!),
+  operator("_linalg_eigh(Tensor A, str UPLO='L', bool compute_v=True) -> (Tensor, Tensor)", (call): TorchResult => {
+    const found = eigen(call, "A", call.flag("compute_v"));
+    return found.length === 2 ? found : [found[0]!, emptyLike(found[0]!)];
+  }),
+  operator("linalg_svd(Tensor A, bool full_matrices=True, *, str? driver=None) -> (Tensor, Tensor, Tensor)", (call) =>
+    decomposed(call, "A", call.flag("full_matrices")),
+  ),
+  operator(
+    "_linalg_svd(Tensor A, bool full_matrices=False, bool compute_uv=True, *, str? driver=None) -> (Tensor, Tensor, Tensor)",
+    (call): TorchResult => {
+      if (call.flag("compute_uv")) return decomposed(call, "A", call.flag("full_matrices"));
+      const values = singularValues(call, "A");
+      return [emptyLike(values), values, emptyLike(values)];
+    },
+  ),
+  operator("linalg_svdvals(Tensor A, *, str? driver=None) -> Tensor", (call) => singularValues(call, "A")),
+  operator(
+    "svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor, Tensor, Tensor)",
+    (call): TorchResult => {
+      const [u, s, vh] = decomposed(call, "self", !call.flag("some"));
+      if (call.flag("compute_uv")) return [u, s, turned(vh)];
+      const [rows, columns] = sizesOf(call.tensor("self"));
+      const zeros = (size: number): Tensor => full(s.dtype, [...s.shape.slice(0, -1), size, size], 0);
+      return [zeros(rows), s, zeros(columns)];
     },
   ),
   operator(
-    "linalg_matrix_norm(Tensor self, Scalar ord, int[] dim=[-2,-1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-    (call) => {
-      const x = floats(call, "self");
-      return matrixNorm(x, call.float("ord"), axesOf(call, x), call.flag("keepdim"));
-    },
+    "linalg_pinv.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> Tensor",
+    pseudoinverse,
   ),
+  operator("linalg_pinv(Tensor self, float rcond, bool hermitian=False) -> Tensor", pseudoinverse),
+  operator("pinverse(Tensor self, float rcond=1e-15) -> Tensor", pseudoinverse),
   operator(
-    "linalg_matrix_norm.str_ord(Tensor self, str ord='fro', int[] dim=[-2,-1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-    (call) => {
-      if (call.text("ord") !== "fro") throw unsupportedTorch(`a norm of order "${call.text("ord")}"`);
-      const x = floats(call, "self");
-      return matrixNorm(x, "fro", axesOf(call, x), call.flag("keepdim"));
-    },
+    "linalg_matrix_rank.atol_rtol_float(Tensor input, *, float? atol=None, float? rtol=None, bool hermitian=False) -> Tensor",
+    (call) => rank(call, "input"),
   ),
+  operator("linalg_matrix_rank(Tensor self, float tol, bool hermitian=False) -> Tensor", (call) => rank(call, "self")),
+  operator("linalg_cond(Tensor self, Scalar? p=None) -> Tensor", condition),
+  operator("linalg_cond.p_str(Tensor self, str p) -> Tensor", condition),
   operator(
-    "linalg_norm(Tensor self, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-    anyNorm,
+    "linalg_lstsq(Tensor self, Tensor b, float? rcond=None, *, str? driver=None) -> (Tensor, Tensor, Tensor, Tensor)",
+    leastSquares,
   ),
-  operator(
-    "linalg_norm.ord_str(Tensor self, str ord, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
-    anyNorm,
-  ),
-  operator("norm.Scalar(Tensor self, Scalar p=2) -> Tensor", plainNorm),
-  operator("norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor", plainNorm),
-  operator(
-    "norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor",
-    plainNorm,
-  ),
-  operator("norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor", plainNorm),
-  operator("frobenius_norm.dim(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", (call) => {
-    const x = call.tensor("self");
-    return vectorNorm(x, 2, axesOf(call, x), call.flag("keepdim"));
-  }),
-  operator("linalg_cross(Tensor self, Tensor other, *, int dim=-1) -> Tensor", (call) =>
-    cross(call, call.value("dim")),
-  ),
-  operator("cross(Tensor self, Tensor other, int? dim=None) -> Tensor", (call) => cross(call, call.value("dim"))),
-  operator("dist(Tensor self, Tensor other, Scalar p=2) -> Tensor", (call) => {
-    const [a, b] = call.promoted(["self", "other"], floatType) as [Tensor, Tensor];
-    const x = a.sub(b);
-    return vectorNorm(
-      x,
-      call.float("p"),
-      x.shape.map((_, at) => at),
-      false,
-    );
-  }),
-  operator("cdist(Tensor x1, Tensor x2, float p=2, int? compute_mode=None) -> Tensor", distances),
-  operator("_cdist_forward(Tensor x1, Tensor x2, float p, int? compute_mode) -> Tensor", distances),
-  operator("pdist(Tensor self, float p=2) -> Tensor", pairDistances),
-  operator("_pdist_forward(Tensor self, float p=2) -> Tensor", pairDistances),
-  operator(
-    "pairwise_distance(Tensor x1, Tensor x2, float p=2, float eps=1e-06, bool keepdim=False) -> Tensor",
-    (call) => {
-      const [a, b] = call.promoted(["x1", "x2"], floatType) as [Tensor, Tensor];
-      const x = a.sub(b).add(call.float("eps"));
-      return vectorNorm(x, call.float("p"), [x.shape.length - 1], call.flag("keepdim"));
-    },
-  ),
-  operator("cosine_similarity(Tensor x1, Tensor x2, int dim=1, float eps=1e-08) -> Tensor", (call) => {
-    const [a, b] = call.promoted(["x1", "x2"], floatType) as [Tensor, Tensor];
-    const axis = [call.axis("dim", Math.max(a.shape.length, b.shape.length))];
-    const length = (x: Tensor) => vectorNorm(x, 2, axis, true).maximum(call.float("eps"));
-    return a
-      .div(length(a))
-      .mul(b.div(length(b)))
-      .sum(axis);
-  }),
+  operator("linalg_matrix_power(Tensor self, int n) -> Tensor", powers),
+  operator("matrix_power(Tensor self, int n) -> Tensor", powers),
+  one("linalg_matrix_exp", "self", (call, name) => linalg.matrixExp(matrix(call, name))),
+  one("matrix_exp", "self", (call, name) => linalg.matrixExp(matrix(call, name))),
+  operator("linalg_multi_dot(Tensor[] tensors) -> Tensor", (call) => products(call, "tensors")),
+  operator("chain_matmul(Tensor[] matrices) -> Tensor", (call) => products(call, "matrices")),
 ];
-
-/** The product of vectors of three numbers that stands at right angles to both. */
-function cross(call: TorchCall, dim: unknown): Tensor {
-  const [given1, given2] = call.promoted(["self", "other"]) as [Tensor, Tensor];
-  const shape = broadcastShape(given1.shape, given2.shape);
-  const [a, b] = [given1.broadcastTo(shape), given2.broadcastTo(shape)];
-  const axis = dim === null ? shape.indexOf(3) : call.axis("dim", shape.length);
-  if (shape[axis] !== 3) throw torchMisfit(`cross of [${shape}], where no dimension has 3 elements`);
-  const turn = (x: Tensor, by: number) => x.roll(by, axis);
-  return turn(a, -1)
-    .mul(turn(b, 1))
-    .sub(turn(a, 1).mul(turn(b, -1)));
-}
-
-/** Of rows of two matrices, the norms of all differences. */
-function distances(call: TorchCall): Tensor {
-  const [a, b] = call.promoted(["x1", "x2"], floatType) as [Tensor, Tensor];
-  const x = a.unsqueeze(-2).sub(b.unsqueeze(b.shape.length - 2));
-  return vectorNorm(x, call.float("p"), [x.shape.length - 1], false);
-}
-
-/** Of all pairs of rows, the norms of their differences. */
-function pairDistances(call: TorchCall): Tensor {
-  const self = call.tensor("self");
-  const count = self.shape[0]!;
-  const pairs = Array.from({ length: count * count }, (_, at) => [Math.floor(at / count), at % count] as const);
-  const upper = pairs.filter(([row, column]) => column > row);
-  const rows = (of: 0 | 1) =>
-    self.indexSelect(
-      0,
-      constant(
-        upper.map((pair) => pair[of]),
-        "i64",
-        [upper.length],
-      ),
-    );
-  return vectorNorm(rows(0).sub(rows(1)), call.float("p"), [1], false);
-}

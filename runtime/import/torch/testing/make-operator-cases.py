@@ -962,5 +962,6 @@ case("isin.Tensor_Tensor", a([[1, 2], [3, 4]], i64), a([2, 3], i64), gives=a([[F
 case("_weight_norm", w, a([[1.0], [2.0], [3.0], [4.0]]),
      gives=f(wd / np.linalg.norm(wd, axis=1, keepdims=True) * [[1], [2], [3], [4]]))
 
+import factor_cases  # noqa: E402, F401
 import loss_cases  # noqa: E402, F401
 import statistic_cases  # noqa: E402, F401

@@ -37,6 +37,8 @@ export interface OperatorCase {
   readonly arguments: readonly Argument[];
   readonly keywords: { readonly [name: string]: Argument };
   readonly results: readonly Stored[];
+  /** Whether only magnitudes are given, as of eigenvectors. */
+  readonly signless?: boolean;
 }
 
 /** All calls. */

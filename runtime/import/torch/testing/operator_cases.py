@@ -52,13 +52,15 @@ def encoded(value):
     return value
 
 
-def case(operator, *arguments, gives, **keywords):
+def case(operator, *arguments, gives, signless=False, **keywords):
+    """A call; of signless results, such as eigenvectors, only magnitudes are compared."""
     results = gives if isinstance(gives, tuple) else (gives,)
     line = {
         "operator": operator,
         "arguments": [encoded(each) for each in arguments],
         "keywords": {key: encoded(each) for key, each in keywords.items()},
         "results": [encoded(each) for each in results],
+        **({"signless": True} if signless else {}),
     }
     print(json.dumps(line, separators=(",", ":")))
 
