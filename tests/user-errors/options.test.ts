@@ -79,6 +79,8 @@ const withoutOptions = words(`
   scan scatter scatterAdd scatterND scatterReduce schemaDefinitions schemaText shortTypeName showTensorType sigmoid
   sign silu simplified sin sinh size slice softmax split sqrt squeeze stack stamp state staticShape sub sym tan tanh
   targetsOf tensorType tile timeWindow toHalves toSmallFloats toMaximum transpose tril triu trunc truncate unsqueeze watchdog where withIndices writeArchive zeros
+  linalg.cond linalg.det linalg.geqrf linalg.householderProduct linalg.inv linalg.invEx linalg.lu linalg.luFactor linalg.luUnpack
+  linalg.matrixExp linalg.matrixPower linalg.slogdet linalg.svdvals
   app.closing app.counter app.on app.summary app.world Definitions.closure
   Definitions.has Definitions.of Definitions.schemaText Definitions.textsOf Definitions.with
   Definitions.withParsed DropCounter.add DropCounter.reset Federation.begin Federation.check Federation.conclude
@@ -134,6 +136,8 @@ for (const door of [
     }
   }
 }
+
+for (const [name, value] of Object.entries(isochron.linalg)) exported.set(`linalg.${name}`, value as Function);
 
 describe("all that the package exports", () => {
   it("takes options that are tested here, or none", () => {

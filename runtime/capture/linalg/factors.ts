@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { Dtype } from "../../../kernels/index.ts";
 import { operators } from "../../operators/index.ts";
-import { flag, operatorOptions } from "../options.ts";
+import { flag, operatorOptions, tensorOf } from "../options.ts";
 import { concat, iota, type Tensor, where } from "../tensor.ts";
 import {
   applied,
@@ -102,8 +102,10 @@ export function lu<D extends Wide>(x: Tensor<D>): LuParts<D> {
 }
 
 /** P, L and U of what `luFactor` gives. */
-export const luUnpack = <D extends Wide>({ lu, pivots }: Pick<LuFactors<D>, "lu" | "pivots">): LuParts<D> =>
-  unpacked(lu, pivots.sub(1).cast(lu.dtype).unsqueeze(-1));
+export function luUnpack<D extends Wide>(factors: Tensor<D>, pivots: Tensor<"i32">): LuParts<D> {
+  sizesOf("linalg.luUnpack", factors);
+  return unpacked(factors, tensorOf("linalg.luUnpack", pivots).sub(1).cast(factors.dtype).unsqueeze(-1));
+}
 
 /** P, L and U of factors in one matrix, and of the places, from 0 on, that rows [k,1] of the diagonal changed with. */
 function unpacked<D extends Wide>(factors: Tensor<D>, places: Tensor<D>): LuParts<D> {

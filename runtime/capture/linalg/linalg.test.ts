@@ -97,13 +97,13 @@ describe("linear algebra of random matrices", () => {
     erring(square(each), (x, b) => {
       const a = heavy(x);
       const scale = a.abs().sum([-1]).max();
-      const factors = linalg.luFactor(a);
+      const { lu, pivots } = linalg.luFactor(a);
       const found = linalg.solve(a, b);
       return [
         a.matmul(found).sub(b),
-        linalg.luSolve(factors, b).sub(found),
+        linalg.luSolve(lu, pivots, b).sub(found),
         turned(a)
-          .matmul(linalg.luSolve(factors, b, { adjoint: true }))
+          .matmul(linalg.luSolve(lu, pivots, b, { adjoint: true }))
           .sub(b),
         linalg.solve(a, turned(b), { left: false }).matmul(a).sub(turned(b)),
         a.matmul(linalg.inv(a)).sub(identity(a)),

@@ -1,6 +1,6 @@
 // Norms of vectors and matrices, and how much solutions of matrices may err.
 import { z } from "zod";
-import { flag, operatorOptions, requireArgument, wholes } from "../options.ts";
+import { flag, operatorOptions, requireArgument, tensorOf, wholes } from "../options.ts";
 import { type Tensor, where } from "../tensor.ts";
 import { shapeOf, sizesOf, turned, type Wide } from "./matrices.ts";
 import { invEx } from "./solutions.ts";
@@ -51,8 +51,8 @@ const checkMatrix = operatorOptions<MatrixNormOptions>("linalg.matrixNorm", () =
 /** (Σ|x|^p)^(1/p) over dimensions, as PyTorch's vector_norm. */
 export function vectorNorm<D extends Wide>(x: Tensor<D>, options: VectorNormOptions = {}): Tensor<D> {
   checkVector(options);
+  const sizes = tensorOf("linalg.vectorNorm", x).abs();
   const { ord = 2, axes = x.type.shape.map((_, d) => d), keepDims = false } = options;
-  const sizes = x.abs();
   const given = { keepDims };
   if (ord === Infinity) return sizes.max(axes, given);
   if (ord === -Infinity) return sizes.min(axes, given);

@@ -2,9 +2,9 @@
 import { z } from "zod";
 import type { Dtype } from "../../../kernels/index.ts";
 import { operators } from "../../operators/index.ts";
-import { flag, operatorOptions, requireArgument } from "../options.ts";
+import { flag, operatorOptions, requireArgument, tensorOf } from "../options.ts";
 import { concat, iota, type Tensor, where } from "../tensor.ts";
-import { eliminated, type LuFactors, singularityOf, type TriangleOptions } from "./factors.ts";
+import { eliminated, singularityOf, type TriangleOptions } from "./factors.ts";
 import {
   applied,
   diagonalOf,
@@ -124,7 +124,8 @@ const checkLuSolve = operatorOptions<LuSolveOptions>("linalg.luSolve", () => ({ 
 
 /** X of A·X = B by what `luFactor` gives of A[…,n,n]. B: […,n,m]; batches are broadcast. */
 export function luSolve<D extends Wide>(
-  { lu, pivots }: Pick<LuFactors<D>, "lu" | "pivots">,
+  lu: Tensor<D>,
+  pivots: Tensor<"i32">,
   b: Tensor<D>,
   options: LuSolveOptions = {},
 ): Tensor<D> {
@@ -132,7 +133,7 @@ export function luSolve<D extends Wide>(
   const name = "linalg.luSolve";
   const { left = true, adjoint = false } = options;
   squareOf(name, lu);
-  const packed = concat([lu, pivots.sub(1).cast(lu.dtype).unsqueeze(-1)], -1);
+  const packed = concat([lu, tensorOf(name, pivots).sub(1).cast(lu.dtype).unsqueeze(-1)], -1);
   const [factors, right] = together(name, packed, left ? b : turned(b));
   const x = applied(name, operators.luSolve, [factors, right], { transposed: adjoint === left });
   return left ? x : turned(x);
@@ -148,6 +149,7 @@ export function choleskySolve<D extends Wide>(
   options: TriangleOptions = {},
 ): Tensor<D> {
   checkCholeskySolve(options);
+  squareOf("linalg.choleskySolve", factor);
   const lower = options.upper === true ? turned(factor) : factor;
   return triangular(turned(lower), triangular(lower, b, false, false), true, false);
 }
@@ -173,7 +175,7 @@ export function slogdet<D extends Wide>(x: Tensor<D>): { readonly sign: Tensor<D
 }
 
 /** The determinant of each matrix of x[…,n,n]; 1 of one without elements. */
-export const det = <D extends Wide>(x: Tensor<D>): Tensor<D> => x.det();
+export const det = <D extends Wide>(x: Tensor<D>): Tensor<D> => tensorOf("linalg.det", x).det();
 
 const wholePower = z.int().min(-1e6).max(1e6);
 

@@ -8,6 +8,8 @@ type Matrix = Tensor<linalg.Wide>;
 
 const matrix = (call: TorchCall, name: string): Matrix => call.tensor(name) as Matrix;
 
+const pivotsOf = (call: TorchCall, name: string) => call.tensor(name) as Tensor<"i32">;
+
 const sizesOf = (x: Tensor): readonly [number, number] => {
   if (x.shape.length < 2) throw torchMisfit(`[${x.shape}] are no matrices`);
   return x.shape.slice(-2) as unknown as readonly [number, number];
@@ -262,7 +264,7 @@ export const linearAlgebra: readonly TorchOperator[] = [
     "lu_unpack(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True) -> (Tensor, Tensor, Tensor)",
     (call): TorchResult => {
       const lu = matrix(call, "LU_data");
-      const { p, l, u } = linalg.luUnpack({ lu, pivots: call.tensor("LU_pivots") as Tensor<"i32"> });
+      const { p, l, u } = linalg.luUnpack(lu, pivotsOf(call, "LU_pivots"));
       const [data, pivots] = [call.flag("unpack_data"), call.flag("unpack_pivots")];
       return [pivots ? p : emptyLike(lu), data ? l : emptyLike(lu), data ? u : emptyLike(lu)];
     },
@@ -270,16 +272,13 @@ export const linearAlgebra: readonly TorchOperator[] = [
   operator(
     "linalg_lu_solve(Tensor LU, Tensor pivots, Tensor B, *, bool left=True, bool adjoint=False) -> Tensor",
     (call) =>
-      linalg.luSolve({ lu: matrix(call, "LU"), pivots: call.tensor("pivots") as Tensor<"i32"> }, matrix(call, "B"), {
+      linalg.luSolve(matrix(call, "LU"), pivotsOf(call, "pivots"), matrix(call, "B"), {
         left: call.flag("left"),
         adjoint: call.flag("adjoint"),
       }),
   ),
   operator("lu_solve(Tensor self, Tensor LU_data, Tensor LU_pivots) -> Tensor", (call) =>
-    linalg.luSolve(
-      { lu: matrix(call, "LU_data"), pivots: call.tensor("LU_pivots") as Tensor<"i32"> },
-      matrix(call, "self"),
-    ),
+    linalg.luSolve(matrix(call, "LU_data"), pivotsOf(call, "LU_pivots"), matrix(call, "self")),
   ),
   operator("linalg_qr(Tensor A, str mode='reduced') -> (Tensor, Tensor)", (call): TorchResult => {
     const mode = call.text("mode");
