@@ -1,6 +1,6 @@
 // Large matrix products: the right factor in packed blocks of columns, rows in blocks that stay in cache.
 import { bytesOf } from "../dtype.ts";
-import { add, broadcast, constant, convert, fma, KernelBuilder, load, mul } from "../loop/build.ts";
+import { add, and, broadcast, constant, convert, div, fma, KernelBuilder, load, mul } from "../loop/build.ts";
 import type { Buffer, Expression, Kernel } from "../loop/ir.ts";
 import { balanced, extentsOf, type Problem, problemOf } from "../schedules/index.ts";
 import type { Target } from "../targets.ts";
@@ -147,6 +147,18 @@ export interface RightShape {
 /** A factor that is copied into blocks. */
 export const copied = (columns: number): RightShape => ({ kind: "plain", columns, width: copiedWidth });
 
+/** Fewer bytes of a packed factor stay in a near cache from one call to the next. */
+const leastAheadBytes = 2 ** 17;
+/** Of so many passes over a block each fetches a share of the next; more fetch the same again. */
+const mostShares = 16;
+
+/** Where a pass over a block fetches elements from that come next, and how many of them for each step along k. */
+interface Ahead {
+  readonly buffer: Buffer;
+  readonly from: Expression;
+  readonly each: number;
+}
+
 /** Memory of a product's own: rows that are copied, and sums that wait for the next part of k. */
 export type GemmWork<T> = {
   readonly rows?: T;
@@ -220,6 +232,7 @@ export function gemmKernel(
     { block, offset, column, vectors: width }: Panel,
     length: number,
     last: boolean,
+    ahead: Ahead | undefined,
   ) => {
     const offsets = Array.from({ length: width }, (_, v) => v * lanes);
     const sumAt = (row: number, v: number): Expression => {
@@ -231,7 +244,9 @@ export function gemmKernel(
         k.variable(waiting ? load(work.sums!, sumAt(row, v), lanes) : constant(a.scalar, 0, lanes)),
       ),
     );
+    let written = 0;
     unrolled(k, 0, length, steps, (i) => {
+      if (ahead && written++ % steps === 0) k.prefetch(ahead.buffer, add(ahead.from, mul(i, ahead.each)));
       const factors = offsets.map((each) => {
         const inBlock = { base: add(offset, each % blockColumns), step: 1 };
         return k.let(blocks(add(block, Math.floor(each / blockColumns)), i, inBlock));
@@ -255,6 +270,29 @@ export function gemmKernel(
         store(k, destination.buffer, base, step, epilogue(sum.get(), at));
       });
     });
+  };
+  /**
+   * What a tile of rows fetches of the blocks behind a panel: all tiles together all of them, so that a factor that lies in no near
+   * cache, as in a network, comes while there is time.
+   */
+  const aheadOf = (
+    start: Expression | number,
+    { block, offset }: Panel,
+    row: Expression | number,
+  ): Ahead | undefined => {
+    if (right.kind === "plain" || depths.main > 0) return undefined;
+    const { blocks } = right;
+    const elements = blocks.shape.reduce((product, size) => product * size, 1);
+    const width = vectors * lanes;
+    const inBlock = Math.max(1, blockColumns / width);
+    const passes = Math.ceil(rows / height) * inBlock;
+    if (passes < 2 || elements * bytesOf(blocks.buffer.scalar) < leastAheadBytes) return undefined;
+    const shares = powerBelow(Math.min(passes, mostShares));
+    const each = Math.max(width, blockColumns) / shares;
+    const pass = add(mul(div(row, height), inBlock), div(offset, width));
+    const next = add(add(start, block), Math.max(1, width / blockColumns));
+    const { base } = addressOf(blocks, [fixed(next), fixed(0), fixed(0)]);
+    return { buffer: blocks.buffer, from: k.let(add(base, mul(and(pass, shares - 1), each * depth))), each };
   };
   /** The panels of `count` full blocks of columns and, with `tail`, of what is left of the last one. */
   const panels = (count: number, start: Expression | number, tail: boolean, body: (panel: Panel) => void) => {
@@ -309,7 +347,16 @@ export function gemmKernel(
       const here: Factors = (block, i, offset) => blocks(block, add(from, i), offset);
       panels(count, start, tail, (panel) => {
         const some = (row: Expression | number, number: number) =>
-          tile(outer, left, { block: first, row, count: number }, here, panel, length, last);
+          tile(
+            outer,
+            left,
+            { block: first, row, count: number },
+            here,
+            panel,
+            length,
+            last,
+            aheadOf(start, panel, row),
+          );
         const tiled = size - (size % height);
         if (tiled > 0) k.for(0, tiled, height, (row) => some(row, height));
         if (tiled < size) some(tiled, size - tiled);
