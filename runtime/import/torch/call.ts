@@ -11,6 +11,7 @@ import {
   TorchDevice,
   TorchNumber,
   TorchObject,
+  TorchQuantized,
   TorchTensor,
   TorchTuple,
   type TorchValue,
@@ -90,6 +91,8 @@ function fits(value: TorchValue, type: string, expands: boolean): boolean {
       return value instanceof TorchTensor;
     case "Complex":
       return value instanceof TorchComplex;
+    case "Quantized":
+      return value instanceof TorchQuantized;
     case "Packed":
       return value instanceof TorchObject;
     case "int":

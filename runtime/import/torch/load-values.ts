@@ -9,8 +9,8 @@ import { cast, unsupportedTorch } from "./call.ts";
 import { kindOfNumber } from "./flow/join.ts";
 import { numberTensor } from "./numbers.ts";
 import { optionalTensor } from "./optional.ts";
-import { isPackedLinear, PickledName, PickledObject, PickledTuple, type PickledValue, tensorIn } from "./program.ts";
-import { elementsOf, type StridedTensor, type TensorBudget } from "./tensors.ts";
+import { PickledName, PickledObject, PickledTuple, type PickledValue, packedKind, tensorIn } from "./program.ts";
+import { elementsOf, type StridedTensor, TensorBudget } from "./tensors.ts";
 import {
   type Memory,
   numberDtypes,
@@ -129,8 +129,10 @@ export class Loader {
     if (value instanceof PickledObject) {
       const object = new TorchObject(value.type.full, this.#lasts);
       this.#made.set(value, object);
-      if (isPackedLinear(value.type)) {
-        this.#unpack(value.state, name, object);
+      const packed = packedKind(value.type);
+      if (packed) {
+        const parts = packed === "Linear" ? linearParts(value.state) : convolutionParts(value.state, name);
+        this.#unpack(parts, name, object);
         return object;
       }
       if (value.state !== undefined && !(value.state instanceof Map))
@@ -204,10 +206,8 @@ export class Loader {
     for (const [memory, tensor] of left) memory.write(tensor);
   }
 
-  /** Packed weights of a linear layer: bytes with a scale, or one for each output, or halves. */
-  #unpack(state: PickledValue | undefined, name: string, object: TorchObject): void {
-    const [first, second] = state instanceof PickledTuple ? state.items : [];
-    const weight = tensorIn(first);
+  /** Packed weights of a layer: bytes with a scale, or one for each output, or halves. */
+  #unpack({ weight, bias, numbers: settings }: PackedParts, name: string, object: TorchObject): void {
     if (!weight) throw unsupportedTorch(`the packed weights of "${name}" are none`);
     const numbers = (given: readonly number[] | StridedTensor, what: string, dtype: Dtype): TorchTensor => {
       if (!Array.isArray(given)) return this.#tensor(given as StridedTensor, `${name}.${what}`);
@@ -219,7 +219,8 @@ export class Loader {
       weight: this.#tensor(bytes, `${name}.weight`),
       scales: TorchTensor.of(cast(numbers(scales, "scales", "f32").read(), "f32")),
       zeroPoints: TorchTensor.of(cast(numbers(zeroPoints, "zeroPoints", "i64").read(), weight.dtype)),
-      bias: this.load(second ?? null, `${name}.bias`),
+      bias: this.load(bias ?? null, `${name}.bias`),
+      numbers: settings.map(BigInt),
     };
     for (const [key, each] of Object.entries(parts)) object.attributes.set(key, each);
   }
@@ -235,4 +236,41 @@ export class Loader {
     this.stored.push(memory);
     return new TorchTensor(memory);
   }
+}
+
+/** What packed weights hold: bytes, a bias, and of a convolution its numbers. */
+interface PackedParts {
+  readonly weight: StridedTensor | undefined;
+  readonly bias: PickledValue | undefined;
+  readonly numbers: readonly number[];
+}
+
+const itemsOf = (value: PickledValue | undefined): readonly PickledValue[] =>
+  value instanceof PickledTuple ? value.items : Array.isArray(value) ? value : [];
+
+function linearParts(state: PickledValue | undefined): PackedParts {
+  const [weight, bias] = itemsOf(state);
+  return { weight: tensorIn(weight), bias, numbers: [] };
+}
+
+/**
+ * The state of a packed convolution, as PyTorch's serialisation has it since its version 2: strides, paddings, dilations and output
+ * paddings behind the number of dimensions, groups, and whether it is transposed.
+ */
+function convolutionParts(state: PickledValue | undefined, name: string): PackedParts {
+  const [version, first, second] = itemsOf(state);
+  if (version === "2") {
+    const [numbers, weight] = itemsOf(first).map(tensorIn);
+    if (!numbers) throw unsupportedTorch(`the packed convolution "${name}" has no numbers`);
+    const { data } = elementsOf(numbers, new TensorBudget(0));
+    return { weight, bias: itemsOf(second)[0], numbers: Array.from(data as ArrayLike<number>, Number) };
+  }
+  if (version === 3n) {
+    const [, weight, bias] = itemsOf(second);
+    return { weight: tensorIn(weight), bias, numbers: itemsOf(first).map(Number) };
+  }
+  throw unsupportedTorch(
+    `the packed convolution "${name}" is of a version of before 2`,
+    "save it again by a later PyTorch",
+  );
 }

@@ -50,9 +50,11 @@ function definitionsIn(entries: ReadonlyMap<string, Uint8Array>): Pick<TorchProg
   return { classes, functions };
 }
 
-/** PyTorch's own class of a linear layer's packed weights. */
-export const isPackedLinear = (name: PickledName): boolean =>
-  name.full === "__torch__.torch.classes.quantized.LinearPackedParamsBase";
+const packedClass = /^__torch__\.torch\.classes\.quantized\.(Linear|Conv[23]d)PackedParamsBase$/;
+
+/** Of which kind of layer the packed weights of PyTorch's own class are; undefined for any other class. */
+export const packedKind = (name: PickledName): "Linear" | "Conv2d" | "Conv3d" | undefined =>
+  packedClass.exec(name.full)?.[1] as "Linear" | "Conv2d" | "Conv3d" | undefined;
 
 /** Calls that make values without running anything. */
 function plain(name: PickledName, args: readonly Value[]): Value | undefined {
@@ -82,7 +84,7 @@ export function readProgram({ name, entries }: TorchArchive, path: string): Torc
       return unpickle<Storage | StridedTensor>(bytes, {
         persistent: (id) => storageOf(id, (key) => entries.get(`${folder}/${key}`)),
         call: (called, args) => rebuilt(called, args) ?? plain(called, args) ?? enumMember(called, args, definitions),
-        isClass: (called) => definitions.classes.has(called.full) || isPackedLinear(called),
+        isClass: (called) => definitions.classes.has(called.full) || packedKind(called) !== undefined,
       });
     };
     const root = read("data.pkl", "data");

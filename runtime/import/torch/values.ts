@@ -155,6 +155,25 @@ export class TorchComplex {
   }
 }
 
+/** A tensor of bytes that stand for numbers, (byte − zero)·scale, one scale for all. Nothing is written to it. */
+export class TorchQuantized {
+  readonly bytes: Tensor<"i8" | "u8">;
+  /** Of f32, without dimensions. */
+  readonly scale: Tensor<"f32">;
+  /** Of the dtype of the bytes, without dimensions. */
+  readonly zero: Tensor<"i8" | "u8">;
+
+  constructor(bytes: Tensor<"i8" | "u8">, scale: Tensor<"f32">, zero: Tensor<"i8" | "u8">) {
+    this.bytes = bytes;
+    this.scale = scale;
+    this.zero = zero;
+  }
+
+  get shape(): readonly number[] {
+    return staticShape(this.bytes.type.shape);
+  }
+}
+
 /** A tuple; of a named tuple with its fields' names. */
 export class TorchTuple {
   readonly items: readonly TorchValue[];
@@ -208,6 +227,7 @@ export type TorchValue =
   | TorchRange
   | TorchUnset
   | TorchComplex
+  | TorchQuantized
   | TorchTuple
   | TorchObject
   | TorchCallable
@@ -228,6 +248,7 @@ export function kindOfTorch(value: TorchValue): string {
   if (value instanceof TorchRange) return "a range";
   if (value instanceof TorchUnset) return "what is not set";
   if (value instanceof TorchComplex) return `a tensor of complex numbers [${value.shape}]`;
+  if (value instanceof TorchQuantized) return `a quantised tensor ${value.bytes.type.dtype}[${value.shape}]`;
   if (value instanceof TorchTuple) return "a tuple";
   if (value instanceof TorchDevice) return "a device";
   if (value instanceof TorchCallable) return `the function ${value.name}`;

@@ -15,6 +15,7 @@ import { plainTransforms } from "./plain-transforms.ts";
 import { positions } from "./positions.ts";
 import { primitives } from "./primitives.ts";
 import { quantized } from "./quantized.ts";
+import { overQuantized, quantizedTensors } from "./quantized-tensors.ts";
 import { recurrentLayers } from "./recurrent.ts";
 import { reductions } from "./reductions.ts";
 import { special } from "./special.ts";
@@ -42,6 +43,7 @@ const families: readonly (readonly TorchOperator[])[] = [
   plainTransforms,
   positions,
   quantized,
+  quantizedTensors,
   reductions,
   spectra,
   losses,
@@ -128,6 +130,7 @@ export const torchOperators: ReadonlyMap<string, readonly TorchOperator[]> = (()
     const overloads = found.get(each.schema.name) ?? [];
     found.set(each.schema.name, [...overloads, each]);
   }
+  for (const each of overQuantized(found)) found.get(each.schema.name)!.push(each);
   for (const [other, name] of Object.entries(renamed)) found.set(other, found.get(name)!);
   return found;
 })();

@@ -13,6 +13,7 @@ import {
   TorchDevice,
   TorchNumber,
   TorchObject,
+  TorchQuantized,
   TorchTensor,
   TorchTuple,
   type TorchValue,
@@ -135,10 +136,11 @@ const formatted: Primitive = (text, ...values) => {
 };
 
 const size: Primitive = (tensor, axis) => {
-  if (!(tensor instanceof TorchTensor)) return undefined;
-  const whole = tensor.read();
+  const whole =
+    tensor instanceof TorchTensor ? tensor.read() : tensor instanceof TorchQuantized ? tensor.bytes : undefined;
+  if (!whole) return undefined;
   if (axis === undefined) return whole.type.shape.map((_, at) => sizeAlong(whole, at));
-  return isInt(axis) ? sizeAlong(whole, placeIn(axis, tensor.rank)) : undefined;
+  return isInt(axis) ? sizeAlong(whole, placeIn(axis, whole.type.shape.length)) : undefined;
 };
 
 const ofTensor =

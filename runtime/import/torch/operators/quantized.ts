@@ -1,4 +1,4 @@
-// PyTorch's quantised operators: linear layers whose weights are packed bytes.
+// PyTorch's quantised operators of floats: linear layers whose weights are packed bytes, and rounding as in training.
 
 import { matmulInteger } from "../../../capture/integer-products.ts";
 import { quantize } from "../../../capture/quantization.ts";
@@ -8,15 +8,15 @@ import { cast, type TorchCall, torchMisfit, unsupportedTorch } from "../call.ts"
 import { kindOfTorch, TorchObject, TorchTensor } from "../values.ts";
 import { operator, type TorchOperator } from "./definition.ts";
 
-/** Weights [out, in] as bytes, the numbers that these stand for, and a bias. */
-interface Packed {
+/** Weights [out, in, …] as bytes, the numbers that these stand for, and a bias. */
+export interface Packed {
   readonly weight: Tensor;
   readonly scales: Tensor;
   readonly zeroPoints: Tensor;
   readonly bias: Tensor | undefined;
 }
 
-function packedOf(call: TorchCall, name: string): Packed {
+export function packedOf(call: TorchCall, name: string): Packed {
   const object = call.value(name);
   const attribute = (key: string): Tensor | undefined => {
     const value = object instanceof TorchObject ? object.attributes.get(key) : undefined;
@@ -29,7 +29,10 @@ function packedOf(call: TorchCall, name: string): Packed {
 }
 
 /** Scale and zero point of values from the least to the largest, zero among them, as PyTorch chooses them. */
-function chosen(x: Tensor<"f32">, largest: number): { readonly scale: Tensor<"f32">; readonly zero: Tensor<"u8"> } {
+export function chosen(
+  x: Tensor<"f32">,
+  largest: number,
+): { readonly scale: Tensor<"f32">; readonly zero: Tensor<"u8"> } {
   const [low, high] = [x.min().minimum(0), x.max().maximum(0)];
   const range = high.sub(low).div(largest);
   const scale = where(range.equal(0), constant(0.1, "f32"), range);

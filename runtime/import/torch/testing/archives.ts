@@ -11,13 +11,23 @@ export interface TestTensor {
   readonly storage?: string;
 }
 
-type Attribute = TestTensor | number | boolean | string | null | readonly number[];
+/** Packed weights of a convolution over planes: bytes with a scale for each output, as version 2 of their serialisation has them. */
+export interface TestConvolution {
+  readonly numbers: readonly number[];
+  readonly weight: TestTensor;
+  readonly scales: readonly number[];
+  readonly bias: TestTensor;
+}
+
+type Attribute = TestTensor | TestConvolution | number | boolean | string | null | readonly number[];
 
 const storageNames: { readonly [array: string]: string } = {
   Float32Array: "FloatStorage",
   Float64Array: "DoubleStorage",
   BigInt64Array: "LongStorage",
   Int32Array: "IntStorage",
+  Int16Array: "ShortStorage",
+  Int8Array: "QInt8Storage",
   Uint8Array: "BoolStorage",
 };
 
@@ -40,7 +50,7 @@ export function torchFile(
     files[`m/${name}`] = [typeof data === "string" ? Buffer.from(data, "latin1") : data, { level: 0 }];
   };
   const storages = new Map<string, TypedArray>();
-  const tensor = ({
+  const stored = ({
     shape,
     data,
     strides = rowMajor(shape),
@@ -50,13 +60,23 @@ export function torchFile(
     storages.set(storage, data);
     const kind = storageNames[data.constructor.name]!;
     const id = `(${text("storage")}ctorch\n${kind}\n${text(storage)}${text("cpu")}I${data.length}\ntQ`;
-    return `ctorch._utils\n_rebuild_tensor_v2\n(${id}I${offset}\n${integers(...shape)}${integers(...strides)}I00\nNtR`;
+    return `${id}I${offset}\n${integers(...shape)}${integers(...strides)}`;
+  };
+  const tensor = (given: TestTensor): string => `ctorch._utils\n_rebuild_tensor_v2\n(${stored(given)}I00\nNtR`;
+  const vector = (data: TypedArray): string => tensor({ shape: [data.length], data });
+  const convolution = ({ numbers, weight, scales, bias }: TestConvolution): string => {
+    const zeros = new BigInt64Array(scales.length);
+    const scheme = `(ctorch\nper_channel_affine\n${vector(Float64Array.from(scales))}${vector(zeros)}I0\nt`;
+    const bytes = `ctorch._utils\n_rebuild_qtensor\n(${stored(weight)}${scheme}I00\nNtR`;
+    const state = `(${text("2")}](${vector(Int16Array.from(numbers))}${bytes}e](${tensor(bias)}et`;
+    return `c__torch__.torch.classes.quantized\nConv2dPackedParamsBase\n)\x81${state}b`;
   };
   const value = (given: Attribute): string => {
     if (given === null) return "N";
     if (typeof given === "boolean") return given ? "\x88" : "\x89";
     if (typeof given === "string") return text(given);
     if (typeof given === "number") return Number.isInteger(given) ? `I${given}\n` : `F${given}\n`;
+    if ("scales" in given) return convolution(given);
     return "data" in given ? tensor(given) : `](${given.map((each) => `I${each}\n`).join("")}e`;
   };
   const items = Object.entries(attributes).map(([name, given]) => `${text(name)}${value(given)}`);

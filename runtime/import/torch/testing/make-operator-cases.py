@@ -964,4 +964,5 @@ case("_weight_norm", w, a([[1.0], [2.0], [3.0], [4.0]]),
 
 import factor_cases  # noqa: E402, F401
 import loss_cases  # noqa: E402, F401
+import quantized_cases  # noqa: E402, F401
 import statistic_cases  # noqa: E402, F401

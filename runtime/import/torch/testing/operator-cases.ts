@@ -9,7 +9,15 @@ import { newArray, type TensorType, type TypedArray, tensorType } from "../../..
 import { bound, scalarTypeOf, TorchCall } from "../call.ts";
 import { numberTensor } from "../numbers.ts";
 import { torchOperators } from "../operators/index.ts";
-import { TorchComplex, TorchDevice, TorchObject, TorchTensor, TorchTuple, type TorchValue } from "../values.ts";
+import {
+  TorchComplex,
+  TorchDevice,
+  TorchObject,
+  TorchQuantized,
+  TorchTensor,
+  TorchTuple,
+  type TorchValue,
+} from "../values.ts";
 
 type Number = number | boolean | string;
 
@@ -23,7 +31,8 @@ export interface Stored {
 
 type Argument =
   | Stored
-  | { readonly object: { readonly [name: string]: Stored } }
+  | { readonly object: { readonly [name: string]: Argument } }
+  | { readonly quantized: Stored; readonly scale: Number; readonly zero: Number }
   | { readonly float: Number }
   | { readonly dtype: Dtype }
   | { readonly device: string }
@@ -66,6 +75,7 @@ const isStored = (argument: Argument): argument is Stored =>
 /** The tensors among arguments, in their order. */
 const storedIn = (argument: Argument): readonly Stored[] => {
   if (Array.isArray(argument)) return argument.flatMap(storedIn);
+  if (typeof argument === "object" && argument !== null && "quantized" in argument) return [argument.quantized];
   return isStored(argument) ? [argument] : [];
 };
 
@@ -79,6 +89,12 @@ function torchValueOf(argument: Argument, made: (stored: Stored) => Tensor): Tor
     for (const [key, each] of Object.entries(argument.object)) object.attributes.set(key, torchValueOf(each, made));
     return object;
   }
+  if ("quantized" in argument) {
+    const { quantized, scale, zero } = argument;
+    const single = <D extends Dtype>(value: Number, dtype: D): Tensor<D> => constant([numberOf(value)], dtype, []);
+    const bytes = made(quantized) as Tensor<"u8">;
+    return new TorchQuantized(bytes, single(scale, "f32"), single(zero, quantized.tensor) as Tensor<"u8">);
+  }
   if ("device" in argument) return new TorchDevice();
   if ("float" in argument) return numberOf(argument.float);
   if ("dtype" in argument) return scalarTypeOf(argument.dtype);
@@ -90,6 +106,7 @@ function torchValueOf(argument: Argument, made: (stored: Stored) => Tensor): Tor
 function tensorsOf(value: TorchValue): Tensor[] {
   if (value instanceof TorchTensor) return [value.read()];
   if (value instanceof TorchComplex) return [value.pairs];
+  if (value instanceof TorchQuantized) return [value.bytes];
   const number = numberTensor(value);
   if (number) return [number];
   const items = value instanceof TorchTuple ? value.items : Array.isArray(value) ? value : [];

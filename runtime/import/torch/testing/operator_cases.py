@@ -21,6 +21,16 @@ class Device:
     pass
 
 
+class Quantized:
+    """Bytes that stand for numbers, and how."""
+
+    def __init__(self, data, scale, zero):
+        self.data, self.scale, self.zero = data, scale, zero
+
+    def numbers(self):
+        return (self.data.astype(f64) - self.zero) * self.scale
+
+
 def number(value):
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
@@ -41,6 +51,8 @@ def encoded(value):
         return {"tensor": NAMES[value.dtype.name], "shape": list(value.shape), "data": [number(x) for x in value.ravel()]}
     if isinstance(value, Dtype):
         return {"dtype": value.name}
+    if isinstance(value, Quantized):
+        return {"quantized": encoded(value.data), "scale": number(value.scale), "zero": value.zero}
     if isinstance(value, Device):
         return {"device": "cpu"}
     if isinstance(value, dict):
