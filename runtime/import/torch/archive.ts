@@ -42,14 +42,36 @@ export const isArchive = (bytes: Uint8Array): boolean =>
  */
 export async function readTorchArchive(bytes: Uint8Array, path: string): Promise<TorchArchive> {
   try {
-    return await archiveOf(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    const budget = { decompressed: mostDecompressed };
+    const archive = await archiveOf(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), budget);
+    const entries = new Map(archive.entries);
+    for (const path of pickledIn(archive)) {
+      const inner = archive.entries.get(path);
+      if (!inner || !isArchive(inner)) continue;
+      const { entries: parts } = await archiveOf(Buffer.from(inner.buffer, inner.byteOffset, inner.byteLength), budget);
+      for (const [name, part] of parts) entries.set(`${path}/${name}`, part);
+      if (entries.size > mostEntries) throw damaged(`its ZIP archive has more than ${mostEntries} entries`);
+    }
+    return { name: archive.name, entries };
   } catch (error) {
     if (error instanceof IsochronError) throw errorAt(error, path);
     throw errorAt(damaged(`its ZIP archive is damaged: ${error instanceof Error ? error.message : error}`), path);
   }
 }
 
-async function archiveOf(bytes: Buffer): Promise<TorchArchive> {
+/** The entries that are files of torch.save themselves: what the configurations of torch.export say is pickled. */
+function pickledIn({ entries }: TorchArchive): readonly string[] {
+  return [...entries].flatMap(([name, bytes]) => {
+    const [, folder] = /^(data\/(?:weights|constants))\/[^/]*_config\.json$/.exec(name) ?? [];
+    if (folder === undefined) return [];
+    const text = Buffer.from(bytes).toString("utf8");
+    // The reader of the program says what is wrong with a configuration.
+    const paths = [...text.matchAll(/"path_name":\s*"([^"\\]+)",\s*"use_pickle":\s*true/g)].map((each) => each[1]!);
+    return paths.map((path) => `${folder}/${path}`);
+  });
+}
+
+async function archiveOf(bytes: Buffer, budget: { decompressed: number }): Promise<TorchArchive> {
   const { fromBufferPromise } = await import("yauzl");
   const file = await fromBufferPromise(bytes, { lazyEntries: true, strictFileNames: true });
   if (file.entryCount > mostEntries)
@@ -59,7 +81,6 @@ async function archiveOf(bytes: Buffer): Promise<TorchArchive> {
   requireApart(entries);
   if (entries.some(({ fileName }) => fileName === "serialized_exported_program.json")) throw olderLayout();
   const read = new Map<string, Uint8Array>();
-  let decompressed = 0;
   let folder: string | undefined;
   for (const entry of entries) {
     const { fileName, compressionMethod, uncompressedSize } = entry;
@@ -70,8 +91,8 @@ async function archiveOf(bytes: Buffer): Promise<TorchArchive> {
       throw damaged(`entry "${fileName}" of its ZIP archive is not in the folder "${folder}", as the first is`);
     const name = fileName.slice(slash + 1);
     if (read.has(name)) throw damaged(`entry "${fileName}" stands twice in its ZIP archive`);
-    if (compressionMethod !== 0) decompressed += uncompressedSize;
-    if (decompressed > mostDecompressed)
+    if (compressionMethod !== 0) budget.decompressed -= uncompressedSize;
+    if (budget.decompressed < 0)
       throw damaged(`compressed entries of its ZIP archive have more than ${mostDecompressed} bytes`);
     read.set(name, await dataOf(file, entry, bytes));
   }

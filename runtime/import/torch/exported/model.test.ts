@@ -65,7 +65,11 @@ const program = () => ({
 type Program = ReturnType<typeof program>;
 
 /** The model of a program, changed by `change`; `weights` are the files of tensors that there are. */
-async function modelOf(change: (given: Program) => void = () => undefined, weights = ["w0", "w1"]) {
+async function modelOf(
+  change: (given: Program) => void = () => undefined,
+  weights = ["w0", "w1"],
+  pickled: Uint8Array | undefined = undefined,
+) {
   const json = program();
   change(json);
   const files: Zippable = {};
@@ -74,10 +78,12 @@ async function modelOf(change: (given: Program) => void = () => undefined, weigh
     files[`m/${name}`] = [bytes, { level: 0 }];
   };
   add("models/model.json", json);
-  const entry = (path_name: string) => ({ path_name, use_pickle: false, tensor_meta: meta(2) });
-  add("data/weights/model_weights_config.json", { config: { w: entry("w0"), c: entry("w1") } });
+  const entry = (path_name: string, use_pickle = false) => ({ path_name, use_pickle, tensor_meta: meta(2) });
+  const config = { w: entry("w0", pickled !== undefined), c: entry("w1") };
+  add("data/weights/model_weights_config.json", { config });
   const data: { readonly [name: string]: Float32Array } = { w0: Float32Array.of(2, 3), w1: Float32Array.of(10, 20) };
   for (const name of weights) add(`data/weights/${name}`, new Uint8Array(data[name]!.buffer));
+  if (pickled) add("data/weights/w0", pickled);
   const bytes = zipSync(files);
   return new ExportedModel(await readTorchArchive(bytes, "m.pt2"), bytes.length, "m.pt2");
 }
@@ -247,6 +253,66 @@ describe("An exported program", () => {
         message: "u1 is not from 0 to 2, for which the model was exported",
       }),
     );
+  });
+
+  /** What torch.save writes of one tensor [2]. */
+  const saved = (pickle: string): Uint8Array => {
+    const data = new Uint8Array(Float32Array.of(2, 3).buffer);
+    const files = { "w/data.pkl": Buffer.from(pickle, "latin1"), "w/data/0": data };
+    return zipSync(Object.fromEntries(Object.entries(files).map(([name, each]) => [name, [each, { level: 0 }]])));
+  };
+  const storage = "(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuI2\ntQ";
+  const vector = `\x80\x02ctorch._utils\n_rebuild_tensor_v2\n(${storage}I0\n(I2\nt(I1\nt\x89NtR.`;
+
+  it("reads weights that are pickled, which run nothing", async () => {
+    const model = await modelOf(undefined, ["w1"], saved(vector));
+    const x = Float32Array.of(1, 2, 3, 4, 5, 6);
+    const { scaled } = new Interpreter(model.graph(three)).run({ x } as never) as unknown as { scaled: Float32Array };
+    expect([...scaled]).toEqual([2, 6, 6, 12, 10, 18]);
+    const hostile = await refusal(() =>
+      modelOf(undefined, ["w1"], saved("\x80\x02cos\nsystem\n(X\x01\x00\x00\x00atR.")),
+    );
+    expect(hostile.message).toContain("it asks for os.system, which no model needs");
+    const raw = await refusal(() => modelOf(undefined, ["w1"], Uint8Array.of(1, 2)));
+    expect(raw.message).toContain('"w" should be a file of torch.save in data/weights/w0, and is none');
+  });
+
+  it("scans and maps along the first dimension, in a graph and with values in hand", async () => {
+    const body = (nodes: readonly object[], inputs: readonly string[], outputs: readonly string[]) => ({
+      as_graph: {
+        name: "body",
+        graph: { inputs: inputs.map(tensor), outputs: outputs.map(tensor), nodes, tensor_values: {} },
+      },
+    });
+    const tensors = (...names: readonly string[]) => ({ as_tensors: names.map((name) => ({ name })) });
+    const model = await modelOf(({ graph_module: { graph } }) => {
+      const sums = body(
+        [
+          node("torch.ops.aten.add.Tensor", { self: tensor("sum"), other: tensor("row") }, "next"),
+          node("torch.ops.aten.mul.Tensor", { self: tensor("next"), other: tensor("by") }, "kept"),
+        ],
+        ["sum", "row", "by"],
+        ["next", "kept"],
+      );
+      const squares = body([node("torch.ops.aten.square.default", { self: tensor("e") }, "square")], ["e"], ["square"]);
+      const scanned = { combine_fn: sums, init: tensors("b_c"), xs: tensors("x"), additional_inputs: tensors("p_w") };
+      graph.nodes = [
+        { ...node("torch.ops.higher_order.scan", scanned), outputs: [tensors("last", "mul") as never] },
+        {
+          ...node("torch.ops.higher_order.map_impl", { f: squares, xs: tensors("mul"), pos_args: tensors() }),
+          outputs: [tensors("clone") as never],
+        },
+      ];
+    });
+    const x = Float32Array.of(1, 2, 3, 4, 5, 6);
+    const sums = [22, 66, 28, 78, 38, 96];
+    const results = new Interpreter(model.graph(three)).run({ x } as never) as { [name: string]: ArrayLike<number> };
+    expect({ scaled: Array.from(results.scaled!), count: Array.from(results.count!) }).toEqual({
+      scaled: sums,
+      count: sums.map((each) => each * each),
+    });
+    const { scaled } = model.interpret({ x: { dtype: "f32", shape: [3, 2], data: x } });
+    expect(scaled).toMatchObject({ shape: [3, 2], data: Float32Array.from(sums) });
   });
 
   it("says at which node it is refused", async () => {

@@ -1,7 +1,8 @@
 // An exported program of a `.pt2` archive: its graph, what its inputs and outputs are, and its tensors.
 import { IsochronError } from "../../../../kernels/index.ts";
 import type { TorchArchive } from "../archive.ts";
-import { outside, type StridedTensor } from "../tensors.ts";
+import { unpickle } from "../pickle.ts";
+import { outside, rebuilt, type Storage, type StridedTensor, storageOf, tensorIn } from "../tensors.ts";
 import {
   type ExportedGraph,
   type ExportedJson,
@@ -137,11 +138,9 @@ function tensorOf(
   entries: TorchArchive["entries"],
   folder: string,
 ): StridedTensor {
-  if (isPickled || !meta)
-    throw new IsochronError("import/unsupported", `"${name}" is pickled in the archive, which is not read`, {
-      help: "save the model with plain tensors on the CPU",
-    });
   const key = `data/${folder}/${path}`;
+  if (isPickled) return pickledTensor(name, key, entries);
+  if (!meta) throw exportedError(`the type of "${name}" is not there`);
   const bytes = entries.get(key);
   if (!bytes) throw exportedError(`"${name}" should be in ${key}, which the archive does not have`);
   const tensor = {
@@ -154,6 +153,20 @@ function tensorOf(
   const wrong = outside(tensor);
   if (wrong !== undefined) throw exportedError(`"${name}" ${wrong}`);
   return tensor;
+}
+
+/** A tensor that torch.save wrote, an archive within the archive. */
+function pickledTensor(name: string, key: string, entries: TorchArchive["entries"]): StridedTensor {
+  const pickle = entries.get(`${key}/data.pkl`);
+  if (!pickle) throw exportedError(`"${name}" should be a file of torch.save in ${key}, and is none`);
+  const value = unpickle<Storage | StridedTensor>(pickle, {
+    persistent: (id) => storageOf(id, (part) => entries.get(`${key}/data/${part}`)),
+    call: rebuilt,
+    isClass: () => false,
+  });
+  const tensor = tensorIn(value);
+  if (!tensor) throw exportedError(`"${name}" is pickled in ${key}, and is no tensor`);
+  return { ...tensor, storage: { ...tensor.storage, key: `${key}/${tensor.storage.key}` } };
 }
 
 const noSymbols = new Map<string, number>();

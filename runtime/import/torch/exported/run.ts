@@ -1,7 +1,9 @@
 // Runs the graph of an exported program on values, whose tensors are those of a trace in progress: node by node, with its regions.
 import { IsochronError } from "../../../../kernels/index.ts";
-import type { Tensor } from "../../../capture/tensor.ts";
+import { scan } from "../../../capture/control-flow.ts";
+import { stack, type Tensor } from "../../../capture/tensor.ts";
 import { itemsOfTorch, torchMisfit, unsupportedTorch } from "../call.ts";
+import { computedOf } from "../eager-recorder.ts";
 import { Evaluator } from "../evaluator.ts";
 import { fault } from "../flow/fault.ts";
 import { defaultTurns, raised, Statements } from "../flow/statements.ts";
@@ -172,7 +174,7 @@ export class Runner {
     const values = inputs.map(({ name, arg }, at) => argumentValue(arg, names, `argument ${name || at}`));
     if (special) return special(node, values);
     if (node.target.startsWith("torch.ops.higher_order."))
-      throw unsupportedTorch(`${node.target} is not there`, "write it as cond or while_loop, or without it");
+      throw unsupportedTorch(`${node.target} is not there`, "write it as cond, while_loop, scan or map, or without it");
     const { positional, keywords } = placed(name, overload, inputs, values);
     return this.#evaluator.apply(Object.hasOwn(numberNames, name) ? numberNames[name]! : name, positional, keywords);
   }
@@ -194,6 +196,60 @@ export class Runner {
     const graphs = inputs.flatMap(({ arg }) => graphIn(arg) ?? []);
     if (graphs.length === count) return graphs;
     throw exportedError(`${target} has ${graphs.length} graphs instead of ${count}`);
+  }
+
+  /** Runs a graph along the first dimension of sequences: what it carries on last, and what it gives of each element. */
+  #along(
+    body: ExportedGraph,
+    carried: readonly TorchValue[],
+    sequences: readonly TorchValue[],
+    others: readonly TorchValue[],
+  ): { readonly left: readonly TorchValue[]; readonly kept: readonly TorchValue[] } {
+    const tensorsIn = (values: readonly TorchValue[], what: string): readonly Tensor[] =>
+      values.map((each) => {
+        if (each instanceof TorchTensor) return each.read();
+        throw torchMisfit(`${what} is ${kindOfTorch(each)}`);
+      });
+    const [initial, xs] = [tensorsIn(carried, "what scan carries"), tensorsIn(sequences, "a sequence of scan")];
+    const step = (now: readonly Tensor[], elements: readonly Tensor[], around: readonly TorchValue[]) => {
+      const given = [...now, ...elements].map((each) => TorchTensor.of(each));
+      const results = tensorsIn(this.run(body, [...given, ...around]), "what a turn of scan gives");
+      return [results.slice(0, initial.length), results.slice(initial.length)] as const;
+    };
+    const wrapped = (tensors: readonly Tensor[]): readonly TorchValue[] => tensors.map((each) => TorchTensor.of(each));
+    const [first] = xs;
+    if (first && !computedOf(first.value)) {
+      // A turn sees nothing of outside but what it is given, and passes on.
+      const outer = others.flatMap((each) => (each instanceof TorchTensor ? [each.read()] : []));
+      const turn = (now: readonly Tensor[], elements: readonly Tensor[]) => {
+        const passed = now.slice(initial.length);
+        let next = 0;
+        const around = others.map((each) => (each instanceof TorchTensor ? TorchTensor.of(passed[next++]!) : each));
+        const [left, kept] = step(now.slice(0, initial.length), elements, around);
+        return [[...left, ...passed], kept] as const;
+      };
+      type All = readonly Tensor[];
+      const [left, kept] = scan<All, All, All>(turn, [...initial, ...outer], xs);
+      return { left: wrapped(left.slice(0, initial.length)), kept: wrapped(kept) };
+    }
+    let left = initial;
+    const kept: (readonly Tensor[])[] = [];
+    for (let turn = 0; turn < Number(first?.type.shape[0] ?? 0); turn++) {
+      const [next, made] = step(
+        left,
+        xs.map((each) => each.slice([turn, turn + 1]).squeeze(0)),
+        others,
+      );
+      left = next;
+      kept.push(made);
+    }
+    const all = (kept[0] ?? []).map((_, at) =>
+      stack(
+        kept.map((each) => each[at]!),
+        0,
+      ),
+    );
+    return { left: wrapped(left), kept: wrapped(all) };
   }
 
   readonly #special: { readonly [name: string]: Special } = {
@@ -231,6 +287,18 @@ export class Runner {
         this.#names.pop();
       }
       return new TorchTuple([...now.values()]);
+    },
+    scan: (node, [initial = [], sequences = [], others = []]) => {
+      const [body] = this.#graphs(node, 1);
+      const [carried, xs, rest] = [initial, sequences, others].map((each) => itemsOfTorch(each) ?? []);
+      const { left, kept } = this.#along(body!, carried!, xs!, rest!);
+      return new TorchTuple([...left, ...kept]);
+    },
+    // Each element alone, and all results one after the other.
+    map_impl: (node, [sequences = [], others = []]) => {
+      const [body] = this.#graphs(node, 1);
+      const [xs, rest] = [sequences, others].map((each) => itemsOfTorch(each) ?? []);
+      return new TorchTuple(this.#along(body!, [], xs!, rest!).kept);
     },
     sym_size: (_, [self, dim]) => {
       if (!(self instanceof TorchTensor)) throw torchMisfit(`the size of ${kindOfTorch(self ?? null)} is asked for`);
@@ -305,6 +373,8 @@ export const isSpecial = (name: string): boolean => specialNames.has(name) || Ob
 const specialNames: ReadonlySet<string> = new Set([
   "cond",
   "while_loop",
+  "scan",
+  "map_impl",
   "sym_size",
   "sym_numel",
   "_assert_scalar",
