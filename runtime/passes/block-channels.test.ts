@@ -8,7 +8,7 @@ import { compile, constant, conv2d, explain, Interpreter, load, type Tensor, ten
 import { evenly, layer } from "../testing/networks.ts";
 import { randomInput, randomNetwork } from "../testing/random-networks.ts";
 import { withPlan } from "../testing/with-plan.ts";
-import { blockChannels } from "./block-channels.ts";
+import { blockChannels, winogradTile } from "./block-channels.ts";
 import { passes } from "./index.ts";
 
 const cacheDir = join(fileURLToPath(new URL("../..", import.meta.url)), ".cache/kernels");
@@ -189,5 +189,20 @@ describe("networks in channel blocks", () => {
       expect(worst / range).toBeLessThanOrEqual(2e-5);
       expect(worst).toBeGreaterThan(0);
     }
+  });
+});
+
+describe("the algorithm of a 3×3 convolution", () => {
+  // Multiply-adds of each pair of channels + 26 for each of its weights, by hand: 9·(pixels + 26), 16·(tiles of 2 + 26), 36·(tiles of 4 + 26).
+  it.each([
+    { rows: 5, columns: 5, costs: [459, 560, 1080], tile: undefined },
+    { rows: 1, columns: 64, costs: [810, 928, 1512], tile: undefined },
+    { rows: 7, columns: 7, costs: [675, 672, 1080], tile: 2 },
+    { rows: 14, columns: 14, costs: [1998, 1200, 1512], tile: 2 },
+    { rows: 15, columns: 20, costs: [2934, 1696, 1656], tile: 4 },
+    { rows: 56, columns: 56, costs: [28458, 12960, 7992], tile: 4 },
+  ])("counts the bytes of weights beside multiplications, at $rows by $columns", ({ rows, columns, costs, tile }) => {
+    expect(winogradTile(64, 64, rows, columns)).toBe(tile);
+    expect([undefined, 2, 4][costs.indexOf(Math.min(...costs))]).toBe(tile);
   });
 });

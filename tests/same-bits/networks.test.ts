@@ -46,7 +46,7 @@ const steps = (graph: Graph): Draw["steps"] =>
   inputSets(graph, 2).map((set) => ({ method: "forward", inputs: graph.inputs.map(({ name }) => set[name]!) }));
 
 /** One after the other where they are large: an artifact of each has all its weights. */
-describe.each(Object.entries(nightly ? whole : { all: undefined }))("%s", (name, make) => {
+describe.each(Object.entries(nightly ? whole : { "a small network of each kind": undefined }))("%s", (name, make) => {
   it("has equal bits on every target, with every number of threads", { timeout: 24 * 3_600_000 }, async () => {
     const comparison = new Comparison(nightly ? {} : { cacheDir: join(root, ".cache/kernels") });
     const graphs = make ? [await make()] : Object.values(small).map((each) => each());
