@@ -18,7 +18,8 @@ import {
   next,
   stopped,
 } from "./flow/exits.ts";
-import { kindOfNumber } from "./flow/join.ts";
+import { knownItems } from "./flow/grown.ts";
+import { ofGrownLists } from "./flow/grown-lists.ts";
 import { defaultTurns, raised, Statements } from "./flow/statements.ts";
 import { type Calls, Frame, mostStatements } from "./frame.ts";
 import { fixedNumbers } from "./known.ts";
@@ -39,6 +40,7 @@ import {
   TorchTensor,
   TorchTuple,
   type TorchValue,
+  kindOfNumber,
 } from "./values.ts";
 
 const noKeywords: ReadonlyMap<string, TorchValue> = new Map();
@@ -177,6 +179,8 @@ export class Evaluator implements Calls {
   #applied(name: string, positional: readonly TorchValue[], keywords: ReadonlyMap<string, TorchValue>): TorchValue {
     this.called.set(name, (this.called.get(name) ?? 0) + 1);
     if (name === "RaiseException") throw raised(typeof positional[0] === "string" ? positional[0] : "an exception");
+    const ofLists = ofGrownLists(name, positional, keywords);
+    if (ofLists !== undefined) return known(ofLists);
     if (positional.some((each) => each instanceof TorchOptional)) {
       const found = ofOptional(name, positional);
       if (found !== undefined) return known(found);
@@ -412,7 +416,7 @@ export class Evaluator implements Calls {
   }
 
   /** A loop of the graph; `flow` is what the turn before led to. */
-  #loop(test: () => boolean | Tensor<"bool">, body: () => Flow, flow: Flow): Flow {
+  #loop(test: () => boolean | Tensor<"bool">, body: () => Flow, flow: Flow, turnsAtMost = Infinity): Flow {
     const exits = new Map<string, TorchValue>([
       ["code", flow.code],
       ["value", flow.value],
@@ -432,7 +436,7 @@ export class Evaluator implements Calls {
           exits.set("code", code);
           exits.set("value", value);
         },
-        atMost: this.#atMost ?? defaultTurns,
+        atMost: Math.min(turnsAtMost, this.#atMost ?? defaultTurns),
       });
     } finally {
       this.#loops.pop();
@@ -469,6 +473,7 @@ export class Evaluator implements Calls {
           return body(apply("__derive_index", turn, start, step));
         },
         next,
+        count.bounds?.most,
       );
     } finally {
       this.#loops.pop();
@@ -476,7 +481,7 @@ export class Evaluator implements Calls {
   }
 
   #items(value: TorchValue): readonly TorchValue[] {
-    if (Array.isArray(value)) return value;
+    if (Array.isArray(value)) return knownItems(value);
     if (value instanceof TorchTuple) return value.items;
     throw torchMisfit(`a loop goes over ${kindOfTorch(value)}`);
   }
@@ -487,7 +492,7 @@ export class Evaluator implements Calls {
         frame.variables.set(target.name, value);
         return;
       case "tuple": {
-        const items = Array.isArray(value) ? value : value instanceof TorchTuple ? value.items : undefined;
+        const items = Array.isArray(value) ? knownItems(value) : value instanceof TorchTuple ? value.items : undefined;
         if (items?.length !== target.elements.length)
           throw torchMisfit(`${kindOfTorch(value)} is taken apart into ${target.elements.length} names`);
         for (const [at, each] of target.elements.entries()) this.#assign(each, items[at]!, frame);

@@ -1,6 +1,7 @@
 // The expressions of TorchScript: names, attributes, calls and displays, as values.
 import { torchMisfit, unsupportedTorch, wholeNumber } from "./call.ts";
 import { type Calls, type Frame, mostStatements } from "./frame.ts";
+import { isGrownList, knownItems } from "./flow/grown.ts";
 import { slicePlaces } from "./operators/index.ts";
 import { type Call, type Expression, qualifiedName, type Slice, type Subscript } from "./source/syntax.ts";
 import {
@@ -181,7 +182,7 @@ export class Expressions {
     const positional = call.positional.flatMap((each): readonly TorchValue[] => {
       if (each.kind !== "starred") return [this.evaluate(each, frame)];
       const items = this.evaluate(each.value, frame);
-      return Array.isArray(items) ? items : items instanceof TorchTuple ? items.items : [];
+      return Array.isArray(items) ? knownItems(items) : items instanceof TorchTuple ? items.items : [];
     });
     const keywords = new Map(call.keywords.map(({ name, value }) => [name, this.evaluate(value, frame)]));
     const { callee } = call;
@@ -229,6 +230,7 @@ export class Expressions {
     const [from, to, by] = [start, end, step].map((each) => (each ? this.evaluate(each, frame) : null));
     if (container instanceof TorchTensor)
       return this.#evaluator.apply("slice", [container, 0n, from!, to!, by ?? 1n], none);
+    if (isGrownList(container)) return this.#evaluator.apply("slice", [container, from!, to!, by!], none);
     const items = Array.isArray(container) ? container : container instanceof TorchTuple ? container.items : undefined;
     if (!items) throw torchMisfit(`${kindOfTorch(container)} is sliced`);
     const taken = slicePlaces(items.length, from!, to!, by!).map((at) => items[at]!);

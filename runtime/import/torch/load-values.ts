@@ -6,7 +6,6 @@ import { type StateTensor, state } from "../../capture/trace.ts";
 import { type ArrayOf, countOf, newArray, staticShape, type TensorType, tensorType } from "../../graph/tensor-type.ts";
 import type { StoredTensor } from "../stored-tensors.ts";
 import { cast, unsupportedTorch } from "./call.ts";
-import { kindOfNumber } from "./flow/join.ts";
 import { numberTensor } from "./numbers.ts";
 import { optionalTensor } from "./optional.ts";
 import { PickledName, PickledObject, PickledTuple, type PickledValue, packedKind, tensorIn } from "./program.ts";
@@ -21,6 +20,7 @@ import {
   TorchTensor,
   TorchTuple,
   type TorchValue,
+  kindOfNumber,
 } from "./values.ts";
 
 /** A tensor of the file that a step may write to: a state of the graph from the first write on. */

@@ -3,6 +3,7 @@ import type { CallableGraph } from "../../capture/called-graph.ts";
 import type { Tensor } from "../../capture/tensor.ts";
 import { sameType, showTensorType, type TensorType } from "../../graph/tensor-type.ts";
 import { unsupportedTorch } from "./call.ts";
+import { columnar, grownIn, isGrownList } from "./flow/grown.ts";
 import type { States } from "./load-values.ts";
 import { numberTensor } from "./numbers.ts";
 import { kindOfTorch, TorchTensor, TorchTuple, type TorchValue } from "./values.ts";
@@ -40,7 +41,8 @@ export function overStates<T>(
 
 /** The values in a result by what they are called: `y`, or by their places and keys `y0`, `y1.0`, `mean`. */
 export function* namedIn(value: TorchValue, name = "y"): Generator<readonly [name: string, value: TorchValue]> {
-  if (Array.isArray(value) || value instanceof TorchTuple) {
+  if (isGrownList(value)) yield* namedIn(columnar(grownIn(value)!), name);
+  else if (Array.isArray(value) || value instanceof TorchTuple) {
     const fields = value instanceof TorchTuple ? value.fields : undefined;
     const items = Array.isArray(value) ? value : value.items;
     const dot = name === "y" ? "" : ".";

@@ -1,7 +1,6 @@
 // Numbers that are known only while the model runs: arithmetic, comparisons and conversions, as TorchScript has them for numbers.
 import { constant, type Tensor, where } from "../../capture/tensor.ts";
 import { isScalar } from "./call.ts";
-import { kindOfNumber } from "./flow/join.ts";
 import {
   type Bounds,
   type NumberKind,
@@ -10,6 +9,7 @@ import {
   TorchRange,
   TorchTensor,
   type TorchValue,
+  kindOfNumber,
 } from "./values.ts";
 
 type Function = (...values: TorchValue[]) => TorchValue | undefined;

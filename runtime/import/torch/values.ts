@@ -1,8 +1,8 @@
 // What TorchScript computes with: tensors that are views of memory, numbers, texts, lists, tuples, dictionaries and objects.
-import type { Dtype } from "../../../kernels/index.ts";
+import { type Dtype, IsochronError } from "../../../kernels/index.ts";
 import type { Tensor } from "../../capture/tensor.ts";
-import { type BoundedDimension, showShape } from "../../graph/dimension.ts";
-import { type Shape, staticShape } from "../../graph/tensor-type.ts";
+import { type BoundedDimension, showShape, sizeOf } from "../../graph/dimension.ts";
+import { type Shape, staticShape, type TensorType } from "../../graph/tensor-type.ts";
 
 /** Memory that tensors are views of: what stands in it now, and how it is replaced as a whole. */
 export interface Memory {
@@ -22,6 +22,9 @@ export interface ViewStep {
   /** The whole, with the view's part replaced. */
   replace(whole: Tensor, part: Tensor): Tensor;
 }
+
+/** Memories of which lists keep what stood there, and not the memory. */
+const held = new WeakSet<Memory>();
 
 /** A tensor as PyTorch has it: what is written to one view of a memory, all views show. */
 export class TorchTensor {
@@ -49,11 +52,22 @@ export class TorchTensor {
 
   /** Replaces what it shows, in its memory. */
   write(next: Tensor): void {
+    if (held.has(this.memory))
+      throw new IsochronError(
+        "import/unsupported",
+        "a tensor is written to that stands in a list whose length, or whose places, values decide",
+        { help: "put a copy into the list: xs.append(x.clone())" },
+      );
     const wholes = [this.memory.read()];
     for (const step of this.#steps) wholes.push(step.show(wholes.at(-1)!));
     let part = next;
     for (let at = this.#steps.length - 1; at >= 0; at--) part = this.#steps[at]!.replace(wholes[at]!, part);
     this.memory.write(part);
+  }
+
+  /** Refuses what would be written to it from now on. */
+  hold(): void {
+    held.add(this.memory);
   }
 
   /** A view of this view. */
@@ -94,6 +108,18 @@ export interface Bounds {
   readonly most: number;
 }
 
+/** The kind of a number, known or not. */
+export const kindOfNumber = (value: TorchValue | undefined): NumberKind | undefined => {
+  if (value instanceof TorchNumber) return value.kind;
+  return typeof value === "bigint"
+    ? "int"
+    : typeof value === "number"
+      ? "float"
+      : typeof value === "boolean"
+        ? "bool"
+        : undefined;
+};
+
 /** A number that is known only while the model runs: a tensor of no dimension, of the dtype of its kind. */
 export class TorchNumber {
   readonly kind: NumberKind;
@@ -120,6 +146,43 @@ export class TorchOptional {
   constructor(isSet: TorchNumber, value: TorchValue) {
     this.isSet = isSet;
     this.value = value;
+  }
+}
+
+/** What the elements of a list are that is kept in tensors. */
+export type ElementForm =
+  | { readonly kind: "tensor"; readonly type: TensorType }
+  | { readonly kind: "number"; readonly of: NumberKind }
+  | { readonly kind: "tuple"; readonly items: readonly ElementForm[]; readonly fields: readonly string[] | undefined };
+
+/** A loop that is being recorded, and in which a list grows: how many elements that had before. */
+export interface Growth {
+  readonly loop: object;
+  readonly most: number;
+}
+
+/** All elements of a list whose length values decide: what alone stands in such a list. It is not changed, but replaced. */
+export class TorchGrown {
+  readonly form: ElementForm;
+  /** For each part of an element a tensor with those of all, and room behind them. */
+  readonly columns: readonly Tensor[];
+  readonly count: TorchNumber;
+  readonly growth: Growth | undefined;
+
+  constructor(form: ElementForm, columns: readonly Tensor[], count: TorchNumber, growth?: Growth) {
+    this.form = form;
+    this.columns = columns;
+    this.count = count;
+    this.growth = growth;
+  }
+
+  /** How many elements there is room for. */
+  get room(): number {
+    return sizeOf(this.columns[0]!.type.shape[0]!);
+  }
+
+  get bounds(): Bounds {
+    return this.count.bounds ?? { least: 0, most: this.room };
   }
 }
 
@@ -224,6 +287,7 @@ export type TorchValue =
   | TorchTensor
   | TorchNumber
   | TorchOptional
+  | TorchGrown
   | TorchRange
   | TorchUnset
   | TorchComplex
@@ -245,6 +309,7 @@ export function kindOfTorch(value: TorchValue): string {
   if (value instanceof TorchTensor) return `a tensor ${value.dtype}${showShape(value.dimensions)}`;
   if (value instanceof TorchNumber) return `${value.kind === "int" ? "an" : "a"} ${value.kind} that only a run knows`;
   if (value instanceof TorchOptional) return `${kindOfTorch(value.value)} or None, as values decide`;
+  if (value instanceof TorchGrown) return "elements as many as values decide";
   if (value instanceof TorchRange) return "a range";
   if (value instanceof TorchUnset) return "what is not set";
   if (value instanceof TorchComplex) return `a tensor of complex numbers [${value.shape}]`;
@@ -253,7 +318,8 @@ export function kindOfTorch(value: TorchValue): string {
   if (value instanceof TorchDevice) return "a device";
   if (value instanceof TorchCallable) return `the function ${value.name}`;
   if (value instanceof TorchObject) return `an object of ${value.type}`;
-  return Array.isArray(value) ? "a list" : "a dictionary";
+  if (Array.isArray(value)) return value[0] instanceof TorchGrown ? "a list whose length values decide" : "a list";
+  return "a dictionary";
 }
 
 /** Whether two values are the same: lists and tuples by their elements; tensors never are. */

@@ -4,11 +4,12 @@ import { sameType, showTensorType, staticShape, type TensorType } from "../../..
 import { unsupportedTorch } from "../call.ts";
 import type { Memory } from "../values.ts";
 import {
+  kindOfNumber,
   kindOfTorch,
-  type NumberKind,
   numberDtypes,
   TorchCallable,
   TorchDevice,
+  TorchGrown,
   TorchNumber,
   TorchObject,
   TorchOptional,
@@ -17,36 +18,39 @@ import {
   type TorchValue,
   unset,
 } from "../values.ts";
+import { columnsOf, formIn, formParts, grownIn, isGrownList, leastIn, lengthOf, mostIn, roomOf } from "./grown.ts";
+import { joinedTensor } from "./joined-tensor.ts";
 import { type Container, isSame, type Snapshot } from "./snapshot.ts";
 
 /** A value that is decided while the model runs: what each course leaves there. */
 export interface Slot {
   /** What the source calls it, for errors. */
   readonly name: string;
-  readonly first: TorchValue | Memory;
-  readonly second: TorchValue | Memory;
+  readonly first: Filled;
+  readonly second: Filled;
 }
+
+/** What makes the tensor of a slot, recorded behind what the course did. */
+class Filling {
+  readonly make: () => Tensor;
+
+  constructor(make: () => Tensor) {
+    this.make = make;
+  }
+}
+
+/** What a slot is filled with: a value, what stands in a memory, or what is made of what a course left. */
+type Filled = TorchValue | Memory | Filling;
 
 /** Makes a value of what the slots have become. */
 export type Recipe = (tensors: readonly Tensor[]) => TorchValue;
 
-/** The kind of a number, known or not. */
-export const kindOfNumber = (value: TorchValue | undefined): NumberKind | undefined => {
-  if (value instanceof TorchNumber) return value.kind;
-  return typeof value === "bigint"
-    ? "int"
-    : typeof value === "number"
-      ? "float"
-      : typeof value === "boolean"
-        ? "bool"
-        : undefined;
-};
-
-const isMemory = (value: TorchValue | Memory): value is Memory =>
+const isMemory = (value: Filled): value is Memory =>
   typeof value === "object" && value !== null && "peek" in value;
 
 /** What a slot is filled with by a course, whose heap stands as that course left it; undefined where anything will do. */
-export function filling(value: TorchValue | Memory): Tensor | undefined {
+export function filling(value: Filled): Tensor | undefined {
+  if (value instanceof Filling) return value.make();
   if (value === unset) return undefined;
   if (isMemory(value) || value instanceof TorchTensor) return value.read();
   if (value instanceof TorchNumber) return value.tensor;
@@ -95,7 +99,7 @@ function optionalParts(value: TorchValue): readonly [isSet: TorchValue, value: T
 function unsetLike(value: TorchValue): TorchValue {
   if (value instanceof TorchTensor || value instanceof TorchNumber || value instanceof TorchOptional) return unset;
   if (value instanceof TorchTuple) return new TorchTuple(value.items.map(unsetLike), value.fields);
-  if (Array.isArray(value)) return value.map(unsetLike);
+  if (Array.isArray(value)) return isGrownList(value) ? [] : value.map(unsetLike);
   if (value instanceof Map) return new Map([...value].map(([key, each]) => [key, unsetLike(each)]));
   if (!(value instanceof TorchObject)) return value;
   const object = new TorchObject(value.type);
@@ -103,16 +107,10 @@ function unsetLike(value: TorchValue): TorchValue {
   return object;
 }
 
-/** A tensor that may be another one's memory, as values decide: it is read, and not written to. */
-const joinedTensor = (value: Tensor): TorchTensor => {
-  const write = () => {
-    throw unsupportedTorch(
-      "a tensor is written to that is another one in some cases, as values decide",
-      "clone it before: x = x.clone()",
-    );
-  };
-  return new TorchTensor({ read: () => value, write, peek: () => value, poke: () => undefined });
-};
+/** A loop: how often it turns at most. */
+export interface Turns {
+  readonly atMost: number;
+}
 
 /** Joins what two courses leave. `sticky` are values that stay slots even where both leave the same. */
 export class Join {
@@ -124,12 +122,18 @@ export class Join {
   /** What stands for slots since the last `apply`. */
   made = new Set<TorchValue | Memory>();
 
-  constructor(before: Snapshot, sticky: ReadonlySet<TorchValue | Memory> = new Set()) {
+  /** The loop whose turns leave what is joined with what they begin with. */
+  readonly #loop: Turns | undefined;
+  /** Whether the loop is over, and not in the midst of its turns. */
+  #isOver = false;
+
+  constructor(before: Snapshot, sticky: ReadonlySet<TorchValue | Memory> = new Set(), loop?: Turns) {
     this.#before = before;
     this.#sticky = sticky;
+    this.#loop = loop;
   }
 
-  #slot(name: string, first: TorchValue | Memory, second: TorchValue | Memory): number {
+  #slot(name: string, first: Filled, second: Filled): number {
     return this.slots.push({ name, first, second }) - 1;
   }
 
@@ -163,13 +167,12 @@ export class Join {
     second: readonly (readonly [key: unknown, value: TorchValue])[],
   ): void {
     if (Array.isArray(container)) {
-      const joined = this.#items(
+      const joined = this.#list(
         first.map(([, each]) => each),
         second.map(([, each]) => each),
-        "a list",
       );
       this.#updates.push((tensors) => {
-        container.splice(0, container.length, ...joined.map((each) => each(tensors)));
+        container.splice(0, container.length, ...joined(tensors));
       });
       return;
     }
@@ -187,12 +190,42 @@ export class Join {
   }
 
   #items(first: readonly TorchValue[], second: readonly TorchValue[], what: string): readonly Recipe[] {
-    if (first.length !== second.length)
-      throw unsupportedTorch(
-        `${what} has ${first.length} elements or ${second.length}, as values decide`,
-        "keep a tensor of as many elements as there may be, and count them",
-      );
     return first.map((each, at) => this.value(each, second[at]!, `an element of ${what}`));
+  }
+
+  /** The elements of a list: as many in both courses, or as many as values decide. */
+  #list(first: readonly TorchValue[], second: readonly TorchValue[]): (tensors: readonly Tensor[]) => TorchValue[] {
+    const [one, other] = [grownIn(first), grownIn(second)];
+    if (!one && !other && first.length === second.length) {
+      const items = this.#items(first, second, "a list");
+      return (tensors) => items.map((each) => each(tensors));
+    }
+    if (one && one === other && !this.#sticky.has(one)) return () => [one];
+    const form = formIn(first, second)!;
+    const loop = this.#loop;
+    const growth = loop && { loop, most: one?.growth?.loop === loop ? one.growth.most : mostIn(first) };
+    // What a turn adds, as often as there are turns.
+    const more = growth ? Math.max(mostIn(second) - mostIn(first), 0) : 0;
+    const most = growth ? growth.most + loop!.atMost * more : Math.max(mostIn(first), mostIn(second));
+    const least = Math.min(leastIn(first), leastIn(second));
+    const room = Math.max(roomOf(first), roomOf(second), most, 1);
+    const parts = [first, second].map((list) => (part: number) => new Filling(() => columnsOf(list, form, room)[part]!));
+    const slots = formParts(form).map((_, part) => this.#slot("a list", parts[0]!(part), parts[1]!(part)));
+    const count = this.#slot("the length of a list", lengthOf(first), lengthOf(second));
+    return (tensors) => {
+      const bounds = {
+        least: growth && leastIn(second) < leastIn(first) ? 0 : least,
+        most: this.#isOver ? most : most - more,
+      };
+      const columns = slots.map((at) => tensors[at]!);
+      const grown = new TorchGrown(
+        form,
+        columns,
+        new TorchNumber("int", tensors[count]!, bounds),
+        this.#isOver ? undefined : growth,
+      );
+      return [this.#kept(grown) as TorchGrown];
+    };
   }
 
   /** A recipe for one value; `name` is what the source calls it. Throws `import/unsupported`. */
@@ -248,6 +281,10 @@ export class Join {
       return (tensors) => this.#kept(TorchTensor.of(tensors[at]!));
     }
     if (first instanceof TorchTuple && second instanceof TorchTuple && first.fields?.join() === second.fields?.join()) {
+      if (first.items.length !== second.items.length)
+        throw unsupportedTorch(
+          `a tuple has ${first.items.length} elements or ${second.items.length}, as values decide`,
+        );
       const items = this.#items(first.items, second.items, "a tuple");
       return (tensors) =>
         new TorchTuple(
@@ -255,10 +292,7 @@ export class Join {
           first.fields,
         );
     }
-    if (Array.isArray(first) && Array.isArray(second)) {
-      const items = this.#items(first, second, "a list");
-      return (tensors) => items.map((each) => each(tensors));
-    }
+    if (Array.isArray(first) && Array.isArray(second)) return this.#list(first, second);
     if (
       first instanceof Map &&
       second instanceof Map &&
@@ -305,9 +339,10 @@ export class Join {
     };
   }
 
-  /** Puts what the slots have become into all that was joined. */
-  apply(tensors: readonly Tensor[]): void {
+  /** Puts what the slots have become into all that was joined; `isOver` says that it is what a loop leaves. */
+  apply(tensors: readonly Tensor[], isOver = false): void {
     this.made = new Set();
+    this.#isOver = isOver;
     for (const update of this.#updates) update(tensors);
   }
 }

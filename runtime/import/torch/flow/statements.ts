@@ -8,7 +8,7 @@ import { cond, whileLoop } from "../../../capture/control-flow.ts";
 import { constant, Tensor } from "../../../capture/tensor.ts";
 import type { Copies } from "../../../graph/copies.ts";
 import type { Value } from "../../../graph/graph.ts";
-import type { TensorType } from "../../../graph/tensor-type.ts";
+import { sameType, type TensorType } from "../../../graph/tensor-type.ts";
 import { unsupportedTorch } from "../call.ts";
 import type { TorchValue } from "../values.ts";
 import { fault } from "./fault.ts";
@@ -103,7 +103,8 @@ export class Statements {
   }
 
   /** Runs `body` as long as `test` gives true, once the model runs. Throws `import/unsupported`. */
-  repeat({ test, body, atMost }: Loop): void {
+  repeat(loop: Loop): void {
+    const { test, body, atMost } = loop;
     const before = new Snapshot(this.#roots());
     let join = new Join(before);
     let types: readonly TensorType[] = [];
@@ -129,11 +130,11 @@ export class Statements {
         return;
       }
       const sticky = new Set([...join.made]);
-      join = new Join(before, sticky);
+      join = new Join(before, sticky, loop);
       join.heap(start, turn.after);
-      const known = types.length;
+      const known = types;
       types = this.#typesOf(join.slots, { recorded: new Recorded(() => null), after: start }, turn);
-      if (types.length > known) continue;
+      if (types.length > known.length || !types.every((type, at) => sameType(type, known[at]!))) continue;
       const results = this.#filled(turn, join.slots, "second", types);
       const answer = asked.result;
       const predicate = asked.more(() => (answer === true ? constant([1], "bool", []) : answer));
@@ -156,7 +157,7 @@ export class Statements {
         { atMost },
       );
       before.restore();
-      join.apply(given.slice(0, types.length));
+      join.apply(given.slice(0, types.length), true);
       return;
     }
     throw unsupportedTorch("a loop whose turns leave other things each time");
