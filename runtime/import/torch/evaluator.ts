@@ -31,6 +31,7 @@ import { placeText } from "./source/place.ts";
 import type { FunctionDefinition, Statement, Target } from "./source/syntax.ts";
 import { upgraded } from "./upgraders.ts";
 import {
+  kindOfNumber,
   kindOfTorch,
   sameValue,
   TorchNumber,
@@ -40,7 +41,6 @@ import {
   TorchTensor,
   TorchTuple,
   type TorchValue,
-  kindOfNumber,
 } from "./values.ts";
 
 const noKeywords: ReadonlyMap<string, TorchValue> = new Map();

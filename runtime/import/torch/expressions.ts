@@ -1,7 +1,7 @@
 // The expressions of TorchScript: names, attributes, calls and displays, as values.
 import { torchMisfit, unsupportedTorch, wholeNumber } from "./call.ts";
-import { type Calls, type Frame, mostStatements } from "./frame.ts";
 import { isGrownList, knownItems } from "./flow/grown.ts";
+import { type Calls, type Frame, mostStatements } from "./frame.ts";
 import { slicePlaces } from "./operators/index.ts";
 import { type Call, type Expression, qualifiedName, type Slice, type Subscript } from "./source/syntax.ts";
 import {

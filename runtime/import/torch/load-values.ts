@@ -11,6 +11,7 @@ import { optionalTensor } from "./optional.ts";
 import { PickledName, PickledObject, PickledTuple, type PickledValue, packedKind, tensorIn } from "./program.ts";
 import { elementsOf, type StridedTensor, TensorBudget } from "./tensors.ts";
 import {
+  kindOfNumber,
   type Memory,
   numberDtypes,
   TorchDevice,
@@ -20,7 +21,6 @@ import {
   TorchTensor,
   TorchTuple,
   type TorchValue,
-  kindOfNumber,
 } from "./values.ts";
 
 /** A tensor of the file that a step may write to: a state of the graph from the first write on. */

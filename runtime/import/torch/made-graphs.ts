@@ -39,27 +39,33 @@ export function overStates<T>(
   }
 }
 
+/** A value in a result, with what it is called, and the list of which it holds a part of all elements. */
+type Named = readonly [name: string, value: TorchValue, list?: string];
+
 /** The values in a result by what they are called: `y`, or by their places and keys `y0`, `y1.0`, `mean`. */
-export function* namedIn(value: TorchValue, name = "y"): Generator<readonly [name: string, value: TorchValue]> {
-  if (isGrownList(value)) yield* namedIn(columnar(grownIn(value)!), name);
+export function* namedIn(value: TorchValue, name = "y", list?: string): Generator<Named> {
+  if (isGrownList(value)) yield* namedIn(columnar(grownIn(value)!), name, list ?? name);
   else if (Array.isArray(value) || value instanceof TorchTuple) {
     const fields = value instanceof TorchTuple ? value.fields : undefined;
     const items = Array.isArray(value) ? value : value.items;
     const dot = name === "y" ? "" : ".";
-    for (const [at, each] of items.entries()) yield* namedIn(each, fields?.[at] ?? `${name}${dot}${at}`);
-  } else if (value instanceof Map) for (const [key, each] of value) yield* namedIn(each, String(key));
-  else if (value !== null) yield [name, value];
+    for (const [at, each] of items.entries()) yield* namedIn(each, fields?.[at] ?? `${name}${dot}${at}`, list);
+  } else if (value instanceof Map) for (const [key, each] of value) yield* namedIn(each, String(key), list);
+  else if (value !== null) yield list === undefined ? [name, value] : [name, value, list];
 }
 
 /** A result by what it is called: a tensor of the graph, or a text, which is fixed when the graph is made. */
-export type Result = { readonly name: string } & ({ readonly tensor: Tensor } | { readonly text: string });
+export type Result = { readonly name: string; readonly list?: string } & (
+  | { readonly tensor: Tensor }
+  | { readonly text: string }
+);
 
 /** The results in a value, in their order. Throws `import/unsupported` for what is neither tensor, number nor text. */
 export function resultsIn(result: TorchValue): Result[] {
-  return [...namedIn(result)].map(([name, value]): Result => {
+  return [...namedIn(result)].map(([name, value, list]): Result => {
     if (typeof value === "string") return { name, text: value };
     const tensor = value instanceof TorchTensor ? value.read() : numberTensor(value);
-    if (tensor) return { name, tensor };
+    if (tensor) return { name, tensor, ...(list === undefined ? {} : { list }) };
     throw unsupportedTorch(
       `the method gives ${kindOfTorch(value)}`,
       "a graph gives tensors and numbers, and texts that are known when it is made: return them alone",

@@ -46,6 +46,8 @@ export type FixedArgument = number | boolean | string | null;
 export interface TorchResult {
   readonly name: string;
   readonly text?: string;
+  /** The list whose length values decide of which the output holds one part of all elements, one behind the other. */
+  readonly list?: string;
 }
 
 /** What graphs of a TorchScript model are made with. */
@@ -350,7 +352,11 @@ export class TorchModel {
     );
     this.#results.set(
       graph,
-      results.map((each) => ("text" in each ? each : { name: each.name })),
+      results.map((each) => {
+        if ("text" in each) return each;
+        const { tensor: _, ...named } = each;
+        return named;
+      }),
     );
     return { graph: graph as unknown as CallableGraph, written };
   }

@@ -3,13 +3,13 @@ import { constant, type Tensor, where } from "../../capture/tensor.ts";
 import { isScalar } from "./call.ts";
 import {
   type Bounds,
+  kindOfNumber,
   type NumberKind,
   numberDtypes,
   TorchNumber,
   TorchRange,
   TorchTensor,
   type TorchValue,
-  kindOfNumber,
 } from "./values.ts";
 
 type Function = (...values: TorchValue[]) => TorchValue | undefined;

@@ -5,7 +5,7 @@ import { numberIn, numberTensor } from "../numbers.ts";
 import { cutTo } from "../sizes.ts";
 import { kindOfTorch, TorchGrown, TorchNumber, TorchTensor, type TorchValue } from "../values.ts";
 import { fault } from "./fault.ts";
-import { asGrown, columnsOf, formIn, grownIn, isGrownList, leastIn, lengthOf, made, mostIn, partsOf, shown } from "./grown.ts";
+import { asGrown, formIn, grownIn, isGrownList, leastIn, lengthOf, made, mostIn, partsOf, shown } from "./grown.ts";
 
 type Ints = Tensor<"i64">;
 type List = TorchValue[];
@@ -31,7 +31,8 @@ const put = (list: List, grown: TorchGrown): void => void list.splice(0, list.le
 function indexIn(grown: TorchGrown, index: TorchValue): Ints {
   const given = numberTensor(index) as Ints;
   const count = countIn(grown);
-  const at = typeof index === "bigint" ? (index < 0n ? count.add(given) : given) : where(given.less(0), given.add(count), given);
+  const at =
+    typeof index === "bigint" ? (index < 0n ? count.add(given) : given) : where(given.less(0), given.add(count), given);
   const { least } = grown.bounds;
   const isSure = typeof index === "bigint" && (index < 0n ? -index <= BigInt(least) : index < BigInt(least));
   if (!isSure) fault(at.less(0).or(at.greaterEqual(count)), "an index is not within a list whose length values decide");
@@ -59,7 +60,10 @@ function append(list: List, value: TorchValue): TorchValue {
   const { most, least } = { most: mostIn(list), least: leastIn(list) };
   const grown = asGrown(list, form, most + 1);
   const next = withElement(grown, countIn(grown).reshape([1]) as Ints, value);
-  put(list, changed(next, (column) => column, counted(grown.count, integer(1), least + 1, most + 1)));
+  put(
+    list,
+    changed(next, (column) => column, counted(grown.count, integer(1), least + 1, most + 1)),
+  );
   return list;
 }
 
@@ -67,19 +71,18 @@ function append(list: List, value: TorchValue): TorchValue {
 function joined(first: readonly TorchValue[], second: readonly TorchValue[]): List {
   const form = formIn(first, second);
   if (!form) return [];
-  const [one, other] = [asGrown(first, form), asGrown(second, form)];
-  const room = one.room + other.room;
-  const [front, behind] = [columnsOf([one], form, room), other.columns];
+  const [least, most] = [leastIn(first) + leastIn(second), mostIn(first) + mostIn(second)];
+  const [one, other] = [asGrown(first, form, most), asGrown(second, form)];
+  const { room } = one;
   const count = countIn(one);
   const at = places(room).sub(count);
   const isBehind = at.greaterEqual(0);
   const from = at.clamp(0, other.room - 1) as Ints;
-  const columns = front.map((column, part): Tensor => {
-    const more = behind[part]!.indexSelect(0, from);
+  const columns = one.columns.map((column, part): Tensor => {
+    const more = other.columns[part]!.indexSelect(0, from);
     const rank = column.type.shape.length;
     return where(isBehind.reshape([room, ...new Array<number>(rank - 1).fill(1)]), more, column);
   });
-  const [least, most] = [leastIn(first) + leastIn(second), mostIn(first) + mostIn(second)];
   return [new TorchGrown(form, columns, counted(one.count, countIn(other), least, most))];
 }
 
@@ -96,7 +99,10 @@ function pop(list: List, grown: TorchGrown, index: TorchValue): TorchValue {
   const kept = where(all.less(at), all, all.add(1).minimum(grown.room - 1)) as Ints;
   const { least, most } = grown.bounds;
   const count = counted(grown.count, integer(-1), least - 1, Math.max(most - 1, 0));
-  put(list, changed(grown, (column) => (index === -1n ? column : column.indexSelect(0, kept)), count));
+  put(
+    list,
+    changed(grown, (column) => (index === -1n ? column : column.indexSelect(0, kept)), count),
+  );
   return value;
 }
 
@@ -104,7 +110,10 @@ function reverse(list: List, grown: TorchGrown): TorchValue {
   const all = places(grown.room);
   const last = countIn(grown).sub(1);
   const turned = where(all.less(countIn(grown)), last.sub(all), all);
-  put(list, changed(grown, (column) => column.indexSelect(0, turned)));
+  put(
+    list,
+    changed(grown, (column) => column.indexSelect(0, turned)),
+  );
   return null;
 }
 
@@ -117,7 +126,9 @@ function slice(grown: TorchGrown, start: TorchValue, end: TorchValue): List {
     return where(given.less(0), given.add(count), given).maximum(0).minimum(count) as Ints;
   };
   const [from, to] = [bound(start, integer(0)), bound(end, count)];
-  const at = places(grown.room).add(from).minimum(grown.room - 1) as Ints;
+  const at = places(grown.room)
+    .add(from)
+    .minimum(grown.room - 1) as Ints;
   const many = to.sub(from).maximum(0) as Ints;
   const size = new TorchNumber("int", many, { least: 0, most: grown.bounds.most });
   return [changed(grown, (column) => column.indexSelect(0, at), size)];
@@ -180,7 +191,8 @@ function extreme(grown: TorchGrown, name: "min" | "max"): TorchValue | undefined
   return numberIn(numbers[name]() as Tensor);
 }
 
-const axisGiven = (value: TorchValue | undefined, keywords: Keywords): number => Number(value ?? keywords.get("dim") ?? 0);
+const axisGiven = (value: TorchValue | undefined, keywords: Keywords): number =>
+  Number(value ?? keywords.get("dim") ?? 0);
 
 /** What a function gives for a list whose length values decide, which its first operand is; undefined where it has none. */
 function ofList(name: string, list: List, rest: readonly TorchValue[], keywords: Keywords): TorchValue | undefined {
@@ -232,7 +244,11 @@ function ofList(name: string, list: List, rest: readonly TorchValue[], keywords:
  * What a function gives for operands among which are lists whose length values decide, or a place that values decide in another
  * list; undefined for all others. Throws `import/unsupported` where such lists are not taken.
  */
-export function ofGrownLists(name: string, operands: readonly TorchValue[], keywords: Keywords): TorchValue | undefined {
+export function ofGrownLists(
+  name: string,
+  operands: readonly TorchValue[],
+  keywords: Keywords,
+): TorchValue | undefined {
   const [first, second] = operands;
   const isChosen = second instanceof TorchNumber && (name === "__getitem__" || name === "_set_item");
   if (isChosen && Array.isArray(first) && !isGrownList(first)) {

@@ -63,7 +63,11 @@ const showForm = (form: ElementForm): string => {
 
 const isSameForm = (a: ElementForm, b: ElementForm): boolean => {
   if (a.kind === "tuple")
-    return b.kind === "tuple" && a.items.length === b.items.length && a.items.every((each, at) => isSameForm(each, b.items[at]!));
+    return (
+      b.kind === "tuple" &&
+      a.items.length === b.items.length &&
+      a.items.every((each, at) => isSameForm(each, b.items[at]!))
+    );
   if (a.kind === "tensor") return b.kind === "tensor" && sameType(a.type, b.type);
   return b.kind === "number" && a.of === b.of;
 };
@@ -109,8 +113,7 @@ export const mostIn = (list: readonly TorchValue[]): number => grownIn(list)?.bo
 export const leastIn = (list: readonly TorchValue[]): number => grownIn(list)?.bounds.least ?? list.length;
 
 /** How many elements a list has. */
-export const lengthOf = (list: readonly TorchValue[]): TorchValue =>
-  grownIn(list)?.count ?? BigInt(list.length);
+export const lengthOf = (list: readonly TorchValue[]): TorchValue => grownIn(list)?.count ?? BigInt(list.length);
 
 /** Tensors of the parts of a list's elements, one behind the other, with room for so many. Throws `import/unsupported`. */
 export function columnsOf(list: readonly TorchValue[], form: ElementForm, room: number): Tensor[] {

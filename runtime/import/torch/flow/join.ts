@@ -45,8 +45,7 @@ type Filled = TorchValue | Memory | Filling;
 /** Makes a value of what the slots have become. */
 export type Recipe = (tensors: readonly Tensor[]) => TorchValue;
 
-const isMemory = (value: Filled): value is Memory =>
-  typeof value === "object" && value !== null && "peek" in value;
+const isMemory = (value: Filled): value is Memory => typeof value === "object" && value !== null && "peek" in value;
 
 /** What a slot is filled with by a course, whose heap stands as that course left it; undefined where anything will do. */
 export function filling(value: Filled): Tensor | undefined {
@@ -209,7 +208,9 @@ export class Join {
     const most = growth ? growth.most + loop!.atMost * more : Math.max(mostIn(first), mostIn(second));
     const least = Math.min(leastIn(first), leastIn(second));
     const room = Math.max(roomOf(first), roomOf(second), most, 1);
-    const parts = [first, second].map((list) => (part: number) => new Filling(() => columnsOf(list, form, room)[part]!));
+    const parts = [first, second].map(
+      (list) => (part: number) => new Filling(() => columnsOf(list, form, room)[part]!),
+    );
     const slots = formParts(form).map((_, part) => this.#slot("a list", parts[0]!(part), parts[1]!(part)));
     const count = this.#slot("the length of a list", lengthOf(first), lengthOf(second));
     return (tensors) => {

@@ -2,7 +2,8 @@
 import { currentRecorder, type Recorder, RegionRecorder, recording } from "../../../capture/recorder.ts";
 import { constant, Tensor } from "../../../capture/tensor.ts";
 import { type Copies, copiedNode } from "../../../graph/copies.ts";
-import type { Constant, Value } from "../../../graph/graph.ts";
+import { type Dimension, isBounded, replaced } from "../../../graph/dimension.ts";
+import type { Constant, Node, Value } from "../../../graph/graph.ts";
 import { countOf, staticShape } from "../../../graph/tensor-type.ts";
 
 /** Constants of so many elements are made again inside; larger ones are operands. */
@@ -86,12 +87,31 @@ export function operandsOf(captured: readonly Value[]): {
   };
 }
 
+/** What becomes of dimensions: those of operands are what they are called inside, and what a region makes is called anew. */
+function newDimensions(values: Copies) {
+  const known = new Map<string, Dimension>();
+  for (const [outside, { type }] of values)
+    for (const [axis, size] of outside.type.shape.entries())
+      if (isBounded(size)) known.set(size.name, type.shape[axis]!);
+  return {
+    resize: (size: Dimension): Dimension => replaced(size, (part) => known.get(part.name) ?? part),
+    node: (node: Node): Node => {
+      const { dimension } = node.attributes as { readonly dimension?: Dimension | string };
+      if (dimension === undefined || typeof dimension === "string" || !isBounded(dimension)) return node;
+      const own = known.get(dimension.name) ?? currentRecorder().newDimension(node.operator.name, dimension.max);
+      known.set(dimension.name, own);
+      return { ...node, attributes: { ...(node.attributes as object), dimension: own } };
+    },
+  };
+}
+
 /** Records a region again where a function of control flow is traced: on what `values` has for its inputs and for what it captures. */
 export function replay({ recorder }: Recorded<unknown>, results: readonly Tensor[], values: Copies): Tensor[] {
   const here = currentRecorder();
   here.constants.push(...recorder.constants);
   for (const [state, { input }] of recorder.used) values.set(input, here.readState(state));
-  for (const node of recorder.nodes) here.nodes.push(copiedNode(node, values, (size) => size));
+  const { resize, node: withOwn } = newDimensions(values);
+  for (const node of recorder.nodes) here.nodes.push(copiedNode(withOwn(node), values, resize, (size) => size));
   const now = (value: Value): Value => values.get(value) ?? value;
   for (const [state, { input, next }] of recorder.used) if (input !== next) here.writeState(state, now(next));
   return results.map(({ value }) => new Tensor(now(value)));

@@ -83,7 +83,7 @@ describe("a choice that values decide", () => {
     const error = (message: string) => ({ code: "import/unsupported", message, details: ["at code/__torch__.py:2:3"] });
     expect(refused("x", "torch.sum(x)")).toMatchObject(error("y is f32[3] or f32, as values decide"));
     expect(refused("[x]", "None")).toMatchObject(error("y is a list or None, as values decide"));
-    expect(refused("[x]", "[x, x]")).toMatchObject(error("a list has 1 elements or 2, as values decide"));
+    expect(refused("(x,)", "(x, x)")).toMatchObject(error("a tuple has 1 elements or 2, as values decide"));
     expect(refused('"a"', '"b"')).toMatchObject(error('y is the text "a" or the text "b", as values decide'));
   });
 
