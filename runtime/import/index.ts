@@ -29,8 +29,9 @@ export type { ModelValue, TensorValue, TextValue } from "./onnx/values/value.ts"
 export { saveTensors, tensorsFile } from "./safetensors.ts";
 export type { StoredTensor, StoredTensors } from "./stored-tensors.ts";
 export type { ExportedGraphOptions, ExportedModel } from "./torch/exported/model.ts";
+export type { FixedArgument, GraphArgument, GraphArguments } from "./torch/graph-arguments.ts";
 export type { TorchData, TorchInterpreter } from "./torch/interpreter.ts";
-export type { FixedArgument, TorchGraphOptions, TorchMethod, TorchModel, TorchParameter } from "./torch/model.ts";
+export type { TorchGraphOptions, TorchMethod, TorchModel, TorchParameter } from "./torch/model.ts";
 
 /** A model of a file; `format` says of which. */
 export type Model = OnnxModel | TorchModel | ExportedModel;

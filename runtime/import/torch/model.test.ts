@@ -128,6 +128,26 @@ describe("models of TorchScript", () => {
     expect(run("forward", { x: Float32Array.of(1, 1) })).toEqual([2, 2]);
   });
 
+  it("take lists and tuples of tensors, of numbers and of both, with a length that is given", async () => {
+    const parameters = "xs: List[Tensor],\n    ks: List[int],\n    pair: Tuple[Tensor, int]";
+    const model = await modelOf(
+      module(parameters, [
+        "y = torch.mul(xs[0], ks[1])",
+        "for i in range(torch.len(xs)):",
+        "  y = torch.add(y, xs[i])",
+        "z, n = pair",
+        "return torch.add(torch.mul(y, torch.len(ks)), torch.mul(z, n))",
+      ]),
+    );
+    const graph = model.graph({ inputs: { xs: [f32(2), f32(2)], ks: [5, 7], pair: [f32(1), 3] } });
+    expect(graph.inputs.map(({ name }) => name)).toEqual(["xs.0", "xs.1", "pair.0"]);
+    const vectors = { "xs.0": Float32Array.of(1, 2), "xs.1": Float32Array.of(10, 20), "pair.0": Float32Array.of(100) };
+    expect(step(graph, vectors)).toEqual({ y: [(7 + 11) * 2 + 300, (14 + 22) * 2 + 300] });
+    expect(await refusal(() => model.graph({ inputs: { ks: [1] } }))).toMatch(
+      'import/size: input "xs" of forward is List[Tensor], whose length the model does not say',
+    );
+  });
+
   it("have no states where nothing is written", async () => {
     const model = await modelOf(counter, { total: vector(1, 2) });
     expect(model.graph({ method: "peek" }).states).toEqual([]);

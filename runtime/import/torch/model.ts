@@ -14,6 +14,7 @@ import { olderLayout, type TorchArchive } from "./archive.ts";
 import { torchMisfit, unsupportedTorch } from "./call.ts";
 import { calledOperators } from "./called-operators.ts";
 import { Evaluator } from "./evaluator.ts";
+import { argumentsOf, type GraphArguments, graphArguments } from "./graph-arguments.ts";
 import { TorchInterpreter } from "./interpreter.ts";
 import { Loader, type States } from "./load-values.ts";
 import { overStates, type Result, resultsIn, tensorsOf } from "./made-graphs.ts";
@@ -23,7 +24,7 @@ import { printSource } from "./source/print.ts";
 import type { FunctionDefinition } from "./source/syntax.ts";
 import { type TorchType, typeText } from "./source/types.ts";
 import { type StridedTensor, TensorBudget } from "./tensors.ts";
-import { TorchObject, TorchTensor, type TorchValue } from "./values.ts";
+import { TorchObject } from "./values.ts";
 
 /** A parameter of a method. */
 export interface TorchParameter {
@@ -39,9 +40,6 @@ export interface TorchMethod {
   readonly returns: string;
 }
 
-/** A value of a parameter that is no tensor, fixed when a graph is made. */
-export type FixedArgument = number | boolean | string | null;
-
 /** A result of a method: an output of its graph by its name, or a text that was fixed when the graph was made. */
 export interface TorchResult {
   readonly name: string;
@@ -54,8 +52,8 @@ export interface TorchResult {
 export interface TorchGraphOptions {
   /** Which method; `forward` unless given. */
   readonly method?: string;
-  /** Types of parameters that are tensors, values of others. */
-  readonly inputs?: { readonly [name: string]: TensorType | FixedArgument };
+  /** Types of parameters that are tensors, values of others, and of lists and tuples those of their elements. */
+  readonly inputs?: GraphArguments;
   /** Turns of a loop whose end values decide, 1,000 unless given, and sizes that they decide, at most; more are a fault of the step. */
   readonly atMost?: number;
 }
@@ -63,19 +61,7 @@ export interface TorchGraphOptions {
 const checkGraph = optionsOf<TorchGraphOptions>("import", "TorchModel.graph", () => ({
   method: z.string().min(1).optional(),
   atMost: z.int().min(1).optional(),
-  inputs: z
-    .record(
-      z.string(),
-      z.union([
-        z.looseObject({ dtype: z.string(), shape: z.array(z.int().min(0)) }),
-        z.number(),
-        z.boolean(),
-        z.string(),
-        z.null(),
-      ]),
-    )
-    .describe("types of tensors, and values of others, by the names of parameters")
-    .optional(),
+  inputs: graphArguments.optional(),
 }));
 
 const plainType = (type: TorchType | undefined): string => (type ? typeText(type) : "Tensor");
@@ -312,18 +298,12 @@ export class TorchModel {
   }
 
   #trace(method: TorchMethod, { inputs = {}, atMost }: TorchGraphOptions, states: States) {
-    const types: { [name: string]: TensorType } = {};
-    const fixed = new Map<string, TorchValue>();
     const definition = this.#definitions.find(({ name }) => name === method.name);
-    for (const { name, type } of method.parameters) {
-      const given = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
-      if (given !== undefined) {
-        if (typeof given === "object" && given !== null) types[name] = tensorType(given.dtype, given.shape);
-        else fixed.set(name, typeof given === "number" && /^(Optional\[)?int\b/.test(type) ? BigInt(given) : given);
-      } else if (type.startsWith("Optional[")) fixed.set(name, null);
-      else if (definition?.parameters.find((each) => each.name === name)?.default === undefined)
-        throw missing(method.name, name, type);
-    }
+    const parameters = method.parameters.map((each) => {
+      const isOptional = definition?.parameters.find(({ name }) => name === each.name)?.default !== undefined;
+      return { ...each, isOptional };
+    });
+    const { types, make } = argumentsOf(method.name, parameters, inputs);
     let written: States = new Map();
     let results: readonly Result[] = [];
     const graph = trace(
@@ -336,9 +316,7 @@ export class TorchModel {
           atMost,
         );
         if (!(root instanceof TorchObject)) throw torchMisfit("the archive holds no object");
-        const keywords = new Map(fixed);
-        for (const [name, tensor] of Object.entries(tensors)) keywords.set(name, TorchTensor.of(tensor));
-        const result = evaluator.call(evaluator.method(root, method.name)!, [root], keywords);
+        const result = evaluator.call(evaluator.method(root, method.name)!, [root], make(tensors));
         loader.finish();
         written = loader.written;
         results = resultsIn(result);
@@ -360,18 +338,6 @@ export class TorchModel {
     );
     return { graph: graph as unknown as CallableGraph, written };
   }
-}
-
-function missing(method: string, name: string, type: string): IsochronError {
-  const what = type === "Tensor" ? "shape" : "value";
-  const example = type === "Tensor" ? 'tensorType("f32", [1, 3])' : "…";
-  return new IsochronError(
-    "import/size",
-    `input "${name}" of ${method} is ${type}, whose ${what} the model does not say`,
-    {
-      help: `give it: model.graph({ inputs: { ${name}: ${example} } })`,
-    },
-  );
 }
 
 /** The tensors of the saved object, in the order of the file. */

@@ -8,16 +8,12 @@ import { loadTensors } from "../../../runtime/import/index.ts";
 import { readTorchArchive } from "../../../runtime/import/torch/archive.ts";
 import { ExportedModel } from "../../../runtime/import/torch/exported/model.ts";
 import { isExported } from "../../../runtime/import/torch/exported/program.ts";
-import {
-  type FixedArgument,
-  type TorchGraphOptions,
-  TorchModel,
-  type TorchResult,
-} from "../../../runtime/import/torch/model.ts";
+import type { GraphArgument } from "../../../runtime/import/torch/graph-arguments.ts";
+import { type TorchGraphOptions, TorchModel, type TorchResult } from "../../../runtime/import/torch/model.ts";
 import { type CallableGraph, compile, type Graph, load, type TypedArray, tensorType } from "../../../runtime/index.ts";
 import { evaluate } from "../../../runtime/interpreters/interpreter.ts";
 import { differenceOf } from "./difference.ts";
-import { type Call, dtypeOf, type Fixture, flat } from "./fixtures.ts";
+import { type Call, dtypeOf, type Fixture, type FixtureValue, flat } from "./fixtures.ts";
 import { interpretCalls, interpretExported } from "./interpreted.ts";
 import { atMaximum, pairedWith } from "./results.ts";
 
@@ -53,20 +49,23 @@ function givenTo(
   // Of dictionaries and tuples an exported program takes the tensors.
   const isFlat = model.format === "exported-program";
   const parameters = isFlat ? model.inputs : (model.methods.find(({ name }) => name === call.method)?.parameters ?? []);
-  const inputs: { [name: string]: NonNullable<TorchGraphOptions["inputs"]>[string] } = {};
+  const inputs: { [name: string]: GraphArgument } = {};
   const arrays: { [name: string]: TypedArray } = {};
-  for (const [at, value] of (isFlat ? flat(call.inputs) : call.inputs).entries()) {
-    const name = parameters[at]?.name ?? `argument ${at}`;
-    if (value.type === "tensor") {
-      inputs[name] = tensorType(dtypeOf(value.dtype), value.shape);
-      arrays[name] = tensors[value.key]!.data;
-    } else if (value.type === "none") inputs[name] = null;
-    else if ("value" in value) inputs[name] = value.value as FixedArgument;
-    else
+  const taken = (value: FixtureValue, name: string): GraphArgument => {
+    if (value.type === "none") return null;
+    if (value.type === "dict")
       throw new IsochronError(
         "import/unsupported",
-        `${name} of ${call.method} is a ${value.type}, and no graph takes one`,
+        `${name} of ${call.method} is a dictionary, and no graph takes one`,
       );
+    if ("items" in value) return value.items.map((each, at) => taken(each, `${name}.${at}`));
+    if ("value" in value) return value.value as GraphArgument;
+    arrays[name] = tensors[value.key]!.data;
+    return tensorType(dtypeOf(value.dtype), value.shape);
+  };
+  for (const [at, value] of (isFlat ? flat(call.inputs) : call.inputs).entries()) {
+    const name = parameters[at]?.name ?? `argument ${at}`;
+    inputs[name] = taken(value, name);
   }
   return { options: isFlat ? { inputs } : { method: call.method, inputs }, arrays };
 }

@@ -1,5 +1,5 @@
 // What TorchScript does with lists whose length values decide.
-import { concat, constant, iota, type Tensor, where } from "../../../capture/tensor.ts";
+import { constant, iota, type Tensor, where } from "../../../capture/tensor.ts";
 import { axisOf, cast, dtypeOf, torchMisfit, unsupportedTorch } from "../call.ts";
 import { numberIn, numberTensor } from "../numbers.ts";
 import { cutTo } from "../sizes.ts";
