@@ -46,6 +46,7 @@ describe("an archive", () => {
           const part = data.subarray(at, at + piece.length);
           piece.set(part);
           yield piece.subarray(0, part.length);
+          yield new Uint8Array(new ArrayBuffer(0));
         }
       },
     }));
