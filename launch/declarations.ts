@@ -14,7 +14,9 @@ import { type MessageFileOptions, qualitySchema } from "../nodes/index.ts";
 import { Graph, type MethodGraphs, methodsOf } from "../runtime/index.ts";
 import { durationAboveZero, durationSchema, highestPriority } from "../scheduler/index.ts";
 import type {
+  ActionOptions,
   ChainLimits,
+  ClientOptions,
   InputOptions,
   OnArrival,
   OutputOptions,
@@ -102,6 +104,30 @@ export const checkSource = optionsOf<SourceOptions>("application", "app.source",
   latency: durationSchema.optional(),
   topic: text.optional(),
 }));
+export const checkActionOptions = optionsOf<ActionOptions<never>>("application", "app.action", () => ({
+  accept: functionSchema.optional(),
+}));
+export const checkClientOptions = optionsOf<ClientOptions>("application", "app.client", () => ({
+  timeout: durationAboveZero.optional(),
+}));
+
+/** Refuses names of services and actions, and types of another kind. */
+export function checkCall(what: string, kind: "srv" | "action", name: unknown, type: unknown): [string, string] {
+  requireText(what, "name", name);
+  const example =
+    kind === "srv" ? "a service's type, such as std_srvs/srv/Trigger" : "an action's type: PACKAGE/action/NAME";
+  argument(
+    what,
+    "type",
+    z
+      .string()
+      .regex(new RegExp(`^\\w+/${kind}/\\w+$`))
+      .describe(example),
+    type,
+  );
+  return [name as string, type as string];
+}
+
 /** The messages that carry a parameter's values, by its dtype. */
 export const parameterTypes: Readonly<Record<ParameterDtype, string>> = {
   f32: "std_msgs/msg/Float32",

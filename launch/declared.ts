@@ -135,6 +135,24 @@ export interface OutputOptions {
   readonly quality?: Quality;
 }
 
+/** The type of a service: `std_srvs/srv/Trigger`. */
+export type ServiceType = `${string}/srv/${string}`;
+
+/** The type of an action: `example_interfaces/action/Fibonacci`. */
+export type ActionType = `${string}/action/${string}`;
+
+/** How an action is served. */
+export interface ActionOptions<Goal> {
+  /** Which goals are taken on; all unless given. */
+  readonly accept?: (goal: Goal) => boolean;
+}
+
+/** How a service or an action of another node is called. */
+export interface ClientOptions {
+  /** How long a call waits for a response, a goal for being accepted; 5 s unless given. */
+  readonly timeout?: Duration;
+}
+
 /** The limits of a chain. */
 export interface ChainLimits {
   readonly budget: Duration;

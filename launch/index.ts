@@ -1,6 +1,7 @@
 // Isochron's public door: graphs and programs, applications, messages, streams.
 export { IsochronError } from "../kernels/index.ts";
 export {
+  type Answer,
   approximateTime,
   type BayerPattern,
   bayerPlanes,
@@ -16,6 +17,9 @@ export {
   field,
   fields,
   fixed,
+  type GoalContext,
+  type GoalNews,
+  type GoalStep,
   headerStamp,
   InProcessNetwork,
   type InputMessage,
@@ -160,10 +164,14 @@ export {
   zeros,
 } from "../runtime/index.ts";
 export type { Duration } from "../scheduler/index.ts";
-export { type Application, type ApplicationBuilder, application } from "./application.ts";
+export { type Application, application } from "./application.ts";
+export type { ApplicationBuilder } from "./application-builder.ts";
 export { type BuildOptions, type BuiltApplication, buildApplication } from "./build.ts";
 export type {
+  ActionOptions,
+  ActionType,
   ChainLimits,
+  ClientOptions,
   Facts,
   Input,
   InputOptions,
@@ -172,6 +180,7 @@ export type {
   ParameterOptions,
   Port,
   Ports,
+  ServiceType,
   SourceOptions,
   Task,
   TaskOptions,

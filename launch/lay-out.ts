@@ -55,6 +55,7 @@ export interface LaidOut {
   }[];
   readonly parameters: ApplicationDescription["parameters"];
   readonly publications: ApplicationDescription["publications"];
+  readonly calls: ApplicationDescription["calls"];
   /** Definitions that the messages need besides the common ones. */
   readonly messages: readonly MessageText[];
   /** One per program index. */
@@ -253,6 +254,11 @@ export function layOut(application: Application): LaidOut {
       ...(max === undefined ? {} : { max }),
       ...(description === undefined ? {} : { description }),
     })),
+    calls: declarations.calls.map(({ enters, leaves, ...call }) => ({
+      ...call,
+      enters: [...enters],
+      leaves: [...leaves],
+    })),
     publications: declarations.publications.map(({ topic, type, quality }) => ({
       topic,
       type,
@@ -262,6 +268,8 @@ export function layOut(application: Application): LaidOut {
       ...inputs.map((each) => each.message.type),
       ...outputs.map((each) => each.type),
       ...declarations.publications.map((each) => each.type),
+      // Some of their parts go over no topic.
+      ...declarations.calls.flatMap(({ type }) => declarations.definitions.ownPartsOf(type)),
     ]),
     programs,
   };

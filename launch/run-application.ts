@@ -69,7 +69,7 @@ export interface RunApplicationOptions {
   readonly parameters?: Readonly<Record<string, ParameterValue>>;
   /**
    * Whether the application's own world takes part: unless said where there is neither log nor transport. Beside a
-   * transport it feeds the inputs, and gives its time on `/clock`.
+   * transport it feeds the inputs, which are published too, and gives its time on `/clock`.
    */
   readonly world?: boolean;
   /** Real clock and threads, with real-time scheduling where it is granted. */
@@ -271,9 +271,9 @@ export async function runLoaded(
   const link =
     transport &&
     new TransportLink(description, transport, {
-      isFed: (topic) => parameters.carries(topic) || feed !== undefined || world !== undefined || streams.feeds(topic),
+      isFed: (topic) => parameters.carries(topic) || feed !== undefined || streams.feeds(topic),
       byClock: simTime,
-      saysClock: world !== undefined,
+      world: world !== undefined,
       ...(options.topicName === undefined ? {} : { nameOf: options.topicName }),
     });
   const stopping = new AbortController();

@@ -41,6 +41,18 @@ const parts = z.strictObject({
   publications: z
     .array(z.strictObject({ topic: z.string(), type: z.string(), quality: qualityOfService.exactOptional() }))
     .default([]),
+  /** Services and actions of pipelines; what enters is among the inputs, what leaves among the publications. */
+  calls: z
+    .array(
+      z.strictObject({
+        name: z.string().min(1),
+        type: z.string().min(1),
+        role: z.enum(["server", "client"]),
+        enters: z.array(z.strictObject({ topic: z.string(), type: z.string() })),
+        leaves: z.array(z.strictObject({ topic: z.string(), type: z.string() })),
+      }),
+    )
+    .default([]),
   /** Inputs whose messages are the values of a parameter. */
   parameters: z
     .array(

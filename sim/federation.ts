@@ -3,7 +3,7 @@ import { config } from "rxjs";
 import { z } from "zod";
 import { callNative, functionSchema, IsochronError, optionsOf, signalSchema } from "../kernels/index.ts";
 import { StreamHub } from "../nodes/index.ts";
-import type { ApplicationDescription } from "./application.ts";
+import { type ApplicationDescription, definitionsIn } from "./application.ts";
 import type { Executive } from "./executive.ts";
 import { Parameters, type ParameterValue } from "./parameters.ts";
 import { type Lateness, Punctuality } from "./punctuality.ts";
@@ -23,6 +23,14 @@ export interface FeedMessage {
 interface Delivery extends FeedMessage {
   /** Set where it was received: whether the executive takes it for a sample is asked when it is handed out. */
   readonly received?: { readonly channel: number; readonly number: number };
+  /** Of a call: given the message. */
+  readonly take?: ((message: unknown) => void) | undefined;
+}
+
+/** What has come and is to be admitted. */
+interface Entering extends Pick<Delivery, "take"> {
+  readonly topic: string;
+  readonly bytes: Uint8Array;
 }
 
 /** What a run may be joined by. */
@@ -138,7 +146,7 @@ export class Federation {
   #published = { timeNs: -1, count: 0 };
   #sent: SentMessage[] = [];
   /** By the clock: what has come, and which of its times, counted from 1, came next. */
-  readonly #waiting: { readonly topic: string; readonly bytes: Uint8Array; readonly beforeTick: number }[] = [];
+  readonly #waiting: (Entering & { readonly beforeTick: number })[] = [];
   #ticks = 0;
   #ticksTaken = 0;
   #failure: { readonly error: unknown } | undefined;
@@ -170,7 +178,11 @@ export class Federation {
     this.#followUpNs = federates.feed === undefined ? never : (federates.followUpNs ?? never);
     this.#worldNext = federates.world ? 0 : never;
     this.#io = {
-      publish: (topic, message) => this.#publish(topic, this.#codecs.encode(topic, message)),
+      publish: (topic, message) => {
+        const bytes = this.#codecs.encode(topic, message);
+        this.#publish(topic, bytes);
+        this.#link?.sendOfWorld(topic, this.#nowNs, bytes, this.#epochNs);
+      },
       latest: (topic) => {
         const found = callNative(() => executive.latestMessage(this.#codecs.output(topic), this.#nowNs));
         return found === null ? undefined : this.#codecs.decode(topic, found.bytes);
@@ -184,10 +196,10 @@ export class Federation {
     this.#now = now;
     if (now) this.#punctuality = new Punctuality(this.#application.table, now);
     for (const { topic, message } of this.#parameters.initial(this.#firstValues))
-      this.#enter(topic, this.#codecs.encode(topic, message), 0);
+      this.#enter({ topic, bytes: this.#codecs.encode(topic, message) }, 0);
     const linked = {
       now: () => now?.() ?? this.#nowNs,
-      receive: (topic: string, bytes: Uint8Array) => this.#receive(topic, bytes),
+      receive: (topic: string, bytes: Uint8Array) => this.#receive({ topic, bytes }),
       setParameter: (name: string, value: ParameterValue) => this.setParameter(name, value),
       tick: () => void this.#ticks++,
       fail: (error: unknown) => this.fail(error),
@@ -204,8 +216,13 @@ export class Federation {
         if (this.#mayPublish()) this.#publish(topic, bytes, this.#granted);
       },
       send: (topic, message) => {
-        if (this.#mayPublish()) this.#send(topic, message);
+        const bytes = this.#codecs.encode(topic, message);
+        if (this.#mayPublish()) this.#send(topic, bytes);
+        return bytes;
       },
+      calls: this.#link?.calls,
+      callEnd: (call) => this.#link?.callEnd(call) ?? { ...call, definitions: definitionsIn(this.#application) },
+      receive: (topic, bytes, take) => this.#receive({ topic, bytes, take }),
       observe: (topic, on) => this.#observe(topic, on),
       fail: (error) => this.fail(error),
     });
@@ -224,10 +241,10 @@ export class Federation {
   /** By the clock: admits what came before the time that `nextClock` gave last, however much has come since. */
   admitWaiting(timeNs: number): void {
     while (this.#waiting.length > 0) {
-      const { beforeTick, topic, bytes } = this.#waiting[0]!;
+      const { beforeTick, ...entering } = this.#waiting[0]!;
       if (beforeTick > this.#ticksTaken) return;
       this.#waiting.shift();
-      this.#enter(topic, bytes, timeNs);
+      this.#enter(entering, timeNs);
     }
   }
 
@@ -281,7 +298,7 @@ export class Federation {
   get nextNs(): number {
     const streams = this.#streams;
     if (!streams) return this.#worldNext;
-    const delivery = this.#deliveries.find(({ topic }) => streams.observes(topic));
+    const delivery = this.#deliveries.find((each) => this.#isAwaited(each));
     return Math.min(this.#worldNext, streams.clock.nextNs ?? never, delivery?.timeNs ?? never);
   }
 
@@ -446,15 +463,15 @@ export class Federation {
 
   #admit({ topic, timeNs, bytes }: FeedMessage): void {
     const tagNs = this.#punctuality?.admitted(this.#codecs.input(topic).channel, timeNs) ?? timeNs;
-    this.#enter(topic, bytes, timeNs, tagNs);
+    this.#enter({ topic, bytes }, timeNs, tagNs);
     this.#lastFedNs = timeNs;
     this.messagesFed++;
   }
 
   /** Admits a message of a transport: live as it comes, by the clock at its next time. */
-  #receive(topic: string, bytes: Uint8Array): void {
-    if (this.#link?.byClock === true) this.#waiting.push({ topic, bytes, beforeTick: this.#ticks + 1 });
-    else if (!this.#over) this.#enter(topic, bytes, Math.max(0, this.#now?.() ?? this.earliestNs));
+  #receive(entering: Entering): void {
+    if (this.#link?.byClock === true) this.#waiting.push({ ...entering, beforeTick: this.#ticks + 1 });
+    else if (!this.#over) this.#enter(entering, Math.max(0, this.#now?.() ?? this.earliestNs));
   }
 
   /** Admits a message at the present instant; live, one that comes of I/O and of no grant as it comes. */
@@ -464,14 +481,13 @@ export class Federation {
     const tagNs = granted
       ? this.#punctuality?.admitted(this.#codecs.input(topic).channel, timeNs)
       : this.#punctuality?.now();
-    this.#enter(topic, bytes, timeNs, tagNs ?? timeNs);
+    this.#enter({ topic, bytes }, timeNs, tagNs ?? timeNs);
   }
 
   /** Publishes a message of a pipeline: it is no matter of the schedule. */
-  #send(topic: string, message: object): void {
+  #send(topic: string, bytes: Uint8Array): void {
     if (this.#over) return;
     const publication = this.#application.publications.findIndex((each) => each.topic === topic);
-    const bytes = this.#codecs.encode(topic, message);
     const now = this.#granted ? undefined : this.#now?.();
     const timeNs = Math.max(0, now ?? Math.max(this.#nowNs, this.earliestNs));
     this.#sent.push({ publication, timeNs, bytes });
@@ -484,11 +500,11 @@ export class Federation {
   }
 
   /** Admits a message under a tag; its observers get it at `timeNs`. */
-  #enter(topic: string, message: Uint8Array, timeNs: number, tagNs = timeNs): void {
+  #enter({ topic, bytes: message, take }: Entering, timeNs: number, tagNs = timeNs): void {
     const { channel } = this.#codecs.input(topic);
     const bytes = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
     const number = callNative(() => this.executive.admit(channel, tagNs, bytes));
-    if (this.#streams) this.#deliver({ topic, timeNs, bytes, received: { channel, number } });
+    if (this.#streams) this.#deliver({ topic, timeNs, bytes, received: { channel, number }, take });
   }
 
   /** False, and the run's end, where pipelines would go on for ever at one instant. */
@@ -500,13 +516,21 @@ export class Federation {
     return false;
   }
 
+  /** Whether somebody waits for a message. */
+  #isAwaited({ topic, take }: Delivery): boolean {
+    return take !== undefined || this.#streams?.observes(topic) === true;
+  }
+
   /** Hands a message to its observers; what the executive rejects reaches none, and what is still being decoded waits. */
   #handOut(delivery: Delivery): void {
-    const { topic, bytes, received } = delivery;
-    if (!this.#streams?.observes(topic)) return;
+    const { topic, bytes, received, take } = delivery;
+    if (!this.#isAwaited(delivery)) return;
     const isSample = received ? this.#isSample(received) : true;
     if (isSample === null) this.#undecided.push(delivery);
-    else if (isSample) this.#streams.deliver(topic, bytes);
+    else if (isSample) {
+      take?.(this.#codecs.decode(topic, bytes));
+      this.#streams?.deliver(topic, bytes);
+    }
   }
 
   #isSample({ channel, number }: { readonly channel: number; readonly number: number }): boolean | null {

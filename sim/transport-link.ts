@@ -1,6 +1,9 @@
 // A transport as a federate: an application's topics on it, and what it tells of them.
 import { IsochronError } from "../kernels/index.ts";
 import {
+  type Call,
+  type CallEnd,
+  type Calls,
   type Definitions,
   defaultQuality,
   inputQuality,
@@ -56,8 +59,8 @@ export interface LinkOptions {
   readonly nameOf?: (topic: string) => string;
   /** Whether the run's time is that of the topic `/clock`. */
   readonly byClock?: boolean;
-  /** Whether the run's world gives time there. */
-  readonly saysClock?: boolean;
+  /** Whether the run's world feeds all other inputs, which are published then, and gives time on `/clock`. */
+  readonly world?: boolean;
 }
 
 const clockTopic = "/clock";
@@ -81,13 +84,17 @@ export class TransportLink {
   readonly #options: LinkOptions;
   readonly #findings = new Map<string, TransportFinding>();
   readonly #subscriptions: Subscription[] = [];
+  /** Topics that stand for services and actions. */
+  readonly #called: ReadonlySet<string>;
   /** By output, and behind them those of pipelines. */
-  readonly #publications: Publication[] = [];
+  readonly #publications: (Publication | undefined)[] = [];
   #outgoing: Outgoing[] = [];
   #run: LinkedRun | undefined;
   #stopListening: (() => void) | undefined;
   readonly #clock: bigint[] = [];
   #onClock: (() => void) | undefined;
+  /** Inputs that the world feeds, and how their stamps are counted from the epoch. */
+  readonly #worldInputs = new Map<string, { readonly publication: Publication; readonly hasStamp: boolean }>();
   #clockOut: Publication | undefined;
   #clockWriter: MessageWriter | undefined;
   #waits = false;
@@ -99,6 +106,20 @@ export class TransportLink {
     this.#application = application;
     this.#transport = transport;
     this.#options = options;
+    const { calls } = application;
+    this.#called = new Set(calls.flatMap(({ enters, leaves }) => [...enters, ...leaves]).map(({ topic }) => topic));
+    if (calls.length > 0 && !transport.calls) throw withoutCalls(transport, calls);
+  }
+
+  /** Services and actions of the transport. */
+  get calls(): Calls | undefined {
+    return this.#transport.calls;
+  }
+
+  /** A service or an action under its name on the transport. */
+  callEnd({ name, type }: Pick<Call, "name" | "type">): CallEnd {
+    const { nameOf = (given: string) => given } = this.#options;
+    return { name: nameOf(name), type, definitions: definitionsIn(this.#application) };
   }
 
   /** Whether the run's time is the transport's. */
@@ -142,15 +163,26 @@ export class TransportLink {
     const nameOf = this.#options.nameOf ?? ((topic: string) => topic);
     const { outputs, publications } = this.#application;
     for (const { topic, type, quality = defaultQuality } of [...outputs, ...publications])
-      this.#publications.push(this.#transport.advertise({ topic: nameOf(topic), type, quality, definitions }));
+      this.#publications.push(
+        this.#called.has(topic)
+          ? undefined
+          : this.#transport.advertise({ topic: nameOf(topic), type, quality, definitions }),
+      );
     for (const { topic, type, quality = inputQuality } of this.#application.inputs) {
-      if (this.#options.isFed(topic)) continue;
+      if (this.#called.has(topic) || this.#options.isFed(topic)) continue;
+      if (this.#options.world === true) {
+        // Whoever looks on may ask for what he likes.
+        const end = { topic: nameOf(topic), type, quality: { ...defaultQuality, depth: quality.depth }, definitions };
+        const hasStamp = definitions.of(type).definitions[0]?.type === "std_msgs/Header";
+        this.#worldInputs.set(topic, { publication: this.#transport.advertise(end), hasStamp });
+        continue;
+      }
       const receive = ({ bytes }: { readonly bytes: Uint8Array }) => this.#receive(topic, bytes);
       this.#subscriptions.push(
         this.#transport.subscribe({ topic: nameOf(topic), type, quality, definitions }, receive),
       );
     }
-    if (this.#options.saysClock === true) {
+    if (this.#options.world === true) {
       this.#clockWriter = messageWriter(layoutOf(clockType, definitions));
       this.#clockOut = this.#transport.advertise({
         ...{ topic: nameOf(clockTopic), type: clockType, definitions },
@@ -174,6 +206,14 @@ export class TransportLink {
     const { topic } = this.#application.publications[publication]!;
     const end = this.#publications[this.#application.outputs.length + publication];
     if (end) this.#publish({ publication: end, topic, timeNs, bytes });
+  }
+
+  /** Publishes what the world has fed, its header's stamp counted from the epoch, as all else is. */
+  sendOfWorld(topic: string, timeNs: number, message: Uint8Array, epochNs: bigint): void {
+    const input = this.#worldInputs.get(topic);
+    if (!input) return;
+    const bytes = input.hasStamp ? stampedLater(message, epochNs) : message;
+    this.#publish({ publication: input.publication, topic, timeNs, bytes });
   }
 
   /** Says the time of a step of the run's world, nanoseconds since 1970. */
@@ -210,7 +250,9 @@ export class TransportLink {
 
   /** Leaves the topics; what was not sent is not sent any more. */
   close(): void {
-    for (const each of [...this.#subscriptions.splice(0), ...this.#publications.splice(0)]) each.close();
+    for (const each of [...this.#subscriptions.splice(0), ...this.#publications.splice(0)]) each?.close();
+    for (const { publication } of this.#worldInputs.values()) publication.close();
+    this.#worldInputs.clear();
     this.#clockOut?.close();
     this.#stopListening?.();
     this.#run = undefined;
@@ -286,6 +328,24 @@ export class TransportLink {
     this.#findings.set(key, { kind, topic, count: (known?.count ?? 0) + count, first });
   }
 }
+
+/** A message that begins with a header, stamped so much later. */
+function stampedLater(message: Uint8Array, byNs: bigint): Uint8Array {
+  const bytes = message.slice();
+  const view = new DataView(bytes.buffer);
+  const little = bytes[1] === 1;
+  const stampNs = BigInt(view.getInt32(4, little)) * 1_000_000_000n + BigInt(view.getUint32(8, little)) + byNs;
+  view.setInt32(4, Number(stampNs / 1_000_000_000n), little);
+  view.setUint32(8, Number(stampNs % 1_000_000_000n), little);
+  return bytes;
+}
+
+/** The error of an application whose services and actions the transport does not carry. */
+const withoutCalls = ({ name }: Transport, calls: ApplicationDescription["calls"]): IsochronError =>
+  new IsochronError("transport/calls", `the transport ${name} has no services and no actions`, {
+    details: calls.map((each) => `${each.role === "server" ? "served" : "called"}: ${each.name} (${each.type})`),
+    help: "take one that has them: --ros, --transport zeromq",
+  });
 
 /** Refuses what is no transport. Throws `run/transport`. */
 export function requireTransport(given: Transport): void {

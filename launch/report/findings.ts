@@ -178,9 +178,11 @@ export function faultsOf(ledger: Ledger, facts: RunFacts): Fault[] {
 }
 
 function unfed(ledger: Ledger): Fault[] {
-  const { inputs, table } = ledger.application;
+  const { inputs, table, calls } = ledger.application;
+  // Nobody need call what is served.
+  const called = new Set(calls.flatMap(({ enters }) => enters.map(({ topic }) => topic)));
   return inputs.flatMap(({ topic, channel }): Fault[] => {
-    if (ledger.channels[channel]!.arrivals.count > 0) return [];
+    if (called.has(topic) || ledger.channels[channel]!.arrivals.count > 0) return [];
     const readers = table.tasks.filter(({ inputs: ports }) => ports.some((port) => port.channel === channel));
     const waiting = (name: string, released: boolean) =>
       released ? `"${name}" was never released` : `"${name}" read zeros`;

@@ -126,6 +126,7 @@ const interfaces = [
   { name: "ackermann_msgs", folders: [] },
   { name: "tf2_msgs", folders: [] },
   { name: "vision_msgs", folders: [] },
+  { name: "example_interfaces", folders: [] },
   { name: "highway_msgs", folders: ["examples/highway/highway_msgs"] },
 ];
 const interfacesHash = () =>

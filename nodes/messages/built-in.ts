@@ -1,4 +1,5 @@
 // Definitions of well-known packages that the common interfaces lack, as their .msg files have them, without comments.
+import { type InterfaceText, messagesOf } from "./interfaces.ts";
 import type { MessageText } from "./parse.ts";
 
 const ofPackage = (name: string, messages: { readonly [message: string]: readonly string[] }): MessageText[] =>
@@ -30,6 +31,38 @@ const serviceEvents = ofPackage("service_msgs", {
   ],
 });
 
+const services = (name: string, all: { readonly [service: string]: readonly string[] }): InterfaceText[] =>
+  Object.entries(all).map(([service, lines]) => ({
+    ...{ kind: "srv", type: `${name}/srv/${service}` },
+    text: lines.join("\n"),
+  }));
+
+/** std_srvs 5.3, example_interfaces 0.12 and the service of action_msgs 2.0 (Apache-2.0), whose parts are messages. */
+export const builtInInterfaces: readonly InterfaceText[] = [
+  ...services("std_srvs", {
+    Empty: ["---"],
+    SetBool: ["bool data", "---", "bool success", "string message"],
+    Trigger: ["---", "bool success", "string message"],
+  }),
+  ...services("example_interfaces", {
+    AddTwoInts: ["int64 a", "int64 b", "---", "int64 sum"],
+    SetBool: ["bool data", "---", "bool success", "string message"],
+    Trigger: ["---", "bool success", "string message"],
+  }),
+  {
+    ...{ kind: "action", type: "example_interfaces/action/Fibonacci" },
+    text: ["int32 order", "---", "int32[] sequence", "---", "int32[] sequence"].join("\n"),
+  },
+  ...services("action_msgs", {
+    CancelGoal: [
+      "action_msgs/GoalInfo goal_info",
+      "---",
+      ...["int8 ERROR_NONE=0", "int8 ERROR_REJECTED=1", "int8 ERROR_UNKNOWN_GOAL_ID=2", "int8 ERROR_GOAL_TERMINATED=3"],
+      ...["int8 return_code", "action_msgs/GoalInfo[] goals_canceling"],
+    ],
+  }),
+];
+
 /** vision_msgs 4.1.1 (Apache-2.0). */
 const vision = ofPackage("vision_msgs", {
   BoundingBox2D: ["vision_msgs/Pose2D center", "float64 size_x", "float64 size_y"],
@@ -51,4 +84,9 @@ const vision = ofPackage("vision_msgs", {
 });
 
 /** The texts, in the order of their packages. */
-export const builtIn: readonly MessageText[] = [...ackermann, ...serviceEvents, ...vision];
+export const builtIn: readonly MessageText[] = [
+  ...ackermann,
+  ...serviceEvents,
+  ...vision,
+  ...builtInInterfaces.flatMap(messagesOf),
+];

@@ -4,6 +4,7 @@ import type { MessageDefinition } from "@foxglove/message-definition";
 import { z } from "zod";
 import { checkArgument, IsochronError, nearest } from "../../kernels/index.ts";
 import { builtIn } from "./built-in.ts";
+import { wholeOf } from "./interfaces.ts";
 import { fullTypeName, shortTypeName } from "./names.ts";
 import { type MessageText, parseMessage } from "./parse.ts";
 
@@ -141,6 +142,11 @@ export class Definitions {
   /** The types that were given as texts, by their full names. */
   get ownTypes(): string[] {
     return [...this.#own.keys()].map(fullTypeName);
+  }
+
+  /** The parts of a service or an action that were given as texts, by their full names. */
+  ownPartsOf(type: string): string[] {
+    return this.ownTypes.filter((each) => wholeOf(each) === type);
   }
 
   /** Every known type, by its full name. */

@@ -1,5 +1,6 @@
 // A ROS 2 package of message definitions, as colcon builds it: what a robot needs to know an application's own types.
 import { IsochronError } from "../../kernels/index.ts";
+import { builtInInterfaces } from "./built-in.ts";
 import { Definitions, definitionText } from "./definitions.ts";
 import { messagesOfFile } from "./files.ts";
 import type { InterfaceText } from "./interfaces.ts";
@@ -24,10 +25,12 @@ const filledIn = {
 export const packageTitle = `<?xml version="1.0"?>\n<!-- Written by \`isochron messages\`: version, description, maintainer and license are yours, and are kept. -->\n`;
 
 /** The definitions of a package that are known without files, as its files would be. */
-export const knownInterfaces = (name: string): InterfaceText[] =>
-  Definitions.common.allTypes
+export const knownInterfaces = (name: string): InterfaceText[] => [
+  ...Definitions.common.allTypes
     .filter((type) => type.startsWith(`${name}/msg/`))
-    .map((type) => ({ kind: "msg", type, text: definitionText(Definitions.common.of(type)) }));
+    .map((type) => ({ kind: "msg" as const, type, text: definitionText(Definitions.common.of(type)) })),
+  ...builtInInterfaces.filter(({ type }) => type.startsWith(`${name}/`)),
+];
 
 /**
  * The files of the package `name`: package.xml, CMakeLists.txt, and its definitions among `interfaces` as they are.

@@ -9,6 +9,7 @@ describeTransport("in-process", {
   open: async () => shared.join(),
   tells: ["incompatible-quality", "incompatible-type", "matched"],
   keeps: true,
+  calls: true,
 });
 
 const end = (topic: string, type = "std_msgs/msg/UInt8"): TopicEnd => ({

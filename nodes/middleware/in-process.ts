@@ -1,7 +1,10 @@
 // The in-process transport: nodes of one process, every subscription seeing the messages in one order.
+import { actionsOver } from "./actions.ts";
 import { closedError } from "./closed.ts";
+import { InProcessServices } from "./in-process-services.ts";
 import { incompatiblePolicies } from "./quality-of-service.ts";
 import type {
+  Calls,
   Publication,
   ReceivedMessage,
   Subscription,
@@ -31,6 +34,7 @@ const sameTopic = (one: { readonly end: TopicEnd }, other: { readonly end: Topic
 export class InProcessNetwork {
   readonly #publishers = new Set<Publisher>();
   readonly #subscribers = new Set<Subscriber>();
+  readonly services = new InProcessServices();
   readonly #waiting: { readonly publisher: Publisher; readonly bytes: Uint8Array }[] = [];
   #delivering = false;
 
@@ -153,12 +157,17 @@ const fits = (publisher: Publisher, subscriber: Subscriber): boolean =>
  */
 class InProcessTransport implements Transport {
   readonly name = "in-process";
+  readonly calls: Calls;
   readonly #network: InProcessNetwork;
   readonly #listeners = new Set<(event: TransportEvent) => void>();
   #closed = false;
 
   constructor(network: InProcessNetwork) {
     this.#network = network;
+    this.calls = actionsOver(
+      this,
+      network.services.of(() => this.#requireOpen(), this),
+    );
   }
 
   advertise(end: TopicEnd): Publication {
@@ -198,6 +207,7 @@ class InProcessTransport implements Transport {
   async close(): Promise<void> {
     this.#closed = true;
     this.#network.leave(this);
+    this.#network.services.leave(this);
     this.#listeners.clear();
   }
 

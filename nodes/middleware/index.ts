@@ -15,9 +15,15 @@ export {
 } from "./quality-of-service.ts";
 export { type NodeOptions, type OpenTransport, openTransport } from "./registry.ts";
 export type {
+  AcceptedGoal,
+  ActionClient,
+  CallEnd,
+  Calls,
+  GoalOutcome,
   NodeParameter,
   Publication,
   ReceivedMessage,
+  ServiceClient,
   Subscription,
   TopicEnd,
   TopicInGraph,

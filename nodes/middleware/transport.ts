@@ -67,6 +67,72 @@ export interface NodeParameter {
   readonly description?: string;
 }
 
+/** A service or an action as one side of it sees it. */
+export interface CallEnd {
+  /** The full name, `/reset`. */
+  readonly name: string;
+  /** The full name of the type, `std_srvs/srv/Trigger` or `example_interfaces/action/Fibonacci`. */
+  readonly type: string;
+  readonly definitions: Definitions;
+}
+
+/** What calls a service. */
+export interface ServiceClient {
+  /** Whether somebody serves it now. */
+  readonly there: boolean;
+  /** Sends a request once somebody serves it, and gives the response; never where `signal` is aborted before. */
+  call(request: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
+  close(): void;
+}
+
+/** How a goal of an action ends. */
+export type GoalOutcome = "succeeded" | "canceled" | "aborted";
+
+/** A goal that was accepted, as its server sees it. */
+export interface AcceptedGoal {
+  /** 16 bytes. */
+  readonly id: Uint8Array;
+  /** A message of `NAME_Goal`. */
+  readonly goal: Uint8Array;
+  /** Calls `listener` when the goal is to be given up. */
+  onCancel(listener: () => void): void;
+  /** Tells how far the goal is: a message of `NAME_Feedback`. */
+  feedback(message: Uint8Array): void;
+  /** Ends the goal with a message of `NAME_Result`. */
+  end(outcome: GoalOutcome, result: Uint8Array): void;
+}
+
+/** What serves an action. */
+export interface ActionHandlers {
+  /** Whether a goal is taken on; a message of `NAME_Goal`. */
+  accepts(goal: Uint8Array): boolean;
+  start(goal: AcceptedGoal): void;
+}
+
+/** Told what becomes of a goal. */
+export interface GoalListener {
+  accepted(isAccepted: boolean): void;
+  feedback(message: Uint8Array): void;
+  ended(outcome: GoalOutcome, result: Uint8Array): void;
+}
+
+/** What sends goals of an action. */
+export interface ActionClient {
+  /** Whether somebody serves it now. */
+  readonly there: boolean;
+  /** Sends a goal under an id of 16 bytes once somebody serves the action; the function that it returns gives the goal up. */
+  send(id: Uint8Array, goal: Uint8Array, listener: GoalListener): () => void;
+  close(): void;
+}
+
+/** Services and actions; messages are CDR with their encapsulation header. */
+export interface Calls {
+  serve(end: CallEnd, answer: (request: Uint8Array) => Promise<Uint8Array>): { close(): void };
+  client(end: CallEnd): ServiceClient;
+  serveAction(end: CallEnd, handlers: ActionHandlers): { close(): void };
+  actionClient(end: CallEnd): ActionClient;
+}
+
 /**
  * Carries messages between nodes.
  *
@@ -92,6 +158,8 @@ export interface Transport {
     shown: readonly NodeParameter[],
     set: (name: string, value: number | boolean) => string | undefined,
   ): void;
+  /** Services and actions; absent where the transport has none. */
+  readonly calls?: Calls;
   /** Closes all ends, and waits until what was published has left. */
   close(): Promise<void>;
 }

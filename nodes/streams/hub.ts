@@ -1,6 +1,8 @@
 // Where a run's messages and an application's RxJS pipelines meet: topics observed, pipelines admitted.
 import { Observable, type Subscription } from "rxjs";
 import { IsochronError } from "../../kernels/index.ts";
+import type { Call } from "../calls/call.ts";
+import type { CallEnd, Calls } from "../middleware/transport.ts";
 import { LogicalClock } from "./clock.ts";
 import { countInto, DropCounter } from "./counter.ts";
 
@@ -10,8 +12,14 @@ export interface StreamRun {
   decode(topic: string, bytes: Uint8Array): unknown;
   /** Admits a message to an input topic, at the present instant. */
   publish(topic: string, message: object): void;
-  /** Publishes a message on a topic of the pipelines' own, at the present instant. */
-  send(topic: string, message: object): void;
+  /** Publishes a message on a topic of the pipelines' own, at the present instant; returns its bytes. */
+  send(topic: string, message: object): Uint8Array;
+  /** Services and actions, where the run has a transport. */
+  readonly calls: Calls | undefined;
+  /** A service or an action as the transport is to have it. */
+  callEnd(call: Call): CallEnd;
+  /** Admits what has come to an input topic by a call, and hands the message to `take` at its tag. */
+  receive(topic: string, bytes: Uint8Array, take: (message: unknown) => void): void;
   /** Says that a topic is observed from now on, or no longer. */
   observe(topic: string, on: boolean): void;
   /** Ends the run with an error of a pipeline. */
@@ -31,6 +39,7 @@ export class StreamHub {
   readonly #observers = new Map<string, Set<(message: unknown) => void>>();
   readonly #sources: Source[] = [];
   readonly #counters: DropCounter[] = [];
+  readonly #joins: ((run: StreamRun) => Subscription)[] = [];
   readonly #feeding: Subscription[] = [];
   #run: StreamRun | undefined;
   #used = false;
@@ -62,6 +71,11 @@ export class StreamHub {
     this.#sources.push({ topic, into: "publication", messages });
   }
 
+  /** Calls `begin` when a run begins, and unsubscribes what it returns when the run ends. */
+  join(begin: (run: StreamRun) => Subscription): void {
+    this.#joins.push(begin);
+  }
+
   /** A counter that the report shows. */
   counter(name: string): DropCounter {
     const counter = new DropCounter(name);
@@ -71,7 +85,8 @@ export class StreamHub {
 
   /** Whether there is anything for a run to do. */
   get active(): boolean {
-    return this.#observers.size > 0 || this.#sources.length > 0 || this.clock.nextNs !== undefined;
+    const declared = this.#sources.length + this.#joins.length;
+    return this.#observers.size > 0 || declared > 0 || this.clock.nextNs !== undefined;
   }
 
   /** Observers of all topics, now. */
@@ -99,6 +114,7 @@ export class StreamHub {
     this.#run = run;
     countInto((name) => this.#named(name));
     for (const topic of this.#observers.keys()) run.observe(topic, true);
+    for (const begin of this.#joins) this.#feeding.push(begin(run));
     for (const { topic, into, messages } of this.#sources) {
       // RxJS takes what `next` throws for a matter of the observer's own.
       const next = (message: object) => {

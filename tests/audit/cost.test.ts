@@ -40,6 +40,7 @@ function runOf(count: number): AuditedRun {
     outputs: [],
     chains: [],
     publications: [],
+    calls: [],
     parameters: [],
     messages: [],
     programs: [],

@@ -17,7 +17,8 @@ export const files = {
   "runtime/import/torch/model.ts": 1,
   "runtime/compiler/compile.ts": 1,
   "runtime/program/program.ts": 5,
-  "launch/application.ts": 14,
+  "launch/application.ts": 1,
+  "launch/application-builder.ts": 16,
   "launch/run-application.ts": 1,
   "launch/testing.ts": 1,
 };
@@ -26,7 +27,7 @@ export const files = {
 const around = (
   text: string,
 ): string => `import { application, field, image, message, tensorType, trace } from "isochron";
-import { filter, interval, map } from "rxjs";
+import { concatMap, filter, interval, map, takeUntil, takeWhile } from "rxjs";
 
 const controller = trace(({ position }) => ({ force: position.mul(-8) }), { position: tensorType("f32", []) }, { name: "controller" });
 const declared = application("example", (app) => {
@@ -34,7 +35,7 @@ ${text}
 });
 void declared.declarations;
 await declared.close();
-void [field, filter, image, interval, map, message, controller];
+void [concatMap, field, filter, image, interval, map, message, takeUntil, takeWhile, controller];
 `;
 
 /** The code blocks behind `@example` in a file's comments. */

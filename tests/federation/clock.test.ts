@@ -106,6 +106,34 @@ describe("a world beside a transport", () => {
     // Steps that a busy machine has not made are counted.
     expect(seen.length + (report.lateness?.missedSteps ?? 0)).toBe(5);
   });
+
+  it("publishes the inputs that it feeds, stamps counted from the epoch, as they are logged but for those", async () => {
+    const network = new InProcessNetwork();
+    const type = "geometry_msgs/msg/Vector3Stamped";
+    const read = messageReader(layoutOf(type, definitions));
+    const seen: unknown[] = [];
+    network.join().subscribe(end("/measured", type), ({ bytes }) => seen.push(read(bytes)));
+    const measured = (timeNs: number, seconds = 0) => ({
+      header: { stamp: { sec: seconds, nanosec: timeNs }, frame_id: "mass" },
+      vector: { x: timeNs, y: 0, z: 0 },
+    });
+    const app = application("measured", (builder) => {
+      const x = builder.input("/measured", message(type, { x: field("vector.x", { dtype: "f32" }) }));
+      const limits = { minInterval: "10ms", budget: "100us", deadline: "9ms" } as const;
+      const task = builder.task("sum", summing, { inputs: { x }, on: x, ...limits });
+      builder.output("/sum", float, task.outputs, { y: "data" });
+      builder.world(() => ({
+        ...{ name: "mass", periodNs: 10e6, summary: () => ({}) },
+        step: (timeNs, io) => io.publish("/measured", measured(timeNs)),
+      }));
+    });
+    const options = { world: true, duration: "25ms", epochNs: 7_000_000_000n, record: place.path("fed.mcap") } as const;
+    await runApplication(app, { ...options, cacheDir, transport: network.join() });
+    expect(seen[0]).toEqual(measured(0, 7));
+    expect(seen[1]).toEqual(measured(10_000_000, 7));
+    const [first] = (await readRecording(options.record)).events.filter((event) => event.kind === "admit");
+    expect(first?.kind === "admit" && read(first.bytes)).toEqual(measured(0));
+  });
 });
 
 describe("a run by a simulation's clock", () => {

@@ -14,6 +14,7 @@ import {
   tensorType,
   trace,
 } from "../../launch/index.ts";
+import { Definitions } from "../../nodes/index.ts";
 import {
   createExecutive,
   type Federates,
@@ -468,7 +469,10 @@ describe("subscriptions", () => {
     streams.begin({
       decode: () => undefined,
       publish: () => undefined,
-      send: () => undefined,
+      send: () => new Uint8Array(),
+      calls: undefined,
+      callEnd: (call) => ({ ...call, definitions: Definitions.common }),
+      receive: () => undefined,
       observe: (_, on) => {
         observed += on ? 1 : -1;
       },

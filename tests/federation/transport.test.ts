@@ -188,6 +188,7 @@ describe("a run with a transport", () => {
       inputs: [{ topic: "/in", type: float }],
       outputs: [],
       publications: [],
+      calls: [],
       messages: [],
     } as never;
     new TransportLink(description, transport, { isFed: () => true }).open(run, []);
@@ -215,6 +216,7 @@ describe("a link", () => {
       inputs: [],
       outputs: [{ topic: "/out", type: float }],
       publications: [],
+      calls: [],
       messages: [],
     } as never;
     const link = new TransportLink(description, transport, { isFed: () => false });

@@ -1,7 +1,11 @@
 // An application as a node of ROS 2: what rclpy sends reaches a task, and what the task says reaches rclpy.
 import assert from "node:assert/strict";
-import { defaultQuality } from "../../nodes/index.ts";
+import { interval, map, takeWhile } from "rxjs";
+import { application, runApplication, tensorType, trace } from "../../launch/index.ts";
+import { defaultQuality, openTransport } from "../../nodes/index.ts";
+import { readRecording, replay } from "../../sim/index.ts";
 import { doubling, type Started, Workplace } from "../command-line/command.ts";
+import type { Peer } from "./peer.ts";
 import type { PeerCase } from "./peer-cases.ts";
 
 const type = "std_msgs/msg/Float32";
@@ -41,4 +45,82 @@ export const applicationCases: readonly PeerCase[] = [
       }
     },
   },
+  {
+    name: "rclpy sets a parameter, calls a service and an action of a pipeline, and the recording replays bit for bit with what came",
+    run: async ({ peer }) => {
+      const workplace = new Workplace();
+      const record = workplace.path("called.mcap");
+      let asked: Promise<void> | undefined;
+      const transport = await openTransport("rclnodejs", { name: "called", namespace: "/tests" });
+      try {
+        await runApplication(called(), {
+          transport,
+          record,
+          onStart: (running) => {
+            asked = askedByPeer(peer).finally(() => running.stop());
+          },
+        });
+        await asked;
+        const recording = await readRecording(record);
+        assert.equal(replay(recording).bitExact, true);
+        const came = recording.application.inputs.map(({ topic, channel }) => {
+          const admitted = recording.events.filter((event) => event.kind === "admit" && event.channel === channel);
+          return [topic, admitted.length] as const;
+        });
+        assert.deepEqual(Object.fromEntries(came), {
+          "/isochron/parameters/gain": 2,
+          "/enable/_service/request": 2,
+          "/count/_action/goal": 2,
+          "/count/_action/cancel": 1,
+        });
+      } finally {
+        await transport.close();
+        workplace.remove();
+      }
+    },
+  },
 ];
+
+const half = trace(({ gain }) => ({ y: gain.mul(0.5) }), { gain: tensorType("f32", []) }, { name: "half" });
+
+/** A parameter of a task, and a service and an action of pipelines. */
+const called = () =>
+  application("called", (app) => {
+    const gain = app.parameter("gain", "f32", 1, { min: 0, max: 2 });
+    const task = app.task("half", half, { inputs: { gain }, period: "10ms", budget: "100us", deadline: "9ms" });
+    app.output("/half", type, task.outputs, { y: "data" });
+    app.service<{ readonly data: boolean }>("/enable", "std_srvs/srv/SetBool", ({ data }) => ({
+      success: data,
+      message: data ? "on" : "off",
+    }));
+    app.action<{ readonly order: number }>(
+      "/count",
+      "example_interfaces/action/Fibonacci",
+      ({ order }) =>
+        interval(5, app.clock).pipe(
+          map((at) => (at < order ? { feedback: { sequence: [at] } } : { result: { sequence: [at] } })),
+          takeWhile((step) => "feedback" in step, true),
+        ),
+      { accept: ({ order }) => order > 0 },
+    );
+  });
+
+async function askedByPeer(peer: Peer): Promise<void> {
+  assert.deepEqual(await peer.set("/tests/called", "gain", 1.5), [true, ""]);
+  const [unset, why] = await peer.set("/tests/called", "gain", 3.5);
+  assert.equal(unset, false);
+  assert.match(why, /gain may be 0 or more and 2 or less, 3.5 is not/);
+  for (const data of [true, false])
+    assert.deepEqual(await peer.ask("std_srvs/srv/SetBool", "/enable", { data }), {
+      success: data,
+      message: data ? "on" : "off",
+    });
+  const action = "example_interfaces/action/Fibonacci";
+  const sequences = [0, 1, 2].map((at) => ({ sequence: [at] }));
+  const done = { status: 4, result: { sequence: [3] }, feedback: sequences };
+  assert.deepEqual(await peer.pursue(action, "/count", { order: 3 }), done);
+  assert.deepEqual(await peer.pursue(action, "/count", { order: -3 }), { accepted: false });
+  const left = await peer.pursue(action, "/count", { order: 100_000 }, 2);
+  assert.ok("status" in left);
+  assert.deepEqual([left.status, left.result], [5, { sequence: [] }]);
+}

@@ -34,7 +34,11 @@ const all = (): Promise<Opened> => {
 };
 
 /** What rclnodejs cannot do is told of by name when it is asked for. */
-const abilities = { tells: ["incompatible-quality", "incompatible-type", "matched"], keeps: true } as const;
+const abilities = {
+  tells: ["incompatible-quality", "incompatible-type", "matched"],
+  keeps: true,
+  calls: true,
+} as const;
 
 const inContract: readonly RosCase[] = contract
   .filter(({ applies }) => applies(abilities))

@@ -11,6 +11,7 @@ import time
 import numpy
 import rclpy
 from rcl_interfaces.srv import GetParameters, ListParameters, SetParameters
+from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -192,6 +193,30 @@ class Peer:
         future = client.call_async(request)
         self.until(future.done, f"{name} answers")
         return future.result()
+
+    def ask(self, type, name, request):
+        kind = type_of(type)
+        return plain(self.call(kind, name, fill(kind.Request(), request)))
+
+    def pursue(self, type, name, goal, cancel_after=None):
+        """Sends a goal, which is given up after so many messages of feedback; what became of it."""
+        kind, feedback = type_of(type), []
+        client = ActionClient(self.node, kind, name)
+        if not client.wait_for_server(LONGEST):
+            raise RuntimeError(f"there is no {name}")
+        sent = client.send_goal_async(
+            fill(kind.Goal(), goal), lambda message: feedback.append(plain(message.feedback))
+        )
+        self.until(sent.done, f"{name} accepts or refuses")
+        handle = sent.result()
+        if not handle.accepted:
+            return {"accepted": False}
+        if cancel_after is not None:
+            self.until(lambda: len(feedback) >= cancel_after, f"{name} tells how far it is")
+            handle.cancel_goal_async()
+        result = handle.get_result_async()
+        self.until(result.done, f"{name} ends")
+        return {"status": result.result().status, "result": plain(result.result().result), "feedback": feedback}
 
     def parameters(self, node):
         names = self.call(ListParameters, f"{node}/list_parameters", ListParameters.Request()).result.names

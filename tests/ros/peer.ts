@@ -7,6 +7,11 @@ import { fileURLToPath } from "node:url";
 import { rosPython } from "../../launch/setup/ros-environment.mjs";
 import type { QualityOfService } from "../../nodes/index.ts";
 
+/** What became of a goal; `status` is `action_msgs/msg/GoalStatus`. */
+export type Pursued =
+  | { readonly accepted: false }
+  | { readonly status: number; readonly result: object; readonly feedback: readonly object[] };
+
 /** A message's number, and the hash of what it carries. */
 export type Told = readonly [number: number, hash: string];
 
@@ -72,6 +77,21 @@ export class Peer {
   /** Whether a parameter could be set, and why not. */
   set(node: string, name: string, value: unknown): Promise<[boolean, string]> {
     return this.#do("set", { node, name, value });
+  }
+
+  /** What a service answers. */
+  ask<T>(type: string, name: string, request: object): Promise<T> {
+    return this.#do("ask", { type, name, request });
+  }
+
+  /** What becomes of a goal, which is given up after so many messages of feedback. */
+  pursue(type: string, name: string, goal: object, cancelAfter?: number): Promise<Pursued> {
+    return this.#do("pursue", {
+      type,
+      name,
+      goal,
+      ...(cancelAfter === undefined ? {} : { cancel_after: cancelAfter }),
+    });
   }
 
   async close(): Promise<void> {

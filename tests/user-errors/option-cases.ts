@@ -1,5 +1,5 @@
 // Every function with options: how it is called, options that are right, and wrong values of each option by hand.
-import { Observable } from "rxjs";
+import { EMPTY, Observable } from "rxjs";
 import { z } from "zod";
 import {
   affineGrid,
@@ -611,6 +611,19 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
     call: (options) => declared((app) => app.publish("/said", "std_msgs/msg/Float32", stream, options)),
     right: { quality: "default" },
     wrong: { quality },
+  },
+  "app.action": {
+    area: "application",
+    call: (options) =>
+      declared((app) => app.action("/count", "example_interfaces/action/Fibonacci", () => EMPTY, options)),
+    right: { accept: () => true },
+    wrong: { accept: [true, null] },
+  },
+  "app.client": {
+    area: "application",
+    call: (options) => declared((app) => app.client("/reset", "std_srvs/srv/Trigger", options)),
+    right: { timeout: "1s" },
+    wrong: { timeout: duration },
   },
   "app.output": {
     area: "application",

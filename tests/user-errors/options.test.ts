@@ -1,7 +1,7 @@
 // What users give wrongly gets an error of its own area, in plain words: every option of every function, and nonsense.
 import { describe, expect, it } from "vitest";
 import { declaredOptions } from "../../kernels/index.ts";
-import { ApplicationBuilder } from "../../launch/application.ts";
+import { ApplicationBuilder } from "../../launch/application-builder.ts";
 import * as isochron from "../../launch/index.ts";
 import * as inspection from "../../launch/inspect.ts";
 import * as testing from "../../launch/testing.ts";
@@ -81,8 +81,8 @@ const withoutOptions = words(`
   targetsOf tensorType tile timeWindow toHalves toSmallFloats toMaximum transpose tril triu trunc truncate unsqueeze watchdog where withIndices writeArchive zeros
   linalg.cond linalg.det linalg.geqrf linalg.householderProduct linalg.inv linalg.invEx linalg.lu linalg.luFactor linalg.luUnpack
   linalg.matrixExp linalg.matrixPower linalg.slogdet linalg.svdvals
-  app.closing app.counter app.on app.summary app.world Definitions.closure
-  Definitions.has Definitions.of Definitions.schemaText Definitions.textsOf Definitions.with
+  app.closing app.counter app.on app.service app.summary app.world Definitions.closure
+  Definitions.has Definitions.of Definitions.ownPartsOf Definitions.schemaText Definitions.textsOf Definitions.with
   Definitions.withParsed DropCounter.add DropCounter.reset Federation.begin Federation.check Federation.conclude
   Federation.end Federation.fail Federation.feedUntil Federation.fillAhead Federation.grant Federation.handOutRest
   Federation.admitWaiting Federation.nextClock Federation.sendUntil Federation.setEpoch Federation.takeSent Federation.setParameter Federation.settle Federation.take InProcessNetwork.addPublisher
@@ -90,7 +90,7 @@ const withoutOptions = words(`
   InProcessNetwork.send Graph.toString Graph.verify Interpreter.reset Interpreter.run LoopInterpreter.step
   IsochronError.render Program.kernelTimes Program.method Program.newInputs Program.newOutputs Program.reset Program.restore
   Parameters.carries Parameters.initial Parameters.message Parameters.offered Program.run Program.snapshot RandomGenerator.bits Program.stepTimes RecordingWriter.add RecordingWriter.addSent RecordingWriter.begin
-  RecordingWriter.discard RecordingWriter.finish TransportLink.close TransportLink.nextClock TransportLink.open TransportLink.put TransportLink.sayClock TransportLink.send TransportLink.sendUntil TransportLink.wake
+  RecordingWriter.discard RecordingWriter.finish TransportLink.callEnd TransportLink.close TransportLink.nextClock TransportLink.open TransportLink.put TransportLink.sayClock TransportLink.send TransportLink.sendOfWorld TransportLink.sendUntil TransportLink.wake
 `);
 
 /** Take what other functions made, where nothing may be slow or nobody but tools calls them: TypeScript alone guards them. */

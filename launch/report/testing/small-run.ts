@@ -57,6 +57,7 @@ export const smallApplication = (name = "small"): ApplicationDescription =>
     chains: [{ name: "camera to steering", from: 0, tasks: [0, 1], budgetNs: 60 * ms }],
     programs: [],
     publications: [],
+    calls: [],
     parameters: [],
     messages: [],
   }) satisfies ApplicationDescription;

@@ -48,6 +48,56 @@ export interface SetResult {
   readonly reason: string;
 }
 
+/** Makes messages of one type of plain objects. */
+export type MessageClass = new (value?: object) => object;
+
+/** What rclnodejs makes of a service's type. */
+export interface ServiceClasses {
+  readonly Request: MessageClass;
+  readonly Response: MessageClass;
+}
+
+/** What rclnodejs makes of an action's type. */
+export interface ActionClasses {
+  readonly Goal: MessageClass;
+  readonly Feedback: MessageClass;
+  readonly Result: MessageClass;
+}
+
+export interface RosServiceClient extends Handled {
+  isServiceServerAvailable(): boolean;
+  sendRequest(request: object, answered: (response: object) => void): void;
+}
+
+/** A goal as its server sees it. */
+export interface RosServerGoal {
+  readonly goalId: { readonly uuid: Uint8Array };
+  readonly request: { toPlainObject(typedArrays: boolean): object };
+  readonly status: number;
+  publishFeedback(feedback: object): void;
+  succeed(): void;
+  abort(): void;
+  canceled(): void;
+}
+
+/** A goal as its client sees it. */
+export interface RosGoal {
+  readonly accepted: boolean;
+  readonly status: number;
+  cancelGoal(): Promise<unknown>;
+  getResult(): Promise<object>;
+}
+
+export interface RosActionServer extends Handled {
+  destroy(): void;
+}
+
+export interface RosActionClient extends Handled {
+  isActionServerAvailable(): boolean;
+  sendGoal(goal: object, feedback: (message: object) => void, id: { readonly uuid: Uint8Array }): Promise<RosGoal>;
+  destroy(): void;
+}
+
 export interface RosNode {
   createPublisher(type: TypeClass, topic: string, options: EndOptions, events?: EventCallbacks): RosPublisher;
   createSubscription(
@@ -57,6 +107,15 @@ export interface RosNode {
     receive: (bytes: Buffer) => void,
     events?: EventCallbacks,
   ): Handled;
+  createService(
+    type: ServiceClasses,
+    name: string,
+    options: object,
+    answer: (request: object, reply: { send(response: object): void }) => void,
+  ): Handled;
+  createClient(type: ServiceClasses, name: string, options: object): RosServiceClient;
+  destroyService(service: Handled): void;
+  destroyClient(client: Handled): void;
   destroyPublisher(publisher: RosPublisher): void;
   destroySubscription(subscription: Handled): void;
   getTopicNamesAndTypes(): readonly { readonly name: string; readonly types: readonly string[] }[];
@@ -94,6 +153,18 @@ export interface Rclnodejs {
   ) => object;
   readonly FloatingPointRange: new (from: number, to: number, step: number) => object;
   readonly IntegerRange: new (from: bigint, to: bigint, step: bigint) => object;
+  readonly ActionServer: new (
+    node: RosNode,
+    type: string,
+    name: string,
+    execute: (goal: RosServerGoal) => Promise<object>,
+    accepts: (goal: object) => number,
+    accepted: undefined,
+    cancels: (goal: RosServerGoal) => number,
+  ) => RosActionServer;
+  readonly ActionClient: new (node: RosNode, type: string, name: string) => RosActionClient;
+  /** What was made of a type: `ServiceClasses` or `ActionClasses`. */
+  require(type: string): unknown;
   init(context: RosContext, argv: readonly string[]): Promise<void>;
   removeSignalHandlers(): void;
 }

@@ -15,6 +15,7 @@ import type {
   TransportEvent,
 } from "../transport.ts";
 import type { EventCallbacks, RclnodejsModules, RosContext, RosNode, RosPublisher, TypeClass } from "./api.ts";
+import { RclnodejsCalls } from "./calls.ts";
 import { loadRclnodejs } from "./load.ts";
 import { showParameters } from "./parameters.ts";
 import { requireTypeSupport } from "./type-support.ts";
@@ -75,6 +76,7 @@ const durabilities = { "transient-local": 1, volatile: 2 } as const;
 
 class RclnodejsTransport implements Transport {
   readonly name = "rclnodejs";
+  readonly calls: RclnodejsCalls;
   readonly #modules: RclnodejsModules;
   readonly #context: RosContext;
   readonly #node: RosNode;
@@ -92,6 +94,7 @@ class RclnodejsTransport implements Transport {
     this.#modules = modules;
     this.#context = context;
     this.#node = node;
+    this.calls = new RclnodejsCalls(modules.rcl, node, () => this.#requireOpen());
     this.#watch = setInterval(() => this.#compareTypes(), typesEveryMs).unref();
     // A process that ends with a node open crashes.
     process.once("exit", this.#atExit);

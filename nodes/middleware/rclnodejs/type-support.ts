@@ -29,7 +29,7 @@ function prefixOf(type: string): string | undefined {
  * Refuses a topic whose type the sourced ROS 2 has no type support for (`transport/type`), or another definition of
  * (`transport/definition`): its messages would be read as what they are not.
  */
-export function requireTypeSupport({ topic, type, definitions }: TopicEnd): void {
+export function requireTypeSupport({ topic, type, definitions }: Omit<TopicEnd, "quality">): void {
   const full = fullTypeName(type);
   const [packageName, kind] = full.split("/");
   const prefix = prefixOf(full);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { Definitions } from "../../messages/index.ts";
 import { defaultQuality, type QualityOfService } from "../quality-of-service.ts";
 import type { Publication, ReceivedMessage, TopicEnd, Transport, TransportEvent } from "../transport.ts";
+import { callCases } from "./contract-of-calls.ts";
 
 /** What a transport can do besides what all can. */
 export interface Abilities {
@@ -10,6 +11,8 @@ export interface Abilities {
   readonly tells: readonly TransportEvent["kind"][];
   /** Whether one that subscribes late can be given what was sent before. */
   readonly keeps: boolean;
+  /** Whether it has services and actions. */
+  readonly calls: boolean;
 }
 
 /** Two nodes that reach each other, and how to get one more. */
@@ -48,7 +51,7 @@ const end = (topic: string, quality: Partial<QualityOfService> = {}, type = "std
 });
 
 /** Waits until something holds. */
-async function until(holds: () => boolean, what: string): Promise<void> {
+export async function until(holds: () => boolean, what: string): Promise<void> {
   const started = Date.now();
   while (!holds()) {
     if (Date.now() - started > longestMs) throw new Error(`it did not come to be in ${longestMs} ms that ${what}`);
@@ -217,4 +220,5 @@ export const contract: readonly ContractCase[] = [
       await third.close();
     },
   },
+  ...callCases,
 ];

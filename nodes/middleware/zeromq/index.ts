@@ -1,10 +1,12 @@
 // The ZeroMQ transport: nodes that find each other at a meeting place and send each other messages directly.
 import { randomBytes } from "node:crypto";
 import { fullTypeName } from "../../messages/names.ts";
+import { actionsOver } from "../actions.ts";
 import { closedError } from "../closed.ts";
 import { incompatiblePolicies } from "../quality-of-service.ts";
 import type { NodeOptions } from "../registry.ts";
 import type {
+  Calls,
   Publication,
   ReceivedMessage,
   Subscription,
@@ -14,6 +16,7 @@ import type {
   TransportEvent,
 } from "../transport.ts";
 import { parseAddress, type ZeromqAddress } from "./address.ts";
+import { servicesOf } from "./services.ts";
 import { Sockets } from "./sockets.ts";
 import { type Announcement, announcement, markerOf, type RemoteEnd, readTag, type Tag, writeTag } from "./wire.ts";
 
@@ -24,7 +27,7 @@ const [announceEveryMs, goneAfterMs] = [500, 5_000];
 interface OwnEnd extends RemoteEnd {
   /** Of a publication: the newest messages, for those that subscribe late. */
   readonly kept: Uint8Array[][];
-  readonly receive?: (message: ReceivedMessage) => void;
+  readonly receive?: (message: ReceivedMessage, fifth: string) => void;
   /** Of a subscription: the last message of each publication. */
   readonly last: Map<string, number>;
   /** Of a publication: how many messages it has sent. */
@@ -55,6 +58,11 @@ class ZeromqTransport implements Transport {
   readonly #hearing = new Set<string>();
   /** Pairs of ends that do not fit and have been told. */
   readonly #told = new Set<string>();
+  /** What is sent to one subscription, by its marker, until it hears. */
+  readonly #held = new Map<string, Uint8Array[][]>();
+  /** How many messages were sent to each subscription alone. */
+  readonly #sentTo = new Map<string, number>();
+  readonly calls: Calls;
   readonly #listeners = new Set<(event: TransportEvent) => void>();
   #sockets: Sockets | undefined;
   #meeting = "";
@@ -63,6 +71,14 @@ class ZeromqTransport implements Transport {
 
   constructor(name: string) {
     this.#nodeName = name;
+    this.calls = actionsOver(
+      this,
+      servicesOf({
+        advertise: (end) => this.#publication(end),
+        subscribe: (end, receive) => this.#subscription(end, receive),
+        sendTo: (id, end, bytes, fifth) => this.#sendTo(id, end, bytes, fifth),
+      }),
+    );
   }
 
   async open(address: ZeromqAddress): Promise<void> {
@@ -77,13 +93,22 @@ class ZeromqTransport implements Transport {
   }
 
   advertise(end: TopicEnd): Publication {
+    return this.#publication(end);
+  }
+
+  #publication(end: TopicEnd) {
     const own = this.#add("publication", end);
     return {
-      publish: (bytes) => {
+      /** Readers that hear what is published. */
+      get readers() {
+        return Math.max(0, own.matched);
+      },
+      publish: (bytes: Uint8Array, fifth?: string) => {
         if (!this.#ends.has(own.id)) throw closedError();
         const tag = writeTag({ sentNs: BigInt(Date.now()) * 1_000_000n, sequence: own.sent++, id: own.id });
         // A copy: the socket sends later, and the bytes may be used again.
-        const frames = [Buffer.from(own.topic), Buffer.from(own.type), tag, bytes.slice()];
+        const frames: Uint8Array[] = [Buffer.from(own.topic), Buffer.from(own.type), tag, bytes.slice()];
+        if (fifth !== undefined) frames.push(Buffer.from(fifth));
         if (own.quality.durability === "transient-local") {
           own.kept.push(frames);
           if (own.kept.length > own.quality.depth) own.kept.shift();
@@ -95,9 +120,24 @@ class ZeromqTransport implements Transport {
   }
 
   subscribe(end: TopicEnd, receive: (message: ReceivedMessage) => void): Subscription {
+    return this.#subscription(end, receive);
+  }
+
+  #subscription(end: TopicEnd, receive: NonNullable<OwnEnd["receive"]>) {
     const own = this.#add("subscription", end, receive);
     this.#open().ask([own.topic, markerOf(own.id)]);
-    return { close: () => this.#remove(own) };
+    return { id: own.id, close: () => this.#remove(own) };
+  }
+
+  #sendTo(id: string, { topic, type }: TopicEnd, bytes: Uint8Array, fifth: string): void {
+    const sequence = this.#sentTo.get(id) ?? 0;
+    this.#sentTo.set(id, sequence + 1);
+    const tag = writeTag({ sentNs: BigInt(Date.now()) * 1_000_000n, sequence, id: `${this.#node} ${id}` });
+    const marker = markerOf(id);
+    const frames = [marker, topic, fullTypeName(type)].map((each) => Buffer.from(each));
+    const message = [...frames, tag, bytes.slice(), Buffer.from(fifth)];
+    if (this.#hearing.has(marker)) this.#sockets?.publish(message);
+    else this.#held.set(marker, [...(this.#held.get(marker) ?? []), message]);
   }
 
   onEvent(listener: (event: TransportEvent) => void): () => void {
@@ -223,6 +263,8 @@ class ZeromqTransport implements Transport {
     const known = this.#nodes.get(node);
     if (!known) return;
     this.#nodes.delete(node);
+    for (const marker of this.#held.keys()) if (marker.startsWith(markerOf(node))) this.#held.delete(marker);
+    for (const id of this.#sentTo.keys()) if (id.startsWith(node)) this.#sentTo.delete(id);
     if (known.said.data !== undefined) this.#sockets?.hearNoMore(known.said.data);
     if (known.said.graph !== undefined && known.said.graph !== this.#meeting) this.#sockets?.forget(known.said.graph);
     this.#meet();
@@ -231,8 +273,11 @@ class ZeromqTransport implements Transport {
   /** A reader hears what is published from here on; it is given what was kept for it. */
   #asked(topic: string, on: boolean): void {
     if (!topic.startsWith("@")) return;
-    if (on) this.#hearing.add(topic);
-    else this.#hearing.delete(topic);
+    if (on) {
+      this.#hearing.add(topic);
+      for (const each of this.#held.get(topic) ?? []) this.#sockets?.publish(each);
+      this.#held.delete(topic);
+    } else this.#hearing.delete(topic);
     this.#meet();
   }
 
@@ -277,7 +322,7 @@ class ZeromqTransport implements Transport {
   #take(frames: Buffer[]): void {
     const [first, ...rest] = frames;
     const marker = first!.toString();
-    const [topic, type, third, bytes] = marker.startsWith("@") ? rest : frames;
+    const [topic, type, third, bytes, fifth] = marker.startsWith("@") ? rest : frames;
     if (bytes === undefined) return;
     const tag = readTag(third!);
     const publication = tag && [...this.#ends.values(), ...this.#others()].find(({ id }) => id === tag.id);
@@ -286,7 +331,8 @@ class ZeromqTransport implements Transport {
       if (marker.startsWith("@") && marker !== markerOf(own.id)) continue;
       if (publication && policiesBetween(own, publication).length > 0) continue;
       if (tag && !this.#isNext(own, tag)) continue;
-      own.receive!({ bytes: Uint8Array.from(bytes), ...(tag ? { sentNs: tag.sentNs } : {}) });
+      const message = { bytes: Uint8Array.from(bytes), ...(tag ? { sentNs: tag.sentNs } : {}) };
+      own.receive!(message, fifth?.toString() ?? "");
     }
   }
 

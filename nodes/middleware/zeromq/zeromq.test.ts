@@ -18,6 +18,7 @@ describeTransport("zeromq", {
   open: () => open(place),
   tells: ["incompatible-quality", "incompatible-type", "matched"],
   keeps: true,
+  calls: true,
 });
 
 const folder = mkdtempSync(join(tmpdir(), "isochron-zeromq-"));
