@@ -70,6 +70,10 @@ function givenTo(
   return { options: isFlat ? { inputs } : { method: call.method, inputs }, arrays };
 }
 
+/** Outputs but those that say how many elements others have. */
+const withoutCounts = (outputs: Graph["outputs"]): Graph["outputs"] =>
+  outputs.filter(({ name }) => !outputs.some((each) => name.startsWith(`${each.name}Count`)));
+
 /** Throws where results or states are not what PyTorch has. */
 function requireResults(
   model: TorchModel | ExportedModel,
@@ -84,7 +88,7 @@ function requireResults(
     throw new Error(what);
   };
   const found: readonly TorchResult[] =
-    model.format === "torchscript" ? model.results(graph as unknown as CallableGraph) : graph.outputs;
+    model.format === "torchscript" ? model.results(graph as unknown as CallableGraph) : withoutCounts(graph.outputs);
   for (const [at, wanted] of pairedWith(found, call.outputs, (key) => tensors[key]!.data).entries()) {
     const { name, text } = wanted.result;
     if ("text" in wanted) {
