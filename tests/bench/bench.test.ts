@@ -10,6 +10,7 @@ import { constant, forLoop, tensorType, trace } from "../../runtime/index.ts";
 import { missingForArm64 } from "../robot/arm64.ts";
 import { main } from "./bench.ts";
 import { type BenchCase, numbers, type OwnCase, plainGraph, type Suites } from "./case.ts";
+import { withSection } from "./page.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "isochron-bench-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -210,7 +211,12 @@ describe("npm run bench", () => {
     );
     expect(text).toMatch(/## Where the time goes\n\n- a product whose name [^\n]*`matmul` \d+ %/);
     expect(text).toMatch(/the machine was (busy|quiet): medians lie/);
+    // What was measured beside ROS 2 stands in the same page: either leaves what the other wrote.
+    writeFileSync(file, withSection(withSection(text, "before\n"), "beside ROS 2\n"));
     expect((await bench(["right", "--page", file])).code).toBe(0);
+    expect(readFileSync(file, "utf8")).toMatch(
+      /^# Measurements\n\nWritten by[\s\S]*\n## right\n[^#]*\n## ros2\n\nbeside ROS 2\n$/,
+    );
     writeFileSync(file, "# Something of the user's own\n");
     expect((await bench(["right", "--page", file])).error).toMatch(/is not a page of measurements/);
   });

@@ -1,10 +1,11 @@
 // Measures in blocks that take turns: our application and the plain node, each started anew, answer the same messages.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { rosPython } from "../../../launch/setup/ros-environment.mjs";
-import { Workplace } from "../../command-line/command.ts";
+import { type Started, Workplace } from "../../command-line/command.ts";
 
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
@@ -23,6 +24,8 @@ export interface BlockOptions {
   readonly blocks: number;
   /** Of each kind, side and block. */
   readonly seconds: number;
+  /** A folder where the tarballs are installed, which is run; unless given the sources are, which start later. */
+  readonly installed?: string;
 }
 
 /** Times of one side's answers in one block, milliseconds. */
@@ -41,20 +44,28 @@ export interface Answers {
 /** What the process tells. */
 export type Told =
   | { readonly answers: Answers }
-  /** Milliseconds from the start of the process to the first release. */
-  | { readonly start: number }
+  /** Milliseconds from the start of the process to the first release, and that a process of Node takes to do nothing. */
+  | { readonly start: number; readonly node: number }
   | { readonly done: true }
   | { readonly error: string };
 
 type Ping = (topic: string, kind: Kind, count: number) => Promise<[sent: number, stamp: number, came: number][]>;
 
+type Run = (...args: readonly string[]) => Started;
+
 /** Milliseconds from spawning a built application as a node to logical 0, at which its first jobs are released. */
-async function firstRelease(place: Workplace): Promise<number> {
+async function firstRelease(run: Run): Promise<number> {
   const began = Date.now();
-  const { out, error } = await place.isochron("run", "start.isoapp", "--ros", "--duration", "50ms", "--json");
+  const { out, error } = await run("run", "start.isoapp", "--ros", "--duration", "50ms", "--json").ended;
   if (out === "") throw new Error(error);
   const { epochNs } = JSON.parse(out) as { readonly epochNs: string };
   return Number(BigInt(epochNs) / 1000n) / 1e3 - began;
+}
+
+async function nothing(place: Workplace): Promise<number> {
+  const began = performance.now();
+  await place.start(["-e", "0"]).ended;
+  return performance.now() - began;
 }
 
 async function answered(side: Side, kind: Kind, seconds: number, ping: Ping): Promise<Answers> {
@@ -73,8 +84,13 @@ async function answered(side: Side, kind: Kind, seconds: number, ping: Ping): Pr
 }
 
 /** Measures, and tells of each part as it is there. */
-export async function measureBlocks({ blocks, seconds }: BlockOptions, tell: (told: Told) => void): Promise<void> {
+export async function measureBlocks(options: BlockOptions, tell: (told: Told) => void): Promise<void> {
+  const { blocks, seconds, installed } = options;
   const place = new Workplace();
+  const run: Run = (...args) =>
+    installed === undefined
+      ? place.begin(...args)
+      : place.start([join(installed, "node_modules/isochron/launch/bin/isochron.mjs"), ...args]);
   const python = spawn(rosPython, [here("ping.py")], { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface({ input: python.stdout })[Symbol.asyncIterator]();
   const ping: Ping = async (topic, kind, count) => {
@@ -84,9 +100,7 @@ export async function measureBlocks({ blocks, seconds }: BlockOptions, tell: (to
     return JSON.parse(value);
   };
   const start = (side: Side): ChildProcess =>
-    side === "ours"
-      ? place.begin("run", "echo.isoapp", "--ros", "--json").child
-      : place.start([here("plain.mjs")]).child;
+    (side === "ours" ? run("run", "echo.isoapp", "--ros", "--json") : place.start([here("plain.mjs")])).child;
   try {
     for (const [from, to] of [
       ["echo.ts", "echo.isoapp"],
@@ -96,7 +110,7 @@ export async function measureBlocks({ blocks, seconds }: BlockOptions, tell: (to
       if (code !== 0) throw new Error(error);
     }
     for (let block = 0; block < blocks; block++) {
-      tell({ start: await firstRelease(place) });
+      tell({ node: await nothing(place), start: await firstRelease(run) });
       const sides: readonly Side[] = block % 2 === 0 ? ["ours", "plain"] : ["plain", "ours"];
       for (const side of sides) {
         const child = start(side);

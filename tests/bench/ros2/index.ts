@@ -1,6 +1,7 @@
 // `npm run bench -- ros2`: how fast messages of rclpy reach a task and come back, beside a plain node; reported, never judged.
 import { existsSync, readFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { IsochronError, writeWhole } from "../../../kernels/index.ts";
@@ -15,6 +16,7 @@ Messages of rclpy to a task's release and back to rclpy, beside a node of rclnod
 
   --blocks N       blocks that take turns; 5 unless given
   --seconds N      how long each side of a block answers each kind of message; 2 unless given
+  --installed DIR  run the tarballs that are installed there, not the sources, whose start takes longer
   --page FILE      put the rows into a page that --page of the other suites wrote
   --help`;
 
@@ -60,6 +62,7 @@ function optionsOf(args: readonly string[]) {
     options: {
       blocks: { type: "string", default: "5" },
       seconds: { type: "string", default: "2" },
+      installed: { type: "string" },
       page: { type: "string" },
       help: { type: "boolean", default: false },
     },
@@ -67,15 +70,17 @@ function optionsOf(args: readonly string[]) {
   const [blocks, seconds] = [Number(values.blocks), Number(values.seconds)];
   if (!Number.isInteger(blocks) || blocks < 1 || !(seconds > 0))
     throw new IsochronError("bench/arguments", "blocks are counted, and seconds are above 0", { help: usage });
-  return { blocks, seconds, page: values.page, help: values.help };
+  const { page, help, installed } = values;
+  return { blocks, seconds, page, help, ...(installed === undefined ? {} : { installed: resolve(installed) }) };
 }
 
 async function measured(options: BlockOptions, terminal: Terminal) {
   const child = startInside(fileURLToPath(new URL("inside.mjs", import.meta.url)));
-  const [starts, answers]: [number[], Answers[]] = [[], []];
+  const starts: { readonly start: number; readonly node: number }[] = [];
+  const answers: Answers[] = [];
   const failed = await new Promise<string | undefined>((resolve) => {
     child.on("message", (told: Told) => {
-      if ("start" in told) starts.push(told.start);
+      if ("start" in told) starts.push(told);
       else if ("answers" in told) answers.push(told.answers);
       else resolve("error" in told ? told.error : undefined);
       terminal.progress(`block ${starts.length} of ${options.blocks}`, answers.length / (4 * options.blocks));
@@ -97,7 +102,11 @@ export async function benchRos2(args: readonly string[], terminal: Terminal): Pr
   }
   const { starts, answers } = await measured(options, terminal);
   const rows: Row[] = [
-    { name: "first release after the start of a built application (examples/g1, --ros)", blocks: starts },
+    {
+      name: "first release after the start of a built application (examples/g1, --ros)",
+      blocks: starts.map(({ start }) => start),
+    },
+    { name: "start and end of Node itself, beside it", blocks: starts.map(({ node }) => node) },
     ...(["joints", "picture"] as const).flatMap((kind) => rowsOf(kind, answers)),
   ];
   const missing = answers.reduce((sum, { sent, round }) => sum + sent - round.length, 0);
@@ -111,7 +120,7 @@ export async function benchRos2(args: readonly string[], terminal: Terminal): Pr
   terminal.out(note);
   if (options.page === undefined) return 0;
   const section = [
-    `Written by \`npm run bench -- ros2 --blocks ${options.blocks} --seconds ${options.seconds}\` on ${new Date().toISOString().slice(0, 10)}: ` +
+    `Written by \`npm run bench -- ros2 --blocks ${options.blocks} --seconds ${options.seconds}\`, of the ${options.installed === undefined ? "sources" : "installed tarballs"}, on ${new Date().toISOString().slice(0, 10)}: ` +
       `medians of ${options.blocks} blocks in turns, and the least and the greatest of them. ${note}`,
     "",
     "| what | median, ms | of the blocks, ms |",
