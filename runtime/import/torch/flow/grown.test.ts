@@ -35,6 +35,52 @@ function halves(x: readonly number[]): (readonly [number, number])[] {
   return pairs;
 }
 
+describe("a tensor of one size or another, as values decide", () => {
+  it("is computed with behind the choice, and has its own size", () => {
+    const source = code(
+      "if bool(torch.gt(torch.sum(x), 0)):",
+      "  y = torch.mul(torch.slice(x, 0, 0, 2), 2)",
+      "else:",
+      "  if bool(torch.gt(torch.select(x, 0, 0), 0)):",
+      "    y = torch.cat([x, x])",
+      "  else:",
+      "    y = torch.index(x, [torch.lt(x, -5)])",
+      "n = torch.size(y, 0)",
+      "z = torch.sum(torch.mul(torch.unsqueeze(y, 1), torch.ones([n, 2])))",
+      "return (n, torch.sum(y), z, torch.sum(torch.add(y, 1)))",
+    );
+    expectSame(source, (x) => {
+      const y =
+        sum(x) > 0 ? x.slice(0, 2).map((each) => each * 2) : x[0] > 0 ? [...x, ...x] : x.filter((each) => each < -5);
+      return [[y.length], [sum(y)], [2 * sum(y)], [sum(y) + y.length]];
+    });
+  });
+
+  it("is a result in machine code, with how many elements there are", async () => {
+    const source = code(
+      "if bool(torch.gt(torch.sum(x), 0)):",
+      "  y = torch.stack([x, x])",
+      "else:",
+      "  y = torch.stack([torch.neg(x)])",
+      "return y",
+    );
+    const program = load(await compile(graphOf(source, ["x"])));
+    const run = (...x: readonly number[]) => {
+      const { y, yCount } = program.run({ x: Float32Array.from(x) } as never) as unknown as {
+        readonly [name: string]: ArrayLike<number>;
+      };
+      return [Number(yCount![0]), ...Array.from(y!)];
+    };
+    expect(run(1, 2, 3)).toEqual([2, 1, 2, 3, 1, 2, 3]);
+    expect(run(-1, -2, -3)).toEqual([1, 1, 2, 3, 0, 0, 0]);
+  });
+
+  it("is refused in a loop whose turns change its size", () => {
+    const lines = ["while bool(torch.gt(torch.sum(x), 0)):", "  x = torch.sub(torch.cat([x, x]), 9)", "return x"];
+    expect(() => graphOf(code(...lines), ["x"])).toThrow(/x is f32\[3\] or f32\[6\], as values decide/);
+  });
+});
+
 describe("a list whose length values decide", () => {
   it("has a length, and tensors that are stacked, joined and made of its numbers", () => {
     const source = code(

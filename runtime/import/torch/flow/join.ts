@@ -1,6 +1,6 @@
 // What two courses of a program leave, as one: where they leave other values, a tensor that one of the two fills.
 import { constant, type Tensor } from "../../../capture/tensor.ts";
-import { sameType, showTensorType, staticShape, type TensorType } from "../../../graph/tensor-type.ts";
+import { sameType, showTensorType, type TensorType } from "../../../graph/tensor-type.ts";
 import { unsupportedTorch } from "../call.ts";
 import type { Memory } from "../values.ts";
 import {
@@ -58,15 +58,18 @@ export function filling(value: Filled): Tensor | undefined {
   throw unsupportedTorch(`${kindOfTorch(value)} is no tensor`);
 }
 
-/** Zeros, where it does not matter what stands there. */
-export const anything = ({ dtype, shape }: TensorType): Tensor =>
-  constant([0], dtype, []).broadcastTo(staticShape(shape));
-
-/** The type that both of a slot's fillings have. Throws `import/unsupported`. */
-export function slotType(name: string, first: Tensor | undefined, second: Tensor | undefined): TensorType {
+/** The type that both of a slot's fillings have, or that what `either` makes of two has. Throws `import/unsupported`. */
+export function slotType(
+  name: string,
+  first: Tensor | undefined,
+  second: Tensor | undefined,
+  either: (one: TensorType, other: TensorType) => TensorType | undefined = () => undefined,
+): TensorType {
   const type = first?.type ?? second?.type;
   if (!type) throw unsupportedTorch("nothing is set there");
   if (!first || !second || sameType(first.type, second.type)) return type;
+  const joined = either(first.type, second.type);
+  if (joined) return joined;
   throw unsupportedTorch(
     `${name === "" ? "a tensor" : name} is ${showTensorType(first.type)} or ${showTensorType(second.type)}, as values decide`,
     "give it one shape and dtype in all cases, or interpret the model",

@@ -12,7 +12,8 @@ import { sameType, type TensorType } from "../../../graph/tensor-type.ts";
 import { unsupportedTorch } from "../call.ts";
 import type { TorchValue } from "../values.ts";
 import { fault } from "./fault.ts";
-import { anything, filling, Join, type Slot, slotType } from "./join.ts";
+import { anything, eitherType, fitted } from "./fitted.ts";
+import { filling, Join, type Slot, slotType } from "./join.ts";
 import { capturedBy, operandsOf, Recorded, replay } from "./regions.ts";
 import { Snapshot } from "./snapshot.ts";
 
@@ -80,7 +81,8 @@ export class Statements {
     const join = new Join(before);
     join.heap(first.after, second.after);
     const result = join.value(first.recorded.result as TorchValue, second.recorded.result as TorchValue, "");
-    const types = this.#typesOf(join.slots, first, second);
+    // Of courses with other sizes, what is behind them has a size that values decide.
+    const types = this.#typesOf(join.slots, first, second, eitherType);
     const courses = [first, second].map((course, at) => {
       const results = this.#filled(course, join.slots, at === 0 ? "first" : "second", types);
       return { recorded: course.recorded, results };
@@ -182,18 +184,23 @@ export class Statements {
   }
 
   /** The types of slots, which both courses fill. */
-  #typesOf(slots: readonly Slot[], first: Course, second: Course): TensorType[] {
+  #typesOf(slots: readonly Slot[], first: Course, second: Course, either?: typeof eitherType): TensorType[] {
     const fillings = [first, second].map(({ after, recorded }, at) => {
       after.restore();
       return recorded.more(() => slots.map((slot) => filling(at === 0 ? slot.first : slot.second)));
     });
-    return slots.map((slot, at) => slotType(slot.name, fillings[0]![at], fillings[1]![at]));
+    return slots.map((slot, at) => slotType(slot.name, fillings[0]![at], fillings[1]![at], either));
   }
 
   /** What a course fills slots with. */
   #filled({ after, recorded }: Course, slots: readonly Slot[], side: "first" | "second", types: readonly TensorType[]) {
     after.restore();
-    return recorded.more(() => slots.map((slot, at) => filling(slot[side]) ?? anything(types[at]!)));
+    return recorded.more(() =>
+      slots.map((slot, at) => {
+        const filled = filling(slot[side]);
+        return filled ? fitted(filled, types[at]!) : anything(types[at]!);
+      }),
+    );
   }
 
   /** What a loop begins with: what stood where `start` has inputs of the body. */
