@@ -110,6 +110,9 @@ async function askedByPeer(peer: Peer): Promise<void> {
   const [unset, why] = await peer.set("/tests/called", "gain", 3.5);
   assert.equal(unset, false);
   assert.match(why, /gain may be 0 or more and 2 or less, 3.5 is not/);
+  const [isThere, reason] = await peer.set("/tests/called", "gian", 1);
+  assert.equal(isThere, false);
+  assert.match(reason, /gian/);
   for (const data of [true, false])
     assert.deepEqual(await peer.ask("std_srvs/srv/SetBool", "/enable", { data }), {
       success: data,

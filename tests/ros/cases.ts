@@ -18,6 +18,8 @@ export interface Opened {
   readonly one: Transport;
   readonly other: Transport;
   readonly peer: Peer;
+  /** Opens one more node. */
+  open(): Promise<Transport>;
 }
 
 let opened: Promise<Opened> | undefined;
@@ -28,7 +30,7 @@ const open = (): Promise<Transport> => openTransport("rclnodejs", { name: `isoch
 const all = (): Promise<Opened> => {
   opened ??= (async () => {
     const [peer, one, other] = await Promise.all([Peer.start(), open(), open()]);
-    return { one, other, peer };
+    return { one, other, peer, open };
   })();
   return opened;
 };
@@ -44,7 +46,7 @@ const inContract: readonly RosCase[] = contract
   .filter(({ applies }) => applies(abilities))
   .map(({ name, run }) => ({
     name: `the rclnodejs transport ${name}`,
-    run: async () => run({ ...(await all()), open }),
+    run: async () => run(await all()),
   }));
 
 /** All cases, by names of their own. */

@@ -10,7 +10,7 @@ import {
 } from "../../nodes/index.ts";
 import type { Opened } from "./cases.ts";
 import { codec, type Kind, kinds } from "./messages.ts";
-import type { Told } from "./peer.ts";
+import { Peer, type Told } from "./peer.ts";
 
 /** A test with a node of ours and a node of rclpy's. */
 export interface PeerCase {
@@ -155,6 +155,34 @@ const late: readonly PeerCase[] = [
   },
 ];
 
+const dying: PeerCase = {
+  name: "a peer that dies and comes back is heard again; what is sent meanwhile to nobody holds nothing up",
+  run: async ({ one }) => {
+    const [there, here] = [newTopic(), newTopic()];
+    const kind = kinds[0]!;
+    const quality = qualities.reliable!;
+    const came = listen(one, here, kind, quality);
+    const begin = async () => {
+      const peer = await Peer.start();
+      await peer.subscribe(there, kind.type, quality);
+      await peer.advertise(here, kind.type, quality, 1);
+      return peer;
+    };
+    const first = await begin();
+    const publication = await advertised(one, there, kind, quality);
+    const sent = await first.publish(here, [1, 2]);
+    await until(() => came.length >= sent.length, "the first messages have come");
+    await first.kill();
+    // More than the reader that is gone is kept for.
+    for (let number = 0; number < 3 * quality.depth; number++) publication.publish(kind.made(number));
+    const second = await begin();
+    sent.push(...(await second.publish(here, [3, 4])));
+    await until(() => came.length >= sent.length, "those of the second peer have come");
+    assert.deepEqual(came, sent);
+    await second.close();
+  },
+};
+
 const point = (x: number) => ({ x, y: 0, z: 0 });
 const noOrientation = { x: 0, y: 0, z: 0, w: 1 };
 const stamped = (frame: string) => ({ stamp: { sec: 1, nanosec: 2 }, frame_id: frame });
@@ -280,4 +308,4 @@ const parameters: PeerCase = {
   },
 };
 
-export const peerCases: readonly PeerCase[] = [...carried, ...late, built, graph, parameters];
+export const peerCases: readonly PeerCase[] = [...carried, ...late, built, graph, parameters, dying];

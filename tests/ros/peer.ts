@@ -94,6 +94,12 @@ export class Peer {
     });
   }
 
+  /** Ends the process in the midst of what it does. */
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    if (this.#child.signalCode === null) await once(this.#child, "exit");
+  }
+
   async close(): Promise<void> {
     this.#child.stdin!.end();
     if (this.#child.exitCode === null) await once(this.#child, "exit");

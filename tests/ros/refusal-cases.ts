@@ -1,6 +1,7 @@
 // What a transport of ROS 2 refuses, and how its processes end.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -49,6 +50,19 @@ const opening = `const open = (then = () => undefined) =>
   openTransport("rclnodejs", { name: "leaving", namespace: "/" }).then(then, (error) => console.log(error.render?.() ?? error.stack));
 `;
 
+/** Takes all ports that the standard gives a domain. */
+const allPortsOf = (domain: number): Promise<Socket[]> =>
+  Promise.all(
+    Array.from({ length: 250 }, (_, at) => {
+      const socket = createSocket("udp4");
+      return new Promise<Socket>((resolve) => {
+        // Taken by somebody else: that is just as well.
+        socket.once("error", () => resolve(socket));
+        socket.bind({ port: 7400 + 250 * domain + at, exclusive: true }, () => resolve(socket));
+      });
+    }),
+  );
+
 export const refusalCases: readonly PeerCase[] = [
   {
     name: "a type without type support is refused by its name, with the way to get it",
@@ -78,6 +92,28 @@ export const refusalCases: readonly PeerCase[] = [
       const text = /rclnodejs cannot set deadline and lease of \/refused/;
       refused("transport/quality", text, () => one.advertise(end(type, { deadlineNs: 1e6, leaseNs: 1e9 })));
       refused("transport/quality", /lifespan/, () => one.advertise(end(type, { lifespanNs: 1e9 })));
+    },
+  },
+  {
+    name: "a domain that there is not is refused, where ROS 2 would end the process; one whose ports are taken is opened all the same",
+    run: async ({ open }) => {
+      const before = process.env.ROS_DOMAIN_ID;
+      const taken = 40;
+      const sockets = await allPortsOf(taken);
+      try {
+        for (const domain of ["233", "-1", "nine"]) {
+          process.env.ROS_DOMAIN_ID = domain;
+          await assert.rejects(open(), {
+            code: "transport/domain",
+            message: new RegExp(`ROS_DOMAIN_ID is "${domain}"`),
+          });
+        }
+        process.env.ROS_DOMAIN_ID = String(taken);
+        await (await open()).close();
+      } finally {
+        process.env.ROS_DOMAIN_ID = before;
+        for (const each of sockets) each.close();
+      }
     },
   },
   {

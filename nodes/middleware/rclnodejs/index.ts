@@ -32,8 +32,24 @@ let ending: Promise<void> = Promise.resolve();
 /** How often types of topics are compared: the middleware tells of no topic that has two. */
 const typesEveryMs = 1_000;
 
-/** Opens a node. Throws `transport/missing` where ROS 2 or rclnodejs is not there, `transport/node` where ROS 2 refuses it. */
+/** The last domain whose ports there are; with a larger one Fast DDS ends the process. */
+const lastDomain = 232;
+
+/** Refuses a domain that there is not. Throws `transport/domain`. */
+function requireDomain(): void {
+  const { ROS_DOMAIN_ID: domain = "" } = process.env;
+  if (domain === "" || (/^\d+$/.test(domain) && Number(domain) <= lastDomain)) return;
+  throw new IsochronError("transport/domain", `ROS_DOMAIN_ID is "${domain}", which is no domain of ROS 2`, {
+    help: `give a number from 0 to 101, which leaves the system its own ports; ${lastDomain} is the last that there is`,
+  });
+}
+
+/**
+ * Opens a node. Throws `transport/missing` where ROS 2 or rclnodejs is not there, `transport/domain`, and `transport/node`
+ * where ROS 2 refuses it.
+ */
 export async function openRclnodejs({ name, namespace, logLevels = [] }: NodeOptions): Promise<Transport> {
+  requireDomain();
   const modules = await loadRclnodejs();
   const context = new modules.rcl.Context();
   try {
@@ -48,7 +64,7 @@ export async function openRclnodejs({ name, namespace, logLevels = [] }: NodeOpt
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new IsochronError("transport/node", `ROS 2 did not make the node ${name}`, {
       details: [why],
-      help: "a domain is ROS_DOMAIN_ID, from 0 to 101; a name has letters, digits and _",
+      help: "a name has letters, digits and _; where the ports of its domain are taken, give another: ROS_DOMAIN_ID, from 0 to 101",
       cause,
     });
   }
