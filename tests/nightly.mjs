@@ -38,6 +38,11 @@ const suites = [
     "model files with bytes and fields changed",
   ],
   ["large", ...vitest("tests/large-models"), "the memory that compiling models of hundreds of megabytes takes"],
+  [
+    "ros",
+    ...vitest("tests/ros"),
+    "beside ROS 2: pictures of eight megabytes, and ten minutes of a node that rclpy feeds",
+  ],
   ["logs", ...vitest("sim/logs"), "logs cut at, and changed in, every byte"],
   [
     "interleavings",

@@ -6,6 +6,7 @@ import { exampleCases } from "./example-cases.ts";
 import { Peer } from "./peer.ts";
 import { peerCases } from "./peer-cases.ts";
 import { refusalCases } from "./refusal-cases.ts";
+import { soakCases } from "./soak-cases.ts";
 
 /** One test. */
 export interface RosCase {
@@ -52,7 +53,7 @@ const inContract: readonly RosCase[] = contract
 /** All cases, by names of their own. */
 export const cases: readonly RosCase[] = [
   ...inContract,
-  ...[...peerCases, ...refusalCases, ...applicationCases, ...exampleCases].map(({ name, run }) => ({
+  ...[...peerCases, ...refusalCases, ...applicationCases, ...exampleCases, ...soakCases].map(({ name, run }) => ({
     name,
     run: async () => run(await all()),
   })),

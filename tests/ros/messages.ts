@@ -35,14 +35,17 @@ const joints = codec<Headed & { readonly name: string[]; readonly position: Floa
 );
 const picture = codec<Headed & { readonly data: Uint8Array }>("sensor_msgs/msg/Image");
 
-/** A megabyte that differs from number to number. */
+/** Pictures of a megabyte, nightly of eight. */
+const rows = process.env.ISOCHRON_NIGHTLY === "1" ? 8192 : 1024;
+
+/** A picture's bytes, which differ from number to number. */
 function pattern(number: number): Uint8Array {
-  const bytes = new Uint8Array(1024 * 1024);
+  const bytes = new Uint8Array(rows * 1024);
   for (let at = 0; at < bytes.length; at++) bytes[at] = (at * 31 + number) % 251;
   return bytes;
 }
 
-/** A text, a joint's state and a picture of a megabyte. */
+/** A text, a joint's state and a picture. */
 export const kinds: readonly Kind[] = [
   {
     type: "std_msgs/msg/String",
@@ -73,7 +76,7 @@ export const kinds: readonly Kind[] = [
     made: (number) =>
       picture.write({
         header: header(number),
-        height: 1024,
+        height: rows,
         width: 1024,
         step: 1024,
         encoding: "mono8",

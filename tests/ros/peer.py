@@ -4,6 +4,7 @@ import base64
 import hashlib
 import importlib
 import json
+import os
 import sys
 import threading
 import time
@@ -17,6 +18,8 @@ from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 LONGEST = 30.0
+# Pictures of a megabyte, nightly of eight.
+ROWS = 8192 if os.environ.get("ISOCHRON_NIGHTLY") == "1" else 1024
 
 
 def type_of(name):
@@ -74,8 +77,8 @@ def made(kind, number):
         message.position = [number + at / 8 for at in range(7)]
     else:
         message.header.frame_id = str(number)
-        message.height, message.width, message.step, message.encoding = 1024, 1024, 1024, "mono8"
-        message.data.frombytes(((numpy.arange(1024 * 1024) * 31 + number) % 251).astype(numpy.uint8).tobytes())
+        message.height, message.width, message.step, message.encoding = ROWS, 1024, 1024, "mono8"
+        message.data.frombytes(((numpy.arange(ROWS * 1024) * 31 + number) % 251).astype(numpy.uint8).tobytes())
     return message
 
 
@@ -155,6 +158,14 @@ class Peer:
             for topic, messages in all_of.items():
                 self.publishers[topic].publish(messages[number % len(messages)])
             time.sleep(period)
+
+    def keep_sending(self, topic, seconds, period):
+        publisher, count, begun = self.publishers[topic], 0, time.monotonic()
+        while count * period < seconds:
+            publisher.publish(made(publisher.msg_type, count))
+            count += 1
+            time.sleep(max(0.0, begun + count * period - time.monotonic()))
+        return count
 
     def seen(self, node, topic, ends):
         """What others see of a node's topic, which has so many ends."""

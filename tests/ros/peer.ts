@@ -52,6 +52,11 @@ export class Peer {
     return this.#do("publish", { topic, numbers, pause });
   }
 
+  /** Publishes a message each period for so long; how many there were. */
+  keepSending(topic: string, seconds: number, period: number): Promise<number> {
+    return this.#do("keep_sending", { topic, seconds, period });
+  }
+
   publishValue(topic: string, value: object): Promise<void> {
     return this.#do("publish", { topic, value });
   }

@@ -1,5 +1,8 @@
 // Where tests beside a real ROS 2 run: its environment, on a network of their own where that can be had.
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { noRos, rosEnvironment } from "../../launch/setup/ros-environment.mjs";
 
@@ -14,13 +17,24 @@ const hasNamespaces = (): boolean => spawnSync("unshare", [...inNamespace, "true
 /** A domain of ROS 2 that hardly anybody else has, for where others share the network. */
 const randomDomain = (): string => String(1 + Math.floor(Math.random() * 101));
 
+/** The profile of Fast DDS; nightly, pictures of eight megabytes fit into its shared memory. */
+function profile(): string {
+  const path = fileURLToPath(new URL("fastdds.xml", import.meta.url));
+  if (process.env.ISOCHRON_NIGHTLY !== "1") return path;
+  const large = join(mkdtempSync(join(tmpdir(), "isochron-ros-")), "fastdds.xml");
+  const text = readFileSync(path, "utf8");
+  const grown = text.replace(/(?<=>)\d{7,}(?=<)/g, (bytes) => String(8 * Number(bytes)));
+  writeFileSync(large, grown);
+  return large;
+}
+
 /** Starts a Node process beside ROS 2, with a channel for messages; what it starts has the same network. */
 export function startInside(script: string): ChildProcess {
   const alone = hasNamespaces();
   const env = {
     ...process.env,
     ...rosEnvironment(),
-    FASTRTPS_DEFAULT_PROFILES_FILE: fileURLToPath(new URL("fastdds.xml", import.meta.url)),
+    FASTRTPS_DEFAULT_PROFILES_FILE: profile(),
     ROS_DOMAIN_ID: alone ? "0" : randomDomain(),
   };
   const command = [process.execPath, script];
