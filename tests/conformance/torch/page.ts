@@ -1,5 +1,11 @@
 // docs/pytorch.md: which of PyTorch's operators there are here, and how the models that call them came out in the last whole run.
-import { isKnownOperator, primitives, torchOperators } from "../../../runtime/import/torch/operators/index.ts";
+import { isSpecial } from "../../../runtime/import/torch/exported/run.ts";
+import {
+  isKnownOperator,
+  operatorNamed,
+  primitives,
+  torchOperators,
+} from "../../../runtime/import/torch/operators/index.ts";
 import type { Result } from "./check.ts";
 import { coreOperators, refusedCore } from "./core-aten.ts";
 
@@ -7,14 +13,14 @@ const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
 
 /** How many of the models that call an operator pass compiled. */
 function models(name: string, results: readonly Result[]): string {
-  const own = results.filter(({ operators }) => operators.some((each) => each.split(".").at(-1) === name));
+  const own = results.filter(({ operators }) => operators.some((each) => operatorNamed(each) === name));
   return own.length === 0 ? "" : `${own.filter(({ compiled }) => compiled === "passed").length} of ${own.length}`;
 }
 
 /** The page. */
 export function page(results: readonly Result[]): string {
   const called = [...new Set(results.flatMap(({ operators }) => operators))].sort();
-  const missing = called.filter((name) => !isKnownOperator(name));
+  const missing = called.filter((name) => !isKnownOperator(name) && !isSpecial(name));
   const [passed, interpreted] = (["compiled", "interpreted"] as const).map(
     (way) => results.filter((each) => each[way] === "passed").length,
   );

@@ -135,9 +135,15 @@ export const torchOperators: ReadonlyMap<string, readonly TorchOperator[]> = (()
   return found;
 })();
 
+/** The name here of an operator that a source calls: `linear`, `add_`, `dtype` of `prim.dtype`, `quantized::linear`. */
+export function operatorNamed(called: string): string {
+  const last = called.split(".").at(-1)!;
+  return called.startsWith("quantized.") ? `quantized::${last}` : last;
+}
+
 /** Whether anything here has an operator that the source calls: `linear`, `add_`, `prim.dtype`. */
-export function isKnownOperator(name: string): boolean {
-  const last = name.split(".").at(-1)!;
+export function isKnownOperator(called: string): boolean {
+  const name = operatorNamed(called);
   const known = (each: string): boolean => torchOperators.has(each) || Object.hasOwn(primitives, each);
-  return known(last) || last === "RaiseException" || (last.endsWith("_") && known(last.slice(0, -1)));
+  return known(name) || name === "RaiseException" || (name.endsWith("_") && known(name.slice(0, -1)));
 }
