@@ -327,6 +327,11 @@ describe("matrices without a result", () => {
   it("are refused where they are no square matrices, or of another dtype", () => {
     const wide = given("f32", [1, 2], [1, 2]);
     expect(() => valuesOf({ wide }, (v) => linalg.inv(v.wide))).toThrow("linalg.inv of [1,2]");
+    const none = given("f32", [], [2, 0]);
+    expect(() => valuesOf({ none }, (v) => linalg.luFactor(v.none).lu)).toThrow(
+      "lu of f32[2,0], which has no elements",
+    );
+    expect(() => valuesOf({ none }, (v) => linalg.qr(v.none).q)).toThrow("reflections of f32[2,0]");
     const half = given("f16", [1], [1, 1]);
     expect(() => valuesOf({ half }, (v) => linalg.eigvalsh(v.half as never))).toThrow("eigh is not defined on f16");
   });

@@ -3,7 +3,15 @@ import { z } from "zod";
 import { generators } from "../../../kernels/index.ts";
 import { sameDimension, showTensorType, sizeOf, type TensorType } from "../../graph/tensor-type.ts";
 import { operandError } from "../operator.ts";
-import { matrixOperator, matrixSizes, type Rows, requireBatch, sized, squareSize } from "./matrices.ts";
+import {
+  matrixOperator,
+  matrixSizes,
+  type Rows,
+  requireBatch,
+  requireElements,
+  sized,
+  squareSize,
+} from "./matrices.ts";
 
 /** The factors of one matrix and its pivots; as `luKernel` plans it. */
 function factorsOf(x: Rows, columns: number): Rows {
@@ -40,8 +48,8 @@ export const lu = matrixOperator({
   name: "lu",
   attributes: z.strictObject({}),
   infer([x]) {
-    const [rows, columns] = matrixSizes("lu", x!);
-    return sized(x!, rows, sizeOf(columns) + 1);
+    const [rows, columns] = requireElements("lu", x!);
+    return sized(x!, rows, columns + 1);
   },
   evaluate: ([x]) => factorsOf(x!, x![0]!.length),
   inMemory: [],

@@ -54,6 +54,14 @@ export function squareSize(name: string, x: TensorType): Dimension {
   return rows;
 }
 
+/** Refuses matrices without rows or columns, of which a result would have elements. Throws `operator/empty`. */
+export function requireElements(name: string, x: TensorType): readonly [rows: number, columns: number] {
+  const [rows, columns] = matrixSizes(name, x).map(sizeOf) as [number, number];
+  if (rows === 0 || columns === 0)
+    throw operandError("empty", `${name} of ${showTensorType(x)}, which has no elements`);
+  return [rows, columns];
+}
+
 /** Refuses operands that are not of one dtype, with the same dimensions before the last two. Throws `operator/shape`. */
 export function requireBatch(name: string, a: TensorType, b: TensorType): void {
   if (a.dtype === b.dtype && sameShape(a.shape.slice(0, -2), b.shape.slice(0, -2))) return;

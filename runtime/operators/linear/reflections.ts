@@ -1,9 +1,9 @@
 // Householder's reflections.
 import { z } from "zod";
 import { generators } from "../../../kernels/index.ts";
-import { showTensorType, sizeOf } from "../../graph/tensor-type.ts";
+import { showTensorType } from "../../graph/tensor-type.ts";
 import { operandError } from "../operator.ts";
-import { identity, matrixOperator, matrixSizes, type Rows, sized } from "./matrices.ts";
+import { identity, matrixOperator, type Rows, requireElements, sized } from "./matrices.ts";
 
 /** Takes τ·v·(vᵀ·A) off; as the kernels plan it. `v` is given from the row `row` on. */
 function reflect(a: Rows, v: (row: number) => number, tau: number, row: number, column: number): void {
@@ -52,8 +52,8 @@ export const reflections = matrixOperator({
   name: "reflections",
   attributes: z.strictObject({}),
   infer([x]) {
-    const [rows, columns] = matrixSizes("reflections", x!);
-    return sized(x!, sizeOf(rows) + 1, columns);
+    const [rows, columns] = requireElements("reflections", x!);
+    return sized(x!, rows + 1, columns);
   },
   evaluate: ([x]) => reflectionsOf(x!, x![0]!.length),
   inMemory: [],
@@ -71,8 +71,8 @@ export const reflected = matrixOperator({
   name: "reflected",
   attributes: z.strictObject({ columns: z.int().min(1) }),
   infer([x], { columns }) {
-    const rows = sizeOf(matrixSizes("reflected", x!)[0]) - 1;
-    if (rows < 0 || columns > rows)
+    const rows = requireElements("reflected", x!)[0] - 1;
+    if (columns > rows)
       throw operandError(
         "shape",
         `${columns} columns of the reflections ${showTensorType(x!)}`,
