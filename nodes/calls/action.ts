@@ -104,7 +104,9 @@ export function serveAction<Goal, Feedback extends object, Result extends object
             next: guarded(take),
             error: failed,
             complete: () => {
-              if (!isOver) failed(new Error("a goal's stream has ended without a result"));
+              if (isOver) return;
+              if (isCanceled) finish("canceled", {});
+              else failed(new Error("a goal's stream has ended without a result"));
             },
           }),
         ),

@@ -1,6 +1,6 @@
 // Services and actions of pipelines over a transport: another node calls them, they call another node, and replay sees what came.
 import { existsSync } from "node:fs";
-import { EMPTY, interval, map, type Observable, takeWhile } from "rxjs";
+import { EMPTY, interval, map, type Observable, takeUntil, takeWhile } from "rxjs";
 import { afterAll, describe, expect, it } from "vitest";
 import {
   type ApplicationBuilder,
@@ -152,8 +152,9 @@ describe("calls over a transport", () => {
       builder.action<{ readonly order: number }>(
         "/count",
         type,
-        ({ order }) =>
+        ({ order }, { cancel }) =>
           interval(5, builder.clock).pipe(
+            takeUntil(cancel),
             map((at) => (at < order ? { feedback: { sequence: [at] } } : { result: { sequence: [at, order] } })),
             takeWhile((step) => "feedback" in step, true),
           ),
