@@ -3,8 +3,14 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./stamps.mjs";
 
+/** Jazzy, or what ISOCHRON_ROS names: Kilted. */
+export const rosDistribution = process.env.ISOCHRON_ROS || "jazzy";
+
+/** What the folder and the stamps of the distribution are called. */
+export const rosName = rosDistribution === "jazzy" ? "ros" : `ros-${rosDistribution}`;
+
 /** Everything of it is below this folder: `venv` (also ROS's prefix), `js`, `interfaces`. */
-export const rosFolder = join(root, ".setup/ros");
+export const rosFolder = join(root, ".setup", rosName);
 export const rosPrefix = join(rosFolder, "venv");
 export const rosPython = join(rosPrefix, "bin/python");
 /** The prefix of the interface packages that are built besides. */
@@ -34,7 +40,7 @@ export const rosEnvironment = () => {
   const prefixes = [rosInterfaces, rosPrefix];
   return {
     AMENT_PREFIX_PATH: prefixes.join(":"),
-    ROS_DISTRO: "jazzy",
+    ROS_DISTRO: rosDistribution,
     RMW_IMPLEMENTATION: "rmw_fastrtps_cpp",
     ROS_AUTOMATIC_DISCOVERY_RANGE: "LOCALHOST",
     PATH: `${join(rosPrefix, "bin")}:${process.env.PATH}`,

