@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { add } from "../loop/build.ts";
 import type { Buffer } from "../loop/ir.ts";
+import { printKernel } from "../loop/print.ts";
 import { splitKernel } from "../loop/split.ts";
 import { type Caches, type Target, target } from "../targets.ts";
 import { expectEverySchedule, fma32, parameter, values } from "../testing/generator-reference.ts";
@@ -108,6 +109,35 @@ const shapes: readonly Shape[] = [
 describe.each(["packed", "plain"] as const)("product by a %s factor", (kind) => {
   it.each(shapes)("of $batch × [$m,$k] and $n columns, in small caches", (shape) => check(shape, kind, tiny));
   it.each(shapes)("of $batch × [$m,$k] and $n columns, in large caches", (shape) => check(shape, kind, ample));
+});
+
+describe("product by a packed factor of 128 kB or more", () => {
+  it.each([
+    { rows: 20, depth: 128, fetches: true },
+    // One tile of rows reads each block once, in order.
+    { rows: 1, depth: 128, fetches: false },
+    { rows: 20, depth: 32, fetches: false },
+  ])("fetches ahead where tiles read it again and it is large: $rows rows, $depth deep", ({ rows, depth, fetches }) => {
+    const n = 288;
+    const width = blockWidth(rows, n);
+    const blocks = [Math.ceil(n / width), depth, width];
+    const a = view(parameter("a", "f32", rows * depth, "read"), [rows, depth]);
+    const b = parameter("b", "f32", elementsOf(blocks), "read");
+    const y = parameter("y", "f32", rows * n, "write");
+    const right: RightFactor = { kind: "packed", blocks: view(b, blocks), columns: n };
+    const destination = whole(y, [rows, n]);
+    const kernel = gemmKernel(
+      "gemm",
+      [a.buffer, b, y],
+      a,
+      right,
+      {},
+      destination,
+      (value) => value,
+      target("x86-64-v4"),
+    );
+    expect(printKernel(kernel).includes("prefetch b[")).toBe(fetches);
+  });
 });
 
 describe("product in threads", () => {
