@@ -454,16 +454,19 @@ export const positions: readonly TorchOperator[] = [
   operator("bincount(Tensor self, Tensor? weights=None, int minlength=0) -> Tensor", bincount),
   operator("nonzero(Tensor self) -> Tensor", nonZero),
   operator("argwhere(Tensor self) -> Tensor", nonZero),
-  operator(
-    "bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor",
-    (call) => searched(call, "self", "boundaries", call.flag("right")),
+  ...["Tensor(Tensor self", "Scalar(Scalar self"].map((given) =>
+    operator(`bucketize.${given}, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor`, (call) =>
+      searched(call, "self", "boundaries", call.flag("right")),
+    ),
   ),
-  operator(
-    "searchsorted.Tensor(Tensor sorted_sequence, Tensor self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None) -> Tensor",
-    (call) => {
-      if (call.has("sorter")) throw unsupportedTorch("searchsorted with a sorter", "sort the sequence before");
-      return searched(call, "self", "sorted_sequence", call.flag("right") || call.text("side") === "right");
-    },
+  ...["Tensor(Tensor sorted_sequence, Tensor self", "Scalar(Tensor sorted_sequence, Scalar self"].map((given) =>
+    operator(
+      `searchsorted.${given}, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None) -> Tensor`,
+      (call) => {
+        if (call.has("sorter")) throw unsupportedTorch("searchsorted with a sorter", "sort the sequence before");
+        return searched(call, "self", "sorted_sequence", call.flag("right") || call.text("side") === "right");
+      },
+    ),
   ),
   operator(
     "isin.Tensor_Tensor(Tensor elements, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor",

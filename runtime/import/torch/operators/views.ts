@@ -1,4 +1,5 @@
 // PyTorch's operators that give views: what is written to them is written to what they show.
+import { bytesOf } from "../../../../kernels/index.ts";
 import { concat, constant, type Tensor, where } from "../../../capture/tensor.ts";
 import { type Dimension, mostOf, quotientOf, sameShape, showShape, sizeOf } from "../../../graph/dimension.ts";
 import { countOf, type Shape } from "../../../graph/tensor-type.ts";
@@ -269,6 +270,14 @@ const splitAxis = (name: string, rank: number): number =>
 
 export const views: readonly TorchOperator[] = [
   operator("view(Tensor self, Size[] size) -> Tensor", viewed),
+  operator("view.dtype(Tensor self, ScalarType dtype) -> Tensor", (call) => {
+    const self = call.torch("self");
+    const [own, other] = [self.dtype, call.dtype("dtype", self.dtype)];
+    if (bytesOf(own) !== bytesOf(other))
+      throw unsupportedTorch(`a view of ${own} as ${other}`, "view it as a dtype of the same width");
+    const bits: ViewStep = { show: (whole) => whole.bitCast(other), replace: (_, part) => part.bitCast(own) };
+    return given(self.view(bits));
+  }),
   operator("reshape(Tensor self, Size[] shape) -> Tensor", (call) => {
     const self = call.torch("self");
     return given(self.view(reshaped(viewShape(call.sizes("shape"), self.dimensions))));

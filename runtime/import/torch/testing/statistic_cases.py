@@ -266,3 +266,11 @@ case("_fft_c2c", spectrum, [0], 0, True, gives=np.fft.fft(spectrum, axis=0).asty
 case("_fft_c2c", spectrum, [0, 1], 2, False, gives=np.fft.ifft2(spectrum).astype(np.complex64))
 case("_fft_c2r", spectrum, [0, 1], 2, 6, gives=signal)
 case("_fft_c2r", spectrum, [1], 0, 5, gives=f(np.fft.irfft(spectrum, 5, norm="forward")))
+
+bounds = a([1.0, 3.0, 5.0])
+case("bucketize.Scalar", 3, bounds, gives=a(1, i64))
+case("bucketize.Scalar", 3.0, bounds, right=True, gives=a(2, i64))
+case("searchsorted.Scalar", bounds, 4, out_int32=True, gives=a(2, i32))
+case("searchsorted.Scalar", bounds, 5.0, side="right", gives=a(3, i64))
+case("view.dtype", r, Dtype("i32"), gives=r.view(i32))
+case("view.dtype", a([1, -1], i32), Dtype("f32"), gives=a([1, -1], i32).view(f32))
