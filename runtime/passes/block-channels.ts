@@ -26,7 +26,7 @@ const leastChannels = 8;
 
 /**
  * What a byte of weights costs beside multiply-adds: so many are done while one is read from memory, where the weights of a
- * network are (12 to 14 GB/s a core, and 80 to 90 multiply-adds a nanosecond with AVX-512).
+ * network are: 85 a nanosecond on a Sapphire Rapids with AVX-512, and 13 bytes, which is assumed.
  */
 const multiplyAddsPerByte = 6.5;
 
