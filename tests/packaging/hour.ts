@@ -68,7 +68,8 @@ PATH=\${PATH#*:} exec npm "$@" --ignore-scripts --no-audit --no-fund --prefer-of
   /** Runs a script where the page has led to. */
   run(script: string, env: Readonly<Record<string, string>> = {}): string {
     const all = `${script}\npwd > "${this.#place}"`;
-    this.#said = succeed(runOutside(this.#cwd, "sh", ["-ec", all], { ...this.#env, ...env }));
+    // A limit for what hangs: nobody else would end it.
+    this.#said = succeed(runOutside(this.#cwd, "timeout", ["900", "sh", "-ec", all], { ...this.#env, ...env }));
     this.#cwd = readFileSync(this.#place, "utf8").trim();
     return this.#said;
   }

@@ -93,17 +93,26 @@ async function nodesOf(peer: Peer, place: Workplace): Promise<void> {
         ),
       );
     }
-    for (const { topic, type } of Object.values(cameras)) await peer.advertise(topic, type, defaultQuality, 1);
-    await peer.feed(Object.fromEntries(names.map((name) => [cameras[name].topic, frames[name]])), pictures, periodS);
+    const fed = async (): Promise<void> => {
+      for (const { topic, type } of Object.values(cameras)) await peer.advertise(topic, type, defaultQuality, 1);
+      await peer.feed(Object.fromEntries(names.map((name) => [cameras[name].topic, frames[name]])), pictures, periodS);
+    };
+    // One that ends before it is told to has said why.
+    const early = Promise.race(running.map(({ ended }) => ended)).then(({ error }) => assert.fail(error));
+    early.catch(() => undefined);
+    await Promise.race([fed(), early]);
     for (const { child } of running) child.kill("SIGINT");
     for (const [at, { ended }] of running.entries()) {
       const { code, out, error } = await ended;
       assert.equal(code, 130, error);
       const said = JSON.parse(out) as { readonly hash: string; readonly transport: { readonly received: number } };
+      assert.ok(said.transport, out);
       const recording = await readRecording(place.path(`${names[at]}.mcap`));
       const { received } = said.transport;
       assert.ok(received >= pictures / 2 && received <= pictures, `${received} of ${pictures} pictures came`);
-      assert.equal(recording.events.filter(({ kind }) => kind === "admit").length, received);
+      // What comes while the run ends is not admitted any more.
+      const admitted = recording.events.filter(({ kind }) => kind === "admit").length;
+      assert.ok(admitted >= pictures / 2 && admitted <= received, `${admitted} of ${received} pictures were admitted`);
       agree(await peer.take<Command>(`/${names[at]}/steering`, 0, 0), recording);
       const { bitExact, hash } = replay(recording);
       assert.deepEqual({ bitExact, hash }, { bitExact: true, hash: said.hash });
