@@ -527,10 +527,7 @@ export class Federation {
     if (!this.#isAwaited(delivery)) return;
     const isSample = received ? this.#isSample(received) : true;
     if (isSample === null) this.#undecided.push(delivery);
-    else if (isSample) {
-      take?.(this.#codecs.decode(topic, bytes));
-      this.#streams?.deliver(topic, bytes);
-    }
+    else if (isSample) this.#streams?.deliver(topic, bytes, take);
   }
 
   #isSample({ channel, number }: { readonly channel: number; readonly number: number }): boolean | null {

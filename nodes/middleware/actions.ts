@@ -154,8 +154,14 @@ function actionClient(transport: Transport, { client }: Services, end: CallEnd):
   const [sendGoal, getResult, cancelGoal] = [client(ends.sendGoal), client(ends.getResult), client(ends.cancelGoal)];
   const listeners = new Map<string, GoalListener>();
   const feedback = transport.subscribe(ends.feedback, ({ bytes }) => {
-    const { goal_id, feedback: message } = parts.told.read(bytes);
-    listeners.get(key(goal_id))?.feedback(parts.feedback.write(message));
+    let told: ReturnType<typeof parts.told.read>;
+    try {
+      told = parts.told.read(bytes);
+    } catch {
+      // Whoever sent it is no server of the action.
+      return;
+    }
+    listeners.get(key(told.goal_id))?.feedback(parts.feedback.write(told.feedback));
   });
   const closing = new AbortController();
   const follow = async (goal_id: Id, goal: Uint8Array, listener: GoalListener, signal: AbortSignal) => {
@@ -179,7 +185,10 @@ function actionClient(transport: Transport, { client }: Services, end: CallEnd):
     },
     send: (uuid, goal, listener) => {
       const [goal_id, leaving] = [{ uuid: Uint8Array.from(uuid) }, new AbortController()];
-      void follow(goal_id, goal, listener, AbortSignal.any([closing.signal, leaving.signal]));
+      follow(goal_id, goal, listener, AbortSignal.any([closing.signal, leaving.signal])).catch(() =>
+        // An answer that cannot be read ends the goal here.
+        listener.ended("aborted", parts.result.write({})),
+      );
       return () => {
         leaving.abort();
         const request = parts.cancel.write({ goal_info: { goal_id, stamp: { sec: 0, nanosec: 0 } } });

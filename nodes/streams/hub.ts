@@ -129,10 +129,10 @@ export class StreamHub {
     }
   }
 
-  /** Hands a message to the observers of its topic; it is decoded where there are any, and counted where it cannot be. */
-  deliver(topic: string, bytes: Uint8Array): void {
-    const observers = this.#observers.get(topic);
-    if (!observers || !this.#run) return;
+  /** Hands a message to `first` and the observers of its topic; it is decoded where there are any, and counted where it cannot be. */
+  deliver(topic: string, bytes: Uint8Array, first?: (message: unknown) => void): void {
+    const takers = [...(first ? [first] : []), ...(this.#observers.get(topic) ?? [])];
+    if (takers.length === 0 || !this.#run) return;
     let message: unknown;
     try {
       message = this.#run.decode(topic, bytes);
@@ -141,7 +141,7 @@ export class StreamHub {
       this.#named(`${topic}: not a whole message`).add();
       return;
     }
-    for (const take of [...observers]) take(message);
+    for (const take of takers) take(message);
   }
 
   #named(name: string): DropCounter {

@@ -71,18 +71,23 @@ describe("calls over a transport", () => {
     );
     const [request, response] = [codec("std_srvs/srv/SetBool_Request"), codec("std_srvs/srv/SetBool_Response")];
     const answers: unknown[] = [];
-    await runApplication(serving, {
+    const { report } = await runApplication(serving, {
       transport: network.join(),
       record,
       cacheDir,
       onStart: async (running) => {
         const client = network.join().calls!.client({ name: "/enable", type: "std_srvs/srv/SetBool", definitions });
-        for (const data of [true, false])
+        const ask = async (data: boolean) =>
           answers.push(response.read(await client.call(request.write({ data }), signal())));
+        await ask(true);
+        // What is no request is counted, and answered by nobody.
+        for (const bytes of [Uint8Array.of(7), Uint8Array.of(0, 1, 0, 0)]) void client.call(bytes, signal());
+        await ask(false);
         running.stop();
       },
     });
     expect(asked).toEqual([true, false]);
+    expect(report.drops).toMatchObject([{ kind: "rejected", where: "/enable/_service/request", count: 2, of: 4 }]);
     expect(answers).toEqual([
       { success: true, message: "done" },
       { success: false, message: "done" },
@@ -91,11 +96,12 @@ describe("calls over a transport", () => {
     expect(replay(recording)).toMatchObject({ bitExact: true });
     const channel = recording.application.inputs.find(({ topic }) => topic === "/enable/_service/request")!.channel;
     const admitted = recording.events.filter((event) => event.kind === "admit" && event.channel === channel);
-    expect(admitted.map((event) => event.kind === "admit" && request.read(event.bytes))).toEqual([
+    const whole = [admitted[0]!, admitted[3]!];
+    expect(whole.map((event) => event.kind === "admit" && request.read(event.bytes))).toEqual([
       { data: true },
       { data: false },
     ]);
-    expect(await messagesIn(record)).toEqual({ "/enable/_service/request": 2, "/enable/_service/response": 2 });
+    expect(await messagesIn(record)).toEqual({ "/enable/_service/request": 4, "/enable/_service/response": 2 });
   });
 
   it("bring a pipeline the response of another node's service, or an error where nobody serves it in time", async () => {

@@ -76,6 +76,8 @@ class ZeromqTransport implements Transport {
       servicesOf({
         advertise: (end) => this.#publication(end),
         subscribe: (end, receive) => this.#subscription(end, receive),
+        unread: (topic, cause) =>
+          this.#tell({ topic, kind: "lost", count: 1, reason: cause instanceof Error ? cause.message : String(cause) }),
         sendTo: (id, end, bytes, fifth) => this.#sendTo(id, end, bytes, fifth),
       }),
     );

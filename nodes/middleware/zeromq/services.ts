@@ -16,6 +16,8 @@ export interface ServiceNode {
   ): Subscription & { readonly id: string };
   /** Sends a message to one subscription, once it hears. */
   sendTo(id: string, end: TopicEnd, bytes: Uint8Array, fifth: string): void;
+  /** Tells of a request that was none. */
+  unread(topic: string, cause: unknown): void;
 }
 
 const quality = { ...defaultQuality, depth: 100 };
@@ -35,7 +37,11 @@ export function servicesOf(node: ServiceNode): Pick<Calls, "serve" | "client"> {
         const [id, number] = fifth.split(" ");
         // What asks for no response is no call.
         if (id === undefined || number === undefined) return;
-        node.sendTo(id, responses, await answer(bytes), number);
+        try {
+          node.sendTo(id, responses, await answer(bytes), number);
+        } catch (cause) {
+          node.unread(requests.topic, cause);
+        }
       });
     },
     client: (end) => {
