@@ -155,10 +155,12 @@ export type ElementForm =
   | { readonly kind: "number"; readonly of: NumberKind }
   | { readonly kind: "tuple"; readonly items: readonly ElementForm[]; readonly fields: readonly string[] | undefined };
 
-/** A loop that is being recorded, and in which a list grows: how many elements that had before. */
+/** A loop that is being recorded, and in which a list grows: how many elements that had before. What is made of the list keeps it. */
 export interface Growth {
   readonly loop: object;
   readonly most: number;
+  /** That of the list before the loop, in another one around it. */
+  readonly outer: Growth | undefined;
 }
 
 /** All elements of a list whose length values decide: what alone stands in such a list. It is not changed, but replaced. */

@@ -17,7 +17,7 @@ const places = (room: number): Ints => iota("i64", [room]);
 
 /** The same with other columns and another count. */
 function changed(grown: TorchGrown, change: (column: Tensor, part: number) => Tensor, count = grown.count): TorchGrown {
-  return new TorchGrown(grown.form, grown.columns.map(change), count);
+  return new TorchGrown(grown.form, grown.columns.map(change), count, grown.growth);
 }
 
 /** A count that is so much more, or less. */
@@ -83,7 +83,7 @@ function joined(first: readonly TorchValue[], second: readonly TorchValue[]): Li
     const rank = column.type.shape.length;
     return where(isBehind.reshape([room, ...new Array<number>(rank - 1).fill(1)]), more, column);
   });
-  return [new TorchGrown(form, columns, counted(one.count, countIn(other), least, most))];
+  return [new TorchGrown(form, columns, counted(one.count, countIn(other), least, most), one.growth)];
 }
 
 const extend = (list: List, more: List): TorchValue => {

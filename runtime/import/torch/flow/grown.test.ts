@@ -165,6 +165,42 @@ describe("a list whose length values decide", () => {
     }
   });
 
+  it("is refused where a loop makes other lists of lists, which have no bound", () => {
+    const source = code(
+      "xs = annotate(List[int], [])",
+      "ys = annotate(List[int], [])",
+      "y = torch.abs(x)",
+      "while bool(torch.gt(torch.sum(y), 4)):",
+      "  y = torch.floor(torch.div(y, 2))",
+      "  _0 = torch.append(xs, 1)",
+      "  xs, ys = ys, xs",
+      "return (torch.len(xs), torch.len(ys))",
+    );
+    expect(() => graphOf(source, ["x"], 20)).toThrow(/a loop whose turns leave other things each time/);
+  });
+
+  it("becomes another list of a bounded length in each turn", () => {
+    const source = code(
+      "ns = [7]",
+      "y = torch.abs(x)",
+      "while bool(torch.gt(torch.sum(y), 4)):",
+      "  y = torch.floor(torch.div(y, 2))",
+      "  if bool(torch.gt(torch.sum(y), 8)):",
+      "    ns = [torch.len(ns), 1, 2]",
+      "  else:",
+      "    ns = [int(torch.sum(y)), torch.len(ns)]",
+      "return (torch.len(ns), torch.sum(ns), torch.gt(torch.len(ns), 2))",
+    );
+    expectSame(source, (x) => {
+      let ns = [7];
+      for (let y = x.map(Math.abs); sum(y) > 4; ) {
+        y = y.map((each) => Math.floor(each / 2));
+        ns = sum(y) > 8 ? [ns.length, 1, 2] : [sum(y), ns.length];
+      }
+      return [[ns.length], [sum(ns)], [Number(ns.length > 2)]];
+    });
+  });
+
   it("is cut, copied, extended and emptied again", () => {
     const source = code(
       ...collected,

@@ -142,7 +142,12 @@ export function asGrown(list: readonly TorchValue[], form: ElementForm, room = r
   if (grown && grown.room >= room) return grown;
   const columns = columnsOf(list, form, Math.max(room, roomOf(list), 1));
   const count = grown?.count.tensor ?? numberTensor(BigInt(list.length))!;
-  return new TorchGrown(form, columns, new TorchNumber("int", count, { least: leastIn(list), most: mostIn(list) }));
+  return new TorchGrown(
+    form,
+    columns,
+    new TorchNumber("int", count, { least: leastIn(list), most: mostIn(list) }),
+    grown?.growth,
+  );
 }
 
 /** A part of all elements that there are: its first dimension is as long as the list. */

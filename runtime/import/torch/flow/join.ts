@@ -109,6 +109,14 @@ function unsetLike(value: TorchValue): TorchValue {
   return object;
 }
 
+/** How many elements a list may have that is one of two. */
+function ofEither(first: readonly TorchValue[], second: readonly TorchValue[]) {
+  const [one, other] = [grownIn(first)?.growth, grownIn(second)?.growth];
+  const most = Math.max(mostIn(first), mostIn(second));
+  const length = { least: Math.min(leastIn(first), leastIn(second)), most, growth: one === other ? one : undefined };
+  return { during: length, behind: length };
+}
+
 /** A loop: how often it turns at most. */
 export interface Turns {
   readonly atMost: number;
@@ -121,6 +129,10 @@ export class Join {
   readonly #sticky: ReadonlySet<TorchValue | Memory>;
   readonly #known = new Map<TorchValue, Map<TorchValue, Recipe>>();
   readonly #updates: ((tensors: readonly Tensor[]) => void)[] = [];
+  /** What stood where each of the courses ended: by now it may stand there no more. */
+  #courses: readonly [Snapshot, Snapshot] | undefined;
+  /** Whether lists have as many elements as turns of a loop were recorded for. */
+  isStable = true;
   /** What stands for slots since the last `apply`. */
   made = new Set<TorchValue | Memory>();
 
@@ -146,6 +158,7 @@ export class Join {
 
   /** Joins what stood in all that could be reached before. */
   heap(first: Snapshot, second: Snapshot): void {
+    this.#courses = [first, second];
     const before = this.#before;
     for (const memory of before.memories.keys()) {
       const [one, other] = [first.memories.get(memory), second.memories.get(memory)];
@@ -161,6 +174,11 @@ export class Join {
     }
     for (const container of before.containers.keys())
       this.#container(container, first.containers.get(container)!, second.containers.get(container)!);
+  }
+
+  /** What a course left in a list or a dictionary. */
+  #left(course: 0 | 1, container: Container): readonly (readonly [key: unknown, value: TorchValue])[] {
+    return this.#courses?.[course].containers.get(container) ?? [...container.entries()];
   }
 
   #container(
@@ -204,31 +222,36 @@ export class Join {
     }
     if (one && one === other && !this.#sticky.has(one)) return () => [one];
     const form = formIn(first, second)!;
-    const loop = this.#loop;
-    const growth = loop && { loop, most: one?.growth?.loop === loop ? one.growth.most : mostIn(first) };
-    // What a turn adds, as often as there are turns.
-    const more = growth ? Math.max(mostIn(second) - mostIn(first), 0) : 0;
-    const most = growth ? growth.most + loop!.atMost * more : Math.max(mostIn(first), mostIn(second));
-    const least = Math.min(leastIn(first), leastIn(second));
-    const room = Math.max(roomOf(first), roomOf(second), most, 1);
+    const { during, behind } = this.#loop ? this.#inLoop(this.#loop, first, second) : ofEither(first, second);
+    const room = Math.max(roomOf(first), roomOf(second), behind.most, 1);
     const parts = [first, second].map(
       (list) => (part: number) => new Filling(() => columnsOf(list, form, room)[part]!),
     );
     const slots = formParts(form).map((_, part) => this.#slot("a list", parts[0]!(part), parts[1]!(part)));
     const count = this.#slot("the length of a list", lengthOf(first), lengthOf(second));
     return (tensors) => {
-      const bounds = {
-        least: growth && leastIn(second) < leastIn(first) ? 0 : least,
-        most: this.#isOver ? most : most - more,
-      };
+      const { least, most, growth } = this.#isOver ? behind : during;
       const columns = slots.map((at) => tensors[at]!);
-      const grown = new TorchGrown(
-        form,
-        columns,
-        new TorchNumber("int", tensors[count]!, bounds),
-        this.#isOver ? undefined : growth,
-      );
-      return [this.#kept(grown) as TorchGrown];
+      const number = new TorchNumber("int", tensors[count]!, { least, most });
+      return [this.#kept(new TorchGrown(form, columns, number, growth)) as TorchGrown];
+    };
+  }
+
+  /** How many elements a list may have where the turns of a loop begin, and behind them. `first` is what a turn begins with. */
+  #inLoop(loop: Turns, first: readonly TorchValue[], second: readonly TorchValue[]) {
+    const [one, other] = [grownIn(first), grownIn(second)];
+    const before = one?.growth;
+    const growth = before?.loop === loop ? before : { loop, most: mostIn(first), outer: before };
+    const more = Math.max(mostIn(second) - mostIn(first), 0);
+    // What a turn leaves is what it began with and so many more: as often as there are turns. Else it is what any turn may leave.
+    const descends = !one || other?.growth === before;
+    const most = descends ? growth.most + (loop.atMost - 1) * more : Math.max(mostIn(first), mostIn(second));
+    const least = leastIn(second) < leastIn(first) ? 0 : leastIn(first);
+    // What is said of the list has to be what this round was recorded with.
+    if (one && (most !== mostIn(first) || least !== leastIn(first))) this.isStable = false;
+    return {
+      during: { least, most, growth },
+      behind: { least, most: descends ? most + more : most, growth: descends ? growth.outer : undefined },
     };
   }
 
@@ -296,19 +319,22 @@ export class Join {
           first.fields,
         );
     }
-    if (Array.isArray(first) && Array.isArray(second)) return this.#list(first, second);
-    if (
-      first instanceof Map &&
-      second instanceof Map &&
-      first.size === second.size &&
-      [...first.keys()].every((key) => second.has(key))
-    ) {
-      const items = [...first].map(([key, each]) => [key, this.value(each, second.get(key)!, String(key))] as const);
-      return (tensors) => new Map(items.map(([key, each]) => [key, each(tensors)]));
+    if (Array.isArray(first) && Array.isArray(second))
+      return this.#list(
+        this.#left(0, first).map(([, each]) => each),
+        this.#left(1, second).map(([, each]) => each),
+      );
+    if (first instanceof Map && second instanceof Map) {
+      const [own, others] = [new Map(this.#left(0, first)), new Map(this.#left(1, second))];
+      if (own.size === others.size && [...own.keys()].every((key) => others.has(key))) {
+        const items = [...own].map(([key, each]) => [key, this.value(each, others.get(key)!, String(key))] as const);
+        return (tensors) => new Map(items.map(([key, each]) => [key as string, each(tensors)]));
+      }
     }
     if (first instanceof TorchObject && second instanceof TorchObject && first.type === second.type) {
-      const items = [...first.attributes].map(
-        ([key, each]) => [key, this.value(each, second.attributes.get(key) ?? null, key)] as const,
+      const others = new Map(this.#left(1, second.attributes));
+      const items = this.#left(0, first.attributes).map(
+        ([key, each]) => [String(key), this.value(each, others.get(key) ?? null, String(key))] as const,
       );
       return (tensors) => {
         const object = new TorchObject(first.type);

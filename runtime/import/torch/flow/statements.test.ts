@@ -47,6 +47,24 @@ describe("a choice that values decide", () => {
     expectSame(source, (x) => (sum(x) > 0 ? [x.map((each) => each + 1), [7]] : [x.map((each) => 0 - each), [1]]));
   });
 
+  it("chooses between lists and dictionaries as the branches leave them", () => {
+    const source = `def f(x: Tensor) -> Tuple[Tensor, int]:
+  a = [x]
+  b = [torch.neg(x)]
+  d = {"n": 1}
+  e = {"n": 2}
+  if bool(torch.gt(torch.sum(x), 0)):
+    _0 = torch._set_item(a, 0, torch.add(x, 1))
+    _1 = torch._set_item(e, "n", 5)
+    c, g = a, e
+  else:
+    _0 = torch._set_item(b, 0, torch.mul(x, 3))
+    c, g = b, d
+  return (c[0], g["n"])
+`;
+    expectSame(source, (x) => (sum(x) > 0 ? [x.map((each) => each + 1), [5]] : [x.map((each) => each * 3), [1]]));
+  });
+
   it("ends a function early in one branch, whatever stands behind", () => {
     const source = `def f(x: Tensor) -> Tensor:
   y = torch.add(x, 1)

@@ -136,7 +136,8 @@ export class Statements {
       join.heap(start, turn.after);
       const known = types;
       types = this.#typesOf(join.slots, { recorded: new Recorded(() => null), after: start }, turn);
-      if (types.length > known.length || !types.every((type, at) => sameType(type, known[at]!))) continue;
+      if (!join.isStable || types.length > known.length || !types.every((type, at) => sameType(type, known[at]!)))
+        continue;
       const results = this.#filled(turn, join.slots, "second", types);
       const answer = asked.result;
       const predicate = asked.more(() => (answer === true ? constant([1], "bool", []) : answer));
