@@ -70,15 +70,19 @@ export const modelCases: Readonly<Record<string, OptionCase>> = {
   "TorchModel.graph": {
     area: "import",
     call: (options) => saved.graph(options),
-    right: { method: "forward", inputs: { x: tensorType("f32", [1, 47]) } },
-    wrong: { method: ["", 5, null], inputs: [5, "x", null, { x: {} }, { x: [] }] },
+    right: { method: "forward", inputs: { x: tensorType("f32", [1, 47]) }, atMost: 5 },
+    wrong: { method: ["", 5, null], inputs: [5, "x", null, { x: {} }, { x: [{}] }], atMost: [0, 1.5, "7", null] },
   },
   "ExportedModel.graph": {
     area: "import",
     // Options are looked at before the program.
     call: (options) => (Object.create(ExportedModel.prototype) as ExportedModel).graph(options),
-    right: { inputs: { x: tensorType("f32", [2]) }, symbols: { s0: 2 } },
+    right: { inputs: { x: tensorType("f32", [2]) }, symbols: { s0: 2 }, atMost: 5 },
     onlyWrong: true,
-    wrong: { inputs: [5, "x", null, { x: {} }, { x: [] }], symbols: [5, null, { s0: -1 }, { s0: "2" }] },
+    wrong: {
+      inputs: [5, "x", null, { x: {} }, { x: [] }],
+      symbols: [5, null, { s0: -1 }, { s0: "2" }],
+      atMost: [0, 1.5, "7", null],
+    },
   },
 };
