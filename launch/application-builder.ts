@@ -12,6 +12,7 @@ import {
   type DropCounter,
   defaultQuality,
   field,
+  fields,
   fullTypeName,
   type GoalContext,
   type GoalNews,
@@ -50,6 +51,7 @@ import {
   checkPublication,
   checkSource,
   checkTask,
+  checkTransform,
   fail,
   parameterTypes,
   requireFunction,
@@ -81,6 +83,7 @@ import type {
   SourceOptions,
   Task,
   TaskOf,
+  TransformOptions,
 } from "./declared.ts";
 import { callerPlace } from "./user-place.ts";
 
@@ -103,6 +106,7 @@ export class ApplicationBuilder {
     readonly channel: Channel;
     readonly value: number | boolean;
   })[] = [];
+  readonly transforms: { readonly channel: Channel; readonly target: string; readonly source: string }[] = [];
   readonly tasks: DeclaredTask[] = [];
   readonly outputs: {
     readonly topic: string;
@@ -214,6 +218,40 @@ export class ApplicationBuilder {
     const input = this.input(`/isochron/parameters/${name}`, carrier);
     this.parameters.push({ ...options, name, channel: input.channel, value });
     return (input.ports as unknown as { readonly value: Port<TensorType<D>> }).value;
+  }
+
+  /**
+   * Where the frame `source` is in the frame `target`, by what `/tf` and `/tf_static` tell: seven numbers, a translation in
+   * metres (x, y, z) and a quaternion (x, y, z, w), which carry points of `source` into `target`.
+   *
+   * It is looked up, as tf2 does it, whenever there is news of frames: at the latest time up to the message's tag that all
+   * frames between the two are known, between the places before and after that time. Each that differs from the last is an
+   * input's message, recorded and replayed as any. Where there is no chain from one to the other, the message is refused and
+   * counted, and the last transform stands.
+   *
+   * @example
+   * ```ts
+   * const camera = app.transform("base_link", "camera");
+   * ```
+   */
+  transform<D extends "f32" | "f64" = "f32">(
+    target: string,
+    source: string,
+    options: TransformOptions<D> = {},
+  ): Input<{ readonly transform: TensorType<D> }> {
+    at(callerPlace(), () => checkTransform(target, source, options));
+    const translation = ["x", "y", "z"].map((axis) => `transform.translation.${axis}`);
+    const rotation = ["x", "y", "z", "w"].map((axis) => `transform.rotation.${axis}`);
+    const dtype = (options.dtype ?? "f32") as D;
+    // What is found of no frame says why there: the codec refuses it, and shows that.
+    const carrier = message(
+      "geometry_msgs/msg/TransformStamped",
+      { transform: fields([...translation, ...rotation], { dtype }) },
+      { expect: { "header.frame_id": target, child_frame_id: source } },
+    );
+    const input = this.input(`/isochron/transforms/${target}/${source}`, carrier);
+    this.transforms.push({ channel: input.channel, target, source });
+    return input as unknown as Input<{ readonly transform: TensorType<D> }>;
   }
 
   /**

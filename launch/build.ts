@@ -56,6 +56,7 @@ export async function buildApplication(
     publications,
     calls,
     parameters,
+    transforms,
     messages,
     programs: declared,
   } = layOut(application);
@@ -78,6 +79,7 @@ export async function buildApplication(
     publications,
     calls,
     parameters,
+    transforms,
     chains: chains.map(({ place: _, ...chain }) => chain),
     messages,
     programs,

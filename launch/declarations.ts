@@ -25,6 +25,7 @@ import type {
   Periodic,
   SourceOptions,
   TaskLimits,
+  TransformOptions,
 } from "./declared.ts";
 
 /** The error of a declaration at a place. */
@@ -164,6 +165,18 @@ export function checkParameter(name: unknown, dtype: unknown, value: unknown, op
   throw new IsochronError("application/parameter", `${what} begins as ${value}, outside of its own range`, {
     help: "give a value from min to max",
   });
+}
+
+const checkTransformOptions = optionsOf<TransformOptions>("application", "app.transform", () => ({
+  dtype: z.enum(["f32", "f64"]).optional(),
+}));
+const frame = z.string().regex(/^[^/]/).describe("the name of a frame, which begins with no slash");
+
+/** Refuses what are no two frames. */
+export function checkTransform(target: unknown, source: unknown, options: unknown): void {
+  argument("app.transform", "target", frame, target);
+  argument("app.transform", "source", frame, source);
+  checkTransformOptions(options, `transform of "${String(source)}" to "${String(target)}"`);
 }
 
 const checkLimits = optionsOf<ChainLimits>("application", "app.chain", () => ({

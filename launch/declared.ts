@@ -129,6 +129,12 @@ export interface ParameterOptions {
   readonly description?: string;
 }
 
+/** How a transform becomes numbers. */
+export interface TransformOptions<D extends "f32" | "f64" = "f32" | "f64"> {
+  /** f32 unless given: seven digits, millimetres up to some kilometres. */
+  readonly dtype?: D;
+}
+
 /** How an output topic is published. */
 export interface OutputOptions {
   /** What is offered to those that subscribe, where a transport carries the topic: reliable, volatile, ten unless given. */

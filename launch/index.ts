@@ -39,6 +39,7 @@ export {
   sampleEvery,
   stamp,
   type Transport,
+  texts,
   timeWindow,
   type Watched,
   watchdog,
@@ -184,5 +185,6 @@ export type {
   SourceOptions,
   Task,
   TaskOptions,
+  TransformOptions,
 } from "./declared.ts";
 export { type RunApplicationOptions, type Running, type RunResult, runApplication } from "./run-application.ts";

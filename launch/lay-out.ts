@@ -54,6 +54,7 @@ export interface LaidOut {
     readonly quality?: QualityOfService;
   }[];
   readonly parameters: ApplicationDescription["parameters"];
+  readonly transforms: ApplicationDescription["transforms"];
   readonly publications: ApplicationDescription["publications"];
   readonly calls: ApplicationDescription["calls"];
   /** Definitions that the messages need besides the common ones. */
@@ -258,6 +259,9 @@ export function layOut(application: Application): LaidOut {
       ...call,
       enters: [...enters],
       leaves: [...leaves],
+    })),
+    transforms: declarations.transforms.map(({ channel, target, source }) => ({
+      ...{ input: inputs.findIndex((each) => each.channel === channel), target, source },
     })),
     publications: declarations.publications.map(({ topic, type, quality }) => ({
       topic,

@@ -30,6 +30,7 @@ import {
   runLive,
   runVirtual,
   type SentMessage,
+  Transforms,
   TransportLink,
   type Watch,
 } from "../sim/index.ts";
@@ -265,13 +266,15 @@ export async function runLoaded(
   const endless = !Number.isFinite(durationNs) && options.report === undefined;
   const ledger = new Ledger(description, endless ? keptWithoutEnd : undefined);
   const parameters = new Parameters(description);
+  const transforms = new Transforms(description);
   // Refused before anything is written.
   parameters.initial(options.parameters ?? {});
   const world = (options.world ?? (!feed && !transport)) ? loaded.createWorld?.() : undefined;
   const link =
     transport &&
     new TransportLink(description, transport, {
-      isFed: (topic) => parameters.carries(topic) || feed !== undefined || streams.feeds(topic),
+      isFed: (topic) =>
+        parameters.carries(topic) || transforms.carries(topic) || feed !== undefined || streams.feeds(topic),
       byClock: simTime,
       world: world !== undefined,
       ...(options.topicName === undefined ? {} : { nameOf: options.topicName }),

@@ -67,6 +67,10 @@ const parts = z.strictObject({
       }),
     )
     .default([]),
+  /** Inputs whose messages say where the frame `source` is in the frame `target`. */
+  transforms: z
+    .array(z.strictObject({ input: index, target: z.string().min(1), source: z.string().min(1) }))
+    .default([]),
   /** Definitions that the topics' types need besides the common ones, as their .msg files have them. */
   messages: z.array(z.strictObject({ type: z.string(), text: z.string() })).default([]),
   /** One per program index: the artifact's name and hash. */
@@ -79,6 +83,7 @@ function* inconsistencies({
   inputs,
   outputs,
   parameters,
+  transforms,
   chains,
   programs,
 }: z.infer<typeof parts>): Generator<readonly [(string | number)[], string]> {
@@ -89,6 +94,8 @@ function* inconsistencies({
     if (channels[channel]?.source.kind !== "task") yield [["outputs", at, "channel"], noChannel(channel)];
   for (const [at, { input }] of parameters.entries())
     if (!inputs[input]) yield [["parameters", at, "input"], `there is no input ${input}`];
+  for (const [at, { input }] of transforms.entries())
+    if (!inputs[input]) yield [["transforms", at, "input"], `there is no input ${input}`];
   for (const [at, { from, tasks: path }] of chains.entries()) {
     if (channels[from]?.source.kind !== "external") yield [["chains", at, "from"], noChannel(from)];
     for (const [step, task] of path.entries())

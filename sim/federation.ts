@@ -5,6 +5,7 @@ import { callNative, functionSchema, IsochronError, optionsOf, signalSchema } fr
 import { StreamHub } from "../nodes/index.ts";
 import { type ApplicationDescription, definitionsIn } from "./application.ts";
 import type { Executive } from "./executive.ts";
+import { Transforms } from "./frames.ts";
 import { Parameters, type ParameterValue } from "./parameters.ts";
 import { type Lateness, Punctuality } from "./punctuality.ts";
 import { parseEvents, type RunEvent } from "./records/index.ts";
@@ -115,6 +116,7 @@ export class Federation {
   readonly #feed: AsyncIterator<FeedMessage> | undefined;
   readonly #link: TransportLink | undefined;
   readonly #parameters: Parameters;
+  readonly #transforms: Transforms;
   readonly #firstValues: Readonly<Record<string, ParameterValue>>;
   readonly #io: WorldIo;
   readonly #onObserverError: Federates["onObserverError"];
@@ -173,6 +175,7 @@ export class Federation {
     this.#feed = federates.feed;
     this.#link = federates.link;
     this.#parameters = new Parameters(application);
+    this.#transforms = new Transforms(application);
     this.#firstValues = federates.parameters ?? {};
     this.#feedEnded = federates.feed === undefined;
     this.#followUpNs = federates.feed === undefined ? never : (federates.followUpNs ?? never);
@@ -462,7 +465,7 @@ export class Federation {
   }
 
   #admit({ topic, timeNs, bytes }: FeedMessage): void {
-    const tagNs = this.#punctuality?.admitted(this.#codecs.input(topic).channel, timeNs) ?? timeNs;
+    const tagNs = this.#punctuality?.admitted(this.#channelOf(topic), timeNs) ?? timeNs;
     this.#enter({ topic, bytes }, timeNs, tagNs);
     this.#lastFedNs = timeNs;
     this.messagesFed++;
@@ -478,9 +481,7 @@ export class Federation {
   #publish(topic: string, bytes: Uint8Array, granted = true): void {
     if (this.#over) return;
     const timeNs = Math.max(this.#nowNs, this.earliestNs);
-    const tagNs = granted
-      ? this.#punctuality?.admitted(this.#codecs.input(topic).channel, timeNs)
-      : this.#punctuality?.now();
+    const tagNs = granted ? this.#punctuality?.admitted(this.#channelOf(topic), timeNs) : this.#punctuality?.now();
     this.#enter({ topic, bytes }, timeNs, tagNs ?? timeNs);
   }
 
@@ -501,11 +502,16 @@ export class Federation {
 
   /** Admits a message under a tag; its observers get it at `timeNs`. */
   #enter({ topic, bytes: message, take }: Entering, timeNs: number, tagNs = timeNs): void {
+    for (const news of this.#transforms.receive(topic, message, this.#epochNs + BigInt(Math.round(tagNs))))
+      this.#enter(news, timeNs, tagNs);
+    if (this.#transforms.takesAlone(topic)) return;
     const { channel } = this.#codecs.input(topic);
     const bytes = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
     const number = callNative(() => this.executive.admit(channel, tagNs, bytes));
     if (this.#streams) this.#deliver({ topic, timeNs, bytes, received: { channel, number }, take });
   }
+
+  #channelOf = (topic: string): number => this.#transforms.channelOf(topic) ?? this.#codecs.input(topic).channel;
 
   /** False, and the run's end, where pipelines would go on for ever at one instant. */
   #mayPublish(): boolean {

@@ -16,6 +16,7 @@ export { type Comparison, compareRuns, type Difference, type Extent, type TimedD
 export type { Damage } from "./damage.ts";
 export { createExecutive, type Executive, type ExecutiveOptions, type Fault, type ThreadInfo } from "./executive.ts";
 export { type Federates, Federation, type FeedMessage, type RunHooks, type Watch } from "./federation.ts";
+export { type FrameTopic, Transforms } from "./frames.ts";
 export { feedFrom, type LogFeed } from "./log-feed.ts";
 export {
   expectType,

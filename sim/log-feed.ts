@@ -2,6 +2,7 @@
 import { IsochronError } from "../kernels/index.ts";
 import { type ApplicationDescription, definitionsIn } from "./application.ts";
 import type { FeedMessage } from "./federation.ts";
+import { Transforms } from "./frames.ts";
 import { expectType, type Log } from "./logs/index.ts";
 
 /** A log that feeds an application. */
@@ -28,7 +29,15 @@ export async function feedFrom(
   isFed: (topic: string) => boolean,
 ): Promise<LogFeed> {
   const definitions = definitionsIn(application);
-  const topics = application.inputs.filter(({ topic }) => !isFed(topic));
+  const transforms = new Transforms(application);
+  const has = (topic: string) => log.topics.some((each) => each.topic === topic);
+  const inputs = application.inputs.filter(({ topic }) => !isFed(topic));
+  // Transforms are in a recording as they were found, and in other logs what they are found by.
+  const lacking = inputs.filter(({ topic }) => transforms.carries(topic) && !has(topic));
+  const frames = lacking.length === 0 ? [] : transforms.topics;
+  const found = frames.some(({ topic }) => has(topic)) ? frames.filter(({ topic }) => has(topic)) : frames;
+  const taken = inputs.filter((each) => !lacking.includes(each));
+  const topics = [...taken, ...found.filter(({ topic }) => !taken.some((each) => each.topic === topic))];
   const rows = topics.map(({ topic, type }) => {
     const row = log.topic(topic);
     expectType(row, type, definitions);

@@ -9,6 +9,7 @@ import {
   messageWriter,
 } from "../nodes/index.ts";
 import { type ApplicationDescription, definitionsIn } from "./application.ts";
+import { Transforms } from "./frames.ts";
 import { MessageFields } from "./message-fields.ts";
 import type { RunEvent } from "./records/index.ts";
 
@@ -32,7 +33,9 @@ export class TopicCodecs {
   }
 
   #writerOf(topic: string): { readonly fields: MessageFields; readonly writer: MessageWriter } {
-    const { type } = this.#application.publications.find((each) => each.topic === topic) ?? this.input(topic);
+    const own = this.#application.inputs.find((each) => each.topic === topic);
+    const others = [...this.#application.publications, ...new Transforms(this.#application).topics];
+    const { type } = own ?? others.find((each) => each.topic === topic) ?? this.input(topic);
     const writer = messageWriter(layoutOf(type, this.#definitions));
     const made = { fields: new MessageFields(this.#definitions.closure(type)), writer };
     this.#writers.set(topic, made);

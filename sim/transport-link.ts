@@ -19,6 +19,7 @@ import {
   type TransportEvent,
 } from "../nodes/index.ts";
 import { type ApplicationDescription, definitionsIn } from "./application.ts";
+import { Transforms } from "./frames.ts";
 import type { ParameterValue } from "./parameters.ts";
 
 /** Something that a transport told of a topic: `incompatible` ends, messages that were `lost`, a deadline or lease that was `missed`, messages that it did not send. */
@@ -168,7 +169,9 @@ export class TransportLink {
           ? undefined
           : this.#transport.advertise({ topic: nameOf(topic), type, quality, definitions }),
       );
-    for (const { topic, type, quality = inputQuality } of this.#application.inputs) {
+    const inputs = [...this.#application.inputs, ...new Transforms(this.#application).topics];
+    const topics = new Map(inputs.map((each) => [each.topic, each]));
+    for (const { topic, type, quality = inputQuality } of topics.values()) {
       if (this.#called.has(topic) || this.#options.isFed(topic)) continue;
       if (this.#options.world === true) {
         // Whoever looks on may ask for what he likes.

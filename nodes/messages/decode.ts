@@ -3,16 +3,32 @@ import { type Arithmetic, bytesOf, IsochronError } from "../../kernels/index.ts"
 import type { Definitions } from "./definitions.ts";
 import { type Layout, layoutOf } from "./layout.ts";
 import { fullTypeName } from "./names.ts";
-import { resolvePath, type Segment, starsOf } from "./path.ts";
+import { isNamed, resolvePath, type Segment, showPath, starsOf, stepOf } from "./path.ts";
 import type { DecodePlan, DecodeStep, Extent, Pick, Place } from "./plan.ts";
 import type { FieldSelection } from "./select.ts";
+
+/** The elements that are wanted of lists beside a list of names. */
+interface Names {
+  readonly wanted: string[];
+  /** Where its count is found, and behind it where each of those that are wanted stands. */
+  first: number;
+}
+
+/** Elements, and lists of names, that a plan can find by name. */
+const mostFound = 256;
 
 /** What is wanted at one place of a message. */
 class Wanted {
   /** By a field's name, an element's index, or "*" for every element. */
   readonly parts = new Map<string | number, Wanted>();
   readonly places: Place[] = [];
-  readonly picks: Pick[] = [];
+  readonly picks: (() => Pick)[] = [];
+  /** Of a list of names. */
+  names: Names | undefined;
+  /** Of a list that names stand beside. */
+  beside: Names | undefined;
+  /** Of an element that has a name: where that is found. */
+  named: (() => number) | undefined;
   readonly counts: Place[] = [];
   expect: number | string | undefined;
   keep: number | undefined;
@@ -34,6 +50,9 @@ class Wanted {
     this.places.push(...other.places);
     this.picks.push(...other.picks);
     this.counts.push(...other.counts);
+    this.names ??= other.names;
+    this.beside ??= other.beside;
+    this.named ??= other.named;
     this.expect ??= other.expect;
     this.keep ??= other.keep;
     this.never ??= other.never;
@@ -44,8 +63,11 @@ class Wanted {
   }
 }
 
-const keyOf = (segment: Segment): string | number =>
-  segment === "*" ? "*" : "name" in segment ? segment.name : segment.index;
+function keyOf(segment: Segment): string | number {
+  if (segment === "*") return "*";
+  if (isNamed(segment)) return showPath([segment]);
+  return "name" in segment ? segment.name : segment.index;
+}
 
 /** A selection's paths with the sizes of the lists that each goes through, and the tensor's shape. */
 export interface Measured {
@@ -62,6 +84,7 @@ export class DecodePlanner {
   readonly #wanted = new Wanted();
   readonly #clears: DecodeStep[] = [];
   #registers = 0;
+  #found = 0;
 
   constructor(type: string, definitions: Definitions) {
     this.#type = fullTypeName(type);
@@ -115,10 +138,11 @@ export class DecodePlanner {
       segments.forEach((segment, depth) => {
         if (layout.kind !== "list") {
           at = at.at(keyOf(segment));
-          layout = this.#step(layout, segment);
+          layout = stepOf(layout, segment);
           return;
         }
         const size = segment === "*" ? sizes[star++]! : 1;
+        const named = this.#element(at, segment, segments.slice(0, depth));
         if (segment !== "*") at.least = Math.max(at.least, "index" in segment ? segment.index + 1 : 0);
         else if (layout.length === undefined) {
           partly ||= !exact;
@@ -126,11 +150,18 @@ export class DecodePlanner {
         }
         if (layout.element.kind === "number" && depth === segments.length - 1) {
           const index = segment !== "*" && "index" in segment ? segment.index : 0;
-          at.picks.push({ index, count: size, ...placed(dtype, start, strides) });
+          const from = strides.slice();
+          at.picks.push(() => ({
+            index,
+            ...(named === undefined ? {} : { named: named() }),
+            count: size,
+            ...placed(dtype, start, from),
+          }));
           return;
         }
         strides.push(segment === "*" ? sizes.slice(star).reduce((a, b) => a * b, bytes) : 0);
         at = at.at(keyOf(segment));
+        at.named = named;
         layout = layout.element;
       });
       if (layout.kind === "number") at.places.push(placed(dtype, start, strides));
@@ -193,22 +224,31 @@ export class DecodePlanner {
   #find(path: string): { readonly wanted: Wanted; readonly layout: Layout } {
     const { segments } = resolvePath(this.#root, path);
     let [wanted, layout] = [this.#wanted, this.#root];
-    for (const segment of segments) {
+    for (const [depth, segment] of segments.entries()) {
+      let named: Wanted["named"];
       if (layout.kind === "list") {
         if (segment === "*") break;
         if ("index" in segment) wanted.least = Math.max(wanted.least, segment.index + 1);
+        named = this.#element(wanted, segment, segments.slice(0, depth));
       }
       wanted = wanted.at(keyOf(segment));
-      layout = this.#step(layout, segment);
+      wanted.named ??= named;
+      layout = stepOf(layout, segment);
     }
     return { wanted, layout };
   }
 
-  #step(layout: Layout, segment: Segment): Layout {
-    if (layout.kind === "list") return layout.element;
-    if (segment === "*" || !("name" in segment)) return layout;
-    if (layout.kind === "time") return resolvePath(layout, segment.name).end;
-    return layout.kind === "struct" ? layout.fields.find(({ name }) => name === segment.name)!.layout : layout;
+  /** Where an element of a list is found by its name, if it has one. */
+  #element(list: Wanted, segment: Segment, path: readonly Segment[]): (() => number) | undefined {
+    if (!isNamed(segment)) return undefined;
+    const named = segment.names.reduce((at, each) => at.at(keyOf(each)), this.#wanted);
+    named.names ??= { wanted: [], first: 0 };
+    const { names } = named;
+    if (!names.wanted.includes(segment.called)) names.wanted.push(segment.called);
+    if (list.beside !== undefined && list.beside !== names)
+      throw this.#unsupported(showPath(path), "a list", "find its elements by one list of names");
+    list.beside = names;
+    return () => names.first + 1 + names.wanted.indexOf(segment.called);
   }
 
   /** Limits a sequence to what a selection of all its elements has room for. */
@@ -306,24 +346,52 @@ export class DecodePlanner {
     if (length === 0) return [];
     const counts = wanted && wanted.counts.length > 0 ? { counts: wanted.counts } : {};
     const extent = extentOf(list, wanted);
+    if (wanted?.names) return [this.#compileNames(list, wanted.names, { ...extent, ...counts }, path)];
+    const beside = wanted?.beside === undefined ? {} : { beside: wanted.beside.first };
     if (element.kind === "number") {
-      const picks = wanted?.picks ?? [];
+      const picks = (wanted?.picks ?? []).map((pick) => pick());
       if (length !== undefined && picks.length === 0) {
         return [{ op: "skip", type: element.dtype, count: length, path }];
       }
-      return [{ op: "array", type: element.dtype, ...extent, ...counts, ...(picks.length > 0 ? { picks } : {}), path }];
+      return [
+        {
+          ...{ op: "array", type: element.dtype, ...extent, ...beside, ...counts },
+          ...(picks.length > 0 ? { picks } : {}),
+          path,
+        },
+      ];
     }
     const each = wanted?.parts.get("*");
-    const at = [...(wanted?.parts ?? [])]
-      .flatMap(([index, own]) => (typeof index === "string" ? [] : [{ index, own }]))
-      .sort((a, b) => a.index - b.index)
-      .map(({ index, own }) => {
+    const parts = [...(wanted?.parts ?? [])].filter(([key]) => key !== "*");
+    if (parts.some(([key]) => typeof key === "number") && parts.some(([key]) => typeof key === "string"))
+      throw this.#unsupported(path, list.type, "take its elements by their indices, or by their names, not both");
+    const at = parts
+      .sort(([a], [b]) => Number(a) - Number(b))
+      .map(([key, own]) => {
         const all = new Wanted().add(own);
         if (each) all.add(each);
-        return { index, steps: this.#compile(element, all, `${path}[${index}]`) };
+        const steps = this.#compile(element, all, typeof key === "number" ? `${path}[${key}]` : `${path}${key}`);
+        return own.named === undefined ? { index: Number(key), steps } : { index: 0, named: own.named(), steps };
       });
     const steps = this.#compile(element, each, `${path}[*]`);
-    return [{ op: "list", ...extent, ...counts, ...(at.length > 0 ? { at } : {}), steps, path }];
+    return [{ op: "list", ...extent, ...beside, ...counts, ...(at.length > 0 ? { at } : {}), steps, path }];
+  }
+
+  #compileNames(
+    { element }: Layout & { readonly kind: "list" },
+    names: Names,
+    extent: { readonly extent?: Extent; readonly counts?: Place[] },
+    path: string,
+  ): DecodeStep {
+    names.first = this.#found;
+    this.#found += 1 + names.wanted.length;
+    if (this.#found > mostFound) {
+      throw new IsochronError("message/size", `more elements of ${this.#type} are found by name than the codec can`, {
+        help: `${mostFound - 1} at most: take all of them, "NAME[*]", and the names as they come`,
+      });
+    }
+    const longest = element.kind === "string" && element.most !== undefined ? { longest: element.most } : {};
+    return { op: "names", ...extent, ...longest, wanted: names.wanted, first: names.first, path };
   }
 
   #unsupported(path: string, type: string, help = "choose numbers, or lists of numbers"): IsochronError {
@@ -348,9 +416,3 @@ function extentOf(list: Layout & { readonly kind: "list" }, wanted: Wanted | und
   };
   return Object.keys(extent).length > 0 ? { extent } : {};
 }
-
-const showPath = (segments: readonly Segment[]): string =>
-  segments
-    .map((segment) => (segment === "*" ? "[*]" : "name" in segment ? `.${segment.name}` : `[${segment.index}]`))
-    .join("")
-    .replace(/^\./, "");

@@ -3,9 +3,9 @@ import { type Arithmetic, arithmeticOf, bytesOf, type Dtype, IsochronError, isSt
 import type { Definitions } from "./definitions.ts";
 import { type Layout, layoutOf, pathsOf } from "./layout.ts";
 import { fullTypeName } from "./names.ts";
-import { resolvePath, type Segment, starsOf } from "./path.ts";
-import type { EncodePlan, EncodeStep } from "./plan.ts";
-import type { FieldSelection, FixedValue } from "./select.ts";
+import { isNamed, resolvePath, type Segment, showPath, starsOf, stepOf } from "./path.ts";
+import type { Counted, EncodePlan, EncodeStep } from "./plan.ts";
+import type { FieldSelection, FixedValue, TextSelection } from "./select.ts";
 
 /** Numbers of the slot. */
 interface Source {
@@ -21,8 +21,16 @@ class Filled {
   source: Source | undefined;
   constant: FixedValue | undefined;
   isStamp = false;
+  /** The texts that the source chooses from. */
+  texts: readonly string[] | undefined;
   /** Elements of a sequence. */
   count: number | undefined;
+  /** What says how many of them there are. */
+  counted: Counted | undefined;
+  /** What fills the list of names beside this one. */
+  beside: Filled | undefined;
+  /** Of a list of names: those that are filled, where they are not fixed. */
+  own: string[] | undefined;
 
   at(key: string | number): Filled {
     const found = this.parts.get(key) ?? new Filled();
@@ -35,7 +43,11 @@ class Filled {
     this.source ??= other.source;
     this.constant ??= other.constant;
     this.isStamp ||= other.isStamp;
+    this.texts ??= other.texts;
     this.count ??= other.count;
+    this.counted ??= other.counted;
+    this.beside ??= other.beside;
+    this.own ??= other.own;
     return this;
   }
 }
@@ -91,7 +103,8 @@ export class EncodePlanner {
     const total = tensor.shape.reduce((a, b) => a * b, 1);
     const measured = paths.map((path) => {
       const { segments, end } = resolvePath(this.#root, path);
-      if (end.kind === "string") throw this.#unsupported(path, end.type, 'text is fixed: fixed("…")');
+      if (end.kind === "string")
+        throw this.#unsupported(path, end.type, 'text is fixed, fixed("…"), or chosen by a number, texts(PATH, ["…"])');
       if (end.kind === "time" && dtype !== "i64") {
         throw this.#unsupported(path, end.type, "a time comes from an i64 tensor of nanoseconds, or from stamp()");
       }
@@ -122,6 +135,56 @@ export class EncodePlanner {
     }
   }
 
+  /** Lets numbers choose the texts of a field. */
+  choose({ path, values }: TextSelection, tensor: PlacedField): void {
+    const { segments, end } = resolvePath(this.#root, path);
+    if (end.kind !== "string" || end.wide) throw this.#unsupported(path, end.type, "texts() fills a text");
+    const { most = Number.POSITIVE_INFINITY } = end;
+    const tooLong = values.find((each) => Buffer.byteLength(each) > most);
+    if (tooLong !== undefined) throw this.#noValue(path, end, tooLong);
+    const stars = starsOf(this.#root, segments);
+    const sizes = stars.map((list, at) => list.length ?? tensor.shape[at] ?? 0);
+    if (product(sizes) !== product(tensor.shape) || isStored(tensor.dtype)) {
+      const shape = `[${tensor.shape.join(", ")}]`;
+      throw new IsochronError(
+        "message/size",
+        `output "${tensor.name}", ${tensor.dtype}${shape}, cannot choose ${path}`,
+        {
+          help: "one number chooses each text",
+        },
+      );
+    }
+    this.#place(path, segments, sizes, tensor.dtype, tensor.offset).texts = values;
+  }
+
+  /** Lets a number say how many elements of a sequence there are. */
+  count(path: string, tensor: PlacedField): void {
+    const { segments } = resolvePath(this.#root, path);
+    // A list stands for its elements, and those of what they are.
+    let end = segments.length;
+    while (segments[end - 1] === "*" && !path.endsWith("[*]")) end--;
+    const { filled, layout } = this.#go(segments.slice(0, end));
+    const { dtype } = tensor;
+    if (layout.kind !== "list" || layout.length !== undefined || segments.slice(0, end).includes("*"))
+      throw this.#unsupported(path, layout.type, "count() takes a sequence, which is in none");
+    if (product(tensor.shape) !== 1 || isStored(dtype)) {
+      throw new IsochronError("message/size", `output "${tensor.name}" is no count: it has more than one number`, {
+        help: `a scalar says how many elements ${path} has`,
+      });
+    }
+    if (filled.counted !== undefined) throw this.#twice(path);
+    filled.counted = { from: dtype, offset: tensor.offset };
+  }
+
+  /** The outermost sequence that a path goes through all elements of, if there is one. */
+  sequenceOf(path: string): string | undefined {
+    const { segments } = resolvePath(this.#root, path);
+    const [list] = starsOf(this.#root, segments);
+    return list === undefined || list.length !== undefined
+      ? undefined
+      : showPath(segments.slice(0, segments.indexOf("*")));
+  }
+
   /** A field that always has one value. */
   fix(path: string, value: FixedValue): void {
     // A list takes a list of values as a whole.
@@ -129,12 +192,7 @@ export class EncodePlanner {
     const whole = Array.isArray(value) && segments.at(-1) === "*" ? segments.slice(0, -1) : segments;
     const { filled, layout } = this.#go(whole);
     this.#once(filled, path);
-    if (!fits(layout, value)) {
-      const shown = JSON.stringify(value, (_, each: unknown) => (typeof each === "bigint" ? String(each) : each));
-      throw new IsochronError("message/value", `${this.#type}.${path} is ${layout.type}, not ${shown}`, {
-        help: "fixed() takes a value of its field's type",
-      });
-    }
+    if (!fits(layout, value)) throw this.#noValue(path, layout, value);
     filled.constant = value;
     if (layout.kind === "list" && Array.isArray(value)) filled.count = value.length;
   }
@@ -157,7 +215,20 @@ export class EncodePlanner {
     return { message: this.#type, slotBytes, steps: this.#compile(this.#root, this.#filled, "") };
   }
 
-  #place(path: string, segments: readonly Segment[], sizes: readonly number[], from: Arithmetic, offset: number): void {
+  #noValue(path: string, { type }: Layout, value: FixedValue): IsochronError {
+    const shown = JSON.stringify(value, (_, each: unknown) => (typeof each === "bigint" ? String(each) : each));
+    return new IsochronError("message/value", `${this.#type}.${path} is ${type}, not ${shown}`, {
+      help: "fixed() and texts() take values of their field's type",
+    });
+  }
+
+  #place(
+    path: string,
+    segments: readonly Segment[],
+    sizes: readonly number[],
+    from: Arithmetic,
+    offset: number,
+  ): Filled {
     const bytes = bytesOf(from);
     const strides: number[] = [];
     let [at, layout, star] = [this.#filled, this.#root, 0];
@@ -167,15 +238,32 @@ export class EncodePlanner {
         if (size !== undefined && layout.length === undefined) this.#count(at, layout, path, size);
         if (segment === "*" && depth === segments.length - 1 && layout.element.kind === "number") break;
         strides.push(segment === "*" ? sizes.slice(star).reduce((a, b) => a * b, bytes) : 0);
-        at = at.at(segment === "*" ? "*" : "index" in segment ? segment.index : 0);
-        layout = layout.element;
-      } else if (segment !== "*" && "name" in segment) {
-        at = at.at(segment.name);
-        layout = stepInto(layout, segment.name);
       }
+      at = this.#enter(at, segment, path);
+      layout = stepOf(layout, segment);
     }
     this.#once(at, path);
     at.source = { from, offset, ...(strides.some((each) => each > 0) ? { strides } : {}) };
+    return at;
+  }
+
+  /** What fills the part of a place that a segment leads to. */
+  #enter(filled: Filled, segment: Segment, path: string): Filled {
+    if (segment === "*") return filled.at("*");
+    if (!isNamed(segment)) return filled.at("name" in segment ? segment.name : segment.index);
+    const { called, names } = segment;
+    const { filled: beside, layout } = this.#go(names);
+    filled.beside = beside;
+    // Names that nothing fixes are those that are filled, in that order.
+    beside.own ??= beside.constant === undefined ? [] : undefined;
+    if (beside.own?.includes(called) === false) beside.own.push(called);
+    if (beside.own) beside.constant = beside.own;
+    const all: FixedValue = beside.constant ?? [];
+    const index = Array.isArray(all) ? all.indexOf(called) : -1;
+    if (index >= 0 && fits(layout, all)) return filled.at(index);
+    throw new IsochronError("message/value", `${this.#type}.${path}: ${showPath(names)} is fixed without "${called}"`, {
+      help: "leave the names out, or give all of them",
+    });
   }
 
   #count(filled: Filled, list: List, path: string, count: number): void {
@@ -199,20 +287,18 @@ export class EncodePlanner {
   #go(segments: readonly Segment[]): { readonly filled: Filled; readonly layout: Layout } {
     let [filled, layout] = [this.#filled, this.#root];
     for (const segment of segments) {
-      filled = filled.at(segment === "*" ? "*" : "name" in segment ? segment.name : segment.index);
-      layout =
-        layout.kind === "list"
-          ? layout.element
-          : segment !== "*" && "name" in segment
-            ? stepInto(layout, segment.name)
-            : layout;
+      filled = this.#enter(filled, segment, showPath(segments));
+      layout = stepOf(layout, segment);
     }
     return { filled, layout };
   }
 
   #once(filled: Filled, path: string): void {
-    if (filled.source === undefined && filled.constant === undefined && !filled.isStamp) return;
-    throw new IsochronError("message/mapped-twice", `${this.#type}.${path} is filled twice`, {
+    if (filled.source !== undefined || filled.constant !== undefined || filled.isStamp) throw this.#twice(path);
+  }
+
+  #twice(path: string): IsochronError {
+    return new IsochronError("message/mapped-twice", `${this.#type}.${path} is filled twice`, {
       help: "let one output, or one fixed value, fill each field",
     });
   }
@@ -229,6 +315,7 @@ export class EncodePlanner {
         return [{ op: "constant", type: layout.dtype, value: constantOf(value), count: 1 }];
       }
       case "string":
+        if (filled?.source) return [{ op: "choice", values: [...(filled.texts ?? [])], ...filled.source }];
         return [
           { op: "string", ...(layout.wide ? { wide: true } : {}), value: String(filled?.constant ?? layout.initial) },
         ];
@@ -239,7 +326,7 @@ export class EncodePlanner {
           return [{ op: "time", ...where }];
         }
         const part = (name: string) =>
-          this.#compile(stepInto(layout, name), filled?.parts.get(name), `${path}.${name}`);
+          this.#compile(stepOf(layout, { name }), filled?.parts.get(name), `${path}.${name}`);
         return [...part("sec"), ...part("nanosec")];
       }
       case "list":
@@ -259,7 +346,9 @@ export class EncodePlanner {
       });
       return length === undefined ? [lengthOf(values.length), ...steps] : steps;
     }
-    const count = length ?? filled?.count ?? Math.max(0, ...indices.map((index) => index + 1));
+    const { beside, counted } = filled ?? {};
+    const named = Array.isArray(beside?.constant) ? beside.constant.length : 0;
+    const count = length ?? filled?.count ?? Math.max(named, ...indices.map((index) => index + 1));
     if (indices.some((index) => index >= count)) {
       throw new IsochronError(
         "message/size",
@@ -270,11 +359,12 @@ export class EncodePlanner {
       );
     }
     const prefix = length === undefined;
+    const some = { count, ...(counted ? { counted } : {}), ...(prefix ? { prefix } : {}) };
     if (element.kind === "number" && filled?.source) {
-      return [{ op: "array", type: element.dtype, count, ...(prefix ? { prefix } : {}), ...filled.source }];
+      return [{ op: "array", type: element.dtype, ...some, ...filled.source }];
     }
     if (count === 0) return prefix ? [lengthOf(0)] : [];
-    if (element.kind === "number" && indices.length === 0) {
+    if (element.kind === "number" && indices.length === 0 && !counted) {
       const value = constantOf(filled?.parts.get("*")?.constant ?? element.initial);
       const steps: EncodeStep[] = [{ op: "constant", type: element.dtype, value, count }];
       return prefix ? [lengthOf(count), ...steps] : steps;
@@ -286,7 +376,7 @@ export class EncodePlanner {
       return { index, steps: this.#compile(element, all, `${path}[${index}]`) };
     });
     const steps = this.#compile(element, every, `${path}[*]`);
-    return [{ op: "list", count, ...(prefix ? { prefix } : {}), ...(at.length > 0 ? { at } : {}), steps }];
+    return [{ op: "list", ...some, ...(at.length > 0 ? { at } : {}), steps }];
   }
 
   #unsupported(path: string, type: string, help: string): IsochronError {
@@ -303,9 +393,6 @@ export class EncodePlanner {
 const product = (sizes: readonly (number | undefined)[]): number => sizes.reduce<number>((a, b) => a * (b ?? 1), 1);
 
 const lengthOf = (count: number): EncodeStep => ({ op: "constant", type: "u32", value: count, count: 1 });
-
-const stepInto = (layout: Layout, name: string): Layout =>
-  layout.kind === "struct" ? layout.fields.find((each) => each.name === name)!.layout : resolvePath(layout, name).end;
 
 /** A constant in JSON: what JSON's numbers do not hold is text. */
 function constantOf(value: FixedValue): number | string {

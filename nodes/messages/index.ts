@@ -34,6 +34,8 @@ export {
   type InputSelection,
   type StampSelection,
   stamp,
+  type TextSelection,
+  texts,
 } from "./select.ts";
 export { messageTypes, messageTypesTitle } from "./typescript.ts";
 export { type MessageWriter, messageWriter } from "./write.ts";

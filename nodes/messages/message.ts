@@ -23,6 +23,7 @@ import {
   field,
   type InputSelection,
   type StampSelection,
+  type TextSelection,
 } from "./select.ts";
 import { argument, checkSelections, dtypeSchema, pathSchema, sizeSchema, typeSchema } from "./selection-checks.ts";
 
@@ -231,13 +232,18 @@ function describe<S extends Selections>(
   return { type: fullTypeName(type), resolve };
 }
 
-/** What of a message an output fills: a field's path, or several for its elements. */
-export type OutputTarget = string | FieldSelection;
+/** What of a message an output fills: a field's path, or several for its elements, the texts that it chooses, or a sequence that it counts. */
+export type OutputTarget = string | FieldSelection | TextSelection | CountSelection;
 
 /**
  * Which fields outputs fill, by the outputs' names, and by fields' paths, which are constant or the time of publication.
  *
  * `{ angle: "drive.steering_angle", left: fields(["left.intercept", "left.slope"]), "header.frame_id": fixed("map") }`
+ *
+ * A tensor that fills a sequence's elements, `{ x: "detections[*].bbox.center.position.x", found: count("detections") }`, fills
+ * as many as the output says that counts them: of an output NAME, that is NAMECount where nothing else is said. An element by
+ * its name, `{ knee: "position[name=left_knee]" }`, stands where the list `name` has it: in that of a `fixed` one, or in the
+ * order in which they are filled.
  */
 export type OutputMapping<Output extends string = never> = AnyMapping & { readonly [K in Output]?: OutputTarget };
 type AnyMapping = { readonly [name: string]: OutputTarget | FixedSelection | StampSelection | undefined };
@@ -266,19 +272,10 @@ export function outputPlan(
 ): EncodePlan {
   const planner = new EncodePlanner(type, definitions);
   const usual = usualPlaces[fullTypeName(type)] ?? {};
-  for (const output of outputs) {
-    const { name } = output;
-    const snake = name.replace(/([a-z0-9])([A-Z])/g, "$1_$2").toLowerCase();
-    const own = [name, snake].find((each) => planner.has(each));
-    const target = mapping[name] ?? usual[name] ?? own;
-    if (target === undefined) throw noPlace(name, fullTypeName(type), planner.paths);
-    if (typeof target === "string") planner.spread(field(target), output);
-    else if (target.kind === "fields") planner.spread(target, output);
-    else throw notATarget(name, fullTypeName(type));
-  }
+  // Names of elements that are fixed are known before one is filled.
   for (const [path, target] of Object.entries(mapping)) {
     if (target === undefined || outputs.some(({ name }) => name === path)) continue;
-    if (typeof target === "string" || target.kind === "fields") {
+    if (isFilled(target)) {
       const known = outputs.map(({ name }) => name).join(", ");
       throw new IsochronError("message/unknown-output", `there is no output "${path}" for ${fullTypeName(type)}`, {
         help: `the outputs shown are ${known}; a field that always has one value is "${path}": fixed(VALUE)`,
@@ -287,8 +284,40 @@ export function outputPlan(
     if (target.kind === "stamp") planner.stamp(path);
     else planner.fix(path, target.value);
   }
+  const paths = new Map<string, string>();
+  const counts: PlacedField[] = [];
+  for (const output of outputs) {
+    const { name } = output;
+    const snake = name.replace(/([a-z0-9])([A-Z])/g, "$1_$2").toLowerCase();
+    const own = [name, snake].find((each) => planner.has(each));
+    const target = mapping[name] ?? usual[name] ?? own;
+    if (target === undefined && outputs.some((each) => `${each.name}Count` === name)) {
+      counts.push(output);
+      continue;
+    }
+    if (target === undefined) throw noPlace(name, fullTypeName(type), planner.paths);
+    if (!isFilled(target)) throw notATarget(name, fullTypeName(type));
+    if (typeof target === "string") planner.spread(field(target), output);
+    else if (target.kind === "fields") planner.spread(target, output);
+    else if (target.kind === "texts") planner.choose(target, output);
+    else planner.count(target.path, output);
+    if (typeof target === "string" || target.kind !== "count") paths.set(name, pathOf(target));
+  }
+  for (const output of counts) {
+    const path = paths.get(output.name.replace(/Count$/, ""));
+    const sequence = path === undefined ? undefined : planner.sequenceOf(path);
+    if (sequence === undefined) throw noPlace(output.name, fullTypeName(type), planner.paths);
+    planner.count(sequence, output);
+  }
   return planner.plan(slotBytes);
 }
+
+/** Whether an output fills it, rather than a value that is known. */
+const isFilled = (target: NonNullable<OutputMapping[string]>): target is OutputTarget =>
+  typeof target === "string" || (target.kind !== "fixed" && target.kind !== "stamp");
+
+const pathOf = (target: Exclude<OutputTarget, CountSelection>): string =>
+  typeof target === "string" ? target : target.kind === "fields" ? target.paths[0]! : target.path;
 
 const noPlace = (name: string, type: string, paths: readonly string[]): IsochronError =>
   new IsochronError("message/unknown-field", `${type} has no field for the output "${name}"`, {

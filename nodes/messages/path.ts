@@ -1,12 +1,23 @@
-// Paths into messages: `drive.steering_angle`, `covariance[0]`, `points[*].x`.
+// Paths into messages: `drive.steering_angle`, `covariance[0]`, `points[*].x`, `position[name=left_knee]`.
 import { didYouMean, IsochronError } from "../../kernels/index.ts";
 import { type Layout, pathsOf } from "./layout.ts";
 import { fullTypeName } from "./names.ts";
 
-/** A field's name, an element's index, or all elements. */
-export type Segment = { readonly name: string } | { readonly index: number } | "*";
+/** An element by what a list of names says at its place. */
+export interface NamedElement {
+  readonly called: string;
+  /** The path of the list of names. */
+  readonly names: readonly Segment[];
+}
 
-const form = /^[A-Za-z]\w*(\[(\*|\d+)\])*(\.[A-Za-z]\w*(\[(\*|\d+)\])*)*$/;
+/** A field's name, an element's index or its name, or all elements. */
+export type Segment = { readonly name: string } | { readonly index: number } | NamedElement | "*";
+
+const element = String.raw`\[(?:\*|\d+|[A-Za-z]\w*=[^\]]+)\]`;
+const form = new RegExp(String.raw`^[A-Za-z]\w*(${element})*(\.[A-Za-z]\w*(${element})*)*$`);
+const part = new RegExp(String.raw`${element}|\w+`, "g");
+
+export const isNamed = (segment: Segment): segment is NamedElement => segment !== "*" && "called" in segment;
 
 const wrong = (layout: Layout, path: string, why: string, help: string): IsochronError =>
   new IsochronError("message/unknown-field", `${fullTypeName(layout.type)} has no field "${path}"`, {
@@ -26,13 +37,24 @@ export const shownPaths = (paths: readonly string[]): string =>
 export function resolvePath(root: Layout, path: string): { readonly segments: Segment[]; readonly end: Layout } {
   const names = pathsOf(root);
   const help = didYouMean(path, names, names.length === 0 ? "it has no fields" : `its fields are ${shownPaths(names)}`);
-  if (!form.test(path)) throw wrong(root, path, "this is not a path", "write NAME.NAME, NAME[INDEX] or NAME[*]");
-  const parts = path.match(/\w+|\[(?:\*|\d+)\]/g) ?? [];
+  if (!form.test(path))
+    throw wrong(
+      root,
+      path,
+      "this is not a path",
+      "write NAME.NAME, NAME[INDEX], NAME[*] or NAME[LIST=TEXT], LIST a list of names beside it",
+    );
+  const parts = path.match(part) ?? [];
   let at: Layout = root;
   const segments: Segment[] = [];
   for (const part of parts) {
     if (part.startsWith("[")) {
       if (at.kind !== "list") throw wrong(root, path, `${part} stands after ${at.type}, which is no list`, help);
+      if (part.includes("=")) {
+        segments.push(namedElement(root, path, segments, part));
+        at = at.element;
+        continue;
+      }
       const index = part === "[*]" ? undefined : Number(part.slice(1, -1));
       const most = at.length ?? at.most;
       if (index !== undefined && most !== undefined && index >= most) {
@@ -58,6 +80,43 @@ export function resolvePath(root: Layout, path: string): { readonly segments: Se
     at = at.element;
   }
   return { segments, end: at };
+}
+
+/** The element that `[LIST=TEXT]` stands for behind a list: LIST is a field beside it, or beside what it is in. */
+function namedElement(root: Layout, path: string, before: readonly Segment[], part: string): NamedElement {
+  const [list = "", called = ""] = part.slice(1, -1).split(/=(.*)/s);
+  const along: Layout[] = [root];
+  for (const segment of before) along.push(stepOf(along.at(-1)!, segment));
+  for (let depth = before.length - 1; depth >= 0; depth--) {
+    const [around, towards] = [along[depth]!, before[depth]!];
+    if (around.kind !== "struct" || towards === "*" || !("name" in towards)) continue;
+    const at = around.fields.findIndex(({ name }) => name === list);
+    if (at < 0) continue;
+    const { layout } = around.fields[at]!;
+    if (layout.kind !== "list" || layout.element.kind !== "string" || layout.element.wide)
+      throw wrong(root, path, `${list} is ${layout.type}`, "elements are named by a list of strings");
+    if (at > around.fields.findIndex(({ name }) => name === towards.name))
+      throw wrong(root, path, `${list} comes after ${towards.name} in a message`, "names come before what they name");
+    return { called, names: [...before.slice(0, depth), { name: list }] };
+  }
+  throw wrong(root, path, `there is no list "${list}" beside what ${part} stands after`, "name a list of strings");
+}
+
+/** What a segment leads to. */
+export function stepOf(layout: Layout, segment: Segment): Layout {
+  if (layout.kind === "list") return layout.element;
+  if (segment === "*" || !("name" in segment)) return layout;
+  if (layout.kind === "time") return resolvePath(layout, segment.name).end;
+  return layout.kind === "struct" ? layout.fields.find(({ name }) => name === segment.name)!.layout : layout;
+}
+
+/** Segments as a path. */
+export const showPath = (segments: readonly Segment[]): string => segments.map(showSegment).join("").replace(/^\./, "");
+
+function showSegment(segment: Segment): string {
+  if (segment === "*") return "[*]";
+  if (isNamed(segment)) return `[${showPath(segment.names.slice(-1))}=${segment.called}]`;
+  return "name" in segment ? `.${segment.name}` : `[${segment.index}]`;
 }
 
 /** The lists that `[*]` stands for along a path, outermost first. */

@@ -11,7 +11,7 @@ const strides = z.array(size).optional();
 
 /** Where a number goes: at `offset`, further by `strides[d]` for each element passed of the d-th enclosing list. */
 const place = z.strictObject({ to: primitive, offset: size, strides });
-const pick = place.extend({ index: size, count: size });
+const pick = place.extend({ index: size, named: size.optional(), count: size });
 /** Elements of a list: `fixed` many, or as many as the wire says, within limits. */
 const extent = z.strictObject({ fixed: size.optional(), least: size.optional(), most: size.optional() });
 
@@ -42,9 +42,22 @@ export type DecodeStep =
     }
   | { op: "time"; places: Place[]; path: string }
   | {
+      op: "names";
+      extent?: Extent | undefined;
+      /** The bound of its strings. */
+      longest?: number | undefined;
+      counts?: Place[] | undefined;
+      wanted: string[];
+      /** Where its count is found, and behind it where each of those that are wanted stands. */
+      first: number;
+      path: string;
+    }
+  | {
       op: "array";
       type: z.infer<typeof primitive>;
       extent?: Extent | undefined;
+      /** Where the count of the names beside it is found. */
+      beside?: number | undefined;
       counts?: Place[] | undefined;
       picks?: Pick[] | undefined;
       path: string;
@@ -52,8 +65,9 @@ export type DecodeStep =
   | {
       op: "list";
       extent?: Extent | undefined;
+      beside?: number | undefined;
       counts?: Place[] | undefined;
-      at?: { index: number; steps: DecodeStep[] }[] | undefined;
+      at?: { index: number; named?: number | undefined; steps: DecodeStep[] }[] | undefined;
       steps: DecodeStep[];
       path: string;
     }
@@ -98,9 +112,19 @@ const decodeStep: z.ZodType<DecodeStep> = z.lazy(() =>
     }),
     z.strictObject({ op: z.literal("time"), places: z.array(place), path }),
     z.strictObject({
+      op: z.literal("names"),
+      extent: extent.optional(),
+      longest: size.optional(),
+      counts: z.array(place).optional(),
+      wanted: z.array(z.string()),
+      first: size,
+      path,
+    }),
+    z.strictObject({
       op: z.literal("array"),
       type: primitive,
       extent: extent.optional(),
+      beside: size.optional(),
       counts: z.array(place).optional(),
       picks: z.array(pick).optional(),
       path,
@@ -108,8 +132,9 @@ const decodeStep: z.ZodType<DecodeStep> = z.lazy(() =>
     z.strictObject({
       op: z.literal("list"),
       extent: extent.optional(),
+      beside: size.optional(),
       counts: z.array(place).optional(),
-      at: z.array(z.strictObject({ index: size, steps: z.array(decodeStep) })).optional(),
+      at: z.array(z.strictObject({ index: size, named: size.optional(), steps: z.array(decodeStep) })).optional(),
       steps: z.array(decodeStep),
       path,
     }),
@@ -134,6 +159,10 @@ const decodeStep: z.ZodType<DecodeStep> = z.lazy(() =>
   ]),
 );
 
+const counted = z.strictObject({ from: primitive, offset: size, strides });
+/** The number of a slot that says how many elements there are, `count` at most. */
+export type Counted = z.infer<typeof counted>;
+
 /** One step from a slot to a message. */
 export type EncodeStep =
   | { op: "stamp" }
@@ -148,10 +177,18 @@ export type EncodeStep =
       strides?: number[] | undefined;
     }
   | {
+      op: "choice";
+      values: string[];
+      from: z.infer<typeof primitive>;
+      offset: number;
+      strides?: number[] | undefined;
+    }
+  | {
       op: "array";
       from: z.infer<typeof primitive>;
       type: z.infer<typeof primitive>;
       count: number;
+      counted?: Counted | undefined;
       prefix?: boolean | undefined;
       offset: number;
       strides?: number[] | undefined;
@@ -159,6 +196,7 @@ export type EncodeStep =
   | {
       op: "list";
       count: number;
+      counted?: Counted | undefined;
       prefix?: boolean | undefined;
       at?: { index: number; steps: EncodeStep[] }[] | undefined;
       steps: EncodeStep[];
@@ -177,10 +215,18 @@ const encodeStep: z.ZodType<EncodeStep> = z.lazy(() =>
     z.strictObject({ op: z.literal("string"), wide: z.boolean().optional(), value: z.string() }),
     z.strictObject({ op: z.literal("number"), from: primitive, type: primitive, offset: size, strides }),
     z.strictObject({
+      op: z.literal("choice"),
+      values: z.array(z.string()),
+      from: primitive,
+      offset: size,
+      strides,
+    }),
+    z.strictObject({
       op: z.literal("array"),
       from: primitive,
       type: primitive,
       count: size,
+      counted: counted.optional(),
       prefix: z.boolean().optional(),
       offset: size,
       strides,
@@ -188,6 +234,7 @@ const encodeStep: z.ZodType<EncodeStep> = z.lazy(() =>
     z.strictObject({
       op: z.literal("list"),
       count: size,
+      counted: counted.optional(),
       prefix: z.boolean().optional(),
       at: z.array(z.strictObject({ index: size, steps: z.array(encodeStep) })).optional(),
       steps: z.array(encodeStep),
@@ -222,7 +269,10 @@ function showStep(step: DecodeStep | EncodeStep, margin: string): string[] {
     steps.flatMap((each) => showStep(each, `${margin}${more}`));
   return [
     line,
-    ...(step.at ?? []).flatMap(({ index, steps }) => [`${margin}  at ${index}`, ...below(steps, "    ")]),
+    ...(step.at ?? []).flatMap(({ steps, ...at }) => [`${margin}  at ${placeOf(at)}`, ...below(steps, "    ")]),
     ...below(step.steps, "  "),
   ];
 }
+
+const placeOf = ({ index, named }: { readonly index: number; readonly named?: number | undefined }): string =>
+  named === undefined ? `${index}` : `named ${named}`;

@@ -47,6 +47,13 @@ export interface FixedSelection {
 /** A value that a field of an output message always has. */
 export type FixedValue = number | bigint | boolean | string | readonly (number | bigint | boolean | string)[];
 
+/** A text that a number chooses. */
+export interface TextSelection {
+  readonly kind: "texts";
+  readonly path: string;
+  readonly values: readonly string[];
+}
+
 /** What a tensor of an input message can be made of. */
 export type InputSelection = FieldSelection | StampSelection | CountSelection;
 
@@ -59,7 +66,13 @@ const fieldSchemas = {
 const checkField = optionsOf<FieldOptions>("message", "field", () => fieldSchemas);
 const checkFields = optionsOf<FieldOptions>("message", "fields", () => fieldSchemas);
 
-/** A field as a tensor: `angular_velocity.x`, `covariance[0]`, `ranges[*]`, `points[*].x`. */
+/**
+ * A field as a tensor: `angular_velocity.x`, `covariance[0]`, `ranges[*]`, `points[*].x`.
+ *
+ * `position[name=left_knee]` is the element at the place where the list `name`, beside `position`, says "left_knee": senders
+ * order joints as they like. It is looked for in every message; one in which the name is not there, or more than once, or in
+ * which the lists are not of one length, is refused.
+ */
 export function field<const O extends FieldOptions = Record<never, never>>(
   path: string,
   options?: O,
@@ -88,7 +101,10 @@ export function stamp(path = "header.stamp"): StampSelection {
   return { kind: "stamp", path };
 }
 
-/** How many elements a sequence of a message has, as a scalar. */
+/**
+ * How many elements a sequence of a message has, as a scalar. Of an output: the tensor that says how many elements of those
+ * that fill the sequence are there.
+ */
 export function count(path: string): CountSelection<"i32">;
 export function count<D extends Arithmetic>(path: string, dtype: D): CountSelection<D>;
 export function count(path: string, dtype: Arithmetic = "i32"): CountSelection {
@@ -96,6 +112,18 @@ export function count(path: string, dtype: Arithmetic = "i32"): CountSelection {
   argument("count", "dtype", dtypeSchema, dtype);
   return { kind: "count", path, dtype };
 }
+
+/**
+ * A field of text that an output chooses by number, from 0: `texts("results[0].hypothesis.class_id", ["car", "truck"])`.
+ * Other numbers choose the empty text.
+ */
+export function texts(path: string, values: readonly string[]): TextSelection {
+  argument("texts", "path", pathSchema, path);
+  argument("texts", "values", textList, values);
+  return { kind: "texts", path, values };
+}
+
+const textList = z.array(z.string()).min(1).describe("a list of texts");
 
 /** A value that a field of an output message always has. */
 export function fixed(value: FixedValue): FixedSelection {

@@ -42,6 +42,7 @@ function runOf(count: number): AuditedRun {
     publications: [],
     calls: [],
     parameters: [],
+    transforms: [],
     messages: [],
     programs: [],
   };

@@ -6,6 +6,7 @@ mod bag;
 mod codec;
 mod datagram;
 mod executive;
+mod frames;
 mod hash;
 mod inflate;
 mod kernel;

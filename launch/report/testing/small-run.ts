@@ -59,6 +59,7 @@ export const smallApplication = (name = "small"): ApplicationDescription =>
     publications: [],
     calls: [],
     parameters: [],
+    transforms: [],
     messages: [],
   }) satisfies ApplicationDescription;
 

@@ -1,6 +1,6 @@
 //! The codec's refusals, each with its code and field, and the conversions between kinds of numbers.
 
-use isochron_transport::{CodecError, DecodePlan};
+use isochron_transport::{CodecError, DecodePlan, EncodePlan};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -45,6 +45,103 @@ fn a_list_of_another_length_is_refused_and_shorter_ones_that_are_allowed_are_fil
     );
     assert_eq!(decode(3, steps(json!({ "most": 3 })), two), Ok(vec![7, 255, 0]));
     assert_eq!(decode(3, steps(json!({ "most": 1 })), two).unwrap_err().code(), "codec/length");
+}
+
+/// A list of strings in a message's body, aligned.
+fn names(of: &[&str]) -> Vec<u8> {
+    let mut body = (of.len() as u32).to_le_bytes().to_vec();
+    for name in of {
+        body.resize(body.len().next_multiple_of(4), 0);
+        body.extend((name.len() as u32 + 1).to_le_bytes());
+        body.extend(name.as_bytes());
+        body.push(0);
+    }
+    body.resize(body.len().next_multiple_of(4), 0);
+    body
+}
+
+#[test]
+fn elements_are_found_by_the_names_beside_them_in_any_order_and_a_name_that_is_not_there_once_is_an_error() {
+    let steps = json!([
+        { "op": "names", "wanted": ["hip", "knee"], "first": 3, "longest": 5, "path": "name" },
+        { "op": "array", "type": "u16", "beside": 3, "path": "position", "picks": [
+            { "index": 0, "named": 4, "count": 1, "to": "u8", "offset": 0 },
+            { "index": 0, "named": 5, "count": 1, "to": "u8", "offset": 1 }] }]);
+    let message = |of: &[&str], values: &[u8]| {
+        let mut body = names(of);
+        body.extend((values.len() as u32).to_le_bytes());
+        values.iter().for_each(|value| body.extend([*value, 0]));
+        body
+    };
+    let outcome = |of: &[&str], values: &[u8]| decode(2, steps.clone(), &message(of, values));
+    assert_eq!(outcome(&["hip", "knee"], &[1, 2]), Ok(vec![1, 2]));
+    assert_eq!(outcome(&["toe", "knee", "", "hip"], &[1, 2, 3, 4]), Ok(vec![4, 2]));
+    let first_line = |of: &[&str], values: &[u8]| {
+        let error = outcome(of, values).unwrap_err();
+        (error.code(), error.to_string().lines().next().unwrap_or_default().to_owned())
+    };
+    let text = |code, text: &str| (code, format!("error[{code}]: m.{text}"));
+    assert_eq!(first_line(&["knee", "toe"], &[1, 2]), text("codec/name", "name has no \"hip\""));
+    assert_eq!(first_line(&["hip", "hip", "knee"], &[1, 2, 3]), text("codec/name", "name has more than one \"hip\""));
+    assert_eq!(
+        first_line(&["hip", "knee"], &[1]),
+        text("codec/length", "position has 1 elements, the application is built for as many as names, 2")
+    );
+    assert_eq!(
+        first_line(&["knee", "hip", "shoulder"], &[1, 2, 3]),
+        text("codec/length", "name has 8 bytes, the application is built for at most 5")
+    );
+}
+
+#[test]
+fn an_element_that_is_found_by_name_has_steps_of_its_own_and_places_within_its_slot() {
+    let steps = |extent: Value, stride: usize| {
+        json!([
+            { "op": "names", "wanted": ["b"], "first": 0, "path": "name" },
+            { "op": "list", "beside": 0, "extent": extent, "path": "pose",
+                "steps": [{ "op": "skip", "type": "u8", "count": 2, "path": "pose[*]" }],
+                "at": [{ "index": 0, "named": 1, "steps": [
+                    { "op": "skip", "type": "u8", "count": 1, "path": "x" },
+                    { "op": "number", "type": "u8", "path": "y",
+                        "places": [{ "to": "u8", "offset": 0, "strides": [stride] }] }] }] }])
+    };
+    let body = [names(&["a", "b"]), vec![2, 0, 0, 0, 1, 2, 3, 4]].concat();
+    assert_eq!(decode(1, steps(json!({}), 0), &body), Ok(vec![4]));
+    assert_eq!(decode(4, steps(json!({ "most": 4 }), 1), &body), Ok(vec![0xee, 4, 0xee, 0xee]));
+    assert!(matches!(plan(4, steps(json!({}), 1)), Err(CodecError::Plan(_))), "no limit to where it goes");
+    assert!(matches!(plan(3, steps(json!({ "most": 4 }), 1)), Err(CodecError::Plan(_))), "too far for its slot");
+}
+
+fn encode(steps: Value, slot: &[u8]) -> Result<Vec<u8>, CodecError> {
+    let plan = json!({ "message": "m", "slotBytes": slot.len(), "steps": steps }).to_string();
+    EncodePlan::parse(&plan)?.encode(slot, 0).map(|bytes| bytes[4..].to_vec())
+}
+
+#[test]
+fn a_list_has_as_many_elements_as_a_number_of_the_slot_says_and_never_more_than_it_has_room_for() {
+    let steps = json!([
+        { "op": "list", "count": 2, "counted": { "from": "f32", "offset": 0 }, "prefix": true,
+            "steps": [{ "op": "number", "from": "u8", "type": "u8", "offset": 4, "strides": [1] }] },
+        { "op": "array", "count": 2, "counted": { "from": "i8", "offset": 6 }, "from": "u8", "type": "u8", "offset": 4 }]);
+    let outcome = |list: f32, array: i8| {
+        encode(steps.clone(), &[&list.to_le_bytes()[..], &[7, 8], &array.to_le_bytes()].concat()).unwrap()
+    };
+    assert_eq!(outcome(1.9, 2), [1, 0, 0, 0, 7, 7, 8]);
+    assert_eq!(outcome(0.0, 0), [0, 0, 0, 0]);
+    assert_eq!(outcome(f32::INFINITY, i8::MAX), [2, 0, 0, 0, 7, 8, 7, 8]);
+    assert_eq!(outcome(f32::NAN, -1), [0, 0, 0, 0]);
+    let outside = json!([{ "op": "array", "count": 1, "counted": { "from": "u32", "offset": 1 }, "from": "u8",
+        "type": "u8", "offset": 0 }]);
+    assert!(matches!(encode(outside, &[0; 4]), Err(CodecError::Plan(_))));
+}
+
+#[test]
+fn a_number_chooses_one_of_several_texts_and_one_beyond_them_none() {
+    let steps = json!([{ "op": "choice", "values": ["car", "traffic light"], "from": "i32", "offset": 0 }]);
+    let outcome = |number: i32| encode(steps.clone(), &number.to_le_bytes()).unwrap();
+    assert_eq!(outcome(0), b"\x04\0\0\0car\0");
+    assert_eq!(outcome(1), b"\x0e\0\0\0traffic light\0");
+    assert_eq!([outcome(2), outcome(-1)], [b"\x01\0\0\0\0", b"\x01\0\0\0\0"]);
 }
 
 #[test]
@@ -115,6 +212,7 @@ fn a_plan_that_leaves_its_slot_or_loops_without_reading_is_refused() {
         ("elements without bytes", plan(8, list(json!({}), json!([{ "op": "clear", "offset": 0, "bytes": 1 }])))),
         ("a register too many", plan(8, json!([{ "op": "number", "type": "u8", "keep": 4, "path": "x" }]))),
         ("a slot too large", plan(usize::MAX, json!([]))),
+        ("names too many", plan(8, json!([{ "op": "names", "wanted": ["a"], "first": 255, "path": "x" }]))),
     ] {
         assert!(matches!(outcome, Err(CodecError::Plan(_))), "{why}");
     }

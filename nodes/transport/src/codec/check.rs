@@ -1,7 +1,9 @@
 //! What makes interpreting a plan safe: every place lies within the slot, every loop reads, no message grows without end.
 
 use super::number::Primitive;
-use super::plan::{At, ConstantValue, DecodeStep, EncodeStep, Extent, MAX_BYTES, MAX_DEPTH, Pick, Place, REGISTERS};
+use super::plan::{
+    At, ConstantValue, Counted, DecodeStep, EncodeStep, Extent, FOUND, MAX_BYTES, MAX_DEPTH, Pick, Place, REGISTERS,
+};
 
 /// The slot that the steps of a list are held to: any, where it has no elements.
 fn reachable(slot: usize, limit: Option<usize>) -> usize {
@@ -9,6 +11,12 @@ fn reachable(slot: usize, limit: Option<usize>) -> usize {
 }
 
 const OUTSIDE: &str = "reaches outside its slot";
+const NOT_FOUND: &str = "looks for more names than there is room for";
+
+/// Whether a list's count or an element that is found by name has a place there.
+fn check_found(at: Option<usize>) -> Result<(), &'static str> {
+    if at.is_none_or(|at| at < FOUND) { Ok(()) } else { Err(NOT_FOUND) }
+}
 
 /// Whether `bytes` at a place lie within the slot, whichever elements of the enclosing lists it is for; `indices` holds
 /// the greatest index of each, if there is one.
@@ -64,9 +72,16 @@ pub fn check_decode(
                 all(places, indices)?;
                 8
             }
-            DecodeStep::Array { r#type, extent, counts, picks, .. } => {
+            DecodeStep::Names { extent, counts, wanted, first, .. } => {
                 all(counts, indices)?;
-                for Pick { index, count, to, offset, strides } in picks {
+                check_found(Some(first.saturating_add(wanted.len())))?;
+                length(extent, 4)
+            }
+            DecodeStep::Array { r#type, extent, beside, counts, picks, .. } => {
+                all(counts, indices)?;
+                check_found(*beside)?;
+                for Pick { index, named, count, to, offset, strides } in picks {
+                    check_found(*named)?;
                     let reached = index.checked_add(*count).ok_or(OUTSIDE)?;
                     if extent.fixed.is_some_and(|fixed| reached > fixed) {
                         return Err("picks elements that an array does not have");
@@ -76,18 +91,21 @@ pub fn check_decode(
                 }
                 length(extent, r#type.bytes())
             }
-            DecodeStep::List { extent, counts, at, steps, .. } => {
+            DecodeStep::List { extent, beside, counts, at, steps, .. } => {
                 all(counts, indices)?;
+                check_found(*beside)?;
                 if indices.len() >= MAX_DEPTH {
                     return Err("has too many lists within lists");
                 }
-                for At { index, steps } in at {
-                    indices.push(Some(*index));
+                let last = extent.limit().map(|limit| limit.saturating_sub(1));
+                for At { index, named, steps } in at {
+                    check_found(*named)?;
+                    indices.push(if named.is_some() { last } else { Some(*index) });
                     let checked = check_decode(steps, slot, indices);
                     indices.pop();
                     checked?;
                 }
-                indices.push(extent.limit().map(|limit| limit.saturating_sub(1)));
+                indices.push(last);
                 let each = check_decode(steps, reachable(slot, extent.limit()), indices);
                 indices.pop();
                 let each = each?;
@@ -115,6 +133,11 @@ pub fn check_decode(
         fewest = fewest.saturating_add(reads);
     }
     Ok(fewest)
+}
+
+fn check_counted(slot: usize, counted: Option<&Counted>, indices: &[Option<usize>]) -> Result<(), &'static str> {
+    let Some(Counted { from, offset, strides }) = counted else { return Ok(()) };
+    within(slot, *offset, strides, indices, from.bytes())
 }
 
 /// Checks steps; returns the most bytes that they write, alignment counted as if always at its worst.
@@ -153,16 +176,23 @@ pub fn check_encode(
                 within(slot, *offset, strides, indices, from.bytes())?;
                 aligned(*r#type, 1)?
             }
-            EncodeStep::Array { from, r#type, count, offset, strides, .. } => {
+            EncodeStep::Choice { values, from, offset, strides } => {
+                within(slot, *offset, strides, indices, from.bytes())?;
+                let longest = values.iter().map(String::len).max().unwrap_or(0);
+                longest.checked_add(8).ok_or(TOO_LONG)?
+            }
+            EncodeStep::Array { from, r#type, count, counted, offset, strides, .. } => {
+                check_counted(slot, counted.as_ref(), indices)?;
                 within(slot, *offset, strides, indices, count.checked_mul(from.bytes()).ok_or(OUTSIDE)?)?;
                 aligned(*r#type, *count)?.checked_add(7).ok_or(TOO_LONG)?
             }
-            EncodeStep::List { count, at, steps, .. } => {
+            EncodeStep::List { count, counted, at, steps, .. } => {
+                check_counted(slot, counted.as_ref(), indices)?;
                 if indices.len() >= MAX_DEPTH {
                     return Err("has too many lists within lists");
                 }
                 let mut bytes = 7_usize;
-                for At { index, steps } in at {
+                for At { index, steps, .. } in at {
                     indices.push(Some(*index));
                     let each = check_encode(steps, slot, indices);
                     indices.pop();

@@ -2,7 +2,7 @@
 
 use super::error::CodecError;
 use super::number::{Number, Primitive, convert};
-use super::plan::{At, DecodePlan, DecodeStep, Extent, MAX_DEPTH, Pick, Place, REGISTERS, further};
+use super::plan::{At, DecodePlan, DecodeStep, Extent, FOUND, MAX_DEPTH, Pick, Place, REGISTERS, further};
 use super::reader::Reader;
 use crate::picture::decode_picture;
 
@@ -14,8 +14,9 @@ impl DecodePlan {
         if slot.len() != self.slot_bytes {
             return Err(CodecError::Plan(format!("the slot has {} bytes, not {}", slot.len(), self.slot_bytes)));
         }
-        let reader = Reader::new(self, bytes)?;
-        Decoder { reader, slot, registers: [0; REGISTERS], indices: [0; MAX_DEPTH], depth: 0 }.run(&self.steps)
+        let reader = Reader::new(&self.message, bytes)?;
+        let (registers, found, indices) = ([0; REGISTERS], [0; FOUND], [0; MAX_DEPTH]);
+        Decoder { reader, slot, registers, found, indices, depth: 0 }.run(&self.steps)
     }
 }
 
@@ -23,6 +24,8 @@ struct Decoder<'a, 's> {
     reader: Reader<'a>,
     slot: &'s mut [u8],
     registers: [usize; REGISTERS],
+    /// How many names lists have, and where those that are wanted stand.
+    found: [usize; FOUND],
     /// Of the enclosing lists, outermost first.
     indices: [usize; MAX_DEPTH],
     depth: usize,
@@ -69,16 +72,23 @@ impl Decoder<'_, '_> {
                     self.store(Number::Whole(seconds * 1_000_000_000 + nanoseconds), places)?;
                 }
             }
-            DecodeStep::Array { r#type, extent, counts, picks, path } => {
+            DecodeStep::Names { extent, longest, counts, wanted, first, path } => {
                 let count = self.count(*extent, path)?;
+                self.store(Number::Whole(count as i128), counts)?;
+                self.names(count, *longest, wanted, *first, path)?;
+            }
+            DecodeStep::Array { r#type, extent, beside, counts, picks, path } => {
+                let count = self.count(*extent, path)?;
+                self.expect_beside(count, *beside, path)?;
                 self.store(Number::Whole(count as i128), counts)?;
                 let bytes = self.reader.numbers(*r#type, count, path)?;
                 for pick in picks {
                     self.pick(*r#type, bytes, pick)?;
                 }
             }
-            DecodeStep::List { extent, counts, at, steps, path } => {
+            DecodeStep::List { extent, beside, counts, at, steps, path } => {
                 let count = self.count(*extent, path)?;
+                self.expect_beside(count, *beside, path)?;
                 self.store(Number::Whole(count as i128), counts)?;
                 let depth = self.depth;
                 if depth >= MAX_DEPTH {
@@ -87,7 +97,7 @@ impl Decoder<'_, '_> {
                 self.depth += 1;
                 for index in 0..count {
                     self.indices[depth] = index;
-                    let own = at.iter().find(|each: &&At<DecodeStep>| each.index == index);
+                    let own = at.iter().find(|each: &&At<DecodeStep>| self.element(each.index, each.named) == index);
                     self.run(own.map_or(steps, |own| &own.steps))?;
                 }
                 self.depth = depth;
@@ -148,11 +158,62 @@ impl Decoder<'_, '_> {
         Ok(found)
     }
 
+    /// Finds where the wanted names stand in a list of `count`.
+    fn names(
+        &mut self,
+        count: usize,
+        longest: Option<usize>,
+        wanted: &[String],
+        first: usize,
+        path: &str,
+    ) -> Result<(), CodecError> {
+        const NOWHERE: usize = usize::MAX;
+        let end = first.checked_add(1 + wanted.len()).ok_or_else(unsound)?;
+        let places = self.found.get_mut(first..end).ok_or_else(unsound)?;
+        let (counted, places) = places.split_first_mut().ok_or_else(unsound)?;
+        *counted = count;
+        places.fill(NOWHERE);
+        for index in 0..count {
+            let name = self.reader.string(path)?;
+            if let Some(longest) = longest
+                && name.len() > longest
+            {
+                return Err(self.reader.wrong_length(path, format!("{} bytes", name.len()), format!("at most {longest}")));
+            }
+            // Most senders keep to one order, which often is the one that is asked for.
+            let same = |at: &usize| wanted.get(*at).is_some_and(|each| each.as_bytes() == name);
+            let Some(at) = Some(index).filter(same).or_else(|| (0..wanted.len()).find(same)) else { continue };
+            if places[at] != NOWHERE {
+                return Err(self.reader.name(path, "more than one", &wanted[at]));
+            }
+            places[at] = index;
+        }
+        match places.iter().position(|place| *place == NOWHERE) {
+            Some(missing) => Err(self.reader.name(path, "no", &wanted[missing])),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses a list that has not as many elements as the names beside it.
+    fn expect_beside(&self, count: usize, names: Option<usize>, path: &str) -> Result<(), CodecError> {
+        let expected = names.map_or(Ok(count), |at| self.found.get(at).copied().ok_or_else(unsound))?;
+        if count == expected {
+            return Ok(());
+        }
+        Err(self.reader.wrong_length(path, format!("{count} elements"), format!("as many as names, {expected}")))
+    }
+
+    /// An element's index, counted from one that was found by name.
+    fn element(&self, index: usize, named: Option<usize>) -> usize {
+        let found = named.map_or(0, |at| self.found.get(at).copied().unwrap_or(usize::MAX));
+        index.saturating_add(found)
+    }
+
     /// Copies a run of elements; of those that the message does not have, zeros.
     fn pick(&mut self, from: Primitive, bytes: &[u8], pick: &Pick) -> Result<(), CodecError> {
-        let Pick { index, count, to, offset, strides } = pick;
+        let Pick { index, named, count, to, offset, strides } = pick;
         let swapped = self.reader.big_endian;
-        let start = index.saturating_mul(from.bytes()).min(bytes.len());
+        let start = self.element(*index, *named).saturating_mul(from.bytes()).min(bytes.len());
         let end = start.saturating_add(count.saturating_mul(from.bytes())).min(bytes.len());
         let source = &bytes[start..end];
         let offset = self.offset(*offset, strides);

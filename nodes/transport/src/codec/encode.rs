@@ -2,7 +2,7 @@
 
 use super::error::CodecError;
 use super::number::{Number, Primitive, convert};
-use super::plan::{At, ConstantValue, EncodePlan, EncodeStep, MAX_DEPTH, further};
+use super::plan::{At, ConstantValue, Counted, EncodePlan, EncodeStep, MAX_DEPTH, further};
 use super::reader::HEADER;
 
 impl EncodePlan {
@@ -49,11 +49,7 @@ impl Encoder<'_> {
                 let number = constant(value)?;
                 (0..*count).for_each(|_| self.put(*r#type, number));
             }
-            EncodeStep::String { wide: false, value } => {
-                self.count(value.len() + 1);
-                self.out.extend_from_slice(value.as_bytes());
-                self.out.push(0);
-            }
+            EncodeStep::String { wide: false, value } => self.text(value),
             EncodeStep::String { wide: true, value } => {
                 self.count(value.chars().count());
                 for character in value.chars() {
@@ -65,24 +61,31 @@ impl Encoder<'_> {
                 let start = self.reserve(*r#type, 1);
                 convert(*from, false, part, *r#type, &mut self.out[start..]);
             }
-            EncodeStep::Array { from, r#type, count, prefix, offset, strides } => {
+            EncodeStep::Choice { values, from, offset, strides } => {
+                let part = self.part(*offset, strides, from.bytes())?;
+                let chosen = whole(Number::fetch(*from, part)).and_then(|at| values.get(at));
+                self.text(chosen.map_or("", String::as_str));
+            }
+            EncodeStep::Array { from, r#type, count, counted, prefix, offset, strides } => {
+                let count = self.counted(*count, counted.as_ref())?;
                 let part = self.part(*offset, strides, count.checked_mul(from.bytes()).ok_or_else(unsound)?)?;
                 if *prefix {
-                    self.count(*count);
+                    self.count(count);
                 }
-                let start = self.reserve(*r#type, *count);
+                let start = self.reserve(*r#type, count);
                 convert(*from, false, part, *r#type, &mut self.out[start..]);
             }
-            EncodeStep::List { count, prefix, at, steps } => {
+            EncodeStep::List { count, counted, prefix, at, steps } => {
+                let count = self.counted(*count, counted.as_ref())?;
                 if *prefix {
-                    self.count(*count);
+                    self.count(count);
                 }
                 let depth = self.depth;
                 if depth >= MAX_DEPTH {
                     return Err(unsound());
                 }
                 self.depth += 1;
-                for index in 0..*count {
+                for index in 0..count {
                     self.indices[depth] = index;
                     let own = at.iter().find(|each: &&At<EncodeStep>| each.index == index);
                     self.run(own.map_or(steps, |own| &own.steps))?;
@@ -116,6 +119,19 @@ impl<'s> Encoder<'s> {
         number.store(kind, &mut self.out[start..]);
     }
 
+    /// How many of at most `most` elements there are.
+    fn counted(&self, most: usize, counted: Option<&Counted>) -> Result<usize, CodecError> {
+        let Some(Counted { from, offset, strides }) = counted else { return Ok(most) };
+        let number = Number::fetch(*from, self.part(*offset, strides, from.bytes())?);
+        Ok(whole(number).unwrap_or(0).min(most))
+    }
+
+    fn text(&mut self, text: &str) {
+        self.count(text.len() + 1);
+        self.out.extend_from_slice(text.as_bytes());
+        self.out.push(0);
+    }
+
     fn count(&mut self, count: usize) {
         self.put(Primitive::U32, Number::Whole(count as i128));
     }
@@ -123,6 +139,16 @@ impl<'s> Encoder<'s> {
     fn time(&mut self, ns: i64) {
         self.put(Primitive::I32, Number::Whole(ns.div_euclid(1_000_000_000).into()));
         self.put(Primitive::U32, Number::Whole(ns.rem_euclid(1_000_000_000).into()));
+    }
+}
+
+/// A number as a count or an index: none below 0, the fraction left out.
+fn whole(number: Number) -> Option<usize> {
+    match number {
+        Number::Whole(whole) if whole >= 0 => Some(usize::try_from(whole).unwrap_or(usize::MAX)),
+        Number::Single(single) if single > -1.0 => Some(single as usize),
+        Number::Real(real) if real > -1.0 => Some(real as usize),
+        _ => None,
     }
 }
 

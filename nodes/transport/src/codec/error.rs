@@ -22,6 +22,10 @@ pub enum CodecError {
         "error[codec/length]: {message}.{path} has {found}, the application is built for {expected}\nhelp: make the sensor and the application's input agree"
     )]
     Length { message: String, path: String, found: String, expected: String },
+    #[error(
+        "error[codec/name]: {message}.{path} has {found} \"{wanted}\"\nhelp: make the sender's names and the application's agree"
+    )]
+    Name { message: String, path: String, found: &'static str, wanted: String },
     /// A compressed picture that cannot be decoded; the code is the picture's own.
     #[error("{error}\n  in {message}.{path}")]
     Picture { message: String, path: String, error: PictureError },
@@ -36,6 +40,7 @@ impl CodecError {
             Self::Header { .. } => "codec/header",
             Self::Value { .. } => "codec/value",
             Self::Length { .. } => "codec/length",
+            Self::Name { .. } => "codec/name",
             Self::Picture { error, .. } => error.code(),
         }
     }
@@ -47,6 +52,7 @@ impl CodecError {
             Self::Truncated { path, .. }
             | Self::Value { path, .. }
             | Self::Length { path, .. }
+            | Self::Name { path, .. }
             | Self::Picture { path, .. } => Some(path),
         }
     }

@@ -12,4 +12,6 @@ mod plan;
 mod reader;
 
 pub use error::CodecError;
+pub(crate) use number::{Number, Primitive};
 pub use plan::{DecodePlan, EncodePlan};
+pub(crate) use reader::Reader;

@@ -11,6 +11,8 @@ use crate::picture::{Encoding, PictureError};
 pub const MAX_DEPTH: usize = 8;
 /// Numbers that a plan can keep for later steps.
 pub const REGISTERS: usize = 4;
+/// Elements, and lists of names, that a plan can find by name.
+pub const FOUND: usize = 256;
 /// Bytes of the largest slot, and of the longest message that a plan may write.
 pub(super) const MAX_BYTES: usize = 1 << 30;
 
@@ -24,11 +26,12 @@ pub struct Place {
     pub strides: Vec<usize>,
 }
 
-/// A run of a list's elements, and where it goes.
+/// A run of a list's elements, and where it goes; `named`, from as many elements further as was found by name.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Pick {
     pub index: usize,
+    pub named: Option<usize>,
     pub count: usize,
     pub to: Primitive,
     pub offset: usize,
@@ -52,11 +55,12 @@ impl Extent {
     }
 }
 
-/// Steps for one element of a list.
+/// Steps for one element of a list; `named`, for that one of those behind `index` that was found by name.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct At<S> {
     pub index: usize,
+    pub named: Option<usize>,
     pub steps: Vec<S>,
 }
 
@@ -89,21 +93,35 @@ pub enum DecodeStep {
     },
     /// Seconds and nanoseconds, as nanoseconds.
     Time { places: Vec<Place>, path: String },
-    /// A list of numbers, of which runs go to places, and the count too.
+    /// A list of strings of at most `longest` bytes. Its count is found at `first`, and behind it where each of `wanted` stands,
+    /// once.
+    Names {
+        #[serde(default)]
+        extent: Extent,
+        longest: Option<usize>,
+        #[serde(default)]
+        counts: Vec<Place>,
+        wanted: Vec<String>,
+        first: usize,
+        path: String,
+    },
+    /// A list of numbers, of which runs go to places, and the count too; `beside`, as many as the names found there.
     Array {
         r#type: Primitive,
         #[serde(default)]
         extent: Extent,
+        beside: Option<usize>,
         #[serde(default)]
         counts: Vec<Place>,
         #[serde(default)]
         picks: Vec<Pick>,
         path: String,
     },
-    /// A list of anything else: `steps` for each element, but for the elements `at`.
+    /// A list of anything else: `steps` for each element, but for the elements `at`; `beside`, as many as the names found there.
     List {
         #[serde(default)]
         extent: Extent,
+        beside: Option<usize>,
         #[serde(default)]
         counts: Vec<Place>,
         #[serde(default)]
@@ -173,26 +191,47 @@ pub enum EncodeStep {
         #[serde(default)]
         strides: Vec<usize>,
     },
-    /// `count` numbers that lie together in the slot; `prefix`, their count before them.
+    /// The text that a number of the slot chooses, from 0; none beyond the last.
+    Choice {
+        values: Vec<String>,
+        from: Primitive,
+        offset: usize,
+        #[serde(default)]
+        strides: Vec<usize>,
+    },
+    /// `count` numbers that lie together in the slot, or as many of them as `counted` says; `prefix`, their count before them.
     Array {
         from: Primitive,
         r#type: Primitive,
         count: usize,
+        counted: Option<Counted>,
         #[serde(default)]
         prefix: bool,
         offset: usize,
         #[serde(default)]
         strides: Vec<usize>,
     },
-    /// `count` elements, `steps` for each but the elements `at`; `prefix`, their count before them.
+    /// `count` elements, or as many of them as `counted` says, `steps` for each but the elements `at`; `prefix`, their count
+    /// before them.
     List {
         count: usize,
+        counted: Option<Counted>,
         #[serde(default)]
         prefix: bool,
         #[serde(default)]
         at: Vec<At<EncodeStep>>,
         steps: Vec<EncodeStep>,
     },
+}
+
+/// A number of the slot that says how many there are.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Counted {
+    pub from: Primitive,
+    pub offset: usize,
+    #[serde(default)]
+    pub strides: Vec<usize>,
 }
 
 /// A number; as text where JSON's numbers would not hold it.

@@ -2,52 +2,54 @@
 
 use super::error::CodecError;
 use super::number::{Number, Primitive};
-use super::plan::DecodePlan;
 
 pub const HEADER: usize = 4;
 
 /// A place in a message's bytes.
 pub struct Reader<'a> {
-    plan: &'a DecodePlan,
+    message: &'a str,
     body: &'a [u8],
     at: usize,
     pub big_endian: bool,
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(plan: &'a DecodePlan, bytes: &'a [u8]) -> Result<Self, CodecError> {
+    /// `message` is the type's name, for errors.
+    pub fn new(message: &'a str, bytes: &'a [u8]) -> Result<Self, CodecError> {
         let Some((header, body)) = bytes.split_at_checked(HEADER) else {
-            return Err(CodecError::Truncated {
-                message: plan.message.clone(),
-                path: "header".to_owned(),
-                length: bytes.len(),
-            });
+            let (message, path) = (message.to_owned(), "header".to_owned());
+            return Err(CodecError::Truncated { message, path, length: bytes.len() });
         };
         let big_endian = match header[..2] {
             [0, 0] => true,
             [0, 1] => false,
-            _ => return Err(CodecError::Header { message: plan.message.clone(), header: header.to_vec() }),
+            _ => return Err(CodecError::Header { message: message.to_owned(), header: header.to_vec() }),
         };
-        Ok(Self { plan, body, at: 0, big_endian })
+        Ok(Self { message, body, at: 0, big_endian })
     }
 
     pub fn message(&self) -> &'a str {
-        &self.plan.message
+        self.message
     }
 
     pub fn value(&self, path: &str, found: String, expected: String) -> CodecError {
-        CodecError::Value { message: self.plan.message.clone(), path: path.to_owned(), found, expected }
+        CodecError::Value { message: self.message.to_owned(), path: path.to_owned(), found, expected }
     }
 
     pub fn wrong_length(&self, path: &str, found: String, expected: String) -> CodecError {
-        CodecError::Length { message: self.plan.message.clone(), path: path.to_owned(), found, expected }
+        CodecError::Length { message: self.message.to_owned(), path: path.to_owned(), found, expected }
+    }
+
+    pub fn name(&self, path: &str, found: &'static str, wanted: &str) -> CodecError {
+        let (message, path) = (self.message.to_owned(), path.to_owned());
+        CodecError::Name { message, path, found, wanted: wanted.to_owned() }
     }
 
     pub fn take(&mut self, count: usize, path: &str) -> Result<&'a [u8], CodecError> {
         let taken = self.at.checked_add(count).and_then(|end| self.body.get(self.at..end));
         let Some(taken) = taken else {
             let length = self.body.len() + HEADER;
-            return Err(CodecError::Truncated { message: self.plan.message.clone(), path: path.to_owned(), length });
+            return Err(CodecError::Truncated { message: self.message.to_owned(), path: path.to_owned(), length });
         };
         self.at += count;
         Ok(taken)

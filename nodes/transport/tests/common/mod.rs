@@ -44,6 +44,10 @@ pub enum Shape {
     Time { place: Option<Place> },
     Array { kind: usize, fixed: bool, constants: Vec<u64>, place: Option<Place> },
     List { fixed: bool, count: usize, parts: Vec<Shape> },
+    /// Numbers, of which each message has as many as it likes, and their count.
+    Some { kind: usize, most: usize, place: Place, count: Place },
+    /// Names, and as many numbers, of which those `wanted` are placed in that order.
+    Named { kind: usize, names: Vec<&'static str>, wanted: Vec<usize>, register: usize, constant: u64, place: Place },
 }
 
 pub struct Place {
@@ -64,7 +68,7 @@ impl Type {
         let mut slot_bytes = 0;
         let parts = shapes(random, &mut Vec::new(), &mut slot_bytes);
         let plan = |steps: Vec<Value>| json!({ "message": "m", "slotBytes": slot_bytes, "steps": steps }).to_string();
-        let decode = plan(parts.iter().map(decode_step).collect());
+        let decode = plan(parts.iter().flat_map(decode_steps).collect());
         let encode = plan(parts.iter().flat_map(encode_steps).collect());
         Self { parts, slot_bytes, decode, encode }
     }
@@ -100,7 +104,12 @@ fn shape(random: &mut Random, lists: &mut Vec<usize>, slot: &mut usize) -> Shape
         ("f64", _) => (random.below(1000) as f64 / 8.0).to_bits(),
         _ => random.next() & 0x7f,
     };
-    match random.below(if lists.len() < 3 { 7 } else { 5 }) {
+    let always = |bytes: usize, random: &mut Random, slot: &mut usize| loop {
+        if let Some(place) = place(random, bytes, slot) {
+            return place;
+        }
+    };
+    match random.below(if lists.len() < 3 { 9 } else { 7 }) {
         0 | 1 => {
             let kind = random.below(KINDS.len());
             let constant = number(random, kind);
@@ -116,6 +125,20 @@ fn shape(random: &mut Random, lists: &mut Vec<usize>, slot: &mut usize) -> Shape
             let constants: Vec<u64> = (0..random.below(6)).map(|_| number(random, kind)).collect();
             let place = place(random, KINDS[kind].1 * constants.len(), slot);
             Shape::Array { kind, fixed: random.one_in(2), constants, place }
+        }
+        5 => {
+            let (kind, most) = (random.below(KINDS.len()), random.below(5));
+            let place = always(KINDS[kind].1 * most, random, slot);
+            Shape::Some { kind, most, place, count: always(4, random, slot) }
+        }
+        6 => {
+            let kind = random.below(KINDS.len());
+            let mut names = vec!["hip", "", "knee", "left_ankle/pitch", "k"];
+            names.rotate_left(random.below(5));
+            names.truncate(random.below(6));
+            let wanted: Vec<usize> = (0..names.len()).rev().filter(|_| random.one_in(2)).collect();
+            let place = always(KINDS[kind].1 * wanted.len(), random, slot);
+            Shape::Named { kind, wanted, register: random.below(250), constant: number(random, kind), names, place }
         }
         _ => {
             let count = random.below(4);
@@ -162,10 +185,37 @@ fn decode_step(shape: &Shape) -> Value {
             json!({ "op": "array", "type": kind, "extent": extent, "picks": picks, "path": "array" })
         }
         Shape::List { fixed, count, parts } => {
-            let steps: Vec<Value> = parts.iter().map(decode_step).collect();
+            let steps: Vec<Value> = parts.iter().flat_map(decode_steps).collect();
             json!({ "op": "list", "extent": extent(*fixed, *count), "steps": steps, "path": "list" })
         }
+        Shape::Some { kind, most, place: Place { offset, strides }, count } => {
+            let kind = KINDS[*kind].0;
+            json!({ "op": "array", "type": kind, "extent": { "most": most }, "path": "some",
+                "counts": [{ "to": "u32", "offset": count.offset, "strides": count.strides }],
+                "picks": [{ "index": 0, "count": most, "to": kind, "offset": offset, "strides": strides }] })
+        }
+        Shape::Named { kind, wanted, register, place: Place { offset, strides }, .. } => {
+            let (kind, bytes) = KINDS[*kind];
+            let picks: Vec<Value> = (0..wanted.len())
+                .map(|at| {
+                    json!({ "index": 0, "named": register + 1 + at, "count": 1, "to": kind,
+                        "offset": offset + at * bytes, "strides": strides })
+                })
+                .collect();
+            json!({ "op": "array", "type": kind, "beside": register, "picks": picks, "path": "named" })
+        }
     }
+}
+
+fn decode_steps(shape: &Shape) -> Vec<Value> {
+    let names = match shape {
+        Shape::Named { names, wanted, register, .. } => {
+            let wanted: Vec<&str> = wanted.iter().map(|at| names[*at]).collect();
+            Some(json!({ "op": "names", "wanted": wanted, "first": register, "path": "name" }))
+        }
+        _ => None,
+    };
+    names.into_iter().chain([decode_step(shape)]).collect()
 }
 
 fn constant(kind: usize, bits: u64) -> Value {
@@ -203,6 +253,28 @@ fn encode_steps(shape: &Shape) -> Vec<Value> {
         Shape::List { fixed, count, parts } => {
             let steps: Vec<Value> = parts.iter().flat_map(encode_steps).collect();
             vec![json!({ "op": "list", "count": count, "prefix": !fixed, "steps": steps })]
+        }
+        Shape::Some { kind, most, place: Place { offset, strides }, count } => {
+            let kind = KINDS[*kind].0;
+            let counted = json!({ "from": "u32", "offset": count.offset, "strides": count.strides });
+            vec![json!({ "op": "array", "from": kind, "type": kind, "count": most, "counted": counted, "prefix": true,
+                "offset": offset, "strides": strides })]
+        }
+        Shape::Named { kind, names, wanted, constant: bits, place: Place { offset, strides }, .. } => {
+            let (of, bytes) = KINDS[*kind];
+            let texts = names.iter().map(|name| json!({ "op": "string", "value": name }));
+            let at: Vec<Value> = wanted
+                .iter()
+                .enumerate()
+                .map(|(at, index)| {
+                    let number = json!({ "op": "number", "from": of, "type": of, "offset": offset + at * bytes,
+                        "strides": strides });
+                    json!({ "index": index, "steps": [number] })
+                })
+                .collect();
+            let values = json!({ "op": "list", "count": names.len(), "prefix": true, "at": at,
+                "steps": [constant(*kind, *bits)] });
+            std::iter::once(length(names.len())).chain(texts).chain([values]).collect()
         }
     }
 }
@@ -277,6 +349,35 @@ impl Writer {
                     let value = if place.is_some() { bits(random, *kind) } else { *constant };
                     self.number(size, value);
                     if let Some(place) = place {
+                        self.store(place, indices, at * size, &value.to_le_bytes()[..size]);
+                    }
+                }
+            }
+            Shape::Some { kind, most, place, count } => {
+                let size = KINDS[*kind].1;
+                let found = random.below(most + 1);
+                self.number(4, found as u64);
+                self.store(count, indices, 0, &(found as u32).to_le_bytes());
+                for at in 0..found {
+                    let value = bits(random, *kind);
+                    self.number(size, value);
+                    self.store(place, indices, at * size, &value.to_le_bytes()[..size]);
+                }
+            }
+            Shape::Named { kind, names, wanted, constant, place, .. } => {
+                let size = KINDS[*kind].1;
+                self.number(4, names.len() as u64);
+                for name in names {
+                    self.number(4, name.len() as u64 + 1);
+                    self.body.extend(name.as_bytes());
+                    self.body.push(0);
+                }
+                self.number(4, names.len() as u64);
+                for index in 0..names.len() {
+                    let at = wanted.iter().position(|each| *each == index);
+                    let value = if at.is_some() { bits(random, *kind) } else { *constant };
+                    self.number(size, value);
+                    if let Some(at) = at {
                         self.store(place, indices, at * size, &value.to_le_bytes()[..size]);
                     }
                 }
