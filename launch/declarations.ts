@@ -296,8 +296,8 @@ export function checkChain(name: unknown, path: unknown, limits: unknown): void 
 }
 
 const outputTarget = z
-  .union([text, z.custom((given) => hasKind(given, "fields", "stamp", "fixed"))])
-  .describe("a field's path, fields([…]), stamp() or fixed(VALUE)");
+  .union([text, z.custom((given) => hasKind(given, "fields", "texts", "count", "stamp", "fixed"))])
+  .describe("a field's path, fields([…]), texts(PATH, […]), count(PATH), stamp() or fixed(VALUE)");
 
 /** Refuses what no output can show, and what fills no field. */
 export function checkOutput(topic: unknown, type: unknown, ports: unknown, mapping: unknown, options: unknown): void {

@@ -1,7 +1,14 @@
 // Lays an application out: channels and tasks by number, every time resolved, and the analysis of what comes of it.
 import { bytesOf, type Dtype } from "../kernels/index.ts";
 import { type MessageText, outputPlan, type QualityOfService, type ResolvedMessage } from "../nodes/index.ts";
-import { type MethodGraphs, programName, showTensorType, staticShape, type TensorType } from "../runtime/index.ts";
+import {
+  largestSize,
+  type MethodGraphs,
+  programName,
+  showTensorType,
+  staticShape,
+  type TensorType,
+} from "../runtime/index.ts";
 import {
   type Analysis,
   analyse,
@@ -86,9 +93,12 @@ function programsOf(tasks: readonly DeclaredTask[]): DeclaredProgram[] {
   return programs;
 }
 
+/** A tensor's shape in a slot: of a bounded dimension, as many elements as there may be. */
+const slotShape = (shape: TensorType["shape"]): number[] => staticShape(shape.map(largestSize));
+
 const fieldsOf = (channel: Channel): { name: string; dtype: Dtype; shape: number[]; bytes: number }[] =>
   Object.entries(channel.fields).map(([name, { dtype, shape }]) => {
-    const sizes = staticShape(shape);
+    const sizes = slotShape(shape);
     return { name, dtype, shape: sizes, bytes: sizes.reduce((a, b) => a * b, bytesOf(dtype)) };
   });
 
@@ -130,7 +140,7 @@ export function layOut(application: Application): LaidOut {
       const port = portOf(given, `task "${task.name}": input "${input}"`, place);
       if (
         port.type.dtype !== value.type.dtype ||
-        String(staticShape(port.type.shape)) !== String(staticShape(value.type.shape))
+        String(slotShape(port.type.shape)) !== String(slotShape(value.type.shape))
       ) {
         return fail(
           "wiring",

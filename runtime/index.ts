@@ -104,6 +104,7 @@ export {
   bounded,
   byteLength,
   type Dimension,
+  largestSize,
   newArray,
   showTensorType,
   staticShape,

@@ -49,8 +49,11 @@ export const detector = trace(
       scoreThreshold: 0.25,
       limit: mostFound,
     });
-    const kept = boxes.indexSelect(0, indices);
-    const column = (at: number) => kept.slice([0, mostFound], [at, at + 1]).squeeze(1);
+    const column = (at: number) =>
+      boxes
+        .slice([], [at, at + 1])
+        .squeeze(1)
+        .indexSelect(0, indices);
     const [left, top, right, bottom] = [column(0), column(1), column(2), column(3)];
     return {
       x: left.add(right).div(2),

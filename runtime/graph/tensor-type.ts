@@ -29,6 +29,7 @@ export {
   bounded,
   countOf,
   type Dimension,
+  largestSize,
   type Shape,
   type SymbolDimension,
   sameDimension,

@@ -146,8 +146,17 @@ impl FrameTree {
         // The frame that stands below each edge, and the last one above.
         let mut below = vec![source];
         let mut at = source;
+        // What is above the frame that both are in does not matter.
+        let mut unknown = None;
         while at != target {
-            let Some(next) = edge(at)? else { break };
+            let next = match edge(at) {
+                Ok(Some(next)) => next,
+                Ok(None) => break,
+                Err(why) => {
+                    unknown = Some(why);
+                    break;
+                }
+            };
             at = next.parent;
             // Frames may have changed places: what was told last has no loop, what held before may.
             if up.len() > self.frames.len() {
@@ -170,7 +179,8 @@ impl FrameTree {
             at = next.parent;
             down.push(next);
         }
-        Err(format!("no chain: {}, {}", self.frames[source].name, self.frames[target].name))
+        let (one, other) = (&self.frames[source].name, &self.frames[target].name);
+        Err(unknown.unwrap_or_else(|| format!("no chain: {one}, {other}")))
     }
 }
 
