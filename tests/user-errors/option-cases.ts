@@ -606,6 +606,12 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
     right: { min: 0, max: 1, description: "how much" },
     wrong: { min: [Number.NaN, "0", null], max: [Number.NaN, "1", null], description: text },
   },
+  "app.transform": {
+    area: "application",
+    call: (options) => declared((app) => app.transform("map", "base", options)),
+    right: { dtype: "f64" },
+    wrong: { dtype: ["i32", 32, null] },
+  },
   "app.publish": {
     area: "application",
     call: (options) => declared((app) => app.publish("/said", "std_msgs/msg/Float32", stream, options)),

@@ -77,7 +77,7 @@ const withoutOptions = words(`
   notEqual ones openArtifact openLog openTransport or outputPlan parseEvents permute pow printLayers printPlan programName publishedMessages
   readArchive readArtifact readRecording relu remainder requireTransport reshape results rmsNorm roll round rsqrt runByClock sameTypeName sampleEvery save saveTensors
   scan scatter scatterAdd scatterND scatterReduce schemaDefinitions schemaText shortTypeName showTensorType sigmoid
-  sign silu simplified sin sinh size slice softmax split sqrt squeeze stack stamp state staticShape sub sym tan tanh
+  sign silu simplified sin sinh size slice softmax split sqrt squeeze stack stamp state staticShape sub sym tan tanh texts
   targetsOf tensorType tile timeWindow toHalves toSmallFloats toMaximum transpose tril triu trunc truncate unsqueeze watchdog where withIndices writeArchive zeros
   linalg.cond linalg.det linalg.geqrf linalg.householderProduct linalg.inv linalg.invEx linalg.lu linalg.luFactor linalg.luUnpack
   linalg.matrixExp linalg.matrixPower linalg.slogdet linalg.svdvals
@@ -90,7 +90,7 @@ const withoutOptions = words(`
   InProcessNetwork.send Graph.toString Graph.verify Interpreter.reset Interpreter.run LoopInterpreter.step
   IsochronError.render Program.kernelTimes Program.method Program.newInputs Program.newOutputs Program.reset Program.restore
   Parameters.carries Parameters.initial Parameters.message Parameters.offered Program.run Program.snapshot RandomGenerator.bits Program.stepTimes RecordingWriter.add RecordingWriter.addSent RecordingWriter.begin
-  RecordingWriter.discard RecordingWriter.finish TransportLink.callEnd TransportLink.close TransportLink.nextClock TransportLink.open TransportLink.put TransportLink.sayClock TransportLink.send TransportLink.sendOfWorld TransportLink.sendUntil TransportLink.wake
+  RecordingWriter.discard RecordingWriter.finish TransportLink.callEnd Transforms.carries Transforms.channelOf Transforms.receive Transforms.takesAlone TransportLink.close TransportLink.nextClock TransportLink.open TransportLink.put TransportLink.sayClock TransportLink.send TransportLink.sendOfWorld TransportLink.sendUntil TransportLink.wake
 `);
 
 /** Take what other functions made, where nothing may be slow or nobody but tools calls them: TypeScript alone guards them. */

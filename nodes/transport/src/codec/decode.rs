@@ -178,7 +178,11 @@ impl Decoder<'_, '_> {
             if let Some(longest) = longest
                 && name.len() > longest
             {
-                return Err(self.reader.wrong_length(path, format!("{} bytes", name.len()), format!("at most {longest}")));
+                return Err(self.reader.wrong_length(
+                    path,
+                    format!("{} bytes", name.len()),
+                    format!("at most {longest}"),
+                ));
             }
             // Most senders keep to one order, which often is the one that is asked for.
             let same = |at: &usize| wanted.get(*at).is_some_and(|each| each.as_bytes() == name);

@@ -130,7 +130,8 @@ impl FrameTree {
         let moving = up.iter().chain(&down).filter(|edge| edge.time != History::ANY_TIME);
         let Some(latest) = moving.map(|edge| edge.time).min() else { return Ok((0, joined(&up, &down))) };
         let time = latest.min(now);
-        let then = |at: usize| self.frames[at].history.at(time).map_err(|why| format!("{why}: {}", self.frames[at].name));
+        let then =
+            |at: usize| self.frames[at].history.at(time).map_err(|why| format!("{why}: {}", self.frames[at].name));
         let Path { source: up, target: down } = self.path(target, source, then)?;
         Ok((time, joined(&up, &down)))
     }

@@ -34,10 +34,7 @@ impl Transform {
     pub fn towards(&self, other: &Self, share: f64) -> Self {
         let [[a, b, c], [x, y, z]] = [self.translation, other.translation];
         let mix = |from: f64, to: f64| (1.0 - share) * from + share * to;
-        Self {
-            translation: [mix(a, x), mix(b, y), mix(c, z)],
-            rotation: between(self.rotation, other.rotation, share),
-        }
+        Self { translation: [mix(a, x), mix(b, y), mix(c, z)], rotation: between(self.rotation, other.rotation, share) }
     }
 }
 
@@ -142,7 +139,9 @@ mod tests {
         for end in [quarter, other] {
             let found = Transform::IDENTITY.towards(&end, 0.5);
             assert_eq!(found.translation, [1.0, 0.0, 0.0]);
-            assert!((found.rotation[2] - eighth.sin()).abs() < 1e-15 && (found.rotation[3] - eighth.cos()).abs() < 1e-15);
+            assert!(
+                (found.rotation[2] - eighth.sin()).abs() < 1e-15 && (found.rotation[3] - eighth.cos()).abs() < 1e-15
+            );
         }
     }
 }

@@ -39,15 +39,46 @@ const KINDS: [(&str, usize); 11] = [
 
 /// A part of a type. What is placed goes to the slot and differs from message to message; all else is constant.
 pub enum Shape {
-    Number { kind: usize, place: Option<Place>, constant: u64 },
-    Text { wide: bool, text: String, expect: bool },
-    Time { place: Option<Place> },
-    Array { kind: usize, fixed: bool, constants: Vec<u64>, place: Option<Place> },
-    List { fixed: bool, count: usize, parts: Vec<Shape> },
+    Number {
+        kind: usize,
+        place: Option<Place>,
+        constant: u64,
+    },
+    Text {
+        wide: bool,
+        text: String,
+        expect: bool,
+    },
+    Time {
+        place: Option<Place>,
+    },
+    Array {
+        kind: usize,
+        fixed: bool,
+        constants: Vec<u64>,
+        place: Option<Place>,
+    },
+    List {
+        fixed: bool,
+        count: usize,
+        parts: Vec<Shape>,
+    },
     /// Numbers, of which each message has as many as it likes, and their count.
-    Some { kind: usize, most: usize, place: Place, count: Place },
+    Some {
+        kind: usize,
+        most: usize,
+        place: Place,
+        count: Place,
+    },
     /// Names, and as many numbers, of which those `wanted` are placed in that order.
-    Named { kind: usize, names: Vec<&'static str>, wanted: Vec<usize>, register: usize, constant: u64, place: Place },
+    Named {
+        kind: usize,
+        names: Vec<&'static str>,
+        wanted: Vec<usize>,
+        register: usize,
+        constant: u64,
+        place: Place,
+    },
 }
 
 pub struct Place {
