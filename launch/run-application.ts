@@ -13,7 +13,9 @@ import { type Duration, durationAboveZero, formatDuration, intervalOf, parseDura
 import {
   type ApplicationDescription,
   checkRecordingName,
-  createExecutive,
+  createLiveExecutive,
+  createVirtualExecutive,
+  type Executive,
   type Fault,
   Federation,
   type FeedMessage,
@@ -24,7 +26,9 @@ import {
   type PublishedMessage,
   publishedMessages,
   RecordingWriter,
+  type RunEnd,
   type RunEvent,
+  type RunHooks,
   requireTransport,
   runByClock,
   runLive,
@@ -256,12 +260,10 @@ export async function runLoaded(
   const warn = options.onWarning ?? ((text: string) => process.emitWarning(text, "IsochronWarning"));
   const feed = log === undefined ? undefined : await openFeed(log, options, loaded, warn);
   const durationNs = lengthOf(options, feed?.endNs);
-  const executive = createExecutive(description, artifacts, {
+  const program = {
     faults: (options.stall ?? []).map((text) => parseStall(text, description)),
-    ...(live ? { live, realtime: true } : {}),
-    ...(live || options.record === undefined ? {} : { keyframeEveryNs: 1e9 }),
     ...(options.target === undefined ? {} : { target: options.target }),
-  });
+  };
   // A run without end needs constant memory; who asks for its report has all of it.
   const endless = !Number.isFinite(durationNs) && options.report === undefined;
   const ledger = new Ledger(description, endless ? keptWithoutEnd : undefined);
@@ -281,16 +283,31 @@ export async function runLoaded(
     });
   const stopping = new AbortController();
   const signal = AbortSignal.any([stopping.signal, ...(options.signal === undefined ? [] : [options.signal])]);
-  const federation: Federation = new Federation(description, executive, {
-    world,
-    streams,
-    feed: feed?.messages,
-    link,
-    parameters: options.parameters,
-    followUpNs: duration === undefined ? feed?.followUpNs : undefined,
-    onObserverError: options.onObserverError ?? ((error) => federation.fail(error)),
-    ...(watch === undefined ? {} : { watch }),
-  });
+  const joined = <Time extends Executive>(
+    executive: Time,
+    run: (federation: Federation<Time>, atMostNs: number, hooks: RunHooks) => Promise<RunEnd>,
+  ) => {
+    const federation = new Federation<Time>(description, executive, {
+      world,
+      streams,
+      feed: feed?.messages,
+      link,
+      parameters: options.parameters,
+      followUpNs: duration === undefined ? feed?.followUpNs : undefined,
+      onObserverError: options.onObserverError ?? ((error): void => federation.fail(error)),
+      ...(watch === undefined ? {} : { watch }),
+    });
+    return { executive, federation, run: (atMostNs: number, hooks: RunHooks) => run(federation, atMostNs, hooks) };
+  };
+  const { executive, federation, run } = live
+    ? joined(createLiveExecutive(description, artifacts, { ...program, realtime: true }), runLive)
+    : joined(
+        createVirtualExecutive(description, artifacts, {
+          ...program,
+          ...(options.record === undefined ? {} : { keyframeEveryNs: 1e9 }),
+        }),
+        simTime ? runByClock : runVirtual,
+      );
   const recording =
     options.record === undefined
       ? undefined
@@ -323,7 +340,7 @@ export async function runLoaded(
     strays?.handOver((error) => federation.fail(error));
     // A log ends a live run itself, however late its last messages come.
     const atMostNs = live && feed && duration === undefined ? Number.POSITIVE_INFINITY : durationNs;
-    const end = await (live ? runLive : simTime ? runByClock : runVirtual)(federation, atMostNs, hooks);
+    const end = await run(atMostNs, hooks);
     // What was rejected at the very end is told a moment later.
     await new Promise((resolve) => setImmediate(resolve));
     const { endNs, failure = strays?.first } = end;
@@ -334,7 +351,6 @@ export async function runLoaded(
       executive,
       federation,
       streams,
-      live,
       endNs,
       epochNs,
       failure,

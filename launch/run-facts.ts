@@ -10,9 +10,8 @@ import type { RunFacts } from "./report/index.ts";
 /** A run that has ended. */
 interface EndedRun {
   readonly executive: Executive;
-  readonly federation: Federation;
+  readonly federation: Pick<Federation, "lateness" | "outOfTurn">;
   readonly streams: StreamHub;
-  readonly live: boolean;
   readonly endNs: number;
   readonly epochNs: bigint;
   readonly clockSteps: ClockSteps | null;
@@ -24,13 +23,13 @@ interface EndedRun {
 
 /** The facts of a run that has just ended, for its report and recording. */
 export function factsOf(run: EndedRun): RunFacts {
-  const { executive, federation, streams, live, endNs, failure, world, clockSteps, transport } = run;
-  const threads = executive.threads();
+  const { executive, federation, streams, endNs, failure, world, clockSteps, transport } = run;
+  const threads = executive.mode === "live" ? executive.threads() : [];
   return {
     hash: executive.hash(),
-    mode: live ? "live" : "virtual",
+    mode: executive.mode,
     durationNs: endNs,
-    scheduling: live ? describeScheduling(threads, executive.memoryLocked()) : "virtual time",
+    scheduling: executive.mode === "live" ? describeScheduling(threads, executive.memoryLocked()) : "virtual time",
     threads,
     machine: describeMachine(),
     world,
@@ -39,7 +38,7 @@ export function factsOf(run: EndedRun): RunFacts {
     epochNs: String(run.epochNs),
     clockSteps,
     transport,
-    outOfTurn: live ? 0 : federation.outOfTurn,
+    outOfTurn: executive.mode === "live" ? 0 : federation.outOfTurn,
     damage: 0,
     failure: failure ? inOneLine(failure.error) : null,
     cut: null,

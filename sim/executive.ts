@@ -28,106 +28,146 @@ export interface ThreadInfo {
   readonly policy: string;
 }
 
-/** A schedule at run time; all times are nanoseconds of logical time. */
-export interface Executive {
-  /**
-   * Admits a message as received, in live runs with their own time; returns its number.
-   *
-   * A message that cannot be decoded is recorded as rejected; that is no error.
-   */
+/** What a schedule at run time can do in either kind of time; all times are nanoseconds of logical time. */
+interface AnyExecutive {
+  /** Admits a message as received; returns its number. One that cannot be decoded is recorded as rejected, which is no error. */
   admit(channel: number, timeNs: number, bytes: Buffer): number;
-  /** Whether a received message is a sample, or will be (waits for its decoding); live: null while it is being decoded. */
-  isSample(channel: number, number: number): boolean | null;
+  latestMessage(output: number, timeNs: number): ObservedMessage | null;
+  /** The records since the last call, with the messages of outputs among them. */
+  drain(): Buffer;
+  kernelCalls(): number;
+  hash(): string;
+}
+
+/** A schedule in virtual time. */
+export interface VirtualExecutive extends AnyExecutive {
+  readonly mode: "virtual";
+  /** Says which ROS time logical 0 has, nanoseconds since 1970, before the first event: stamps are counted from it; 0 otherwise. */
+  setEpoch(epochNs: bigint): void;
+  /** Whether a received message is a sample, or will be; waits for its decoding. */
+  isSample(channel: number, number: number): boolean;
   /**
-   * Virtual time: processes every event up to and including `untilNs`; returns the time up to which all are processed.
+   * Processes every event up to and including `untilNs`; returns the time up to which all are processed.
    *
    * That is earlier where a message that will stand by `untilNs` on an observed output has become known.
    */
   advance(untilNs: number): number;
   /** Begins or ends an observation of an output's messages; observations are counted. */
   observe(output: number, on: boolean): void;
-  /** Live: starts the threads; logical time 0 is a little later. */
-  start(): void;
-  /** Live: logical time now, negative until the run has begun. */
-  now(): number;
-  /** Says which ROS time logical 0 has, nanoseconds since 1970, before anything is drained: stamps are counted from it. */
-  setEpoch(epochNs: bigint): void;
-  /** Live: the system's time of logical 0, nanoseconds since 1970, as its clock has it now. */
-  clockAtZero(): bigint;
-  /** Live: ends the run after running jobs; returns the logical time at which it ended. */
-  stop(): number;
-  /** Live: throws `schedule/job` where a job has ended with a fault. */
-  checkJobs(): void;
-  /** Live: when the first job that ended with a fault was released; null where none did. */
-  faultedNs(): number | null;
-  /** Live: the threads that were started. */
-  threads(): readonly ThreadInfo[];
-  /** Live: whether the memory that the threads use was locked, as the system answered. */
-  memoryLocked(): boolean;
-  latestMessage(output: number, timeNs: number): ObservedMessage | null;
-  drain(): Buffer;
-  kernelCalls(): number;
-  hash(): string;
 }
 
-interface NativeOptions {
+/** A schedule on real threads and the real clock; messages are admitted with their own time, or now where that is earlier. */
+export interface LiveExecutive extends AnyExecutive {
+  readonly mode: "live";
+  /**
+   * Starts the threads; logical time 0 is a little later. Stamps are counted from the ROS time of logical 0, nanoseconds since
+   * 1970, which is the system's unless given, and is returned.
+   */
+  start(epochNs?: bigint): bigint;
+  /** Logical time now, negative until the run has begun. */
+  now(): number;
+  /** The system's time of logical 0, nanoseconds since 1970, as its clock has it now. */
+  clockAtZero(): bigint;
+  /** Whether a received message is a sample; null while it is being decoded. */
+  isSample(channel: number, number: number): boolean | null;
+  /** Ends the run after running jobs; returns the logical time at which it ended. */
+  stop(): number;
+  /** Throws `schedule/job` where a job has ended with a fault. */
+  checkJobs(): void;
+  /** When the first job that ended with a fault was released; null where none did. */
+  faultedNs(): number | null;
+  /** The threads that were started. */
+  threads(): readonly ThreadInfo[];
+  /** Whether the memory that the threads use was locked, as the system answered. */
+  memoryLocked(): boolean;
+}
+
+export type Executive = VirtualExecutive | LiveExecutive;
+
+interface NativeApplication {
   readonly table: string;
   readonly artifacts: readonly Buffer[];
   readonly codecs: string;
   readonly faults: readonly Fault[];
-  readonly replay?: Buffer;
-  readonly keyframeEveryNs?: number;
   readonly target?: string;
-  readonly live?: boolean;
-  readonly realtime?: boolean;
 }
 
+const isClass = (value: unknown): boolean => typeof value === "function";
 const binding = z.object({
-  Executive: z.custom<new (options: NativeOptions) => Executive>((value) => typeof value === "function"),
+  VirtualExecutive:
+    z.custom<new (application: NativeApplication, replay?: Buffer, keyframeEveryNs?: number) => VirtualExecutive>(
+      isClass,
+    ),
+  LiveExecutive: z.custom<new (application: NativeApplication, realtime: boolean) => LiveExecutive>(isClass),
 });
 
-/** Options of an executive. */
-export interface ExecutiveOptions {
+interface ProgramOptions {
   readonly faults?: readonly Fault[];
+  readonly target?: string;
+}
+
+/** Options of an executive in virtual time. */
+export interface VirtualExecutiveOptions extends ProgramOptions {
   /** Decisions of a log, as records, that this run obeys. */
   readonly replay?: Buffer;
   readonly keyframeEveryNs?: number;
-  readonly target?: string;
-  /** Real clock and threads instead of virtual time. */
-  readonly live?: boolean;
-  /** Live: ask for SCHED_FIFO. */
+}
+
+/** Options of a live executive. */
+export interface LiveExecutiveOptions extends ProgramOptions {
+  /** Ask for SCHED_FIFO. */
   readonly realtime?: boolean;
 }
 
-const checkExecutive = optionsOf<ExecutiveOptions>("run", "createExecutive", () => ({
+const programOptions = () => ({
   faults: z
     .array(z.strictObject({ task: z.int().min(0), every: z.int().min(1), durationNs: z.int().min(0) }))
     .describe("a list of { task, every, durationNs }, whole numbers")
     .optional(),
+  target: targetSchema.optional(),
+});
+const checkVirtual = optionsOf<VirtualExecutiveOptions>("run", "createVirtualExecutive", () => ({
+  ...programOptions(),
   replay: z.instanceof(Uint8Array).describe("records, as bytes").optional(),
   keyframeEveryNs: z.int().min(1).optional(),
-  target: targetSchema.optional(),
-  live: z.boolean().optional(),
+}));
+const checkLive = optionsOf<LiveExecutiveOptions>("run", "createLiveExecutive", () => ({
+  ...programOptions(),
   realtime: z.boolean().optional(),
 }));
 
-/** Loads the programs and lays out the schedule. */
-export function createExecutive(
+const nativeApplication = (
   application: ApplicationDescription,
   artifacts: readonly Uint8Array[],
-  options: ExecutiveOptions = {},
-): Executive {
-  checkExecutive(options);
-  const { Executive: Native } = binding.parse(loadRuntime());
-  const { faults = [], ...rest } = options;
+  { faults = [], target }: ProgramOptions,
+): NativeApplication => ({
+  table: JSON.stringify(application.table),
+  artifacts: artifacts.map((bytes) => Buffer.from(bytes)),
+  codecs: codecsOf(application),
+  faults,
+  ...(target === undefined ? {} : { target }),
+});
+
+/** Loads the programs and lays out the schedule in virtual time. */
+export function createVirtualExecutive(
+  application: ApplicationDescription,
+  artifacts: readonly Uint8Array[],
+  options: VirtualExecutiveOptions = {},
+): VirtualExecutive {
+  checkVirtual(options);
+  const { VirtualExecutive: Native } = binding.parse(loadRuntime());
   return callNative(
-    () =>
-      new Native({
-        table: JSON.stringify(application.table),
-        artifacts: artifacts.map((bytes) => Buffer.from(bytes)),
-        codecs: codecsOf(application),
-        faults,
-        ...rest,
-      }),
+    () => new Native(nativeApplication(application, artifacts, options), options.replay, options.keyframeEveryNs),
   );
+}
+
+/** Loads the programs and lays out the schedule for real threads, which `start` starts. */
+export function createLiveExecutive(
+  application: ApplicationDescription,
+  artifacts: readonly Uint8Array[],
+  options: LiveExecutiveOptions = {},
+): LiveExecutive {
+  checkLive(options);
+  const { LiveExecutive: Native } = binding.parse(loadRuntime());
+  return callNative(() => new Native(nativeApplication(application, artifacts, options), options.realtime === true));
 }

@@ -106,9 +106,9 @@ const longestDecodingNs = 10e9;
 
 const never = Number.POSITIVE_INFINITY;
 
-/** The federates of one run, and the messages on their way to them. */
-export class Federation {
-  readonly executive: Executive;
+/** The federates of one run, and the messages on their way to them; what runs the schedule says in which time. */
+export class Federation<Time extends Executive = Executive> {
+  readonly executive: Time;
   readonly #application: ApplicationDescription;
   readonly #codecs: TopicCodecs;
   readonly #world: World | undefined;
@@ -163,7 +163,7 @@ export class Federation {
   /** Live: how late messages came. */
   #punctuality: Punctuality | undefined;
 
-  constructor(application: ApplicationDescription, executive: Executive, federates: Federates) {
+  constructor(application: ApplicationDescription, executive: Time, federates: Federates) {
     checkFederates(federates);
     this.executive = executive;
     this.#application = application;
@@ -266,7 +266,6 @@ export class Federation {
   /** Says which ROS time logical 0 has, before the first event is taken. */
   setEpoch(epochNs: bigint): void {
     this.#epochNs = epochNs;
-    callNative(() => this.executive.setEpoch(epochNs));
   }
 
   /** Waits for what RxJS reports of observers that threw, and throws it. */
@@ -561,7 +560,9 @@ export class Federation {
     if (!on && !this.#observedFrom.has(topic)) return;
     this.#codecs.require(topic);
     const output = this.#codecs.output(topic);
-    callNative(() => this.executive.observe(output, on));
+    const executive: Executive = this.executive;
+    // Live, time does not wait for what is observed.
+    if (executive.mode === "virtual") callNative(() => executive.observe(output, on));
     if (on) this.#observedFrom.set(topic, this.#observableFromNs);
     else this.#observedFrom.delete(topic);
     this.#behind ||= on;

@@ -14,7 +14,17 @@ export {
 export type { ClockSteps } from "./clock-watch.ts";
 export { type Comparison, compareRuns, type Difference, type Extent, type TimedDifference } from "./compare.ts";
 export type { Damage } from "./damage.ts";
-export { createExecutive, type Executive, type ExecutiveOptions, type Fault, type ThreadInfo } from "./executive.ts";
+export {
+  createLiveExecutive,
+  createVirtualExecutive,
+  type Executive,
+  type Fault,
+  type LiveExecutive,
+  type LiveExecutiveOptions,
+  type ThreadInfo,
+  type VirtualExecutive,
+  type VirtualExecutiveOptions,
+} from "./executive.ts";
 export { type Federates, Federation, type FeedMessage, type RunHooks, type Watch } from "./federation.ts";
 export { type FrameTopic, Transforms } from "./frames.ts";
 export { feedFrom, type LogFeed } from "./log-feed.ts";

@@ -5,7 +5,7 @@ import { acceptWeights } from "../runtime/index.ts";
 import type { ApplicationDescription } from "./application.ts";
 import { compareRuns, type Difference, type Extent, readerOf, type TimedDifference } from "./compare.ts";
 import type { Damage } from "./damage.ts";
-import { createExecutive } from "./executive.ts";
+import { createVirtualExecutive } from "./executive.ts";
 import { messageDifference } from "./message-difference.ts";
 import type { Recording } from "./read-recording.ts";
 import { eventsTopic } from "./recording-layout.ts";
@@ -46,7 +46,7 @@ export function replay(recording: Recording, options: ReplayOptions = {}): Repla
   checkReplay(options);
   const { application, durationNs } = recording;
   const tags = keyframeTags(recording.events);
-  const executive = createExecutive(application, options.artifacts ?? recordedArtifacts(recording), {
+  const executive = createVirtualExecutive(application, options.artifacts ?? recordedArtifacts(recording), {
     replay: decisionRecords(recording.events),
     ...(tags.size === 0 ? {} : { keyframeEveryNs: [...tags].reduce(commonDivisor) }),
     ...(options.target === undefined ? {} : { target: options.target }),

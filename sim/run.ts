@@ -1,6 +1,7 @@
 // Runs an application with its federates, in virtual time or live.
 import { callNative, IsochronError } from "../kernels/index.ts";
 import { type ClockSteps, ClockWatch } from "./clock-watch.ts";
+import type { LiveExecutive, VirtualExecutive } from "./executive.ts";
 import { type Federation, type RunHooks, requireHooks, type Watch } from "./federation.ts";
 import type { RunEvent } from "./records/index.ts";
 
@@ -66,9 +67,13 @@ type Grant = (untilNs: number) => Promise<void>;
  *
  * Returns when the run ended. What fails ends it, and every event up to there has been handed on all the same.
  */
-export const runVirtual = (federation: Federation, atMostNs: number, hooks: RunHooks): Promise<RunEnd> =>
+export const runVirtual = (
+  federation: Federation<VirtualExecutive>,
+  atMostNs: number,
+  hooks: RunHooks,
+): Promise<RunEnd> =>
   inVirtualTime(federation, hooks, async (grant) => {
-    await begin(federation, hooks, hooks.epochNs ?? 0n);
+    await beginVirtual(federation, hooks, hooks.epochNs ?? 0n);
     federation.begin();
     await grant(atMostNs);
   });
@@ -79,12 +84,16 @@ export const runVirtual = (federation: Federation, atMostNs: number, hooks: RunH
  *
  * Logical 0 is the first time that the clock gives. Returns as `runVirtual` does, once it is stopped.
  */
-export const runByClock = (federation: Federation, atMostNs: number, hooks: RunHooks): Promise<RunEnd> =>
+export const runByClock = (
+  federation: Federation<VirtualExecutive>,
+  atMostNs: number,
+  hooks: RunHooks,
+): Promise<RunEnd> =>
   inVirtualTime(federation, hooks, async (grant) => {
     federation.begin();
     const epochNs = await federation.nextClock(hooks.signal);
     if (epochNs === undefined) return;
-    await begin(federation, hooks, epochNs);
+    await beginVirtual(federation, hooks, epochNs);
     let timeNs = 0;
     for (let next: bigint | undefined = epochNs; next !== undefined; next = await federation.nextClock(hooks.signal)) {
       const found = Number(next - epochNs);
@@ -109,9 +118,15 @@ async function begin(federation: Federation, { onBegin }: RunHooks, epochNs: big
   await onBegin?.(epochNs);
 }
 
+/** The same in virtual time, where the executive is told, too. */
+async function beginVirtual(federation: Federation<VirtualExecutive>, hooks: RunHooks, epochNs: bigint): Promise<void> {
+  callNative(() => federation.executive.setEpoch(epochNs));
+  await begin(federation, hooks, epochNs);
+}
+
 /** A run in virtual time whose time `body` grants. */
 async function inVirtualTime(
-  federation: Federation,
+  federation: Federation<VirtualExecutive>,
   hooks: RunHooks,
   body: (grant: Grant) => Promise<void>,
 ): Promise<RunEnd> {
@@ -178,7 +193,11 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
  * A feed that ends before `atMostNs` ends the run once all that follows from its last message has had its time. Returns
  * when the run ended. What fails ends it, and every event up to there has been handed on all the same.
  */
-export async function runLive(federation: Federation, atMostNs: number, hooks: RunHooks): Promise<RunEnd> {
+export async function runLive(
+  federation: Federation<LiveExecutive>,
+  atMostNs: number,
+  hooks: RunHooks,
+): Promise<RunEnd> {
   requireHooks(hooks);
   const { executive } = federation;
   const turn = turns(hooks.watch);
@@ -202,10 +221,10 @@ export async function runLive(federation: Federation, atMostNs: number, hooks: R
   const steps = new Steps();
   await steps.take(async () => {
     federation.begin(() => executive.now());
-    callNative(() => executive.start());
+    const epochNs = callNative(() => executive.start(hooks.epochNs));
     started = true;
     clock = new ClockWatch(() => executive.clockAtZero());
-    await begin(federation, hooks, hooks.epochNs ?? clock.beganNs);
+    await begin(federation, hooks, epochNs);
     for (;;) {
       await turn();
       federation.check();

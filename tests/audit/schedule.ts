@@ -11,7 +11,14 @@ import {
   trace,
 } from "../../launch/index.ts";
 import type { AuditedRun } from "../../sim/audit/index.ts";
-import { createExecutive, type Fault, parseEvents, RecordingWriter, type RunEvent } from "../../sim/index.ts";
+import {
+  createLiveExecutive,
+  createVirtualExecutive,
+  type Fault,
+  parseEvents,
+  RecordingWriter,
+  type RunEvent,
+} from "../../sim/index.ts";
 
 const number = numbers("std_msgs/msg/Float32", { value: { field: "data", dtype: "f32" } });
 const scalar = tensorType("f32", []);
@@ -154,7 +161,10 @@ const channelsOf = ({ inputs }: AuditedRun["application"]) =>
 /** A run in virtual time, with a message that is none and a picture that is none among the others. */
 export async function virtualRun(times: Times = usual, durationMs = 200): Promise<MadeRun> {
   const { description: application, artifacts } = await built(times);
-  const executive = createExecutive(application, artifacts, { faults: stallsOf(times), keyframeEveryNs: 50 * ms });
+  const executive = createVirtualExecutive(application, artifacts, {
+    faults: stallsOf(times),
+    keyframeEveryNs: 50 * ms,
+  });
   const [numbers, pictures] = channelsOf(application);
   const sent = [
     ...times.arrivals.map((at, number) => ({
@@ -180,9 +190,9 @@ export async function virtualRun(times: Times = usual, durationMs = 200): Promis
 /** A run on real threads of half a second, with stalls. */
 export async function liveRun(times: Times = usual): Promise<MadeRun> {
   const { description: application, artifacts } = await built(times);
-  const executive = createExecutive(application, artifacts, { live: true, faults: stallsOf(times) });
+  const executive = createLiveExecutive(application, artifacts, { faults: stallsOf(times) });
   const [numbers, pictures] = channelsOf(application);
-  executive.start();
+  executive.start(0n);
   for (let number = 0; executive.now() < 500 * ms; number++) {
     executive.admit(numbers, 0, message(number));
     if (number % 10 === 5) executive.admit(pictures, 0, picture(number));

@@ -3,10 +3,10 @@ import { PNG } from "pngjs";
 import { describe, expect, it } from "vitest";
 import { application, buildApplication, compressedImage, numbers, tensorType, trace } from "../../launch/index.ts";
 import {
-  createExecutive,
-  type Executive,
+  createLiveExecutive,
   Federation,
   type FeedMessage,
+  type LiveExecutive,
   type RunEvent,
   runLive,
 } from "../../sim/index.ts";
@@ -51,14 +51,14 @@ function doubling() {
 interface Late {
   readonly feed: AsyncIterator<FeedMessage>;
   readonly atMostNs?: number;
-  readonly executive?: (real: Executive) => Executive;
+  readonly executive?: (real: LiveExecutive) => LiveExecutive;
   readonly onEvents?: (timeNs: number) => void;
 }
 
 /** Runs live; every event of the run. */
 async function run(declared: ReturnType<typeof application>, late: Late): Promise<RunEvent[]> {
   const { description, artifacts } = await buildApplication(declared, { cacheDir: ".cache/kernels" });
-  const real = createExecutive(description, artifacts, { live: true });
+  const real = createLiveExecutive(description, artifacts);
   const executive = late.executive?.(real) ?? real;
   const { streams } = declared.declarations;
   const federation = new Federation(description, executive, { streams, feed: late.feed, followUpNs: 450 * ms });
@@ -113,16 +113,14 @@ describe("a live run on a machine that is late", { timeout: 60_000 }, () => {
   it("shows observers what the records bring only once it has stopped", async () => {
     const { declared, seen } = doubling();
     // The records of the whole run are on their way until its end.
-    const executive = (real: Executive): Executive => {
+    const executive = (real: LiveExecutive): LiveExecutive => {
       let stopped = false;
       return {
         admit: (...message) => real.admit(...message),
         isSample: (...message) => real.isSample(...message),
-        advance: (until) => real.advance(until),
-        observe: (output, on) => real.observe(output, on),
-        start: () => real.start(),
+        mode: "live",
+        start: (epochNs) => real.start(epochNs),
         now: () => real.now(),
-        setEpoch: (epochNs) => real.setEpoch(epochNs),
         clockAtZero: () => real.clockAtZero(),
         stop: () => {
           stopped = true;

@@ -1,7 +1,14 @@
 // Live: a world that is granted late, or several steps at once, keeps the times that it means, as far as that costs no deadline.
 import { describe, expect, it } from "vitest";
 import { application, buildApplication, numbers, tensorType, trace } from "../../launch/index.ts";
-import { createExecutive, type Executive, Federation, type RunEvent, runLive, type World } from "../../sim/index.ts";
+import {
+  createLiveExecutive,
+  Federation,
+  type LiveExecutive,
+  type RunEvent,
+  runLive,
+  type World,
+} from "../../sim/index.ts";
 
 const ms = 1e6;
 const number = numbers("std_msgs/msg/Float32", { value: { field: "data", dtype: "f32" } });
@@ -35,7 +42,7 @@ async function federated(deadline: "50ms" | "2ms") {
   const { description } = await buildApplication(declared(deadline), { cacheDir: ".cache/kernels" });
   const admitted: number[] = [];
   const admit = (_: number, timeNs: number) => admitted.push(timeNs);
-  const federation = new Federation(description, { admit } as unknown as Executive, { world: stepping() });
+  const federation = new Federation(description, { admit } as unknown as LiveExecutive, { world: stepping() });
   const clock = { nowNs: 0 };
   federation.begin(() => clock.nowNs);
   return { federation, clock, admitted };
@@ -75,7 +82,7 @@ describe("the messages of a live world", () => {
     timeout: 60_000,
   }, async () => {
     const { description, artifacts } = await buildApplication(declared("50ms"), { cacheDir: ".cache/kernels" });
-    const executive = createExecutive(description, artifacts, { live: true });
+    const executive = createLiveExecutive(description, artifacts);
     // Every other step takes 12 ms, so that messages leave 50 ± 12 ms apart: half of them came too early for 50 ms.
     const world = stepping((timeNs) => stall(timeNs % (100 * ms) === 0 ? 12 : 0));
     const federation = new Federation(description, executive, { world });

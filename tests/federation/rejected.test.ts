@@ -11,7 +11,15 @@ import {
   tensorType,
   trace,
 } from "../../launch/index.ts";
-import { createExecutive, Federation, type FeedMessage, type RunEvent, runLive, runVirtual } from "../../sim/index.ts";
+import {
+  createLiveExecutive,
+  createVirtualExecutive,
+  Federation,
+  type FeedMessage,
+  type RunEvent,
+  runLive,
+  runVirtual,
+} from "../../sim/index.ts";
 
 const ms = 1e6;
 const pass = trace(({ x }) => ({ y: x.mul(1) }), { x: tensorType("f32", []) }, { name: "pass" });
@@ -33,15 +41,13 @@ async function run(
   async function* feed() {
     yield* sent;
   }
-  const executive = createExecutive(description, artifacts, live ? { live } : {});
   const { streams } = declared.declarations;
-  const federation = new Federation(description, executive, { streams, feed: feed(), followUpNs: 300 * ms });
+  const federates = { streams, feed: feed(), followUpNs: 300 * ms };
   const events: RunEvent[] = [];
-  const { failure } = await (live ? runLive : runVirtual)(federation, Number.POSITIVE_INFINITY, {
-    onEvents: (some) => {
-      events.push(...some);
-    },
-  });
+  const hooks = { onEvents: (some: readonly RunEvent[]) => void events.push(...some) };
+  const { failure } = await (live
+    ? runLive(new Federation(description, createLiveExecutive(description, artifacts), federates), never, hooks)
+    : runVirtual(new Federation(description, createVirtualExecutive(description, artifacts), federates), never, hooks));
   if (failure) throw failure.error;
   expect(declared.declarations.streams.drops()).toEqual({});
   return events;
@@ -49,6 +55,8 @@ async function run(
 
 const rejections = (events: readonly RunEvent[]): string[] =>
   events.flatMap((event) => (event.kind === "rejected" ? [/error\[([^\]]*)\]/.exec(event.reason)?.[1] ?? ""] : []));
+
+const never = Number.POSITIVE_INFINITY;
 
 /** A sensor_msgs/msg/CompressedImage with empty texts. */
 function picture(data: Uint8Array): Uint8Array {

@@ -16,13 +16,16 @@ import {
 } from "../../launch/index.ts";
 import { Definitions } from "../../nodes/index.ts";
 import {
-  createExecutive,
+  createLiveExecutive,
+  createVirtualExecutive,
   type Federates,
   Federation,
   feedFrom,
   openLog,
   RecordingWriter,
+  type RunEnd,
   type RunEvent,
+  type RunHooks,
   readRecording,
   replay,
   runLive,
@@ -75,10 +78,9 @@ async function run(
 ): Promise<Ran> {
   const { description, artifacts } = await buildApplication(declared, { cacheDir: ".cache/kernels" });
   const live = options.live === true;
-  const executive = createExecutive(description, artifacts, live ? { live } : {});
   const { world, feed, followUpNs, onObserverError } = options;
   const { streams } = declared.declarations;
-  const federation = new Federation(description, executive, { world, feed, followUpNs, streams, onObserverError });
+  const federates = { world, feed, followUpNs, streams, onObserverError };
   const writer = options.record ? await RecordingWriter.open(options.record, description, artifacts) : undefined;
   const events: RunEvent[] = [];
   const hooks = {
@@ -89,10 +91,17 @@ async function run(
     },
     ...(options.signal ? { signal: options.signal } : {}),
   };
+  const began = <Of extends Federation>(
+    federation: Of,
+    run: (federation: Of, durationNs: number, hooks: RunHooks) => Promise<RunEnd>,
+  ) => ({ federation, end: run(federation, durationNs, hooks) });
   try {
-    const { endNs, failure } = await (live ? runLive : runVirtual)(federation, durationNs, hooks);
+    const { federation, end } = live
+      ? began(new Federation(description, createLiveExecutive(description, artifacts), federates), runLive)
+      : began(new Federation(description, createVirtualExecutive(description, artifacts), federates), runVirtual);
+    const { endNs, failure } = await end;
     if (failure) throw failure.error;
-    const hash = executive.hash();
+    const hash = federation.executive.hash();
     await writer?.finish({ hash, mode: live ? "live" : "virtual", durationNs: endNs, scheduling: "" });
     return { events, hash, outOfTurn: federation.outOfTurn, observerErrors: federation.observerErrors };
   } catch (error) {
@@ -502,7 +511,7 @@ describe("subscriptions", () => {
       return interval(10, app.clock).pipe(map((n) => ({ data: n })));
     });
     const { description, artifacts } = await buildApplication(declared, { cacheDir: ".cache/kernels" });
-    const executive = createExecutive(description, artifacts);
+    const executive = createVirtualExecutive(description, artifacts);
     const federation = new Federation(description, executive, { streams: declared.declarations.streams });
     await runVirtual(federation, 100 * ms, { onEvents: () => undefined });
     expect(federation.observing).toBe(false);

@@ -7,7 +7,14 @@ import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { application, buildApplication, numbers, state, tensorType, trace } from "../../launch/index.ts";
-import { createExecutive, Federation, RecordingWriter, type RunEvent, runLive, type World } from "../../sim/index.ts";
+import {
+  createLiveExecutive,
+  Federation,
+  RecordingWriter,
+  type RunEvent,
+  runLive,
+  type World,
+} from "../../sim/index.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "isochron-soak-"));
@@ -86,7 +93,7 @@ describe.runIf(asked !== undefined || process.env.ISOCHRON_NIGHTLY === "1")(`a l
     vi.stubEnv("ISOCHRON_AUDIT", "0");
     const path = join(folder, "soak.mcap");
     const { description, artifacts } = await buildApplication(declared, { cacheDir: ".cache/kernels" });
-    const executive = createExecutive(description, artifacts, { live: true });
+    const executive = createLiveExecutive(description, artifacts);
     const { streams } = declared.declarations;
     const federation = new Federation(description, executive, { world: hand(), streams });
     const writer = await RecordingWriter.open(path, description, artifacts);

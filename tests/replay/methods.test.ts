@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { application, buildApplication, openArtifact, state, tensorType, trace } from "../../launch/index.ts";
 import {
-  createExecutive,
+  createVirtualExecutive,
   Federation,
   RecordingWriter,
   type RunEvent,
@@ -57,7 +57,7 @@ describe("tasks that run methods of one program", () => {
     const { description, artifacts } = await buildApplication(walking, { cacheDir: join(root, ".cache/kernels") });
     expect(description.programs.map(({ name }) => name)).toEqual(["walk"]);
     expect(Object.keys(openArtifact(artifacts[0]!).manifest.methods)).toEqual(["forward", "sink"]);
-    const executive = createExecutive(description, artifacts, { keyframeEveryNs: 20 * ms });
+    const executive = createVirtualExecutive(description, artifacts, { keyframeEveryNs: 20 * ms });
     const writer = await RecordingWriter.open(path, description, artifacts);
     const events: RunEvent[] = [];
     const onEvents = async (some: readonly RunEvent[]) => {

@@ -52,7 +52,14 @@ import {
 import { Compilation, measureLayers } from "../../launch/inspect.ts";
 import { runApplication as runInTest } from "../../launch/testing.ts";
 import { readMessageFiles } from "../../nodes/messages/index.ts";
-import { checkRecordingName, createExecutive, Federation, replay, runVirtual } from "../../sim/index.ts";
+import {
+  checkRecordingName,
+  createLiveExecutive,
+  createVirtualExecutive,
+  Federation,
+  replay,
+  runVirtual,
+} from "../../sim/index.ts";
 import { linalgCases } from "./linalg-option-cases.ts";
 import { modelCases } from "./model-option-cases.ts";
 import type { Given, OptionCase } from "./option-case.ts";
@@ -90,7 +97,7 @@ const small = declared((app) => {
   app.task("double", one, { inputs: { x: value }, period: "10ms", budget: "1ms", deadline: "5ms" });
 });
 const built = await buildApplication(small, { targets: ["x86-64-v3", "aarch64"], cacheDir });
-const executive = () => createExecutive(built.description, built.artifacts);
+const executive = () => createVirtualExecutive(built.description, built.artifacts);
 
 /** Calls something under trace, with the tensors of a network's layers. */
 const traced = (body: (tensors: { readonly [name in keyof typeof shapes]: Tensor<"f32"> }) => unknown): void => {
@@ -733,18 +740,22 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
       onWarning: callable,
     },
   },
-  createExecutive: {
+  createVirtualExecutive: {
     area: "run",
-    call: (options) => createExecutive(built.description, built.artifacts, options),
+    call: (options) => createVirtualExecutive(built.description, built.artifacts, options),
     right: { faults: [{ task: 0, every: 2, durationNs: 5 }], keyframeEveryNs: 1e9 },
     wrong: {
       faults: [5, [{ task: 0 }], [{ task: 0, every: 0, durationNs: 1 }], null],
       replay: [5, "x", null],
       keyframeEveryNs: whole(1),
       target,
-      live: flag,
-      realtime: flag,
     },
+  },
+  createLiveExecutive: {
+    area: "run",
+    call: (options) => createLiveExecutive(built.description, built.artifacts, options),
+    right: { faults: [{ task: 0, every: 2, durationNs: 5 }], realtime: false },
+    wrong: { faults: [5, [{ task: 0 }], [{ task: 0, every: 0, durationNs: 1 }], null], target, realtime: flag },
   },
   Federation: {
     area: "run",

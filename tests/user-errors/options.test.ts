@@ -97,7 +97,7 @@ const withoutOptions = words(`
 const inner = words(`
   acceptWeights beginsAsArchive byteLength changedEntries graphText hashOf kernelText newArray printLayers readArchive showTensorType
   staticShape writeArchive messageReader messageTypes messageWriter printPlan schemaDefinitions auditRecording compareRuns
-  describeFinding describeFindings createExecutive programName expectType feedFrom messageDecoder parseEvents replay
+  describeFinding describeFindings createLiveExecutive createVirtualExecutive programName expectType feedFrom messageDecoder parseEvents replay
   disagreement publishedMessages
 `);
 

@@ -1,4 +1,4 @@
-//! `Executive`: a schedule with its programs and codecs, run from JavaScript.
+//! `VirtualExecutive` and `LiveExecutive`: a schedule with its programs and codecs, run from JavaScript.
 
 use std::sync::Arc;
 
@@ -6,11 +6,12 @@ use isochron_engine::{Artifact, Program};
 use isochron_executive::authority::Authority;
 use isochron_executive::intake::{Decode, Decoders};
 use isochron_executive::job::{Job, MethodJob};
-use isochron_executive::live::{LiveExecutive, ThreadHooks};
-use isochron_executive::table::{OnOverrun, Table};
+use isochron_executive::live::ThreadHooks;
+use isochron_executive::outlet::{Encode, Output};
+use isochron_executive::table::Table;
 use isochron_executive::task::Stall;
-use isochron_executive::{VirtualExecutive, records};
-use isochron_transport::{DecodePlan, EncodePlan};
+use isochron_executive::{LiveExecutive as Live, VirtualExecutive as Virtual};
+use isochron_transport::{CodecError, DecodePlan, EncodePlan};
 use napi::bindgen_prelude::{BigInt, Buffer};
 use napi_derive::napi;
 use serde::Deserialize;
@@ -25,8 +26,9 @@ pub struct Fault {
     pub duration_ns: i64,
 }
 
+/// What both kinds of executives are made of.
 #[napi(object)]
-pub struct ExecutiveOptions {
+pub struct Application {
     /// The schedule table, as JSON.
     pub table: String,
     /// One artifact per program index.
@@ -34,15 +36,8 @@ pub struct ExecutiveOptions {
     /// Codec plans, as JSON: `{ decode: (plan | null)[], encode: { channel, plan }[] }`.
     pub codecs: String,
     pub faults: Vec<Fault>,
-    /// Recorder records that decide verdicts, skips and stalls.
-    pub replay: Option<Buffer>,
-    pub keyframe_every_ns: Option<i64>,
     /// The target whose code runs instead of the best for this machine.
     pub target: Option<String>,
-    /// Real clock and threads instead of virtual time.
-    pub live: Option<bool>,
-    /// Live runs: ask for SCHED_FIFO.
-    pub realtime: Option<bool>,
 }
 
 /// A real-time thread; the policy is read back, not assumed.
@@ -78,13 +73,6 @@ struct EncodeJson {
     plan: serde_json::Value,
 }
 
-/// An output topic: the channel it shows, and the value that stands on it.
-struct Output {
-    channel: usize,
-    plan: EncodePlan,
-    last: Option<Vec<u8>>,
-}
-
 /// A codec plan as the executive uses it.
 struct PlanDecoder(DecodePlan);
 
@@ -94,48 +82,69 @@ impl Decode for PlanDecoder {
     }
 }
 
-struct Codecs {
+struct PlanEncoder(EncodePlan);
+
+impl Encode for PlanEncoder {
+    fn encode(&self, slot: &[u8], stamp_ns: i64, out: &mut Vec<u8>) -> Result<(), String> {
+        self.0.encode_into(slot, stamp_ns, out).map_err(|error| error.to_string())
+    }
+}
+
+/// An application as executives take it.
+struct Parts {
+    table: Table,
+    jobs: Vec<Box<dyn Job>>,
+    stalls: Vec<Stall>,
     decoders: Decoders,
     outputs: Vec<Output>,
 }
 
-impl Codecs {
-    fn parse(json: &str) -> napi::Result<Self> {
-        let parsed: CodecsJson =
-            serde_json::from_str(json).map_err(|error| failure(format!("error[codec/plan]: {error}")))?;
-        let decoders = parsed
-            .decode
-            .into_iter()
-            .map(|plan| {
-                let plan = plan.map(|plan| DecodePlan::parse(&plan.to_string())).transpose()?;
-                Ok(plan.map(|plan| Arc::new(PlanDecoder(plan)) as Arc<dyn Decode>))
-            })
-            .collect::<Result<_, isochron_transport::CodecError>>()
+impl Parts {
+    fn of(application: &Application) -> napi::Result<Self> {
+        let table = Table::parse(&application.table).map_err(failure)?;
+        let programs = application
+            .artifacts
+            .iter()
+            .map(|bytes| Program::load(&Artifact::open(bytes)?, application.target.as_deref()))
+            .collect::<Result<Vec<_>, _>>()
             .map_err(failure)?;
-        let outputs = parsed
-            .encode
-            .into_iter()
-            .map(|EncodeJson { channel, plan }| {
-                Ok(Output { channel, plan: EncodePlan::parse(&plan.to_string())?, last: None })
+        let jobs = table
+            .tasks
+            .iter()
+            .map(|task| {
+                let program = programs.get(task.program).ok_or_else(|| {
+                    failure(format!("error[schedule/table]: task \"{}\" names a program that is not there", task.name))
+                })?;
+                Ok(Box::new(MethodJob::new(program, &task.method).map_err(failure)?) as Box<dyn Job>)
             })
-            .collect::<Result<_, isochron_transport::CodecError>>()
-            .map_err(failure)?;
-        Ok(Self { decoders, outputs })
+            .collect::<napi::Result<Vec<_>>>()?;
+        let stall = |fault: &Fault| Stall {
+            task: fault.task as usize,
+            every: fault.every.unsigned_abs(),
+            duration_ns: fault.duration_ns,
+        };
+        let stalls = application.faults.iter().map(stall).collect();
+        let codecs: CodecsJson = serde_json::from_str(&application.codecs)
+            .map_err(|error| failure(format!("error[codec/plan]: {error}")))?;
+        let decoder = |plan: serde_json::Value| {
+            Ok(Arc::new(PlanDecoder(DecodePlan::parse(&plan.to_string())?)) as Arc<dyn Decode>)
+        };
+        let output = |EncodeJson { channel, plan }| {
+            let encoder = Arc::new(PlanEncoder(EncodePlan::parse(&plan.to_string())?));
+            Ok(Output { channel, encoder })
+        };
+        let decoders = codecs.decode.into_iter().map(|plan| plan.map(decoder).transpose());
+        let decoders = decoders.collect::<Result<_, CodecError>>().map_err(failure)?;
+        let outputs = codecs.encode.into_iter().map(output).collect::<Result<_, CodecError>>().map_err(failure)?;
+        Ok(Self { table, jobs, stalls, decoders, outputs })
     }
 }
 
-/// One executive, in virtual time or on real threads.
-enum Inner {
-    Virtual(Box<VirtualExecutive>),
-    Live(Box<LiveExecutive>),
-}
-
-impl Inner {
-    fn table(&self) -> &Table {
-        match self {
-            Self::Virtual(inner) => inner.table(),
-            Self::Live(inner) => inner.table(),
-        }
+/// An epoch as JavaScript says it.
+pub(crate) fn epoch(epoch_ns: &BigInt) -> napi::Result<i64> {
+    match epoch_ns.get_i64() {
+        (epoch_ns, true) => Ok(epoch_ns),
+        _ => Err(failure("error[executive/epoch]: an epoch is nanoseconds since 1970, in 64 bits")),
     }
 }
 
@@ -154,192 +163,182 @@ fn thread_hooks() -> ThreadHooks {
     }
 }
 
-const NOT_LIVE: &str = "error[executive/mode]: this executive is in virtual time\nhelp: create it with live: true";
-const NOT_VIRTUAL: &str = "error[executive/mode]: this executive is live; its time passes by itself";
+/// A schedule in virtual time, as fast as the machine can.
+#[napi]
+pub struct VirtualExecutive(Virtual);
 
 #[napi]
-pub struct Executive {
-    inner: Inner,
-    outputs: Vec<Output>,
-    /// The ROS time of logical 0, which stamps are counted from.
-    epoch_ns: i64,
-}
-
-#[napi]
-impl Executive {
+impl VirtualExecutive {
+    /// With `replay`, recorder records decide verdicts, skips and stalls.
     #[napi(constructor)]
-    pub fn new(options: ExecutiveOptions) -> napi::Result<Self> {
+    pub fn new(application: Application, replay: Option<Buffer>, keyframe_every_ns: Option<i64>) -> napi::Result<Self> {
         guarded(|| {
-            let table = Table::parse(&options.table).map_err(failure)?;
-            let programs = options
-                .artifacts
-                .iter()
-                .map(|bytes| Program::load(&Artifact::open(bytes)?, options.target.as_deref()))
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(failure)?;
-            let jobs = table
-                .tasks
-                .iter()
-                .map(|task| {
-                    let program = programs.get(task.program).ok_or_else(|| {
-                        failure(format!(
-                            "error[schedule/table]: task \"{}\" names a program that is not there",
-                            task.name
-                        ))
-                    })?;
-                    Ok(Box::new(MethodJob::new(program, &task.method).map_err(failure)?) as Box<dyn Job>)
-                })
-                .collect::<napi::Result<Vec<_>>>()?;
-            let stalls: Vec<Stall> = options
-                .faults
-                .iter()
-                .map(|fault| Stall {
-                    task: fault.task as usize,
-                    every: fault.every.unsigned_abs(),
-                    duration_ns: fault.duration_ns,
-                })
-                .collect();
-            let Codecs { decoders, outputs } = Codecs::parse(&options.codecs)?;
-            let inner = if options.live == Some(true) {
-                let realtime = options.realtime == Some(true);
-                let mut live = LiveExecutive::new(table, jobs, &stalls, realtime, thread_hooks()).map_err(failure)?;
-                live.decode_with(decoders).map_err(failure)?;
-                Inner::Live(Box::new(live))
-            } else {
-                let authority = options.replay.map(|bytes| Authority::parse(&bytes)).transpose().map_err(failure)?;
-                let keyframes = options.keyframe_every_ns.unwrap_or(0);
-                let mut executive =
-                    VirtualExecutive::new(table, jobs, &stalls, authority, keyframes).map_err(failure)?;
-                executive.decode_with(decoders).map_err(failure)?;
-                Inner::Virtual(Box::new(executive))
-            };
-            Ok(Self { inner, outputs, epoch_ns: 0 })
+            let Parts { table, jobs, stalls, decoders, outputs } = Parts::of(&application)?;
+            let authority = replay.map(|bytes| Authority::parse(&bytes)).transpose().map_err(failure)?;
+            let mut inner =
+                Virtual::new(table, jobs, &stalls, authority, keyframe_every_ns.unwrap_or(0)).map_err(failure)?;
+            inner.decode_with(decoders).map_err(failure)?;
+            inner.encode_with(outputs).map_err(failure)?;
+            Ok(Self(inner))
         })
     }
 
-    /// Admits a message, as received, to a channel. Returns its number.
-    ///
-    /// Live runs tag it with its time, or with now where that is earlier, but later than all that a release has read.
-    /// A message that cannot be decoded is recorded as rejected; that is no error.
+    #[napi(getter)]
+    pub fn mode(&self) -> &'static str {
+        "virtual"
+    }
+
+    /// Says which ROS time logical 0 has, nanoseconds since 1970, before the first event: stamps are counted from it.
+    #[napi]
+    pub fn set_epoch(&mut self, epoch_ns: BigInt) -> napi::Result<()> {
+        self.0.set_epoch(epoch(&epoch_ns)?);
+        Ok(())
+    }
+
+    /// Admits a message, as received, to a channel. Returns its number. One that cannot be decoded is recorded as rejected;
+    /// that is no error.
     #[napi]
     pub fn admit(&mut self, channel: u32, time_ns: i64, bytes: Buffer) -> napi::Result<i64> {
-        guarded(|| {
-            let id = channel as usize;
-            let sequence = match &mut self.inner {
-                Inner::Virtual(inner) => inner.receive(id, time_ns, &bytes).map_err(failure)?,
-                Inner::Live(inner) => inner.receive(id, time_ns, &bytes).map_err(failure)?,
-            };
-            Ok(sequence as i64)
-        })
+        guarded(|| Ok(self.0.receive(channel as usize, time_ns, &bytes).map_err(failure)? as i64))
     }
 
-    /// Whether a received message is a sample, or will be; null in live runs while it is being decoded.
+    /// Whether a received message is a sample, or will be; waits for its decoding.
     #[napi]
-    pub fn is_sample(&mut self, channel: u32, number: i64) -> napi::Result<Option<bool>> {
-        let (channel, number) = (channel as usize, number.unsigned_abs());
-        match &mut self.inner {
-            Inner::Virtual(inner) => inner.is_sample(channel, number).map(Some).map_err(failure),
-            Inner::Live(inner) => Ok(inner.is_sample(channel, number)),
-        }
+    pub fn is_sample(&mut self, channel: u32, number: i64) -> napi::Result<bool> {
+        guarded(|| self.0.is_sample(channel as usize, number.unsigned_abs()).map_err(failure))
     }
 
-    /// Virtual time: processes every event with a time up to and including `until`; returns the time up to which all are.
+    /// Processes every event with a time up to and including `until`; returns the time up to which all are.
     ///
     /// That is earlier where a message that will stand by `until` on an observed output has become known.
     #[napi]
     pub fn advance(&mut self, until_ns: i64) -> napi::Result<i64> {
-        guarded(|| match &mut self.inner {
-            Inner::Virtual(inner) => inner.advance(until_ns).map_err(failure),
-            Inner::Live(_) => Err(failure(NOT_VIRTUAL)),
-        })
+        guarded(|| self.0.advance(until_ns).map_err(failure))
     }
 
     /// Begins or ends an observation of an output's messages; observations are counted.
     #[napi]
     pub fn observe(&mut self, output: u32, on: bool) -> napi::Result<()> {
+        guarded(|| self.0.observe(output as usize, on).map_err(failure))
+    }
+
+    /// The newest message of an output with a tag not after `time`; null before the first.
+    #[napi]
+    pub fn latest_message(&self, output: u32, time_ns: i64) -> napi::Result<Option<Observed>> {
         guarded(|| {
-            let channel = self.output(output)?.channel;
-            if let Inner::Virtual(inner) = &mut self.inner {
-                inner.observe(channel, on);
-            }
-            Ok(())
+            let found = self.0.latest_message(output as usize, time_ns).map_err(failure)?;
+            Ok(found.map(|found| Observed {
+                sequence: found.sequence as i64,
+                time_ns: found.time,
+                held: found.held,
+                bytes: found.bytes.into(),
+            }))
         })
     }
 
-    /// Live: starts the threads.
+    /// The records since the last call, the messages of the outputs among them.
     #[napi]
-    pub fn start(&mut self) -> napi::Result<()> {
-        guarded(|| match &mut self.inner {
-            Inner::Live(inner) => inner.start().map_err(failure),
-            Inner::Virtual(_) => Err(failure(NOT_LIVE)),
+    pub fn drain(&mut self) -> napi::Result<Buffer> {
+        guarded(|| Ok(self.0.drain().map_err(failure)?.into()))
+    }
+
+    /// Kernels called since the start.
+    #[napi]
+    pub fn kernel_calls(&self) -> napi::Result<i64> {
+        guarded(|| Ok(self.0.kernel_calls() as i64))
+    }
+
+    /// BLAKE3 over the tasks' hash chains.
+    #[napi]
+    pub fn hash(&self) -> napi::Result<String> {
+        guarded(|| Ok(self.0.hash()))
+    }
+}
+
+/// A schedule on real threads and the real clock.
+#[napi]
+pub struct LiveExecutive(Live);
+
+#[napi]
+impl LiveExecutive {
+    /// `realtime` asks for SCHED_FIFO.
+    #[napi(constructor)]
+    pub fn new(application: Application, realtime: bool) -> napi::Result<Self> {
+        guarded(|| {
+            let Parts { table, jobs, stalls, decoders, outputs } = Parts::of(&application)?;
+            let mut inner = Live::new(table, jobs, &stalls, realtime, thread_hooks()).map_err(failure)?;
+            inner.decode_with(decoders).map_err(failure)?;
+            inner.encode_with(outputs).map_err(failure)?;
+            Ok(Self(inner))
         })
     }
 
-    /// Live: logical time now, negative until the run has begun.
+    #[napi(getter)]
+    pub fn mode(&self) -> &'static str {
+        "live"
+    }
+
+    /// Starts the threads. Stamps are counted from the ROS time of logical 0, nanoseconds since 1970, the system's unless
+    /// given; returns it.
     #[napi]
-    pub fn now(&self) -> napi::Result<i64> {
-        guarded(|| match &self.inner {
-            Inner::Live(inner) => Ok(inner.now()),
-            Inner::Virtual(_) => Err(failure(NOT_LIVE)),
+    pub fn start(&mut self, epoch_ns: Option<BigInt>) -> napi::Result<BigInt> {
+        guarded(|| {
+            let epoch_ns = epoch_ns.as_ref().map(epoch).transpose()?;
+            Ok(BigInt::from(self.0.start(epoch_ns).map_err(failure)?))
         })
     }
 
-    /// Says which ROS time logical 0 has, nanoseconds since 1970, before the first message is made: stamps are counted from it.
+    /// Logical time now, negative until the run has begun.
     #[napi]
-    pub fn set_epoch(&mut self, epoch_ns: BigInt) -> napi::Result<()> {
-        let (epoch_ns, lossless) = epoch_ns.get_i64();
-        if !lossless {
-            return Err(failure("error[executive/epoch]: an epoch is nanoseconds since 1970, in 64 bits"));
-        }
-        self.epoch_ns = epoch_ns;
-        Ok(())
+    pub fn now(&self) -> i64 {
+        self.0.now()
     }
 
-    /// Live: the time of the system's clock at logical 0, nanoseconds since 1970, as that clock has it now. It changes where
-    /// the clock is stepped.
+    /// The time of the system's clock at logical 0, nanoseconds since 1970, as that clock has it now. It changes where the
+    /// clock is stepped.
     #[napi]
-    pub fn clock_at_zero(&self) -> napi::Result<BigInt> {
-        guarded(|| match &self.inner {
-            Inner::Live(inner) => Ok(BigInt::from(clock_minus(|| inner.now()))),
-            Inner::Virtual(_) => Err(failure(NOT_LIVE)),
-        })
+    pub fn clock_at_zero(&self) -> BigInt {
+        BigInt::from(self.0.clock_at_zero())
     }
 
-    /// Live: ends the run after running jobs; returns the logical time at which it ended.
+    /// Admits a message, as received, to a channel. Returns its number.
+    ///
+    /// Its tag is its time, or now where that is earlier, but later than all that a release has read. A message that cannot
+    /// be decoded is recorded as rejected; that is no error.
+    #[napi]
+    pub fn admit(&self, channel: u32, time_ns: i64, bytes: Buffer) -> napi::Result<i64> {
+        guarded(|| Ok(self.0.receive(channel as usize, time_ns, &bytes).map_err(failure)? as i64))
+    }
+
+    /// Whether a received message is a sample; null while it is being decoded.
+    #[napi]
+    pub fn is_sample(&self, channel: u32, number: i64) -> napi::Result<Option<bool>> {
+        guarded(|| Ok(self.0.is_sample(channel as usize, number.unsigned_abs())))
+    }
+
+    /// Ends the run after running jobs; returns the logical time at which it ended.
     #[napi]
     pub fn stop(&mut self) -> napi::Result<i64> {
-        guarded(|| {
-            let Inner::Live(inner) = &mut self.inner else { return Err(failure(NOT_LIVE)) };
-            Ok(inner.stop())
-        })
+        guarded(|| Ok(self.0.stop()))
     }
 
-    /// Live: throws where a job has ended with a fault, or a thread has broken off.
+    /// Throws where a job has ended with a fault, or a thread has broken off.
     #[napi]
     pub fn check_jobs(&self) -> napi::Result<()> {
-        guarded(|| match &self.inner {
-            Inner::Live(inner) => inner.check().map_err(failure),
-            Inner::Virtual(_) => Err(failure(NOT_LIVE)),
-        })
+        guarded(|| self.0.check().map_err(failure))
     }
 
-    /// Live: when the first job that ended with a fault was released.
+    /// When the first job that ended with a fault was released.
     #[napi]
     pub fn faulted_ns(&self) -> napi::Result<Option<i64>> {
-        guarded(|| {
-            Ok(match &self.inner {
-                Inner::Live(inner) => inner.fault().map(|fault| fault.release),
-                Inner::Virtual(_) => None,
-            })
-        })
+        guarded(|| Ok(self.0.fault().map(|fault| fault.release)))
     }
 
-    /// Live: the threads with the policy in force.
+    /// The threads with the policy in force.
     #[napi]
     pub fn threads(&self) -> napi::Result<Vec<Thread>> {
         guarded(|| {
-            let Inner::Live(inner) = &self.inner else { return Ok(Vec::new()) };
-            let threads = inner.threads().into_iter().map(|thread| Thread {
+            let threads = self.0.threads().into_iter().map(|thread| Thread {
                 name: thread.name,
                 core: thread.core as u32,
                 bound: thread.bound,
@@ -350,155 +349,41 @@ impl Executive {
         })
     }
 
-    /// Live: whether the memory that the threads use was locked.
+    /// Whether the memory that the threads use was locked.
     #[napi]
     pub fn memory_locked(&self) -> napi::Result<bool> {
-        guarded(|| Ok(matches!(&self.inner, Inner::Live(inner) if inner.memory_locked())))
+        guarded(|| Ok(self.0.memory_locked()))
     }
 
     /// The newest message of an output with a tag not after `time`; null before the first.
     #[napi]
     pub fn latest_message(&self, output: u32, time_ns: i64) -> napi::Result<Option<Observed>> {
         guarded(|| {
-            let output = self.output(output)?;
-            let (sequence, time, held, bytes) = match &self.inner {
-                Inner::Virtual(inner) => {
-                    let sample = inner.latest(output.channel, time_ns);
-                    (sample.sequence, sample.time, sample.held, sample.bytes)
-                }
-                Inner::Live(inner) => {
-                    let sample = inner.latest(output.channel, time_ns);
-                    (sample.sequence, sample.time, false, sample.bytes)
-                }
-            };
-            if sequence == 0 {
-                return Ok(None);
-            }
-            let bytes = output.plan.encode(&bytes, self.epoch_ns.saturating_add(time)).map_err(failure)?;
-            Ok(Some(Observed { sequence: sequence as i64, time_ns: time, held, bytes: bytes.into() }))
+            let found = self.0.latest_message(output as usize, time_ns).map_err(failure)?;
+            Ok(found.map(|found| Observed {
+                sequence: found.sequence as i64,
+                time_ns: found.time,
+                held: false,
+                bytes: found.bytes.into(),
+            }))
         })
     }
 
-    /// The records since the last call, with the messages of the outputs among them.
+    /// The records since the last call, the messages of the outputs among them.
     #[napi]
-    pub fn drain(&mut self) -> napi::Result<Buffer> {
-        guarded(|| {
-            let bytes = match &mut self.inner {
-                Inner::Virtual(inner) => inner.drain(),
-                Inner::Live(inner) => inner.drain(),
-            };
-            if self.outputs.is_empty() {
-                return Ok(bytes.into());
-            }
-            self.with_messages(&bytes).map(Into::into).map_err(failure)
-        })
+    pub fn drain(&self) -> napi::Result<Buffer> {
+        guarded(|| Ok(self.0.drain().map_err(failure)?.into()))
     }
 
-    /// Kernels called since the start.
+    /// Kernels called by jobs of threads that have ended.
     #[napi]
     pub fn kernel_calls(&self) -> napi::Result<i64> {
-        guarded(|| {
-            Ok({
-                match &self.inner {
-                    Inner::Virtual(inner) => inner.kernel_calls() as i64,
-                    Inner::Live(inner) => inner.kernel_calls() as i64,
-                }
-            })
-        })
+        guarded(|| Ok(self.0.kernel_calls() as i64))
     }
 
     /// BLAKE3 over the tasks' hash chains.
     #[napi]
     pub fn hash(&self) -> napi::Result<String> {
-        guarded(|| {
-            Ok({
-                match &self.inner {
-                    Inner::Virtual(inner) => inner.hash(),
-                    Inner::Live(inner) => inner.hash(),
-                }
-            })
-        })
+        guarded(|| Ok(self.0.hash()))
     }
-}
-
-impl Executive {
-    fn output(&self, output: u32) -> napi::Result<&Output> {
-        self.outputs
-            .get(output as usize)
-            .ok_or_else(|| failure(format!("error[schedule/output]: there is no output {output}")))
-    }
-
-    /// Adds a message record behind each record by which an output's value comes to stand.
-    fn with_messages(&mut self, bytes: &[u8]) -> Result<Vec<u8>, String> {
-        let text = |error: &dyn std::fmt::Display| error.to_string();
-        let mut out = records::Writer::default();
-        for (kind, payload) in records::read_all(bytes).map_err(|error| text(&error))? {
-            out.copy(kind, payload);
-            let Some(standing) = self.standing(kind, payload).map_err(|error| text(&error))? else { continue };
-            let stamp = self.epoch_ns.saturating_add(standing.time);
-            for (id, output) in self.outputs.iter_mut().enumerate() {
-                if output.channel != standing.channel {
-                    continue;
-                }
-                if let Some(value) = standing.value {
-                    output.last = Some(value.to_vec());
-                }
-                let Some(value) = &output.last else { continue };
-                let message = output.plan.encode(value, stamp).map_err(|error| text(&error))?;
-                out.message(id as u32, standing.task, standing.job, standing.time, &message);
-            }
-        }
-        Ok(out.take())
-    }
-
-    /// What a record makes stand on a task's channel: a new value, or under `hold` the previous one again.
-    fn standing<'a>(
-        &self,
-        kind: u8,
-        payload: &'a [u8],
-    ) -> Result<Option<Standing<'a>>, isochron_executive::ExecutiveError> {
-        let mut fields = records::Fields::new(payload);
-        if kind == records::OUTPUT {
-            let (task, job, channel) = (fields.u32()?, fields.u64()?, fields.u32()? as usize);
-            fields.u64()?;
-            let time = fields.time()?;
-            return Ok(Some(Standing { task, job, channel, time, value: Some(fields.bytes()?) }));
-        }
-        if kind != records::VERDICT && kind != records::SKIPPED {
-            return Ok(None);
-        }
-        let (task, job, time, code) = (fields.u32()?, fields.u64()?, fields.time()?, fields.u8()?);
-        let Some(row) = self.inner.table().tasks.get(task as usize) else { return Ok(None) };
-        if row.on_overrun != OnOverrun::Hold {
-            return Ok(None);
-        }
-        let (channel, value) = (row.output, None);
-        Ok(match (kind, code) {
-            (records::VERDICT, 1) => Some(Standing { task, job, channel, time, value }),
-            (records::SKIPPED, 0 | 3 | 4) => Some(Standing { task, job, channel, time: time + row.let_ns, value }),
-            _ => None,
-        })
-    }
-}
-
-/// How far the system's clock is ahead of another, both read as closely together as a few tries allow.
-fn clock_minus(other: impl Fn() -> i64) -> i64 {
-    let read = || {
-        let before = other();
-        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: the pointer is to a live timespec; this clock always exists.
-        unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut time) };
-        let after = other();
-        (after - before, time.tv_sec * 1_000_000_000 + time.tv_nsec - before - (after - before) / 2)
-    };
-    let first = read();
-    (0..4).map(|_| read()).fold(first, |best, next| if next.0 < best.0 { next } else { best }).1
-}
-
-struct Standing<'a> {
-    task: u32,
-    job: u64,
-    channel: usize,
-    time: i64,
-    value: Option<&'a [u8]>,
 }

@@ -8,6 +8,11 @@ pub enum ExecutiveError {
     Table(String),
     #[error("error[schedule/admission]: {0}")]
     Admission(String),
+    #[error("error[schedule/output]: there is no output {0}")]
+    Output(usize),
+    /// The text of whoever could not make a message.
+    #[error("{0}")]
+    Message(String),
     #[error("error[schedule/records]: the log of decisions is damaged at byte {0}")]
     Records(usize),
     #[error(

@@ -52,9 +52,9 @@ impl Writer {
         std::mem::take(&mut self.bytes)
     }
 
-    /// Appends a record that was read.
-    pub fn copy(&mut self, kind: u8, payload: &[u8]) {
-        self.record(kind, |out| out.extend_from_slice(payload));
+    /// What was written since it was taken last.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     fn record(&mut self, kind: u8, body: impl FnOnce(&mut Vec<u8>)) {

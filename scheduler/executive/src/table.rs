@@ -173,6 +173,13 @@ impl Table {
         }
     }
 
+    /// The tasks that samples on a channel release.
+    pub fn released_by(&self, channel: usize) -> impl Iterator<Item = usize> {
+        let releases =
+            move |row: &TaskRow| matches!(row.trigger, Trigger::Arrival { channel: by, .. } if by == channel);
+        self.tasks.iter().enumerate().filter(move |(_, row)| releases(row)).map(|(task, _)| task)
+    }
+
     fn check_triggers(&self) -> Result<(), ExecutiveError> {
         for (first, row) in self.tasks.iter().enumerate() {
             let walked = (0..self.tasks.len()).try_fold(first, |at, _| self.upstream(at));

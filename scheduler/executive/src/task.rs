@@ -25,7 +25,6 @@ pub struct Task {
     outputs: Vec<usize>,
     input_pointers: Vec<*const u8>,
     output_pointers: Vec<*mut u8>,
-    pub chain: [u8; 32],
     stall: Option<Stall>,
 }
 
@@ -64,7 +63,6 @@ impl Task {
             outputs: output_fields.iter().map(|field| field.offset).collect(),
             inputs,
             channels,
-            chain: [0; 32],
             stall: stalls.iter().copied().find(|stall| stall.task == id),
             row,
             job,

@@ -11,9 +11,12 @@ use crate::channel::{Channel, Pinned};
 use crate::error::ExecutiveError;
 use crate::intake::{self, BACKLOG, Decode, DecodeThread, Decoded, Decoders, Outcomes};
 use crate::job::Job;
-use crate::records::{HELD, Pin, Skip, Writer};
-use crate::table::{ChannelRow, OnOverrun, Source, Table, Trigger};
-use crate::task::{Stall, Task, extend_chain, run_hash};
+use crate::journal::{End, Journal};
+use crate::outlet::Output;
+use crate::records::{HELD, Pin, Skip};
+use crate::rules::{self, Releases};
+use crate::table::{ChannelRow, Source, Table, TaskRow, Trigger};
+use crate::task::{Stall, Task};
 
 /// At one instant: admissions, then publications, then releases, each in the order of declaration.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,15 +28,42 @@ enum Event {
 
 /// Beside each task, what only virtual time needs.
 struct Progress {
-    releases: u64,
+    releases: History,
     /// When the job that runs now will end; a stall makes that later than its release.
     busy_until: i64,
     arrivals: Option<Arrivals>,
-    /// Release times whose publication may still be asked for, newest last.
-    recent: VecDeque<i64>,
     done: VecDeque<u64>,
     /// A done output stands: there is something to hold.
     standing: bool,
+}
+
+/// A task's releases so far, with the times of those whose publication may still be asked for.
+#[derive(Default)]
+struct History {
+    count: u64,
+    /// Newest last.
+    recent: VecDeque<i64>,
+}
+
+impl History {
+    /// Adds a release; keeps those that are not due yet, and the newest that is.
+    fn push(&mut self, row: &TaskRow, time: i64) {
+        self.count += 1;
+        self.recent.push_back(time);
+        while self.recent.len() > 2 && rules::publication(row, self.recent[1]) < time {
+            self.recent.pop_front();
+        }
+    }
+}
+
+impl Releases for History {
+    fn count(&self) -> u64 {
+        self.count
+    }
+    fn time(&self, job: u64) -> Option<i64> {
+        let oldest = self.count - self.recent.len() as u64;
+        self.recent.get(job.checked_sub(oldest)? as usize).copied()
+    }
 }
 
 /// An admitted sample whose time has not come.
@@ -137,7 +167,7 @@ pub struct VirtualExecutive {
     authority: Option<Authority>,
     keyframe_every: i64,
     next_keyframe: i64,
-    writer: Writer,
+    journal: Journal,
 }
 
 impl VirtualExecutive {
@@ -167,10 +197,9 @@ impl VirtualExecutive {
         let progress = tasks
             .iter()
             .map(|task| Progress {
-                releases: 0,
+                releases: History::default(),
                 busy_until: i64::MIN,
                 arrivals: Arrivals::of(task.row.trigger),
-                recent: VecDeque::new(),
                 done: VecDeque::new(),
                 standing: false,
             })
@@ -197,7 +226,7 @@ impl VirtualExecutive {
             authority,
             keyframe_every,
             next_keyframe: keyframe_every,
-            writer: Writer::default(),
+            journal: Journal::new(&table),
             table,
         })
     }
@@ -210,6 +239,16 @@ impl VirtualExecutive {
         }
         self.decoders = decoders;
         Ok(())
+    }
+
+    /// Gives the executive what makes messages of its tasks' outputs.
+    pub fn encode_with(&mut self, outputs: Vec<Output>) -> Result<(), ExecutiveError> {
+        self.journal.encode_with(outputs)
+    }
+
+    /// Says which ROS time logical 0 has, nanoseconds since 1970, before the first event: stamps are counted from it.
+    pub fn set_epoch(&mut self, epoch_ns: i64) {
+        self.journal.outlet.set_epoch(epoch_ns);
     }
 
     /// Receives a message on an external channel at `time` and decodes it; it is a sample then, or after the channel's latency.
@@ -259,7 +298,7 @@ impl VirtualExecutive {
 
     fn reject(&mut self, channel: usize, number: u64, time: i64, reason: &str) {
         self.outcomes[channel].reject(number);
-        self.writer.rejected(channel as u32, number, time, reason);
+        self.journal.writer.rejected(channel as u32, number, time, reason);
     }
 
     /// Admits a sample to an external channel at `time`; `raw` is what was received, `slot` what it means.
@@ -301,15 +340,15 @@ impl VirtualExecutive {
         self.newest_admission[channel] = time;
         self.admitted[channel] += 1;
         let sequence = self.admitted[channel];
-        self.writer.admit(channel as u32, sequence, time, raw);
+        self.journal.writer.admit(channel as u32, sequence, time, raw);
         Ok(sequence)
     }
 
-    /// Begins or ends an observation of what is published on a channel; they are counted.
-    pub fn observe(&mut self, channel: usize, on: bool) {
-        if let Some(observers) = self.observers.get_mut(channel) {
-            *observers = if on { *observers + 1 } else { observers.saturating_sub(1) };
-        }
+    /// Begins or ends an observation of an output's messages; they are counted.
+    pub fn observe(&mut self, output: usize, on: bool) -> Result<(), ExecutiveError> {
+        let observers = &mut self.observers[self.journal.outlet.channel(output)?];
+        *observers = if on { *observers + 1 } else { observers.saturating_sub(1) };
+        Ok(())
     }
 
     /// Processes every event with a time up to and including `until`; returns the time up to which all are processed.
@@ -328,7 +367,7 @@ impl VirtualExecutive {
                 Event::Release { task } => {
                     self.release(time, task)?;
                     let row = &self.table.tasks[task];
-                    if self.observers[row.output] > 0 && time + row.let_ns <= until {
+                    if self.observers[row.output] > 0 && rules::publication(row, time) <= until {
                         // The instant has begun: what is admitted from now on comes after its releases.
                         self.now = self.now.max(time + 1);
                         return Ok(time - 1);
@@ -349,9 +388,19 @@ impl VirtualExecutive {
         Sample { sequence: pinned.sequence, time: pinned.time, held, bytes }
     }
 
-    /// The records since the last call.
-    pub fn drain(&mut self) -> Vec<u8> {
-        self.writer.take()
+    /// The newest message of an output with a tag not after `time`; None before the first.
+    pub fn latest_message(&self, output: usize, time: i64) -> Result<Option<Sample>, ExecutiveError> {
+        let sample = self.latest(self.journal.outlet.channel(output)?, time);
+        if sample.sequence == 0 {
+            return Ok(None);
+        }
+        let bytes = self.journal.outlet.encode(output, &sample.bytes, sample.time)?;
+        Ok(Some(Sample { bytes, ..sample }))
+    }
+
+    /// The records since the last call, the messages of outputs among them.
+    pub fn drain(&mut self) -> Result<Vec<u8>, ExecutiveError> {
+        self.journal.take()
     }
 
     pub fn kernel_calls(&self) -> u64 {
@@ -359,7 +408,7 @@ impl VirtualExecutive {
     }
 
     pub fn hash(&self) -> String {
-        run_hash(self.tasks.iter().map(|task| &task.chain))
+        self.journal.hash()
     }
 
     pub fn table(&self) -> &Table {
@@ -372,7 +421,7 @@ impl VirtualExecutive {
             (Waiting::Ready(bytes), _) => bytes,
             (Waiting::Decoding, Some(decoding)) => match decoding.take()? {
                 Ok(Decoded { slot, hash }) => {
-                    self.writer.visible(channel as u32, sequence, time, &hash);
+                    self.journal.writer.visible(channel as u32, sequence, time, &hash);
                     slot
                 }
                 Err(reason) => {
@@ -393,15 +442,11 @@ impl VirtualExecutive {
 
     /// A sample stands on `channel`: tasks that it triggers are released, or not yet.
     fn arrival(&mut self, time: i64, channel: usize) {
-        for task in 0..self.tasks.len() {
-            if !matches!(self.table.tasks[task].trigger, Trigger::Arrival { channel: trigger, .. } if trigger == channel)
-            {
-                continue;
-            }
+        for task in self.table.released_by(channel) {
             let Some(arrivals) = &mut self.progress[task].arrivals else { continue };
             match arrivals.arrive(time) {
                 Some(release) => self.events.push(Reverse((release, Event::Release { task }))),
-                None => self.writer.skipped(task as u32, arrivals.released(), time, Skip::Early, time),
+                None => self.journal.skipped(task as u32, arrivals.released(), time, Skip::Early, time),
             }
         }
     }
@@ -412,7 +457,7 @@ impl VirtualExecutive {
         let progress = &mut self.progress[task];
         let done = progress.done.contains(&job);
         progress.standing |= done;
-        if done || (row.on_overrun == OnOverrun::Hold && progress.standing) {
+        if rules::publishes(row, done, progress.standing) {
             self.arrival(time, row.output);
         }
     }
@@ -422,34 +467,29 @@ impl VirtualExecutive {
         let pinned = self.channels[channel].pin_at(time);
         let Source::Task { task } = self.table.channels[channel].source else { return (pinned, false) };
         let row = &self.table.tasks[task];
-        if row.on_overrun == OnOverrun::Skip || pinned.sequence == 0 {
-            return (pinned, false);
-        }
-        // Under hold every release publishes: the sample is held if a later release than its own was due.
-        let progress = &self.progress[task];
-        let kept = progress.recent.len() as u64;
-        let due = progress.recent.iter().filter(|release| **release + row.let_ns <= time).count() as u64;
-        let newest_due = progress.releases - kept + due;
-        (pinned, pinned.sequence < newest_due)
+        let due = rules::due(row, &self.progress[task].releases, time);
+        (pinned, rules::is_held(row, pinned.sequence, due))
     }
 
     fn release(&mut self, time: i64, task: usize) -> Result<(), ExecutiveError> {
         let row = self.table.tasks[task].clone();
         let id = task as u32;
-        let job = self.progress[task].releases;
-        self.progress[task].releases += 1;
-        self.remember_release(task, time);
-        if let Trigger::Periodic { period_ns, .. } = row.trigger {
-            self.events.push(Reverse((time + period_ns, Event::Release { task })));
+        let releases = &mut self.progress[task].releases;
+        let job = releases.count();
+        releases.push(&row, time);
+        if matches!(row.trigger, Trigger::Periodic { .. })
+            && let Some(next) = rules::release(&row, releases, job + 1)
+        {
+            self.events.push(Reverse((next, Event::Release { task })));
         }
-        let publication = time + row.let_ns;
+        let publication = rules::publication(&row, time);
         self.events.push(Reverse((publication, Event::Publication { task, job })));
         let skip = match &self.authority {
             Some(authority) => authority.skipped(id, job),
-            None => (time <= self.progress[task].busy_until).then_some(Skip::Busy),
+            None => rules::is_busy(time, self.progress[task].busy_until).then_some(Skip::Busy),
         };
         if let Some(reason) = skip {
-            self.writer.skipped(id, job, time, reason, time);
+            self.journal.skipped(id, job, time, reason, time);
             return Ok(());
         }
 
@@ -466,7 +506,7 @@ impl VirtualExecutive {
                 Pin { channel: *channel as u32, sequence: pinned.sequence, flags: logged.unwrap_or(recomputed) }
             })
             .collect();
-        self.writer.release(id, job, time, &pins);
+        self.journal.release(id, job, time, pins.into_iter());
 
         let output = &self.channels[row.output];
         let slot = output.free_slot().ok_or_else(|| ExecutiveError::Admission("no slot is free".to_owned()))?;
@@ -492,23 +532,19 @@ impl VirtualExecutive {
             None => self.tasks[task].stall_of(job),
         };
         if let Some(duration) = stall {
-            self.writer.fault(id, job, duration);
+            self.journal.writer.fault(id, job, duration);
         }
         let end = time + stall.unwrap_or(0);
         self.progress[task].busy_until = if stall.is_some() { end } else { i64::MIN };
         let overrun = match &self.authority {
             Some(authority) => authority.overran(id, job),
-            None => end > publication,
+            None => rules::is_overrun(publication, end),
         };
-        self.writer.verdict(id, job, publication, overrun, end);
         // SAFETY: the slot is this producer's own until it is published, and only read afterwards.
         let bytes = unsafe { output.bytes(slot) };
-        extend_chain(&mut self.tasks[task].chain, job, time, &pins, overrun, bytes);
-        if overrun {
-            self.writer.discarded(id, job, bytes, &self.tasks[task].chain);
-        } else {
+        self.journal.end(End { task: id, job, release: time, overrun, ended: end }, Some(bytes));
+        if !overrun {
             output.publish(job + 1, publication, slot);
-            self.writer.output(id, job, row.output as u32, job + 1, publication, bytes, &self.tasks[task].chain);
             let done = &mut self.progress[task].done;
             done.push_back(job);
             if done.len() > 8 {
@@ -516,16 +552,6 @@ impl VirtualExecutive {
             }
         }
         Ok(())
-    }
-
-    /// Keeps the release times that a reader may still compare with: those not due yet, and the newest that is.
-    fn remember_release(&mut self, task: usize, time: i64) {
-        let let_ns = self.table.tasks[task].let_ns;
-        let recent = &mut self.progress[task].recent;
-        recent.push_back(time);
-        while recent.len() > 2 && recent[1] + let_ns < time {
-            recent.pop_front();
-        }
     }
 
     /// Copies all states into the log where `time` is the first event at or after a multiple of the keyframe interval.
@@ -540,7 +566,7 @@ impl VirtualExecutive {
         for (id, (task, progress)) in self.tasks.iter().zip(&self.progress).enumerate() {
             let mut states = vec![0; task.job.states_bytes()];
             task.job.copy_states(&mut states);
-            self.writer.keyframe(id as u32, progress.releases, tag, &states);
+            self.journal.writer.keyframe(id as u32, progress.releases.count(), tag, &states);
         }
     }
 }

@@ -112,7 +112,7 @@ fn a_message_is_a_sample_when_it_arrives_where_its_channel_has_no_latency() {
     let mut executive = in_virtual_time(0, None);
     executive.receive(0, 5_000, &7_u64.to_le_bytes()).expect("it is received");
     executive.advance(10_000).expect("it runs");
-    let log = executive.drain();
+    let log = executive.drain().expect("messages are made");
     assert_eq!(
         told(&log, &[ADMIT, VISIBLE, RELEASE, OUTPUT]),
         [(ADMIT, 1, 5_000), (RELEASE, 0, 5_000), (OUTPUT, 0, 6_000)]
@@ -124,10 +124,10 @@ fn a_message_is_a_sample_after_its_channels_latency() {
     let mut executive = in_virtual_time(20_000, None);
     executive.receive(0, 5_000, &7_u64.to_le_bytes()).expect("it is received");
     executive.advance(24_999).expect("it runs");
-    assert_eq!(told(&executive.drain(), &[ADMIT, VISIBLE, RELEASE]), [(ADMIT, 1, 5_000)]);
+    assert_eq!(told(&executive.drain().expect("messages are made"), &[ADMIT, VISIBLE, RELEASE]), [(ADMIT, 1, 5_000)]);
     executive.advance(30_000).expect("it runs");
     assert_eq!(
-        told(&executive.drain(), &[VISIBLE, RELEASE, OUTPUT]),
+        told(&executive.drain().expect("messages are made"), &[VISIBLE, RELEASE, OUTPUT]),
         [(VISIBLE, 1, 25_000), (RELEASE, 0, 25_000), (OUTPUT, 0, 26_000)]
     );
     assert_eq!(executive.latest(0, 30_000).bytes, 7_u64.to_le_bytes());
@@ -140,7 +140,7 @@ fn what_is_no_message_is_recorded_and_the_run_goes_on() {
         executive.receive(0, 1_000, &[1, 2, 3]).expect("it is received");
         executive.receive(0, 5_000, &7_u64.to_le_bytes()).expect("it is received");
         executive.advance(100_000).expect("it runs");
-        let log = executive.drain();
+        let log = executive.drain().expect("messages are made");
         assert_eq!(told(&log, &[REJECTED, RELEASE]), [(REJECTED, 1, 1_000 + latency), (RELEASE, 0, 5_000 + latency)]);
         let reasons: Vec<&[u8]> = records::read_all(&log)
             .expect("the records are whole")
@@ -162,7 +162,7 @@ fn more_may_wait_to_be_decoded_than_the_thread_takes_at_once() {
         executive.advance(at as i64 * 2_000).expect("it runs");
     }
     executive.advance(2_000_000).expect("it runs");
-    assert_eq!(told(&executive.drain(), &[VISIBLE]).len(), 100);
+    assert_eq!(told(&executive.drain().expect("messages are made"), &[VISIBLE]).len(), 100);
 }
 
 /// Takes its time over even numbers only.
@@ -207,7 +207,7 @@ fn live_then_replayed(latency_ns: i64, pace: Pace) -> (Vec<(u8, u64, i64)>, usiz
     let (eight, all) = decoders();
     eight.shut.store(pace == Pace::WhileTheGateIsShut, Ordering::Release);
     live.decode_with(all).expect("its threads start");
-    live.start().expect("its threads start");
+    live.start(Some(0)).expect("its threads start");
     while live.now() < 0 {
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -222,7 +222,7 @@ fn live_then_replayed(latency_ns: i64, pace: Pace) -> (Vec<(u8, u64, i64)>, usiz
     // Long enough for the last to be decoded; what is not shows as neither decoded nor rejected, and replays so.
     std::thread::sleep(Duration::from_millis(20));
     let end = live.stop();
-    let log = live.drain();
+    let log = live.drain().expect("messages are made");
     let authority = Authority::parse(&log).expect("the log is whole");
     let mut replay = in_virtual_time(latency_ns, Some(authority));
     for (kind, payload) in records::read_all(&log).expect("the records are whole") {
@@ -235,7 +235,7 @@ fn live_then_replayed(latency_ns: i64, pace: Pace) -> (Vec<(u8, u64, i64)>, usiz
         replay.receive(channel.expect("a channel") as usize, time, fields.bytes().expect("bytes")).expect("received");
     }
     replay.advance(end - 1).expect("it runs");
-    let again = replay.drain();
+    let again = replay.drain().expect("messages are made");
     let kinds = [ADMIT, VISIBLE, REJECTED, RELEASE, OUTPUT];
     let sorted = |bytes: &[u8]| {
         let mut all = told(bytes, &kinds);

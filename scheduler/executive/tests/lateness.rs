@@ -21,7 +21,7 @@ fn busy() -> Run {
     let stalls = [Stall { task: 0, every: 1, duration_ns: 60 * MS }];
     let mut live = LiveExecutive::new(schedule(), jobs(&schedule()), &stalls, false, ThreadHooks::default())
         .expect("it is laid out");
-    live.start().expect("threads start");
+    live.start(Some(0)).expect("threads start");
     let mut log = Vec::new();
     for value in 0..700_u64 {
         std::thread::sleep(Duration::from_millis(1));
@@ -29,10 +29,10 @@ fn busy() -> Run {
             let bytes = value.to_le_bytes();
             live.admit(0, i64::MAX, &bytes, &bytes).expect("it is admitted");
         }
-        log.extend(live.drain());
+        log.extend(live.drain().expect("messages are made"));
     }
     live.stop();
-    log.extend(live.drain());
+    log.extend(live.drain().expect("messages are made"));
     let mut run = Run::new(&["in"], &tasks);
     run.log = log;
     run

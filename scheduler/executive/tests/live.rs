@@ -143,7 +143,7 @@ fn run_and_replay(json: &str, stalls: &[Stall]) -> Vec<u8> {
     let parsed = || Table::parse(json).expect("the table is sound");
     let mut live =
         LiveExecutive::new(parsed(), jobs(&parsed()), stalls, false, ThreadHooks::default()).expect("it is laid out");
-    live.start().expect("threads start");
+    live.start(Some(0)).expect("threads start");
     let (mut log, mut own_times) = (Vec::new(), 0);
     for value in 0..300_u64 {
         std::thread::sleep(Duration::from_millis(if value % 7 == 0 { 1 } else { 5 }));
@@ -156,10 +156,10 @@ fn run_and_replay(json: &str, stalls: &[Stall]) -> Vec<u8> {
         }
         let sample = live.latest(2, live.now());
         assert!(sample.time <= live.now());
-        log.extend(live.drain());
+        log.extend(live.drain().expect("messages are made"));
     }
     let end = live.stop();
-    log.extend(live.drain());
+    log.extend(live.drain().expect("messages are made"));
     assert!(own_times > 0, "no message was tagged with its own time");
 
     let authority = Authority::parse(&log).expect("the log is whole");
@@ -175,7 +175,7 @@ fn run_and_replay(json: &str, stalls: &[Stall]) -> Vec<u8> {
         replay.admit(channel as usize, time, raw, raw.to_vec()).expect("it is admitted");
     }
     replay.advance(end - 1).expect("time goes on");
-    let (before, after) = (keyed(&log), keyed(&replay.drain()));
+    let (before, after) = (keyed(&log), keyed(&replay.drain().expect("messages are made")));
     let mut keys: Vec<_> = before.keys().chain(after.keys()).collect();
     keys.sort_by_key(|(kind, task, job)| (*job, *task, *kind));
     for key in keys {
@@ -241,7 +241,7 @@ fn threads_are_named_by_core_and_priority_and_say_what_they_were_granted() {
     let jobs = jobs(&parsed);
     let mut live = LiveExecutive::new(parsed, jobs, &[], false, ThreadHooks::default()).expect("it is laid out");
     assert!(live.now() < 0, "the run has not begun");
-    live.start().expect("threads start");
+    live.start(Some(0)).expect("threads start");
     std::thread::sleep(Duration::from_millis(30));
     let end = live.stop();
     assert_eq!(live.stop(), end);
@@ -285,7 +285,7 @@ fn a_fault_of_a_job_is_told_by_task_job_and_release_while_the_run_goes_on() {
     let parsed = Table::parse(json).expect("the table is sound");
     let mut live = LiveExecutive::new(parsed, vec![Box::new(Faulty(0))], &[], false, ThreadHooks::default())
         .expect("it is laid out");
-    live.start().expect("threads start");
+    live.start(Some(0)).expect("threads start");
     live.check().expect("nothing has failed yet");
     while live.fault().is_none() {
         std::thread::sleep(Duration::from_millis(1));

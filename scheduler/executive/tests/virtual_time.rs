@@ -2,8 +2,12 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::{POISON, Run, Spec, every, on, table};
+use isochron_executive::outlet::{Encode, Output};
 use isochron_executive::records::{Pin, Skip, Writer};
+use isochron_executive::task::Stall;
 
 // Order at one instant.
 
@@ -218,6 +222,70 @@ fn a_fault_of_a_job_ends_the_run_by_name() {
     assert!(error.starts_with("error[schedule/job]: task \"f\" job 0 ended with fault 7"), "{error}");
 }
 
+// Messages of outputs.
+
+/// A message is the value's first byte and the stamp.
+struct Byte;
+
+impl Encode for Byte {
+    fn encode(&self, slot: &[u8], stamp_ns: i64, out: &mut Vec<u8>) -> Result<(), String> {
+        if slot[0] == 0 {
+            return Err("error[test/message]: no value".to_owned());
+        }
+        out.clear();
+        out.extend_from_slice(&[slot[0], stamp_ns as u8]);
+        Ok(())
+    }
+}
+
+fn shown(channel: usize) -> Output {
+    Output { channel, encoder: Arc::new(Byte) }
+}
+
+#[test]
+fn a_message_stands_behind_its_value_and_under_hold_behind_what_has_published_nothing() {
+    let stall = Stall { task: 0, every: 2, duration_ns: 12 };
+    let table = table(&[], &[every("f", 10).holding()], 2).expect("the table is sound");
+    let mut run = Run::with(table, &[stall], None, 0);
+    run.executive.encode_with(vec![shown(0)]).expect("the channel is there");
+    run.executive.set_epoch(100);
+    // Job 1 ends at 22: an overrun, and release 2 at 20 finds it running.
+    let run = run.until(29);
+    assert_eq!(
+        run.lines(&["output", "message", "discarded", "skipped"]),
+        [
+            "output f0 #1 @5 = 100",
+            "message 0 f0 @5 = [100, 105]",
+            "message 0 f1 @15 = [100, 115]",
+            "discarded f1 = 200",
+            "skipped f2 @20 busy",
+            "message 0 f2 @25 = [100, 125]",
+        ]
+    );
+    let seen = run.executive.latest_message(0, 15).expect("it is made").expect("one stands");
+    assert_eq!((seen.sequence, seen.time, seen.held, seen.bytes), (1, 5, true, vec![100, 105]));
+}
+
+#[test]
+fn under_skip_an_overrun_sends_no_message() {
+    let table = table(&[], &[every("f", 10)], 2).expect("the table is sound");
+    let mut run = Run::with(table, &[Stall { task: 0, every: 2, duration_ns: 12 }], None, 0);
+    run.executive.encode_with(vec![shown(0)]).expect("the channel is there");
+    assert_eq!(run.until(29).lines(&["message"]), ["message 0 f0 @5 = [100, 5]"]);
+}
+
+#[test]
+fn a_message_that_cannot_be_made_is_an_error_when_records_are_taken() {
+    let mut run = Run::new(&["in"], &[on("f", "in", 10)]).admit("in", 3, 256 - 100);
+    let output = run.channel("f");
+    run.executive.encode_with(vec![shown(output)]).expect("the channel is there");
+    run.executive.advance(3).expect("the job runs");
+    let error = run.executive.drain().expect_err("no message").to_string();
+    assert_eq!(error, "error[test/message]: no value");
+    assert!(run.executive.encode_with(vec![shown(7)]).is_err());
+    assert!(run.executive.observe(4, true).is_err());
+}
+
 // Admission.
 
 #[test]
@@ -232,7 +300,8 @@ fn an_admission_at_a_time_that_has_been_processed_is_refused() {
 fn where_time_stands_before_an_observed_output_admissions_come_after_the_release_that_will_publish_it() {
     let mut run = Run::new(&["in"], &[every("f", 10).reading(&["in"])]);
     let (input, output) = (run.channel("in"), run.channel("f"));
-    run.executive.observe(output, true);
+    run.executive.encode_with(vec![shown(output)]).expect("the channel is there");
+    run.executive.observe(0, true).expect("the output is there");
     let reached = run.executive.advance(100).expect("nothing fails");
     assert_eq!(reached, -1);
     assert!(run.executive.admit(input, 0, &[], 1u64.to_le_bytes().to_vec()).is_err());

@@ -6,21 +6,28 @@ use super::plan::{At, ConstantValue, Counted, EncodePlan, EncodeStep, MAX_DEPTH,
 use super::reader::HEADER;
 
 impl EncodePlan {
-    /// Encodes a slot of `slot_bytes` bytes, stamped with a logical time.
+    /// Encodes a slot of `slot_bytes` bytes, stamped with a time.
     pub fn encode(&self, slot: &[u8], stamp_ns: i64) -> Result<Vec<u8>, CodecError> {
+        let mut out = Vec::new();
+        self.encode_into(slot, stamp_ns, &mut out)?;
+        Ok(out)
+    }
+
+    /// The same into `out`, in the place of what is there.
+    pub fn encode_into(&self, slot: &[u8], stamp_ns: i64, out: &mut Vec<u8>) -> Result<(), CodecError> {
         if slot.len() != self.slot_bytes {
             return Err(CodecError::Plan(format!("the slot has {} bytes, not {}", slot.len(), self.slot_bytes)));
         }
-        let mut out = Vec::with_capacity(HEADER + self.most_bytes);
+        out.clear();
+        out.reserve(HEADER + self.most_bytes);
         out.extend_from_slice(&[0, 1, 0, 0]);
         let mut encoder = Encoder { out, slot, stamp_ns, indices: [0; MAX_DEPTH], depth: 0 };
-        encoder.run(&self.steps)?;
-        Ok(encoder.out)
+        encoder.run(&self.steps)
     }
 }
 
 struct Encoder<'s> {
-    out: Vec<u8>,
+    out: &'s mut Vec<u8>,
     slot: &'s [u8],
     stamp_ns: i64,
     /// Of the enclosing lists, outermost first.

@@ -1,94 +1,66 @@
-//! Off the real-time path: drains the threads' decisions, extends the hash chains, and writes the records.
+//! Off the real-time path: drains the threads' decisions into the journal.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::lock;
-use super::shared::{Decision, Shared};
-use crate::records::{Losses, Pin, Writer};
-use crate::task::{extend_chain, run_hash};
-
-/// What a job's release told, kept until the job ends.
-struct Open {
-    release: i64,
-    pins: Vec<Pin>,
-}
+use super::shared::{Decision, PinEntry, Shared};
+use crate::journal::{End, Journal};
+use crate::records::{Losses, Pin};
 
 pub struct Collector {
     shared: Arc<Shared>,
-    writer: Arc<Mutex<Writer>>,
-    chains: Vec<[u8; 32]>,
-    open: Vec<Option<Open>>,
+    journal: Arc<Mutex<Journal>>,
     /// Losses that were written down already.
     told: [u64; 3],
 }
 
 impl Collector {
-    pub fn new(shared: Arc<Shared>, writer: Arc<Mutex<Writer>>) -> Self {
-        let tasks = shared.table.tasks.len();
-        Self { shared, writer, chains: vec![[0; 32]; tasks], open: (0..tasks).map(|_| None).collect(), told: [0; 3] }
+    pub fn new(shared: Arc<Shared>, journal: Arc<Mutex<Journal>>) -> Self {
+        Self { shared, journal, told: [0; 3] }
     }
 
     /// Takes everything that waits.
     pub fn collect(&mut self) {
-        let shared = self.shared.clone();
-        let writer = self.writer.clone();
-        let mut writer = lock(&writer);
-        for group in &shared.groups {
+        let mut journal = lock(&self.journal);
+        for group in &self.shared.groups {
             while let Some(decision) = group.decisions.pop() {
-                self.record(decision, &mut writer);
+                self.record(decision, &mut journal);
             }
             while let Some(trace) = group.traces.pop() {
-                writer.trace(trace.task, trace.job, trace.release, trace.start, trace.end);
+                journal.writer.trace(trace.task, trace.job, trace.release, trace.start, trace.end);
             }
         }
-        let lost = &shared.lost;
+        let lost = &self.shared.lost;
         let counts: [(Losses, &AtomicU64); 3] =
             [(Losses::Decisions, &lost.decisions), (Losses::Traces, &lost.traces), (Losses::Outputs, &lost.outputs)];
         for (told, (what, count)) in self.told.iter_mut().zip(counts) {
             let count = count.load(Ordering::Acquire);
             if count > *told {
-                writer.lost(what, count - *told);
+                journal.writer.lost(what, count - *told);
                 *told = count;
             }
         }
+        journal.hand_over();
     }
 
-    pub fn hash(&self) -> String {
-        run_hash(self.chains.iter())
-    }
-
-    fn record(&mut self, decision: Decision, writer: &mut Writer) {
+    fn record(&self, decision: Decision, journal: &mut Journal) {
         match decision {
             Decision::Release { task, job, time, count, pins } => {
-                let pins: Vec<Pin> = pins[..count as usize]
-                    .iter()
-                    .map(|pin| Pin { channel: pin.channel, sequence: pin.sequence, flags: pin.flags })
-                    .collect();
-                writer.release(task, job, time, &pins);
-                self.open[task as usize] = Some(Open { release: time, pins });
+                let pins = pins[..count as usize].iter();
+                let pin = |pin: &PinEntry| Pin { channel: pin.channel, sequence: pin.sequence, flags: pin.flags };
+                journal.release(task, job, time, pins.map(pin));
             }
             Decision::Skipped { task, job, time, reason, decided } => {
-                writer.skipped(task, job, time, reason, decided);
+                journal.skipped(task, job, time, reason, decided);
             }
-            Decision::Fault { task, job, duration } => writer.fault(task, job, duration),
-            Decision::End { task, job, release, publication, overrun, ended, slot } => {
-                writer.verdict(task, job, publication, overrun, ended);
-                let open = self.open[task as usize].take().filter(|open| open.release == release);
-                // Without its bytes the chain cannot go on, and the count of losses says so.
-                let Some(slot) = slot else { return };
-                let row = &self.shared.table.tasks[task as usize];
-                let channel = &self.shared.channels[row.output];
+            Decision::Fault { task, job, duration } => journal.writer.fault(task, job, duration),
+            Decision::End { task, job, release, overrun, ended, slot } => {
+                let end = End { task, job, release, overrun, ended };
+                let Some(slot) = slot else { return journal.end(end, None) };
+                let channel = &self.shared.channels[self.shared.table.tasks[task as usize].output];
                 // SAFETY: the worker pinned the slot for the collector; it is written by nobody until it is unpinned.
-                let bytes = unsafe { channel.bytes(slot) };
-                let chain = &mut self.chains[task as usize];
-                let pins = open.map(|open| open.pins).unwrap_or_default();
-                extend_chain(chain, job, release, &pins, overrun, bytes);
-                if overrun {
-                    writer.discarded(task, job, bytes, chain);
-                } else {
-                    writer.output(task, job, row.output as u32, job + 1, publication, bytes, chain);
-                }
+                journal.end(end, Some(unsafe { channel.bytes(slot) }));
                 channel.index.unpin_from_recorder(slot);
             }
         }
@@ -108,11 +80,11 @@ mod tests {
           "budgetNs": 1, "deadlineNs": 5, "letNs": 5, "priority": 1, "core": 0, "onOverrun": "skip", "inputs": [],
           "output": 0 } ] }"#;
 
-    fn collector() -> (Arc<Shared>, Arc<Mutex<Writer>>, Collector) {
+    fn collector() -> (Arc<Shared>, Arc<Mutex<Journal>>, Collector) {
         let shared = Arc::new(Shared::new(Table::parse(TABLE).expect("it is sound")).expect("it is laid out"));
-        let writer = Arc::new(Mutex::new(Writer::default()));
-        let collector = Collector::new(shared.clone(), writer.clone());
-        (shared, writer, collector)
+        let journal = Arc::new(Mutex::new(Journal::new(&shared.table)));
+        let collector = Collector::new(shared.clone(), journal.clone());
+        (shared, journal, collector)
     }
 
     /// What is lost, as (kind of loss, count), and how many records there are of another kind.
@@ -126,7 +98,7 @@ mod tests {
 
     #[test]
     fn decisions_that_do_not_fit_are_counted_once_and_mark_the_recording() {
-        let (shared, writer, mut collector) = collector();
+        let (shared, journal, mut collector) = collector();
         let mut kept = 0;
         while shared.decide(0, Decision::Fault { task: 0, job: kept, duration: 1 }) {
             kept += 1;
@@ -134,17 +106,20 @@ mod tests {
         shared.decide(0, Decision::Skipped { task: 0, job: kept, time: 0, reason: Skip::Late, decided: 5 });
         collector.collect();
         collector.collect();
-        assert_eq!(read(&lock(&writer).take(), FAULT), (vec![(Losses::Decisions as u8, 2)], kept as usize));
+        assert_eq!(
+            read(&lock(&journal).take().expect("messages are made"), FAULT),
+            (vec![(Losses::Decisions as u8, 2)], kept as usize)
+        );
         assert!(shared.decide(0, Decision::Fault { task: 0, job: 0, duration: 1 }), "there is room again");
     }
 
     #[test]
     fn a_lost_trace_costs_no_decision() {
-        let (shared, writer, mut collector) = collector();
+        let (shared, journal, mut collector) = collector();
         while shared.trace(0, Trace::default()) {}
         assert!(shared.decide(0, Decision::Fault { task: 0, job: 0, duration: 1 }));
         collector.collect();
-        let bytes = lock(&writer).take();
+        let bytes = lock(&journal).take().expect("messages are made");
         let (lost, traces) = read(&bytes, TRACE);
         assert_eq!((lost, read(&bytes, FAULT).1), (vec![(Losses::Traces as u8, 1)], 1));
         assert!(traces > 0);
@@ -152,15 +127,15 @@ mod tests {
 
     #[test]
     fn a_verdict_is_recorded_even_where_the_bytes_of_its_output_did_not_fit() {
-        let (shared, writer, mut collector) = collector();
-        let before = collector.hash();
-        let end = Decision::End { task: 0, job: 0, release: 0, publication: 5, overrun: false, ended: 3, slot: None };
+        let (shared, journal, mut collector) = collector();
+        let before = lock(&journal).hash();
+        let end = Decision::End { task: 0, job: 0, release: 0, overrun: false, ended: 3, slot: None };
         assert!(shared.decide(0, end));
         shared.lost.outputs.fetch_add(1, Ordering::Relaxed);
         collector.collect();
-        let bytes = lock(&writer).take();
+        let bytes = lock(&journal).take().expect("messages are made");
         assert_eq!(read(&bytes, VERDICT), (vec![(Losses::Outputs as u8, 1)], 1));
         assert_eq!(read(&bytes, records::OUTPUT).1, 0);
-        assert_eq!(collector.hash(), before, "the chain cannot go on without the bytes");
+        assert_eq!(lock(&journal).hash(), before, "the chain cannot go on without the bytes");
     }
 }

@@ -9,8 +9,9 @@ use super::shared::Shared;
 use crate::arrival::Arrivals;
 use crate::error::ExecutiveError;
 use crate::intake::{self, BACKLOG, Decode, DecodeThread, Decoded, Outcomes};
-use crate::records::{Skip, Writer};
-use crate::table::{Source, Trigger};
+use crate::journal::Journal;
+use crate::records::Skip;
+use crate::table::Source;
 
 /// Messages that may wait for a decode thread behind the one that it decodes.
 const DECODE_WAITING: usize = 4;
@@ -37,7 +38,7 @@ impl Admission {
 /// Every external channel's admitting side.
 pub struct Inputs {
     shared: Arc<Shared>,
-    writer: Arc<Mutex<Writer>>,
+    journal: Arc<Mutex<Journal>>,
     admissions: Vec<Mutex<Option<Admission>>>,
     outcomes: Vec<Mutex<Outcomes>>,
 }
@@ -53,27 +54,24 @@ fn wrong<T>(reason: String) -> Result<T, ExecutiveError> {
 }
 
 impl Inputs {
-    pub fn new(shared: Arc<Shared>, writer: Arc<Mutex<Writer>>) -> Self {
+    pub fn new(shared: Arc<Shared>, journal: Arc<Mutex<Journal>>) -> Self {
         let admissions: Vec<_> = shared
             .table
             .channels
             .iter()
             .enumerate()
             .map(|(id, row)| {
-                let released = shared.table.tasks.iter().enumerate().filter_map(|(task, row)| match row.trigger {
-                    Trigger::Arrival { channel, .. } if channel == id => Some((task, Arrivals::of(row.trigger)?)),
-                    _ => None,
-                });
+                let arrivals = |task: usize| Some((task, Arrivals::of(shared.table.tasks[task].trigger)?));
                 Mutex::new((row.source == Source::External).then(|| Admission {
                     producer: shared.channels[id].index.producer(),
-                    arrivals: released.collect(),
+                    arrivals: shared.table.released_by(id).filter_map(arrivals).collect(),
                     arrived: 0,
                     newest: -1,
                 }))
             })
             .collect();
         let outcomes = admissions.iter().map(|_| Mutex::default()).collect();
-        Self { shared, writer, admissions, outcomes }
+        Self { shared, journal, admissions, outcomes }
     }
 
     /// What a channel's messages are decoded by; a thread of their own where the channel has a latency.
@@ -95,16 +93,16 @@ impl Inputs {
                 let slot_bytes = self.shared.table.channels[channel].slot_bytes;
                 match intake::decode(decoder.as_ref(), raw, slot_bytes) {
                     Ok(slot) => self.admit(channel, at, raw, &slot).map(|(number, _)| number),
-                    Err(reason) => self.arrive(channel, at, raw, |writer, number, time| {
-                        self.reject(writer, channel, number, time, &reason);
+                    Err(reason) => self.arrive(channel, at, raw, |journal, number, time| {
+                        self.reject(journal, channel, number, time, &reason);
                     }),
                 }
             }
-            Decoding::Apart(thread) => self.arrive(channel, at, raw, |writer, number, time| {
+            Decoding::Apart(thread) => self.arrive(channel, at, raw, |journal, number, time| {
                 // Before the thread can have settled it.
                 lock(&self.outcomes[channel]).wait(number);
                 if !thread.try_send(number, raw.to_vec()) {
-                    self.reject(writer, channel, number, time, BACKLOG);
+                    self.reject(journal, channel, number, time, BACKLOG);
                 }
             }),
         }
@@ -115,9 +113,9 @@ impl Inputs {
         self.outcomes.get(channel).map_or(Some(false), |outcomes| lock(outcomes).of(number))
     }
 
-    fn reject(&self, writer: &mut Writer, channel: usize, number: u64, time: i64, reason: &str) {
+    fn reject(&self, journal: &mut Journal, channel: usize, number: u64, time: i64, reason: &str) {
         lock(&self.outcomes[channel]).reject(number);
-        writer.rejected(channel as u32, number, time, reason);
+        journal.writer.rejected(channel as u32, number, time, reason);
     }
 
     /// Admits a sample; returns its number and tag, which is `at`, or now where that is earlier, but never below what a
@@ -125,10 +123,10 @@ impl Inputs {
     pub fn admit(&self, channel: usize, at: i64, raw: &[u8], slot: &[u8]) -> Result<(u64, i64), ExecutiveError> {
         self.with(channel, |admission| {
             // Held while the sample comes to stand: no record of a release that reads it is written before its own.
-            let mut writer = lock(&self.writer);
+            let mut journal = lock(&self.journal);
             let number = admission.arrived + 1;
-            let time = self.stand(channel, at, admission, number, slot, &mut writer, |writer, time| {
-                writer.admit(channel as u32, number, time, raw);
+            let time = self.stand(channel, at, admission, number, slot, &mut journal, |journal, time| {
+                journal.writer.admit(channel as u32, number, time, raw);
             })?;
             (admission.arrived, admission.newest) = (number, time);
             Ok((number, time))
@@ -141,13 +139,13 @@ impl Inputs {
         channel: usize,
         at: i64,
         raw: &[u8],
-        then: impl FnOnce(&mut Writer, u64, i64),
+        then: impl FnOnce(&mut Journal, u64, i64),
     ) -> Result<u64, ExecutiveError> {
         self.with(channel, |admission| {
-            let mut writer = lock(&self.writer);
+            let mut journal = lock(&self.journal);
             let (number, time) = admission.number(self.tag(at));
-            writer.admit(channel as u32, number, time, raw);
-            then(&mut writer, number, time);
+            journal.writer.admit(channel as u32, number, time, raw);
+            then(&mut journal, number, time);
             Ok(number)
         })
     }
@@ -156,17 +154,17 @@ impl Inputs {
     fn decoded(&self, channel: usize, number: u64, decoded: Result<Decoded, String>) {
         let id = channel as u32;
         let stood = self.with(channel, |admission| {
-            let mut writer = lock(&self.writer);
+            let mut journal = lock(&self.journal);
             let now = self.shared.now().max(0);
             match decoded {
                 Ok(Decoded { slot, hash }) => {
-                    let visible = |writer: &mut Writer, time| writer.visible(id, number, time, &hash);
-                    match self.stand(channel, i64::MAX, admission, number, &slot, &mut writer, visible) {
+                    let visible = |journal: &mut Journal, time| journal.writer.visible(id, number, time, &hash);
+                    match self.stand(channel, i64::MAX, admission, number, &slot, &mut journal, visible) {
                         Ok(_) => lock(&self.outcomes[channel]).stand(number),
-                        Err(_) => self.reject(&mut writer, channel, number, now, BACKLOG),
+                        Err(_) => self.reject(&mut journal, channel, number, now, BACKLOG),
                     }
                 }
-                Err(reason) => self.reject(&mut writer, channel, number, now, &reason),
+                Err(reason) => self.reject(&mut journal, channel, number, now, &reason),
             }
             Ok(())
         });
@@ -208,8 +206,8 @@ impl Inputs {
         admission: &mut Admission,
         number: u64,
         slot: &[u8],
-        writer: &mut Writer,
-        record: impl FnOnce(&mut Writer, i64),
+        journal: &mut Journal,
+        record: impl FnOnce(&mut Journal, i64),
     ) -> Result<i64, ExecutiveError> {
         let row = &self.shared.table.channels[channel];
         if slot.len() != row.slot_bytes {
@@ -222,7 +220,7 @@ impl Inputs {
         // SAFETY: the slot is claimed by this side, the channel's one producer; its length was checked.
         unsafe { std::ptr::copy_nonoverlapping(slot.as_ptr(), live.address(claimed), slot.len()) };
         let time = live.index.admit(&mut admission.producer, claimed, number, || self.tag(at));
-        record(writer, time);
+        record(journal, time);
         for (task, arrivals) in &mut admission.arrivals {
             match arrivals.arrive(time) {
                 Some(release) => {
@@ -230,7 +228,7 @@ impl Inputs {
                     self.shared.wake(*task);
                     self.shared.wake_dependents(*task, usize::MAX);
                 }
-                None => writer.skipped(*task as u32, arrivals.released(), time, Skip::Early, time),
+                None => journal.skipped(*task as u32, arrivals.released(), time, Skip::Early, time),
             }
         }
         Ok(time)

@@ -26,7 +26,8 @@ use worker::Worker;
 use crate::error::ExecutiveError;
 use crate::intake::Decoders;
 use crate::job::Job;
-use crate::records::Writer;
+use crate::journal::{Journal, Record};
+use crate::outlet::Output;
 use crate::table::{Source, Table, Trigger};
 use crate::task::{Stall, Task};
 
@@ -61,7 +62,7 @@ pub struct LiveExecutive {
     inputs: Arc<Inputs>,
     /// Per channel; dropped at the end of the run, which waits for what they decode.
     decoding: Vec<Option<Decoding>>,
-    writer: Arc<Mutex<Writer>>,
+    journal: Arc<Mutex<Journal>>,
     collector: Arc<Mutex<Collector>>,
     waiting: Vec<Vec<Worker>>,
     threads: Vec<JoinHandle<Vec<Worker>>>,
@@ -119,13 +120,13 @@ impl LiveExecutive {
                     .collect()
             })
             .collect();
-        let writer = Arc::new(Mutex::new(Writer::default()));
+        let journal = Arc::new(Mutex::new(Journal::new(&shared.table)));
         Ok(Self {
-            collector: Arc::new(Mutex::new(Collector::new(shared.clone(), writer.clone()))),
-            inputs: Arc::new(Inputs::new(shared.clone(), writer.clone())),
+            collector: Arc::new(Mutex::new(Collector::new(shared.clone(), journal.clone()))),
+            inputs: Arc::new(Inputs::new(shared.clone(), journal.clone())),
             decoding: Vec::new(),
             shared,
-            writer,
+            journal,
             waiting,
             threads: Vec::new(),
             collecting: None,
@@ -137,14 +138,17 @@ impl LiveExecutive {
         })
     }
 
-    /// Starts the threads; logical time 0 is a little later.
-    pub fn start(&mut self) -> Result<(), ExecutiveError> {
+    /// Starts the threads; logical time 0 is a little later. Stamps are counted from `epoch_ns`, the ROS time of logical 0:
+    /// the system's unless given. Returns it.
+    pub fn start(&mut self, epoch_ns: Option<i64>) -> Result<i64, ExecutiveError> {
         let failed = |error: std::io::Error| ExecutiveError::Threads(error.to_string());
         // Refusals are told, not fatal: the memory has been touched, and stays where there is enough.
         self.memory_locked = sys::lock_code()
             & self.shared.lock_memory()
             & self.waiting.iter().flatten().fold(true, |locked, worker| worker.task.job.lock_memory() & locked);
         self.shared.epoch.store(sys::monotonic() + LEAD_NS, Ordering::Release);
+        let epoch_ns = epoch_ns.unwrap_or_else(|| self.clock_at_zero());
+        lock(&self.journal).outlet.set_epoch(epoch_ns);
         for (id, workers) in std::mem::take(&mut self.waiting).into_iter().enumerate() {
             let (shared, infos, hooks, realtime) = (self.shared.clone(), self.infos.clone(), self.hooks, self.realtime);
             let name = format!("iso:{}:{}", shared.groups[id].core, shared.groups[id].priority);
@@ -164,7 +168,12 @@ impl LiveExecutive {
             lock(&collector).collect();
         });
         self.collecting = Some(collecting.map_err(failed)?);
-        Ok(())
+        Ok(epoch_ns)
+    }
+
+    /// The time of the system's clock at logical 0, nanoseconds since 1970, as that clock has it now.
+    pub fn clock_at_zero(&self) -> i64 {
+        sys::clock_ahead_of(|| self.shared.now())
     }
 
     /// Logical time now; negative until the run has begun.
@@ -180,6 +189,16 @@ impl LiveExecutive {
             .map(|(channel, decoder)| decoder.map(|decoder| self.inputs.decoding(channel, decoder)).transpose())
             .collect::<Result<_, _>>()?;
         Ok(())
+    }
+
+    /// Gives the executive what makes messages of its tasks' outputs.
+    pub fn encode_with(&mut self, outputs: Vec<Output>) -> Result<(), ExecutiveError> {
+        lock(&self.journal).encode_with(outputs)
+    }
+
+    /// Records are handed to a recorder, too, as the collector takes them from the threads.
+    pub fn record_to(&mut self, recorder: Arc<dyn Record>) {
+        lock(&self.journal).record_to(recorder);
     }
 
     /// Receives a message of time `at` on an external channel; returns its number. What cannot be decoded is recorded as
@@ -212,9 +231,20 @@ impl LiveExecutive {
         LiveSample { sequence: pinned.sequence, time: pinned.time, bytes }
     }
 
-    /// The records since the last call.
-    pub fn drain(&self) -> Vec<u8> {
-        lock(&self.writer).take()
+    /// The newest message of an output with a tag not after `time`; None before the first.
+    pub fn latest_message(&self, output: usize, time: i64) -> Result<Option<LiveSample>, ExecutiveError> {
+        let channel = lock(&self.journal).outlet.channel(output)?;
+        let sample = self.latest(channel, time);
+        if sample.sequence == 0 {
+            return Ok(None);
+        }
+        let bytes = lock(&self.journal).outlet.encode(output, &sample.bytes, sample.time)?;
+        Ok(Some(LiveSample { bytes, ..sample }))
+    }
+
+    /// The records since the last call, the messages of outputs among them.
+    pub fn drain(&self) -> Result<Vec<u8>, ExecutiveError> {
+        lock(&self.journal).take()
     }
 
     /// Ends the run: no release from the returned logical time on; waits for running jobs.
@@ -247,7 +277,7 @@ impl LiveExecutive {
     }
 
     pub fn hash(&self) -> String {
-        lock(&self.collector).hash()
+        lock(&self.journal).hash()
     }
 
     /// Kernels called by jobs of threads that have ended.

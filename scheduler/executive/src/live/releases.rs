@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
+use crate::rules;
+
 /// Releases that can be looked back on.
 const KEPT: u64 = 1024;
 
@@ -41,19 +43,18 @@ impl Releases {
         self.closed.load(Ordering::Acquire)
     }
 
-    pub fn count(&self) -> u64 {
+    /// The oldest release that can be looked back on.
+    pub fn oldest(&self) -> u64 {
+        rules::Releases::count(self).saturating_sub(KEPT - 1)
+    }
+}
+
+impl rules::Releases for Releases {
+    fn count(&self) -> u64 {
         self.count.load(Ordering::Acquire)
     }
 
-    /// The oldest release that can be looked back on.
-    pub fn oldest(&self) -> u64 {
-        self.count().saturating_sub(KEPT - 1)
-    }
-
-    /// Time of release number `job`; None where it has not happened, or too many have happened since.
-    ///
-    /// Real-time.
-    pub fn time(&self, job: u64) -> Option<i64> {
+    fn time(&self, job: u64) -> Option<i64> {
         if job >= self.count() {
             return None;
         }
@@ -65,6 +66,7 @@ impl Releases {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::Releases as _;
 
     #[test]
     fn releases_are_found_by_number_until_too_many_have_followed() {

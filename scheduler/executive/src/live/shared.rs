@@ -11,7 +11,8 @@ use super::ring::Ring;
 use super::sys;
 use crate::error::ExecutiveError;
 use crate::records::{HELD, Skip};
-use crate::table::{OnOverrun, Source, Table, TaskRow, Trigger};
+use crate::rules;
+use crate::table::{Source, Table, TaskRow};
 
 /// Distinct channels that one task may read.
 pub const MAX_PINS: usize = 16;
@@ -104,7 +105,6 @@ pub enum Decision {
         task: u32,
         job: u64,
         release: i64,
-        publication: i64,
         overrun: bool,
         ended: i64,
         slot: Option<u32>,
@@ -300,10 +300,7 @@ impl Shared {
     ///
     /// Real-time.
     pub fn release(&self, task: usize, job: u64) -> Option<i64> {
-        match self.table.tasks[task].trigger {
-            Trigger::Periodic { period_ns, phase_ns } => Some(phase_ns + job as i64 * period_ns),
-            Trigger::Arrival { .. } => self.releases[task].time(job),
-        }
+        rules::release(&self.table.tasks[task], &self.releases[task], job)
     }
 
     /// The oldest release of a task whose time is still known.
@@ -314,30 +311,6 @@ impl Shared {
     /// Whether all releases of a task are known.
     pub fn is_closed(&self, task: usize) -> bool {
         self.releases[task].is_closed()
-    }
-
-    /// Releases of a task whose publication instant is not after `time`.
-    ///
-    /// Real-time: looks back over releases that are not due yet.
-    fn due(&self, task: &TaskRow, id: usize, time: i64) -> u64 {
-        let latest = time - task.let_ns;
-        match task.trigger {
-            Trigger::Periodic { period_ns, phase_ns } => {
-                if latest < phase_ns {
-                    0
-                } else {
-                    ((latest - phase_ns) / period_ns) as u64 + 1
-                }
-            }
-            Trigger::Arrival { .. } => {
-                let releases = &self.releases[id];
-                let mut count = releases.count();
-                while count > 0 && releases.time(count - 1).is_some_and(|release| release > latest) {
-                    count -= 1;
-                }
-                count
-            }
-        }
     }
 
     /// Whether a job's output stands; its publication instant has come, so the verdict is settled if it is not yet.
@@ -365,14 +338,13 @@ impl Shared {
             },
             Source::Task { task } => {
                 let row = &self.table.tasks[task];
-                let due = self.due(row, task, time);
+                let due = rules::due(row, &self.releases[task], time);
                 let pinned = loop {
                     if let Some(pinned) = index.try_pin(index.verdict.settle(due).records, time) {
                         break pinned;
                     }
                 };
-                let held = row.on_overrun == OnOverrun::Hold && pinned.sequence > 0 && pinned.sequence < due;
-                (pinned, if held { HELD } else { 0 })
+                (pinned, if rules::is_held(row, pinned.sequence, due) { HELD } else { 0 })
             }
         }
     }

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 use super::shared::{Decision, Shared};
 use crate::arrival::Arrivals;
 use crate::records::Skip;
-use crate::table::{OnOverrun, Table};
+use crate::rules;
+use crate::table::Table;
 
 /// What a task knows of the publications that release it.
 pub struct Upstream {
@@ -46,7 +47,7 @@ impl Upstream {
                 self.next += gone;
             }
             let publication = match shared.release(self.task, self.next) {
-                Some(release) => release + row.let_ns,
+                Some(release) => rules::publication(row, release),
                 None if closed => end,
                 None => return None,
             };
@@ -63,7 +64,7 @@ impl Upstream {
             let done = shared.stands(self.task, self.next);
             self.next += 1;
             self.standing |= done;
-            if done || (row.on_overrun == OnOverrun::Hold && self.standing) {
+            if rules::publishes(row, done, self.standing) {
                 self.arrival(shared, group, id, publication);
             }
         }

@@ -9,6 +9,7 @@ use super::shared::{Decision, MAX_PINS, PinEntry, Shared, Trace};
 use super::sys;
 use super::upstream::Upstream;
 use crate::records::Skip;
+use crate::rules;
 use crate::task::Task;
 
 /// A task as its thread runs it.
@@ -86,19 +87,19 @@ pub fn run(shared: &Arc<Shared>, group: usize, workers: &mut [Worker]) {
 /// One release: pins its inputs, runs its job, and settles what stands at its publication instant.
 fn job(shared: &Shared, group: usize, worker: &mut Worker, time: i64) {
     let (task, number) = (worker.task.id, worker.next);
-    let publication = time + worker.task.row.let_ns;
+    let publication = rules::publication(&worker.task.row, time);
     worker.next += 1;
     let channel = &shared.channels[worker.task.row.output];
     let skip = |reason: Skip| {
         shared.decide(group, Decision::Skipped { task, job: number, time, reason, decided: shared.now() });
     };
     // It fell while the job before ran.
-    if time <= worker.ended {
+    if rules::is_busy(time, worker.ended) {
         skip(Skip::Busy);
         return;
     }
     // Not started in time: whoever needs the value has settled it, or would.
-    if shared.now() >= publication || !channel.index.verdict.start(number) {
+    if rules::is_late(publication, shared.now()) || !channel.index.verdict.start(number) {
         skip(Skip::Late);
         return;
     }
@@ -152,12 +153,12 @@ fn job(shared: &Shared, group: usize, worker: &mut Worker, time: i64) {
     }
     channel.index.prepare(&worker.producer, slot, publication, number + 1, number + 1);
     let end = shared.now();
-    let done = ran.is_ok() && end <= publication && channel.index.verdict.finish(number);
+    let done = ran.is_ok() && !rules::is_overrun(publication, end) && channel.index.verdict.finish(number);
     if done {
         channel.index.retain(&mut worker.producer, slot);
     }
     let kept = recorded.then_some(slot);
-    let ended = Decision::End { task, job: number, release: time, publication, overrun: !done, ended: end, slot: kept };
+    let ended = Decision::End { task, job: number, release: time, overrun: !done, ended: end, slot: kept };
     if !shared.decide(group, ended) && recorded {
         channel.index.unpin_from_recorder(slot);
     }

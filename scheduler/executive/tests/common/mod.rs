@@ -182,7 +182,7 @@ impl Run {
 
     pub fn until(mut self, time: i64) -> Self {
         self.executive.advance(time).expect("time goes on");
-        self.log.extend(self.executive.drain());
+        self.log.extend(self.executive.drain().expect("messages are made"));
         self
     }
 
@@ -227,6 +227,10 @@ impl Run {
             records::FAULT => format!("fault {}{} {}", task(f.u32()?), f.u64()?, f.time()?),
             records::KEYFRAME => {
                 format!("keyframe {}{} @{} = {}", task(f.u32()?), f.u64()?, f.time()?, number(f.bytes()?))
+            }
+            records::MESSAGE => {
+                let (output, task, job, time) = (f.u32()?, task(f.u32()?), f.u64()?, f.time()?);
+                format!("message {output} {task}{job} @{time} = {:?}", f.bytes()?)
             }
             other => format!("kind {other}"),
         })
