@@ -119,6 +119,7 @@ function program(terminal: Terminal, rosArguments: readonly string[], done: (cod
     .argument("<app>", "the application")
     .option("-r, --record <file>", "record the run as MCAP, under a name that nothing has")
     .option("-f, --force", "replace a recording that has the name")
+    .addOption(new Option("--compress <how>", "compress the recording").choices(["lz4", "zstd"]))
     .option("--report <file>", "write the report: a page (.html) or its numbers (.json)")
     .option(
       "-d, --duration <time>",

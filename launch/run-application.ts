@@ -87,6 +87,8 @@ export interface RunApplicationOptions {
   readonly record?: string;
   /** Replace a recording that has the name. */
   readonly replace?: boolean;
+  /** How the recording is compressed; not at all unless said. */
+  readonly compress?: "lz4" | "zstd";
   /** Where the report is written: a page (`.html`) or its numbers (`.json`). */
   readonly report?: string;
   /** Jobs to make longer: TASK:EVERY:DURATION. */
@@ -126,6 +128,7 @@ const checkRun = optionsOf<RunApplicationOptions>("run", "runApplication", () =>
     epochNs: epochSchema.optional(),
     record: text,
     replace: z.boolean().optional(),
+    compress: z.enum(["lz4", "zstd"]).optional(),
     report: text,
     stall: z.array(z.string()).describe("a list of TASK:EVERY:DURATION").optional(),
     target: targetSchema.optional(),
@@ -233,14 +236,17 @@ export function checkCombination(
   }
 }
 
-const replacing = ({ replace }: RunApplicationOptions) => ({ replace: replace === true });
+const recordingOptions = ({ replace, compress }: RunApplicationOptions) => ({
+  replace: replace === true,
+  ...(compress === undefined ? {} : { compression: compress }),
+});
 
 /** Refuses names of files to write that are taken, and makes their folders. */
 export function prepareFiles(options: RunApplicationOptions): void {
   const { log, record, report } = options;
   checkDistinct({ "--log": log, "--record": record, "--report": report });
   if (record !== undefined) {
-    checkRecordingName(record, replacing(options));
+    checkRecordingName(record, recordingOptions(options));
     prepareFolder(record);
   }
   if (report !== undefined) prepareOutput(report, reportFile(reportFormat(report)));
@@ -311,7 +317,8 @@ export async function runLoaded(
   const recording =
     options.record === undefined
       ? undefined
-      : await RecordingWriter.open(options.record, description, artifacts, replacing(options));
+      : await RecordingWriter.open(options.record, description, artifacts, recordingOptions(options));
+  if (executive.mode === "live") recording?.follow(executive);
   const published = onMessage && publishedMessages(description);
   let begun = false;
   let epochNs = 0n;
@@ -321,7 +328,7 @@ export async function runLoaded(
     const hooks = {
       onBegin: async (found: bigint) => {
         epochNs = found;
-        await recording?.begin(found, live ? "live" : "virtual");
+        recording?.begin(found, live ? "live" : "virtual");
         const setParameter = (name: string, value: ParameterValue) => federation.setParameter(name, value);
         options.onStart?.({ epochNs, setParameter, stop: () => stopping.abort() });
       },
@@ -329,7 +336,7 @@ export async function runLoaded(
         ledger.add(events);
         ledger.addSent(sent);
         for (const message of published?.(events, sent) ?? []) onMessage!(message);
-        await recording?.add(events);
+        if (executive.mode === "virtual") await recording?.add(events);
         await recording?.addSent(sent);
         progress(...progressAt(time, durationNs));
       },

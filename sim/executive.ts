@@ -70,6 +70,8 @@ export interface LiveExecutive extends AnyExecutive {
   clockAtZero(): bigint;
   /** Whether a received message is a sample; null while it is being decoded. */
   isSample(channel: number, number: number): boolean | null;
+  /** Hands a recorder every record from here on; `RecordingWriter.follow` calls it. */
+  recordTo(recorder: object): void;
   /** Ends the run after running jobs; returns the logical time at which it ended. */
   stop(): number;
   /** Throws `schedule/job` where a job has ended with a fault. */

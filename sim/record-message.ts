@@ -90,6 +90,12 @@ export function portAt(fields: readonly FieldRow[], byte: number): { readonly po
   return { port, byte: byte - start };
 }
 
+/** Where each field of a slot goes in the message, for the recorder. */
+export function recordLayout(fields: readonly FieldRow[]) {
+  const { starts, length } = placesOf(fields);
+  return { length, fields: fields.map(({ offset, bytes }, at) => ({ offset, bytes, start: starts[at]! })) };
+}
+
 /** Encodes a record. */
 export function encodeRecord(fields: readonly FieldRow[], record: OutputRecord): Uint8Array {
   const { starts, length } = placesOf(fields);

@@ -1,22 +1,30 @@
 // Writes a run as MCAP: inputs as received, outputs, decisions and hashes, with all that replaying it takes.
 import { rmSync } from "node:fs";
-import { McapRecordBuilder, McapWriter } from "@mcap/core";
+import { getSystemErrorName } from "node:util";
 import { z } from "zod";
-import { checkArgument, fileError, IsochronError, optionsOf, place, replaces } from "../kernels/index.ts";
+import {
+  callNative,
+  checkArgument,
+  fileError,
+  IsochronError,
+  loadRuntime,
+  optionsOf,
+  place,
+  replaces,
+} from "../kernels/index.ts";
 import { type ApplicationDescription, definitionsIn } from "./application.ts";
 import { checkLegal } from "./audit/index.ts";
-import { encodeRecord, recordSchema } from "./record-message.ts";
-import { partialOf, RecordingFile, recordingFile } from "./recording-file.ts";
+import type { LiveExecutive } from "./executive.ts";
+import { recordLayout, recordSchema } from "./record-message.ts";
+import { partialExists, partialOf, recordingFile } from "./recording-file.ts";
 import {
   applicationAttachment,
   artifactAttachment,
-  epochMetadataName,
   eventsTopic,
   formatVersion,
-  metadataName,
   outputTopic,
 } from "./recording-layout.ts";
-import { eventJsonSchema, eventToJson, type RecordNames, type RunEvent } from "./records/index.ts";
+import { eventJsonSchema, type RunEvent, writeEvents } from "./records/index.ts";
 import type { SentMessage } from "./topic-codecs.ts";
 
 /** What the end of a run adds to its recording. */
@@ -36,6 +44,8 @@ export interface RunSummary {
 export interface RecordingOptions {
   /** Another recording that has the name is replaced once this one is finished. */
   readonly replace?: boolean;
+  /** How its chunks are compressed; not at all unless said. */
+  readonly compression?: "lz4" | "zstd";
 }
 
 /** What a name can be given instead of one that is taken. */
@@ -43,6 +53,7 @@ const anotherName = "record under another name, or replace a recording: --force"
 
 const checkOptions = optionsOf<RecordingOptions>("recording", "checkRecordingName", () => ({
   replace: z.boolean().optional(),
+  compression: z.enum(["lz4", "zstd"]).optional(),
 }));
 
 /** Refuses a name that is taken. Throws `file/exists`, `file/write`. */
@@ -53,57 +64,67 @@ export function checkRecordingName(path: string, options: RecordingOptions = {})
   replaces(path, replace ? recordingFile : undefined, replace ? "record under another name" : anotherName);
 }
 
-/** Bytes of records after which a chunk is written, and milliseconds: what a run that is killed loses at most. */
-const chunkBytes = 2 ** 20;
-const chunkMs = 500;
+/** Bytes of records that may wait for the disk before who adds them does. */
+const mostWaiting = 2 ** 26;
+
+/** How a recording's file ended; `errno` is the disk's. */
+interface RecordingEnd {
+  readonly kind: "flushed" | "whole" | "failed" | "cut" | "unended";
+  readonly errno?: number | null;
+}
+
+/** A recording that is written on a thread of its own. */
+export interface NativeRecorder {
+  opened(): Promise<RecordingEnd | null>;
+  begin(epochNs: bigint, isLive: boolean): void;
+  /** These return how many bytes wait for the disk now. */
+  add(records: Buffer): number;
+  send(publication: number, timeNs: number, bytes: Buffer): number;
+  /** The errno of the disk that took no more. */
+  failed(): number | null;
+  drained(): Promise<RecordingEnd | null>;
+  flush(): Promise<RecordingEnd>;
+  finish(facts: Readonly<Record<string, string>>): Promise<RecordingEnd>;
+  cut(facts: Readonly<Record<string, string>>): Promise<RecordingEnd>;
+  close(): Promise<unknown>;
+}
+
+interface NativeAttachment {
+  readonly name: string;
+  readonly mediaType: string;
+  readonly data: Buffer;
+}
+
+const binding = z.object({
+  Recorder: z.custom<
+    new (
+      path: string,
+      layout: string,
+      attachments: readonly NativeAttachment[],
+      compression?: string,
+    ) => NativeRecorder
+  >((value) => typeof value === "function"),
+});
 
 /**
- * A recording being written: under `NAME.partial` until `finish`, and for good where the process ends before, up to what
- * was written in the last half second.
+ * A recording being written on a thread of its own: under `NAME.partial` until `finish`, and for good where the process ends
+ * before, up to what was written in the last half second.
  */
 export class RecordingWriter {
   readonly #path: string;
   readonly #options: RecordingOptions;
-  readonly #application: ApplicationDescription;
-  readonly #file: RecordingFile;
-  readonly #writer: McapWriter;
-  readonly #inputs: ReadonlyMap<number, number>;
-  readonly #outputs: readonly number[];
-  readonly #publications: readonly number[];
-  readonly #tasks: readonly number[];
-  readonly #events: number;
-  readonly #chunk: ChunkLimit;
-  /** Why the file took no more. */
+  readonly #application: string;
+  readonly #recorder: NativeRecorder;
+  #begun = false;
+  #follows = false;
+  /** Why the file took no more, once it was told. */
   #failure: IsochronError | undefined;
-  readonly #names: RecordNames;
-  #eventCount = 0;
-  #sentCount = 0;
-  #lost = 0;
-  #time = 0;
-  #epochNs = 0n;
 
-  private constructor(
-    path: string,
-    options: RecordingOptions,
-    application: ApplicationDescription,
-    file: RecordingFile,
-    writer: McapWriter,
-    chunk: ChunkLimit,
-    channels: Channels,
-  ) {
+  private constructor(path: string, options: RecordingOptions, application: string, recorder: NativeRecorder) {
     this.#path = path;
     this.#options = options;
     this.#application = application;
-    this.#file = file;
-    this.#writer = writer;
-    this.#chunk = chunk;
-    this.#inputs = channels.inputs;
-    this.#outputs = channels.outputs;
-    this.#publications = channels.publications;
-    this.#tasks = channels.tasks;
-    this.#events = channels.events;
-    const { table } = application;
-    this.#names = { tasks: table.tasks.map((row) => row.name), channels: table.channels.map((row) => row.name) };
+    this.#recorder = recorder;
   }
 
   /** Begins a recording. Throws `file/exists` where its name is taken, `file/write` where the file cannot be made. */
@@ -114,42 +135,48 @@ export class RecordingWriter {
     options: RecordingOptions = {},
   ): Promise<RecordingWriter> {
     checkRecordingName(path, options);
-    const file = await RecordingFile.create(path);
+    const { Recorder } = binding.parse(loadRuntime());
+    const attachments = [
+      attachment(applicationAttachment, "application/json", Buffer.from(JSON.stringify(application))),
+      ...application.programs.map(({ name }, at) =>
+        attachment(artifactAttachment(name), "application/zip", Buffer.from(artifacts[at]!)),
+      ),
+    ];
+    const layout = JSON.stringify(recordingTopics(application));
+    let recorder: NativeRecorder;
     try {
-      const chunk = new ChunkLimit();
-      const writer = new McapWriter({ writable: file, chunkSize: chunk as unknown as number });
-      await writer.start({ profile: "ros2", library: "isochron" });
-      await writer.addAttachment(
-        attachment(applicationAttachment, "application/json", Buffer.from(JSON.stringify(application))),
-      );
-      for (const [at, { name }] of application.programs.entries()) {
-        await writer.addAttachment(attachment(artifactAttachment(name), "application/zip", artifacts[at]!));
-      }
-      file.keep();
-      const channels = await registerChannels(writer, application);
-      return new RecordingWriter(path, options, application, file, writer, chunk, channels);
+      recorder = new Recorder(partialOf(path), layout, attachments, options.compression);
     } catch (cause) {
-      await file.abandon();
-      rmSync(partialOf(path), { force: true });
-      throw fileError("write", path, cause);
+      const found = cause instanceof Error ? Number(cause.message) : Number.NaN;
+      if (Number.isNaN(found)) throw cause;
+      const error = diskError(found);
+      throw error.code === "EEXIST" ? partialExists(path, error) : fileError("write", path, error);
     }
+    const failed = await recorder.opened();
+    if (failed) {
+      await recorder.close();
+      rmSync(partialOf(path), { force: true });
+      throw fileError("write", path, diskError(failed.errno));
+    }
+    return new RecordingWriter(path, options, application.name, recorder);
   }
 
   /**
    * Says, before any event is added, which ROS time logical 0 has and what kind of run it is: one that is killed says
-   * nothing more of itself. Throws `file/write`.
+   * nothing more of itself.
    */
-  async begin(epochNs: bigint, mode: RunSummary["mode"]): Promise<void> {
-    this.#epochNs = epochNs;
-    if (epochNs === 0n && mode === "virtual") return;
-    try {
-      const metadata = new Map(Object.entries({ epochNs: String(epochNs), mode }));
-      await this.#writer.addMetadata({ name: epochMetadataName, metadata });
-      this.#file.keep();
-    } catch (cause) {
-      this.#failure = fileError("write", this.#path, cause);
-      throw this.#failure;
-    }
+  begin(epochNs: bigint, mode: RunSummary["mode"]): void {
+    this.#begun = true;
+    callNative(() => this.#recorder.begin(epochNs, mode === "live"));
+  }
+
+  /**
+   * Records every event of a live executive from here on, without JavaScript on the way: `add` is not called then. A disk that
+   * takes no more ends the recording and not the run; `finish` says so.
+   */
+  follow(executive: LiveExecutive): void {
+    this.#follows = true;
+    callNative(() => executive.recordTo(this.#recorder));
   }
 
   /**
@@ -157,13 +184,26 @@ export class RecordingWriter {
    * with what it has.
    */
   async add(events: readonly RunEvent[]): Promise<void> {
-    if (this.#failure) throw this.#failure;
-    try {
-      for (const event of events) await this.#add(event);
-    } catch (cause) {
-      this.#failure = fileError("write", this.#path, cause);
-      throw this.#failure;
-    }
+    this.#check();
+    if (!this.#begun) this.begin(0n, "virtual");
+    if (this.#recorder.add(writeEvents(events)) > mostWaiting) await this.#recorder.drained();
+    this.#check();
+  }
+
+  /** Adds what pipelines have published. Throws as `add` does, but for a recording that follows a live executive. */
+  async addSent(messages: readonly SentMessage[]): Promise<void> {
+    if (this.#follows && this.#recorder.failed() !== null) return;
+    this.#check();
+    let waiting = 0;
+    for (const { publication, timeNs, bytes } of messages)
+      waiting = this.#recorder.send(publication, timeNs, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    if (waiting > mostWaiting && !this.#follows) await this.#recorder.drained();
+  }
+
+  /** Writes everything that was added, and waits for it. Throws as `add` does. */
+  async flush(): Promise<void> {
+    await this.#recorder.flush();
+    this.#check();
   }
 
   /**
@@ -176,210 +216,111 @@ export class RecordingWriter {
     if (process.env.ISOCHRON_AUDIT === "1") await checkLegal(this.#path);
   }
 
-  /** Adds what pipelines have published. Throws as `add` does. */
-  async addSent(messages: readonly SentMessage[]): Promise<void> {
-    if (this.#failure) throw this.#failure;
-    try {
-      for (const { publication, timeNs, bytes } of messages)
-        await this.#message(this.#publications[publication]!, timeNs, this.#sentCount++, bytes);
-    } catch (cause) {
-      this.#failure = fileError("write", this.#path, cause);
-      throw this.#failure;
-    }
-  }
-
   async #finish(summary: RunSummary): Promise<void> {
-    const failedBefore = this.#failure;
-    if (!failedBefore) {
-      try {
-        await this.#writer.addMetadata({ name: metadataName, metadata: this.#metadata(summary) });
-        await this.#writer.end();
-      } catch (cause) {
-        this.#failure = fileError("write", this.#path, cause);
-      }
-    }
+    const toldBefore = this.#failure;
     const left = `what was recorded stands in ${partialOf(this.#path)}`;
-    if (this.#failure && !(await this.#file.endWith(this.#lastRecords(summary, this.#failure.message)))) {
-      await this.#file.abandon();
-      throw new IsochronError("file/write", this.#failure.message, {
-        details: [left],
-        help: `make room; isochron report ${partialOf(this.#path)} takes what there is`,
-        cause: this.#failure,
-      });
+    const end = await this.#recorder.finish(this.#facts(summary));
+    if (end.kind === "failed") {
+      const failure = this.#failed(end.errno);
+      const { kind } = await this.#recorder.cut(this.#facts(summary, failure.message));
+      if (kind !== "cut")
+        throw new IsochronError("file/write", failure.message, {
+          details: [left],
+          help: `make room; isochron report ${partialOf(this.#path)} takes what there is`,
+          cause: failure,
+        });
     }
     try {
-      await this.#file.close();
       place(partialOf(this.#path), this.#path, this.#options.replace ? recordingFile : undefined);
     } catch (cause) {
       const { code, message, help } = cause instanceof IsochronError ? cause : fileError("write", this.#path, cause);
       throw new IsochronError(code, message, { details: [left], cause, ...(help === undefined ? {} : { help }) });
     }
-    if (this.#failure && !failedBefore) throw this.#failure;
+    if (this.#failure && !toldBefore) throw this.#failure;
   }
 
   /** Gives a recording up that has nothing in it. */
   async discard(): Promise<void> {
-    await this.#file.abandon();
+    await this.#recorder.close();
     rmSync(partialOf(this.#path), { force: true });
   }
 
-  /** What a run says at its end; `cut` tells why not all of it is in the file. */
-  #metadata(summary: RunSummary, cut?: string): Map<string, string> {
+  #failed(errno: number | null | undefined): IsochronError {
+    this.#failure ??= fileError("write", this.#path, diskError(errno));
+    return this.#failure;
+  }
+
+  #check(): void {
+    const errno = this.#recorder.failed();
+    if (errno !== null) throw this.#failed(errno);
+  }
+
+  /** What a run says at its end; `cut` tells why not all of it is in the file. The recorder adds what it counted. */
+  #facts(summary: RunSummary, cut?: string): Record<string, string> {
     const { hash, mode, durationNs, scheduling, about, failure } = summary;
-    return new Map(
-      Object.entries({
-        version: formatVersion,
-        application: this.#application.name,
-        hash,
-        mode,
-        durationNs: String(durationNs),
-        scheduling,
-        ...(about === undefined ? {} : { about }),
-        ...(failure === undefined ? {} : { failure }),
-        ...(cut === undefined ? {} : { cut }),
-        lost: String(this.#lost),
-        events: String(this.#eventCount),
-      }),
-    );
-  }
-
-  /** The end of a file without an index, as small as one can be. */
-  #lastRecords(summary: RunSummary, cut: string): Uint8Array {
-    const records = new McapRecordBuilder();
-    records.writeMetadata({ name: metadataName, metadata: this.#metadata(summary, cut) });
-    records.writeDataEnd({ dataSectionCrc: 0 });
-    records.writeFooter({ summaryStart: 0n, summaryOffsetStart: 0n, summaryCrc: 0 });
-    records.writeMagic();
-    return records.buffer;
-  }
-
-  async #message(channelId: number, time: number, sequence: number, data: Uint8Array): Promise<void> {
-    this.#time = Math.max(this.#time, time);
-    const at = this.#epochNs + BigInt(Math.max(0, time));
-    await this.#writer.addMessage({ channelId, sequence: sequence >>> 0, logTime: at, publishTime: at, data });
-    this.#chunk.added(this.#file.position());
-  }
-
-  /** Adds a record to the log of decisions. */
-  async #log(time: number, event: RunEvent): Promise<void> {
-    const text = JSON.stringify(eventToJson(event, this.#names));
-    await this.#message(this.#events, time, this.#eventCount++, Buffer.from(text));
-  }
-
-  async #add(event: RunEvent): Promise<void> {
-    const { tasks, channels } = this.#application.table;
-    switch (event.kind) {
-      case "admit":
-        await this.#message(this.#inputs.get(event.channel)!, event.time, event.sequence, event.bytes);
-        await this.#log(event.time, event);
-        return;
-      case "output":
-      case "discarded": {
-        const row = channels[tasks[event.task]!.output]!;
-        const time = event.kind === "output" ? event.time : this.#time;
-        const record = {
-          job: event.job,
-          sequence: event.kind === "output" ? event.sequence : 0,
-          chain: event.chain,
-          slot: event.bytes,
-        };
-        await this.#message(this.#tasks[event.task]!, time, event.job, encodeRecord(row.fields, record));
-        return;
-      }
-      case "message":
-        await this.#message(this.#outputs[event.output]!, event.time, event.job, event.bytes);
-        return;
-      case "lost":
-        // Traces only measure: without them the run is verified all the same.
-        if (event.what !== "traces") this.#lost += event.count;
-        await this.#log(this.#time, event);
-        return;
-      case "trace":
-        await this.#log(event.release, event);
-        return;
-      case "fault":
-        await this.#log(this.#time, event);
-        return;
-      case "release":
-      case "verdict":
-      case "skipped":
-      case "keyframe":
-      case "visible":
-      case "rejected":
-        await this.#log(event.time, event);
-        return;
-    }
+    return {
+      version: formatVersion,
+      application: this.#application,
+      hash,
+      mode,
+      durationNs: String(durationNs),
+      scheduling,
+      ...(about === undefined ? {} : { about }),
+      ...(failure === undefined ? {} : { failure }),
+      ...(cut === undefined ? {} : { cut }),
+    };
   }
 }
 
-interface Channels {
-  readonly inputs: ReadonlyMap<number, number>;
-  readonly outputs: readonly number[];
-  readonly publications: readonly number[];
-  readonly tasks: readonly number[];
-  readonly events: number;
+/** An error of the system, as Node's have them. */
+function diskError(errno: number | null | undefined): NodeJS.ErrnoException {
+  const code = getSystemErrorName(-(errno ?? 5));
+  return Object.assign(new Error(`the disk says ${code}`), { code });
 }
 
-/** The writer's limit for a chunk, which it asks for after each message: none at all once half a second has passed. */
-class ChunkLimit {
-  #position = 0n;
-  #since = performance.now();
+const attachment = (name: string, mediaType: string, data: Buffer): NativeAttachment => ({ name, mediaType, data });
 
-  /** A message was added; the file is now so long. */
-  added(position: bigint): void {
-    if (position === this.#position) return;
-    this.#position = position;
-    this.#since = performance.now();
-  }
-
-  valueOf(): number {
-    return performance.now() - this.#since > chunkMs ? 0 : chunkBytes;
-  }
+/** A topic of a recording. */
+interface Topic {
+  readonly topic: string;
+  readonly schema: string;
+  readonly schemaEncoding: "ros2msg" | "jsonschema";
+  readonly schemaText: string;
+  readonly messageEncoding: "cdr" | "json";
 }
 
-const attachment = (name: string, mediaType: string, data: Uint8Array) => ({
-  name,
-  mediaType,
-  data,
-  logTime: 0n,
-  createTime: 0n,
-});
-
-async function registerChannels(writer: McapWriter, application: ApplicationDescription): Promise<Channels> {
-  const schemas = new Map<string, number>();
-  const channel = async (
-    topic: string,
-    schema: string,
-    encoding: string,
-    text: string,
-    messageEncoding: string,
-  ): Promise<number> => {
-    const known =
-      schemas.get(schema) ?? (await writer.registerSchema({ name: schema, encoding, data: Buffer.from(text) }));
-    schemas.set(schema, known);
-    return await writer.registerChannel({ topic, schemaId: known, messageEncoding, metadata: new Map() });
-  };
+/** Which topics a recording has, and what of a run goes to which, by their places: `sim/recorder/src/layout.rs` reads it. */
+function recordingTopics(application: ApplicationDescription) {
+  const { channels, tasks } = application.table;
+  const topics: Topic[] = [];
+  const ros = (topic: string, schema: string, schemaText: string): number =>
+    topics.push({ topic, schema, schemaEncoding: "ros2msg", schemaText, messageEncoding: "cdr" }) - 1;
   const definitions = definitionsIn(application);
-  const ros = (topic: string, type: string) => channel(topic, type, "ros2msg", definitions.schemaText(type), "cdr");
-  const inputs = new Map<number, number>();
-  for (const { topic, type, channel: id } of application.inputs) inputs.set(id, await ros(topic, type));
-  const outputs: number[] = [];
-  for (const { topic, type } of application.outputs) outputs.push(await ros(topic, type));
-  const publications: number[] = [];
-  for (const { topic, type } of application.publications) publications.push(await ros(topic, type));
-  const tasks: number[] = [];
-  for (const { name, output } of application.table.tasks) {
+  const typed = ({ topic, type }: { readonly topic: string; readonly type: string }) =>
+    ros(topic, type, definitions.schemaText(type));
+  const received = new Map(application.inputs.map((input) => [input.channel, typed(input)]));
+  const outputs = application.outputs.map(typed);
+  const publications = application.publications.map(typed);
+  const records = tasks.map(({ name, output }) => {
+    const { fields } = channels[output]!;
     const schema = `isochron_msgs/msg/${name.replace(/(?:^|\W|_)+(\w)/g, (_, letter: string) => letter.toUpperCase())}Output`;
-    tasks.push(
-      await channel(
-        outputTopic(name),
-        schema,
-        "ros2msg",
-        recordSchema(application.table.channels[output]!.fields),
-        "cdr",
-      ),
-    );
-  }
-  const events = await channel(eventsTopic, "isochron.Event", "jsonschema", eventJsonSchema(), "json");
-  return { inputs, outputs, publications, tasks, events };
+    return { topic: ros(outputTopic(name), schema, recordSchema(fields)), ...recordLayout(fields) };
+  });
+  const events =
+    topics.push({
+      topic: eventsTopic,
+      schema: "isochron.Event",
+      schemaEncoding: "jsonschema",
+      schemaText: eventJsonSchema(),
+      messageEncoding: "json",
+    }) - 1;
+  return {
+    topics,
+    inputs: channels.map((_, channel) => received.get(channel) ?? null),
+    outputs,
+    publications,
+    tasks: records,
+    events,
+    names: { tasks: tasks.map(({ name }) => name), channels: channels.map(({ name }) => name) },
+  };
 }

@@ -9,6 +9,7 @@ const crates = [
   "isochron-engine",
   "isochron-executive",
   "isochron-transport",
+  "isochron-recorder",
   "isochron-addon",
 ].flatMap((name) => ["-p", name]);
 

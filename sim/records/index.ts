@@ -3,13 +3,11 @@
 export { decisionRecords, parseEvents, writeEvents } from "./binary.ts";
 export {
   eventJsonSchema,
-  eventToJson,
   type LoggedAdmission,
   type LoggedEvent,
   loggedEvents,
   loggedKinds,
   type RecordIds,
-  type RecordNames,
 } from "./json.ts";
 export {
   type EventKind,

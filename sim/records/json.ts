@@ -1,55 +1,12 @@
-// Records as a recording's log of decisions holds them: JSON, tasks and channels by name.
-import { crc32 } from "node:zlib";
+// Reads records as a recording's log of decisions holds them: JSON, tasks and channels by name (`sim/recorder/src/log.rs` writes it).
 import { z } from "zod";
-import { hashOf, IsochronError } from "../../kernels/index.ts";
-import {
-  type EventKind,
-  type EventOf,
-  eventKinds,
-  type FieldType,
-  fieldsOf,
-  type Pin,
-  type RunEvent,
-} from "./schema.ts";
+import { IsochronError } from "../../kernels/index.ts";
+import { type EventKind, type EventOf, eventKinds, type FieldType, fieldsOf, type RunEvent } from "./schema.ts";
 
 /** The kinds that stand in the log of decisions; the others are messages of their own topics. */
 export const loggedKinds: readonly EventKind[] = eventKinds.filter(
   (kind) => kind !== "output" && kind !== "discarded" && kind !== "message",
 );
-
-/** What tasks and channels are called. */
-export interface RecordNames {
-  readonly tasks: readonly string[];
-  readonly channels: readonly string[];
-}
-
-function toJson(type: FieldType, value: unknown, names: RecordNames): unknown {
-  switch (type) {
-    case "task":
-      return names.tasks[value as number];
-    case "channel":
-      return names.channels[value as number];
-    case "pins":
-      return (value as readonly Pin[]).map(({ channel, ...pin }) => ({ channel: names.channels[channel], ...pin }));
-    case "bytes":
-      return Buffer.from(value as Uint8Array).toString("base64");
-    default:
-      return value;
-  }
-}
-
-/** A record as the log has it; of an admitted message, whose bytes are on its topic, the length, hash and CRC-32. */
-export function eventToJson(event: RunEvent, names: RecordNames): Record<string, unknown> {
-  const values = event as unknown as Readonly<Record<string, unknown>>;
-  const json: Record<string, unknown> = { kind: event.kind };
-  for (const [field, type] of fieldsOf(event.kind)) {
-    if (type === "raw") {
-      const bytes = values[field] as Uint8Array;
-      Object.assign(json, { bytes: bytes.length, blake3: hashOf(bytes), crc32: crc32(bytes) });
-    } else if (values[field] !== undefined) json[field] = toJson(type, values[field], names);
-  }
-  return json;
-}
 
 const count = z.int().min(0);
 const hash = z.string().regex(/^[0-9a-f]{64}$/);

@@ -1,6 +1,7 @@
 // The recording of a failure is the one that is wanted: whatever ends a run, recording and report hold it up to there.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Ended, Workplace } from "./command.ts";
@@ -221,6 +222,22 @@ describe("a disk that takes no more", () => {
       workplace.write({ "long.js": relay() });
       const [run] = await workplace.each([["run", "long.js", "-d", "100s", "--record", "small-disk/full.mcap"]]);
       await isEnded(run!, "small-disk/full.mcap", /the disk is full/);
+    },
+    240_000,
+  );
+
+  it.skipIf(!mounted)(
+    "ends the recording of a live run, not the run (needs to be root)",
+    async () => {
+      workplace.write({ "long.js": relay() });
+      // What a second or two of the run take is left.
+      rmSync(join(folder, "full.mcap"), { force: true });
+      writeFileSync(join(folder, "others"), new Uint8Array(1200 * 1024));
+      const [run] = await workplace.each([
+        ["run", "long.js", "--realtime", "-d", "5s", "--record", "small-disk/live.mcap", "--report", "live.json"],
+      ]);
+      await isEnded(run!, "small-disk/live.mcap", /the disk is full/);
+      expect(JSON.parse(readFileSync(workplace.path("live.json"), "utf8")).durationNs).toBeGreaterThanOrEqual(5e9);
     },
     240_000,
   );

@@ -120,6 +120,7 @@ describe("a live run on a machine that is late", { timeout: 60_000 }, () => {
         isSample: (...message) => real.isSample(...message),
         mode: "live",
         start: (epochNs) => real.start(epochNs),
+        recordTo: (recorder) => real.recordTo(recorder),
         now: () => real.now(),
         clockAtZero: () => real.clockAtZero(),
         stop: () => {

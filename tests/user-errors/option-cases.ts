@@ -729,6 +729,7 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
       epochNs: [5, "5", -1n, 2n ** 63n, null],
       record: path,
       replace: flag,
+      compress: ["gzip", "", null],
       report: path,
       stall: [5, "x", [5], null],
       target,
@@ -782,7 +783,7 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
     area: "recording",
     call: (options) => checkRecordingName("not-there.mcap", options),
     right: { replace: true },
-    wrong: { replace: flag },
+    wrong: { replace: flag, compression: ["gzip", "", null] },
   },
   replay: {
     area: "replay",

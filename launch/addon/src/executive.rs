@@ -16,6 +16,7 @@ use napi::bindgen_prelude::{BigInt, Buffer};
 use napi_derive::napi;
 use serde::Deserialize;
 
+use crate::recorder::Recorder;
 use crate::{failure, guarded};
 
 /// A stall to inject into every `every`-th job of a task.
@@ -314,6 +315,15 @@ impl LiveExecutive {
     #[napi]
     pub fn is_sample(&self, channel: u32, number: i64) -> napi::Result<Option<bool>> {
         guarded(|| Ok(self.0.is_sample(channel as usize, number.unsigned_abs())))
+    }
+
+    /// Hands a recorder every record from here on, without JavaScript on the way.
+    #[napi]
+    pub fn record_to(&mut self, recorder: &Recorder) -> napi::Result<()> {
+        guarded(|| {
+            self.0.record_to(recorder.0.clone());
+            Ok(())
+        })
     }
 
     /// Ends the run after running jobs; returns the logical time at which it ended.

@@ -12,6 +12,7 @@ mod inflate;
 mod kernel;
 mod picture;
 mod program;
+mod recorder;
 mod watchdog;
 
 use napi_derive::napi;
