@@ -175,6 +175,14 @@ impl Recording {
         }
     }
 
+    /// Leaves the file as it is, without an end, which the crate's writer would give it where it is dropped.
+    pub fn close(&mut self) {
+        self.end_chunk();
+        if let Output::Open(writer) = std::mem::replace(&mut self.output, Output::Closed) {
+            drop(writer.into_inner());
+        }
+    }
+
     /// Ends the file as it should end; false where the disk took no more, now or before: then `cut` ends it.
     pub fn finish(&mut self, mut metadata: Facts) -> bool {
         self.count(&mut metadata);

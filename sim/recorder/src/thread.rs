@@ -326,7 +326,10 @@ fn run(shared: &Shared, begun: Result<Recording, Error>) {
                 true => Ended::Cut,
                 false => Ended::Unended,
             },
-            Some(Order::Close) => Ended::Unended,
+            Some(Order::Close) => {
+                recording.close();
+                Ended::Unended
+            }
         };
         let mut state = shared.lock();
         state.failed = recording.failed();
