@@ -74,6 +74,7 @@ fn table(latency_ns: i64) -> Table {
 enum Pace {
     OneByOne,
     WhileTheGateIsShut,
+    BeforeTheRunBegins,
 }
 
 fn decoders() -> (Arc<Eight>, Decoders) {
@@ -208,11 +209,11 @@ fn live_then_replayed(latency_ns: i64, pace: Pace) -> (Vec<(u8, u64, i64)>, usiz
     eight.shut.store(pace == Pace::WhileTheGateIsShut, Ordering::Release);
     live.decode_with(all).expect("its threads start");
     live.start(Some(0)).expect("its threads start");
-    while live.now() < 0 {
+    while pace != Pace::BeforeTheRunBegins && live.now() < 0 {
         std::thread::sleep(Duration::from_millis(1));
     }
     for value in 0..60_u64 {
-        let bytes = if value % 5 == 3 { [0xff; 8] } else { value.to_le_bytes() };
+        let bytes = if value % 5 < 2 { [0xff; 8] } else { value.to_le_bytes() };
         live.receive(0, i64::MAX, &bytes).expect("it is received");
         while pace == Pace::OneByOne && eight.decoded.load(Ordering::Acquire) <= value as usize {
             std::thread::sleep(Duration::from_micros(200));
@@ -244,6 +245,8 @@ fn live_then_replayed(latency_ns: i64, pace: Pace) -> (Vec<(u8, u64, i64)>, usiz
         all
     };
     assert_eq!(sorted(&log), sorted(&again));
+    let arrived: Vec<_> = told(&log, &[ADMIT]).into_iter().map(|(_, number, time)| (number, time)).collect();
+    assert!(arrived.is_sorted_by(|one, next| one.0 < next.0 && one.1 < next.1), "{arrived:?}");
     assert_eq!(live.hash(), replay.hash());
     let backlog = records::read_all(&log)
         .expect("the records are whole")
@@ -256,8 +259,14 @@ fn live_then_replayed(latency_ns: i64, pace: Pace) -> (Vec<(u8, u64, i64)>, usiz
 #[test]
 fn a_live_run_that_decodes_as_messages_arrive_replays() {
     let (told, backlog) = live_then_replayed(0, Pace::OneByOne);
-    assert_eq!((told.iter().filter(|(kind, ..)| *kind == REJECTED).count(), backlog), (12, 0));
+    assert_eq!((told.iter().filter(|(kind, ..)| *kind == REJECTED).count(), backlog), (24, 0));
     assert!(told.iter().all(|(kind, ..)| *kind != VISIBLE));
+}
+
+#[test]
+fn messages_that_come_before_the_run_begins_are_told_apart_by_their_times() {
+    let (told, _) = live_then_replayed(0, Pace::BeforeTheRunBegins);
+    assert_eq!(told.iter().filter(|(kind, ..)| *kind == ADMIT).count(), 60);
 }
 
 #[test]
@@ -266,7 +275,7 @@ fn a_live_run_that_decodes_apart_replays_by_the_logged_times() {
     assert_eq!(backlog, 0);
     let of = |wanted: u8| told.iter().filter(move |(kind, ..)| *kind == wanted);
     // The last few may be decoded only after the end.
-    assert!(of(REJECTED).count() >= 11 && of(VISIBLE).count() >= 46);
+    assert!(of(REJECTED).count() >= 22 && of(VISIBLE).count() >= 34);
     for (_, number, visible) in of(VISIBLE) {
         assert!(of(ADMIT).any(|(_, admitted, time)| admitted == number && time <= visible));
     }

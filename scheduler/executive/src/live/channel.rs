@@ -173,6 +173,11 @@ impl Channel {
         time
     }
 
+    /// Marks times up to `until` as past: admissions get later tags.
+    pub fn pass(&self, until: i64) {
+        self.low.fetch_max(until, Ordering::AcqRel);
+    }
+
     /// Marks times up to `until` as read, and returns the number of records of the external channel, the zero sample included.
     ///
     /// Afterwards no sample gets a tag up to `until` that has none yet. With `exclusive` nobody admits meanwhile, and only

@@ -94,6 +94,8 @@ impl Inputs {
                 match intake::decode(decoder.as_ref(), raw, slot_bytes) {
                     Ok(slot) => self.admit(channel, at, raw, &slot).map(|(number, _)| number),
                     Err(reason) => self.arrive(channel, at, raw, |journal, number, time| {
+                        // A later sample has a later tag, also before logical 0, where there is no time to tell them apart.
+                        self.shared.channels[channel].index.pass(time);
                         self.reject(journal, channel, number, time, &reason);
                     }),
                 }
