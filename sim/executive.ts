@@ -84,6 +84,7 @@ export interface LiveExecutive extends AnyExecutive {
   memoryLocked(): boolean;
 }
 
+/** What runs an application: in virtual time, or live on threads of its own. */
 export type Executive = VirtualExecutive | LiveExecutive;
 
 interface NativeApplication {
