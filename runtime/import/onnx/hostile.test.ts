@@ -142,6 +142,11 @@ describe("a model", () => {
       [wide(1, 1, 2, 3)],
     ],
     ["a window", [node("y = HannWindow(m)")], [one("m", 2n ** 40n)]],
+    [
+      "channels that are divided by",
+      [node("v = Reshape(x, n)"), node("y = LRN(v)", { size: 2 ** 30 })],
+      [wide(1, 2, 3, 1)],
+    ],
     ["pieces", [node("y = Split(x)", { axis: 0, num_outputs: 2 ** 31 })], []],
     [
       "what follows from constants",

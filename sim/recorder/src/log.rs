@@ -65,7 +65,7 @@ impl<'a> Object<'a> {
 const SKIPS: [&str; 5] = ["busy", "early", "stopped", "late", "gone"];
 const LOSSES: [&str; 3] = ["decisions", "traces", "outputs"];
 
-fn name<'n>(names: &'n [String], id: u32) -> Result<&'n str, ExecutiveError> {
+fn name(names: &[String], id: u32) -> Result<&str, ExecutiveError> {
     names.get(id as usize).map(String::as_str).ok_or(ExecutiveError::Records(0))
 }
 

@@ -4,6 +4,7 @@ import { constant, type Tensor, zeros } from "../../../capture/tensor.ts";
 import { countOf } from "../../../graph/tensor-type.ts";
 import type { Call, Definitions } from "../call.ts";
 import { modelError } from "../import-error.ts";
+import { partCount } from "../limits.ts";
 import { allAxes, axesOf, axisOf } from "./axes.ts";
 import { castTo } from "./elementwise.ts";
 
@@ -129,7 +130,7 @@ function rmsNormalization(call: Call): Tensor {
 /** x / (bias + alpha · mean of squares over `size` neighbouring channels)^beta; beyond the first and the last there are zeros. */
 function localResponse(call: Call): Tensor {
   const x = call.tensor(0);
-  const size = call.int("size");
+  const size = partCount(call.int("size"), "channels that one is divided by");
   const [n, c, ...rest] = x.shape as [number, number, ...number[]];
   const wide = widened(x);
   const planes = wide.mul(wide).reshape([n, 1, c, countOf(rest)]);
