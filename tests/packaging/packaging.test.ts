@@ -153,7 +153,7 @@ describe("the tarballs", () => {
 
   it("say to their users where they come from and how to begin, with links that lead somewhere in the package", () => {
     const pages = filesOf("isochron").filter((file) => /^(README\.md|docs\/.*\.md|examples\/.*\.md)$/.test(file));
-    expect(pages).toHaveLength(13);
+    expect(pages).toHaveLength(14);
     for (const page of pages) {
       const links = [...textOf("isochron", page).matchAll(/\]\(([^)#:]+)\)/g)].map(([, to = ""]) => to);
       const files = links.map((to) => normalize(join(dirname(page), to)));
