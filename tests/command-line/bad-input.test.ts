@@ -322,7 +322,10 @@ const refusals: { readonly [name: string]: readonly [arguments_: string, message
   ],
   "an empty recording": [
     "replay empty.mcap",
-    lines("error[recording/truncated]: empty.mcap is cut off or damaged: it has 0 bytes", cutHelp),
+    lines(
+      "error[recording/truncated]: empty.mcap is cut off or damaged: it has 0 bytes, before anything of a run",
+      cutHelp,
+    ),
   ],
   "an artifact that is not there": [
     "inspect lane.iso",

@@ -189,6 +189,7 @@ describe("a run with a transport", () => {
       outputs: [],
       publications: [],
       calls: [],
+      transforms: [],
       messages: [],
     } as never;
     new TransportLink(description, transport, { isFed: () => true }).open(run, []);
@@ -217,6 +218,7 @@ describe("a link", () => {
       outputs: [{ topic: "/out", type: float }],
       publications: [],
       calls: [],
+      transforms: [],
       messages: [],
     } as never;
     const link = new TransportLink(description, transport, { isFed: () => false });

@@ -108,6 +108,7 @@ export const matrixOperator = <A>({
     name,
     errorUlp: 0,
     evaluate(operands, attributes, { data }) {
+      if (data.length === 0) return;
       const all = operands.map(matricesOf);
       const count = all[0]!.length;
       for (let at = 0, to = 0; at < count; at++)
