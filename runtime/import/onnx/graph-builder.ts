@@ -93,7 +93,14 @@ export class GraphBuilder {
   /** Builds the main graph of these inputs; its outputs by name. */
   main(inputs: ReadonlyMap<string, Imported>): Map<string, Imported> {
     const { graph, opsetImport } = this.#model;
-    for (const [name, value] of inputs) this.#nameInput(name, value);
+    for (const [name, value] of inputs) {
+      try {
+        if (isTensor(value)) requireTensor(value.type, "it is");
+      } catch (error) {
+        throw errorAbout(`input "${name}"`, error, this.#options.place);
+      }
+      this.#nameInput(name, value);
+    }
     return this.#graph(graph!, new Scope(versionsOf(opsetImport)), inputs);
   }
 

@@ -169,6 +169,19 @@ describe("a model", () => {
     },
   );
 
+  it("is refused where an input is larger than a tensor may be, and the input is named", () => {
+    const model = graph({
+      inputs: [`x: f32[${2 ** 40}]`, "i: i64"],
+      outputs: ["y: f32"],
+      nodes: [node("y = Gather(x, i)")],
+    });
+    const error = errorOf(modelBytes(model));
+    expect([error.code, error.message]).toEqual([
+      "import/size-limit",
+      'input "x": it is f32[1099511627776], and a tensor may have 4294967296 bytes',
+    ]);
+  });
+
   it.each([
     [
       "functions that call each other twice, sixty deep",

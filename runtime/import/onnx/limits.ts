@@ -29,9 +29,9 @@ export const sizeLimit = (message: string): IsochronError =>
 const elementsIn = ({ shape }: TensorType): number => countOf(shape.map(mostOf));
 
 /** Refuses a tensor that no graph should have. Throws `import/size-limit`. */
-export function requireTensor(type: TensorType): void {
+export function requireTensor(type: TensorType, said = "it gives"): void {
   if (elementsIn(type) * bytesOf(type.dtype) <= mostTensorBytes) return;
-  throw sizeLimit(`it gives ${showTensorType(type)}, and a tensor may have ${mostTensorBytes} bytes`);
+  throw sizeLimit(`${said} ${showTensorType(type)}, and a tensor may have ${mostTensorBytes} bytes`);
 }
 
 /** A count of elements that are to be listed. Throws `import/size-limit`. */
