@@ -1,22 +1,8 @@
 // Determinants of square matrices, by elimination with partial pivoting.
-import {
-  abs,
-  add,
-  constant,
-  convert,
-  div,
-  eq,
-  gt,
-  KernelBuilder,
-  load,
-  mul,
-  ne,
-  neg,
-  select,
-  sub,
-} from "../loop/build.ts";
+import { add, constant, convert, div, eq, KernelBuilder, load, mul, ne, neg, sub } from "../loop/build.ts";
 import type { Buffer, Expression, Kernel } from "../loop/ir.ts";
 import { addressOf, fixed, type Source } from "./access.ts";
+import { pivotRow } from "./linear/elimination.ts";
 import { type Destination, forEachOuter } from "./map.ts";
 import { store } from "./store.ts";
 
@@ -51,20 +37,13 @@ export function determinantKernel(
     const product = k.variable(constant("f64", 1));
     k.for(0, size, 1, (column) => {
       const below = add(column, 1);
-      const most = k.variable(abs(element(column, column)));
-      const chosen = k.variable(column);
-      k.for(below, size, 1, (row) => {
-        const magnitude = k.let(abs(element(row, column)));
-        const larger = k.let(gt(magnitude, most.get()));
-        most.set(select(larger, magnitude, most.get()));
-        chosen.set(select(larger, row, chosen.get()));
-      });
-      k.if(ne(chosen.get(), column), () => {
+      const chosen = pivotRow(k, (row) => element(row, column), column, size);
+      k.if(ne(chosen, column), () => {
         product.set(neg(product.get()));
         k.for(column, size, 1, (at) => {
           const upper = k.let(element(column, at));
-          k.store(work, place(column, at), element(chosen.get(), at));
-          k.store(work, place(chosen.get(), at), upper);
+          k.store(work, place(column, at), element(chosen, at));
+          k.store(work, place(chosen, at), upper);
         });
       });
       const pivot = k.let(element(column, column));

@@ -4,27 +4,17 @@ import { generators } from "../../kernels/index.ts";
 import { sameDimension, showTensorType, sizeOf } from "../graph/tensor-type.ts";
 import { unlessAlong } from "./bounded.ts";
 import { requireFloat } from "./composite.ts";
+import { factorsOf } from "./linear/elimination.ts";
+import { matricesOf, type Rows } from "./linear/matrices.ts";
 import { operandError, operator, privateWork } from "./operator.ts";
 
-/** The determinant of a matrix of float64, which is changed; as `determinantKernel` plans it. */
-function eliminated(rows: Float64Array[]): number {
+/** The determinant of a matrix of float64; as `determinantKernel` plans it. */
+function determinantOf(matrix: Rows): number {
+  const size = matrix.length;
   let product = 1;
-  for (let column = 0; column < rows.length; column++) {
-    let chosen = column;
-    for (let row = column + 1; row < rows.length; row++)
-      if (Math.abs(rows[row]![column]!) > Math.abs(rows[chosen]![column]!)) chosen = row;
-    if (chosen !== column) {
-      product = -product;
-      [rows[column], rows[chosen]] = [rows[chosen]!, rows[column]!];
-    }
-    const upper = rows[column]!;
-    const pivot = upper[column]!;
-    product *= pivot;
-    if (pivot === 0) continue;
-    for (const row of rows.slice(column + 1)) {
-      const factor = row[column]! / pivot;
-      for (let at = column + 1; at < row.length; at++) row[at] = row[at]! - factor * upper[at]!;
-    }
+  for (const [column, row] of factorsOf(matrix, size).entries()) {
+    if (row[size] !== column) product = -product;
+    product *= row[column]!;
   }
   return product;
 }
@@ -46,15 +36,7 @@ export const det = operator({
     return { dtype: x!.dtype, shape: x!.shape.slice(0, -2) };
   },
   evaluate([x], _, { data }) {
-    const size = x!.shape.at(-1)!;
-    for (let i = 0; i < data.length; i++) {
-      const line = (row: number) => (i * size + row) * size;
-      data[i] = eliminated(
-        Array.from({ length: size }, (_, row) =>
-          Float64Array.from(x!.data.subarray(line(row), line(row) + size) as Float64Array),
-        ),
-      );
-    }
+    for (const [at, matrix] of matricesOf(x!).entries()) data[at] = determinantOf(matrix);
   },
   bounded: (operands) =>
     unlessAlong(

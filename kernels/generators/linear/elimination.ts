@@ -22,6 +22,24 @@ import type { Source } from "../access.ts";
 import { type Destination, forEachOuter } from "../map.ts";
 import { matrixWork, read, WorkMatrix, width, write } from "./matrix.ts";
 
+/** The row of the first of the largest elements of a column, from its row on the diagonal on. */
+export function pivotRow(
+  k: KernelBuilder,
+  element: (row: Expression) => Expression,
+  diagonal: Expression,
+  rows: number,
+): Expression {
+  const most = k.variable(abs(element(diagonal)));
+  const chosen = k.variable(diagonal);
+  k.for(add(diagonal, 1), rows, 1, (row) => {
+    const magnitude = k.let(abs(element(row)));
+    const larger = k.let(gt(magnitude, most.get()));
+    most.set(select(larger, magnitude, most.get()));
+    chosen.set(select(larger, row, chosen.get()));
+  });
+  return chosen.get();
+}
+
 /** Elements of f64 that `luKernel` needs beside its result. */
 export const luWork = (rows: number, columns: number) => ({
   upper: matrixWork(rows, columns),
@@ -55,15 +73,7 @@ export function luKernel(
     lower.clear();
     k.for(0, count, 1, (column) => {
       const below = add(column, 1);
-      const most = k.variable(abs(upper.at(column, column)));
-      const chosen = k.variable(column);
-      k.for(below, rows, 1, (row) => {
-        const magnitude = k.let(abs(upper.at(row, column)));
-        const larger = k.let(gt(magnitude, most.get()));
-        most.set(select(larger, magnitude, most.get()));
-        chosen.set(select(larger, row, chosen.get()));
-      });
-      const taken = k.let(chosen.get());
+      const taken = k.let(pivotRow(k, (row) => upper.at(row, column), column, rows));
       write(k, destination, outer, [column, columns], convert(taken, "f64"));
       k.if(ne(taken, column), () => {
         upper.swap(column, taken, column);

@@ -14,7 +14,7 @@ import {
 } from "./matrices.ts";
 
 /** The factors of one matrix and its pivots; as `luKernel` plans it. */
-function factorsOf(x: Rows, columns: number): Rows {
+export function factorsOf(x: Rows, columns: number): Rows {
   const rows = x.map((row) => Float64Array.from([...row, 0]));
   const count = Math.min(rows.length, columns);
   const pivots = new Float64Array(rows.length);

@@ -2,6 +2,7 @@
 import type { z } from "zod";
 import type { Kernel } from "../../../kernels/index.ts";
 import {
+  countOf,
   type Dimension,
   sameDimension,
   sameShape,
@@ -25,10 +26,9 @@ export const transposed = (matrix: Rows, columns: number): Rows =>
   Array.from({ length: columns }, (_, column) => Float64Array.from(matrix, (row) => row[column]!));
 
 /** The matrices of a tensor, as copies. */
-function matricesOf({ shape, data }: Nd): Rows[] {
+export function matricesOf({ shape, data }: Nd): Rows[] {
   const [rows, columns] = shape.slice(-2) as [number, number];
-  const count = rows * columns === 0 ? 0 : data.length / (rows * columns);
-  return Array.from({ length: count }, (_, at) =>
+  return Array.from({ length: countOf(shape.slice(0, -2)) }, (_, at) =>
     Array.from({ length: rows }, (_, row) => {
       const from = (at * rows + row) * columns;
       return Float64Array.from(data.subarray(from, from + columns) as Float64Array);
@@ -108,7 +108,8 @@ export const matrixOperator = <A>({
     name,
     errorUlp: 0,
     evaluate(operands, attributes, { data }) {
-      if (data.length === 0) return;
+      // Of what has no elements nothing is computed.
+      if (operands.some((each) => each.data.length === 0)) return;
       const all = operands.map(matricesOf);
       const count = all[0]!.length;
       for (let at = 0, to = 0; at < count; at++)
