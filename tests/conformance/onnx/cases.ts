@@ -28,7 +28,13 @@ function unpacked(archive: string): string {
   rmSync(partial, { recursive: true, force: true });
   mkdirSync(partial, { recursive: true });
   execFileSync("tar", ["xzf", archive, "-C", partial]);
-  renameSync(partial, folder);
+  try {
+    renameSync(partial, folder);
+  } catch (error) {
+    // Another process that unpacked the same archive meanwhile was first.
+    rmSync(partial, { recursive: true, force: true });
+    if (!existsSync(folder)) throw error;
+  }
   return folder;
 }
 
