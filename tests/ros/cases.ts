@@ -3,6 +3,7 @@ import { openTransport, type Transport } from "../../nodes/index.ts";
 import { contract } from "../../nodes/middleware/testing/contract.ts";
 import { applicationCases } from "./application-cases.ts";
 import { exampleCases } from "./example-cases.ts";
+import { frameCases } from "./frame-cases.ts";
 import { Peer } from "./peer.ts";
 import { peerCases } from "./peer-cases.ts";
 import { refusalCases } from "./refusal-cases.ts";
@@ -53,10 +54,12 @@ const inContract: readonly RosCase[] = contract
 /** All cases, by names of their own. */
 export const cases: readonly RosCase[] = [
   ...inContract,
-  ...[...peerCases, ...refusalCases, ...applicationCases, ...exampleCases, ...soakCases].map(({ name, run }) => ({
-    name,
-    run: async () => run(await all()),
-  })),
+  ...[...peerCases, ...refusalCases, ...applicationCases, ...frameCases, ...exampleCases, ...soakCases].map(
+    ({ name, run }) => ({
+      name,
+      run: async () => run(await all()),
+    }),
+  ),
 ];
 
 /** Closes what was opened. */
