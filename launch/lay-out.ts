@@ -2,9 +2,11 @@
 import { bytesOf, type Dtype } from "../kernels/index.ts";
 import { type MessageText, outputPlan, type QualityOfService, type ResolvedMessage } from "../nodes/index.ts";
 import {
+  countsAmong,
   largestSize,
   type MethodGraphs,
   programName,
+  showDimension,
   showTensorType,
   staticShape,
   type TensorType,
@@ -250,9 +252,16 @@ export function layOut(application: Application): LaidOut {
     outputs: outputs.map(({ topic, type, channel, ports, mapping, quality, place }) => {
       const id = channelId(channel, `output "${topic}"`, place);
       const row = table.channels[id]!;
-      const shown = Object.entries(ports).map(([name, port]) => ({
-        ...row.fields.find((field) => field.name === port.field)!,
+      const placed = (field: string) => row.fields.find((each) => each.name === field)!;
+      const { nodes = [], outputs: all = [] } = tasks.find(({ task }) => task.channel === channel)?.graph ?? {};
+      const counts = countsAmong(nodes, all);
+      const shown = Object.entries(ports).map(([name, { field, type: tensor }]) => ({
+        ...placed(field),
         name,
+        counts: tensor.shape.map((size) => {
+          const count = counts.get(showDimension(size));
+          return count ? placed(count.name) : undefined;
+        }),
       }));
       const plan = at(place, () => outputPlan(type, row.slotBytes, shown, mapping, declarations.definitions));
       return { topic, type, channel: id, plan, ...(quality === undefined ? {} : { quality }) };

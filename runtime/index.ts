@@ -21,6 +21,7 @@ export {
   deformConv2d,
   type TransposedConvolutionOptions,
 } from "./capture/convolutions.ts";
+export { countsAmong } from "./capture/counts.ts";
 export { einsum } from "./capture/einsum.ts";
 export { fromHalves, fromSmallFloats, toHalves, toSmallFloats } from "./capture/halves.ts";
 export {
@@ -106,6 +107,7 @@ export {
   type Dimension,
   largestSize,
   newArray,
+  showDimension,
   showTensorType,
   staticShape,
   sym,

@@ -58,6 +58,8 @@ export interface PlacedField {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
   readonly offset: number;
+  /** By dimension, what says how many elements there are along it, where the values do. */
+  readonly counts?: readonly (Pick<PlacedField, "dtype" | "offset"> | undefined)[];
 }
 
 type List = Layout & { readonly kind: "list" };
@@ -67,6 +69,8 @@ export class EncodePlanner {
   readonly #type: string;
   readonly #root: Layout;
   readonly #filled = new Filled();
+  /** Sequences that have as many elements as values say, where no output is named for it. */
+  readonly #countedBy: { readonly path: string; readonly filled: Filled; readonly by: Counted }[] = [];
 
   constructor(type: string, definitions: Definitions) {
     this.#type = fullTypeName(type);
@@ -174,6 +178,36 @@ export class EncodePlanner {
     }
     if (filled.counted !== undefined) throw this.#twice(path);
     filled.counted = { from: dtype, offset: tensor.offset };
+  }
+
+  /** Lets sequences that a tensor fills have as many elements as it has, which the values say. Throws where that is more than one length. */
+  countBy({ name, shape, counts = [] }: PlacedField, paths: readonly string[]): void {
+    if (counts.every((each) => each === undefined)) return;
+    const lists = paths.map((path) => starsOf(this.#root, resolvePath(this.#root, path).segments));
+    if (lists.flat().every(({ length }) => length !== undefined)) return;
+    const [path, [outer, ...inner]] = [paths[0]!, lists[0]!];
+    const [first, ...rest] = counts;
+    const isOne = paths.length === 1 && outer?.length === undefined && rest.every((each) => each === undefined);
+    if (!first || !isOne || (inner.length === 0 && product(shape.slice(1)) !== 1)) {
+      throw new IsochronError(
+        "message/unsupported-field",
+        `output "${name}" has as many elements as the values say, which ${paths.join(", ")} of ${this.#type} cannot`,
+        { help: "let its first dimension fill one list, or take the maximum in the program: .toMaximum(0)" },
+      );
+    }
+    const { segments } = resolvePath(this.#root, path);
+    const { filled } = this.#go(segments.slice(0, segments.indexOf("*")));
+    this.#countedBy.push({ path, filled, by: { from: arithmeticOf(first.dtype), offset: first.offset } });
+  }
+
+  /** Counts what `countBy` was told of, where no output counts it. */
+  countRest(): void {
+    const named = new Set(this.#countedBy.filter(({ filled }) => filled.counted).map(({ filled }) => filled));
+    for (const { path, filled, by } of this.#countedBy) {
+      if (named.has(filled) || filled.counted?.offset === by.offset) continue;
+      if (filled.counted !== undefined) throw this.#counts(path);
+      filled.counted = by;
+    }
   }
 
   /** The outermost sequence that a path goes through all elements of, if there is one. */
@@ -295,6 +329,12 @@ export class EncodePlanner {
 
   #once(filled: Filled, path: string): void {
     if (filled.source !== undefined || filled.constant !== undefined || filled.isStamp) throw this.#twice(path);
+  }
+
+  #counts(path: string): IsochronError {
+    return new IsochronError("message/size", `outputs that fill ${this.#type}.${path} are counted apart`, {
+      help: 'say which count stands: { found: count("LIST") }; what fills one list has one number of elements',
+    });
   }
 
   #twice(path: string): IsochronError {

@@ -241,7 +241,7 @@ export type OutputTarget = string | FieldSelection | TextSelection | CountSelect
  * `{ angle: "drive.steering_angle", left: fields(["left.intercept", "left.slope"]), "header.frame_id": fixed("map") }`
  *
  * A tensor that fills a sequence's elements, `{ x: "detections[*].bbox.center.position.x", found: count("detections") }`, fills
- * as many as the output says that counts them: of an output NAME, that is NAMECount where nothing else is said. An element by
+ * as many as there are: what counts them is known, whether it is among the outputs shown or not, unless one is named for it. An element by
  * its name, `{ knee: "position[name=left_knee]" }`, stands where the list `name` has it: in that of a `fixed` one, or in the
  * order in which they are filled.
  */
@@ -295,13 +295,17 @@ export function outputPlan(
       counts.push(output);
       continue;
     }
+    if (target === undefined && outputs.some((each) => countsIt(each, output))) continue;
     if (target === undefined) throw noPlace(name, fullTypeName(type), planner.paths);
     if (!isFilled(target)) throw notATarget(name, fullTypeName(type));
     if (typeof target === "string") planner.spread(field(target), output);
     else if (target.kind === "fields") planner.spread(target, output);
     else if (target.kind === "texts") planner.choose(target, output);
     else planner.count(target.path, output);
-    if (typeof target === "string" || target.kind !== "count") paths.set(name, pathOf(target));
+    if (typeof target === "string" || target.kind !== "count") {
+      paths.set(name, pathOf(target));
+      planner.countBy(output, pathsOf(target));
+    }
   }
   for (const output of counts) {
     const path = paths.get(output.name.replace(/Count$/, ""));
@@ -309,6 +313,7 @@ export function outputPlan(
     if (sequence === undefined) throw noPlace(output.name, fullTypeName(type), planner.paths);
     planner.count(sequence, output);
   }
+  planner.countRest();
   return planner.plan(slotBytes);
 }
 
@@ -316,8 +321,14 @@ export function outputPlan(
 const isFilled = (target: NonNullable<OutputMapping[string]>): target is OutputTarget =>
   typeof target === "string" || (target.kind !== "fixed" && target.kind !== "stamp");
 
-const pathOf = (target: Exclude<OutputTarget, CountSelection>): string =>
-  typeof target === "string" ? target : target.kind === "fields" ? target.paths[0]! : target.path;
+const pathsOf = (target: Exclude<OutputTarget, CountSelection>): readonly string[] =>
+  typeof target === "string" ? [target] : target.kind === "fields" ? target.paths : [target.path];
+
+const pathOf = (target: Exclude<OutputTarget, CountSelection>): string => pathsOf(target)[0]!;
+
+/** Whether an output says how many elements another has. */
+const countsIt = ({ counts = [] }: PlacedField, { offset }: PlacedField): boolean =>
+  counts.some((each) => each?.offset === offset);
 
 const noPlace = (name: string, type: string, paths: readonly string[]): IsochronError =>
   new IsochronError("message/unknown-field", `${type} has no field for the output "${name}"`, {

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { checkArgument, type Dtype, dtypes, IsochronError, optionsOf, shown } from "../../kernels/index.ts";
 import { type BoundedDimension, isBounded, largestSize, mayBeBounded } from "../graph/dimension.ts";
-import { foreignUse, Graph, match, type NamedValue, type Signature, type State, type Value } from "../graph/graph.ts";
+import { foreignUse, Graph, type NamedValue, type Signature, type State, type Value } from "../graph/graph.ts";
 import { elementsFrom } from "../graph/numbers.ts";
 import { located } from "../graph/place.ts";
 import {
@@ -17,6 +17,7 @@ import {
 } from "../graph/tensor-type.ts";
 import { boundedOperators, operators } from "../operators/index.ts";
 import { type CallableGraph, callable, type TensorsOf } from "./called-graph.ts";
+import { countsAmong } from "./counts.ts";
 import { isTensor } from "./methods/symbolic.ts";
 import { placed, tensorOf } from "./options.ts";
 import { currentRecorder, Recorder, RegionRecorder, recording } from "./recorder.ts";
@@ -86,15 +87,7 @@ function outputsOf(graph: string, returned: unknown): NamedValue[] {
 
 /** The outputs, and behind them how many elements they have in each bounded dimension, unless that is an output anyway. */
 function withCounts(recorder: Recorder, outputs: readonly NamedValue[]): NamedValue[] {
-  const returned = new Set(outputs.map(({ value }) => value));
-  const counted = new Set<string>();
-  for (const node of recorder.nodes) {
-    if (!returned.has(node.outputs.at(-1)!)) continue;
-    const sized = match(node, operators.size);
-    const { dimension } = node.attributes as { readonly dimension?: BoundedDimension };
-    if (sized) counted.add(showDimension(node.inputs[0]!.type.shape[sized.attributes.axis]!));
-    else if (node.operator.count && dimension) counted.add(showDimension(dimension));
-  }
+  const counted = new Set(countsAmong(recorder.nodes, outputs).keys());
   const all = [...outputs];
   for (const { name, value } of outputs) {
     for (const [axis, dimension] of value.type.shape.entries()) {
