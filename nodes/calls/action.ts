@@ -34,9 +34,12 @@ export function actionCall(name: string, type: string, role: CallRole): Call {
   const tells = [topic("feedback", `${type}_FeedbackMessage`), topic("result", `${type}_GetResult_Response`)];
   const accepted = topic("accepted", `${type}_SendGoal_Response`);
   return role === "server"
-    ? { name, type, role, enters: asks, leaves: tells }
+    ? { name, type, role, enters: asks, leaves: [...tells, accepted] }
     : { name, type, role, enters: [...tells, accepted], leaves: asks };
 }
+
+/** The id of a goal that was refused: nobody asks for it again, and not every transport says it. */
+const noId = new Uint8Array(16);
 
 interface Sent<M> {
   readonly goal_id: { readonly uuid: Uint8Array };
@@ -50,7 +53,7 @@ export function serveAction<Goal, Feedback extends object, Result extends object
   accepts: (goal: Goal) => boolean,
 ): (run: StreamRun) => Subscription {
   const [goalTopic, cancelTopic] = call.enters.map(({ topic }) => topic) as [string, string];
-  const [feedbackTopic, resultTopic] = call.leaves.map(({ topic }) => topic) as [string, string];
+  const [feedbackTopic, resultTopic, acceptedTopic] = call.leaves.map(({ topic }) => topic) as [string, string, string];
   return (run) => {
     const open = new Subscription();
     const failed = (cause: unknown) => handlerFailed(run, call, cause);
@@ -112,12 +115,25 @@ export function serveAction<Goal, Feedback extends object, Result extends object
         ),
       )();
     };
+    /** Lets a goal enter with what is said to it, taken on or not. */
+    const enter = (uuid: Uint8Array, goal: object, answer: boolean, then: (goal: Goal) => void) =>
+      run.receive(goalTopic, parts.sendGoal.write({ goal_id: { uuid }, goal }), (message) => {
+        run.send(acceptedTopic, { accepted: answer });
+        then((message as Sent<Goal>).goal);
+      });
     const served = run.calls?.serveAction(end, {
-      accepts: (goal) => accepts(parts.goal.read(goal) as Goal),
-      start: (accepted) => {
-        const entered = parts.sendGoal.write({ goal_id: { uuid: accepted.id }, goal: parts.goal.read(accepted.goal) });
-        run.receive(goalTopic, entered, (message) => execute((message as Sent<Goal>).goal, accepted));
+      accepts: (bytes) => {
+        const goal = parts.goal.read(bytes);
+        let isAccepted = false;
+        try {
+          isAccepted = accepts(goal as Goal);
+        } catch (cause) {
+          failed(cause);
+        }
+        if (!isAccepted) enter(noId, goal, false, () => undefined);
+        return isAccepted;
       },
+      start: (accepted) => enter(accepted.id, parts.goal.read(accepted.goal), true, (goal) => execute(goal, accepted)),
     });
     open.add(() => served?.close());
     return open;

@@ -54,6 +54,15 @@ async function messagesIn(path: string): Promise<Record<string, number>> {
   return counts;
 }
 
+/** The messages of a topic of a recording. */
+async function contentsOf(path: string, topic: string, type: string): Promise<unknown[]> {
+  const { read } = codec(type);
+  const contents: unknown[] = [];
+  for await (const { bytes } of (await openLog(path)).messages({ topics: [topic], by: "log" }))
+    contents.push(read(bytes));
+  return contents;
+}
+
 const signal = () => AbortSignal.timeout(30_000);
 
 describe("calls over a transport", () => {
@@ -207,10 +216,22 @@ describe("calls over a transport", () => {
     expect(plain(news[1]!).slice(0, 2)).toEqual([[0], [1]]);
     expect(replay(await readRecording(record))).toMatchObject({ bitExact: true });
     expect(await messagesIn(record)).toMatchObject({
-      "/count/_action/goal": 2,
+      "/count/_action/goal": 3,
+      "/count/_action/accepted": 3,
       "/count/_action/cancel": 1,
       "/count/_action/result": 2,
     });
+    // The one that was refused is there, with what it asked for and what it was told.
+    expect(await contentsOf(record, "/count/_action/goal", `${type}_SendGoal_Request`)).toMatchObject([
+      { goal: { order: 3 } },
+      { goal: { order: -1 }, goal_id: { uuid: new Uint8Array(16) } },
+      { goal: { order: 1000 } },
+    ]);
+    expect(await contentsOf(record, "/count/_action/accepted", `${type}_SendGoal_Response`)).toMatchObject([
+      { accepted: true },
+      { accepted: false },
+      { accepted: true },
+    ]);
   });
 
   it("are refused by name, before anything is recorded, where the transport has none", async () => {
@@ -249,6 +270,30 @@ describe("calls over a transport", () => {
       code: "stream/failed",
       message: expect.stringMatching(/^what serves "\/reset" failed: /),
     });
+  });
+
+  it("end the run with an error where what says whether a goal is taken on throws, and refuse the goal", async () => {
+    const network = new InProcessNetwork();
+    const type = "example_interfaces/action/Fibonacci";
+    const accept = () => {
+      throw new Error("the arm is off");
+    };
+    const app = calling((builder) => builder.action("/count", type, () => EMPTY, { accept }));
+    const answers: boolean[] = [];
+    const run = runApplication(app, {
+      transport: network.join(),
+      cacheDir,
+      onStart: () => {
+        const client = network.join().calls!.actionClient({ name: "/count", type, definitions });
+        client.send(new Uint8Array(16), codec(`${type}_Goal`).write({ order: 1 }), {
+          accepted: (answer) => void answers.push(answer),
+          feedback: never,
+          ended: never,
+        });
+      },
+    });
+    await expect(run).rejects.toMatchObject({ message: 'what serves "/count" failed: the arm is off' });
+    expect(answers).toEqual([false]);
   });
 
   it("are refused where they are declared: a type that is not known, or of another kind", () => {

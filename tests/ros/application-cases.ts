@@ -70,7 +70,7 @@ export const applicationCases: readonly PeerCase[] = [
         assert.deepEqual(Object.fromEntries(came), {
           "/isochron/parameters/gain": 2,
           "/enable/_service/request": 2,
-          "/count/_action/goal": 2,
+          "/count/_action/goal": 3,
           "/count/_action/cancel": 1,
         });
       } finally {
