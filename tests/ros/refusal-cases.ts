@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { IsochronError } from "../../kernels/index.ts";
 import { rosFolder } from "../../launch/setup/ros-environment.mjs";
 import { Definitions, defaultQuality, type QualityOfService } from "../../nodes/index.ts";
+import { messagesOf } from "../../nodes/messages/interfaces.ts";
 import type { PeerCase } from "./peer-cases.ts";
 
 const refused = (code: string, text: RegExp, ask: () => unknown): void =>
@@ -83,6 +84,33 @@ export const refusalCases: readonly PeerCase[] = [
       const text =
         /geometry_msgs\/msg\/Pose, the type[\s\S]*field 3 of geometry_msgs\/msg\/Point is float32 z here, and float64 z in/;
       refused("transport/definition", text, () => one.advertise(end("geometry_msgs/msg/Pose", {}, other)));
+    },
+  },
+  {
+    name: "a service or an action that ROS 2 defines otherwise is refused, with the part and the first field that differs",
+    run: async ({ one }) => {
+      const calls = one.calls!;
+      const definitions = Definitions.common.with([
+        ...messagesOf({ kind: "srv", type: "std_srvs/srv/SetBool", text: "bool data\n---\nbool success\nint32 code" }),
+        ...messagesOf({
+          ...{ kind: "action", type: "example_interfaces/action/Fibonacci" },
+          text: "int32 order\n---\nint32[] sequence\n---\nint64[] sequence",
+        }),
+      ]);
+      const end = (type: string) => ({ name: "/refused", type, definitions });
+      const other =
+        /std_srvs\/srv\/SetBool, the type of \/refused[\s\S]*field 2 of std_srvs\/srv\/SetBool_Response is int32 code here, and string message in .*SetBool\.srv[\s\S]*app\.messages\(".*\/share\/std_srvs\/srv", \{ package: "std_srvs" \}\)/;
+      refused("transport/definition", other, () => calls.client(end("std_srvs/srv/SetBool")));
+      refused("transport/definition", other, () =>
+        calls.serve(end("std_srvs/srv/SetBool"), () => Promise.resolve(Uint8Array.of())),
+      );
+      const part =
+        /field 1 of example_interfaces\/action\/Fibonacci_Feedback is int64\[\] sequence here, and int32\[\] sequence in .*Fibonacci\.action/;
+      refused("transport/definition", part, () => calls.actionClient(end("example_interfaces/action/Fibonacci")));
+      const handlers = { accepts: () => true, start: () => undefined };
+      refused("transport/definition", part, () =>
+        calls.serveAction(end("example_interfaces/action/Fibonacci"), handlers),
+      );
     },
   },
   {
