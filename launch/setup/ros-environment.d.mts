@@ -1,3 +1,4 @@
+export const profilesVariable: string;
 export const rosFolder: string;
 export const rosPrefix: string;
 export const rosPython: string;

@@ -9,6 +9,10 @@ export const rosDistribution = process.env.ISOCHRON_ROS || "jazzy";
 /** What the folder and the stamps of the distribution are called. */
 export const rosName = rosDistribution === "jazzy" ? "ros" : `ros-${rosDistribution}`;
 
+/** The variable that names Fast DDS's profiles: later distributions warn of the older name. */
+export const profilesVariable =
+  rosDistribution === "jazzy" ? "FASTRTPS_DEFAULT_PROFILES_FILE" : "FASTDDS_DEFAULT_PROFILES_FILE";
+
 /** Everything of it is below this folder: `venv` (also ROS's prefix), `js`, `interfaces`. */
 export const rosFolder = join(root, ".setup", rosName);
 export const rosPrefix = join(rosFolder, "venv");

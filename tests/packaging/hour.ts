@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { rosEnvironment, rosFolder } from "../../launch/setup/ros-environment.mjs";
+import { profilesVariable, rosEnvironment, rosFolder } from "../../launch/setup/ros-environment.mjs";
 import { blocksOf, expectShown } from "../docs/page.ts";
 import { root, runOutside, succeed } from "../robot/robot.ts";
 
@@ -39,7 +39,7 @@ PATH=\${PATH#*:} exec npm "$@" --ignore-scripts --no-audit --no-fund --prefer-of
     this.#env = {
       ...ros,
       PATH: [tools, join(rosFolder, "venv/bin"), outside].join(":"),
-      FASTRTPS_DEFAULT_PROFILES_FILE: join(root, "tests/ros/fastdds.xml"),
+      [profilesVariable]: join(root, "tests/ros/fastdds.xml"),
       ROS_DOMAIN_ID: String(1 + Math.floor(Math.random() * 101)),
     };
   }

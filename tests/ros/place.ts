@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { noRos, rosEnvironment } from "../../launch/setup/ros-environment.mjs";
+import { noRos, profilesVariable, rosEnvironment } from "../../launch/setup/ros-environment.mjs";
 
 /** Why these tests cannot run here; undefined where they can. */
 export const skipReason: string | undefined = noRos();
@@ -34,7 +34,7 @@ export function startInside(script: string): ChildProcess {
   const env = {
     ...process.env,
     ...rosEnvironment(),
-    FASTRTPS_DEFAULT_PROFILES_FILE: profile(),
+    [profilesVariable]: profile(),
     ROS_DOMAIN_ID: alone ? "0" : randomDomain(),
   };
   const command = [process.execPath, script];
