@@ -54,6 +54,7 @@ export {
   choleskyWork,
   eighKernel,
   eighWork,
+  leastSquares,
   luKernel,
   luSolveKernel,
   luWork,

@@ -1,5 +1,19 @@
 // Matrices of f64 in a kernel's work memory: rows of whole vectors, what stands behind a row's end being zeros that nobody asks for.
-import { add, and, constant, convert, type Index, index, type KernelBuilder, load, mul } from "../../loop/build.ts";
+import {
+  add,
+  and,
+  broadcast,
+  constant,
+  convert,
+  extract,
+  type Index,
+  index,
+  type KernelBuilder,
+  load,
+  mul,
+  shuffle,
+  sub,
+} from "../../loop/build.ts";
 import type { Buffer, Expression } from "../../loop/ir.ts";
 import { addressOf, fixed, type LaneIndex, type Source } from "../access.ts";
 import type { Destination } from "../map.ts";
@@ -7,8 +21,11 @@ import type { Destination } from "../map.ts";
 /** Elements that are computed at once. */
 export const width = 8;
 
-/** Elements that a row takes. */
-export const rowWork = (columns: number): number => Math.ceil(columns / width) * width;
+/** Elements of the vectors that cover a row. */
+const covered = (columns: number): number => Math.ceil(columns / width) * width;
+
+/** Elements that a row takes: rows that were a multiple of 512 bytes apart would share few lines of the first cache. */
+export const rowWork = (columns: number): number => covered(columns) + (covered(columns) % 64 === 0 ? width : 0);
 
 /** Elements that a matrix takes. */
 export const matrixWork = (rows: number, columns: number): number => rows * rowWork(columns);
@@ -64,7 +81,7 @@ export class WorkMatrix {
 
   /** Runs `body` for vectors that cover the columns from one on; the first vector may begin before it. */
   along(from: Index, body: (column: Expression) => void): void {
-    this.#k.for(and(index(from), -width), this.#stride, width, body);
+    this.#k.for(and(index(from), -width), covered(this.columns), width, body);
   }
 
   /** Makes two rows change places, where they differ, from the vector on in which a column lies. */
@@ -75,6 +92,32 @@ export class WorkMatrix {
       this.setVector(other, column, upper);
     });
   }
+}
+
+/** Σ of a vector's elements: halves are added, until one is left. */
+export function total(k: KernelBuilder, vector: Expression): Expression {
+  let rest = vector;
+  for (let half = width / 2; half > 1; half /= 2) {
+    const lanes = (from: number) => Array.from({ length: half }, (_, lane) => from + lane);
+    rest = k.let(add(shuffle(rest, lanes(0)), shuffle(rest, lanes(half))));
+  }
+  return k.let(add(extract(rest, 0), extract(rest, 1)));
+}
+
+/** A row of a matrix. */
+export type Row = readonly [matrix: WorkMatrix, row: Index];
+
+/** Σ of products of two rows from a column on, before which one of them is zeros: a chain for each element of a vector, added by halves. */
+export function dot(k: KernelBuilder, [a, p]: Row, [b, q]: Row, from: Index = 0): Expression {
+  const sum = k.variable(constant("f64", 0, width));
+  a.along(from, (column) => sum.set(add(sum.get(), mul(a.vector(p, column), b.vector(q, column)))));
+  return total(k, sum.get());
+}
+
+/** Takes a factor times a row off another, from a column on, before which the former is zeros; each product is rounded. */
+export function subtract(k: KernelBuilder, [a, p]: Row, factor: Expression, [b, q]: Row, from: Index = 0): void {
+  const factors = k.let(broadcast(factor, width));
+  a.along(from, (column) => a.setVector(p, column, sub(a.vector(p, column), mul(factors, b.vector(q, column)))));
 }
 
 /** An element of matrices that a kernel reads, as f64. */

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Dtype } from "../../../kernels/index.ts";
 import { operators } from "../../operators/index.ts";
 import { flag, operatorOptions, tensorOf } from "../options.ts";
-import { concat, iota, type Tensor, where } from "../tensor.ts";
+import { concat, iota, type Tensor } from "../tensor.ts";
 import {
   applied,
   diagonalOf,
@@ -165,7 +165,3 @@ export function householderProduct<D extends Wide>(x: Tensor<D>, tau: Tensor<D>)
   const factors = missing > 0 ? given.pad([...lines.map(() => 0), 0], [...lines.map(() => 0), missing]) : given;
   return applied(name, operators.reflected, [concat([x, factors], -2)], { columns });
 }
-
-/** Columns whose signs are turned where a number is negative. */
-export const signed = <D extends Dtype>(columns: Tensor<D>, numbers: Tensor<D>): Tensor<D> =>
-  where(numbers.less(0), columns.neg(), columns);

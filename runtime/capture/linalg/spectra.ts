@@ -4,8 +4,7 @@ import type { Dtype } from "../../../kernels/index.ts";
 import { operators } from "../../operators/index.ts";
 import { flag, operatorOptions } from "../options.ts";
 import { concat, type Tensor, where } from "../tensor.ts";
-import { signed } from "./factors.ts";
-import { applied, diagonalOf, epsilonOf, part, sizesOf, squareOf, together, turned, type Wide } from "./matrices.ts";
+import { applied, epsilonOf, part, sizesOf, squareOf, together, turned, type Wide } from "./matrices.ts";
 
 /** Which half of a symmetric matrix is read. */
 export interface SymmetricOptions {
@@ -18,7 +17,7 @@ const checkEigh = operatorOptions<SymmetricOptions>("linalg.eigh", () => symmetr
 const checkEigvalsh = operatorOptions<SymmetricOptions>("linalg.eigvalsh", () => symmetricSchemas);
 
 /**
- * Eigenvalues, ascending, and in columns the eigenvectors of each symmetric matrix of x[…,n,n], by Jacobi's rotations.
+ * Eigenvalues, ascending, and in columns the eigenvectors of each symmetric matrix of x[…,n,n], by the QR algorithm.
  *
  * The signs of eigenvectors, and which of equal eigenvalues they belong to, are as they come. An element that is not finite makes all
  * results NaN, where PyTorch raises an error.
@@ -51,7 +50,7 @@ interface Parts<D extends Dtype> {
   readonly right: Tensor<D>;
 }
 
-/** The parts as the operator gives them: left vectors of no length are zeros, or right ones where x is wide. */
+/** The parts as the operator gives them. */
 function partsOf<D extends Wide>(name: string, x: Tensor<D>): Parts<D> {
   const [rows, columns] = sizesOf(name, x);
   if (rows < columns) {
@@ -67,17 +66,13 @@ function partsOf<D extends Wide>(name: string, x: Tensor<D>): Parts<D> {
   };
 }
 
-/** Orthonormal columns with more of them, in the place of zeros and behind. */
+/** Orthonormal columns with more of them behind. */
 function completed<D extends Wide>(name: string, given: Tensor<D>, count: number): Tensor<D> {
-  const [, columns] = sizesOf(name, given);
+  const [rows, columns] = sizesOf(name, given);
+  if (count === columns) return given;
   const packed = applied(name, operators.reflections, [given]);
   const all = applied(name, operators.reflected, [packed], { columns: count });
-  const [rows] = sizesOf(name, given);
-  const own = signed(
-    part(all, [0, rows], [0, columns]),
-    diagonalOf(part(packed, [0, columns], [0, columns])).unsqueeze(-2),
-  );
-  return count === columns ? own : concat([own, part(all, [0, rows], [columns, count])], -1);
+  return concat([given, part(all, [0, rows], [columns, count])], -1);
 }
 
 /** Which vectors there are. */
@@ -89,7 +84,7 @@ export interface SvdOptions {
 const checkSvd = operatorOptions<SvdOptions>("linalg.svd", () => ({ fullMatrices: flag }));
 
 /**
- * U, the singular values s, descending, and Vᵀ of U·diag(s)·Vᵀ = x[…,m,n], by Jacobi's rotations of the columns.
+ * U, the singular values s, descending, and Vᵀ of U·diag(s)·Vᵀ = x[…,m,n], by the QR algorithm.
  *
  * The signs of pairs of vectors, and which of equal values they belong to, are as they come. An element that is not finite makes all
  * results NaN, where PyTorch raises an error.

@@ -1,4 +1,4 @@
-// Fourier transforms of rows, as products with matrices and as sums of pairs.
+// Fourier transforms of rows, as products with matrices, as sums of pairs, and as convolutions.
 import type { Dtype } from "../../../../kernels/index.ts";
 import { concat, stack, type Tensor } from "../../../capture/tensor.ts";
 import { arrayFrom } from "../../../graph/tensor-type.ts";
@@ -108,15 +108,83 @@ function turned(a: Tensor, b: Tensor, size: number, sign: 1 | -1): Complex {
   return { real: a.mul(cosine).sub(b.mul(sine)), imaginary: a.mul(sine).add(b.mul(cosine)) };
 }
 
+/** Multiplications of complex numbers in a transform, sums of pairs counted as a product with a matrix. */
+function productsOf(size: number): number {
+  const first = size <= mostDirect ? size : divisorOf(size);
+  if (first === size) return size * size;
+  if (first > 1) return size * first + size + first * productsOf(size / first);
+  return Math.min(size * size, 2 * productsOf(aroundOf(size)) + aroundOf(size) + 2 * size);
+}
+
+/** The length of the transforms by which one of another length is a convolution: of those that hold it, the one of fewest products. */
+function aroundOf(size: number): number {
+  const least = 2 * size - 1;
+  const all = [1, 3, 5].map((odd) => odd * 2 ** Math.ceil(Math.log2(least / odd)));
+  return all.reduce((a, b) => (productsOf(b) < productsOf(a) ? b : a));
+}
+
+/** The transform of complex numbers of float64, whose length is a power of 2 times a small odd number. */
+function plainTransform(real: readonly number[], imaginary: readonly number[]): [real: number[], imaginary: number[]] {
+  const size = real.length;
+  const found: [number[], number[]] = [new Array(size).fill(0), new Array(size).fill(0)];
+  const parts = size % 2 === 0 ? 2 : size;
+  const length = size / parts;
+  for (let part = 0; part < parts; part++) {
+    const own = (x: readonly number[]) => Array.from({ length }, (_, at) => x[at * parts + part]!);
+    const [a, b] = length === 1 ? [own(real), own(imaginary)] : plainTransform(own(real), own(imaginary));
+    for (let k = 0; k < size; k++) {
+      const angle = -angleOf(part * k, size);
+      const [cosine, sine, at] = [Math.cos(angle), Math.sin(angle), k % length];
+      found[0][k]! += cosine * a[at]! - sine * b[at]!;
+      found[1][k]! += cosine * b[at]! + sine * a[at]!;
+    }
+  }
+  return found;
+}
+
+/**
+ * A transform of any length as a convolution, by transforms of a length that has small factors (Bluestein): numbers are turned by
+ * πn²/N of the circle, multiplied with each other's distance by two transforms, and turned again, since 2nk = n² + k² − (k−n)².
+ *
+ * Error: about ε·log₂N of the root of the mean square of what it gives.
+ */
+function convolved(x: Complex, sign: 1 | -1): Complex {
+  const size = x.real.shape.at(-1)!;
+  const around = aroundOf(size);
+  const { dtype } = x.real;
+  const chirp = (at: number): number => sign * angleOf(at * at, 2 * size);
+  const turn = ({ real, imaginary }: Complex, cosine: Tensor, sine: Tensor): Complex => ({
+    real: imaginary ? real.mul(cosine).sub(imaginary.mul(sine)) : real.mul(cosine),
+    imaginary: imaginary ? real.mul(sine).add(imaginary.mul(cosine)) : real.mul(sine),
+  });
+  const [cosine, sine] = [Math.cos, Math.sin].map((of) => tableOf(dtype, 1, size, (_, at) => of(chirp(at))));
+  const lead = x.real.shape.slice(0, -1);
+  const zeros = lead.map(() => 0);
+  const wide = both(turn(x, cosine!, sine!), (each) => each.pad([...zeros, 0], [...zeros, around - size]));
+  // The other factor of the convolution, which reaches back before its first element, and its transform.
+  const distance = (at: number): number | undefined => (at < size ? at : around - at < size ? around - at : undefined);
+  const factor = (of: (angle: number) => number) =>
+    Array.from({ length: around }, (_, at) => {
+      const by = distance(at);
+      return by === undefined ? 0 : of(-chirp(by)) / around;
+    });
+  const [real, imaginary] = plainTransform(factor(Math.cos), factor(Math.sin));
+  const [a, b] = [real, imaginary].map((part) => tableOf(dtype, 1, around, (_, at) => part[at]!));
+  const whole = transform(turn(transform(wide, -1), a!, b!), 1);
+  const cut = both(whole, (each) => each.slice(...lead.map(() => [] as const), [0, size]));
+  return turn(cut, cosine!, sine!);
+}
+
 /**
  * The transform along the last dimension: one product where it is short, or sums of pairs, else by Cooley and Tukey, of parts as
- * long as the greatest divisor that is short.
+ * long as the greatest divisor that is short; without one, as a convolution, where that is fewer products than one by a matrix.
  */
 export function transform(x: Complex, sign: 1 | -1): Complex {
   const size = x.real.shape.at(-1)!;
   const prime = x.imaginary && size <= mostInPairs ? [2, 3, 5].find((each) => size % each === 0) : undefined;
   if (prime) return byPairs([x.real, x.imaginary!], sign, prime);
   const first = size <= mostDirect ? size : divisorOf(size);
+  if (first === 1 && productsOf(size) < size * size) return convolved(x, sign);
   if (first === size || first === 1) return directTransform(x, sign);
   const second = size / first;
   const batch = x.real.shape.slice(0, -1);
