@@ -57,9 +57,38 @@ export function givenParameters(
   return { values, simTime };
 }
 
+const isTrue = /^(y|Y|yes|Yes|YES|on|On|ON|true|True|TRUE)$/;
+const isFalse = /^(n|N|no|No|NO|off|Off|OFF|false|False|FALSE)$/;
+const isInteger = /^[+-]?(0x[\da-f]+|0[0-7]*|[1-9]\d*)$/i;
+const isFraction = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+/** What ROS 2 takes a text without quotes for: it has the truth values of YAML 1.1 and the integers of C. */
+function meant(text: string): string | number | boolean {
+  if (isTrue.test(text)) return true;
+  if (isFalse.test(text)) return false;
+  const number = isInteger.test(text)
+    ? Number(text.replace(/^([+-]?)0+(?=[1-7])/, "$10o").replace(/^[+-]/, "")) * (text.startsWith("-") ? -1 : 1)
+    : Number(text);
+  return (isInteger.test(text) || isFraction.test(text)) && Number.isFinite(number) ? number : text;
+}
+
+/** A text of YAML as ROS 2 reads it. Throws where it is none. */
+function parsedYaml(text: string): unknown {
+  const { parseDocument, visit } = yaml();
+  const document = parseDocument(text, { schema: "failsafe" });
+  if (document.errors[0]) throw document.errors[0];
+  visit(document, {
+    Scalar: (key, scalar) => {
+      if (key !== "key" && scalar.type === "PLAIN" && scalar.tag === undefined)
+        scalar.value = meant(String(scalar.value));
+    },
+  });
+  return document.toJS();
+}
+
 function parsed(text: string): unknown {
   try {
-    return yaml().parse(text);
+    return parsedYaml(text);
   } catch {
     return text;
   }
@@ -88,7 +117,7 @@ function valuesIn(path: string): InFile[] {
   };
   let all: unknown;
   try {
-    all = yaml().parse(text);
+    all = parsedYaml(text);
   } catch (cause) {
     return fail((cause instanceof Error ? cause.message : String(cause)).split("\n")[0]!, cause);
   }
@@ -103,9 +132,11 @@ function valuesIn(path: string): InFile[] {
   const walk = (node: string, value: unknown): void => {
     if (!isTable(value)) fail(`"${node}" has no ${key}`);
     for (const [name, inner] of entriesOf(value))
-      if (name === key) collect(node, "", inner);
+      if (name === key) collect(node, "", isTable(inner) ? inner : fail(`${key} of "${node}" names no parameter`));
       else walk(`${node === "/" ? "" : node}${name.startsWith("/") ? "" : "/"}${name}`, inner);
   };
+  // launch_ros writes a file though it has nothing to say.
+  if (all === null || all === undefined || all === "") return found;
   if (!isTable(all)) fail("it names no node");
   for (const [node, value] of entriesOf(all)) walk(node.startsWith("/") ? node : `/${node}`, value);
   return found;

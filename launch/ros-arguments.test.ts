@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
 import { Workplace } from "../tests/command-line/command.ts";
 import { givenParameters } from "./parameter-values.ts";
-import { fullNodeName, parseRosArguments, splitRosArguments, topicNames } from "./ros-arguments.ts";
+import { fullNodeName, namesOn, nodeNamed, parseRosArguments, splitRosArguments } from "./ros-arguments.ts";
 
 const place = new Workplace();
 const words = (text: string) => text.split(" ");
@@ -20,19 +20,32 @@ describe("--ros-args", () => {
     const given =
       "-r __node:=driver -r __ns:=/arm -r /in:=/camera/image -r other:out:=out2 -p gain:=0.5 --params-file /tmp/x.yaml --log-level rcl:=WARN --enclave /safe";
     expect(parseRosArguments(words(given))).toEqual({
-      name: "driver",
-      namespace: "/arm",
       remappings: [
-        { from: "/in", to: "/camera/image" },
-        { node: "other", from: "out", to: "out2" },
+        { renames: "name", from: "__node", to: "driver" },
+        { renames: "namespace", from: "__ns", to: "/arm" },
+        { renames: "any", from: "/in", to: "/camera/image" },
+        { node: "other", renames: "any", from: "out", to: "out2" },
       ],
       parameters: [
         { kind: "value", name: "gain", text: "0.5" },
         { kind: "file", path: "/tmp/x.yaml" },
       ],
       logLevels: [{ logger: "rcl", level: "warn" }],
+      isSilent: false,
+      logging: ["--log-level", "rcl:=WARN"],
       enclave: "/safe",
     });
+  });
+
+  it("say how ROS 2 itself logs, and whether the console is to be silent", () => {
+    const said = (text: string) => {
+      const { isSilent, logging } = parseRosArguments(words(text));
+      return { isSilent, logging };
+    };
+    const all = "--disable-rosout-logs --enable-external-lib-logs --log-file-name run --log-config-file log.yaml";
+    expect(said(all)).toEqual({ isSilent: false, logging: words(all) });
+    expect(said("--disable-stdout-logs")).toEqual({ isSilent: true, logging: ["--disable-stdout-logs"] });
+    expect(said("--disable-stdout-logs --enable-stdout-logs").isSilent).toBe(false);
   });
 
   it.each([
@@ -41,23 +54,39 @@ describe("--ros-args", () => {
     ["-r :=b", '--ros-args: -r cannot be ":=b"'],
     ["-p", "--ros-args: -p has no NAME:=VALUE"],
     ["--log-level loud", '--ros-args: there is no log level "loud"'],
+    ["--log-level a:=b:=warn", '--ros-args: there is no log level "b:=warn"'],
+    ["--log-file-name", "--ros-args: --log-file-name has no PREFIX"],
+    ["--disable-logs", "--ros-args: there is no --disable-logs"],
+    ["--enclave safe", '--ros-args: --enclave cannot be "safe"'],
+    ["driver", "--ros-args: there is no driver"],
   ])("refuse %s", (given, message) => {
     expect(() => parseRosArguments(words(given))).toThrow(message);
   });
 });
 
 describe("a topic's name on the transport", () => {
-  const node = { name: "driver", namespace: "/arm" };
-  const { remappings } = parseRosArguments(
-    words("-r /in:=/camera -r ~/state:=state -r out:=/first -r /arm/out:=/second -r other:/kept:=/lost"),
-  );
-  const nameOf = topicNames(node, remappings);
+  const rules = (text: string) => parseRosArguments(words(text)).remappings;
 
   it("is expanded, then that of the first remapping that is about it", () => {
+    const remappings = rules(
+      "-r __node:=driver -r __ns:=/arm -r /in:=/camera -r ~/state:=state -r out:=/first -r /arm/out:=/second -r other:/kept:=/lost",
+    );
+    const node = nodeNamed("app", remappings);
+    const nameOf = namesOn(node, remappings);
     expect(fullNodeName(node)).toBe("/arm/driver");
     expect(fullNodeName({ ...node, namespace: "/" })).toBe("/driver");
-    expect(["/in", "~/state", "out", "speed", "/kept", "/arm/driver/state"].map(nameOf)).toEqual([
+    expect(["/in", "~/state", "out", "speed", "/kept", "/arm/driver/state"].map((each) => nameOf(each))).toEqual([
       ...["/camera", "/arm/state", "/first", "/arm/speed", "/kept", "/arm/state"],
+    ]);
+  });
+
+  it("may be another than that of a service of the same name", () => {
+    const nameOf = namesOn(
+      { name: "driver", namespace: "/" },
+      rules("-r rostopic:///a:=/topic -r rosservice://a:=/service -r b:=/both"),
+    );
+    expect([nameOf("/a"), nameOf("/a", "service"), nameOf("/b"), nameOf("/b", "service")]).toEqual([
+      ...["/topic", "/service", "/both", "/both"],
     ]);
   });
 });
@@ -97,6 +126,21 @@ driver:
     });
   });
 
+  it("are what ROS 2 takes a text for, with the truth values of YAML 1.1 and the integers of C", () => {
+    const taken = (text: string) => from("", [`gain:=${text}`]).values.gain;
+    expect(["yes", "Off", "n", "0x1F", "-0x10", "010", "08", "+5", ".5", "1.", "-1e3"].map(taken)).toEqual([
+      ...[true, false, false, 31, -16, 8, 8, 5, 0.5, 1, -1000],
+    ]);
+    for (const text of ["'5'", '"true"', "1:30", "1_000", "0b11", "1e400", "2001-01-01", "null", "~"])
+      expect(() => taken(text), text).toThrow('the parameter "gain" cannot be');
+    expect(from("/**: { ros__parameters: { on: Yes, gain: 0x10 } }").values).toEqual({ on: true, gain: 16 });
+    expect(() => from("/**: { ros__parameters: { gain: !!str 3 } }")).toThrow('the parameter "gain" cannot be "3"');
+  });
+
+  it("are none in a file that is empty, as launch_ros may write it", () => {
+    for (const text of ["", "{}", "# nothing\n"]) expect(from(text).values).toEqual({});
+  });
+
   it("are given on, for the run to refuse, where the section names the node or they are said alone", () => {
     expect(from("/arm/driver: { ros__parameters: { gian: 1 } }", ["offset:=2"]).values).toEqual({ gian: 1, offset: 2 });
   });
@@ -104,6 +148,7 @@ driver:
   it.each([
     ["gain: 3", 'is no file of parameters: "/gain" has no ros__parameters'],
     ["- 1", "is no file of parameters: it names no node"],
+    ["/**: { ros__parameters: }", 'ros__parameters of "/**" names no parameter'],
     ["/**: { ros__parameters: { gain: [1, 2] } }", 'the parameter "gain" cannot be [1,2]'],
     ["/**: {", "is no file of parameters"],
   ])("are refused where the file says %s", (text, message) => {

@@ -68,8 +68,8 @@ export interface RunApplicationOptions {
   readonly transport?: Transport;
   /** With a transport: virtual time, granted up to each message on `/clock`, whose first time is logical 0. */
   readonly simTime?: boolean;
-  /** A topic's name on the transport, its own unless given. */
-  readonly topicName?: (topic: string) => string;
+  /** The name of a topic, or of a service or an action, on the transport; its own unless given. */
+  readonly topicName?: (name: string, what: "topic" | "service") => string;
   /** First values of the application's parameters, by name; those declared unless given. */
   readonly parameters?: Readonly<Record<string, ParameterValue>>;
   /**

@@ -21,16 +21,16 @@ export function levelOf(node: string, rules: readonly LogLevelRule[]): LogLevel 
   return rule?.level ?? "info";
 }
 
-/** Lines on standard error, those of a level and above. */
+/** Lines on standard error, those of a level and above; none without a level. */
 export class RunLog {
   readonly #terminal: Terminal;
   readonly #least: number;
   /** What has been warned of: a fault that goes on is told once. */
   readonly #told = new Set<string>();
 
-  constructor(terminal: Terminal, level: LogLevel) {
+  constructor(terminal: Terminal, level: LogLevel | undefined) {
     this.#terminal = terminal;
-    this.#least = logLevels.indexOf(level);
+    this.#least = level === undefined ? logLevels.length : logLevels.indexOf(level);
   }
 
   say(level: LogLevel, text: string): void {

@@ -56,8 +56,8 @@ export interface LinkedRun {
 export interface LinkOptions {
   /** Inputs that something else feeds. */
   readonly isFed: (topic: string) => boolean;
-  /** A topic's name on the transport, its own unless given. */
-  readonly nameOf?: (topic: string) => string;
+  /** The name of a topic, or of a service or an action, on the transport; its own unless given. */
+  readonly nameOf?: (name: string, what: "topic" | "service") => string;
   /** Whether the run's time is that of the topic `/clock`. */
   readonly byClock?: boolean;
   /** Whether the run's world feeds all other inputs, which are published then, and gives time on `/clock`. */
@@ -120,7 +120,7 @@ export class TransportLink {
   /** A service or an action under its name on the transport. */
   callEnd({ name, type }: Pick<Call, "name" | "type">): CallEnd {
     const { nameOf = (given: string) => given } = this.#options;
-    return { name: nameOf(name), type, definitions: definitionsIn(this.#application) };
+    return { name: nameOf(name, "service"), type, definitions: definitionsIn(this.#application) };
   }
 
   /** Whether the run's time is the transport's. */
@@ -161,7 +161,7 @@ export class TransportLink {
       }
     });
     const definitions = definitionsIn(this.#application);
-    const nameOf = this.#options.nameOf ?? ((topic: string) => topic);
+    const nameOf = (topic: string): string => this.#options.nameOf?.(topic, "topic") ?? topic;
     const { outputs, publications } = this.#application;
     for (const { topic, type, quality = defaultQuality } of [...outputs, ...publications])
       this.#publications.push(

@@ -8,10 +8,11 @@ import { renderError } from "../render-error.ts";
 import { printReport, type Report } from "../report/index.ts";
 import {
   fullNodeName,
+  namesOn,
+  nodeNamed,
   type ParameterSource,
   parseRosArguments,
   type RosArguments,
-  topicNames,
 } from "../ros-arguments.ts";
 import {
   checkCombination,
@@ -89,22 +90,20 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
     let transport: Transport | undefined;
     const manager = new ServiceManager((error) => terminal.error(renderError(error)));
     try {
-      const { name = nodeName(loaded.description.name), namespace = "/" } = ros;
-      const node = { name, namespace };
-      const log = new RunLog(terminal, levelOf(fullNodeName(node), ros.logLevels));
+      const node = nodeNamed(nodeName(loaded.description.name), ros.remappings);
+      const log = new RunLog(terminal, ros.isSilent ? undefined : levelOf(fullNodeName(node), ros.logLevels));
       const { values, simTime } = givenParameters(sources, fullNodeName(node), (each) =>
         loaded.description.parameters.some((declared) => declared.name === each),
       );
       // Where DDS looks for it.
       if (ros.enclave !== undefined) process.env.ROS_SECURITY_ENCLAVE_OVERRIDE = ros.enclave;
-      transport =
-        carrier === undefined ? undefined : await openTransport(carrier, { ...node, logLevels: ros.logLevels });
+      transport = carrier === undefined ? undefined : await openTransport(carrier, { ...node, logging: ros.logging });
       transport?.onEvent((event) => log.event(event));
       const settings = {
         ...asked,
         parameters: values,
         ...(simTime ? { simTime } : {}),
-        topicName: topicNames(node, ros.remappings),
+        topicName: namesOn(node, ros.remappings),
         onObserverError: (error: IsochronError) => log.say("error", renderError(error)),
         onWarning: (text: string) => log.say("warn", text),
         onStart: () => {

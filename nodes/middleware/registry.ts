@@ -8,8 +8,8 @@ export interface NodeOptions {
   readonly name: string;
   /** `/` or `/arm`: what relative names begin with. */
   readonly namespace: string;
-  /** How much the middleware itself says, where it says anything: of a logger of its own, or of all. */
-  readonly logLevels?: readonly { readonly logger?: string; readonly level: string }[];
+  /** What the middleware's own logging is told, as words of `--ros-args`: `--log-level`, `rcl:=warn`. */
+  readonly logging?: readonly string[];
   /** What stands behind the colon of `zeromq:ARGUMENTS`; each transport says what it takes. */
   readonly arguments?: string;
 }

@@ -2,6 +2,7 @@
 import { openTransport, type Transport } from "../../nodes/index.ts";
 import { contract } from "../../nodes/middleware/testing/contract.ts";
 import { applicationCases } from "./application-cases.ts";
+import { argumentCases } from "./argument-cases.ts";
 import { exampleCases } from "./example-cases.ts";
 import { frameCases } from "./frame-cases.ts";
 import { Peer } from "./peer.ts";
@@ -54,12 +55,18 @@ const inContract: readonly RosCase[] = contract
 /** All cases, by names of their own. */
 export const cases: readonly RosCase[] = [
   ...inContract,
-  ...[...peerCases, ...refusalCases, ...applicationCases, ...frameCases, ...exampleCases, ...soakCases].map(
-    ({ name, run }) => ({
-      name,
-      run: async () => run(await all()),
-    }),
-  ),
+  ...[
+    ...peerCases,
+    ...refusalCases,
+    ...argumentCases,
+    ...applicationCases,
+    ...frameCases,
+    ...exampleCases,
+    ...soakCases,
+  ].map(({ name, run }) => ({
+    name,
+    run: async () => run(await all()),
+  })),
 ];
 
 /** Closes what was opened. */

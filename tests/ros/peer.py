@@ -13,6 +13,7 @@ import numpy
 import rclpy
 from rcl_interfaces.srv import GetParameters, ListParameters, SetParameters
 from rclpy.action import ActionClient
+from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -234,6 +235,39 @@ class Peer:
         names = self.call(ListParameters, f"{node}/list_parameters", ListParameters.Request()).result.names
         values = self.call(GetParameters, f"{node}/get_parameters", GetParameters.Request(names=names)).values
         return {name: Parameter.from_parameter_msg(_message(name, value)).value for name, value in zip(names, values)}
+
+    def named(self, arguments, name, topics, services):
+        """What a node of rclpy makes of its arguments; nothing where it refuses them."""
+        context = Context()
+        # What is refused is said by rcl, too, past Python.
+        shown = os.dup(2)
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        try:
+            rclpy.init(args=["node", "--ros-args", *arguments], context=context)
+            node = rclpy.create_node(
+                name,
+                context=context,
+                allow_undeclared_parameters=True,
+                automatically_declare_parameters_from_overrides=True,
+                start_parameter_services=False,
+            )
+        except Exception as error:
+            if type(error).__name__ not in ("RCLError", "UnknownROSArgsError"):
+                raise
+            return None
+        finally:
+            os.dup2(shown, 2)
+            os.close(shown)
+        made = {
+            "node": node.get_fully_qualified_name(),
+            "topics": [node.resolve_topic_name(each) for each in topics],
+            "services": [node.resolve_service_name(each) for each in services],
+            "parameters": {each: value.value for each, value in node.get_parameters_by_prefix("").items()},
+        }
+        node.destroy_node()
+        rclpy.shutdown(context=context)
+        return made
 
     def set(self, node, name, value):
         request = SetParameters.Request(parameters=[Parameter(name, value=value).to_parameter_msg()])

@@ -12,6 +12,14 @@ export type Pursued =
   | { readonly accepted: false }
   | { readonly status: number; readonly result: object; readonly feedback: readonly object[] };
 
+/** What a node makes of the arguments behind `--ros-args`. */
+export interface Named {
+  readonly node: string;
+  readonly topics: readonly string[];
+  readonly services: readonly string[];
+  readonly parameters: Readonly<Record<string, unknown>>;
+}
+
 /** A message's number, and the hash of what it carries. */
 export type Told = readonly [number: number, hash: string];
 
@@ -73,6 +81,11 @@ export class Peer {
   /** What rclpy sees of a node's topic, which has so many ends. */
   seen(node: string, topic: string, ends: number): Promise<{ readonly types: string[]; readonly ends: object[] }> {
     return this.#do("seen", { node, topic, ends });
+  }
+
+  /** What a node of rclpy called `name` makes of its arguments; null where it refuses them. */
+  named(args: readonly string[], name: string, topics: readonly string[]): Promise<Named | null> {
+    return this.#do("named", { arguments: args, name, topics, services: topics });
   }
 
   parameters(node: string): Promise<Record<string, unknown>> {

@@ -48,12 +48,12 @@ function requireDomain(): void {
  * Opens a node. Throws `transport/missing` where ROS 2 or rclnodejs is not there, `transport/domain`, and `transport/node`
  * where ROS 2 refuses it.
  */
-export async function openRclnodejs({ name, namespace, logLevels = [] }: NodeOptions): Promise<Transport> {
+export async function openRclnodejs({ name, namespace, logging = [] }: NodeOptions): Promise<Transport> {
   requireDomain();
   const modules = await loadRclnodejs();
   const context = new modules.rcl.Context();
   try {
-    await modules.rcl.init(context, logArguments(logLevels));
+    await modules.rcl.init(context, logging.length === 0 ? [] : ["--ros-args", ...logging]);
     return new RclnodejsTransport(modules, context, new modules.rcl.Node(name, namespace, context));
   } catch (cause) {
     try {
@@ -68,13 +68,6 @@ export async function openRclnodejs({ name, namespace, logLevels = [] }: NodeOpt
       cause,
     });
   }
-}
-
-/** The log levels as ROS 2 takes them, which else says what it wants. */
-function logArguments(levels: NonNullable<NodeOptions["logLevels"]>): string[] {
-  if (levels.length === 0) return [];
-  const each = levels.map(({ logger, level }) => (logger === undefined ? level : `${logger}:=${level}`));
-  return ["--ros-args", ...each.flatMap((text) => ["--log-level", text])];
 }
 
 /** What rmw calls the policies, as bits of an event. */
