@@ -43,6 +43,17 @@ const suites = [
     ...vitest("tests/ros"),
     "beside ROS 2: pictures of eight megabytes, and ten minutes of a node that rclpy feeds",
   ],
+  [
+    "kilted",
+    "env",
+    [
+      "ISOCHRON_ROS=kilted",
+      process.execPath,
+      ...["launch/setup/setup.mjs", "test", "--"],
+      ...vitest("tests/ros/ros.test.ts").flat(),
+    ],
+    "the same beside Kilted, which is set up first",
+  ],
   ["logs", ...vitest("sim/logs"), "logs cut at, and changed in, every byte"],
   [
     "interleavings",
