@@ -56,8 +56,10 @@ export function page(results: readonly Result[]): string {
     ...[...torchOperators]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, overloads]) => {
-        const named = overloads.map(({ schema }) => schema.overload || "default");
-        return line([`\`${name}\``, named.join(", "), models(name, results)]);
+        const named = new Set(overloads.map(({ schema }) => schema.overload || "default"));
+        const isComplex = overloads.some(({ schema }) => schema.arguments.some(({ type }) => type === "Complex"));
+        const all = [...named, ...(isComplex ? ["complex numbers too"] : [])];
+        return line([`\`${name}\``, all.join(", "), models(name, results)]);
       }),
     "",
     `Beside tensors' operators: ${Object.keys(primitives)

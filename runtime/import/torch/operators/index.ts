@@ -2,6 +2,7 @@
 
 import { activations } from "./activations.ts";
 import { arrangements } from "./arrangements.ts";
+import { complexMatrices } from "./complex-matrices.ts";
 import type { TorchOperator } from "./definition.ts";
 import { elementwise } from "./elementwise.ts";
 import { functions } from "./functions.ts";
@@ -37,6 +38,7 @@ const families: readonly (readonly TorchOperator[])[] = [
   functions,
   images,
   layers,
+  complexMatrices,
   linearAlgebra,
   networks,
   norms,

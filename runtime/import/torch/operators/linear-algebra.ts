@@ -1,6 +1,6 @@
 // PyTorch's linear algebra by the runtime's: what has no result is a fault of the step, with the line of the source.
 import * as linalg from "../../../capture/linalg/index.ts";
-import { concat, full, type Tensor, where } from "../../../capture/tensor.ts";
+import { concat, full, stack, type Tensor, where } from "../../../capture/tensor.ts";
 import { type TorchCall, torchMisfit, unsupportedTorch } from "../call.ts";
 import { operator, type TorchOperator, type TorchResult } from "./definition.ts";
 
@@ -152,6 +152,27 @@ function tensorInverse(call: TorchCall): Tensor {
   return result.reshape([...columns, ...rows]);
 }
 
+/** X of a tensor equation, in which the last dimensions of A are those of X. */
+function tensorSolved(call: TorchCall): Tensor {
+  const [given, b] = call.promoted(["self", "other"]) as [Matrix, Matrix];
+  const rank = given.shape.length;
+  const moved = call.has("dims") ? call.ints("dims").map((axis) => (axis < 0 ? axis + rank : axis)) : [];
+  const a = given.permute([...given.shape.map((_, axis) => axis).filter((axis) => !moved.includes(axis)), ...moved]);
+  const size = b.shape.reduce((all, each) => all * each, 1);
+  const { result, info } = linalg.solveEx(a.reshape([size, size]) as Matrix, b.reshape([size]) as Matrix);
+  refused(call, info, singular("linalg.tensorsolve"));
+  return result.reshape(a.shape.slice(b.shape.length));
+}
+
+/** The powers of numbers, from the 0th on, along a dimension behind theirs. */
+function vandermonde(call: TorchCall): Tensor {
+  const x = call.tensor("x");
+  const count = call.has("N") ? call.int("N") : x.shape.at(-1)!;
+  const columns = [full(x.dtype, x.shape, 1)];
+  while (columns.length < count) columns.push(columns.at(-1)!.mul(x));
+  return stack(columns, x.shape.length);
+}
+
 const one = (name: string, argument: string, run: (call: TorchCall, name: string) => TorchResult): TorchOperator =>
   operator(`${name}(Tensor ${argument}) -> Tensor`, (call) => run(call, argument));
 
@@ -212,6 +233,8 @@ export const linearAlgebra: readonly TorchOperator[] = [
     if (call.flag("check_errors")) refused(call, info, singular("linalg.inv"));
     return [result, info];
   }),
+  operator("linalg_tensorsolve(Tensor self, Tensor other, int[]? dims=None) -> Tensor", tensorSolved),
+  operator("linalg_vander(Tensor x, *, int? N=None) -> Tensor", vandermonde),
   operator("linalg_tensorinv(Tensor self, int ind=2) -> Tensor", tensorInverse),
   one("linalg_det", "A", (call, name) => call.tensor(name).det()),
   one("det", "self", (call, name) => call.tensor(name).det()),

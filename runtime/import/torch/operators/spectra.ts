@@ -19,14 +19,15 @@ const partOf = (pairs: Tensor, at: 0 | 1): Tensor =>
 
 const zerosLike = (x: Tensor): Tensor => full(x.dtype, x.shape, 0);
 
-const partsOf = (value: TorchValue): Complex => {
+/** Real and imaginary parts of a tensor, of real numbers the former alone. */
+export const partsOf = (value: TorchValue): Complex => {
   if (value instanceof TorchComplex) return { real: partOf(value.pairs, 0), imaginary: partOf(value.pairs, 1) };
   if (!(value instanceof TorchTensor)) throw torchMisfit("a transform takes tensors");
   const x = value.read();
   return { real: cast(x, floatType(x.dtype)), imaginary: undefined };
 };
 
-const complexOf = ({ real, imaginary }: Complex): TorchComplex =>
+export const complexOf = ({ real, imaginary }: Complex): TorchComplex =>
   new TorchComplex(stack([real, imaginary ?? zerosLike(real)], real.shape.length));
 
 const each = ({ real, imaginary }: Complex, run: (x: Tensor) => Tensor): Complex => ({
@@ -117,6 +118,27 @@ const oneDimension = (kind: Kind): readonly TorchOperator[] =>
     ),
   );
 
+const otherWay: { readonly [norm: string]: string } = { ortho: "ortho", forward: "backward" };
+
+/** Transforms of signals whose transforms are real: those of the other direction, of mirrored numbers. */
+const hermitian: readonly TorchOperator[] = ["Tensor", "Complex"].flatMap((type) =>
+  (["fft_hfft", "fft_ihfft"] as const).map((name) =>
+    operator(`${name}(${type} self, int? n=None, int dim=-1, str? norm=None) -> Tensor`, (call) => {
+      const mirror = ({ real, imaginary }: Complex): TorchValue => complexOf({ real, imaginary: imaginary?.neg() });
+      const isFirst = name === "fft_hfft";
+      const self = call.value("self");
+      const found = transformed(
+        isFirst ? mirror(partsOf(self)) : self,
+        isFirst ? "irfft" : "rfft",
+        call.int("dim"),
+        call.has("n") ? call.int("n") : undefined,
+        otherWay[call.text("norm")] ?? "forward",
+      );
+      return isFirst ? found : given(mirror(partsOf(operandOf(found))));
+    }),
+  ),
+);
+
 /** Transforms along several dimensions, one after the other; real ones begin, or end, with the last. */
 const manyDimensions = (name: string, kind: Kind, twoAlone: boolean): readonly TorchOperator[] =>
   ["Tensor", "Complex"].map((type) =>
@@ -163,22 +185,24 @@ const hopOf = (call: TorchCall, size: number): number =>
 
 /** Spectra of frames, [batch, frequencies, frames]; without a batch as the signal is. */
 function shortTime(call: TorchCall): TorchResult {
-  if (call.value("self") instanceof TorchComplex) throw unsupportedTorch("stft of complex numbers");
-  const self = call.tensor("self");
+  if (call.has("align_to_window") && call.flag("align_to_window")) throw unsupportedTorch("stft with align_to_window");
+  const self = partsOf(call.value("self"));
   const size = call.int("n_fft");
-  const isSingle = self.shape.length === 1;
-  let x = isSingle ? self.unsqueeze(0) : self;
+  const isSingle = self.real.shape.length === 1;
+  let x = isSingle ? each(self, (part) => part.unsqueeze(0)) : self;
   if (call.has("center") && call.flag("center")) {
     const around = Math.floor(size / 2);
     const mode = call.text("pad_mode");
     const known = { constant: "constant", reflect: "reflect", replicate: "replicate", circular: "circular" } as const;
     if (!Object.hasOwn(known, mode)) throw unsupportedTorch(`padding of mode "${mode}"`);
-    x = x.pad([0, around], [0, around], { mode: known[mode as keyof typeof known] });
+    x = each(x, (part) => part.pad([0, around], [0, around], { mode: known[mode as keyof typeof known] }));
   }
-  const frames = framed(x, size, hopOf(call, size)).mul(windowOf(call, size, x.dtype));
-  const isOneSided = !call.has("onesided") || call.flag("onesided");
+  const window = windowOf(call, size, x.real.dtype);
+  const frames = each(x, (part) => framed(part, size, hopOf(call, size)).mul(window));
+  const isOneSided = call.has("onesided") ? call.flag("onesided") : !x.imaginary;
+  if (isOneSided && x.imaginary) throw torchMisfit("stft of complex numbers has two sides");
   const factor = call.flag("normalized") ? 1 / Math.sqrt(size) : 1;
-  const spectrum = each(lines({ real: frames, imaginary: undefined }, -1), (part) => {
+  const spectrum = each(lines(frames, -1), (part) => {
     const scaled = factor === 1 ? part : part.mul(factor);
     const sided = isOneSided ? resized(scaled, half(size)) : scaled;
     const turned = sided.permute([0, 2, 1]);
@@ -189,7 +213,7 @@ function shortTime(call: TorchCall): TorchResult {
 }
 
 /** The signal that spectra of frames are of: frames added where they overlap, by the squares of their windows. */
-function inverseShortTime(call: TorchCall): Tensor {
+function inverseShortTime(call: TorchCall): TorchResult {
   const x = partsOf(call.value("self"));
   const size = call.int("n_fft");
   const hop = hopOf(call, size);
@@ -197,9 +221,11 @@ function inverseShortTime(call: TorchCall): Tensor {
   const moved = each(x, (part) => (isSingle ? part.unsqueeze(0) : part).permute([0, 2, 1]));
   const isOneSided = call.has("onesided") ? call.flag("onesided") : moved.real.shape[2] !== size;
   const factor = (call.flag("normalized") ? Math.sqrt(size) : 1) / size;
-  const frames = lines(isOneSided ? mirrored(moved, size) : moved, 1).real.mul(factor);
-  const [batch, count] = frames.shape as [number, number];
-  const window = windowOf(call, size, frames.dtype);
+  const isComplex = call.flag("return_complex");
+  if (isComplex && isOneSided) throw torchMisfit("istft gives complex numbers of spectra with two sides only");
+  const frames = each(lines(isOneSided ? mirrored(moved, size) : moved, 1), (part) => part.mul(factor));
+  const [batch, count] = frames.real.shape as [number, number];
+  const window = windowOf(call, size, frames.real.dtype);
   const length = size + hop * (count - 1);
   const places = constant(
     Array.from({ length: count * size }, (_, at) => Math.floor(at / size) * hop + (at % size)),
@@ -208,13 +234,15 @@ function inverseShortTime(call: TorchCall): Tensor {
   );
   const added = (values: Tensor, rows: number) =>
     full(values.dtype, [rows, length], 0).indexAdd(1, places, values.reshape([rows, count * size]));
-  const sums = added(frames.mul(window), batch);
   const squares = added(window.mul(window).broadcastTo([1, count, size]), 1);
   const start = call.flag("center") ? Math.floor(size / 2) : 0;
   const end = call.has("length") ? start + call.int("length") : call.flag("center") ? length - start : length;
-  const y = sums.div(squares).slice([0, batch], [start, Math.min(end, length)]);
-  const whole = resized(y, end - start);
-  return isSingle ? whole.squeeze(0) : whole;
+  const signal = (part: Tensor): Tensor => {
+    const sums = added(part.mul(window), batch);
+    const whole = resized(sums.div(squares).slice([0, batch], [start, Math.min(end, length)]), end - start);
+    return isSingle ? whole.squeeze(0) : whole;
+  };
+  return isComplex ? given(complexOf(each(frames, signal))) : signal(frames.real);
 }
 
 const pairsOf = (call: TorchCall): Tensor => (call.value("self") as TorchComplex).pairs;
@@ -238,7 +266,7 @@ const binary = (name: string, run: Two): readonly TorchOperator[] =>
     ),
   );
 
-const imaginaryOf = ({ real, imaginary }: Complex): Tensor => imaginary ?? zerosLike(real);
+export const imaginaryOf = ({ real, imaginary }: Complex): Tensor => imaginary ?? zerosLike(real);
 
 const times: Two = (a, b) => {
   if (!a.imaginary) return each(b, (part) => part.mul(a.real));
@@ -282,14 +310,16 @@ const shifted = (name: string, amount: (size: number) => number): TorchOperator 
   });
 
 export const spectra: readonly TorchOperator[] = [
-  operator(
-    "stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor",
-    shortTime,
-  ),
-  operator(
-    'stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor',
-    shortTime,
-  ),
+  ...["Tensor", "Complex"].flatMap((type) => [
+    operator(
+      `stft(${type} self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor`,
+      shortTime,
+    ),
+    operator(
+      `stft.center(${type} self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor`,
+      shortTime,
+    ),
+  ]),
   operator(
     "istft(Complex self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor",
     inverseShortTime,
@@ -299,6 +329,7 @@ export const spectra: readonly TorchOperator[] = [
     ...manyDimensions(`fft_${kind}2`, kind, true),
     ...manyDimensions(`fft_${kind}n`, kind, false),
   ]),
+  ...hermitian,
   frequencies("fft_fftfreq", (size) =>
     Array.from({ length: size }, (_, at) => (at < Math.ceil(size / 2) ? at : at - size)),
   ),

@@ -966,3 +966,4 @@ import factor_cases  # noqa: E402, F401
 import loss_cases  # noqa: E402, F401
 import quantized_cases  # noqa: E402, F401
 import statistic_cases  # noqa: E402, F401
+import complex_cases  # noqa: E402, F401
