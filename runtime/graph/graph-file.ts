@@ -2,7 +2,9 @@
 import { z } from "zod";
 import { dtypes, hashOf, IsochronError } from "../../kernels/index.ts";
 import { controlOperators, type Operator, operators } from "../operators/index.ts";
+import { formedShape, sourceCount } from "./forms.ts";
 import { type Constant, Graph, type Node, type State, type Value } from "./graph.ts";
+import { type Step, stepSchema, throughSteps } from "./restored.ts";
 import {
   byteLength,
   bytesIn,
@@ -25,10 +27,10 @@ const index = z.int().min(0);
 const element = z.union([z.number(), z.string()]);
 const typeRow = z.strictObject({ dtype: z.enum(dtypes), shape: z.array(index) });
 const namedRow = typeRow.extend({ name: z.string() });
-/** A constant of equal elements, one among the weights, or one of the file that the graph names. */
+/** A constant of equal elements, one among the weights, as it is or in another form, or one of the file that the graph names. */
 const constantRow = z.union([
   namedRow.extend({ all: element }),
-  namedRow.extend({ offset: index }),
+  namedRow.extend({ offset: index, steps: z.array(stepSchema).min(1).optional() }),
   namedRow.extend({ kept: index }),
 ]);
 
@@ -59,7 +61,7 @@ const graphSchema = regionSchema.extend({
   /** Which names the operators have: those of today, or where there is no number, the former ones. */
   names: z.literal(2).optional(),
   text: z.string(),
-  /** The file of constants that are not among the weights, since code reads them in another form. */
+  /** The file of what constants have beside the weights, where code reads them in forms that do not tell them. */
   constantsFile: z.strictObject({ file: z.string(), blake3: z.string() }).optional(),
   states: z.array(namedRow.extend({ offset: index, next: index })),
 });
@@ -207,10 +209,22 @@ function graphFrom(
     bytesIn(data).set(block.subarray(offset, offset + bytes));
     return data;
   };
+  const amongWeights = (
+    row: TensorType & { readonly offset: number; readonly steps?: readonly Step[] | undefined },
+  ) => {
+    const { dtype, shape, offset, steps = [] } = row;
+    let count = countOf(staticShape(shape));
+    for (const { form } of steps.toReversed()) {
+      if (sourceCount(form) !== count) throw broken(`a form is of ${sourceCount(form)} elements, not ${count}`);
+      count = countOf(formedShape(form));
+    }
+    const first = { dtype, shape: [count] };
+    return throughSteps(dataAt(first, offset, from.weights), dtype, steps, from.kept);
+  };
   const namedInputs = inputs.map((row) => ({ name: row.name, value: define(row, row.name) }));
   const readConstants = constants.map((row): Constant => {
     const value = define(row);
-    if ("offset" in row) return { name: row.name, value, data: dataAt(row, row.offset, from.weights) };
+    if ("offset" in row) return { name: row.name, value, data: amongWeights(row) };
     if ("kept" in row) return { name: row.name, value, data: dataAt(row, row.kept, from.kept) };
     const data = newArray(row.dtype, countOf(row.shape));
     if (data instanceof BigInt64Array || data instanceof BigUint64Array) data.fill(BigInt(row.all));

@@ -3,6 +3,7 @@ import { IsochronError } from "../../kernels/index.ts";
 import type { Operator, ResultTypes } from "../operators/index.ts";
 import { type Dimension, isDimension, showDimension } from "./dimension.ts";
 import { factOf, knownResults } from "./facts.ts";
+import type { Form } from "./forms.ts";
 import { type Place, withPlace } from "./place.ts";
 import {
   byteLength,
@@ -39,7 +40,7 @@ export interface Constant {
 /** How elements are made of those of another constant, all of which become elements. */
 export interface Making {
   readonly of: Constant;
-  readonly by: (data: TypedArray) => TypedArray;
+  readonly form: Form;
 }
 
 /** A mutable tensor: `value` is what a step reads, `next` what it leaves. */

@@ -2,6 +2,7 @@
 import { IsochronError } from "../../kernels/index.ts";
 import type { Builder, Operator } from "../operators/index.ts";
 import { constantValueOf } from "./facts.ts";
+import { formed } from "./forms.ts";
 import {
   type Constant,
   Graph,
@@ -41,7 +42,7 @@ function elementsOf(made: Making): TypedArray {
   const { data } = made.of;
   // Forgotten first: those of two are not held at once.
   last = undefined;
-  last = { made, data: made.by(data) };
+  last = { made, data: formed(data, made.of.value.type.dtype, made.form) };
   return last.data;
 }
 
@@ -93,7 +94,7 @@ class Rewriting implements Editor {
 
   constant(type: TensorType, data: TypedArray | Making, name = "c"): Value {
     const entry: Constant =
-      "by" in data ? madeConstant(type, data, name) : { name, value: constantValueOf(type, data), data };
+      "form" in data ? madeConstant(type, data, name) : { name, value: constantValueOf(type, data), data };
     this.constants.push(entry);
     this.#constants.set(entry.value, entry);
     return entry.value;

@@ -1,7 +1,9 @@
 // Lays out the weights block: the initial values of states first, then the constants that kernels read from memory.
 import { hashOf } from "../../kernels/index.ts";
 import { valuesReadFromMemory } from "../compiler/fusion.ts";
+import type { Form } from "./forms.ts";
 import { type Constant, type Graph, type State, withRegions } from "./graph.ts";
+import { correctionsOf, isExact, type Step, throughSteps } from "./restored.ts";
 import { byteLength, bytesIn, type TypedArray } from "./tensor-type.ts";
 
 /** Bytes that are made when they are written: no two pieces of them are held at once. */
@@ -22,21 +24,32 @@ export function bytesOfBlock(block: Block): Uint8Array {
   return bytes;
 }
 
+/** Elements among the weights, and the forms that they took on the way there, the last one first. */
+interface Source {
+  readonly offset: number;
+  readonly forms: readonly Form[];
+  /** What has the elements as the last of the forms was made of. */
+  readonly last: Constant;
+}
+
+/** Where a constant's data is: among the weights, as it is or in another form, or among what is kept beside them. */
+export type DataPlace = { readonly offset: number; readonly steps?: readonly Step[] } | { readonly kept: number };
+
 /** The weights block of some graphs; the same for every target. */
 export interface Weights extends Block {
   /** Offset of a state's initial value. */
   initialOf(state: State): number;
   /** Offset of a constant, or undefined where its one repeated element is written into the code. */
   offsetOf(constant: Constant): number | undefined;
-  /** Offset of the elements of a constant of any of the graphs' earlier forms, whatever shape they have here. */
-  offsetOfElements(constant: Constant): number | undefined;
+  /** Where the elements of a constant of any of the graphs' earlier stages are, whatever shape they have here. */
+  sourceOf(constant: Constant): Source | undefined;
 }
 
-/** The data of graphs that an artifact keeps beside what their code reads: that of before the weights were laid out anew. */
+/** What portable graphs have beside what their code reads: data that cannot be told from it, and what tells the rest. */
 export interface Kept extends Block {
   readonly weights: Weights;
-  /** Where a constant's data is: among the weights, in these bytes, or nowhere where all its elements are the same. */
-  placeOf(constant: Constant): { readonly offset: number } | { readonly kept: number } | undefined;
+  /** Where a constant's data is; nowhere where all its elements are the same. */
+  placeOf(constant: Constant): DataPlace | undefined;
 }
 
 const align = 64;
@@ -88,40 +101,62 @@ export function layoutWeights(...graphs: readonly Graph[]): Weights {
     }
     for (const [hash, offset] of own) shared.set(hash, offset);
   }
-  const byElements = new Map([...offsets].map(([constant, offset]) => [elementsOf(constant), offset]));
+  const sources = new Map<object, Source>();
+  for (const [constant, offset] of offsets) {
+    const forms: Form[] = [];
+    for (let each: Constant | undefined = constant; each; each = each.made?.of) {
+      const known = sources.get(elementsOf(each));
+      if (!known || known.forms.length > forms.length)
+        sources.set(elementsOf(each), { offset, forms: [...forms], last: constant });
+      if (each.made) forms.push(each.made.form);
+    }
+  }
   return {
     ...block.made(),
     initialOf: ({ name }) => states.get(name)!,
     offsetOf: (constant) => offsets.get(constant),
-    offsetOfElements: (constant) => byElements.get(elementsOf(constant)),
+    sourceOf: (constant) => sources.get(elementsOf(constant)),
   };
 }
 
 /** Lays out what portable graphs have beside the weights of their code; equal bytes of several methods stand once. */
 export function layoutKept(weights: Weights, ...graphs: readonly Graph[]): Kept {
   const block = new Layout();
-  const kept = new Map<object, number>();
-  const shared = new Map<string, number>();
+  const places = new Map<object, DataPlace>();
+  const shared = new Map<string, DataPlace>();
   for (const constant of graphs.flatMap(withRegions).flatMap(({ constants }) => constants)) {
     const elements = elementsOf(constant);
-    if (weights.offsetOfElements(constant) !== undefined || kept.has(elements) || isUniform(constant)) continue;
+    if (places.has(elements) || isUniform(constant)) continue;
     const hash = graphs.length > 1 ? hashOf(bytesIn(constant.data)) : undefined;
     const known = hash === undefined ? undefined : shared.get(hash);
-    const offset = known ?? block.place(constant, byteLength(constant.value.type));
-    kept.set(elements, offset);
-    if (hash !== undefined) shared.set(hash, offset);
+    const place = known ??
+      amongWeights(constant, weights.sourceOf(constant), block) ?? {
+        kept: block.place(constant, byteLength(constant.value.type)),
+      };
+    places.set(elements, place);
+    if (hash !== undefined) shared.set(hash, place);
   }
-  return {
-    weights,
-    ...block.made(),
-    placeOf(constant) {
-      const offset = weights.offsetOfElements(constant);
-      if (offset !== undefined) return { offset };
-      const other = kept.get(elementsOf(constant));
-      return other === undefined ? undefined : { kept: other };
-    },
-  };
+  return { weights, ...block.made(), placeOf: (constant) => places.get(elementsOf(constant)) };
 }
+
+/** Where a constant's elements can be told from among the weights; what sums hide of them is placed beside. */
+function amongWeights(constant: Constant, source: Source | undefined, beside: Layout): DataPlace | undefined {
+  if (!source) return undefined;
+  const { offset, forms, last } = source;
+  if (forms.length === 0) return { offset };
+  if (forms.every(isExact)) return { offset, steps: forms.map((form) => ({ form })) };
+  // One rounding at most is made up for, the last: that of a weight in the form that it has in the graph.
+  if (!forms.slice(0, -1).every(isExact)) return undefined;
+  const steps: Step[] = forms.map((form) => ({ form }));
+  const nearest = throughSteps(last.data, constant.value.type.dtype, steps, noBytes);
+  const corrections = correctionsOf(nearest, constant.data);
+  if (!corrections) return undefined;
+  const { bytes, patches } = corrections;
+  const at = beside.place({ data: bytes }, bytes.length);
+  return { offset, steps: steps.with(-1, { form: forms.at(-1)!, corrections: { at, patches } }) };
+}
+
+const noBytes = new Uint8Array();
 
 /** Data at aligned offsets, one after the other. */
 class Layout {

@@ -1,51 +1,18 @@
 // The matrix product by a constant factor in blocks of columns, as the plan lays it out.
 import { z } from "zod";
 import { generators, isHalf } from "../../kernels/index.ts";
-import { countOf, newArray, showTensorType, staticShape, type TypedArray } from "../graph/tensor-type.ts";
+import { restored } from "../graph/forms.ts";
+import { showTensorType, staticShape } from "../graph/tensor-type.ts";
 import { onlyRows } from "./bounded.ts";
 import { matmul } from "./contraction.ts";
 import { type Nd, type Operator, operandError, operator, privateWork } from "./operator.ts";
 
-const { firstColumn } = generators;
 const attributes = z.strictObject({ columns: z.int().min(1) });
-
-/** A factor [k,n] in blocks of `width` columns, [⌈n/width⌉,k,width]: in the order in which a product reads it. */
-export function packFactor({ dtype, shape: [depth, columns] }: Pick<Nd, "dtype" | "shape">, width: number) {
-  const shape = [Math.ceil(columns! / width), depth!, width];
-  const by = (data: TypedArray): TypedArray =>
-    factorInBlocks(data, depth!, columns!, width, newArray(dtype, countOf(shape)) as Float32Array);
-  return { dtype, shape, by };
-}
-
-function factorInBlocks(
-  given: TypedArray,
-  depth: number,
-  columns: number,
-  width: number,
-  data: Float32Array,
-): Float32Array {
-  for (let block = 0; block < Math.ceil(columns / width); block++) {
-    const from = firstColumn(block, width, columns);
-    for (let i = 0; i < depth; i++) {
-      const row = given.subarray(i * columns + from, i * columns + from + width) as Float32Array;
-      data.set(row, (block * depth + i) * width);
-    }
-  }
-  return data;
-}
 
 /** The factor [k,n] that a packed one stands for. */
 function unpacked({ shape, dtype, data }: Nd, columns: number): Nd {
-  const [blocks, depth, width] = shape as [number, number, number];
-  const plain = newArray(dtype, depth * columns) as Float32Array;
-  for (let block = 0; block < blocks; block++) {
-    for (let i = 0; i < depth; i++) {
-      const from = (block * depth + i) * width;
-      const row = data.subarray(from, from + width) as Float32Array;
-      plain.set(row, i * columns + firstColumn(block, width, columns));
-    }
-  }
-  return { dtype, shape: [depth, columns], data: plain };
+  const [, depth, width] = shape as [number, number, number];
+  return { dtype, shape: [depth, columns], data: restored(data, dtype, { kind: "factor", depth, columns, width }) };
 }
 
 const isWidth = (width: number): boolean => [32, 64, 128].includes(width);

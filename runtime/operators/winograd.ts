@@ -1,10 +1,11 @@
-// Convolution by Winograd's algorithm as an operator: its meaning, its error, and the transform of its weights.
+// Convolution by Winograd's algorithm as an operator: its meaning and its error.
 import { z } from "zod";
 import { generators, type LoopBuffer } from "../../kernels/index.ts";
-import { countOf, showTensorType, staticShape, type TypedArray } from "../graph/tensor-type.ts";
+import { showTensorType, staticShape } from "../graph/tensor-type.ts";
 import { onlyBatch } from "./bounded.ts";
 import { type Operator, operandError, operator, privateWork } from "./operator.ts";
 import { absoluteMagnitude } from "./products.ts";
+import type { Matrix } from "./winograd-weight.ts";
 
 const { channelBlock } = generators;
 
@@ -18,22 +19,14 @@ type Attributes = z.infer<typeof attributes>;
 
 const { SQRT2, SQRT1_2 } = Math;
 
-type Matrix = readonly (readonly number[])[];
-
-/** Bᵀ (inputs), G (weights) and Aᵀ (outputs) of F(2×2, 3×3) and F(4×4, 3×3), at the points 0, ±1, ∞ and 0, ±√½, ±√2, ∞. */
-const matrices: { readonly [tile in 2 | 4]: { readonly b: Matrix; readonly g: Matrix; readonly a: Matrix } } = {
+/** Bᵀ (inputs) and Aᵀ (outputs) of F(2×2, 3×3) and F(4×4, 3×3), at the points 0, ±1, ∞ and 0, ±√½, ±√2, ∞. */
+const matrices: { readonly [tile in 2 | 4]: { readonly b: Matrix; readonly a: Matrix } } = {
   2: {
     b: [
       [1, 0, -1, 0],
       [0, 1, 1, 0],
       [0, -1, 1, 0],
       [0, 1, 0, -1],
-    ],
-    g: [
-      [1, 0, 0],
-      [0.5, 0.5, 0.5],
-      [0.5, -0.5, 0.5],
-      [0, 0, 1],
     ],
     a: [
       [1, 1, 1, 0],
@@ -48,14 +41,6 @@ const matrices: { readonly [tile in 2 | 4]: { readonly b: Matrix; readonly g: Ma
       [0, -SQRT1_2, -0.5, SQRT2, 1, 0],
       [0, SQRT1_2, -0.5, -SQRT2, 1, 0],
       [0, 1, 0, -2.5, 0, 1],
-    ],
-    g: [
-      [1, 0, 0],
-      [-2 / 3, -SQRT2 / 3, -1 / 3],
-      [-2 / 3, SQRT2 / 3, -1 / 3],
-      [1 / 6, SQRT2 / 6, 1 / 3],
-      [1 / 6, -SQRT2 / 6, 1 / 3],
-      [0, 0, 1],
     ],
     a: [
       [1, 1, 1, 1, 1, 0],
@@ -82,53 +67,6 @@ function sandwich(t: Matrix, square: Float64Array, side: number): Float64Array {
   for (let r = 0; r < t.length; r++)
     for (let c = 0; c < t.length; c++) full[r * t.length + c] = line(t[r]!, half, c, t.length);
   return full;
-}
-
-/** A weight [o,i,3,3] as U = G·w·Gᵀ, [(m+2)²,o/16,i,16]; i a multiple of 16. Computed in float64, rounded once. */
-export function winogradWeight(outputs: number, inputs: number, tile: 2 | 4) {
-  const points = (tile + 2) ** 2;
-  const shape = [points, Math.ceil(outputs / channelBlock), inputs, channelBlock];
-  const by = (data: TypedArray): Float32Array =>
-    transformedWeight(data as Float32Array, outputs, inputs, tile, new Float32Array(countOf(shape)));
-  return { shape, by };
-}
-
-/** Σ of a row of G, which begins at `row`, times three numbers; terms with the factor 0 are left out, as in {@link line}. */
-function lineOfThree(g: Float64Array, row: number, x: number, y: number, z: number): number {
-  let sum = 0;
-  if (g[row] !== 0) sum += g[row]! * x;
-  if (g[row + 1] !== 0) sum += g[row + 1]! * y;
-  if (g[row + 2] !== 0) sum += g[row + 2]! * z;
-  return sum;
-}
-
-/** Written out, and in the order in which it is stored: networks have millions of these kernels. */
-function transformedWeight(
-  data: ArrayLike<number>,
-  outputs: number,
-  inputs: number,
-  tile: 2 | 4,
-  packed: Float32Array,
-): Float32Array {
-  const side = tile + 2;
-  const plane = Math.ceil(outputs / channelBlock) * inputs * channelBlock;
-  const g = Float64Array.from(matrices[tile].g.flat());
-  const half = new Float64Array(3 * side);
-  let at = 0;
-  for (let first = 0; first < outputs; first += channelBlock)
-    for (let i = 0; i < inputs; i++)
-      for (let o = first; o < first + channelBlock; o++, at++) {
-        if (o >= outputs) continue;
-        const from = (o * inputs + i) * 9;
-        for (let r = 0; r < 3; r++) {
-          const [x, y, z] = [data[from + 3 * r]!, data[from + 3 * r + 1]!, data[from + 3 * r + 2]!];
-          for (let c = 0; c < side; c++) half[r * side + c] = lineOfThree(g, 3 * c, x, y, z);
-        }
-        for (let r = 0; r < side; r++)
-          for (let c = 0; c < side; c++)
-            packed[(r * side + c) * plane + at] = lineOfThree(g, 3 * r, half[c]!, half[side + c]!, half[2 * side + c]!);
-      }
-  return packed;
 }
 
 /** The same with absolute values in every matrix, for the bound of its error. */

@@ -1,20 +1,18 @@
 // The numeric plan of convolutions: constant weights packed, channels in blocks of 16 from one to the next, algorithms chosen.
 import { generators } from "../../kernels/index.ts";
+import { type Form, formedShape } from "../graph/forms.ts";
 import { type Constant, type Graph, isNodeOf, type Node, type Value } from "../graph/graph.ts";
 import { type Editor, rewrite } from "../graph/rewrite.ts";
 import { sameShape, staticShape } from "../graph/tensor-type.ts";
 import type { Convolution } from "../operators/contraction.ts";
 import { type Operator, operators } from "../operators/index.ts";
-import { winogradWeight } from "../operators/winograd.ts";
 import { moved } from "./block-movements.ts";
 import { blockedShape, ChannelBlocks, isOneForAll, reshaped } from "./channel-blocks.ts";
 import {
-  blocksOf,
-  type Packed,
   packDepthwiseWeight,
-  packed,
   packGroupedWeight,
   packIntegerWeight,
+  packPlanes,
   packWeight,
   type WeightShape,
 } from "./pack-weights.ts";
@@ -215,7 +213,7 @@ class Blocking {
     tile: 2 | 4,
     editor: Editor,
   ): Value {
-    const kernel = constantOf(weight, winogradWeight(outputs, channels, tile), editor);
+    const kernel = constantOf(weight, { kind: "winograd", outputs, inputs: channels, tile }, editor);
     const missing = [rows, columns].map((size) => Math.ceil(size / tile) * tile - size);
     const source = this.#widened(x, missing as [number, number], editor);
     const value = editor.apply(operators.winogradConv2d, [source, kernel], { tile, rows, columns });
@@ -274,14 +272,7 @@ class Blocking {
     }
     const constant = editor.constantOf(value);
     if (!constant) return this.#blocks.bring(reshaped(value, [n, c, ...rest], editor), editor).value;
-    const size = rest.reduce((product, each) => product * each, 1);
-    const shape = [n, blocksOf(c), size, channelBlock];
-    const data = packed(constant.data, value.type.dtype, shape, ([b, block, at, lane]) => {
-      const channel = block! * channelBlock + lane!;
-      return channel < c ? (b! * c + channel) * size + at! : undefined;
-    });
-    const inBlocks = [n, blocksOf(c), ...rest, channelBlock];
-    return editor.constant({ dtype: value.type.dtype, shape: inBlocks }, data, constant.name);
+    return constantOf(constant, packPlanes([n, c, ...rest]), editor);
   }
 
   /** A reduction over the plane keeps its channels in blocks. */
@@ -298,9 +289,9 @@ class Blocking {
   }
 }
 
-/** Packed weights under the name of those they are made of. */
-const constantOf = (weight: Constant, { shape, by }: Packed, editor: Editor): Value =>
-  editor.constant({ dtype: weight.value.type.dtype, shape }, { of: weight, by }, weight.name);
+/** A constant in another form, under the name of that which it is made of. */
+const constantOf = (of: Constant, form: Form, editor: Editor): Value =>
+  editor.constant({ dtype: of.value.type.dtype, shape: formedShape(form) }, { of, form }, of.name);
 
 /** The graph with convolutions of constant weights, and what stands between them, over channels in blocks of 16. */
 export function blockChannels(graph: Graph): Graph {

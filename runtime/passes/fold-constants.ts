@@ -24,13 +24,14 @@ const mostHeldTwice = 1 << 20;
 
 /** A large constant in another order of dimensions, which is not made before it is needed. */
 function turned(node: Node, editor: Editor): Making | undefined {
-  const [value] = node.inputs;
-  const constant = isNodeOf(node, operators.permute) ? editor.constantOf(value!) : undefined;
+  if (!isNodeOf(node, operators.permute)) return undefined;
+  const constant = editor.constantOf(node.inputs[0]!);
   if (!constant || byteLength(constant.value.type) < mostHeldTwice) return undefined;
-  const { dtype, shape } = constant.value.type;
+  const sizes = staticShape(constant.value.type.shape);
+  const order = [...node.attributes.axes];
   return {
     of: constant,
-    by: (data) => constantValue(node, [{ dtype, shape: staticShape(shape), data }])!,
+    form: { kind: "arrangement", shape: [...sizes], parts: sizes.map((size) => [size]), order },
   };
 }
 

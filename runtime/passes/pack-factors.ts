@@ -1,10 +1,10 @@
 // Lays constant right factors of matrix products out in the order in which products read them.
 import { generators, isFloatDtype } from "../../kernels/index.ts";
+import { formedShape } from "../graph/forms.ts";
 import type { Graph, Value } from "../graph/graph.ts";
 import { type Editor, rewrite } from "../graph/rewrite.ts";
 import { staticShape } from "../graph/tensor-type.ts";
 import { operators } from "../operators/index.ts";
-import { packFactor } from "../operators/packed-matmul.ts";
 import { isWideningOfHalves } from "./fold-constants.ts";
 
 /** The halves that a value is made of by a cast, which a product reads as they are. */
@@ -29,8 +29,9 @@ export function packFactors(graph: Graph): Graph {
     const key = `${names.get(b)} ${width}`;
     let packed = known.get(key);
     if (!packed) {
-      const { by, ...type } = packFactor({ dtype: factor.value.type.dtype, shape }, width);
-      packed = editor.constant(type, { of: factor, by }, factor.name);
+      const form = { kind: "factor", depth: shape[0]!, columns, width } as const;
+      const type = { dtype: factor.value.type.dtype, shape: formedShape(form) };
+      packed = editor.constant(type, { of: factor, form }, factor.name);
       known.set(key, packed);
     }
     return editor.apply(operators.packedMatmul, [a, packed], { columns });

@@ -1,6 +1,7 @@
 // The numeric plan of quantised graphs: products of dequantised bytes are summed as integers, and rounded back in one step.
 import { generators } from "../../kernels/index.ts";
 import { ConstantNumbers } from "../compiler/constant-value.ts";
+import { type Form, formedShape } from "../graph/forms.ts";
 import type { Graph, Node, Value } from "../graph/graph.ts";
 import { type Editor, rewrite } from "../graph/rewrite.ts";
 import { countOf, newArray, sameShape, staticShape, type TypedArray } from "../graph/tensor-type.ts";
@@ -418,17 +419,9 @@ export const packProducts = (graph: Graph): Graph =>
     const weight = operator === operators.matmulInteger ? editor.constantOf(b) : undefined;
     if (!weight || b.type.shape.length !== 2) return undefined;
     const [depth, columns] = staticShape(b.type.shape) as [number, number];
-    const shape = [Math.ceil(columns / dotColumns), Math.ceil(depth / dotBytes), dotColumns, dotBytes] as const;
-    const by = (given: TypedArray): TypedArray => {
-      const data = newArray("i8", countOf(shape));
-      for (let row = 0; row < depth; row++) {
-        for (let column = 0; column < columns; column++) {
-          const four = (Math.floor(column / dotColumns) * shape[1] + Math.floor(row / dotBytes)) * dotColumns;
-          data[(four + (column % dotColumns)) * dotBytes + (row % dotBytes)] = Number(given[row * columns + column]);
-        }
-      }
-      return data;
-    };
-    const packed = editor.constant({ dtype: "i8", shape }, { of: weight, by }, weight.name);
+    const fours = [Math.ceil(depth / dotBytes), dotBytes];
+    const groups = [Math.ceil(columns / dotColumns), dotColumns];
+    const form: Form = { kind: "arrangement", shape: [depth, columns], parts: [fours, groups], order: [2, 0, 3, 1] };
+    const packed = editor.constant({ dtype: "i8", shape: formedShape(form) }, { of: weight, form }, weight.name);
     return editor.apply(operators.packedMatmulInteger, [a, packed], { columns });
   });

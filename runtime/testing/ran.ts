@@ -22,7 +22,10 @@ export async function ran(graph: Graph<Signature, Signature>, inputs: { readonly
     expect(left.outputs[at], name).toEqual(new Uint8Array(buffer, byteOffset, byteLength));
   });
   const artifact = await compile(graph, { cacheDir });
-  for (const target of runnableTargets()) {
+  // Code that only adds integer instructions is there where a graph has integer products.
+  const targets = runnableTargets().filter((name) => Object.hasOwn(artifact.manifest.targets, name));
+  expect(targets).not.toEqual([]);
+  for (const target of targets) {
     const program = load(artifact, { target });
     const outputs = program.newOutputs();
     program.run(inputs, outputs);

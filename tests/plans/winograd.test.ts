@@ -7,7 +7,8 @@ import { winogradBlock, winogradKernel } from "../../kernels/generators/winograd
 import { target } from "../../kernels/index.ts";
 import { parameter, values, workArea } from "../../kernels/testing/generator-reference.ts";
 import { runNative } from "../../kernels/testing/native-kernel.ts";
-import { winogradConv2d, winogradWeight } from "../../runtime/operators/winograd.ts";
+import { winogradConv2d } from "../../runtime/operators/winograd.ts";
+import { transformedWeight } from "../../runtime/operators/winograd-weight.ts";
 import { add, cookToom, type Matrices, multiply, one, type Surd, toNumber, zero } from "./cook-toom.ts";
 
 type Tile = 2 | 4;
@@ -157,14 +158,14 @@ describe.each(tiles)("Winograd's algorithm in tiles of %i", (tile) => {
     const { g } = derived(tile);
     for (const [r, c] of pairs(3)) {
       const weight = Float32Array.from({ length: 9 }, (_, at) => Number(at === 3 * r + c));
-      const data = winogradWeight(1, 1, tile).by(weight);
+      const data = transformedWeight(weight, { kind: "winograd", outputs: 1, inputs: 1, tile });
       const found = pairs(tile + 2).map(([p, q]) => data[(p * (tile + 2) + q) * block]!);
       expect(found).toEqual(pairs(tile + 2).map(([p, q]) => Math.fround(g[p]![r]! * g[q]![c]!) + 0));
     }
   });
 
   it("gives the bits that it has always given", async () => {
-    const weights = winogradWeight(5, 16, tile).by(values(5 * 16 * 9, 31));
+    const weights = transformedWeight(values(5 * 16 * 9, 31), { kind: "winograd", outputs: 5, inputs: 16, tile });
     expect({ kernel: hashOf(await compiledOutputs(tile)), weights: hashOf(weights) }, word).toEqual(golden[tile]);
   });
 });
