@@ -99,7 +99,8 @@ fn only_the_last_step_is_committed_and_once() {
 
 #[test]
 fn an_artifact_of_version_1_has_the_method_forward_and_runs() {
-    let artifact = Artifact::open(&artifact_with(manifest_1, 2.0, |_| {})).unwrap();
+    let bytes = artifact_with(manifest_1, 2.0, |_| {});
+    let artifact = Artifact::open(&bytes).unwrap();
     let program = Program::load(&artifact, Some(common::TARGET)).unwrap();
     let error = program.method("count").unwrap_err().to_string();
     assert_eq!(error, "error[program/method]: the program \"sum\" has no method \"count\"\nhelp: it has forward");
