@@ -39,7 +39,7 @@ const soaked = () =>
   });
 
 /** Ten seconds may wait: a busy machine is no fault of a node's. */
-const quality = { ...defaultQuality, depth: 1000 };
+const quality = { ...defaultQuality, depth: 5000 };
 
 /** The least that was in use at any time in a part of the run, from and to shares of it. */
 const leastIn = (samples: readonly number[], from: number, to: number): number =>
