@@ -30,6 +30,7 @@ export { didYouMean, nearest, withMeant } from "./base/nearest.ts";
 export { compilerSchemas, functionSchema, hasKind, signalSchema, targetSchema } from "./base/option-schemas.ts";
 export { checkArgument, declaredOptions, type OptionCheck, optionsOf, refusal } from "./base/options.ts";
 export { beginsWith, type FileKind, makeWhole, place, placeNew, replaces, writeWhole } from "./base/output-file.ts";
+export { chunkFolder, isInChunk } from "./base/own-code.ts";
 export { Random } from "./base/random.ts";
 export { readWhole } from "./base/read-file.ts";
 export { shown, withArticle } from "./base/words.ts";

@@ -7,6 +7,7 @@ import { hashOf, IsochronError } from "../kernels/index.ts";
 import type { RecordedModel } from "../runtime/index.ts";
 import { importingModule, isModelFile } from "./built-models.ts";
 import { type Bundle, CarriedFiles, type ParsedModule } from "./carried-files.ts";
+import { partsOfRxjs } from "./parts-of-rxjs.mjs";
 
 interface OnLoad {
   onLoad(
@@ -110,10 +111,10 @@ export async function bundleApplication(path: string, models: readonly RecordedM
         platform: "node",
         target: "node20",
         // One RxJS for pipelines and runs: what observers throw is reported to the copy that they use.
-        external: ["isochron", "isochron/*", "rxjs", "rxjs/*"],
+        external: ["isochron", "isochron/*", "rxjs/*"],
         legalComments: "inline",
         logLevel: "silent",
-        plugins: [takeFiles, ...(models.length > 0 ? [carryModels(models)] : [])],
+        plugins: [takeFiles, partsOfRxjs(import.meta.url), ...(models.length > 0 ? [carryModels(models)] : [])],
       });
       return outputFiles[0]?.text ?? "";
     } catch (cause) {

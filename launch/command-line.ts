@@ -1,7 +1,7 @@
 // The command line: `isochron init | run | replay | report | build | compile | exec | inspect | topic | messages`.
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { IsochronError, type TargetName } from "../kernels/index.ts";
+import { chunkFolder, IsochronError, type TargetName } from "../kernels/index.ts";
 import type { AuditOptions } from "./commands/audit.ts";
 import type { BuildCommandOptions } from "./commands/build.ts";
 import type { CompileCommandOptions } from "./commands/compile.ts";
@@ -46,7 +46,9 @@ const applicationFile = /\.[cm]?[jt]s$/;
 async function takeSource(path: string): Promise<void> {
   if (!applicationFile.test(path)) return;
   process.setSourceMapsEnabled(true);
-  await import(new URL("./hook/register.mjs", import.meta.url).href);
+  const hook = new URL("./hook/register.mjs", import.meta.url);
+  if (chunkFolder !== undefined) hook.searchParams.set("chunks", chunkFolder);
+  await import(hook.href);
 }
 
 const collect = (value: string, all: readonly string[]): string[] => [...all, value];

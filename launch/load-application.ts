@@ -4,7 +4,14 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, extname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { type ErrorParts, IsochronError, runnableTargets, shown, type TargetName } from "../kernels/index.ts";
+import {
+  chunkFolder,
+  type ErrorParts,
+  IsochronError,
+  runnableTargets,
+  shown,
+  type TargetName,
+} from "../kernels/index.ts";
 import type { MessageText, StreamHub } from "../nodes/index.ts";
 import { checkWorld, type World } from "../sim/index.ts";
 import type { Application } from "./application.ts";
@@ -212,7 +219,7 @@ async function importBundle({ code, files }: Bundle, path: string, options: Impo
     writeFileSync(join(folder, name), bytes);
   }
   mkdirSync(join(folder, "node_modules"));
-  symlinkSync(fileURLToPath(new URL("..", import.meta.url)), join(folder, "node_modules/isochron"));
+  symlinkSync(fileURLToPath(chunkFolder ?? new URL("..", import.meta.url)), join(folder, "node_modules/isochron"));
   const rxjs = dirname(createRequire(import.meta.url).resolve("rxjs/package.json"));
   symlinkSync(rxjs, join(folder, "node_modules/rxjs"));
   return await importApplication(file, path, options);

@@ -1,5 +1,6 @@
 // Places in the user's own files, taken from stacks: what an error of an application should point to.
 import { fileURLToPath } from "node:url";
+import { isInChunk } from "../kernels/index.ts";
 
 const root = new URL("..", import.meta.url);
 const ownFolders = ["kernels", "runtime", "scheduler", "nodes", "sim", "launch"];
@@ -7,6 +8,7 @@ const ownFolders = ["kernels", "runtime", "scheduler", "nodes", "sim", "launch"]
 /** Frames of Isochron itself and of packages; Isochron's tests stand for a user. */
 const isForeign = (path: string): boolean =>
   path.includes("/node_modules/") ||
+  isInChunk(path) ||
   (!path.includes(".test.") &&
     ownFolders.some((folder) => path.startsWith(fileURLToPath(new URL(`${folder}/`, root)))));
 

@@ -35,19 +35,19 @@ export interface NativeHost {
   load(path: string): unknown;
 }
 
-const require = createRequire(import.meta.url);
+const requireHere = createRequire(import.meta.url);
 
 const thisHost: NativeHost = {
   platform: process.platform,
   arch: process.arch,
   resolve: (specifier) => {
     try {
-      return require.resolve(specifier);
+      return requireHere.resolve(specifier);
     } catch {
       return undefined;
     }
   },
-  load: (path) => require(path),
+  load: (path) => requireHere(path),
 };
 
 /** The platform's name as napi-rs writes it, as in "linux-x64-gnu". */

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The `isochron` command: from sources through the TypeScript hook, from the npm package as compiled.
+// The `isochron` command: from chunks of the sources as they are, or of the npm package.
 import { existsSync } from "node:fs";
 
 // Only who asks for stacks sees them; maps cost at every one that is made.
@@ -9,11 +9,11 @@ process.stdout.on("error", (error) => {
   if (error.code !== "EPIPE") throw error;
   process.exit(141);
 });
-const source = new URL("../command-line.ts", import.meta.url);
-const fromSources = existsSync(source);
-if (fromSources) await import("../hook/register.mjs");
+const fromSources = new URL("from-sources.mjs", import.meta.url);
 const { leftOpen, main } = await import(
-  fromSources ? source.href : new URL("../command-line.js", import.meta.url).href
+  existsSync(fromSources)
+    ? await (await import(fromSources.href)).commandLine()
+    : new URL("../../dist/launch-command-line.js", import.meta.url).href
 );
 process.exitCode = await main(process.argv.slice(2));
 // What is still open is the application's: it gets a second to end by itself.

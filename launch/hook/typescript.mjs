@@ -18,6 +18,18 @@ const lent = /^(?:isochron|rxjs)(?:\/|$)/;
 const sources = { ".js": [".ts", ".tsx"], ".mjs": [".mts"], ".cjs": [".cts"], ".jsx": [".tsx"] };
 const written = /\.(?:[cm]?js|jsx)$/;
 
+/** The chunks in the place of modules of Isochron that stand for themselves. */
+let chunkOf = new Map();
+
+/** Called with what `register` was given. */
+export async function initialize({ chunks } = {}) {
+  if (chunks === undefined) return;
+  const manifest = JSON.parse(await readFile(new URL("package.json", chunks), "utf8"));
+  chunkOf = new Map(
+    Object.entries(manifest.chunks).map(([source, chunk]) => [new URL(source, root).href, new URL(chunk, chunks).href]),
+  );
+}
+
 /** Kinds of import that Node 20 does not know: a file's text, and its bytes. */
 const plain = new Set(["text", "bytes"]);
 
@@ -32,6 +44,12 @@ const sourcesOf = (specifier) => {
  * application in a bare folder finds the Isochron that runs it.
  */
 export async function resolve(specifier, context, next) {
+  const found = await resolveSource(specifier, context, next);
+  const url = chunkOf.get(found.url);
+  return url === undefined ? found : { ...found, url, format: "module" };
+}
+
+async function resolveSource(specifier, context, next) {
   const type = context.importAttributes?.type;
   if (plain.has(type)) {
     // One file may be imported as both: Node keeps modules by their addresses.

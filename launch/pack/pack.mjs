@@ -19,6 +19,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import "../hook/register.mjs";
+import { chunkOf, entries, writeChunks } from "./chunks.mjs";
 
 const { place } = await import("../../kernels/index.ts");
 
@@ -88,9 +89,33 @@ const filesBelow = (folder) =>
     .map((file) => join(folder, file))
     .filter((file) => statSync(join(root, file)).isFile());
 
-/** `isochron`: compiled JavaScript with its types, the command, pages, examples, and what `isochron init` writes. */
-function fillMain(folder) {
-  run(join(root, "node_modules/.bin/tsc"), ["-p", "tsconfig.build.json", "--outDir", folder]);
+/** The licences of the packages whose modules are in chunks. */
+function licencesOf(modules) {
+  const packages = [...new Set(modules.map((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1]))];
+  return packages
+    .filter((each) => each !== undefined)
+    .sort()
+    .map((each) => {
+      const folder = join(root, "node_modules", each);
+      const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name));
+      const { version, license, author } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+      const whose = typeof author === "string" ? author : (author?.name ?? "");
+      const text = file ? readFileSync(join(folder, file), "utf8").trim() : `${license}\n${whose}`.trim();
+      return `${each} ${version}\n\n${text}\n`;
+    })
+    .join(`\n${"-".repeat(80)}\n\n`);
+}
+
+/** What is read as a file, and goes as compiled: the modules of a report's page. */
+const isReadAsFile = (file) => file.startsWith("launch/report/client/");
+
+/** `isochron`: chunks of JavaScript with their types, the command, pages, examples, and what `isochron init` writes. */
+async function fillMain(folder) {
+  run(join(root, "node_modules/typescript-7/bin/tsc"), ["-p", "tsconfig.build.json", "--outDir", folder]);
+  for (const file of readdirSync(folder, { recursive: true }))
+    if (file.endsWith(".js") && !isReadAsFile(file)) rmSync(join(folder, file));
+  const modules = await writeChunks(join(folder, "dist"), entries, folder);
+  writeFileSync(join(folder, "dist/LICENSES.txt"), licencesOf(modules));
   for (const file of [
     "launch/bin/isochron.mjs",
     "launch/hook/register.mjs",
@@ -104,7 +129,7 @@ function fillMain(folder) {
   const exports = Object.fromEntries(
     Object.entries(manifest.exports).map(([key, path]) =>
       path.endsWith(".ts")
-        ? [key, { types: path.replace(/\.ts$/, ".d.ts"), default: path.replace(/\.ts$/, ".js") }]
+        ? [key, { types: path.replace(/\.ts$/, ".d.ts"), default: `./dist/${chunkOf(path)}` }]
         : [key, path],
     ),
   );
@@ -115,7 +140,8 @@ function fillMain(folder) {
     type: "module",
     bin: manifest.bin,
     exports,
-    dependencies: usedDependencies(folder),
+    // One RxJS with the user's, wherever theirs fits.
+    dependencies: { ...usedDependencies(folder), rxjs: `^${manifest.dependencies.rxjs}` },
     optionalDependencies: Object.fromEntries(platforms.map((arch) => [platformPackage(arch), version])),
     peerDependencies: peers,
     peerDependenciesMeta: Object.fromEntries(Object.keys(peers).map((each) => [each, { optional: true }])),
@@ -204,7 +230,7 @@ try {
     const folder = join(staging, each);
     mkdirSync(folder);
     copyInto(folder, "LICENSE");
-    packages.get(each)(folder);
+    await packages.get(each)(folder);
     const file = run("npm", ["pack", "--silent", "--pack-destination", staging, folder]);
     if (!existsSync(join(staging, file))) throw new Error(`npm pack wrote no ${file}`);
     const path = join(directory, file);

@@ -1,10 +1,10 @@
 // Places in the user's source, whose text is made only when something is said about them.
-import { errorAt } from "../../kernels/index.ts";
+import { errorAt, isInChunk } from "../../kernels/index.ts";
 
 /** This package's runtime, whose frames are not the user's. */
 const folder = new URL("..", import.meta.url);
 const isOurs = (frame: string): boolean =>
-  (frame.includes(folder.href) || frame.includes(folder.pathname)) && !frame.includes(".test.");
+  isInChunk(frame) || ((frame.includes(folder.href) || frame.includes(folder.pathname)) && !frame.includes(".test."));
 
 /** An error that keeps more frames than usual: operators made of others stand between it and the user. */
 function deepError(): Error {

@@ -1,8 +1,8 @@
 // Runs command lines as `isochron` runs one, one after the other in one process, and answers each with what it did.
-import "../../launch/hook/register.mjs";
+import { commandLine } from "../../launch/bin/from-sources.mjs";
 
 process.setSourceMapsEnabled(true);
-const { main } = await import("../../launch/command-line.ts");
+const { main } = await import(await commandLine());
 const streams = [process.stdout, process.stderr].map((stream) => ({ stream, write: stream.write }));
 
 /** Runs one command line with its output kept. */

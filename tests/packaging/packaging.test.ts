@@ -1,5 +1,6 @@
 // The npm tarballs: what they hold, and that a machine with them alone runs, records and replays.
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { isBuiltin } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, normalize } from "node:path";
 import { Script } from "node:vm";
@@ -69,22 +70,19 @@ const stem = (file: string): string => file.replace(/(\.d\.ts|\.ts|\.m?js)$/, ""
 
 /** The modules of the main package that the modules given lead to: by relative imports and URLs, or by a folder read by name. */
 function reached(entries: readonly string[]): Set<string> {
-  const texts = new Map<string, string[]>();
-  for (const file of filesOf("isochron").filter((each) => /(\.d\.ts|\.m?js)$/.test(each)))
-    texts.set(stem(file), [...(texts.get(stem(file)) ?? []), textOf("isochron", file)]);
+  const modules = filesOf("isochron").filter((file) => /\.m?js$/.test(file));
   const found = new Set<string>();
   const follow = (module: string): void => {
     if (found.has(module)) return;
     found.add(module);
-    const folder = dirname(module);
-    for (const text of texts.get(module) ?? []) {
-      for (const [, to = ""] of text.matchAll(/"(\.{1,2}\/[^"]+\.(?:m?js|ts))"/g))
-        follow(stem(normalize(join(folder, to))));
-      for (const [, to = ""] of text.matchAll(/`([\w-]+)\/\$\{\w+\}\.(?:js|ts)`/g))
-        for (const each of texts.keys()) if (dirname(each) === join(folder, to)) follow(each);
-    }
+    if (!modules.includes(module)) return;
+    const text = textOf("isochron", module);
+    for (const [, to = ""] of text.matchAll(/"(\.{1,2}\/[^"]+\.m?js)"(?!, moduleUrl)/g))
+      follow(normalize(join(dirname(module), to)));
+    for (const [, to = ""] of text.matchAll(/`([\w-]+)\/\$\{\w+\}\.js`/g))
+      for (const each of modules) if (dirname(each).endsWith(`/${to}`)) follow(each);
   };
-  for (const entry of entries) follow(stem(normalize(entry)));
+  for (const entry of entries) follow(normalize(entry));
   return found;
 }
 
@@ -113,15 +111,17 @@ describe("the tarballs", () => {
     );
   });
 
-  it("hold of the package compiled JavaScript with its types, the command and its papers", () => {
+  it("hold of the package chunks of JavaScript with its types, the command and its papers", () => {
     const rest = filesOf("isochron").filter(
-      (file) => !/^(kernels|runtime|scheduler|nodes|sim|launch)\/.*\.js$/.test(file),
+      (file) => !/^(dist\/[\w-]+|launch\/report\/client\/[\w-]+)\.js$/.test(file),
     );
     const withoutTypes = rest.filter((file) => !file.endsWith(".d.ts"));
     expect(withoutTypes.filter((file) => !file.startsWith("examples/"))).toEqual([
       "CHANGELOG.md",
       "LICENSE",
       "README.md",
+      "dist/LICENSES.txt",
+      "dist/package.json",
       "docs/first-application.md",
       "docs/how-to/from-pytorch.md",
       "docs/how-to/import-a-model.md",
@@ -144,11 +144,24 @@ describe("the tarballs", () => {
       "package.json",
     ]);
     expect(withoutTypes).toEqual(expect.arrayContaining(["examples/road/app.ts", "examples/highway/README.md"]));
-    const modules = filesOf("isochron").filter((file) => file.endsWith(".js"));
     const types = rest.filter((file) => file.endsWith(".d.ts"));
-    expect(types.map(stem)).toEqual(modules.map(stem));
+    const { exports = {} } = manifestOf("isochron");
+    const typed = Object.values(exports).flatMap((each) => (typeof each === "string" ? [] : [normalize(each.types)]));
+    expect(typed.filter((file) => !types.includes(file))).toEqual([]);
+    expect(types.filter((file) => !existsSync(join(root, `${stem(file)}.ts`)))).toEqual([]);
     const ours = /(^|\/)(tests?|testing|bench|setup|pack)\/|\.(test|long)\./;
     expect(filesOf("isochron").filter((file) => ours.test(file) && !file.startsWith("launch/init/"))).toEqual([]);
+  });
+
+  it("hold chunks that import each other, Node's modules and parts of RxJS, so that a start opens few files", () => {
+    const chunks = filesOf("isochron").filter((file) => /^dist\/.*\.js$/.test(file));
+    const imported = chunks
+      .flatMap((file) => [...textOf("isochron", file).matchAll(/^(?:import|export|\}).*? from "([^"]+)";$/gm)])
+      .map(([, name = ""]) => name);
+    expect(imported.length).toBeGreaterThan(100);
+    const others = imported.filter((name) => !isBuiltin(name) && !/^(\.\/[\w-]+\.js|rxjs\/internal\/.+)$/.test(name));
+    expect(others).toEqual([]);
+    expect(imported).toContain("rxjs/internal/Observable");
   });
 
   it("say to their users where they come from and how to begin, with links that lead somewhere in the package", () => {
@@ -171,14 +184,8 @@ describe("the tarballs", () => {
       ...Object.values(bin),
       ...Object.values(exports).map((each) => (typeof each === "string" ? each : each.default)),
     ].filter((file) => !file.endsWith(".json"));
-    const all = new Set(
-      filesOf("isochron")
-        .filter((file) => /\.m?js$/.test(file))
-        .map(stem),
-    );
-    const found = reached(entries);
-    expect([...all].filter((module) => !found.has(module))).toEqual([]);
-    expect([...found].filter((module) => !all.has(module))).toEqual([]);
+    const all = filesOf("isochron").filter((file) => /\.m?js$/.test(file));
+    expect([...reached(entries)].sort()).toEqual(all.sort());
   });
 
   it("name as dependencies what the code imports, no development dependency and no install script", () => {
@@ -189,7 +196,7 @@ describe("the tarballs", () => {
     const imported = code
       .flatMap((text) => [...text.matchAll(/(?:from|import\() ?"((?:@[\w.-]+\/)?[a-z][\w.:-]*)/g)])
       .map(([, name = ""]) => name)
-      .filter((name) => !name.startsWith("node:") && name !== "isochron");
+      .filter((name) => !isBuiltin(name) && name !== "isochron");
     const listed = Object.keys(dependencies);
     expect([...new Set(imported)].filter((name) => !listed.includes(name))).toEqual([]);
     // The page's modules resolve some by name.

@@ -72,8 +72,8 @@ function pickledIn({ entries }: TorchArchive): readonly string[] {
 }
 
 async function archiveOf(bytes: Buffer, budget: { decompressed: number }): Promise<TorchArchive> {
-  const { fromBufferPromise } = await import("yauzl");
-  const file = await fromBufferPromise(bytes, { lazyEntries: true, strictFileNames: true });
+  const { default: yauzl } = await import("yauzl");
+  const file = await yauzl.fromBufferPromise(bytes, { lazyEntries: true, strictFileNames: true });
   if (file.entryCount > mostEntries)
     throw damaged(`its ZIP archive has ${file.entryCount} entries, and ${mostEntries} may be`);
   const entries: Entry[] = [];
