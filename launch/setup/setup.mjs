@@ -5,6 +5,7 @@ import { appendFileSync, createWriteStream, mkdirSync, readFileSync, rmSync, wri
 import { join } from "node:path";
 import { NeedsPerson } from "./debian.mjs";
 import { Unavailable } from "./ros.mjs";
+import { sideBySide } from "./side-by-side.mjs";
 import { root } from "./stamps.mjs";
 import { profiles } from "./steps.mjs";
 
@@ -15,7 +16,7 @@ const say = (line) => process.stderr.write(`${line}\n`);
 
 /** Runs a program with its output in a log, showing its newest line now and then; rejects with the log's end. */
 const shell =
-  (logPath) =>
+  (name, logPath) =>
   (command, args, { env = {} } = {}) =>
     new Promise((resolve, reject) => {
       const log = createWriteStream(logPath, { flags: "a" });
@@ -39,7 +40,7 @@ const shell =
             .split(/[\r\n]/)
             .at(-1)
             ?.slice(0, 100) ?? "";
-        say(`      ${Math.round((Date.now() - started) / 1000)} s  ${line}`);
+        say(`      ${name}: ${Math.round((Date.now() - started) / 1000)} s  ${line}`);
       }, 10_000);
       const interrupt = () => child.kill("SIGINT");
       process.once("SIGINT", interrupt);
@@ -103,25 +104,24 @@ const setUp = async (profile) => {
   if (!steps) throw new NeedsPerson(`unknown profile "${profile}"; there are ${Object.keys(profiles).join(" and ")}`);
   if (steps.every((step) => step.isDone())) return;
   await withLock(async () => {
-    for (const [at, step] of steps.entries()) {
-      if (step.isDone()) continue;
-      say(`[${at + 1}/${steps.length}] ${step.name} …`);
+    await sideBySide(steps, async (step) => {
+      if (step.isDone()) return;
+      const place = `[${steps.indexOf(step) + 1}/${steps.length}]`;
+      say(`${place} ${step.name} …`);
       const started = Date.now();
       const log = join(root, `.setup/${step.name.replace(/\W+/g, "-").toLowerCase()}.log`);
       rmSync(log, { force: true });
       try {
-        await step.run(shell(log));
+        await step.run(shell(step.name, log));
       } catch (error) {
         if (!(error instanceof Unavailable)) throw error;
-        say(
-          `[${at + 1}/${steps.length}] ${step.name}: not on this machine, tests that need it are skipped: ${error.message}`,
-        );
-        continue;
+        say(`${place} ${step.name}: not on this machine, tests that need it are skipped: ${error.message}`);
+        return;
       }
       const done = `${step.name}: done in ${((Date.now() - started) / 1000).toFixed(1)} s`;
       appendFileSync(log, `${done}\n`);
-      say(`[${at + 1}/${steps.length}] ${done}`);
-    }
+      say(`${place} ${done}`);
+    });
   });
 };
 

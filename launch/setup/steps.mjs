@@ -1,6 +1,6 @@
 // What a machine needs before the demonstration or the tests can run: each step knows when it is done and how to do it.
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { installDebian, missingDebian, NeedsPerson } from "./debian.mjs";
 import { rosSteps } from "./ros.mjs";
@@ -24,6 +24,7 @@ const compilerHash = () =>
 
 const debianStep = (name, packages) => ({
   name,
+  needs: [rust.name],
   isDone: () => missingDebian(packages).length === 0,
   run: (sh) =>
     installDebian(
@@ -53,8 +54,26 @@ const npmPackages = {
   },
 };
 
-const nativeStep = (name, which, file, hash) => ({
+const rustTargets = () => {
+  const sysroot = execFileSync("rustc", ["--print", "sysroot"], { encoding: "utf8" }).trim();
+  return join(sysroot, "lib/rustlib/aarch64-unknown-linux-gnu/lib");
+};
+const rustArm64 = {
+  name: "Rust for arm64",
+  needs: [rust.name],
+  isDone: () => existsSync(rustTargets()),
+  run: async (sh) => {
+    if (!commandExists("rustup"))
+      throw new NeedsPerson(
+        "needs Rust's standard library for aarch64-unknown-linux-gnu, which rustup brings; install Rust from https://rustup.rs, then run the same command again",
+      );
+    await sh("rustup", ["target", "add", "aarch64-unknown-linux-gnu"]);
+  },
+};
+
+const nativeStep = (name, needs, which, file, hash) => ({
   name,
+  needs,
   isDone: () => existsSync(join(root, file)) && stamped(which, hash()),
   run: async (sh) => {
     const before = hash();
@@ -66,17 +85,21 @@ const nativeStep = (name, which, file, hash) => ({
 const hostArch = process.arch === "arm64" ? "arm64" : "x64";
 const compiler = nativeStep(
   "compiler module (LLVM)",
+  [rust.name, npmPackages.name, "Debian packages"],
   "compiler",
   `kernels/codegen/isochron-compiler.linux-${hostArch}-gnu.node`,
   compilerHash,
 );
-const addon = nativeStep("runtime module", "addon", `launch/addon/isochron.linux-${hostArch}-gnu.node`, addonHash);
+const addonFile = `launch/addon/isochron.linux-${hostArch}-gnu.node`;
+/** Crates are built one step after the other: cargo lets nobody else into its folder. */
+const addon = nativeStep("runtime module", [compiler.name], "addon", addonFile, addonHash);
 
 /** Where zig and cargo-zigbuild are installed, from PyPI wheels. */
 export const zigBin = join(root, ".setup/zig/bin");
 
 const zig = {
   name: "zig (cross-linker)",
+  needs: ["Debian packages"],
   isDone: () => stamped("zig", zigPackages.join()),
   run: async (sh) => {
     await sh("python3", ["-m", "venv", "--clear", join(root, ".setup/zig")]);
@@ -85,25 +108,10 @@ const zig = {
   },
 };
 
-const rustTargets = () => {
-  const sysroot = execFileSync("rustc", ["--print", "sysroot"], { encoding: "utf8" }).trim();
-  return join(sysroot, "lib/rustlib/aarch64-unknown-linux-gnu/lib");
-};
-const rustArm64 = {
-  name: "Rust for arm64",
-  isDone: () => existsSync(rustTargets()),
-  run: async (sh) => {
-    if (!commandExists("rustup"))
-      throw new NeedsPerson(
-        "needs Rust's standard library for aarch64-unknown-linux-gnu, which rustup brings; install Rust from https://rustup.rs, then run the same command again",
-      );
-    await sh("rustup", ["target", "add", "aarch64-unknown-linux-gnu"]);
-  },
-};
-
 /** The runtime modules for robots: linked against glibc 2.31, so that one binary serves Ubuntu 20.04 and everything newer. */
 const portable = {
   name: "runtime modules for robots (x64, arm64)",
+  needs: [compiler.name, zig.name, rustArm64.name],
   isDone: () =>
     ["x64", "arm64"].every((arch) => existsSync(join(root, `target/portable/isochron.linux-${arch}-gnu.node`))) &&
     stamped("portable", addonHash()),
@@ -114,10 +122,24 @@ const portable = {
   },
 };
 
+/** Tests run on the very module that robots get. */
+const addonOfRobots = {
+  ...addon,
+  needs: [portable.name],
+  run: async () => {
+    const before = addonHash();
+    // A process may have the old one mapped: it keeps it, where a file written in place would end the process.
+    copyFileSync(join(root, `target/portable/isochron.linux-${hostArch}-gnu.node`), join(root, `${addonFile}.new`));
+    renameSync(join(root, `${addonFile}.new`), join(root, addonFile));
+    stamp("addon", before);
+  },
+};
+
 /** An arm64 Node to run under qemu. */
 export const arm64NodePath = join(root, ".setup/node-arm64/package/bin/node");
 const nodeArm64 = {
   name: "Node for arm64",
+  needs: [rust.name],
   isDone: () => existsSync(arm64NodePath) && stamped("node-arm64", arm64Node),
   run: async (sh) => {
     const folder = dirname(dirname(dirname(arm64NodePath)));
@@ -130,7 +152,7 @@ const nodeArm64 = {
   },
 };
 
-/** The steps of each profile, in order: `demo` is what running needs, `test` adds what the tests need. */
+/** The steps of each profile: `demo` is what running needs, `test` adds what the tests need. */
 export const profiles = {
   demo: [rust, npmPackages, debianStep("Debian packages", buildPackages), compiler, addon],
   test: [
@@ -138,10 +160,10 @@ export const profiles = {
     npmPackages,
     debianStep("Debian packages", [...buildPackages, ...testPackages]),
     compiler,
-    addon,
     zig,
     rustArm64,
     portable,
+    addonOfRobots,
     nodeArm64,
     ...rosSteps,
   ],
