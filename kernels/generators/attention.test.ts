@@ -1,8 +1,9 @@
 // Attention in tiles equals its numeric plan bit for bit, under the schedule of every target.
-import { describe, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { exp } from "../functions/index.ts";
 import { sub } from "../loop/build.ts";
 import { interpretKernel } from "../loop/interpret.ts";
+import { splitKernel } from "../loop/split.ts";
 import { target } from "../targets.ts";
 import {
   expectEverySchedule,
@@ -90,6 +91,25 @@ describe("attention", () => {
       [qs, ks, vs, masks],
       expected,
     );
+  });
+});
+
+describe("attention among threads", () => {
+  it.each(["x86-64-v3", "x86-64-v4", "aarch64"] as const)("shares the queries of each head on %s", (name) => {
+    const [heads, m, n, d] = [3, 197, 197, 64];
+    const shapes = { q: [heads, m, d], k: [heads, d, n], v: [heads, n, d], y: [heads, m, d] };
+    const [q, k, v] = ([shapes.q, shapes.k, shapes.v] as const).map((shape, at) =>
+      parameter("qkv"[at]!, "f32", elementsOf(shape), "read"),
+    ) as [Buffered, Buffered, Buffered];
+    const y = parameter("y", "f32", elementsOf(shapes.y), "write");
+    const to = target(name);
+    const elements = attentionWork({ queries: m, keys: n, depth: d, width: d }, to);
+    const work = { ...workArea("work", elements), private: true };
+    const sources = { queries: view(q, shapes.q), keys: view(k, shapes.k), values: view(v, shapes.v) };
+    const plan = { scale: 0.125, causal: false };
+    const buffers = [q, k, v, work, y];
+    const made = attentionKernel("attention", buffers, sources, plan, work, whole(y, shapes.y), (sum) => sum, to);
+    expect(splitKernel(made)?.steps).toEqual([{ kernel: 0, first: 0, count: 8, own: [3] }]);
   });
 });
 

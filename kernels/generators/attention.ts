@@ -100,7 +100,7 @@ export function attentionKernel(
   const totalAt = (row: Expression | number) => add(row, rows * line);
 
   /** A line's end beyond the last key: scores of −∞, whose powers are 0 and change no sum. */
-  const fillEnds = () => {
+  const fillEnds = (rows: number) => {
     const lanes = Math.min(planLanes, lanesFor(target, scalar));
     for (let row = 0; row < rows; row++) {
       for (let at = line - planLanes; at < line; at += lanes)
@@ -108,7 +108,7 @@ export function attentionKernel(
     }
   };
   /** The scores of all rows become powers, where they stand, and their sums. */
-  const raise = () => {
+  const raise = (rows: number) => {
     const lines = Array.from({ length: rows }, (_, row) => row);
     const lanes = Math.min(planLanes, lanesFor(target, scalar));
     const scoreIn = (row: Expression | number, at: Expression, count: number) => load(work, scoreAt(row, at), count);
@@ -148,9 +148,9 @@ export function attentionKernel(
       k.store(work, totalAt(row), total);
     });
   };
-  const tile = (outer: readonly LaneIndex[], first: Expression) => {
+  const tile = (outer: readonly LaneIndex[], first: Expression, rows: number) => {
     const product = { k, target, scalar, rows };
-    if (line > keyCount) fillEnds();
+    if (line > keyCount) fillEnds(rows);
     tileProduct(product, depth, keyCount, {
       left: (row, i) => queries.at([...outer, fixed(add(first, row)), fixed(i)], 1),
       right: (i, place, lanes) => keys.at([...outer, fixed(i), place], lanes),
@@ -165,7 +165,7 @@ export function attentionKernel(
         k.store(work, scoreAt(row, place.base), seen);
       },
     });
-    raise();
+    raise(rows);
     tileProduct(product, keyCount, width, {
       left: (row, j) => load(work, scoreAt(row, j)),
       right: (j, place, lanes) => values.at([...outer, fixed(j), place], lanes),
@@ -178,14 +178,10 @@ export function attentionKernel(
     });
   };
   forEachOuter(k, queries.shape.slice(0, -2), (outer) => {
-    if (count === rows) tile(outer, index(0));
-    // The last tile reaches back over rows of the one before, which are computed and written again, to the same bits.
-    else {
-      k.for(0, Math.ceil(count / rows), 1, (i) => {
-        const wanted = mul(i, rows);
-        tile(outer, k.let(select(lt(wanted, count - rows), wanted, index(count - rows))));
-      });
-    }
+    // No two tiles have a row in common, so that threads may share those of one head; the last one is lower.
+    const main = count - (count % rows);
+    k.for(0, main, rows, (first) => tile(outer, first, rows));
+    if (main < count) k.for(main, count, rows, (first) => tile(outer, first, count - main));
   });
   return k.finish(name);
 }

@@ -323,6 +323,17 @@ export function independent(loop: For, touches: readonly Touch[], outer: Readonl
   return groups?.every((group) => alike(group, outer) && clusters(group, outer, scope).every(apart)) ?? false;
 }
 
+/** Whether some code reads nothing of a buffer but between the ends of what it writes there, which it begins with. */
+export function fills(buffer: Buffer, touches: readonly Touch[], outer: ReadonlySet<Local>, scope: Scope): boolean {
+  const all = touches.filter((each) => each.buffer === buffer);
+  const known = all.flatMap((touch): Known[] => (touch.address ? [{ touch, address: touch.address }] : []));
+  if (!all[0]?.writes || known.length < all.length || !alike(known, outer)) return false;
+  const spans = (writes: boolean) =>
+    known.filter(({ touch }) => touch.writes === writes).map((each) => reach(each, outer, scope));
+  const [written, read] = [hull(spans(true)), hull(spans(false))];
+  return written.low <= read.low && read.high <= written.high;
+}
+
 /** Whether two pieces of code, one after the other, touch nothing that the other one writes. */
 export function disjoint(a: readonly Touch[], b: readonly Touch[], outer: ReadonlySet<Local>, scope: Scope): boolean {
   const ofA = new Set(a);

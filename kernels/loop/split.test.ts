@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { expectChunks } from "../testing/chunks.ts";
 import { add, broadcast, constant, type KernelBuilder, kernel, lt, mul, ramp, select } from "./build.ts";
-import type { Buffer } from "./ir.ts";
+import type { Buffer, Expression } from "./ir.ts";
 import { splitKernel } from "./split.ts";
 
 const finest = { mostChunks: 7, leastOperations: 1 };
@@ -132,6 +132,29 @@ describe("splitting a kernel", () => {
     const split = splitKernel(made, { mostChunks: 24, leastOperations: 1 });
     expect(split?.steps).toEqual([{ kernel: 0, first: 0, count: 8, own: [1] }]);
     expect(split?.copies).toEqual([1, 8, 1]);
+  });
+
+  it("shares the loops inside of a short one whose chunks have memory of their own, unless they read what another leaves there", () => {
+    const of = (filled: number) =>
+      kernel("own", (k) => {
+        const x = k.buffer("x", "f32", 60, "read");
+        const area: Buffer = { name: "area", scalar: "f32", length: 4, access: "readwrite", align: 64, private: true };
+        k.buffers.push(area);
+        const y = k.buffer("y", "f32", 60, "write");
+        // Tiles of four columns, and a narrower last one, which may read two that the tile before left.
+        k.for(0, 2, 1, (row) => {
+          const tile = (first: Expression, width: number, reads: number) => {
+            const at = k.let(add(mul(row, 30), first));
+            k.for(0, width, 1, (i) => k.store(area, i, k.load(x, add(at, i))));
+            k.for(0, width, 1, (i) => k.store(y, add(at, i), add(k.load(area, i), k.load(area, reads - 1))));
+          };
+          k.for(0, 28, 4, (first) => tile(first, 4, 4));
+          k.for(28, 30, 2, (first) => tile(first, 2, filled));
+        });
+      });
+    const arrays = [Float32Array.from({ length: 60 }, (_, i) => i), new Float32Array(4), new Float32Array(60)];
+    expect(expectChunks(of(2), arrays)?.steps).toEqual([{ kernel: 0, first: 0, count: 6, own: [1] }]);
+    expect(expectChunks(of(4), arrays)?.steps).toEqual([{ kernel: 0, first: 0, count: 2, own: [1] }]);
   });
 
   it("leaves in order what is private and is read before it is written", () => {

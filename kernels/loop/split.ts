@@ -1,5 +1,5 @@
 // Splits a kernel into parts that may run at once, where its loops show that no two of them write one element.
-import { disjoint, independent, Scope, type Touch } from "./access.ts";
+import { disjoint, fills, independent, Scope, type Touch } from "./access.ts";
 import { add, constant, div, index, lt, mul, rem, select, sub } from "./build.ts";
 import { copied } from "./copy.ts";
 import { countStatements, tripsOf } from "./count.ts";
@@ -133,13 +133,13 @@ class Splitter {
     const single = bounded && tripsOf(loop) === 1 ? this.#inside(loop, serial, before) : undefined;
     if (single) return single;
     if (independent(loop, touches, outerOf(serial), this.#scope)) {
-      const families = this.#families(loop, before, [], outerOf(serial));
+      const families = this.#families(loop, before, [], outerOf(serial), []);
       return [{ phase: { serial, families, touches, own: [] }, iterations: [] }];
     }
     const own = filledBefore(touches);
     const shared = touches.filter(({ buffer }) => !own.includes(buffer));
     if (independent(loop, shared, outerOf(serial), this.#scope)) {
-      const families = [{ nest: [{ loop, before }], before: [], body: loop.body }];
+      const families = this.#families(loop, before, [], outerOf(serial), own);
       return [{ phase: { serial, families, touches, own }, iterations: [] }];
     }
     return bounded ? this.#inside(loop, serial, before) : undefined;
@@ -177,11 +177,21 @@ class Splitter {
     } else turns.push(turn);
   }
 
-  /** The families of an independent loop: its iterations, or those of the loops inside where they are few. */
-  #families(loop: For, before: readonly Statement[], nest: Family["nest"], outer: ReadonlySet<Local>): Family[] {
+  /**
+   * The families of a loop that is independent but for what chunks have for themselves: its iterations, or those of the loops
+   * inside where they are few.
+   */
+  #families(
+    loop: For,
+    before: readonly Statement[],
+    nest: Family["nest"],
+    outer: ReadonlySet<Local>,
+    own: readonly Buffer[],
+  ): Family[] {
     const deeper = [...nest, { loop, before }];
     const whole: Family[] = [{ nest: deeper, before: [], body: loop.body }];
-    if (tripsOfNest(deeper) >= this.#grain.mostChunks) return whole;
+    if (tripsOfNest(deeper) >= mostChunksOf(this.#grain, own)) return whole;
+    const shared = (touches: readonly Touch[]) => touches.filter(({ buffer }) => !own.includes(buffer));
     const around = new Set([...outer, loop.index]);
     const lets: Statement[] = [];
     const pieces: { readonly families: readonly Family[]; readonly touches: readonly Touch[] }[] = [];
@@ -193,10 +203,14 @@ class Splitter {
         continue;
       }
       if (part.some(({ kind }) => kind === "var" || kind === "assign")) return whole;
-      const touches = this.#scope.touches(part);
+      const all = this.#scope.touches(part);
+      const touches = shared(all);
+      // What one piece leaves in a chunk's own memory, another chunk would not find.
+      const used = own.filter((each) => all.some(({ buffer }) => buffer === each));
+      if (!used.every((each) => fills(each, all, around, this.#scope))) return whole;
       if (first?.kind === "for") {
-        if (!independent(first, this.#scope.touches(first.body), around, this.#scope)) return whole;
-        pieces.push({ families: this.#families(first, [...lets], deeper, around), touches });
+        if (!independent(first, shared(this.#scope.touches(first.body)), around, this.#scope)) return whole;
+        pieces.push({ families: this.#families(first, [...lets], deeper, around, own), touches });
       } else pieces.push({ families: [{ nest: deeper, before: [...lets], body: part }], touches });
     }
     const apart = pieces.every(({ touches }, at) =>
@@ -221,6 +235,10 @@ const filledBefore = (touches: readonly Touch[]): Buffer[] =>
     (buffer) => buffer.private && touches.find((each) => each.buffer === buffer)!.writes,
   );
 
+/** Into how many chunks a phase may be cut. */
+const mostChunksOf = ({ mostChunks }: Grain, own: readonly Buffer[]): number =>
+  own.length > 0 ? Math.min(mostChunks, mostCopies) : mostChunks;
+
 const outerOf = (serial: Phase["serial"]): ReadonlySet<Local> => new Set(serial.map(({ loop }) => loop.index));
 
 /** Statements in parts: each let and each loop alone, what else follows each other together. */
@@ -243,14 +261,13 @@ function chunked(
   name: string,
   buffers: readonly Buffer[],
   phase: Phase,
-  { mostChunks, leastOperations }: Grain,
+  grain: Grain,
 ): { kernel: Kernel; count: number } {
   const sizes = phase.families.map(({ nest }) => tripsOfNest(nest));
   const units = sizes.reduce((sum, size) => sum + size, 0);
   const operations = phase.families.reduce((sum, family, at) => sum + sizes[at]! * operationsOf(family), 0);
-  const atLeast = Math.ceil((leastOperations * units) / Math.max(1, operations));
-  const most = phase.own.length > 0 ? Math.min(mostChunks, mostCopies) : mostChunks;
-  const perChunk = Math.max(1, Math.ceil(units / most), Math.min(units, atLeast));
+  const atLeast = Math.ceil((grain.leastOperations * units) / Math.max(1, operations));
+  const perChunk = Math.max(1, Math.ceil(units / mostChunksOf(grain, phase.own)), Math.min(units, atLeast));
   const count = Math.max(1, Math.ceil(units / perChunk));
   const chunk: Local = { name: "chunk", type: { scalar: "i64", lanes: 1 }, kind: "index" };
   const number: Expression = { kind: "local", type: chunk.type, local: chunk };

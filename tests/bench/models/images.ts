@@ -72,8 +72,9 @@ export function mobileNetV2(size = 224): Graph {
 /** A detector of YOLOv8n's kind: C2f blocks, SPPF, a PAN neck, three decoupled heads; 3.2 M parameters. */
 export function yolo(size = 320): Graph {
   return network("yolo", image(size), (x, layers) => {
+    // A gain that keeps small numbers as they are lets larger ones grow until SiLU gives what float32 holds only denormalised.
     const conv = (x: Plane, outputs: number, kernel = 3, stride = 1): Plane =>
-      layers.convolution(x, outputs, { kernel, stride, gain: 1.7 }).silu();
+      layers.convolution(x, outputs, { kernel, stride }).silu();
     /** Splits its channels, sends the last part through some pairs of convolutions, and joins all. */
     const c2f = (x: Plane, outputs: number, count: number, shortcut: boolean): Plane => {
       const half = outputs / 2;
