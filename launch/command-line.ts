@@ -176,6 +176,8 @@ function program(terminal: Terminal, rosArguments: readonly string[], done: (cod
     .argument("<recording>", "a file that run --record wrote")
     .option("--verify", "exit with 1 where any bit differs, or a decision was not allowed")
     .option("--app <file>", "run the programs of this .isoapp instead of the recorded ones")
+    .option("--from <time>", 'recompute from the newest keyframe before this instant on ("12m", "720s")')
+    .option("--to <time>", 'recompute up to this instant ("13m")')
     .addOption(new Option("--target <name>", "run the code of this instruction set").argParser(target))
     .addOption(json)
     .action(async (path: string, options: ReplayCommandOptions) =>

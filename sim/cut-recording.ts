@@ -99,7 +99,11 @@ function wholeUntil(application: ApplicationDescription, events: readonly RunEve
 }
 
 /** The events before an instant: messages that came, jobs that were released, with all that became of them. */
-function eventsBefore(application: ApplicationDescription, events: readonly RunEvent[], untilNs: number): RunEvent[] {
+export function eventsBefore(
+  application: ApplicationDescription,
+  events: readonly RunEvent[],
+  untilNs: number,
+): RunEvent[] {
   const jobs = jobsOf(application, events);
   const isBefore = (task: number, job: number, otherwise: number) =>
     (jobs[task]!.get(job)?.releaseNs ?? otherwise) < untilNs;
@@ -129,7 +133,7 @@ function eventsBefore(application: ApplicationDescription, events: readonly RunE
 }
 
 /** A run's hash by the hash chains that its records hold: BLAKE3 over each task's last. */
-function hashOfChains(application: ApplicationDescription, events: readonly RunEvent[]): string {
+export function hashOfChains(application: ApplicationDescription, events: readonly RunEvent[]): string {
   const chains = application.table.tasks.map(() => ({ job: -1, chain: "00".repeat(32) }));
   for (const event of events) {
     if (event.kind !== "output" && event.kind !== "discarded") continue;

@@ -54,6 +54,12 @@ export interface VirtualExecutive extends AnyExecutive {
   advance(untilNs: number): number;
   /** Begins or ends an observation of an output's messages; observations are counted. */
   observe(output: number, on: boolean): void;
+  /** Is told the records of a keyframe, before anything else; `remember` is told what was before it, and `resume` goes on from it. */
+  recall(keyframe: Buffer): void;
+  /** Takes records of what was before the keyframe, those of each task and of each channel in their order. */
+  remember(records: Buffer): void;
+  /** Goes on from the keyframe instead of beginning at 0. Throws `schedule/keyframe` where releases before it are not told of. */
+  resume(): void;
 }
 
 /** A schedule on real threads and the real clock; messages are admitted with their own time, or now where that is earlier. */

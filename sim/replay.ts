@@ -2,22 +2,28 @@
 import { z } from "zod";
 import { callNative, functionSchema, optionsOf, signalSchema, targetSchema } from "../kernels/index.ts";
 import { acceptWeights } from "../runtime/index.ts";
+import { type Duration, durationSchema } from "../scheduler/index.ts";
 import type { ApplicationDescription } from "./application.ts";
 import { compareRuns, type Difference, type Extent, readerOf, type TimedDifference } from "./compare.ts";
 import type { Damage } from "./damage.ts";
-import { createVirtualExecutive } from "./executive.ts";
+import { createVirtualExecutive, type VirtualExecutive } from "./executive.ts";
 import { messageDifference } from "./message-difference.ts";
 import type { Recording } from "./read-recording.ts";
 import { eventsTopic } from "./recording-layout.ts";
-import { decisionRecords, parseEvents, type RunEvent } from "./records/index.ts";
+import { partOf, type Start } from "./recording-part.ts";
+import { decisionRecords, parseEvents, type RunEvent, writeEvents } from "./records/index.ts";
 
 /** What a replay found. */
 export interface ReplayResult {
   /** Nothing differs, and nothing was lost that could have. */
   readonly bitExact: boolean;
+  /** Logical time from which on and up to which the run was verified. */
+  readonly fromNs: number;
+  readonly toNs: number;
   /** Jobs that were run again. */
   readonly cycles: number;
   readonly kernelCalls: number;
+  /** Of the run up to the end of what was verified. */
   readonly hash: string;
   readonly recordedHash: string;
   readonly firstDifference?: Difference;
@@ -30,6 +36,10 @@ export interface ReplayOptions {
   /** Programs to run instead of the recording's own, in the application's order. */
   readonly artifacts?: readonly Uint8Array[];
   readonly target?: string;
+  /** Logical time from which on to verify: from the newest keyframe before. What is before that is taken from the recording. */
+  readonly from?: Duration;
+  /** Logical time up to which to verify. */
+  readonly to?: Duration;
   readonly onProgress?: (share: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -37,14 +47,17 @@ export interface ReplayOptions {
 const checkReplay = optionsOf<ReplayOptions>("replay", "replay", () => ({
   artifacts: z.array(z.instanceof(Uint8Array)).describe("a list of artifacts' bytes").optional(),
   target: targetSchema.optional(),
+  from: durationSchema.optional(),
+  to: durationSchema.optional(),
   onProgress: functionSchema.optional(),
   signal: signalSchema.optional(),
 }));
 
-/** Runs a recording again in virtual time, on one thread. */
+/** Runs a recording again in virtual time, on one thread. Throws `replay/part` where nothing of it is asked for. */
 export function replay(recording: Recording, options: ReplayOptions = {}): ReplayResult {
   checkReplay(options);
-  const { application, durationNs } = recording;
+  const { application } = recording;
+  const { fromNs, toNs, start, events, hash: recordedHash } = partOf(recording, options.from, options.to);
   const tags = keyframeTags(recording.events);
   const executive = createVirtualExecutive(application, options.artifacts ?? recordedArtifacts(recording), {
     replay: decisionRecords(recording.events),
@@ -52,7 +65,8 @@ export function replay(recording: Recording, options: ReplayOptions = {}): Repla
     ...(options.target === undefined ? {} : { target: options.target }),
   });
   callNative(() => executive.setEpoch(recording.epochNs));
-  const admissions = recording.events
+  if (start) resume(executive, start);
+  const admissions = events
     .filter((event) => event.kind === "admit")
     .sort((a, b) => a.time - b.time || a.channel - b.channel || a.sequence - b.sequence);
   const recomputed: RunEvent[] = [];
@@ -64,26 +78,44 @@ export function replay(recording: Recording, options: ReplayOptions = {}): Repla
     options.signal?.throwIfAborted();
     callNative(() => {
       // A log's messages are admitted ahead of their time, so that some may lie beyond the end of an interrupted run.
-      executive.advance(Math.min(event.time, durationNs) - 1);
+      executive.advance(Math.min(event.time, toNs) - 1);
       executive.admit(event.channel, event.time, Buffer.from(event.bytes));
     });
     drain();
     options.onProgress?.(at / admissions.length);
   }
-  callNative(() => executive.advance(durationNs - 1));
+  callNative(() => executive.advance(toNs - 1));
   drain();
   const hash = executive.hash();
-  const { first: unlike, extent } = compareRuns(application, recording.events, recomputed);
-  const differences = [...differencesOf(recording, options.artifacts === undefined), ...(unlike ? [unlike] : [])];
+  const { first: unlike, extent } = compareRuns(application, events, recomputed);
+  const damage = differencesOf(recording, options.artifacts === undefined);
+  const differences = [
+    ...damage.filter(({ time }) => time === last || (time >= fromNs && time < toNs)),
+    ...(unlike ? [unlike] : []),
+  ];
   const [first] = differences.sort((a, b) => a.time - b.time);
   return {
-    bitExact: first === undefined && hash === recording.hash && recording.lost === 0,
+    bitExact: first === undefined && hash === recordedHash && recording.lost === 0,
+    fromNs,
+    toNs,
     cycles: recomputed.filter((event) => event.kind === "release").length,
     kernelCalls: executive.kernelCalls(),
     hash,
-    recordedHash: recording.hash,
+    recordedHash,
     ...(first === undefined ? {} : { firstDifference: first.difference, differing: extent }),
   };
+}
+
+/** Records that are handed over at once. */
+const atOnce = 10_000;
+
+/** Sets an executive to where the run stood at a keyframe. */
+function resume(executive: VirtualExecutive, { keyframe, past }: Start): void {
+  callNative(() => {
+    executive.recall(writeEvents(keyframe));
+    for (let at = 0; at < past.length; at += atOnce) executive.remember(writeEvents(past.slice(at, at + atOnce)));
+    executive.resume();
+  });
 }
 
 /** When the run's states were kept: at multiples of an interval, where anything happened. */

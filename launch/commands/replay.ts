@@ -1,6 +1,6 @@
 // `isochron replay`: recomputes a recording and says whether every bit agrees.
 import type { TargetName } from "../../kernels/index.ts";
-import { formatDuration } from "../../scheduler/index.ts";
+import { formatDuration, parseDuration } from "../../scheduler/index.ts";
 import {
   type Audit,
   auditRecording,
@@ -22,6 +22,8 @@ export interface ReplayCommandOptions {
   readonly verify?: boolean;
   readonly app?: string;
   readonly target?: TargetName;
+  readonly from?: string;
+  readonly to?: string;
   readonly json?: boolean;
 }
 
@@ -36,11 +38,16 @@ export function replayed(
     onProgress: (share) => terminal.progress(`replaying ${Math.floor(share * 100)} %`),
     ...(artifacts === undefined ? {} : { artifacts }),
     ...(options.target === undefined ? {} : { target: options.target }),
+    ...(options.from === undefined ? {} : { from: instant(options.from) }),
+    ...(options.to === undefined ? {} : { to: instant(options.to) }),
   });
   terminal.progress(undefined);
   const audit = auditRecording(recording);
   return { ...result, audit };
 }
+
+/** An instant as it is given, nanoseconds: minutes may be `m`, too. */
+const instant = (text: string): number => parseDuration(text.replace(/(?<=\d\s*)m(?=\s*$)/, "min"));
 
 /** The difference in words, with the numbers that the byte belongs to. */
 export function describeDifference({
@@ -86,7 +93,8 @@ export async function replayCommand(path: string, options: ReplayCommandOptions,
   tellEnd(path, recording, terminal);
   const result = replayed(recording, options, terminal);
   const { durationNs, cut } = recording;
-  const { bitExact, cycles, kernelCalls, hash, firstDifference, differing, audit } = result;
+  const isPart = options.from !== undefined || options.to !== undefined;
+  const { bitExact, fromNs, toNs, cycles, kernelCalls, hash, firstDifference, differing, audit } = result;
   const found = {
     legal: audit.legal,
     ...(audit.legal ? {} : { firstIllegal: audit.findings[0] }),
@@ -95,11 +103,25 @@ export async function replayCommand(path: string, options: ReplayCommandOptions,
   };
   if (options.json)
     terminal.out(
-      JSON.stringify({ bitExact, cycles, kernelCalls, hash, durationNs, ...(cut ? { cut } : {}), ...found }),
+      JSON.stringify({
+        bitExact,
+        cycles,
+        kernelCalls,
+        hash,
+        durationNs,
+        ...(isPart ? { fromNs, toNs } : {}),
+        ...(cut ? { cut } : {}),
+        ...found,
+      }),
     );
   else {
+    const which = isPart
+      ? ` from ${formatDuration(fromNs)} to ${formatDuration(toNs)}`
+      : cut
+        ? ` up to ${formatDuration(durationNs)}`
+        : "";
     terminal.out(
-      `${bitExact ? "bit-exact" : "NOT bit-exact"}${cut ? ` up to ${formatDuration(durationNs)}` : ""}: ${cycles} jobs recomputed, ${kernelCalls} kernel calls, hash ${hash}`,
+      `${bitExact ? "bit-exact" : "NOT bit-exact"}${which}: ${cycles} jobs recomputed, ${kernelCalls} kernel calls, hash ${hash}`,
     );
     if (firstDifference) terminal.out(describeDifference(firstDifference));
     if (differing) terminal.out(describeExtent(differing, cycles));

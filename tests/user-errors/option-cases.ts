@@ -790,6 +790,6 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
     call: (options) => replay({} as Given, options),
     right: {},
     onlyWrong: true,
-    wrong: { artifacts: [5, "x", [5], null], target, onProgress: callable, signal },
+    wrong: { artifacts: [5, "x", [5], null], target, from: duration, to: duration, onProgress: callable, signal },
   },
 };

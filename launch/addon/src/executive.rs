@@ -10,7 +10,7 @@ use isochron_executive::live::ThreadHooks;
 use isochron_executive::outlet::{Encode, Output};
 use isochron_executive::table::Table;
 use isochron_executive::task::Stall;
-use isochron_executive::{LiveExecutive as Live, VirtualExecutive as Virtual};
+use isochron_executive::{LiveExecutive as Live, Past, VirtualExecutive as Virtual};
 use isochron_transport::{CodecError, DecodePlan, EncodePlan};
 use napi::bindgen_prelude::{BigInt, Buffer};
 use napi_derive::napi;
@@ -166,7 +166,7 @@ fn thread_hooks() -> ThreadHooks {
 
 /// A schedule in virtual time, as fast as the machine can.
 #[napi]
-pub struct VirtualExecutive(Virtual);
+pub struct VirtualExecutive(Virtual, Option<Past>);
 
 #[napi]
 impl VirtualExecutive {
@@ -180,7 +180,7 @@ impl VirtualExecutive {
                 Virtual::new(table, jobs, &stalls, authority, keyframe_every_ns.unwrap_or(0)).map_err(failure)?;
             inner.decode_with(decoders).map_err(failure)?;
             inner.encode_with(outputs).map_err(failure)?;
-            Ok(Self(inner))
+            Ok(Self(inner, None))
         })
     }
 
@@ -194,6 +194,30 @@ impl VirtualExecutive {
     pub fn set_epoch(&mut self, epoch_ns: BigInt) -> napi::Result<()> {
         self.0.set_epoch(epoch(&epoch_ns)?);
         Ok(())
+    }
+
+    /// Is told the records of a keyframe, which `resume` goes on from; records of what was before it follow with `remember`.
+    #[napi]
+    pub fn recall(&mut self, keyframe: Buffer) -> napi::Result<()> {
+        guarded(|| {
+            self.1 = Some(Past::at(self.0.table(), &keyframe).map_err(failure)?);
+            Ok(())
+        })
+    }
+
+    /// Takes records of what was before the keyframe, those of each task and of each channel in their order.
+    #[napi]
+    pub fn remember(&mut self, records: Buffer) -> napi::Result<()> {
+        guarded(|| {
+            let (Some(past), Some(authority)) = (&mut self.1, self.0.authority()) else { return Ok(()) };
+            past.take(&records, authority).map_err(failure)
+        })
+    }
+
+    /// Goes on from the keyframe instead of beginning at 0; throws where records of what was before it are missing.
+    #[napi]
+    pub fn resume(&mut self) -> napi::Result<()> {
+        guarded(|| self.1.take().map_or(Ok(()), |past| self.0.resume(past).map_err(failure)))
     }
 
     /// Admits a message, as received, to a channel. Returns its number. One that cannot be decoded is recorded as rejected;

@@ -48,6 +48,11 @@ impl Arrivals {
         Some(release)
     }
 
+    /// Goes on after `released` releases, of which the newest was at `newest`; `nominal` is when the next is due.
+    pub fn resume(&mut self, released: u64, newest: Option<i64>, nominal: i64) {
+        (self.released, self.newest, self.nominal) = (released, newest, nominal);
+    }
+
     /// Releases caused so far, those to come included.
     pub fn released(&self) -> u64 {
         self.released

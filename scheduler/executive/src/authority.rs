@@ -9,8 +9,10 @@ use crate::records::{self, FAULT, Fields, REJECTED, RELEASE, SKIPPED, Skip, VERD
 /// What the log says of a message that was decoded on a thread of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Intake {
-    /// Decoded, or found to be damaged, at this time.
+    /// A sample from this time on.
     At(i64),
+    /// Found to be damaged at this time.
+    Rejected(i64),
     /// Not decoded: too many waited.
     Backlog(i64),
 }
@@ -66,7 +68,7 @@ impl Authority {
                 REJECTED => {
                     let (key, time) = ((fields.u32()?, fields.u64()?), fields.time()?);
                     let backlog = fields.bytes()? == BACKLOG.as_bytes();
-                    authority.intake.insert(key, if backlog { Intake::Backlog(time) } else { Intake::At(time) });
+                    authority.intake.insert(key, if backlog { Intake::Backlog(time) } else { Intake::Rejected(time) });
                 }
                 FAULT => {
                     let key = (fields.u32()?, fields.u64()?);
@@ -89,7 +91,8 @@ impl Authority {
     pub fn flags(&self, task: u32, job: u64, channel: u32) -> Option<u8> {
         self.flags.get(&(task, job, channel)).copied()
     }
-    /// What became of a message that was decoded on a thread of its own; None where the run ended before.
+    /// What became of a message that was decoded on a thread of its own; None where the run ended before. Of one that was decoded
+    /// as it arrived, whether it was damaged.
     pub fn intake(&self, channel: u32, sequence: u64) -> Option<Intake> {
         self.intake.get(&(channel, sequence)).copied()
     }

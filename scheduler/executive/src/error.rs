@@ -16,6 +16,10 @@ pub enum ExecutiveError {
     #[error("error[schedule/records]: the log of decisions is damaged at byte {0}")]
     Records(usize),
     #[error(
+        "error[schedule/keyframe]: nothing can go on from a keyframe: {0}\nhelp: verify the recording from its beginning"
+    )]
+    Keyframe(String),
+    #[error(
         "error[schedule/job]: task \"{task}\" job {job} ended with fault {fault}\nhelp: the program reported it; see its operators"
     )]
     Fault { task: String, job: u64, fault: i32 },

@@ -17,6 +17,8 @@ pub trait Job: Send {
     fn commit(&mut self);
     fn states_bytes(&self) -> usize;
     fn copy_states(&self, out: &mut [u8]);
+    /// Sets the states to what `copy_states` gave; false where they do not fit.
+    fn set_states(&mut self, states: &[u8]) -> bool;
     fn kernel_calls(&self) -> u64;
     /// Keeps the memory that a step touches from being paged out; false where that was not granted.
     fn lock_memory(&self) -> bool {
@@ -52,6 +54,9 @@ impl Job for MethodJob {
     }
     fn copy_states(&self, out: &mut [u8]) {
         self.instance.copy_states(out);
+    }
+    fn set_states(&mut self, states: &[u8]) -> bool {
+        self.instance.set_states(states).is_ok()
     }
     fn kernel_calls(&self) -> u64 {
         self.instance.kernel_calls()

@@ -91,6 +91,13 @@ impl Outlet {
         }
     }
 
+    /// A value stands that was published before the first record.
+    pub fn resume(&mut self, channel: usize, value: &[u8]) {
+        for shown in self.shown.iter_mut().filter(|shown| shown.output.channel == channel) {
+            shown.value = Some(value.to_vec());
+        }
+    }
+
     /// Fails, once, where a message could not be made.
     pub fn check(&mut self) -> Result<(), ExecutiveError> {
         self.failure.take().map_or(Ok(()), |reason| Err(ExecutiveError::Message(reason)))

@@ -18,6 +18,8 @@ use crate::rules::{self, Releases};
 use crate::table::{ChannelRow, Source, Table, TaskRow, Trigger};
 use crate::task::{Stall, Task};
 
+mod resume;
+
 /// At one instant: admissions, then publications, then releases, each in the order of declaration.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
@@ -251,37 +253,51 @@ impl VirtualExecutive {
         self.journal.outlet.set_epoch(epoch_ns);
     }
 
+    /// The log that decides, where this is a replay.
+    pub fn authority(&self) -> Option<&Authority> {
+        self.authority.as_ref()
+    }
+
+    fn nothing_decodes(&self, channel: usize) -> ExecutiveError {
+        ExecutiveError::Admission(format!("nothing decodes messages of \"{}\"", self.table.channels[channel].name))
+    }
+
     /// Receives a message on an external channel at `time` and decodes it; it is a sample then, or after the channel's latency.
     ///
     /// Returns the message's number. What cannot be decoded is recorded as rejected. Time may not lie before what has
     /// been processed.
     pub fn receive(&mut self, channel: usize, time: i64, raw: &[u8]) -> Result<u64, ExecutiveError> {
         let sequence = self.arrive(channel, time, raw)?;
+        self.intend(channel, sequence, time, raw)?;
+        Ok(sequence)
+    }
+
+    /// A message that has its number is to become a sample, unless it cannot be decoded.
+    fn intend(&mut self, channel: usize, sequence: u64, time: i64, raw: &[u8]) -> Result<(), ExecutiveError> {
         let row = &self.table.channels[channel];
-        let id = channel as u32;
         let Some(decoder) = self.decoders.get(channel).and_then(Option::as_ref) else {
-            return Err(ExecutiveError::Admission(format!("nothing decodes messages of \"{}\"", row.name)));
+            return Err(self.nothing_decodes(channel));
         };
         let Some(decoding) = &mut self.decoding[channel] else {
             match intake::decode(decoder.as_ref(), raw, row.slot_bytes) {
                 Ok(slot) => self.wait(channel, sequence, time, Waiting::Ready(slot)),
                 Err(reason) => self.reject(channel, sequence, time, &reason),
             }
-            return Ok(sequence);
+            return Ok(());
         };
-        let visible = match self.authority.as_ref().map(|log| log.intake(id, sequence)) {
+        let visible = match self.authority.as_ref().map(|log| log.intake(channel as u32, sequence)) {
             None => time.saturating_add(row.latency_ns),
-            Some(Some(Intake::At(visible))) => visible,
+            Some(Some(Intake::At(visible) | Intake::Rejected(visible))) => visible,
             Some(Some(Intake::Backlog(at))) => {
                 self.reject(channel, sequence, at, BACKLOG);
-                return Ok(sequence);
+                return Ok(());
             }
             // The run ended before it was decoded.
-            Some(None) => return Ok(sequence),
+            Some(None) => return Ok(()),
         };
         decoding.send(raw.to_vec());
         self.wait(channel, sequence, visible, Waiting::Decoding);
-        Ok(sequence)
+        Ok(())
     }
 
     /// Whether a received message is a sample, or will be; waits where its decoding has not ended.
@@ -431,11 +447,7 @@ impl VirtualExecutive {
             },
             (Waiting::Decoding, None) => return Ok(()),
         };
-        let target = &self.channels[channel];
-        let slot = target.free_slot().ok_or_else(|| ExecutiveError::Admission("no slot is free".to_owned()))?;
-        // SAFETY: the slot is free, and this thread is the channel's only producer; lengths were checked at admission.
-        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), target.address(slot), bytes.len()) };
-        target.publish(sequence, time, slot);
+        put(&self.channels[channel], sequence, time, &bytes)?;
         self.arrival(time, channel);
         Ok(())
     }
@@ -569,4 +581,16 @@ impl VirtualExecutive {
             self.journal.writer.keyframe(id as u32, progress.releases.count(), tag, &states);
         }
     }
+}
+
+/// Makes bytes a sample of a channel, whose only producer is this thread.
+fn put(channel: &Channel, sequence: u64, time: i64, bytes: &[u8]) -> Result<(), ExecutiveError> {
+    if bytes.len() != channel.slot_bytes() {
+        return Err(ExecutiveError::Admission("a sample is not as large as its slot".to_owned()));
+    }
+    let slot = channel.free_slot().ok_or_else(|| ExecutiveError::Admission("no slot is free".to_owned()))?;
+    // SAFETY: the slot is free, and as large as the bytes.
+    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), channel.address(slot), bytes.len()) };
+    channel.publish(sequence, time, slot);
+    Ok(())
 }

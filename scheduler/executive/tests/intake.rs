@@ -27,6 +27,9 @@ impl Job for Sum {
         0
     }
     fn copy_states(&self, _: &mut [u8]) {}
+    fn set_states(&mut self, _states: &[u8]) -> bool {
+        false
+    }
     fn kernel_calls(&self) -> u64 {
         0
     }

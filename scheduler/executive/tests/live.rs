@@ -38,6 +38,9 @@ impl Job for Mixer {
     fn copy_states(&self, out: &mut [u8]) {
         out.copy_from_slice(&self.state.to_le_bytes());
     }
+    fn set_states(&mut self, _states: &[u8]) -> bool {
+        false
+    }
     fn kernel_calls(&self) -> u64 {
         0
     }
@@ -266,6 +269,9 @@ impl Job for Faulty {
         0
     }
     fn copy_states(&self, _: &mut [u8]) {}
+    fn set_states(&mut self, _states: &[u8]) -> bool {
+        false
+    }
     fn kernel_calls(&self) -> u64 {
         self.0
     }

@@ -34,6 +34,9 @@ impl Job for Sum {
     fn copy_states(&self, out: &mut [u8]) {
         out.copy_from_slice(&self.jobs.to_le_bytes());
     }
+    fn set_states(&mut self, states: &[u8]) -> bool {
+        states.try_into().map(|states| self.jobs = u64::from_le_bytes(states)).is_ok()
+    }
     fn kernel_calls(&self) -> u64 {
         self.jobs
     }
