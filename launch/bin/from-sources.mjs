@@ -66,12 +66,13 @@ function removeOld(kept) {
   const longAgo = Date.now() - 7 * 24 * 3600 * 1000;
   for (const each of readdirSync(cache)) {
     const path = join(cache, each);
-    if (path !== kept && statSync(path).mtimeMs < longAgo) rmSync(path, { recursive: true, force: true });
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (path !== kept && found !== undefined && found.mtimeMs < longAgo) rmSync(path, { recursive: true, force: true });
   }
 }
 
 /** The folder of the chunks of the sources as they are. */
-export async function chunks() {
+async function chunks() {
   const there = found();
   if (there !== undefined) return there;
   const made = await make();
@@ -79,9 +80,13 @@ export async function chunks() {
   return made;
 }
 
-/** The address of the command line's module. Who asks for stacks gets the sources' own lines, through the hook. */
+/**
+ * The address of the command line's module. Who asks for stacks gets the sources' own lines, through the hook; so does a
+ * checkout where no chunks can be made: it cannot be written, or a file of it is wrong, which the hook then says.
+ */
 export async function commandLine() {
-  if (process.env.ISOCHRON_STACK !== "1") return pathToFileURL(join(await chunks(), "launch-command-line.js")).href;
+  const folder = process.env.ISOCHRON_STACK === "1" ? undefined : await chunks().catch(() => undefined);
+  if (folder !== undefined) return pathToFileURL(join(folder, "launch-command-line.js")).href;
   await import("../hook/register.mjs");
   return new URL("../command-line.ts", import.meta.url).href;
 }

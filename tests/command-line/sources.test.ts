@@ -81,6 +81,10 @@ describe("the chunks of the sources", () => {
       inThePast();
       expect(await help()).toBe(before.replace("bit for bit", "bit fur bit"));
       expect(made()).not.toBe(first);
+      // Where they cannot be written, the sources run as they are.
+      rmSync(join(copy, ".cache"), { recursive: true });
+      writeFileSync(join(copy, ".cache"), "");
+      expect(await help()).toBe(before.replace("bit for bit", "bit fur bit"));
     } finally {
       rmSync(copy, { recursive: true, force: true });
     }
