@@ -54,6 +54,8 @@ export {
   choleskyWork,
   eighKernel,
   eighWork,
+  eigKernel,
+  eigWork,
   leastSquares,
   luKernel,
   luSolveKernel,

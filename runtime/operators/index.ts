@@ -80,6 +80,7 @@ import { groupedConv2d, groupedConvInteger } from "./grouped.ts";
 import { cholesky } from "./linear/cholesky.ts";
 import { eigh } from "./linear/eigen.ts";
 import { lu, luSolve, triangularSolve } from "./linear/elimination.ts";
+import { eig } from "./linear/general.ts";
 import { reflected, reflections } from "./linear/reflections.ts";
 import { svd } from "./linear/singular.ts";
 import { lpPool } from "./lp-pooling.ts";
@@ -236,6 +237,7 @@ export const operators = {
   triangularSolve,
   reflections,
   reflected,
+  eig,
   eigh,
   svd,
   philox,

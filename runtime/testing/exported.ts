@@ -23,6 +23,7 @@ export const notExported: ReadonlySet<string> = new Set([
   "triangularSolve",
   "reflections",
   "reflected",
+  "eig",
   "eigh",
   "svd",
   "philox",

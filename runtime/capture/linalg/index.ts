@@ -1,4 +1,5 @@
 // Linear algebra of matrices in float32 and float64, in batches, by the names of torch.linalg.
+export { type ComplexParts, eig, eigvals } from "./eigenvalues.ts";
 export { matrixExp } from "./exponential.ts";
 export {
   cholesky,

@@ -170,6 +170,60 @@ describe("linear algebra of random matrices", () => {
     }),
   );
 
+  const ones = (n: number, at: (row: number, column: number) => number) =>
+    given(
+      "f64",
+      Array.from({ length: n * n }, (_, i) => at(Math.floor(i / n), i % n)),
+      [1, n, n],
+    );
+  const besides = (row: number, column: number): number => (column === row + 1 ? 1 : 0);
+  const size = 24;
+
+  holds("eig gives vectors that are turned and scaled by values, of real and complex matrices", 64, (each) =>
+    erring({ ...square(each), rows: Math.min(each.rows, 60), columns: Math.min(each.rows, 60) }, (x) =>
+      [x, { real: x, imaginary: x.mul(x).sub(0.3) }].flatMap((given) => {
+        const { eigenvalues: l, eigenvectors: v } = linalg.eig(given);
+        const [a, b] = "imaginary" in given ? [given.real, given.imaginary] : [given, given.mul(0)];
+        const [re, im] = [l.real.unsqueeze(-2), l.imaginary.unsqueeze(-2)];
+        const alone = linalg.eigvals(given);
+        const lengths = v.real.mul(v.real).add(v.imaginary.mul(v.imaginary)).sum([-2]);
+        return [
+          a
+            .matmul(v.real)
+            .sub(b.matmul(v.imaginary))
+            .sub(v.real.mul(re).sub(v.imaginary.mul(im))),
+          a
+            .matmul(v.imaginary)
+            .add(b.matmul(v.real))
+            .sub(v.real.mul(im).add(v.imaginary.mul(re))),
+          alone.real.sub(l.real),
+          alone.imaginary.sub(l.imaginary),
+          lengths.sub(1),
+        ];
+      }),
+    ),
+  );
+
+  it.each([
+    ["turns of a circle, which one shift does not find", 6, (i: number, j: number) => ((i + 1) % 6 === j ? 1 : 0)],
+    ["one block of Jordan's", 12, (i: number, j: number) => (i === j ? 2 : besides(i, j))],
+    ["zeros", 5, () => 0],
+    ["numbers that fall", 9, (i: number, j: number) => 10 ** -(2 * i + j)],
+  ] as const)("eig of a matrix of %s has vectors that it turns and scales", (_, n, at) => {
+    const x = ones(n, at);
+    const found = valuesOf({ x }, (v) => {
+      const { eigenvalues: l, eigenvectors: u } = linalg.eig(v.x);
+      const [re, im] = [l.real.unsqueeze(-2), l.imaginary.unsqueeze(-2)];
+      const errors = [
+        v.x.matmul(u.real).sub(u.real.mul(re).sub(u.imaginary.mul(im))),
+        v.x.matmul(u.imaginary).sub(u.real.mul(im).add(u.imaginary.mul(re))),
+        u.real.mul(u.real).add(u.imaginary.mul(u.imaginary)).sum([-2]).sub(1),
+      ];
+      return errors.map((each) => each.abs().max()).reduce((most, each) => most.maximum(each));
+    });
+    expect(Number(found[0])).toBeLessThan(16 * n * room.f64);
+  });
+
   holds("svd gives orthonormal vectors and descending values that make up the matrix", 16, (each) =>
     erring(each, (x) => {
       const [whole, small] = [linalg.svd(x), linalg.svd(x, { fullMatrices: false })];
@@ -208,15 +262,6 @@ describe("linear algebra of random matrices", () => {
       return [product.sub(low), orthonormal(u), orthonormal(turned(vh)), orthonormal(eigenvectors)];
     }),
   );
-
-  const ones = (n: number, at: (row: number, column: number) => number) =>
-    given(
-      "f64",
-      Array.from({ length: n * n }, (_, i) => at(Math.floor(i / n), i % n)),
-      [1, n, n],
-    );
-  const besides = (row: number, column: number): number => (column === row + 1 ? 1 : 0);
-  const size = 24;
 
   it.each([
     ["zeros", () => 0],
@@ -311,6 +356,7 @@ describe("compiled linear algebra", () => {
     const graph = trace(
       ({ a, b, c, d }) => {
         const eigen = linalg.eigh(b);
+        const general = linalg.eig({ real: b, imaginary: b.mul(b) });
         const { u, s, vh } = linalg.svd(c);
         const { q, r } = linalg.qr(d);
         return {
@@ -320,6 +366,8 @@ describe("compiled linear algebra", () => {
           inverse: linalg.inv(b),
           values: eigen.eigenvalues,
           vectors: eigen.eigenvectors,
+          complex: general.eigenvalues.imaginary,
+          general: general.eigenvectors.real,
           u,
           s,
           vh,

@@ -3,16 +3,17 @@ import fc from "fast-check";
 import type { OperatorCase } from "./shapes.ts";
 
 const wide = fc.constantFrom("f32" as const, "f64" as const);
-const batch = fc.constantFrom([], [1], [2, 3]);
+const batch: fc.Arbitrary<readonly number[]> = fc.constantFrom([], [1], [2, 3]);
+const few: fc.Arbitrary<readonly number[]> = fc.constantFrom([], [], [2]);
 const size = fc.constantFrom(1, 2, 3, 5, 8, 9, 17);
 
-const square = (attributes: fc.Arbitrary<object>): fc.Arbitrary<OperatorCase> =>
+const square = (attributes: fc.Arbitrary<object>, batches = batch): fc.Arbitrary<OperatorCase> =>
   fc
-    .tuple(wide, batch, size, attributes)
+    .tuple(wide, batches, size, attributes)
     .map(([dtype, of, n, given]) => ({ operands: [{ dtype, shape: [...of, n, n] }], attributes: given }));
 
-const rectangle = (attributes: fc.Arbitrary<object>, isTall = false): fc.Arbitrary<OperatorCase> =>
-  fc.tuple(wide, batch, size, size, attributes).map(([dtype, of, m, n, given]) => ({
+const rectangle = (attributes: fc.Arbitrary<object>, isTall = false, batches = batch): fc.Arbitrary<OperatorCase> =>
+  fc.tuple(wide, batches, size, size, attributes).map(([dtype, of, m, n, given]) => ({
     operands: [{ dtype, shape: [...of, isTall ? Math.max(m, n) : m, isTall ? Math.min(m, n) : n] }],
     attributes: given,
   }));
@@ -40,6 +41,11 @@ export const linearCases = {
     operands: [{ dtype, shape: [...of, m + 1, n] }],
     attributes: { columns: Math.min(m, columns) },
   })),
-  eigh: square(vectors),
-  svd: rectangle(vectors, true),
+  // They take many steps, each of which is interpreted, and long to compile.
+  eig: fc.tuple(wide, fc.constant([2]), fc.constantFrom(1, 4, 9), vectors).map(([dtype, of, n, given]) => ({
+    operands: [{ dtype, shape: [...of, n, 2 * n] }],
+    attributes: given,
+  })),
+  eigh: square(vectors, few),
+  svd: rectangle(vectors, true, few),
 };

@@ -1,9 +1,9 @@
-// PyTorch's linear algebra of complex matrices: by the real matrices that do what they do, each number being [[a, −b], [b, a]].
+// PyTorch's linear algebra of complex matrices: eigenvalues, and by the real matrices that do what they do, each number being [[a, −b], [b, a]].
 import * as linalg from "../../../capture/linalg/index.ts";
 import { concat, stack, type Tensor } from "../../../capture/tensor.ts";
 import type { Complex } from "../../onnx/operators/fourier.ts";
 import { type TorchCall, unsupportedTorch } from "../call.ts";
-import { TorchTuple } from "../values.ts";
+import { type TorchComplex, TorchTuple } from "../values.ts";
 import { given, operator, type TorchOperator, type TorchResult } from "./definition.ts";
 import { complexOf, imaginaryOf, partsOf } from "./spectra.ts";
 
@@ -180,6 +180,16 @@ function reflected(call: TorchCall): TorchResult {
   return given(new TorchTuple([complexOf(complex(q)), complexOf(top)]));
 }
 
+/** Eigenvalues, and vectors where they are asked for, of real and complex matrices. */
+function eigen(call: TorchCall): { readonly values: TorchComplex; readonly vectors: TorchComplex } {
+  const { real: a, imaginary: b } = partsIn(call, "self");
+  for (const part of b ? [a, b] : [a])
+    call.refuse(part.isFinite().not(), "linalg.eig: the input matrix contains non-finite values");
+  const x = a as Matrix;
+  const found = linalg.eig(b ? { real: x, imaginary: b as Matrix } : x);
+  return { values: complexOf(found.eigenvalues), vectors: complexOf(found.eigenvectors) };
+}
+
 export const complexMatrices: readonly TorchOperator[] = [
   ...products("matmul", "other"),
   ...products("mm", "mat2"),
@@ -216,6 +226,15 @@ export const complexMatrices: readonly TorchOperator[] = [
     resultOf(complex(linalg.matrixExp(matrixIn(call, "self")))),
   ),
   operator("matrix_exp(Complex self) -> Tensor", (call) => resultOf(complex(linalg.matrixExp(matrixIn(call, "self"))))),
+  ...["Tensor", "Complex"].flatMap((type) => [
+    operator(`linalg_eig(${type} self) -> (Tensor, Tensor)`, (call) => {
+      const { values, vectors } = eigen(call);
+      return given(new TorchTuple([values, vectors]));
+    }),
+    ...["linalg_eigvals", "_linalg_eigvals"].map((name) =>
+      operator(`${name}(${type} self) -> Tensor`, (call) => given(eigen(call).values)),
+    ),
+  ]),
   operator("adjoint(Complex self) -> Tensor", (call) => {
     const turned = each(partsIn(call, "self"), (of) => of.transpose(-1, -2));
     return resultOf({ real: turned.real, imaginary: imaginaryOf(turned).neg() });

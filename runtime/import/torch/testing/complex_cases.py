@@ -93,3 +93,12 @@ for dtype, plain in ((np.complex64, f32), (np.complex128, f64)):
     centred = np.fft.fft(np.stack([around[:, at : at + 8] for at in range(0, 21, 2)], 1)).swapaxes(1, 2)
     case("stft.center", sound, 8, 2, return_complex=True, gives=of(centred))
     case("istft", of(centred), 8, 2, onesided=False, return_complex=True, gives=sound)
+
+# Triangles, whose eigenvalues are found in the order of their diagonals.
+for dtype, plain in ((np.complex64, f32), (np.complex128, f64)):
+    for given in (drawn(4, 4, dtype=dtype), drawn(4, 4, dtype=plain)):
+        x = (np.triu(given, 1) + np.diag([3, -1, 0.5, 2])).astype(given.dtype)
+        values, vectors = np.linalg.eig(x.astype(complex))
+        case("linalg_eig", x, signless=True, gives=(values.astype(dtype), vectors.astype(dtype)))
+        for name in ("linalg_eigvals", "_linalg_eigvals"):
+            case(name, x[None].copy(), gives=values[None].astype(dtype))
