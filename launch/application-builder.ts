@@ -79,6 +79,7 @@ import type {
   ParameterOptions,
   Port,
   Ports,
+  PublicationOptions,
   ServiceType,
   SourceOptions,
   Task,
@@ -115,6 +116,7 @@ export class ApplicationBuilder {
     readonly ports: Readonly<Record<string, Port>>;
     readonly mapping: OutputMapping;
     readonly quality: QualityOfService | undefined;
+    readonly send: OutputOptions["send"];
     readonly place: string | undefined;
   }[] = [];
   readonly publications: {
@@ -320,7 +322,7 @@ export class ApplicationBuilder {
       fail("output", `output "${topic}" must show outputs of one task`, place, "pass task.outputs, or some of them");
     }
     const quality = options.quality && qualityOf(options.quality, defaultQuality);
-    this.outputs.push({ topic, type, channel: channel!, ports, mapping, quality, place });
+    this.outputs.push({ topic, type, channel: channel!, ports, mapping, quality, send: options.send, place });
   }
 
   /**
@@ -438,7 +440,7 @@ export class ApplicationBuilder {
    * app.publish("/log", "std_msgs/msg/String", position.pipe(map(({ data }) => ({ data: `at ${data} m` }))));
    * ```
    */
-  publish(topic: string, type: string, messages: Observable<object>, options: OutputOptions = {}): void {
+  publish(topic: string, type: string, messages: Observable<object>, options: PublicationOptions = {}): void {
     const name = at(callerPlace(), () => {
       requireText("app.publish", "topic", topic);
       requireText("app.publish", "type", type);

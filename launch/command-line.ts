@@ -148,6 +148,11 @@ function program(terminal: Terminal, rosArguments: readonly string[], done: (cod
         .argParser(collect)
         .default([], "none"),
     )
+    .addOption(
+      new Option("--datagram <topic=address>", "send or receive a topic as datagrams: udp://HOST:PORT, unix:///PATH")
+        .argParser(collect)
+        .default([], "none"),
+    )
     .option("--world", "let the application's world take part beside a transport")
     .addOption(
       new Option("--epoch <ns>", "the ROS time at which the run begins, nanoseconds since 1970").argParser(epoch),

@@ -23,6 +23,7 @@ import type {
   ParameterDtype,
   ParameterOptions,
   Periodic,
+  PublicationOptions,
   SourceOptions,
   TaskLimits,
   TransformOptions,
@@ -95,11 +96,12 @@ export const checkInput = optionsOf<InputOptions>("application", "app.input", ()
   latency: durationSchema.optional(),
   quality: qualitySchema.optional(),
 }));
-export const checkPublication = optionsOf<OutputOptions>("application", "app.publish", () => ({
+export const checkPublication = optionsOf<PublicationOptions>("application", "app.publish", () => ({
   quality: qualitySchema.optional(),
 }));
 const checkOutputOptions = optionsOf<OutputOptions>("application", "app.output", () => ({
   quality: qualitySchema.optional(),
+  send: z.enum(["publication", "completion"]).optional(),
 }));
 export const checkSource = optionsOf<SourceOptions>("application", "app.source", () => ({
   latency: durationSchema.optional(),

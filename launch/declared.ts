@@ -135,10 +135,19 @@ export interface TransformOptions<D extends "f32" | "f64" = "f32" | "f64"> {
   readonly dtype?: D;
 }
 
-/** How an output topic is published. */
-export interface OutputOptions {
+/** How a topic is published. */
+export interface PublicationOptions {
   /** What is offered to those that subscribe, where a transport carries the topic: reliable, volatile, ten unless given. */
   readonly quality?: Quality;
+}
+
+/** How an output topic is published. */
+export interface OutputOptions extends PublicationOptions {
+  /**
+   * When a message leaves a live run: at its publication instant, unless said, or already at `"completion"` of its job. Its tag,
+   * stamp included, is the same, and so is when others of the schedule see the value.
+   */
+  readonly send?: "publication" | "completion";
 }
 
 /** The type of a service: `std_srvs/srv/Trigger`. */

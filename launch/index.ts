@@ -181,6 +181,7 @@ export type {
   ParameterOptions,
   Port,
   Ports,
+  PublicationOptions,
   ServiceType,
   SourceOptions,
   Task,

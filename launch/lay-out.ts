@@ -61,6 +61,7 @@ export interface LaidOut {
     readonly channel: number;
     readonly plan: ReturnType<typeof outputPlan>;
     readonly quality?: QualityOfService;
+    readonly send?: "publication" | "completion";
   }[];
   readonly parameters: ApplicationDescription["parameters"];
   readonly transforms: ApplicationDescription["transforms"];
@@ -249,7 +250,7 @@ export function layOut(application: Application): LaidOut {
       plan: message.plan,
       ...(quality === undefined ? {} : { quality }),
     })),
-    outputs: outputs.map(({ topic, type, channel, ports, mapping, quality, place }) => {
+    outputs: outputs.map(({ topic, type, channel, ports, mapping, quality, send, place }) => {
       const id = channelId(channel, `output "${topic}"`, place);
       const row = table.channels[id]!;
       const placed = (field: string) => row.fields.find((each) => each.name === field)!;
@@ -264,7 +265,11 @@ export function layOut(application: Application): LaidOut {
         }),
       }));
       const plan = at(place, () => outputPlan(type, row.slotBytes, shown, mapping, declarations.definitions));
-      return { topic, type, channel: id, plan, ...(quality === undefined ? {} : { quality }) };
+      return {
+        ...{ topic, type, channel: id, plan },
+        ...(quality === undefined ? {} : { quality }),
+        ...(send === undefined ? {} : { send }),
+      };
     }),
     parameters: declarations.parameters.map(({ name: parameter, channel, value, min, max, description }) => ({
       name: parameter,

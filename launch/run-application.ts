@@ -39,6 +39,7 @@ import {
   type Watch,
 } from "../sim/index.ts";
 import type { Application } from "./application.ts";
+import { checkDatagrams, connectDatagrams, type Datagrams } from "./datagrams.ts";
 import { requireApplication } from "./declarations.ts";
 import { type LoadedApplication, readyToRun, targetsHere } from "./load-application.ts";
 import { checkDistinct, prepareFolder, prepareOutput } from "./output-file.ts";
@@ -79,7 +80,7 @@ export interface RunApplicationOptions {
   readonly world?: boolean;
   /** Real clock and threads, with real-time scheduling where it is granted. */
   readonly realtime?: boolean;
-  /** How long: as long as the log is; with a transport until it is stopped; else 30 s. */
+  /** How long: as long as the log is; with a transport or datagrams until it is stopped; else 30 s. */
   readonly duration?: Duration;
   /** The ROS time of logical 0, nanoseconds since 1970. Unless given, that of the log's first message; live, the system's; else 0. */
   readonly epochNs?: bigint;
@@ -91,6 +92,11 @@ export interface RunApplicationOptions {
   readonly compress?: "lz4" | "zstd";
   /** Where the report is written: a page (`.html`) or its numbers (`.json`). */
   readonly report?: string;
+  /**
+   * Topics that go as datagrams, one message each, by their addresses (`udp://127.0.0.1:7400`, `unix:///PATH`): inputs are
+   * received there, outputs are sent there, by threads of the run's own. The run is live then.
+   */
+  readonly datagrams?: Datagrams;
   /** Jobs to make longer: TASK:EVERY:DURATION. */
   readonly stall?: readonly string[];
   readonly target?: TargetName;
@@ -130,6 +136,7 @@ const checkRun = optionsOf<RunApplicationOptions>("run", "runApplication", () =>
     replace: z.boolean().optional(),
     compress: z.enum(["lz4", "zstd"]).optional(),
     report: text,
+    datagrams: z.record(z.string(), z.string()).describe("addresses by topic").optional(),
     stall: z.array(z.string()).describe("a list of TASK:EVERY:DURATION").optional(),
     target: targetSchema.optional(),
     cacheDir,
@@ -262,7 +269,10 @@ export async function runLoaded(
   const { log, transport, duration, onMessage } = options;
   const simTime = options.simTime === true;
   if (simTime) checkSimTime(options);
-  const live = !simTime && (options.realtime === true || transport !== undefined);
+  const { datagrams = {} } = options;
+  checkDatagrams(datagrams, description);
+  const hasDatagrams = Object.keys(datagrams).length > 0;
+  const live = !simTime && (options.realtime === true || transport !== undefined || hasDatagrams);
   const warn = options.onWarning ?? ((text: string) => process.emitWarning(text, "IsochronWarning"));
   const feed = log === undefined ? undefined : await openFeed(log, options, loaded, warn);
   const durationNs = lengthOf(options, feed?.endNs);
@@ -277,12 +287,16 @@ export async function runLoaded(
   const transforms = new Transforms(description);
   // Refused before anything is written.
   parameters.initial(options.parameters ?? {});
-  const world = (options.world ?? (!feed && !transport)) ? loaded.createWorld?.() : undefined;
+  const world = (options.world ?? (!feed && !transport && !hasDatagrams)) ? loaded.createWorld?.() : undefined;
   const link =
     transport &&
     new TransportLink(description, transport, {
       isFed: (topic) =>
-        parameters.carries(topic) || transforms.carries(topic) || feed !== undefined || streams.feeds(topic),
+        parameters.carries(topic) ||
+        transforms.carries(topic) ||
+        feed !== undefined ||
+        streams.feeds(topic) ||
+        datagrams[topic] !== undefined,
       byClock: simTime,
       world: world !== undefined,
       ...(options.topicName === undefined ? {} : { nameOf: options.topicName }),
@@ -314,6 +328,7 @@ export async function runLoaded(
         }),
         simTime ? runByClock : runVirtual,
       );
+  if (executive.mode === "live") connectDatagrams(executive, datagrams, description);
   const recording =
     options.record === undefined
       ? undefined
@@ -363,6 +378,7 @@ export async function runLoaded(
       failure,
       clockSteps: end.clockSteps ?? null,
       transport: link?.facts ?? null,
+      application: description,
       world: said.status === "fulfilled" ? said.value : null,
     });
     const summary = summarise(ledger, facts);
@@ -398,10 +414,11 @@ export async function runLoaded(
 }
 
 /** Refuses a simulation's time where something else gives the time. Throws `run/clock`. */
-function checkSimTime({ transport, log, realtime, epochNs, world }: RunApplicationOptions): void {
+function checkSimTime({ transport, log, realtime, epochNs, world, datagrams }: RunApplicationOptions): void {
   const refuse = (message: string, help: string): never => {
     throw new IsochronError("run/clock", message, { help });
   };
+  if (datagrams !== undefined) refuse("datagrams belong to live runs", "leave datagrams out, or use_sim_time");
   if (!transport) refuse("a simulation's time comes over a transport, and there is none", "give a transport: --ros");
   if (log !== undefined || realtime === true || epochNs !== undefined || world === true)
     refuse(
@@ -414,10 +431,10 @@ function checkSimTime({ transport, log, realtime, epochNs, world }: RunApplicati
 const keptWithoutEnd = 2 ** 17;
 
 /** How long a run is asked to last, nanoseconds. */
-function lengthOf({ duration, transport }: RunApplicationOptions, feedEndNs: number | undefined): number {
+function lengthOf({ duration, transport, datagrams }: RunApplicationOptions, feedEndNs: number | undefined): number {
   if (duration !== undefined) return parseDuration(duration);
   if (feedEndNs !== undefined) return feedEndNs;
-  return transport ? Number.POSITIVE_INFINITY : parseDuration("30s");
+  return transport || datagrams ? Number.POSITIVE_INFINITY : parseDuration("30s");
 }
 
 /** What is left of a run that an error has ended. */

@@ -1,11 +1,20 @@
 // What is known of a run when it has ended: its clock and threads, the machine, what world and application say of it.
 import { IsochronError } from "../kernels/index.ts";
 import type { StreamHub } from "../nodes/index.ts";
-import type { ClockSteps, Executive, Federation, RunEnd, ThreadInfo, TransportFacts, World } from "../sim/index.ts";
+import type {
+  ApplicationDescription,
+  ClockSteps,
+  Executive,
+  Federation,
+  RunEnd,
+  ThreadInfo,
+  TransportFacts,
+  World,
+} from "../sim/index.ts";
 import type { Facts } from "./declared.ts";
 import { type LoadedApplication, ofApplication, requireFacts } from "./load-application.ts";
 import { describeMachine } from "./machine.ts";
-import type { RunFacts } from "./report/index.ts";
+import type { Departures, ReceivedMessages, RunFacts } from "./report/index.ts";
 
 /** A run that has ended. */
 interface EndedRun {
@@ -17,13 +26,14 @@ interface EndedRun {
   readonly clockSteps: ClockSteps | null;
   readonly transport: TransportFacts | null;
   readonly failure: RunEnd["failure"];
+  readonly application: Pick<ApplicationDescription, "table" | "outputs">;
   /** What `saidOfRun` gave. */
   readonly world: Facts | null;
 }
 
 /** The facts of a run that has just ended, for its report and recording. */
 export function factsOf(run: EndedRun): RunFacts {
-  const { executive, federation, streams, endNs, failure, world, clockSteps, transport } = run;
+  const { executive, federation, streams, endNs, failure, world, clockSteps, transport, application } = run;
   const threads = executive.mode === "live" ? executive.threads() : [];
   return {
     hash: executive.hash(),
@@ -38,6 +48,8 @@ export function factsOf(run: EndedRun): RunFacts {
     epochNs: String(run.epochNs),
     clockSteps,
     transport,
+    departures: departuresOf(executive, application),
+    datagrams: datagramsOf(executive, application),
     outOfTurn: executive.mode === "live" ? 0 : federation.outOfTurn,
     damage: 0,
     failure: failure ? inOneLine(failure.error) : null,
@@ -45,6 +57,26 @@ export function factsOf(run: EndedRun): RunFacts {
     replayed: "not checked",
   };
 }
+
+/** How messages left, of those outputs whose messages went anywhere. */
+const departuresOf = (executive: Executive, { outputs }: EndedRun["application"]): Departures[] =>
+  executive.mode === "virtual"
+    ? []
+    : executive.departures().flatMap((departed, output) => {
+        const { left, medianNs, p99Ns, latestNs, latestAtNs, unsent, missed } = departed;
+        const { topic, send = "publication" } = outputs[output]!;
+        return left + unsent + missed === 0
+          ? []
+          : [{ topic, send, left, medianNs, p99Ns, latestNs, latestAtNs, unsent, missed }];
+      });
+
+/** What came as datagrams. */
+const datagramsOf = (executive: Executive, { table }: EndedRun["application"]): ReceivedMessages[] =>
+  executive.mode === "virtual"
+    ? []
+    : executive
+        .received()
+        .map(({ channel, received, tooLong }) => ({ topic: table.channels[channel]!.name, received, tooLong }));
 
 const inOneLine = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split("\n")[0]!;
 

@@ -26,6 +26,8 @@ const parts = z.strictObject({
       channel: index,
       plan: encodePlan,
       quality: qualityOfService.exactOptional(),
+      /** When a message leaves a live run: at its publication instant unless said. */
+      send: z.enum(["publication", "completion"]).exactOptional(),
     }),
   ),
   chains: z.array(
@@ -130,5 +132,5 @@ export const codecsOf = (application: ApplicationDescription): string =>
     decode: application.table.channels.map(
       (_, id) => application.inputs.find((each) => each.channel === id)?.plan ?? null,
     ),
-    encode: application.outputs.map(({ channel, plan }) => ({ channel, plan })),
+    encode: application.outputs.map(({ channel, plan, send = "publication" }) => ({ channel, plan, send })),
   });

@@ -28,6 +28,28 @@ export interface ThreadInfo {
   readonly policy: string;
 }
 
+/** How the messages of an output left a live run, nanoseconds after their publication instant, or after their job's end. */
+export interface Departed {
+  /** Messages that left. */
+  readonly left: number;
+  readonly medianNs: number;
+  readonly p99Ns: number;
+  readonly latestNs: number;
+  /** The publication instant of the latest. */
+  readonly latestAtNs: number;
+  /** Messages that the system did not take. */
+  readonly unsent: number;
+  /** Messages that nobody could be handed, since the sender, or who takes them, was too far behind. */
+  readonly missed: number;
+}
+
+/** What came to a channel as datagrams. */
+export interface ReceivedDatagrams {
+  readonly channel: number;
+  readonly received: number;
+  readonly tooLong: number;
+}
+
 /** What a schedule at run time can do in either kind of time; all times are nanoseconds of logical time. */
 interface AnyExecutive {
   /** Admits a message as received; returns its number. One that cannot be decoded is recorded as rejected, which is no error. */
@@ -78,6 +100,23 @@ export interface LiveExecutive extends AnyExecutive {
   isSample(channel: number, number: number): boolean | null;
   /** Hands a recorder every record from here on; `RecordingWriter.follow` calls it. */
   recordTo(recorder: object): void;
+  /** Has an output's messages sent as datagrams, too, without JavaScript on the way; before the start. Throws `datagram/address`, `datagram/send`. */
+  sendTo(output: number, address: string): void;
+  /** Admits to a channel what comes as datagrams, without JavaScript on the way; returns the port. Throws `datagram/address`, `datagram/receive`. */
+  receiveAt(channel: number, address: string): number;
+  /** What came as datagrams so far. */
+  received(): readonly ReceivedDatagrams[];
+  /**
+   * Has the messages of all outputs kept for `messages`, before the start. Returns the end of a pipe, the caller's own, in which
+   * there is a byte where an awaited one came since `messages` was called last.
+   */
+  handOn(): number;
+  /** Begins or ends the wait for an output's messages. */
+  awaitMessages(output: number, on: boolean): void;
+  /** The messages that have left since the last call, as records. */
+  messages(): Buffer;
+  /** How messages left, per output, once the run has ended. */
+  departures(): readonly Departed[];
   /** Ends the run after running jobs; returns the logical time at which it ended. */
   stop(): number;
   /** Throws `schedule/job` where a job has ended with a fault. */

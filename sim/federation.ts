@@ -11,6 +11,7 @@ import { type Lateness, Punctuality } from "./punctuality.ts";
 import { parseEvents, type RunEvent } from "./records/index.ts";
 import { type SentMessage, TopicCodecs } from "./topic-codecs.ts";
 import { TransportLink } from "./transport-link.ts";
+import { Wakeup } from "./wakeup.ts";
 import { checkWorld, stepWorld, type World, type WorldIo } from "./world.ts";
 
 /** A message of a log, at its logical time. */
@@ -162,6 +163,8 @@ export class Federation<Time extends Executive = Executive> {
   messagesFed = 0;
   /** Live: how late messages came. */
   #punctuality: Punctuality | undefined;
+  /** Live, where messages of outputs are taken: ends a sleep when one has come. */
+  #wakeup: Wakeup | undefined;
 
   constructor(application: ApplicationDescription, executive: Time, federates: Federates) {
     checkFederates(federates);
@@ -208,6 +211,11 @@ export class Federation<Time extends Executive = Executive> {
       fail: (error: unknown) => this.fail(error),
     };
     this.#link?.open(linked, this.#parameters.offered(this.#firstValues));
+    const executive: Executive = this.executive;
+    if (executive.mode === "live" && (this.#link || this.#streams)) {
+      this.#wakeup = new Wakeup(callNative(() => executive.handOn()));
+      if (this.#link) for (const output of this.#application.outputs.keys()) this.#await(output, true);
+    }
     if (!this.#streams) return;
     config.onUnhandledError = (error) => this.#observerFailed(error);
     this.#granted = true;
@@ -283,6 +291,8 @@ export class Federation<Time extends Executive = Executive> {
   async end(): Promise<void> {
     this.#over = true;
     this.#link?.close();
+    this.#wakeup?.close();
+    this.#wakeup = undefined;
     if (this.#streams) {
       this.#streams.end();
       await reports();
@@ -331,21 +341,43 @@ export class Federation<Time extends Executive = Executive> {
     return this.#behind;
   }
 
-  /** The executive's events since the last call; messages that are, or may yet be, observed are delivered at their times. */
+  /** The executive's events since the last call; in virtual time, its messages are on their way then. */
   take(): RunEvent[] {
     const events = parseEvents(callNative(() => this.executive.drain()));
     this.#behind = false;
-    if (this.#now) for (const event of events) this.#follow(event);
-    if (this.#link)
-      for (const event of events) if (event.kind === "message") this.#link.put(event.output, event.time, event.bytes);
-    if (!this.#streams) return events;
+    if (this.#now) {
+      for (const event of events) this.#follow(event);
+      this.takeMessages();
+    } else this.#forward(events);
+    return events;
+  }
+
+  /** Live: takes the messages that have left since the last call, each at its publication instant, and puts them on their way. */
+  takeMessages(): void {
+    const executive: Executive = this.executive;
+    if (this.#wakeup && executive.mode === "live") this.#forward(parseEvents(callNative(() => executive.messages())));
+  }
+
+  /** Live: sleeps until a message leaves that somebody waits for, and no longer than `ms`. */
+  async sleep(ms: number): Promise<void> {
+    if (this.#wakeup) await this.#wakeup.sleep(ms);
+    else await new Promise((resolve) => setTimeout(resolve, ms));
+  }
+
+  /** Puts messages on their way: to the transport, and at their times to those that observe them, or may yet. */
+  #forward(events: readonly RunEvent[]): void {
     for (const event of events) {
       if (event.kind !== "message") continue;
+      this.#link?.put(event.output, event.time, event.bytes);
       const { topic } = this.#application.outputs[event.output]!;
-      if (event.time >= (this.#observedFrom.get(topic) ?? this.#observableFromNs))
+      if (this.#streams && event.time >= (this.#observedFrom.get(topic) ?? this.#observableFromNs))
         this.#deliver({ topic, timeNs: event.time, bytes: event.bytes });
     }
-    return events;
+  }
+
+  #await(output: number, on: boolean): void {
+    const executive: Executive = this.executive;
+    if (executive.mode === "live") callNative(() => executive.awaitMessages(output, on));
   }
 
   /** Keeps count of what is being decoded, which may take longer than it should. */
@@ -561,8 +593,9 @@ export class Federation<Time extends Executive = Executive> {
     this.#codecs.require(topic);
     const output = this.#codecs.output(topic);
     const executive: Executive = this.executive;
-    // Live, time does not wait for what is observed.
+    // Live, time does not wait for what is observed; what a transport waits for, it waits for all the time.
     if (executive.mode === "virtual") callNative(() => executive.observe(output, on));
+    else if (!this.#link) this.#await(output, on);
     if (on) this.#observedFrom.set(topic, this.#observableFromNs);
     else this.#observedFrom.delete(topic);
     this.#behind ||= on;

@@ -12,9 +12,8 @@ const virtualDrainNs = 1e9;
 const liveDrainNs = 100e6;
 /** Where no federate waits for anything, virtual time still halts so often, to be followed and ended. */
 const longestStepNs = 100e6;
-/** How long a live run sleeps at most before it looks for messages again, and where somebody waits for them. */
+/** How long a live run sleeps at most: messages that somebody waits for end the sleep. */
 const livePollNs = 5e6;
-const linkedPollNs = 1e6;
 
 /** Milliseconds after which a run lets signals and other events in. */
 const turnMs = 10;
@@ -185,8 +184,6 @@ async function inVirtualTime(
 const lastReleaseNs = (events: readonly RunEvent[]): number =>
   events.reduce((last, event) => (event.kind === "release" ? Math.max(last, event.time) : last), 0);
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
 /**
  * Runs on the executive's real threads; federates are granted real time as it passes.
  *
@@ -234,7 +231,10 @@ export async function runLive(
       clock.look(now);
       // First what is due: however late this thread is, a log does not end before its last message.
       const feedNext = now < 0 ? 0 : await federation.feedUntil(Math.min(now, atMostNs - 1));
-      if (federation.observing || federation.linked || ended(now) || now >= drained + liveDrainNs) {
+      federation.takeMessages();
+      federation.sendUntil(now);
+      const drainNs = federation.observing || federation.linked ? livePollNs : liveDrainNs;
+      if (ended(now) || now >= drained + drainNs) {
         drained = now;
         await hand(now, now);
       }
@@ -245,11 +245,10 @@ export async function runLive(
         await turn();
       }
       if (now >= 0 && federation.nextNs > now) await federation.grant(now);
-      const poll = federation.linked ? linkedPollNs : livePollNs;
       const sendNext = federation.sendUntil(executive.now());
-      const next = Math.min(feedNext, federation.nextNs, sendNext, durationNs(), now + poll);
+      const next = Math.min(feedNext, federation.nextNs, sendNext, durationNs(), now + livePollNs);
       const ahead = next - executive.now();
-      if (ahead > 0) await pause(ahead / 1e6);
+      if (ahead > 0) await federation.sleep(ahead / 1e6);
     }
     const last = Math.min(executive.now(), durationNs() - 1);
     await hand(last, last);

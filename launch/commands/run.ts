@@ -2,6 +2,7 @@
 import { IsochronError, type TargetName } from "../../kernels/index.ts";
 import { openTransport, type Transport } from "../../nodes/index.ts";
 import { formatDuration, parseDuration } from "../../scheduler/index.ts";
+import { datagramsIn } from "../datagrams.ts";
 import { loadApplication } from "../load-application.ts";
 import { givenParameters } from "../parameter-values.ts";
 import { renderError } from "../render-error.ts";
@@ -60,6 +61,8 @@ export interface RunOptions {
   /** The application's own world, beside a transport. */
   readonly world?: boolean;
   readonly stall: readonly string[];
+  /** Topics that go as datagrams: TOPIC=ADDRESS. */
+  readonly datagram?: readonly string[];
   readonly target?: TargetName;
   readonly json?: boolean;
   /** Exit with 1 where anything was missed, dropped or rejected. */
@@ -165,6 +168,7 @@ function settingsOf(options: RunOptions, terminal: Terminal): RunApplicationOpti
   return {
     ...(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as RunApplicationOptions),
     ...(force === undefined ? {} : { replace: force }),
+    ...(options.datagram?.length ? { datagrams: datagramsIn(options.datagram) } : {}),
     ...(epoch === undefined ? {} : { epochNs: epoch }),
     ...(duration === undefined ? {} : { duration: parseDuration(duration) }),
     signal: terminal.signal,

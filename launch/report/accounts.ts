@@ -86,7 +86,7 @@ ${table(
 )}</section>`;
 
 /** Rates and drops. */
-export const topicSection = ({ topics, clock, streamDrops, drops }: Report): Markup => {
+export const topicSection = ({ topics, clock, streamDrops, drops, departures }: Report): Markup => {
   const nothing = html`<span class="quiet">–</span>`;
   const rejections = topics.flatMap(({ topic, rejections: all }) => all.map((each) => ({ topic, ...each })));
   const interval = (ns: number | undefined): Markup => (ns === undefined ? notMeasured : html`${duration(ns)}`);
@@ -122,6 +122,27 @@ ${table(
 )}
 <p class="quiet">Dropped: arrived before a task's minimum interval had passed, and released nothing. Rejected: could not be decoded. Decoding: from arrival to the sample, where a thread of its own decodes. A dash stands where the question does not arise.</p>
 ${
+  departures.length === 0
+    ? ""
+    : table(
+        "How late messages left: after their publication instant, or after their job's end where they leave at completion",
+        [
+          text("Topic"),
+          text("Leaves at"),
+          number("Left"),
+          number("p50"),
+          number("p99"),
+          number("max"),
+          number("Latest of"),
+          number("Not sent"),
+          number("Missed"),
+        ],
+        departures.map(({ topic, send, left, medianNs, p99Ns, latestNs, latestAtNs, unsent, missed }) => [
+          ...[topic, send, whole(left), duration(medianNs), duration(p99Ns), duration(latestNs), instant(latestAtNs)],
+          ...[counted(unsent, true), counted(missed, true)],
+        ]),
+      )
+}${
   rejections.length === 0
     ? ""
     : table(

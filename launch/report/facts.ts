@@ -15,6 +15,29 @@ export type Replayed =
       readonly illegal: string | null;
     };
 
+/** How the messages of an output left a live run: nanoseconds after their publication instant, or after their job's end. */
+export interface Departures {
+  readonly topic: string;
+  readonly send: "publication" | "completion";
+  readonly left: number;
+  readonly medianNs: number;
+  readonly p99Ns: number;
+  readonly latestNs: number;
+  /** The publication instant of the latest. */
+  readonly latestAtNs: number;
+  /** Messages that the system did not take. */
+  readonly unsent: number;
+  /** Messages that nobody could be handed in time. */
+  readonly missed: number;
+}
+
+/** What came as datagrams on a topic. */
+export interface ReceivedMessages {
+  readonly topic: string;
+  readonly received: number;
+  readonly tooLong: number;
+}
+
 /** A run as a whole. */
 export interface RunFacts {
   readonly mode: "virtual" | "live";
@@ -36,6 +59,10 @@ export interface RunFacts {
   readonly clockSteps: ClockSteps | null;
   /** What went over the transport; null where there was none. */
   readonly transport: TransportFacts | null;
+  /** Live: how messages left, of the outputs whose messages went to a transport, to pipelines or as datagrams. */
+  readonly departures: readonly Departures[];
+  /** Live: what came as datagrams. */
+  readonly datagrams: readonly ReceivedMessages[];
   /** Virtual time: messages that pipelines admitted outside of a grant, so that another run may differ. */
   readonly outOfTurn: number;
   /** Places where a recording does not agree with itself; 0 where none was read. */
@@ -89,12 +116,30 @@ const about = z.object({
     })
     .nullable()
     .default(null),
+  departures: z
+    .array(
+      z.object({
+        topic: z.string(),
+        send: z.enum(["publication", "completion"]),
+        left: z.int(),
+        medianNs: z.number(),
+        p99Ns: z.number(),
+        latestNs: z.number(),
+        latestAtNs: z.number(),
+        unsent: z.int(),
+        missed: z.int(),
+      }),
+    )
+    .default([]),
+  datagrams: z.array(z.object({ topic: z.string(), received: z.int(), tooLong: z.int() })).default([]),
 });
 
 /** The text that a recording keeps of a run. */
 export const aboutText = (facts: RunFacts): string => {
   const { threads, machine, world, streamDrops, outOfTurn, lateness, clockSteps, transport } = facts;
-  return JSON.stringify({ threads, machine, world, streamDrops, outOfTurn, lateness, clockSteps, transport });
+  const { departures, datagrams } = facts;
+  const told = { threads, machine, world, streamDrops, outOfTurn, lateness, clockSteps, transport };
+  return JSON.stringify({ ...told, departures, datagrams });
 };
 
 /** A recorded run's facts. Throws `recording/damaged` where the recording says something that no version wrote. */
@@ -122,6 +167,8 @@ export function factsOf(recording: Recording, replayed: Replayed = "not checked"
       lateness: null,
       clockSteps: null,
       transport: null,
+      departures: [],
+      datagrams: [],
     };
   try {
     return { ...common, ...about.parse(JSON.parse(recording.about)) };

@@ -43,6 +43,7 @@ export function dropsOf(ledger: Ledger, facts: RunFacts): Drop[] {
     ...streamDrops(facts),
     ...missedSteps(facts),
     ...onTransport(facts, { lost: "transport", unsent: "transport" }),
+    ...notDeparted(facts),
   ];
 }
 
@@ -146,6 +147,21 @@ const onTransport = <Kind extends string>(
     const counted = kinds[kind];
     return counted === undefined ? [] : [{ kind: counted, where: topic, count, of: null, first }];
   });
+
+/** Messages of outputs that did not leave, and datagrams that were too long to come in. */
+const notDeparted = ({ departures, datagrams }: RunFacts): Drop[] => {
+  const drop = (where: string, count: number, of: number, reason: string): Drop[] =>
+    count === 0 ? [] : [{ kind: "transport", where, count, of, first: { timeNs: null, reason } }];
+  return [
+    ...departures.flatMap(({ topic, left, unsent, missed }) => [
+      ...drop(topic, unsent, left + unsent, "the system did not take them: is somebody there, and keeps up?"),
+      ...drop(topic, missed, left + unsent + missed, "who sends or takes messages was too far behind"),
+    ]),
+    ...datagrams.flatMap(({ topic, received, tooLong }) =>
+      drop(topic, tooLong, received + tooLong, "a datagram has at most 65,536 bytes"),
+    ),
+  ];
+};
 
 const clockSteps = ({ clockSteps: steps }: RunFacts): Fault[] =>
   steps === null

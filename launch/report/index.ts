@@ -1,7 +1,14 @@
 // Reports of runs: followed as they run or read from a recording; in the terminal, as JSON, as a page.
 export type { ChainReport } from "./chains.ts";
 export type { ConsumerReport } from "./conservation.ts";
-export { aboutText, factsOf, type Replayed, type RunFacts } from "./facts.ts";
+export {
+  aboutText,
+  type Departures,
+  factsOf,
+  type ReceivedMessages,
+  type Replayed,
+  type RunFacts,
+} from "./facts.ts";
 export type { Drop, Fault } from "./findings.ts";
 export { Ledger } from "./ledger.ts";
 export type { Miss, Misses } from "./misses.ts";

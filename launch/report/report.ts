@@ -58,7 +58,7 @@ export interface Report extends RunFacts {
 export function reportOf(ledger: Ledger, facts: RunFacts, found: readonly Reaction[][] = reactions(ledger)): Report {
   const { name, table } = ledger.application;
   const { mode, durationNs, scheduling, hash, threads, machine, world, streamDrops, lateness, outOfTurn } = facts;
-  const { damage, replayed, failure, cut, epochNs, clockSteps, transport } = facts;
+  const { damage, replayed, failure, cut, epochNs, clockSteps, transport, departures, datagrams } = facts;
   const body = {
     ...{
       mode,
@@ -74,6 +74,8 @@ export function reportOf(ledger: Ledger, facts: RunFacts, found: readonly Reacti
       epochNs,
       clockSteps,
       transport,
+      departures,
+      datagrams,
       damage,
       replayed,
       failure,

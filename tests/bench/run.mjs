@@ -10,5 +10,7 @@ const terminal = processTerminal(interruption);
 const code =
   suite === "ros2"
     ? await (await import("./ros2/index.ts")).benchRos2(rest, terminal)
-    : await main(process.argv.slice(2), suites, terminal);
+    : suite === "edge"
+      ? await (await import("./edge/index.ts")).benchEdge(rest, terminal)
+      : await main(process.argv.slice(2), suites, terminal);
 process.exitCode = interruption.exitCode ?? code;

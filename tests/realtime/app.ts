@@ -1,4 +1,4 @@
-// Three compiled tasks, two at 1 kHz and one on arrival: what the tests of real-time discipline watch.
+// Three compiled tasks, two at 1 kHz and one on arrival, and an output that may come back as an input: what the tests of real-time discipline watch.
 import { application, numbers, state, tensorType, trace } from "../../launch/index.ts";
 import type { World } from "../../sim/index.ts";
 
@@ -14,13 +14,13 @@ const oscillator = trace(
 );
 
 const filter = trace(
-  ({ wave, gain }) => {
+  ({ wave, gain, echo }) => {
     const mean = state("mean", tensorType("f32", [64]), 0);
     const next = mean.get().mul(0.9).add(wave.mul(gain));
     mean.set(next);
-    return { level: next.sum() };
+    return { level: next.sum().add(echo.mul(0.001).tanh()) };
   },
-  { wave: tensorType("f32", [64]), gain: tensorType("f32", []) },
+  { wave: tensorType("f32", [64]), gain: tensorType("f32", []), echo: tensorType("f32", []) },
   { name: "filter" },
 );
 
@@ -51,13 +51,15 @@ export default application("discipline", (app) => {
     priority: 65,
     ...limits,
   });
-  app.task("sink", filter, {
-    inputs: { ...source.outputs, ...tuner.outputs },
+  const echo = app.input("/echo", numbers("std_msgs/msg/Float32", { data: { field: "data", dtype: "f32" } }));
+  const sink = app.task("sink", filter, {
+    inputs: { ...source.outputs, ...tuner.outputs, echo },
     period: "1ms",
     phase: "200us",
     priority: 60,
     onOverrun: "skip",
     ...limits,
   });
+  app.output("/level", "std_msgs/msg/Float32", sink.outputs, { level: "data" });
   app.world(hand);
 });

@@ -29,11 +29,16 @@ const shimReport = z.object({
 });
 
 const clean = { mallocs: 0, frees: 0, maps: 0, traps: 0, minorFaults: 0, majorFaults: 0, systemCalls: {} };
-const threads = 3;
+/** The tasks', and those by which messages come and leave. */
+const threads = 5;
 
-/** Runs the application live under the shim, some jobs stalled beyond their deadline; what the shim saw, and how many jobs ran. */
+/**
+ * Runs the application live under the shim, recorded, its output sent to its own input, some jobs stalled beyond their deadline;
+ * what the shim saw, and how many jobs ran.
+ */
 function watch(duration: string, plant?: string) {
   const report = join(folder, "report.json");
+  const socket = `unix://${join(folder, "echo.sock")}`;
   const stalls = ["--stall", "source:97:2ms", "--stall", "tuner:31:1ms", "--stall", "sink:89:2ms"];
   const run = spawnSync(
     process.execPath,
@@ -45,6 +50,8 @@ function watch(duration: string, plant?: string) {
       "--duration",
       duration,
       "--json",
+      ...["--record", join(folder, "run.mcap"), "--force", "--world"],
+      ...["--datagram", `/level=${socket}`, "--datagram", `/echo=${socket}`],
       ...stalls,
     ],
     {

@@ -7,7 +7,7 @@ use isochron_executive::authority::Authority;
 use isochron_executive::intake::{Decode, Decoders};
 use isochron_executive::job::{Job, MethodJob};
 use isochron_executive::live::ThreadHooks;
-use isochron_executive::outlet::{Encode, Output};
+use isochron_executive::outlet::{Departing, Encode, Output};
 use isochron_executive::table::Table;
 use isochron_executive::task::Stall;
 use isochron_executive::{LiveExecutive as Live, Past, VirtualExecutive as Virtual};
@@ -16,6 +16,7 @@ use napi::bindgen_prelude::{BigInt, Buffer};
 use napi_derive::napi;
 use serde::Deserialize;
 
+use crate::edge::{Bell, DatagramCarrier, Receiving};
 use crate::recorder::Recorder;
 use crate::{failure, guarded};
 
@@ -72,6 +73,16 @@ struct CodecsJson {
 struct EncodeJson {
     channel: usize,
     plan: serde_json::Value,
+    #[serde(default)]
+    send: SendJson,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+enum SendJson {
+    #[default]
+    Publication,
+    Completion,
 }
 
 /// A codec plan as the executive uses it.
@@ -88,6 +99,9 @@ struct PlanEncoder(EncodePlan);
 impl Encode for PlanEncoder {
     fn encode(&self, slot: &[u8], stamp_ns: i64, out: &mut Vec<u8>) -> Result<(), String> {
         self.0.encode_into(slot, stamp_ns, out).map_err(|error| error.to_string())
+    }
+    fn most_bytes(&self) -> usize {
+        self.0.longest()
     }
 }
 
@@ -130,9 +144,13 @@ impl Parts {
         let decoder = |plan: serde_json::Value| {
             Ok(Arc::new(PlanDecoder(DecodePlan::parse(&plan.to_string())?)) as Arc<dyn Decode>)
         };
-        let output = |EncodeJson { channel, plan }| {
+        let output = |EncodeJson { channel, plan, send }| {
             let encoder = Arc::new(PlanEncoder(EncodePlan::parse(&plan.to_string())?));
-            Ok(Output { channel, encoder })
+            let departing = match send {
+                SendJson::Publication => Departing::Publication,
+                SendJson::Completion => Departing::Completion,
+            };
+            Ok(Output { channel, encoder, departing })
         };
         let decoders = codecs.decode.into_iter().map(|plan| plan.map(decoder).transpose());
         let decoders = decoders.collect::<Result<_, CodecError>>().map_err(failure)?;
@@ -282,7 +300,35 @@ impl VirtualExecutive {
 
 /// A schedule on real threads and the real clock.
 #[napi]
-pub struct LiveExecutive(Live);
+pub struct LiveExecutive {
+    live: Live,
+    /// Per channel that datagrams come to; they end with the run.
+    receiving: Vec<(u32, Receiving)>,
+    /// What was counted of them.
+    received: Vec<Received>,
+    bell: Option<Arc<Bell>>,
+}
+
+/// What came to a channel as datagrams.
+#[napi(object)]
+#[derive(Clone)]
+pub struct Received {
+    pub channel: u32,
+    pub received: i64,
+    pub too_long: i64,
+}
+
+/// How the messages of an output left a live run; times are nanoseconds.
+#[napi(object)]
+pub struct Departed {
+    pub left: i64,
+    pub median_ns: i64,
+    pub p99_ns: i64,
+    pub latest_ns: i64,
+    pub latest_at_ns: i64,
+    pub unsent: i64,
+    pub missed: i64,
+}
 
 #[napi]
 impl LiveExecutive {
@@ -291,10 +337,10 @@ impl LiveExecutive {
     pub fn new(application: Application, realtime: bool) -> napi::Result<Self> {
         guarded(|| {
             let Parts { table, jobs, stalls, decoders, outputs } = Parts::of(&application)?;
-            let mut inner = Live::new(table, jobs, &stalls, realtime, thread_hooks()).map_err(failure)?;
-            inner.decode_with(decoders).map_err(failure)?;
-            inner.encode_with(outputs).map_err(failure)?;
-            Ok(Self(inner))
+            let mut live =
+                Live::with_outputs(table, jobs, &stalls, outputs, realtime, thread_hooks()).map_err(failure)?;
+            live.decode_with(decoders).map_err(failure)?;
+            Ok(Self { live, receiving: Vec::new(), received: Vec::new(), bell: None })
         })
     }
 
@@ -309,21 +355,21 @@ impl LiveExecutive {
     pub fn start(&mut self, epoch_ns: Option<BigInt>) -> napi::Result<BigInt> {
         guarded(|| {
             let epoch_ns = epoch_ns.as_ref().map(epoch).transpose()?;
-            Ok(BigInt::from(self.0.start(epoch_ns).map_err(failure)?))
+            Ok(BigInt::from(self.live.start(epoch_ns).map_err(failure)?))
         })
     }
 
     /// Logical time now, negative until the run has begun.
     #[napi]
     pub fn now(&self) -> i64 {
-        self.0.now()
+        self.live.now()
     }
 
     /// The time of the system's clock at logical 0, nanoseconds since 1970, as that clock has it now. It changes where the
     /// clock is stepped.
     #[napi]
     pub fn clock_at_zero(&self) -> BigInt {
-        BigInt::from(self.0.clock_at_zero())
+        BigInt::from(self.live.clock_at_zero())
     }
 
     /// Admits a message, as received, to a channel. Returns its number.
@@ -332,47 +378,131 @@ impl LiveExecutive {
     /// be decoded is recorded as rejected; that is no error.
     #[napi]
     pub fn admit(&self, channel: u32, time_ns: i64, bytes: Buffer) -> napi::Result<i64> {
-        guarded(|| Ok(self.0.receive(channel as usize, time_ns, &bytes).map_err(failure)? as i64))
+        guarded(|| Ok(self.live.receive(channel as usize, time_ns, &bytes).map_err(failure)? as i64))
     }
 
     /// Whether a received message is a sample; null while it is being decoded.
     #[napi]
     pub fn is_sample(&self, channel: u32, number: i64) -> napi::Result<Option<bool>> {
-        guarded(|| Ok(self.0.is_sample(channel as usize, number.unsigned_abs())))
+        guarded(|| Ok(self.live.is_sample(channel as usize, number.unsigned_abs())))
     }
 
     /// Hands a recorder every record from here on, without JavaScript on the way.
     #[napi]
     pub fn record_to(&mut self, recorder: &Recorder) -> napi::Result<()> {
         guarded(|| {
-            self.0.record_to(recorder.0.clone());
+            self.live.record_to(recorder.0.clone());
             Ok(())
+        })
+    }
+
+    /// Has an output's messages sent as datagrams, too, without JavaScript on the way. Before the start.
+    #[napi]
+    pub fn send_to(&mut self, output: u32, address: String) -> napi::Result<()> {
+        guarded(|| {
+            let carrier = Arc::new(DatagramCarrier::to(&address).map_err(failure)?);
+            self.live.carry_with(output as usize, carrier).map_err(failure)
+        })
+    }
+
+    /// Admits to a channel what comes as datagrams at an address from here on, without JavaScript on the way. Returns the port.
+    #[napi]
+    pub fn receive_at(&mut self, channel: u32, address: String) -> napi::Result<u32> {
+        guarded(|| {
+            let entrance = self.live.entrance(channel as usize);
+            let receiving =
+                Receiving::at(&address, entrance, self.live.edge_priority(), thread_hooks()).map_err(failure)?;
+            let port = receiving.port();
+            self.receiving.push((channel, receiving));
+            Ok(u32::from(port))
+        })
+    }
+
+    /// What came as datagrams so far.
+    #[napi]
+    pub fn received(&self) -> Vec<Received> {
+        let now = self.receiving.iter().map(|(channel, receiving)| {
+            let (received, too_long) = receiving.counts();
+            Received { channel: *channel, received: received as i64, too_long: too_long as i64 }
+        });
+        self.received.iter().cloned().chain(now).collect()
+    }
+
+    /// Has the messages of all outputs kept for `messages`. Returns the end of a pipe, the caller's own, in which there is a byte
+    /// where an awaited message came since `messages` was called last. Before the start.
+    #[napi]
+    pub fn hand_on(&mut self) -> napi::Result<i32> {
+        guarded(|| {
+            let (bell, end) = Bell::new().map_err(failure)?;
+            let rung = bell.clone();
+            self.live.hand_on(Arc::new(move || rung.ring()));
+            self.bell = Some(bell);
+            Ok(end)
+        })
+    }
+
+    /// Begins or ends the wait for an output's messages.
+    #[napi]
+    pub fn await_messages(&self, output: u32, on: bool) -> napi::Result<()> {
+        guarded(|| self.live.await_messages(output as usize, on).map_err(failure))
+    }
+
+    /// The messages of outputs that have left since the last call, as records.
+    #[napi]
+    pub fn messages(&mut self) -> napi::Result<Buffer> {
+        guarded(|| {
+            if let Some(bell) = &self.bell {
+                bell.look();
+            }
+            Ok(self.live.messages().into())
+        })
+    }
+
+    /// How messages left, per output, once the run has ended.
+    #[napi]
+    pub fn departures(&self) -> napi::Result<Vec<Departed>> {
+        guarded(|| {
+            let departed = self.live.departures().into_iter().map(|each| Departed {
+                left: each.left as i64,
+                median_ns: each.median_ns,
+                p99_ns: each.p99_ns,
+                latest_ns: each.latest_ns,
+                latest_at_ns: each.latest_at,
+                unsent: each.unsent as i64,
+                missed: each.missed as i64,
+            });
+            Ok(departed.collect())
         })
     }
 
     /// Ends the run after running jobs; returns the logical time at which it ended.
     #[napi]
     pub fn stop(&mut self) -> napi::Result<i64> {
-        guarded(|| Ok(self.0.stop()))
+        guarded(|| {
+            let end = self.live.stop();
+            self.received = self.received();
+            self.receiving.clear();
+            Ok(end)
+        })
     }
 
     /// Throws where a job has ended with a fault, or a thread has broken off.
     #[napi]
     pub fn check_jobs(&self) -> napi::Result<()> {
-        guarded(|| self.0.check().map_err(failure))
+        guarded(|| self.live.check().map_err(failure))
     }
 
     /// When the first job that ended with a fault was released.
     #[napi]
     pub fn faulted_ns(&self) -> napi::Result<Option<i64>> {
-        guarded(|| Ok(self.0.fault().map(|fault| fault.release)))
+        guarded(|| Ok(self.live.fault().map(|fault| fault.release)))
     }
 
     /// The threads with the policy in force.
     #[napi]
     pub fn threads(&self) -> napi::Result<Vec<Thread>> {
         guarded(|| {
-            let threads = self.0.threads().into_iter().map(|thread| Thread {
+            let threads = self.live.threads().into_iter().map(|thread| Thread {
                 name: thread.name,
                 core: thread.core as u32,
                 bound: thread.bound,
@@ -386,14 +516,14 @@ impl LiveExecutive {
     /// Whether the memory that the threads use was locked.
     #[napi]
     pub fn memory_locked(&self) -> napi::Result<bool> {
-        guarded(|| Ok(self.0.memory_locked()))
+        guarded(|| Ok(self.live.memory_locked()))
     }
 
     /// The newest message of an output with a tag not after `time`; null before the first.
     #[napi]
     pub fn latest_message(&self, output: u32, time_ns: i64) -> napi::Result<Option<Observed>> {
         guarded(|| {
-            let found = self.0.latest_message(output as usize, time_ns).map_err(failure)?;
+            let found = self.live.latest_message(output as usize, time_ns).map_err(failure)?;
             Ok(found.map(|found| Observed {
                 sequence: found.sequence as i64,
                 time_ns: found.time,
@@ -406,18 +536,18 @@ impl LiveExecutive {
     /// The records since the last call, the messages of the outputs among them.
     #[napi]
     pub fn drain(&self) -> napi::Result<Buffer> {
-        guarded(|| Ok(self.0.drain().map_err(failure)?.into()))
+        guarded(|| Ok(self.live.drain().map_err(failure)?.into()))
     }
 
     /// Kernels called by jobs of threads that have ended.
     #[napi]
     pub fn kernel_calls(&self) -> napi::Result<i64> {
-        guarded(|| Ok(self.0.kernel_calls() as i64))
+        guarded(|| Ok(self.live.kernel_calls() as i64))
     }
 
     /// BLAKE3 over the tasks' hash chains.
     #[napi]
     pub fn hash(&self) -> napi::Result<String> {
-        guarded(|| Ok(self.0.hash()))
+        guarded(|| Ok(self.live.hash()))
     }
 }

@@ -5,6 +5,7 @@
 mod bag;
 mod codec;
 mod datagram;
+mod edge;
 mod executive;
 mod frames;
 mod hash;

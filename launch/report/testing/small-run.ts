@@ -161,6 +161,8 @@ export const facts: RunFacts = {
   epochNs: "0",
   clockSteps: null,
   transport: null,
+  departures: [],
+  datagrams: [],
   lateness: null,
   damage: 0,
   replayed: "not checked",

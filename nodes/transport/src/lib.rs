@@ -1,6 +1,7 @@
 //! Codec plans between message bytes and tensors, pictures, the tree of frames; the ROS 2 wire.
 
 pub mod codec;
+pub mod datagram;
 pub mod frames;
 pub mod picture;
 

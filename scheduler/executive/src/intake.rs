@@ -9,7 +9,8 @@ use crate::error::ExecutiveError;
 
 /// Makes a sample of a received message.
 pub trait Decode: Send + Sync {
-    /// Writes the zeroed `slot`, or says why the message is none, in a text that begins with `error[area/name]`.
+    /// Writes every byte of every tensor of `slot`, or says why the message is none, in a text that begins with
+    /// `error[area/name]`; then the slot holds nothing of use.
     fn decode(&self, raw: &[u8], slot: &mut [u8]) -> Result<(), String>;
 }
 
@@ -26,6 +27,12 @@ pub fn decode(decoder: &dyn Decode, raw: &[u8], slot_bytes: usize) -> Result<Vec
 pub struct Decoded {
     pub slot: Vec<u8>,
     pub hash: [u8; 32],
+}
+
+impl Decoded {
+    pub fn of(slot: Vec<u8>) -> Self {
+        Self { hash: *blake3::hash(&slot).as_bytes(), slot }
+    }
 }
 
 /// What became of the messages of one channel, for those who observe it.
@@ -69,51 +76,39 @@ impl Outcomes {
 pub const BACKLOG: &str = "error[input/backlog]: the decoder is behind; messages that wait already were too many";
 
 /// A thread that decodes one channel's messages in their order.
-pub struct DecodeThread<T: Send + 'static> {
-    messages: Option<SyncSender<(T, Vec<u8>)>>,
+pub struct DecodeThread<M: Send + 'static> {
+    messages: Option<SyncSender<M>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl<T: Send + 'static> DecodeThread<T> {
-    /// `waiting` messages may wait before the one that is being decoded; `done` is called on the thread.
-    pub fn start(
-        name: &str,
-        decoder: Arc<dyn Decode>,
-        slot_bytes: usize,
-        waiting: usize,
-        done: impl Fn(T, Result<Decoded, String>) + Send + 'static,
-    ) -> Result<Self, ExecutiveError> {
-        let (messages, received): (_, Receiver<(T, Vec<u8>)>) = sync_channel(waiting);
+impl<M: Send + 'static> DecodeThread<M> {
+    /// `waiting` messages may wait before the one that `decode` is at.
+    pub fn start(name: &str, waiting: usize, decode: impl FnMut(M) + Send + 'static) -> Result<Self, ExecutiveError> {
+        let (messages, received): (_, Receiver<M>) = sync_channel(waiting);
         let thread = std::thread::Builder::new()
             .name(format!("iso:decode:{name}"))
-            .spawn(move || {
-                for (ticket, raw) in received {
-                    let decoded = decode(decoder.as_ref(), &raw, slot_bytes)
-                        .map(|slot| Decoded { hash: *blake3::hash(&slot).as_bytes(), slot });
-                    done(ticket, decoded);
-                }
-            })
+            .spawn(move || received.into_iter().for_each(decode))
             .map_err(|error| ExecutiveError::Threads(error.to_string()))?;
         Ok(Self { messages: Some(messages), thread: Some(thread) })
     }
 
     /// Hands a message over, waiting for room.
-    pub fn send(&self, ticket: T, raw: Vec<u8>) {
+    pub fn send(&self, message: M) {
         if let Some(messages) = &self.messages {
             // Fails only where the thread has ended, which it does when `self` is dropped.
-            let _taken = messages.send((ticket, raw));
+            let _taken = messages.send(message);
         }
     }
 
     /// Hands a message over; false where too many wait.
-    pub fn try_send(&self, ticket: T, raw: Vec<u8>) -> bool {
+    pub fn try_send(&self, message: M) -> bool {
         self.messages.as_ref().is_some_and(|messages| {
-            !matches!(messages.try_send((ticket, raw)), Err(TrySendError::Full(_) | TrySendError::Disconnected(_)))
+            !matches!(messages.try_send(message), Err(TrySendError::Full(_) | TrySendError::Disconnected(_)))
         })
     }
 }
 
-impl<T: Send + 'static> Drop for DecodeThread<T> {
+impl<M: Send + 'static> Drop for DecodeThread<M> {
     /// Waits for what was handed over.
     fn drop(&mut self) {
         self.messages = None;

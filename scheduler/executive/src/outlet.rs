@@ -12,12 +12,25 @@ pub trait Encode: Send + Sync {
     /// Replaces what is in `out` by the message of `slot`, whose stamp is `stamp_ns`; the error's text begins with
     /// `error[area/name]`.
     fn encode(&self, slot: &[u8], stamp_ns: i64, out: &mut Vec<u8>) -> Result<(), String>;
+    /// How long a message is at most: so much memory is enough for every one.
+    fn most_bytes(&self) -> usize;
+}
+
+/// When a message leaves a live run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Departing {
+    /// At its publication instant.
+    #[default]
+    Publication,
+    /// When its job is done, its tag unchanged.
+    Completion,
 }
 
 /// An output topic: the channel that it shows, and what makes its messages.
 pub struct Output {
     pub channel: usize,
     pub encoder: Arc<dyn Encode>,
+    pub departing: Departing,
 }
 
 struct Shown {

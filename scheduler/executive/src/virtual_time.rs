@@ -77,7 +77,7 @@ enum Waiting {
 
 /// A decode thread and what it has decoded, in order.
 struct Worker {
-    thread: DecodeThread<()>,
+    thread: DecodeThread<Vec<u8>>,
     decoded: Receiver<Result<Decoded, String>>,
 }
 
@@ -97,19 +97,20 @@ impl Decoding {
         let workers = (0..count)
             .map(|_| {
                 let (done, decoded) = channel();
-                let done = move |(), each| {
+                let (decoder, slot_bytes) = (decoder.clone(), row.slot_bytes);
+                let decode = move |raw: Vec<u8>| {
+                    let slot = intake::decode(decoder.as_ref(), &raw, slot_bytes);
                     // Fails only where the executive is gone.
-                    let _received = done.send(each);
+                    let _received = done.send(slot.map(Decoded::of));
                 };
-                DecodeThread::start(&row.name, decoder.clone(), row.slot_bytes, DECODE_AHEAD, done)
-                    .map(|thread| Worker { thread, decoded })
+                DecodeThread::start(&row.name, DECODE_AHEAD, decode).map(|thread| Worker { thread, decoded })
             })
             .collect::<Result<_, _>>()?;
         Ok(Self { workers, sent: 0, received: 0, ready: VecDeque::new() })
     }
 
     fn send(&mut self, raw: Vec<u8>) {
-        self.workers[self.sent % self.workers.len()].thread.send((), raw);
+        self.workers[self.sent % self.workers.len()].thread.send(raw);
         self.sent += 1;
     }
 

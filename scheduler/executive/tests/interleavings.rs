@@ -6,6 +6,11 @@
 #[expect(dead_code, reason = "only what the cases drive")]
 #[path = "../src/live/channel.rs"]
 mod channel;
+#[path = "../src/live/counts.rs"]
+mod counts;
+#[expect(dead_code, reason = "as above")]
+#[path = "../src/live/turns.rs"]
+mod turns;
 #[expect(dead_code, reason = "as above")]
 #[path = "../src/live/verdict.rs"]
 mod verdict;
@@ -16,9 +21,11 @@ mod sync {
 }
 
 use channel::{Channel, Pinned, Producer};
+use counts::Counts;
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread;
+use turns::Turns;
 
 /// A channel with its bytes: the number of a sample, twice.
 struct Case {
@@ -219,5 +226,105 @@ fn an_output_on_its_way_to_the_recorder_keeps_its_bytes() {
             case.index.prepare(&producer, slot, 10, sample, sample);
         }
         recorder.join().unwrap();
+    });
+}
+
+/// A ring of numbers.
+struct Numbers {
+    turns: Turns,
+    entries: Vec<UnsafeCell<u64>>,
+}
+
+impl Numbers {
+    fn new(capacity: usize) -> Arc<Self> {
+        Arc::new(Self { turns: Turns::new(capacity), entries: (0..capacity).map(|_| UnsafeCell::new(0)).collect() })
+    }
+
+    fn write(&self, number: u64) -> bool {
+        let Some(at) = self.turns.to_write() else { return false };
+        // SAFETY: it is the writer's turn; loom checks that the reader does not touch it.
+        self.entries[at].with_mut(|entry| unsafe { *entry = number });
+        self.turns.wrote();
+        true
+    }
+
+    fn read(&self) -> Option<u64> {
+        let at = self.turns.to_read()?;
+        // SAFETY: it is the reader's turn, as above.
+        let number = self.entries[at].with(|entry| unsafe { *entry });
+        self.turns.done();
+        Some(number)
+    }
+}
+
+#[test]
+fn entries_of_a_ring_come_out_whole_and_in_order_however_few_there_are() {
+    explore(4, || {
+        let numbers = Numbers::new(2);
+        let reader = {
+            let numbers = numbers.clone();
+            thread::spawn(move || (0..4).filter_map(|_| numbers.read()).collect::<Vec<_>>())
+        };
+        let written: Vec<u64> = (1..=3).filter(|number| numbers.write(*number)).collect();
+        let mut read = reader.join().unwrap();
+        read.extend(std::iter::from_fn(|| numbers.read()));
+        assert_eq!(read, written);
+    });
+}
+
+#[test]
+fn who_learns_of_a_sample_finds_its_entry_announced() {
+    explore(3, || {
+        let case = Case::new(2, 1, 0);
+        let numbers = Numbers::new(2);
+        let reader = {
+            let (case, numbers) = (case.clone(), numbers.clone());
+            thread::spawn(move || {
+                let pinned = case.pin_admitted(9);
+                case.index.unpin(pinned.slot);
+                // What was read has been announced: it is read once it is written.
+                (pinned.sequence, numbers.turns.announced())
+            })
+        };
+        let mut producer = case.index.producer();
+        let slot = case.write(&mut producer, 1).expect("a slot is free");
+        numbers.turns.announce();
+        case.index.admit(&mut producer, slot, 1, || 5);
+        assert!(numbers.write(1));
+        let (seen, announced) = reader.join().unwrap();
+        assert!(announced as u64 >= seen, "sample {seen}, {announced} announced");
+        assert_eq!(numbers.read(), Some(1));
+        assert!(numbers.turns.has_read(announced));
+    });
+}
+
+#[test]
+fn a_buffer_is_written_anew_only_when_all_who_share_it_have_let_go() {
+    explore(4, || {
+        let pool = Arc::new((Counts::new(1), UnsafeCell::new(0_u64)));
+        let (counts, bytes) = (&pool.0, &pool.1);
+        let buffer = counts.claim().expect("it is free");
+        // SAFETY: it is claimed; loom checks that nobody else touches it.
+        bytes.with_mut(|bytes| unsafe { *bytes = 1 });
+        counts.share(buffer);
+        let readers: Vec<_> = (0..2)
+            .map(|_| {
+                let pool = pool.clone();
+                thread::spawn(move || {
+                    // SAFETY: it is held; loom checks that nobody writes it.
+                    assert_eq!(pool.1.with(|bytes| unsafe { *bytes }), 1);
+                    pool.0.release(buffer);
+                })
+            })
+            .collect();
+        if let Some(again) = counts.claim() {
+            // SAFETY: it is claimed, as above.
+            bytes.with_mut(|bytes| unsafe { *bytes = 2 });
+            counts.release(again);
+        }
+        for reader in readers {
+            reader.join().unwrap();
+        }
+        assert_eq!(counts.claim(), Some(0));
     });
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use common::{Spec, every, jobs, on, table};
 use isochron_executive::authority::Authority;
 use isochron_executive::intake::Decode;
-use isochron_executive::outlet::{Encode, Output};
+use isochron_executive::outlet::{Departing, Encode, Output};
 use isochron_executive::records::{self, ADMIT, Fields, KEYFRAME, REJECTED};
 use isochron_executive::task::Stall;
 use isochron_executive::{Past, Table, VirtualExecutive};
@@ -26,6 +26,9 @@ impl Encode for Plain {
     fn encode(&self, slot: &[u8], stamp_ns: i64, out: &mut Vec<u8>) -> Result<(), String> {
         *out = [slot, &stamp_ns.to_le_bytes()].concat();
         Ok(())
+    }
+    fn most_bytes(&self) -> usize {
+        64
     }
 }
 
@@ -56,7 +59,11 @@ impl Case {
         let mut made = made.expect("it is laid out");
         let decoders = self.table.channels.iter().map(|_| Some(Arc::new(Plain) as Arc<dyn Decode>)).collect();
         made.decode_with(decoders).expect("threads start");
-        let outputs = self.table.tasks.iter().map(|task| Output { channel: task.output, encoder: Arc::new(Plain) });
+        let outputs = self.table.tasks.iter().map(|task| Output {
+            channel: task.output,
+            encoder: Arc::new(Plain),
+            departing: Departing::Publication,
+        });
         made.encode_with(outputs.collect()).expect("the channels are there");
         made
     }

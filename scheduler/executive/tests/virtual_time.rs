@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{POISON, Run, Spec, every, on, table};
-use isochron_executive::outlet::{Encode, Output};
+use isochron_executive::outlet::{Departing, Encode, Output};
 use isochron_executive::records::{Pin, Skip, Writer};
 use isochron_executive::task::Stall;
 
@@ -236,10 +236,13 @@ impl Encode for Byte {
         out.extend_from_slice(&[slot[0], stamp_ns as u8]);
         Ok(())
     }
+    fn most_bytes(&self) -> usize {
+        2
+    }
 }
 
 fn shown(channel: usize) -> Output {
-    Output { channel, encoder: Arc::new(Byte) }
+    Output { channel, encoder: Arc::new(Byte), departing: Departing::Publication }
 }
 
 #[test]

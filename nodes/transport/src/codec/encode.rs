@@ -13,13 +13,18 @@ impl EncodePlan {
         Ok(out)
     }
 
+    /// How long a message is at most.
+    pub fn longest(&self) -> usize {
+        HEADER + self.most_bytes
+    }
+
     /// The same into `out`, in the place of what is there.
     pub fn encode_into(&self, slot: &[u8], stamp_ns: i64, out: &mut Vec<u8>) -> Result<(), CodecError> {
         if slot.len() != self.slot_bytes {
             return Err(CodecError::Plan(format!("the slot has {} bytes, not {}", slot.len(), self.slot_bytes)));
         }
         out.clear();
-        out.reserve(HEADER + self.most_bytes);
+        out.reserve(self.longest());
         out.extend_from_slice(&[0, 1, 0, 0]);
         let mut encoder = Encoder { out, slot, stamp_ns, indices: [0; MAX_DEPTH], depth: 0 };
         encoder.run(&self.steps)

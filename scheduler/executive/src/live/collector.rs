@@ -3,28 +3,39 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::inputs::Arrival;
 use super::lock;
 use super::shared::{Decision, PinEntry, Shared};
 use crate::journal::{End, Journal};
-use crate::records::{Losses, Pin};
+use crate::records::{Losses, Pin, Skip};
 
 pub struct Collector {
     shared: Arc<Shared>,
     journal: Arc<Mutex<Journal>>,
     /// Losses that were written down already.
     told: [u64; 3],
+    /// Per thread: decisions that are taken this time.
+    seen: Vec<usize>,
 }
 
 impl Collector {
     pub fn new(shared: Arc<Shared>, journal: Arc<Mutex<Journal>>) -> Self {
-        Self { shared, journal, told: [0; 3] }
+        Self { seen: vec![0; shared.groups.len()], shared, journal, told: [0; 3] }
     }
 
     /// Takes everything that waits.
     pub fn collect(&mut self) {
         let mut journal = lock(&self.journal);
-        for group in &self.shared.groups {
-            while let Some(decision) = group.decisions.pop() {
+        // What these decisions have read was announced before they were made, and is written down first.
+        for (seen, group) in self.seen.iter_mut().zip(&self.shared.groups) {
+            *seen = group.decisions.turns.waiting();
+        }
+        for channel in 0..self.shared.arrivals.len() {
+            self.take_arrivals(channel, &mut journal);
+        }
+        for (seen, group) in self.seen.iter().zip(&self.shared.groups) {
+            for _ in 0..*seen {
+                let Some(decision) = group.decisions.pop() else { break };
                 self.record(decision, &mut journal);
             }
             while let Some(trace) = group.traces.pop() {
@@ -42,6 +53,32 @@ impl Collector {
             }
         }
         journal.hand_over();
+    }
+
+    /// Writes down what a channel's messages told of, what has been announced included.
+    fn take_arrivals(&self, channel: usize, journal: &mut Journal) {
+        let arrivals = &self.shared.arrivals[channel];
+        let announced = arrivals.turns.announced();
+        loop {
+            while let Some(arrival) = arrivals.read(|entry| std::mem::replace(entry, Arrival::Empty)) {
+                Self::arrive(channel as u32, arrival, journal);
+            }
+            if arrivals.turns.has_read(announced) {
+                return;
+            }
+            // Its sample stands: a few instructions are left until it is written.
+            std::thread::yield_now();
+        }
+    }
+
+    fn arrive(channel: u32, arrival: Arrival, journal: &mut Journal) {
+        match arrival {
+            Arrival::Empty => {}
+            Arrival::Admitted { number, time, bytes } => journal.writer.admit(channel, number, time, &bytes),
+            Arrival::Visible { number, time, hash } => journal.writer.visible(channel, number, time, &hash),
+            Arrival::Rejected { number, time, reason } => journal.writer.rejected(channel, number, time, &reason),
+            Arrival::Early { task, released, time } => journal.skipped(task, released, time, Skip::Early, time),
+        }
     }
 
     fn record(&self, decision: Decision, journal: &mut Journal) {
@@ -81,7 +118,7 @@ mod tests {
           "output": 0 } ] }"#;
 
     fn collector() -> (Arc<Shared>, Arc<Mutex<Journal>>, Collector) {
-        let shared = Arc::new(Shared::new(Table::parse(TABLE).expect("it is sound")).expect("it is laid out"));
+        let shared = Arc::new(Shared::new(Table::parse(TABLE).expect("it is sound"), &[]).expect("it is laid out"));
         let journal = Arc::new(Mutex::new(Journal::new(&shared.table)));
         let collector = Collector::new(shared.clone(), journal.clone());
         (shared, journal, collector)

@@ -1,20 +1,51 @@
-//! The edge of a live run: messages are admitted from any thread, decoded where they arrive or on a thread of their own.
+//! Where messages enter a live run: admitted from any thread, decoded where they arrive or on a thread of their own.
+//!
+//! Received bytes are copied once, into a pooled buffer, which decoder and collector share; the decoder writes the slot that the
+//! sample stands in.
 
+use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
+use super::buffers::{Claimed, Received};
 use super::channel::Producer;
+use super::collector::Collector;
 use super::lock;
 use super::shared::Shared;
 use crate::arrival::Arrivals;
 use crate::error::ExecutiveError;
-use crate::intake::{self, BACKLOG, Decode, DecodeThread, Decoded, Outcomes};
-use crate::journal::Journal;
-use crate::records::Skip;
+use crate::intake::{BACKLOG, Decode, DecodeThread, Outcomes};
 use crate::table::Source;
 
 /// Messages that may wait for a decode thread behind the one that it decodes.
 const DECODE_WAITING: usize = 4;
+
+/// What is to be written down of a message, on its way to the collector.
+pub enum Arrival {
+    /// None yet: an entry of the ring that was never written.
+    Empty,
+    Admitted {
+        number: u64,
+        time: i64,
+        bytes: Received,
+    },
+    Visible {
+        number: u64,
+        time: i64,
+        hash: [u8; 32],
+    },
+    Rejected {
+        number: u64,
+        time: i64,
+        reason: Cow<'static, str>,
+    },
+    /// It released no task: `released` are the releases of the task so far.
+    Early {
+        task: u32,
+        released: u64,
+        time: i64,
+    },
+}
 
 /// The admitting side of an external channel.
 struct Admission {
@@ -24,29 +55,21 @@ struct Admission {
     /// Messages that have arrived, and the time of the newest.
     arrived: u64,
     newest: i64,
-}
-
-impl Admission {
-    /// Numbers a message that arrives.
-    fn number(&mut self, time: i64) -> (u64, i64) {
-        self.arrived += 1;
-        self.newest = time.max(self.newest + 1);
-        (self.arrived, self.newest)
-    }
+    decoding: Option<Decoding>,
 }
 
 /// Every external channel's admitting side.
 pub struct Inputs {
     shared: Arc<Shared>,
-    journal: Arc<Mutex<Journal>>,
+    collector: Arc<Mutex<Collector>>,
     admissions: Vec<Mutex<Option<Admission>>>,
     outcomes: Vec<Mutex<Outcomes>>,
 }
 
 /// What decodes a channel's messages.
-pub enum Decoding {
+enum Decoding {
     Arriving(Arc<dyn Decode>),
-    Apart(DecodeThread<u64>),
+    Apart(DecodeThread<(u64, Received)>),
 }
 
 fn wrong<T>(reason: String) -> Result<T, ExecutiveError> {
@@ -54,7 +77,7 @@ fn wrong<T>(reason: String) -> Result<T, ExecutiveError> {
 }
 
 impl Inputs {
-    pub fn new(shared: Arc<Shared>, journal: Arc<Mutex<Journal>>) -> Self {
+    pub fn new(shared: Arc<Shared>, collector: Arc<Mutex<Collector>>) -> Self {
         let admissions: Vec<_> = shared
             .table
             .channels
@@ -67,47 +90,99 @@ impl Inputs {
                     arrivals: shared.table.released_by(id).filter_map(arrivals).collect(),
                     arrived: 0,
                     newest: -1,
+                    decoding: None,
                 }))
             })
             .collect();
         let outcomes = admissions.iter().map(|_| Mutex::default()).collect();
-        Self { shared, journal, admissions, outcomes }
+        Self { shared, collector, admissions, outcomes }
     }
 
-    /// What a channel's messages are decoded by; a thread of their own where the channel has a latency.
-    pub fn decoding(self: &Arc<Self>, channel: usize, decoder: Arc<dyn Decode>) -> Result<Decoding, ExecutiveError> {
+    /// Says what a channel's messages are decoded by; on a thread of their own where the channel has a latency.
+    pub fn decode_with(self: &Arc<Self>, channel: usize, decoder: Arc<dyn Decode>) -> Result<(), ExecutiveError> {
         let row = &self.shared.table.channels[channel];
-        if row.latency_ns == 0 {
-            return Ok(Decoding::Arriving(decoder));
+        let decoding = if row.latency_ns == 0 {
+            Decoding::Arriving(decoder)
+        } else {
+            let inputs = self.clone();
+            let decode = move |(number, raw): (u64, Received)| inputs.decode(channel, number, &raw, decoder.as_ref());
+            Decoding::Apart(DecodeThread::start(&row.name, DECODE_WAITING, decode)?)
+        };
+        if let Some(admission) = lock(&self.admissions[channel]).as_mut() {
+            admission.decoding = Some(decoding);
         }
-        let inputs = self.clone();
-        let done = move |number, decoded: Result<Decoded, String>| inputs.decoded(channel, number, decoded);
-        DecodeThread::start(&row.name, decoder, row.slot_bytes, DECODE_WAITING, done).map(Decoding::Apart)
+        Ok(())
+    }
+
+    /// Ends the decode threads, once they have decoded what they were given.
+    pub fn close(&self) {
+        for admission in &self.admissions {
+            // Dropped when the lock is free again: what is decoded still is told there that the run has ended.
+            let ended = lock(admission).as_mut().and_then(|admission| admission.decoding.take());
+            drop(ended);
+        }
+    }
+
+    /// A buffer for a message of a channel, which is to be written and then received.
+    pub fn claim(&self, channel: usize) -> Result<Claimed, ExecutiveError> {
+        let Some(buffers) = self.shared.buffers.get(channel) else {
+            return wrong(format!("there is no channel {channel}"));
+        };
+        loop {
+            if let Some(claimed) = buffers.claim() {
+                return Ok(claimed);
+            }
+            // The collector is behind: it is helped. What a decode thread holds, it gives back.
+            lock(&self.collector).collect();
+            std::thread::yield_now();
+        }
+    }
+
+    /// Brings in memory for messages of `bytes` bytes in every buffer of a channel.
+    pub fn prepare(&self, channel: usize, bytes: usize) {
+        let Some(buffers) = self.shared.buffers.get(channel) else { return };
+        let mut all: Vec<Claimed> = std::iter::from_fn(|| buffers.claim()).collect();
+        for buffer in &mut all {
+            buffer.clear();
+            buffer.resize(bytes, 1);
+        }
+    }
+
+    /// The same, with a message in it.
+    fn copy(&self, channel: usize, raw: &[u8]) -> Result<Received, ExecutiveError> {
+        let mut claimed = self.claim(channel)?;
+        claimed.clear();
+        claimed.extend_from_slice(raw);
+        Ok(claimed.share())
     }
 
     /// Receives a message of time `at`; returns its number. What cannot be decoded, or waits behind too many, is recorded as
     /// rejected.
-    pub fn receive(&self, channel: usize, at: i64, raw: &[u8], decoding: &Decoding) -> Result<u64, ExecutiveError> {
-        match decoding {
-            Decoding::Arriving(decoder) => {
-                let slot_bytes = self.shared.table.channels[channel].slot_bytes;
-                match intake::decode(decoder.as_ref(), raw, slot_bytes) {
-                    Ok(slot) => self.admit(channel, at, raw, &slot).map(|(number, _)| number),
-                    Err(reason) => self.arrive(channel, at, raw, |journal, number, time| {
-                        // A later sample has a later tag, also before logical 0, where there is no time to tell them apart.
-                        self.shared.channels[channel].index.pass(time);
-                        self.reject(journal, channel, number, time, &reason);
-                    }),
-                }
+    pub fn receive(&self, channel: usize, at: i64, raw: &[u8]) -> Result<u64, ExecutiveError> {
+        let number = self.take(channel, at, self.copy(channel, raw)?)?;
+        self.in_time(channel, number)
+    }
+
+    /// Receives a message in a claimed buffer; none once the run has been stopped.
+    pub fn take(&self, channel: usize, at: i64, raw: Received) -> Result<Option<u64>, ExecutiveError> {
+        self.with(channel, |admission| match &admission.decoding {
+            Some(Decoding::Arriving(decoder)) => {
+                let decoder = decoder.clone();
+                let decode = |slot: &mut [u8]| decoder.decode(&raw, slot);
+                self.arrive(channel, at, admission, &raw, decode).map(|(number, _)| number)
             }
-            Decoding::Apart(thread) => self.arrive(channel, at, raw, |journal, number, time| {
+            Some(Decoding::Apart(_)) => {
+                let (number, time) = self.number(channel, at, admission, raw.clone());
                 // Before the thread can have settled it.
                 lock(&self.outcomes[channel]).wait(number);
-                if !thread.try_send(number, raw.to_vec()) {
-                    self.reject(journal, channel, number, time, BACKLOG);
+                let Some(Decoding::Apart(thread)) = &admission.decoding else { return Ok(number) };
+                if !thread.try_send((number, raw)) {
+                    self.reject(channel, number, time, Cow::Borrowed(BACKLOG));
                 }
-            }),
-        }
+                Ok(number)
+            }
+            None => wrong(format!("nothing decodes messages of channel {channel}")),
+        })
     }
 
     /// Whether a received message is a sample; none while its decoding has not ended.
@@ -115,71 +190,103 @@ impl Inputs {
         self.outcomes.get(channel).map_or(Some(false), |outcomes| lock(outcomes).of(number))
     }
 
-    fn reject(&self, journal: &mut Journal, channel: usize, number: u64, time: i64, reason: &str) {
-        lock(&self.outcomes[channel]).reject(number);
-        journal.writer.rejected(channel as u32, number, time, reason);
-    }
-
     /// Admits a sample; returns its number and tag, which is `at`, or now where that is earlier, but never below what a
     /// release has read.
-    pub fn admit(&self, channel: usize, at: i64, raw: &[u8], slot: &[u8]) -> Result<(u64, i64), ExecutiveError> {
-        self.with(channel, |admission| {
-            // Held while the sample comes to stand: no record of a release that reads it is written before its own.
-            let mut journal = lock(&self.journal);
-            let number = admission.arrived + 1;
-            let time = self.stand(channel, at, admission, number, slot, &mut journal, |journal, time| {
-                journal.writer.admit(channel as u32, number, time, raw);
-            })?;
-            (admission.arrived, admission.newest) = (number, time);
-            Ok((number, time))
-        })
+    pub fn admit(&self, channel: usize, at: i64, raw: &[u8], sample: &[u8]) -> Result<(u64, i64), ExecutiveError> {
+        let raw = self.copy(channel, raw)?;
+        let admitted = self.with(channel, |admission| {
+            let row = &self.shared.table.channels[channel];
+            if sample.len() != row.slot_bytes {
+                return wrong(format!("\"{}\" takes {} bytes, not {}", row.name, row.slot_bytes, sample.len()));
+            }
+            self.arrive(channel, at, admission, &raw, |slot| {
+                slot.copy_from_slice(sample);
+                Ok(())
+            })
+        })?;
+        self.in_time(channel, admitted)
     }
 
-    /// Numbers and records a message that is no sample yet, and tells `then`.
+    /// Makes a sample of a message where it arrives; returns its number and time.
     fn arrive(
         &self,
         channel: usize,
         at: i64,
-        raw: &[u8],
-        then: impl FnOnce(&mut Journal, u64, i64),
-    ) -> Result<u64, ExecutiveError> {
-        self.with(channel, |admission| {
-            let mut journal = lock(&self.journal);
-            let (number, time) = admission.number(self.tag(at));
-            journal.writer.admit(channel as u32, number, time, raw);
-            then(&mut journal, number, time);
-            Ok(number)
-        })
+        admission: &mut Admission,
+        raw: &Received,
+        decode: impl FnOnce(&mut [u8]) -> Result<(), String>,
+    ) -> Result<(u64, i64), ExecutiveError> {
+        let slot = self.slot(channel, &mut admission.producer)?;
+        // SAFETY: the slot is claimed by this side, the channel's one producer.
+        if let Err(reason) = decode(unsafe { self.shared.channels[channel].claimed(slot) }) {
+            let index = &self.shared.channels[channel].index;
+            index.expose(slot);
+            let (number, time) = self.number(channel, at, admission, raw.clone());
+            // A later sample has a later tag, also before logical 0, where there is no time to tell them apart.
+            index.pass(time);
+            self.reject(channel, number, time, Cow::Owned(reason));
+            return Ok((number, time));
+        }
+        let number = admission.arrived + 1;
+        let admitted = |time| Arrival::Admitted { number, time, bytes: raw.clone() };
+        let time = self.stand(channel, at, admission, number, slot, admitted);
+        (admission.arrived, admission.newest) = (number, time);
+        Ok((number, time))
     }
 
-    /// A message was decoded on its thread: it stands from now on. After the run's end nobody would read it.
-    fn decoded(&self, channel: usize, number: u64, decoded: Result<Decoded, String>) {
-        let id = channel as u32;
-        let stood = self.with(channel, |admission| {
-            let mut journal = lock(&self.journal);
-            let now = self.shared.now().max(0);
-            match decoded {
-                Ok(Decoded { slot, hash }) => {
-                    let visible = |journal: &mut Journal, time| journal.writer.visible(id, number, time, &hash);
-                    match self.stand(channel, i64::MAX, admission, number, &slot, &mut journal, visible) {
-                        Ok(_) => lock(&self.outcomes[channel]).stand(number),
-                        Err(_) => self.reject(&mut journal, channel, number, now, BACKLOG),
-                    }
+    /// Numbers a message that is no sample yet, and tells the collector.
+    fn number(&self, channel: usize, at: i64, admission: &mut Admission, bytes: Received) -> (u64, i64) {
+        admission.arrived += 1;
+        admission.newest = self.tag(at).max(admission.newest + 1);
+        let (number, time) = (admission.arrived, admission.newest);
+        self.tell(channel, Arrival::Admitted { number, time, bytes });
+        (number, time)
+    }
+
+    fn reject(&self, channel: usize, number: u64, time: i64, reason: Cow<'static, str>) {
+        lock(&self.outcomes[channel]).reject(number);
+        self.tell(channel, Arrival::Rejected { number, time, reason });
+    }
+
+    /// Decodes a message on its channel's thread: it stands from then on. After the run's end nobody would read it.
+    fn decode(&self, channel: usize, number: u64, raw: &[u8], decoder: &dyn Decode) {
+        // Claimed and decoded without the channel's lock: messages arrive meanwhile, and nobody else claims slots of it.
+        let claimed = self.with(channel, |admission| Ok(self.slot(channel, &mut admission.producer)));
+        // The run has ended; the log shows that the message never stood.
+        let Ok(Some(claimed)) = claimed else { return };
+        let decoded = claimed.map_err(|_| Cow::Borrowed(BACKLOG)).and_then(|slot| {
+            let live = &self.shared.channels[channel];
+            // SAFETY: the slot is claimed by this thread, the one that makes samples of this channel.
+            let bytes = unsafe { live.claimed(slot) };
+            match decoder.decode(raw, bytes) {
+                Ok(()) => Ok((slot, *blake3::hash(bytes).as_bytes())),
+                Err(reason) => {
+                    live.index.expose(slot);
+                    Err(Cow::Owned(reason))
                 }
-                Err(reason) => self.reject(&mut journal, channel, number, now, &reason),
+            }
+        });
+        let stood = self.with(channel, |admission| {
+            match decoded {
+                Ok((slot, hash)) => {
+                    let visible = |time| Arrival::Visible { number, time, hash };
+                    self.stand(channel, i64::MAX, admission, number, slot, visible);
+                    lock(&self.outcomes[channel]).stand(number);
+                }
+                Err(reason) => self.reject(channel, number, self.shared.now().max(0), reason),
             }
             Ok(())
         });
-        // The one error is that the run has ended; the log shows that the message never stood.
+        // As above.
         let _in_time = stood.is_ok();
     }
 
-    /// Runs `body` with a channel's admitting side, while the run lasts.
+    /// Runs `body` with a channel's admitting side; none once the run has been stopped.
     fn with<T>(
         &self,
         channel: usize,
         body: impl FnOnce(&mut Admission) -> Result<T, ExecutiveError>,
-    ) -> Result<T, ExecutiveError> {
+    ) -> Result<Option<T>, ExecutiveError> {
         let Some(row) = self.shared.table.channels.get(channel) else {
             return wrong(format!("there is no channel {channel}"));
         };
@@ -188,9 +295,29 @@ impl Inputs {
             return wrong(format!("channel \"{}\" is written by a task", row.name));
         };
         if self.shared.end.load(Ordering::Acquire) != i64::MAX {
-            return wrong(format!("\"{}\": the run has been stopped", row.name));
+            return Ok(None);
         }
-        body(admission)
+        // An announced entry waits for no room: what one message may tell of has it beforehand.
+        let most = admission.arrivals.len() + 2;
+        while self.shared.arrivals[channel].turns.room() < most {
+            lock(&self.collector).collect();
+        }
+        body(admission).map(Some)
+    }
+
+    /// Refuses what comes after the run's end.
+    fn in_time<T>(&self, channel: usize, found: Option<T>) -> Result<T, ExecutiveError> {
+        match found {
+            Some(found) => Ok(found),
+            None => wrong(format!("\"{}\": the run has been stopped", self.shared.table.channels[channel].name)),
+        }
+    }
+
+    fn slot(&self, channel: usize, producer: &mut Producer) -> Result<u32, ExecutiveError> {
+        match self.shared.channels[channel].index.claim(producer) {
+            Some(slot) => Ok(slot),
+            None => wrong(format!("\"{}\": every slot is being read", self.shared.table.channels[channel].name)),
+        }
     }
 
     /// The time that a message of time `at` would have: none comes before it is there.
@@ -198,31 +325,28 @@ impl Inputs {
         at.min(self.shared.now()).max(0)
     }
 
-    /// Makes a slot stand under a number, from `at` on where it may; `record` writes it down before the releases that it
-    /// causes.
-    #[expect(clippy::too_many_arguments, reason = "the parts of one admission, each used once")]
+    /// Hands the collector what is to be written down; `with` has made room.
+    fn tell(&self, channel: usize, arrival: Arrival) {
+        let told = self.shared.arrivals[channel].write(|entry| *entry = arrival);
+        debug_assert!(told.is_some(), "there is room for what one message tells of");
+    }
+
+    /// Makes a claimed slot stand under a number, from `at` on where it may, with the releases that it causes.
+    ///
+    /// The collector waits for what is announced before it writes down a release that may have read it.
     fn stand(
         &self,
         channel: usize,
         at: i64,
         admission: &mut Admission,
         number: u64,
-        slot: &[u8],
-        journal: &mut Journal,
-        record: impl FnOnce(&mut Journal, i64),
-    ) -> Result<i64, ExecutiveError> {
-        let row = &self.shared.table.channels[channel];
-        if slot.len() != row.slot_bytes {
-            return wrong(format!("\"{}\" takes {} bytes, not {}", row.name, row.slot_bytes, slot.len()));
-        }
-        let live = &self.shared.channels[channel];
-        let Some(claimed) = live.index.claim(&mut admission.producer) else {
-            return wrong(format!("\"{}\": every slot is being read", row.name));
-        };
-        // SAFETY: the slot is claimed by this side, the channel's one producer; its length was checked.
-        unsafe { std::ptr::copy_nonoverlapping(slot.as_ptr(), live.address(claimed), slot.len()) };
-        let time = live.index.admit(&mut admission.producer, claimed, number, || self.tag(at));
-        record(journal, time);
+        slot: u32,
+        record: impl FnOnce(i64) -> Arrival,
+    ) -> i64 {
+        self.shared.arrivals[channel].turns.announce();
+        let index = &self.shared.channels[channel].index;
+        let time = index.admit(&mut admission.producer, slot, number, || self.tag(at));
+        self.tell(channel, record(time));
         for (task, arrivals) in &mut admission.arrivals {
             match arrivals.arrive(time) {
                 Some(release) => {
@@ -230,9 +354,12 @@ impl Inputs {
                     self.shared.wake(*task);
                     self.shared.wake_dependents(*task, usize::MAX);
                 }
-                None => journal.skipped(*task as u32, arrivals.released(), time, Skip::Early, time),
+                None => {
+                    let (task, released) = (*task as u32, arrivals.released());
+                    self.tell(channel, Arrival::Early { task, released, time });
+                }
             }
         }
-        Ok(time)
+        time
     }
 }

@@ -1,13 +1,17 @@
 //! Live runs: the schedule on real threads and the real clock, every decision recorded so that replay can prove the run.
 
+mod buffers;
 mod channel;
 mod collector;
+mod counts;
 mod fault;
 mod inputs;
 mod releases;
 mod ring;
+mod sender;
 mod shared;
 mod sys;
+mod turns;
 mod upstream;
 mod verdict;
 mod worker;
@@ -16,9 +20,12 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
+pub use buffers::Claimed;
 use collector::Collector;
 pub use fault::Fault;
-use inputs::{Decoding, Inputs};
+use inputs::Inputs;
+pub use sender::{Carry, Departures, Notice};
+use sender::{Sender, Way};
 use shared::Shared;
 use upstream::Upstream;
 use worker::Worker;
@@ -28,6 +35,7 @@ use crate::intake::Decoders;
 use crate::job::Job;
 use crate::journal::{Journal, Record};
 use crate::outlet::Output;
+use crate::records::Writer;
 use crate::table::{Source, Table, Trigger};
 use crate::task::{Stall, Task};
 
@@ -36,6 +44,23 @@ use crate::task::{Stall, Task};
 pub struct ThreadHooks {
     pub start: Option<unsafe extern "C" fn(*const std::ffi::c_char)>,
     pub stop: Option<unsafe extern "C" fn()>,
+}
+
+impl ThreadHooks {
+    /// Runs the loop of a thread between the two.
+    pub fn watch(self, name: &str, body: impl FnOnce()) {
+        // Freed after the loop: nothing between the hooks gives memory back.
+        let watched = std::ffi::CString::new(name).ok();
+        if let (Some(start), Some(name)) = (self.start, &watched) {
+            // SAFETY: the hook is a C function that takes a NUL-terminated name.
+            unsafe { start(name.as_ptr()) };
+        }
+        body();
+        if let Some(stop) = self.stop {
+            // SAFETY: the hook is a C function without arguments.
+            unsafe { stop() };
+        }
+    }
 }
 
 /// A real-time thread as it was set up; the policy is read back, not assumed.
@@ -60,8 +85,11 @@ pub struct LiveSample {
 pub struct LiveExecutive {
     shared: Arc<Shared>,
     inputs: Arc<Inputs>,
-    /// Per channel; dropped at the end of the run, which waits for what they decode.
-    decoding: Vec<Option<Decoding>>,
+    /// Until the start, and again once the run has ended.
+    sender: Option<Sender>,
+    sending: Option<JoinHandle<Sender>>,
+    /// Per output.
+    ways: Vec<Arc<Way>>,
     journal: Arc<Mutex<Journal>>,
     collector: Arc<Mutex<Collector>>,
     waiting: Vec<Vec<Worker>>,
@@ -85,11 +113,23 @@ const LEAD_NS: i64 = 20_000_000;
 const TAIL_NS: i64 = 5_000_000;
 
 impl LiveExecutive {
-    /// One job per task, in the table's order. Memory is laid out and touched here.
+    /// One job per task, in the table's order, and no outputs. Memory is laid out and touched here.
     pub fn new(
         table: Table,
         jobs: Vec<Box<dyn Job>>,
         stalls: &[Stall],
+        realtime: bool,
+        hooks: ThreadHooks,
+    ) -> Result<Self, ExecutiveError> {
+        Self::with_outputs(table, jobs, stalls, Vec::new(), realtime, hooks)
+    }
+
+    /// The same, with what makes messages of its tasks' outputs.
+    pub fn with_outputs(
+        table: Table,
+        jobs: Vec<Box<dyn Job>>,
+        stalls: &[Stall],
+        outputs: Vec<Output>,
         realtime: bool,
         hooks: ThreadHooks,
     ) -> Result<Self, ExecutiveError> {
@@ -101,7 +141,7 @@ impl LiveExecutive {
             .enumerate()
             .map(|(id, job)| Task::new(&table, id, job, stalls).map(Some))
             .collect::<Result<Vec<_>, _>>()?;
-        let shared = Arc::new(Shared::new(table)?);
+        let shared = Arc::new(Shared::new(table, &outputs)?);
         let waiting = shared
             .groups
             .iter()
@@ -120,11 +160,17 @@ impl LiveExecutive {
                     .collect()
             })
             .collect();
-        let journal = Arc::new(Mutex::new(Journal::new(&shared.table)));
+        let sender = Sender::new(&shared, &outputs)?;
+        let mut journal = Journal::new(&shared.table);
+        journal.encode_with(outputs)?;
+        let journal = Arc::new(Mutex::new(journal));
+        let collector = Arc::new(Mutex::new(Collector::new(shared.clone(), journal.clone())));
         Ok(Self {
-            collector: Arc::new(Mutex::new(Collector::new(shared.clone(), journal.clone()))),
-            inputs: Arc::new(Inputs::new(shared.clone(), journal.clone())),
-            decoding: Vec::new(),
+            inputs: Arc::new(Inputs::new(shared.clone(), collector.clone())),
+            collector,
+            ways: sender.ways(),
+            sender: Some(sender),
+            sending: None,
             shared,
             journal,
             waiting,
@@ -158,6 +204,14 @@ impl LiveExecutive {
                 .map_err(failed)?;
             self.threads.push(thread);
         }
+        if let Some(mut sender) = self.sender.take_if(|sender| sender.is_active()) {
+            let (shared, hooks, priority) = (self.shared.clone(), self.hooks, self.edge_priority());
+            let run = move || {
+                run_at_edge(SENDER, priority, hooks, || sender.run(&shared, epoch_ns));
+                sender
+            };
+            self.sending = Some(std::thread::Builder::new().name(SENDER.to_owned()).spawn(run).map_err(failed)?);
+        }
         let (shared, collector) = (self.shared.clone(), self.collector.clone());
         let threads = self.threads.len() as u32;
         let collecting = std::thread::Builder::new().name("iso:collector".to_owned()).spawn(move || {
@@ -183,17 +237,58 @@ impl LiveExecutive {
 
     /// Gives the executive what makes samples of received messages; starts the threads of channels with a latency.
     pub fn decode_with(&mut self, decoders: Decoders) -> Result<(), ExecutiveError> {
-        self.decoding = decoders
+        decoders
             .into_iter()
             .enumerate()
-            .map(|(channel, decoder)| decoder.map(|decoder| self.inputs.decoding(channel, decoder)).transpose())
-            .collect::<Result<_, _>>()?;
+            .try_for_each(|(channel, decoder)| decoder.map_or(Ok(()), |each| self.inputs.decode_with(channel, each)))
+    }
+
+    /// The priority of threads at the edge: below those of all tasks, whose response times know nothing of them.
+    pub fn edge_priority(&self) -> Option<i32> {
+        let least = self.shared.groups.iter().map(|group| group.priority).min();
+        self.realtime.then(|| (least.unwrap_or(2) - 1).max(1))
+    }
+
+    /// Where messages of a channel enter from threads of others: a buffer is claimed, written and received.
+    pub fn entrance(&self, channel: usize) -> Entrance {
+        Entrance { inputs: self.inputs.clone(), channel }
+    }
+
+    /// Has an output's messages carried by the sender's thread. Before the start.
+    pub fn carry_with(&mut self, output: usize, carrier: Arc<dyn Carry>) -> Result<(), ExecutiveError> {
+        self.sender.as_mut().map_or(Err(ExecutiveError::Output(output)), |sender| sender.carry_with(output, carrier))
+    }
+
+    /// Has the messages of all outputs kept for `messages`; `notice` is called where an awaited one was. Before the start.
+    pub fn hand_on(&mut self, notice: Notice) {
+        if let Some(sender) = &mut self.sender {
+            sender.hand_on(&self.shared, notice);
+        }
+    }
+
+    /// Begins or ends the wait for an output's messages.
+    pub fn await_messages(&self, output: usize, on: bool) -> Result<(), ExecutiveError> {
+        let way = self.ways.get(output).ok_or(ExecutiveError::Output(output))?;
+        way.awaited.store(on, Ordering::Release);
         Ok(())
     }
 
-    /// Gives the executive what makes messages of its tasks' outputs.
-    pub fn encode_with(&mut self, outputs: Vec<Output>) -> Result<(), ExecutiveError> {
-        lock(&self.journal).encode_with(outputs)
+    /// The messages that have left since the last call, as records.
+    pub fn messages(&mut self) -> Vec<u8> {
+        let mut writer = Writer::default();
+        for (output, way) in self.ways.iter().enumerate() {
+            let Some(letters) = way.letters.get() else { continue };
+            let mut write = |letter: &mut sender::Letter| {
+                writer.message(output as u32, letter.task, letter.job, letter.time, &letter.bytes);
+            };
+            while letters.read(&mut write).is_some() {}
+        }
+        writer.take()
+    }
+
+    /// How messages left, per output, once the run has ended; nothing before.
+    pub fn departures(&self) -> Vec<Departures> {
+        self.sender.as_ref().map_or_else(Vec::new, Sender::facts)
     }
 
     /// Records are handed to a recorder, too, as the collector takes them from the threads.
@@ -204,10 +299,7 @@ impl LiveExecutive {
     /// Receives a message of time `at` on an external channel; returns its number. What cannot be decoded is recorded as
     /// rejected. See `admit` for its tag.
     pub fn receive(&self, channel: usize, at: i64, raw: &[u8]) -> Result<u64, ExecutiveError> {
-        match self.decoding.get(channel).and_then(Option::as_ref) {
-            Some(decoding) => self.inputs.receive(channel, at, raw, decoding),
-            None => Err(ExecutiveError::Admission(format!("nothing decodes messages of channel {channel}"))),
-        }
+        self.inputs.receive(channel, at, raw)
     }
 
     /// Whether a received message is a sample; none while its decoding has not ended.
@@ -244,6 +336,7 @@ impl LiveExecutive {
 
     /// The records since the last call, the messages of outputs among them.
     pub fn drain(&self) -> Result<Vec<u8>, ExecutiveError> {
+        lock(&self.collector).collect();
         lock(&self.journal).take()
     }
 
@@ -263,11 +356,16 @@ impl LiveExecutive {
             }
         }
         self.shared.groups.iter().for_each(shared::Group::wake);
-        self.decoding.clear();
+        self.shared.wake_sender();
+        self.inputs.close();
         for thread in std::mem::take(&mut self.threads) {
             if let Ok(workers) = thread.join() {
                 self.kernel_calls += workers.iter().map(|worker| worker.task.job.kernel_calls()).sum::<u64>();
             }
+        }
+        if let Some(sending) = self.sending.take() {
+            // A panic there has been printed already.
+            self.sender = sending.join().ok();
         }
         if let Some(collecting) = self.collecting.take() {
             // The collector's thread only ends by itself; a panic there has been printed already.
@@ -325,6 +423,47 @@ impl Drop for LiveExecutive {
     }
 }
 
+/// Where messages of one channel enter a live run from a thread of its own; clones are of the same channel.
+#[derive(Clone)]
+pub struct Entrance {
+    inputs: Arc<Inputs>,
+    channel: usize,
+}
+
+impl Entrance {
+    /// Brings in memory for messages of `bytes` bytes, so that receiving allocates nothing.
+    pub fn prepare(&self, bytes: usize) {
+        self.inputs.prepare(self.channel, bytes);
+    }
+
+    /// A buffer to write a message into, with what is left in it of an older one.
+    pub fn claim(&self) -> Result<Claimed, ExecutiveError> {
+        self.inputs.claim(self.channel)
+    }
+
+    /// Receives what was written, with the time of its arrival; returns its number, none once the run has been stopped.
+    pub fn receive(&self, message: Claimed) -> Result<Option<u64>, ExecutiveError> {
+        self.inputs.take(self.channel, i64::MAX, message.share())
+    }
+}
+
+/// Sets up a thread at the edge of a run and runs its loop between the hooks: it sleeps exactly, its stack is there, and with
+/// `priority` it asks for real-time scheduling.
+pub fn run_at_edge(name: &str, priority: Option<i32>, hooks: ThreadHooks, body: impl FnOnce()) {
+    sys::name_thread(name);
+    sys::sleep_exactly();
+    if let Some(priority) = priority {
+        // Where it is not granted, messages come and leave later, and the report says how late they left.
+        let _asked = sys::ask_for_fifo(priority);
+    }
+    let stack = sys::lock_stack();
+    hooks.watch(name, body);
+    drop(stack);
+}
+
+/// The sender's thread.
+const SENDER: &str = "iso:out";
+
 /// Sets a thread up, runs its loop, and gives its tasks back.
 fn run_thread(
     shared: &Arc<Shared>,
@@ -349,17 +488,7 @@ fn run_thread(
     let stack = sys::lock_stack();
     let stack_locked = stack.locked;
     lock(infos).push(ThreadInfo { name: name.clone(), core, bound, priority, policy, stack_locked });
-    // Freed after the loop: nothing between the hooks gives memory back.
-    let watched = std::ffi::CString::new(name).ok();
-    if let (Some(start), Some(name)) = (hooks.start, &watched) {
-        // SAFETY: the hook is a C function that takes a NUL-terminated name.
-        unsafe { start(name.as_ptr()) };
-    }
-    worker::run(shared, group, &mut workers);
-    if let Some(stop) = hooks.stop {
-        // SAFETY: the hook is a C function without arguments.
-        unsafe { stop() };
-    }
+    hooks.watch(&name, || worker::run(shared, group, &mut workers));
     workers
 }
 
@@ -371,6 +500,7 @@ impl Drop for Leaving<'_> {
         if std::thread::panicking() {
             self.0.broken.store(true, Ordering::Release);
             self.0.groups.iter().for_each(shared::Group::wake);
+            self.0.wake_sender();
         }
         self.0.finished.fetch_add(1, Ordering::Release);
     }

@@ -1,15 +1,20 @@
 //! What the threads of a live run share: channels, memory, releases, decisions on their way to the collector.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 use isochron_engine::arena::{Arena, aligned};
 
+use super::buffers::Buffers;
 use super::channel::{Channel, Pinned};
 use super::fault::FaultNote;
+use super::inputs::Arrival;
 use super::releases::Releases;
 use super::ring::Ring;
 use super::sys;
+use super::verdict::State;
 use crate::error::ExecutiveError;
+use crate::outlet::{Departing, Output};
 use crate::records::{HELD, Skip};
 use crate::rules;
 use crate::table::{Source, Table, TaskRow};
@@ -24,6 +29,16 @@ const COLLECTOR_PAUSE_NS: i64 = 2_000_000_000;
 const RECORDER_PAUSE_NS: i64 = 500_000_000;
 const RECORDER_BYTES: usize = 32 << 20;
 
+/// Entries on an external channel's way to the collector, and buffers for its messages.
+const ARRIVALS: usize = 256;
+const BUFFERS: usize = 64;
+/// How long the sender may be behind before messages are missed, and how much memory the samples may take per channel.
+const SENDER_PAUSE_NS: i64 = 500_000_000;
+const SENDER_BYTES: usize = 16 << 20;
+/// The same of who takes an output's messages.
+const TAKER_PAUSE_NS: i64 = 2_000_000_000;
+const TAKER_BYTES: usize = 32 << 20;
+
 /// Releases of a task within a time.
 fn releases_within(task: &TaskRow, time: i64) -> usize {
     (time / task.interval_ns()) as usize + 1
@@ -33,6 +48,17 @@ fn releases_within(task: &TaskRow, time: i64) -> usize {
 fn recorder_depth(task: &TaskRow, slot_bytes: usize) -> u32 {
     let affordable = RECORDER_BYTES / aligned(slot_bytes.max(1));
     releases_within(task, RECORDER_PAUSE_NS).min(affordable).clamp(4, 1024) as u32
+}
+
+/// Samples of a task that stay readable for the sender.
+fn sender_depth(task: &TaskRow, slot_bytes: usize) -> usize {
+    let affordable = SENDER_BYTES / aligned(slot_bytes.max(1));
+    releases_within(task, SENDER_PAUSE_NS).min(affordable).clamp(2, 1024)
+}
+
+/// Messages of at most `bytes` bytes of a task's output that may wait for who takes them.
+pub fn messages_depth(task: &TaskRow, bytes: usize) -> usize {
+    releases_within(task, TAKER_PAUSE_NS).min(TAKER_BYTES / bytes.max(1)).clamp(4, 1024)
 }
 
 /// Decisions of a thread's tasks that may wait for the collector: each release makes at most three.
@@ -61,6 +87,16 @@ impl LiveChannel {
 
     pub fn address(&self, slot: u32) -> *mut u8 {
         self.memory.at(self.stride * slot as usize)
+    }
+
+    /// A slot's bytes, to be written.
+    ///
+    /// # Safety
+    /// The slot is claimed by the caller, who holds no other reference to its bytes.
+    #[expect(clippy::mut_from_ref, reason = "a claim is the right to write the slot")]
+    pub unsafe fn claimed(&self, slot: u32) -> &mut [u8] {
+        // SAFETY: the slot lies within the memory; the caller vouches that it is claimed.
+        unsafe { std::slice::from_raw_parts_mut(self.address(slot), self.slot_bytes) }
     }
 
     /// A slot's bytes.
@@ -171,6 +207,15 @@ pub struct Shared {
     pub channels: Vec<LiveChannel>,
     pub releases: Vec<Releases>,
     pub groups: Vec<Group>,
+    /// Per channel: buffers for messages, and what they tell on their way to the collector; none for a task's.
+    pub buffers: Vec<Arc<Buffers>>,
+    pub arrivals: Vec<Ring<Arrival>>,
+    /// Changed where the sender is to look again.
+    pub sender: AtomicU32,
+    /// Per task: whether an output shows it, and whether one leaves at completion.
+    shown: Vec<(bool, bool)>,
+    /// Per task with such an output: when its newest done job ended.
+    pub ended: Vec<AtomicI64>,
     /// Per task: the group that runs it, and the groups with tasks that its output releases.
     group_of: Vec<usize>,
     dependents: Vec<Vec<usize>>,
@@ -188,7 +233,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    pub fn new(table: Table) -> Result<Self, ExecutiveError> {
+    pub fn new(table: Table, outputs: &[Output]) -> Result<Self, ExecutiveError> {
         for task in &table.tasks {
             if task.read_channels().len() > MAX_PINS {
                 return Err(ExecutiveError::Table(format!(
@@ -203,11 +248,16 @@ impl Shared {
             .enumerate()
             .map(|(id, row)| {
                 let readers = table.tasks.iter().filter(|task| task.read_channels().contains(&id)).count();
-                let recorder = match row.source {
-                    Source::External => 0,
-                    Source::Task { task } => recorder_depth(&table.tasks[task], row.slot_bytes),
+                let is_shown = outputs.iter().any(|output| output.channel == id);
+                let (recorder, sender) = match row.source {
+                    Source::External => (0, 0),
+                    Source::Task { task } => {
+                        let row_of_task = &table.tasks[task];
+                        let sender = if is_shown { sender_depth(row_of_task, row.slot_bytes) } else { 0 };
+                        (recorder_depth(row_of_task, row.slot_bytes), sender)
+                    }
                 };
-                LiveChannel::new(row.slot_bytes, row.depth, readers, recorder)
+                LiveChannel::new(row.slot_bytes, row.depth.max(sender), readers + usize::from(is_shown), recorder)
             })
             .collect::<Result<Vec<_>, _>>()?;
         let mut keys: Vec<(usize, i32)> = table.tasks.iter().map(|task| (task.core, task.priority)).collect();
@@ -228,7 +278,18 @@ impl Shared {
                 groups
             })
             .collect();
+        let is_external = |id: usize| table.channels[id].source == Source::External;
+        let sized = |id: usize, size: usize| if is_external(id) { size } else { 0 };
+        let shown = |task: &TaskRow| {
+            let of_task = || outputs.iter().filter(|output| output.channel == task.output);
+            (of_task().next().is_some(), of_task().any(|output| output.departing == Departing::Completion))
+        };
         Ok(Self {
+            buffers: (0..table.channels.len()).map(|id| Buffers::new(sized(id, BUFFERS))).collect(),
+            arrivals: (0..table.channels.len()).map(|id| Ring::of(sized(id, ARRIVALS), || Arrival::Empty)).collect(),
+            sender: AtomicU32::new(0),
+            shown: table.tasks.iter().map(shown).collect(),
+            ended: table.tasks.iter().map(|_| AtomicI64::new(i64::MIN)).collect(),
             releases: table.tasks.iter().map(|_| Releases::new()).collect(),
             channels,
             groups,
@@ -287,10 +348,30 @@ impl Shared {
         self.groups[self.group_of[task]].wake();
     }
 
-    /// Wakes the threads, other than group `own`, whose tasks follow the publications of `task`.
+    /// Wakes the sender, or keeps it from falling asleep.
+    pub fn wake_sender(&self) {
+        // Release pairs with the Acquire in the sender's loop.
+        self.sender.fetch_add(1, Ordering::Release);
+        sys::wake(&self.sender);
+    }
+
+    /// A task's job is done: what is to leave then may.
+    ///
+    /// Real-time: at most one system call.
+    pub fn completed(&self, task: usize, ended: i64) {
+        if self.shown[task].1 {
+            self.ended[task].store(ended, Ordering::Release);
+            self.wake_sender();
+        }
+    }
+
+    /// Wakes the threads, other than group `own`, that follow the publications of `task`.
     ///
     /// Real-time: one system call per thread.
     pub fn wake_dependents(&self, task: usize, own: usize) {
+        if self.shown[task].0 {
+            self.wake_sender();
+        }
         for group in self.dependents[task].iter().filter(|group| **group != own) {
             self.groups[*group].wake();
         }
@@ -349,6 +430,26 @@ impl Shared {
         }
     }
 
+    /// Pins the output of job `job`, whose publication instant lies ahead, where the job is done already.
+    ///
+    /// Real-time: retries only while the producer publishes.
+    pub fn pin_done(&self, channel: usize, job: u64, publication: i64) -> Option<Pinned> {
+        let index = &self.channels[channel].index;
+        loop {
+            let view = index.verdict.view();
+            if (view.jobs, view.state) != (job + 1, State::Done) {
+                return None;
+            }
+            if let Some(pinned) = index.try_pin(view.records, publication) {
+                if pinned.jobs == job + 1 {
+                    return Some(pinned);
+                }
+                index.unpin(pinned.slot);
+                return None;
+            }
+        }
+    }
+
     /// Pins a channel's newest sample for an observer, who decides nothing.
     pub fn observe(&self, channel: usize, time: i64) -> Pinned {
         let index = &self.channels[channel].index;
@@ -367,7 +468,6 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::live::verdict::State;
 
     const MS: i64 = 1_000_000;
     /// One task under hold: released every 10 ms from 3 ms on, its output due 5 ms later.
@@ -379,7 +479,7 @@ mod tests {
 
     #[test]
     fn a_reader_settles_a_running_job_at_its_publication_instant_and_not_before() {
-        let shared = Shared::new(Table::parse(TABLE).expect("it is sound")).expect("it is laid out");
+        let shared = Shared::new(Table::parse(TABLE).expect("it is sound"), &[]).expect("it is laid out");
         let index = &shared.channels[0].index;
         let mut producer = index.producer();
         assert!(index.verdict.start(0));

@@ -152,10 +152,16 @@ fn job(shared: &Shared, group: usize, worker: &mut Worker, time: i64) {
         shared.lost.outputs.fetch_add(1, Ordering::Relaxed);
     }
     channel.index.prepare(&worker.producer, slot, publication, number + 1, number + 1);
-    let end = shared.now();
-    let done = ran.is_ok() && !rules::is_overrun(publication, end) && channel.index.verdict.finish(number);
+    let mut end = shared.now();
+    let in_time = ran.is_ok() && !rules::is_overrun(publication, end);
+    let done = in_time && channel.index.verdict.finish(number);
     if done {
         channel.index.retain(&mut worker.producer, slot);
+        shared.completed(task as usize, end);
+    }
+    // A reader settled it at its instant, before this thread could say so: that is when it ended.
+    while in_time && !done && !rules::is_overrun(publication, end) {
+        end = shared.now();
     }
     let kept = recorded.then_some(slot);
     let ended = Decision::End { task, job: number, release: time, overrun: !done, ended: end, slot: kept };
