@@ -80,7 +80,7 @@ const withoutOptions = words(`
   sign silu simplified sin sinh size slice softmax split sqrt squeeze stack stamp state staticShape sub sym tan tanh texts
   targetsOf tensorType tile timeWindow toHalves toSmallFloats toMaximum transpose tril triu trunc truncate unsqueeze watchdog where withIndices writeArchive zeros
   linalg.cond linalg.det linalg.geqrf linalg.householderProduct linalg.inv linalg.invEx linalg.lu linalg.luFactor linalg.luUnpack
-  linalg.matrixExp linalg.matrixPower linalg.slogdet linalg.svdvals
+  linalg.eig linalg.eigvals linalg.matrixExp linalg.matrixPower linalg.slogdet linalg.svdvals
   app.closing app.counter app.on app.service app.summary app.world Definitions.closure
   Definitions.has Definitions.of Definitions.ownPartsOf Definitions.schemaText Definitions.textsOf Definitions.with
   Definitions.withParsed DropCounter.add DropCounter.reset Federation.begin Federation.check Federation.conclude

@@ -1,6 +1,7 @@
 // Eigenvalues of any square matrices, which are complex.
 import type { Dtype } from "../../../kernels/index.ts";
 import { operators } from "../../operators/index.ts";
+import { tensorOf } from "../options.ts";
 import { concat, full, type Tensor } from "../tensor.ts";
 import { applied, part, shapeOf, squareOf, type Wide } from "./matrices.ts";
 
@@ -12,9 +13,10 @@ export interface ComplexParts<D extends Dtype> {
 
 /** What the operator `eig` gives, real parts beside imaginary ones. */
 function packed<D extends Wide>(name: string, x: Tensor<D> | ComplexParts<D>, vectors: boolean): Tensor<D> {
-  const real = "imaginary" in x ? x.real : x;
+  const pair = typeof x === "object" && x !== null && "imaginary" in x ? x : undefined;
+  const real = tensorOf(name, pair ? pair.real : (x as Tensor<D>));
   squareOf(name, real);
-  const imaginary = "imaginary" in x ? x.imaginary : (full(real.dtype, shapeOf(real), 0) as Tensor<D>);
+  const imaginary = pair ? tensorOf(name, pair.imaginary) : (full(real.dtype, shapeOf(real), 0) as Tensor<D>);
   return applied(name, operators.eig, [concat([real, imaginary], -1)], { vectors });
 }
 
