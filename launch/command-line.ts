@@ -68,6 +68,10 @@ const whole = (value: string): number => {
   if (!/^\d+$/.test(value)) throw new InvalidArgumentError("It is a whole number.");
   return Number(value);
 };
+const wholeAbove0 = (value: string): number => {
+  if (!/^0*[1-9]\d*$/.test(value)) throw new InvalidArgumentError("It is a whole number above 0.");
+  return Number(value);
+};
 const epoch = (value: string): bigint => {
   if (!/^\d{1,18}$|^[1-8]\d{18}$/.test(value)) throw new InvalidArgumentError("It is whole nanoseconds since 1970.");
   return BigInt(value);
@@ -122,6 +126,17 @@ function program(terminal: Terminal, rosArguments: readonly string[], done: (cod
     .option("-r, --record <file>", "record the run as MCAP, under a name that nothing has")
     .option("-f, --force", "replace a recording that has the name")
     .addOption(new Option("--compress <how>", "compress the recording").choices(["lz4", "zstd"]))
+    .option("--split <part>", "record in parts, in a folder: a new one behind 1GB, or behind 5min of the run")
+    .option("--keep <size>", "with --split: remove the oldest parts where all would be larger, such as 20GB")
+    .option(
+      "--last <time>",
+      "keep so much of the run in memory, such as 60s; it is saved to the recording's folder on SIGUSR2 and where the run fails",
+    )
+    .addOption(
+      new Option("--miss-limit <count>", "with --last: save it after so many missed releases, too").argParser(
+        wholeAbove0,
+      ),
+    )
     .option("--report <file>", "write the report: a page (.html) or its numbers (.json)")
     .option(
       "-d, --duration <time>",

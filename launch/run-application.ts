@@ -25,10 +25,12 @@ import {
   type ParameterValue,
   type PublishedMessage,
   publishedMessages,
+  type RecordingForm,
   RecordingWriter,
   type RunEnd,
   type RunEvent,
   type RunHooks,
+  recordingForm,
   requireTransport,
   runByClock,
   runLive,
@@ -53,6 +55,11 @@ export interface Running {
   readonly epochNs: bigint;
   /** Sets a parameter from now on. Throws `parameter/unknown`, `parameter/value`, `parameter/range`. */
   setParameter(name: string, value: ParameterValue): void;
+  /**
+   * Writes the last of the run, which `last` keeps in memory, to a file of its own; its name. Throws `recording/last` where
+   * nothing is kept so, `file/write` where the disk does not take it.
+   */
+  save(): Promise<string>;
   /** Ends the run at its present logical time, as if it had been asked to last only so long. */
   stop(): void;
 }
@@ -90,6 +97,14 @@ export interface RunApplicationOptions {
   readonly replace?: boolean;
   /** How the recording is compressed; not at all unless said. */
   readonly compress?: "lz4" | "zstd";
+  /** Records in parts, in a folder: a new one behind so many bytes ("1GB") or so much of the run ("5min"). */
+  readonly split?: string;
+  /** The oldest parts are removed where all would be larger than this: "20GB". */
+  readonly keep?: string;
+  /** Keeps so much of the run in memory instead; it is saved when that is asked for, and where the run fails. `record` is a folder. */
+  readonly last?: Duration;
+  /** With `last`: it is also saved after so many missed releases. */
+  readonly missLimit?: number;
   /** Where the report is written: a page (`.html`) or its numbers (`.json`). */
   readonly report?: string;
   /**
@@ -135,6 +150,10 @@ const checkRun = optionsOf<RunApplicationOptions>("run", "runApplication", () =>
     record: text,
     replace: z.boolean().optional(),
     compress: z.enum(["lz4", "zstd"]).optional(),
+    split: z.string().describe("a size or a duration, such as 1GB or 5min").optional(),
+    keep: z.string().describe("a size, such as 20GB").optional(),
+    last: durationAboveZero.optional(),
+    missLimit: z.int().min(1).optional(),
     report: text,
     datagrams: z.record(z.string(), z.string()).describe("addresses by topic").optional(),
     stall: z.array(z.string()).describe("a list of TASK:EVERY:DURATION").optional(),
@@ -167,6 +186,8 @@ export interface RunResult {
   readonly report: Report;
   /** Errors that observers threw; the first was told when it happened. */
   readonly observerErrors: number;
+  /** Files to which the last of the run was saved. */
+  readonly saved: readonly string[];
 }
 
 /** What the command adds to a run. */
@@ -243,14 +264,44 @@ export function checkCombination(
   }
 }
 
-const recordingOptions = ({ replace, compress }: RunApplicationOptions) => ({
-  replace: replace === true,
-  ...(compress === undefined ? {} : { compression: compress }),
+const recordingOptions = (options: RunApplicationOptions) => ({
+  replace: options.replace === true,
+  ...(options.compress === undefined ? {} : { compression: options.compress }),
+  ...formOf(options),
 });
+
+const formOf = ({ split, keep, last }: RunApplicationOptions) => ({
+  ...(split === undefined ? {} : { split }),
+  ...(keep === undefined ? {} : { keep }),
+  ...(last === undefined ? {} : { last }),
+});
+
+/** Refuses options on a recording that there is none of, and a limit without what it is for. */
+function checkRecorded({ record, split, keep, last, missLimit }: RunApplicationOptions): void {
+  const given = Object.entries({ split, keep, last, missLimit }).find(([, value]) => value !== undefined)?.[0];
+  const option = given === "missLimit" ? "--miss-limit" : `--${given}`;
+  if (given !== undefined && record === undefined)
+    throw new IsochronError("recording/none", `${option} says how a run is recorded, and this one is not`, {
+      help: "give --record NAME with it",
+    });
+  if (missLimit !== undefined && last === undefined)
+    throw new IsochronError(
+      "recording/last",
+      "--miss-limit says when the last of a run is saved, and nothing is kept of it",
+      {
+        help: "give --last 60s with it",
+      },
+    );
+}
+
+/** At which times states are kept for parts to begin with: once a second, or as often as parts begin. */
+const keyframeEveryNs = (form: RecordingForm): number =>
+  form.kind === "file" || form.timeNs === undefined ? 1e9 : Math.min(1e9, form.timeNs);
 
 /** Refuses names of files to write that are taken, and makes their folders. */
 export function prepareFiles(options: RunApplicationOptions): void {
   const { log, record, report } = options;
+  checkRecorded(options);
   checkDistinct({ "--log": log, "--record": record, "--report": report });
   if (record !== undefined) {
     checkRecordingName(record, recordingOptions(options));
@@ -324,7 +375,7 @@ export async function runLoaded(
     : joined(
         createVirtualExecutive(description, artifacts, {
           ...program,
-          ...(options.record === undefined ? {} : { keyframeEveryNs: 1e9 }),
+          ...(options.record === undefined ? {} : { keyframeEveryNs: keyframeEveryNs(recordingForm(formOf(options))) }),
         }),
         simTime ? runByClock : runVirtual,
       );
@@ -335,6 +386,7 @@ export async function runLoaded(
       : await RecordingWriter.open(options.record, description, artifacts, recordingOptions(options));
   if (executive.mode === "live") recording?.follow(executive);
   const published = onMessage && publishedMessages(description);
+  const saving = new Saving(recording, options.missLimit, warn);
   let begun = false;
   let epochNs = 0n;
   try {
@@ -345,7 +397,7 @@ export async function runLoaded(
         epochNs = found;
         recording?.begin(found, live ? "live" : "virtual");
         const setParameter = (name: string, value: ParameterValue) => federation.setParameter(name, value);
-        options.onStart?.({ epochNs, setParameter, stop: () => stopping.abort() });
+        options.onStart?.({ epochNs, setParameter, save: () => saving.save("request"), stop: () => stopping.abort() });
       },
       onEvents: async (events: readonly RunEvent[], time: number, sent: readonly SentMessage[]) => {
         ledger.add(events);
@@ -353,6 +405,7 @@ export async function runLoaded(
         for (const message of published?.(events, sent) ?? []) onMessage!(message);
         if (executive.mode === "virtual") await recording?.add(events);
         await recording?.addSent(sent);
+        saving.look(ledger.misses);
         progress(...progressAt(time, durationNs));
       },
       signal,
@@ -384,6 +437,7 @@ export async function runLoaded(
     const summary = summarise(ledger, facts);
     const { failure: because, hash, mode, scheduling } = facts;
     // Each is written whatever became of the other, and whatever the application failed to say of the run.
+    await saving.settled();
     const written = await Promise.allSettled([
       recording?.finish({
         ...{ hash, mode, scheduling, durationNs: endNs, about: aboutText(facts) },
@@ -406,10 +460,60 @@ export async function runLoaded(
       hash,
       report: summary.report,
       observerErrors: federation.observerErrors,
+      saved: saving.files,
     };
   } catch (error) {
     if (!begun) await recording?.discard();
     throw error;
+  }
+}
+
+/** When the last of a run is saved, and to which files it was. */
+class Saving {
+  readonly #recording: RecordingWriter | undefined;
+  readonly #missLimit: number | undefined;
+  readonly #warn: (text: string) => void;
+  readonly #goingOn = new Set<Promise<unknown>>();
+  readonly files: string[] = [];
+  /** Misses up to which it has been saved. */
+  #savedMisses = 0;
+
+  constructor(recording: RecordingWriter | undefined, missLimit: number | undefined, warn: (text: string) => void) {
+    this.#recording = recording;
+    this.#missLimit = missLimit;
+    this.#warn = warn;
+  }
+
+  async save(reason: "request" | "misses"): Promise<string> {
+    if (!this.#recording)
+      throw new IsochronError("recording/last", "nothing of the run is kept in memory to be saved", {
+        help: "record with --last 60s, or `last` in the options",
+      });
+    const saving = this.#recording.save(reason).then((path) => {
+      this.files.push(path);
+      return path;
+    });
+    this.#goingOn.add(saving);
+    try {
+      return await saving;
+    } finally {
+      this.#goingOn.delete(saving);
+    }
+  }
+
+  /** Saves where so many releases were missed since it was saved for that last; the run goes on meanwhile. */
+  look(misses: number): void {
+    if (this.#missLimit === undefined || misses < this.#savedMisses + this.#missLimit) return;
+    this.#savedMisses = misses;
+    this.save("misses").then(
+      (path) => this.#warn(`${misses} releases were missed: the last of the run stands in ${path}`),
+      (error: unknown) => this.#warn(renderError(error)),
+    );
+  }
+
+  /** Waits for what is being saved. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#goingOn);
   }
 }
 

@@ -152,7 +152,7 @@ export const lostIn = (events: readonly RunEvent[]): number =>
 /** Why and where the recording of a run ends before the run. */
 export interface RecordingCut {
   readonly why: string;
-  /** Bytes of the file that are whole; absent where it was ended on purpose, because the disk took no more. */
+  /** Bytes of the file that are whole; absent where it was ended on purpose: the disk took no more, or the run goes on elsewhere. */
   readonly at?: number;
 }
 
@@ -190,10 +190,13 @@ export function reachOf(
     const { durationNs, hash, mode } = facts;
     return { events, durationNs, hash, mode, lost: lostIn(events), isComplete, isWhole: true };
   }
-  const known = isComplete ? facts.durationNs : wholeUntil(application, events);
+  const known = isComplete ? facts.durationNs : (cut?.untilNs ?? wholeUntil(application, events));
   const durationNs = Math.min(known, facts?.durationNs ?? never);
   const kept = eventsBefore(application, events, durationNs);
-  const ended = facts?.cut === undefined ? cut && { why: cut.why, at: cut.at } : { why: facts.cut };
+  const ended =
+    facts?.cut === undefined
+      ? cut && (({ why, at }) => (at === undefined ? { why } : { why, at }))(cut)
+      : { why: facts.cut };
   return {
     events: kept,
     durationNs,

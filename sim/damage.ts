@@ -121,14 +121,18 @@ export interface LogEntry {
   readonly job: number;
 }
 
-/** The first record that is missing between, before and after those that are there, or is there twice; `count` were written. */
-export function logDamage(entries: readonly LogEntry[], count: number): Damage[] {
+/**
+ * The first record that is missing between, before and after those that are there, or is there twice; those from the number
+ * `first` to the number before `end` were written.
+ */
+export function logDamage(entries: readonly LogEntry[], first: number, end: number): Damage[] {
   const sorted = [...entries].sort((a, b) => a.index - b.index);
-  const odd = sorted.findIndex(({ index }, at) => index !== at || at >= count);
-  if (odd < 0 && sorted.length >= count) return [];
+  const odd = sorted.findIndex(({ index }, at) => index !== first + at || index >= end);
+  if (odd < 0 && first + sorted.length >= end) return [];
   const at = odd < 0 ? sorted.length : odd;
+  const wanted = first + at;
   const found = sorted[at];
-  const isAdded = found !== undefined && (found.index < at || at >= count);
+  const isAdded = found !== undefined && (found.index < wanted || wanted >= end);
   const { task, job } = found ?? sorted.at(-1) ?? { task: "(none)", job: 0 };
-  return [{ kind: "log", what: isAdded ? "added" : "missing", index: isAdded ? found.index : at, task, job }];
+  return [{ kind: "log", what: isAdded ? "added" : "missing", index: isAdded ? found.index : wanted, task, job }];
 }

@@ -43,6 +43,8 @@ export { Parameters, type ParameterValue } from "./parameters.ts";
 export type { Lateness } from "./punctuality.ts";
 export { type Recording, readRecording } from "./read-recording.ts";
 export { checkRecordingName, type RecordingOptions, RecordingWriter, type RunSummary } from "./recording.ts";
+export { type RecordingForm, recordingForm } from "./recording-form.ts";
+export type { RecordingPath } from "./recording-parts.ts";
 export { type Pin, parseEvents, type RunEvent, type SkipReason } from "./records/index.ts";
 export { type ReplayOptions, type ReplayResult, replay } from "./replay.ts";
 export { type RunEnd, runByClock, runLive, runVirtual } from "./run.ts";

@@ -12,10 +12,11 @@ import {
   checkFinished,
   contentsByIndex,
   contentsByScan,
+  isChecksumError,
   runFacts,
-  withRecording,
 } from "./recording-contents.ts";
 import { artifactAttachment } from "./recording-layout.ts";
+import { type FileContents, filesOf, joined, nameOf, type RecordingPath, withFiles } from "./recording-parts.ts";
 import type { LoggedAdmission, RunEvent } from "./records/index.ts";
 import type { SentMessage } from "./topic-codecs.ts";
 
@@ -31,6 +32,8 @@ export interface Recording {
   readonly hash: string;
   readonly mode: "virtual" | "live";
   readonly durationNs: number;
+  /** The tag of the keyframe that it begins with; absent where it begins with its run. */
+  readonly beginsNs?: number;
   /** The ROS time of logical 0, nanoseconds since 1970. */
   readonly epochNs: bigint;
   /** "virtual time", or the scheduling policy that was in force. */
@@ -45,23 +48,35 @@ export interface Recording {
   readonly lost: number;
 }
 
-/** Reads a recording. Throws `file/read`, `recording/foreign`, `recording/truncated` or `recording/damaged`. */
-export const readRecording = (path: string): Promise<Recording> =>
-  withRecording(path, async (file) => {
-    const reader = await openIndexed(file).catch(() => undefined);
-    // Without an index it was not finished, or ended in haste: what is there is read as it was written.
-    if (!reader) return await readAll(path, await contentsByScan(file));
+/**
+ * Reads a recording: a file, a folder with parts of a run, or parts. Throws `file/read`, `recording/foreign`,
+ * `recording/truncated`, `recording/damaged`, or `recording/parts` where they do not follow each other.
+ */
+export async function readRecording(path: RecordingPath): Promise<Recording> {
+  const paths = await filesOf(path);
+  const name = nameOf(path);
+  return await withFiles(paths, async (files) => {
+    const indexed = await Promise.all(files.map((file) => openIndexed(file).catch(() => undefined)));
+    const contents = async (validateCrcs: boolean): Promise<Contents> => {
+      const all: FileContents[] = [];
+      // Without an index it was not finished, or ended in haste: what is there is read as it was written.
+      for (const [at, reader] of indexed.entries())
+        all.push({
+          path: paths[at]!,
+          contents: reader ? await contentsByIndex(reader, validateCrcs) : await contentsByScan(files[at]!),
+        });
+      return joined(all);
+    };
     try {
-      return await readAll(path, await contentsByIndex(reader, true));
+      return await readAll(name, await contents(true));
     } catch (cause) {
       if (!isChecksumError(cause)) throw cause;
       // What a changed byte did is for replay to show, cycle and port; that a checksum is wrong only says that there is one.
-      const recording = await readAll(path, await contentsByIndex(reader, false));
+      const recording = await readAll(name, await contents(false));
       return { ...recording, damage: [...recording.damage, { kind: "file", why: cause.message }] };
     }
   });
-
-const isChecksumError = (cause: unknown): cause is Error => cause instanceof Error && /\bcrc\b/i.test(cause.message);
+}
 
 async function readAll(path: string, contents: Contents): Promise<Recording> {
   const application = applicationOf(path, contents);
@@ -114,7 +129,8 @@ async function readAll(path: string, contents: Contents): Promise<Recording> {
   const { durationNs, isComplete, isWhole } = reach;
   const isBefore = ({ time }: { readonly time: number }) => isWhole || time < durationNs;
   const jobs = new Set(kept.flatMap((event) => ("job" in event ? [`${event.task} ${event.job}`] : [])));
-  const count = isComplete && facts ? facts.events : log.reduce((most, { index }) => Math.max(most, index + 1), 0);
+  const first = contents.part?.firstEvent ?? 0;
+  const count = isComplete && facts ? facts.events : log.reduce((most, { index }) => Math.max(most, index + 1), first);
   return {
     application,
     artifacts,
@@ -123,10 +139,11 @@ async function readAll(path: string, contents: Contents): Promise<Recording> {
     damage: [
       ...damage.filter((each) => each.kind !== "record" || jobs.has(`${each.task} ${each.job}`)),
       ...inputDamage(received.filter(isBefore), admissions.filter(isBefore)),
-      ...logDamage(log, count),
+      ...logDamage(log, first, count),
     ],
     hash: reach.hash,
     durationNs,
+    ...((contents.part?.fromNs ?? 0) === 0 ? {} : { beginsNs: contents.part!.fromNs }),
     epochNs: contents.begun.epochNs,
     mode: reach.mode,
     scheduling: facts?.scheduling ?? "not known: the recording has no end",

@@ -4,8 +4,8 @@ import type { ApplicationDescription } from "./application.ts";
 import { type Damage, recordDamage } from "./damage.ts";
 import { decodeRecord } from "./record-message.ts";
 import type { RecordedMessage } from "./recording-contents.ts";
-import { eventsTopic, outputTopic } from "./recording-layout.ts";
-import { type EventOf, type LoggedEvent, loggedEvents } from "./records/index.ts";
+import { eventsTopic, eventTopic, isEventTopic, outputTopic } from "./recording-layout.ts";
+import { type EventOf, type LoggedEvent, loggedEvents, loggedKinds, loggedReader } from "./records/index.ts";
 import type { SentMessage } from "./topic-codecs.ts";
 
 /** A message of a recording. */
@@ -55,7 +55,12 @@ export function recordedMessages(
     channel: (name) => idOf(channelIds, name),
   });
 
+  const names = { tasks: tasks.map(({ name }) => name), channels: channels.map(({ name }) => name) };
+  const readers = new Map(loggedKinds.map((kind) => [eventTopic(kind), loggedReader(kind, names)]));
+
   return ({ topic, sequence: number, timeNs: time, data }) => {
+    const read = readers.get(topic);
+    if (read) return { kind: "logged", event: read(data), index: number };
     const input = inputs.get(topic);
     if (input !== undefined)
       return { kind: "received", event: { kind: "admit", channel: input, sequence: number, time, bytes: data } };
@@ -91,6 +96,14 @@ export function recordedMessages(
     }
     if (topic === eventsTopic)
       return { kind: "logged", event: parseEvent(JSON.parse(decoder.decode(data))), index: number };
+    if (isEventTopic(topic))
+      throw new IsochronError(
+        "recording/unknown-record",
+        `there is no record of kind "${topic.slice(eventTopic("").length)}"`,
+        {
+          help: "use the version of Isochron that recorded the run",
+        },
+      );
     return undefined;
   };
 }

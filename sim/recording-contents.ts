@@ -1,11 +1,18 @@
 // What the MCAP file of a recording holds, before anything is made of it: attachments, facts, and messages in some order.
 import { type FileHandle, open } from "node:fs/promises";
-import type { McapIndexedReader } from "@mcap/core";
+import type { McapIndexedReader, McapTypes } from "@mcap/core";
 import { z } from "zod";
 import { checkArgument, fileError, IsochronError } from "../kernels/index.ts";
 import { type ApplicationDescription, applicationDescription } from "./application.ts";
 import { type Cut, scanAll } from "./logs/index.ts";
-import { applicationAttachment, epochMetadataName, formatVersions, metadataName } from "./recording-layout.ts";
+import {
+  applicationAttachment,
+  epochMetadataName,
+  formatVersions,
+  goesOnMetadataName,
+  metadataName,
+  partMetadataName,
+} from "./recording-layout.ts";
 
 /** What a run says of itself at its end. */
 export const runFacts = z.object({
@@ -31,6 +38,24 @@ const epochFacts = z.object({
 /** What a run says of itself at its beginning. */
 type Begun = z.infer<typeof epochFacts>;
 
+const partFacts = z.object({
+  run: z.string(),
+  part: z.coerce.number().pipe(z.int().min(1)),
+  fromNs: z.coerce.number().pipe(z.int().min(0)),
+  firstEvent: z.coerce.number().pipe(z.int().min(0)),
+  missed: z.coerce.number().pipe(z.int().min(1)).exactOptional(),
+  saved: z.string().exactOptional(),
+});
+
+const goesOnFacts = z.object({ untilNs: z.coerce.number().pipe(z.int().min(0)).exactOptional() });
+
+/**
+ * Which part of its run a file is, counted from 1: it begins with the keyframe of `fromNs`, or with the run, and its first record
+ * of the log has the number `firstEvent`. `missed` records before it are in no part, since the disk took none; `saved` says
+ * why it was saved from memory, and then it is no part of others.
+ */
+export type Part = z.infer<typeof partFacts>;
+
 /** A message of the file. */
 export interface RecordedMessage {
   readonly topic: string;
@@ -48,8 +73,12 @@ export interface Contents {
   /** The run's own; absent where the file ends before. */
   readonly metadata?: Readonly<Record<string, string>>;
   readonly begun: Begun;
+  readonly part?: Part;
+  /** The run goes on behind the file, which has everything before an instant, where that is known. */
+  readonly goesOn?: z.infer<typeof goesOnFacts>;
   readonly messages: AsyncIterable<RecordedMessage> | Iterable<RecordedMessage>;
-  readonly cut?: Cut;
+  /** Where and why it ends before its run; without a place where it is whole, and the run goes on elsewhere. */
+  readonly cut?: Omit<Cut, "at"> & Partial<Pick<Cut, "at">> & { readonly untilNs?: number };
 }
 
 const magic = Buffer.from([0x89, 0x4d, 0x43, 0x41, 0x50, 0x30, 0x0d, 0x0a]);
@@ -60,6 +89,28 @@ const foreign = (path: string, why: string): IsochronError =>
   });
 
 const isFolderError = (cause: unknown): boolean => cause instanceof Error && "code" in cause && cause.code === "EISDIR";
+
+/** Whether a checksum of the file does not hold. */
+export const isChecksumError = (cause: unknown): cause is Error =>
+  cause instanceof Error && /\bcrc\b/i.test(cause.message);
+
+/** What reading a file failed by, with a code and a remedy. */
+export function recordingError(path: string, cause: unknown): Error {
+  if (cause instanceof IsochronError) return cause;
+  if (isFolderError(cause)) return fileError("read", path, cause);
+  if (cause instanceof z.ZodError || cause instanceof SyntaxError) {
+    return new IsochronError("recording/damaged", `${path} holds something that this version does not write`, {
+      details: (cause instanceof z.ZodError ? z.prettifyError(cause) : cause.message).split("\n"),
+      help: "the file was changed, or recorded by another version of Isochron; record the run again",
+      cause,
+    });
+  }
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new IsochronError("recording/truncated", `${path} is cut off or damaged: ${why}`, {
+    help: "the run may have been killed while recording; record it again",
+    cause,
+  });
+}
 
 /** Opens a recording for `read`. Throws `file/read`, `recording/foreign`, `recording/truncated` or `recording/damaged`. */
 export async function withRecording<T>(path: string, read: (file: FileHandle) => Promise<T>): Promise<T> {
@@ -75,20 +126,7 @@ export async function withRecording<T>(path: string, read: (file: FileHandle) =>
     if (!start.equals(magic)) throw foreign(path, "it does not begin as an MCAP file does");
     return await read(file);
   } catch (cause) {
-    if (cause instanceof IsochronError) throw cause;
-    if (isFolderError(cause)) throw fileError("read", path, cause);
-    if (cause instanceof z.ZodError || cause instanceof SyntaxError) {
-      throw new IsochronError("recording/damaged", `${path} holds something that this version does not write`, {
-        details: (cause instanceof z.ZodError ? z.prettifyError(cause) : cause.message).split("\n"),
-        help: "the file was changed, or recorded by another version of Isochron; record the run again",
-        cause,
-      });
-    }
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new IsochronError("recording/truncated", `${path} is cut off or damaged: ${why}`, {
-      help: "the run may have been killed while recording; record it again",
-      cause,
-    });
+    throw recordingError(path, cause);
   } finally {
     await file.close();
   }
@@ -102,6 +140,8 @@ export async function contentsByIndex(reader: McapIndexedReader, validateCrcs: b
   for await (const each of reader.readMetadata({ name: metadataName })) found = Object.fromEntries(each.metadata);
   let begun: Begun = { epochNs: 0n };
   for await (const each of reader.readMetadata({ name: epochMetadataName })) begun = begunIn(each.metadata);
+  let place: Pick<Contents, "part" | "goesOn"> = {};
+  for await (const each of reader.readMetadata()) place = { ...place, ...placeIn(each) };
   async function* messages(): AsyncGenerator<RecordedMessage> {
     for await (const { channelId, sequence, logTime, data } of reader.readMessages({ validateCrcs }))
       yield {
@@ -111,22 +151,34 @@ export async function contentsByIndex(reader: McapIndexedReader, validateCrcs: b
         data,
       };
   }
-  return { attachments, begun, messages: messages(), ...(found === undefined ? {} : { metadata: found }) };
+  return { attachments, begun, ...place, messages: messages(), ...(found === undefined ? {} : { metadata: found }) };
 }
 
 const begunIn = (metadata: ReadonlyMap<string, string>): Begun => epochFacts.parse(Object.fromEntries(metadata));
 
+/** What a file's metadata say of its place in its run. */
+function placeIn({ name, metadata }: McapTypes.Metadata): Pick<Contents, "part" | "goesOn"> {
+  if (name === partMetadataName) return { part: partFacts.parse(Object.fromEntries(metadata)) };
+  return name === goesOnMetadataName ? { goesOn: goesOnFacts.parse(Object.fromEntries(metadata)) } : {};
+}
+
 /** The contents as they were written, as far as they can be read. */
-export async function contentsByScan(file: FileHandle): Promise<Contents> {
+export async function contentsByScan(file: FileHandle): Promise<Contents & { readonly cut?: Cut }> {
   const attachments = new Map<string, Uint8Array>();
   const topics = new Map<number, string>();
   const messages: RecordedMessage[] = [];
   let found: Contents["metadata"];
   let begun: Begun = { epochNs: 0n };
+  let place: Pick<Contents, "part" | "goesOn"> = {};
   const records = scanAll(file, true);
   for (;;) {
     const { done, value } = await records.next();
-    if (done) return { attachments, begun, messages, ...(found && { metadata: found }), ...(value && { cut: value }) };
+    if (done)
+      return {
+        ...{ attachments, begun, messages, ...place },
+        ...(found && { metadata: found }),
+        ...(value && { cut: value }),
+      };
     const { record, at } = value;
     switch (record.type) {
       case "Attachment":
@@ -135,6 +187,7 @@ export async function contentsByScan(file: FileHandle): Promise<Contents> {
       case "Metadata":
         if (record.name === metadataName) found = Object.fromEntries(record.metadata);
         if (record.name === epochMetadataName) begun = begunIn(record.metadata);
+        place = { ...place, ...placeIn(record) };
         break;
       case "Channel":
         topics.set(record.id, record.topic);

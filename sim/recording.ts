@@ -1,5 +1,6 @@
 // Writes a run as MCAP: inputs as received, outputs, decisions and hashes, with all that replaying it takes.
-import { rmSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { readdirSync, rmdirSync, rmSync } from "node:fs";
 import { getSystemErrorName } from "node:util";
 import { z } from "zod";
 import {
@@ -12,19 +13,21 @@ import {
   place,
   replaces,
 } from "../kernels/index.ts";
-import { type ApplicationDescription, definitionsIn } from "./application.ts";
+import type { ApplicationDescription } from "./application.ts";
 import { checkLegal } from "./audit/index.ts";
 import type { LiveExecutive } from "./executive.ts";
-import { recordLayout, recordSchema } from "./record-message.ts";
 import { partialExists, partialOf, recordingFile } from "./recording-file.ts";
 import {
-  applicationAttachment,
-  artifactAttachment,
-  eventsTopic,
-  formatVersion,
-  outputTopic,
-} from "./recording-layout.ts";
-import { eventJsonSchema, type RunEvent, writeEvents } from "./records/index.ts";
+  checkFolder,
+  formSchemas,
+  type RecordingForm,
+  type RecordingFormOptions,
+  recordingForm,
+  removeFolder,
+} from "./recording-form.ts";
+import { applicationAttachment, artifactAttachment, formatVersion } from "./recording-layout.ts";
+import { recordingTopics } from "./recording-topics.ts";
+import { type RunEvent, writeEvents } from "./records/index.ts";
 import type { SentMessage } from "./topic-codecs.ts";
 
 /** What the end of a run adds to its recording. */
@@ -41,7 +44,7 @@ export interface RunSummary {
 }
 
 /** Options of a recording. */
-export interface RecordingOptions {
+export interface RecordingOptions extends RecordingFormOptions {
   /** Another recording that has the name is replaced once this one is finished. */
   readonly replace?: boolean;
   /** How its chunks are compressed; not at all unless said. */
@@ -54,13 +57,25 @@ const anotherName = "record under another name, or replace a recording: --force"
 const checkOptions = optionsOf<RecordingOptions>("recording", "checkRecordingName", () => ({
   replace: z.boolean().optional(),
   compression: z.enum(["lz4", "zstd"]).optional(),
+  ...formSchemas(),
 }));
 
-/** Refuses a name that is taken. Throws `file/exists`, `file/write`. */
+/** Of a recording's options those of its form. */
+const formOf = ({ split, keep, last }: RecordingOptions): RecordingFormOptions => ({
+  ...(split === undefined ? {} : { split }),
+  ...(keep === undefined ? {} : { keep }),
+  ...(last === undefined ? {} : { last }),
+});
+
+/** Refuses a name that is taken, and forms that go into no recording. Throws `file/exists`, `file/write`, `recording/split`, `recording/keep`, `recording/last`. */
 export function checkRecordingName(path: string, options: RecordingOptions = {}): void {
   checkArgument("recording", "checkRecordingName", "path", z.string().min(1).describe("the path of a file"), path);
   checkOptions(options);
   const { replace } = options;
+  if (recordingForm(formOf(options)).kind !== "file") {
+    checkFolder(path, replace === true);
+    return;
+  }
   replaces(path, replace ? recordingFile : undefined, replace ? "record under another name" : anotherName);
 }
 
@@ -69,8 +84,16 @@ const mostWaiting = 2 ** 26;
 
 /** How a recording's file ended; `errno` is the disk's. */
 interface RecordingEnd {
-  readonly kind: "flushed" | "whole" | "failed" | "cut" | "unended";
+  readonly kind: "flushed" | "whole" | "failed" | "saved" | "not saved" | "cut" | "unended";
   readonly errno?: number | null;
+  /** The file that was saved. */
+  readonly path?: string | null;
+}
+
+/** What the disk did not take between parts. */
+interface RecordingGaps {
+  readonly count: number;
+  readonly records: number;
 }
 
 /** A recording that is written on a thread of its own. */
@@ -86,7 +109,41 @@ export interface NativeRecorder {
   flush(): Promise<RecordingEnd>;
   finish(facts: Readonly<Record<string, string>>): Promise<RecordingEnd>;
   cut(facts: Readonly<Record<string, string>>): Promise<RecordingEnd>;
+  save(reason: string): Promise<RecordingEnd>;
+  gaps(): RecordingGaps;
   close(): Promise<unknown>;
+}
+
+interface NativeOptions {
+  readonly compression?: string;
+  readonly run?: string;
+  readonly splitBytes?: number;
+  readonly splitNs?: number;
+  readonly keepBytes?: number;
+  readonly lastNs?: number;
+  readonly lastBytes?: number;
+}
+
+/** Memory that the last of a run may take. */
+const mostInMemory = 2 ** 30;
+
+/** What a recording is kept in, as the recorder is told. */
+function nativeForm(form: RecordingForm): NativeOptions {
+  switch (form.kind) {
+    case "file":
+      return {};
+    case "parts": {
+      const { bytes, timeNs, keepBytes } = form;
+      return {
+        run: randomUUID(),
+        ...(bytes === undefined ? {} : { splitBytes: bytes }),
+        ...(timeNs === undefined ? {} : { splitNs: timeNs }),
+        ...(keepBytes === undefined ? {} : { keepBytes }),
+      };
+    }
+    case "last":
+      return { run: randomUUID(), lastNs: form.timeNs, lastBytes: mostInMemory };
+  }
 }
 
 interface NativeAttachment {
@@ -101,7 +158,7 @@ const binding = z.object({
       path: string,
       layout: string,
       attachments: readonly NativeAttachment[],
-      compression?: string,
+      options: NativeOptions,
     ) => NativeRecorder
   >((value) => typeof value === "function"),
 });
@@ -115,12 +172,14 @@ export class RecordingWriter {
   readonly #options: RecordingOptions;
   readonly #application: string;
   readonly #recorder: NativeRecorder;
+  readonly #form: RecordingForm;
   #begun = false;
   #follows = false;
   /** Why the file took no more, once it was told. */
   #failure: IsochronError | undefined;
 
   private constructor(path: string, options: RecordingOptions, application: string, recorder: NativeRecorder) {
+    this.#form = recordingForm(formOf(options));
     this.#path = path;
     this.#options = options;
     this.#application = application;
@@ -143,19 +202,26 @@ export class RecordingWriter {
       ),
     ];
     const layout = JSON.stringify(recordingTopics(application));
+    const form = recordingForm(formOf(options));
+    const isFile = form.kind === "file";
+    if (!isFile && options.replace) removeFolder(path);
+    const native = {
+      ...nativeForm(form),
+      ...(options.compression === undefined ? {} : { compression: options.compression }),
+    };
     let recorder: NativeRecorder;
     try {
-      recorder = new Recorder(partialOf(path), layout, attachments, options.compression);
+      recorder = new Recorder(isFile ? partialOf(path) : path, layout, attachments, native);
     } catch (cause) {
       const found = cause instanceof Error ? Number(cause.message) : Number.NaN;
       if (Number.isNaN(found)) throw cause;
       const error = diskError(found);
-      throw error.code === "EEXIST" ? partialExists(path, error) : fileError("write", path, error);
+      throw error.code === "EEXIST" && isFile ? partialExists(path, error) : fileError("write", path, error);
     }
     const failed = await recorder.opened();
     if (failed) {
       await recorder.close();
-      rmSync(partialOf(path), { force: true });
+      rmSync(isFile ? partialOf(path) : path, { force: true, recursive: true });
       throw fileError("write", path, diskError(failed.errno));
     }
     return new RecordingWriter(path, options, application.name, recorder);
@@ -200,6 +266,21 @@ export class RecordingWriter {
     if (waiting > mostWaiting && !this.#follows) await this.#recorder.drained();
   }
 
+  /**
+   * Writes what is kept in memory of the run to a file of its own, which is returned; `reason` is in its name. Throws
+   * `recording/last` where nothing is kept so, `file/write` where the disk does not take it: the run goes on either way.
+   */
+  async save(reason: "request" | "misses"): Promise<string> {
+    if (this.#form.kind !== "last") {
+      throw new IsochronError("recording/last", "nothing of the run is kept in memory to be saved", {
+        help: "record with --last 60s, or `last` in the options",
+      });
+    }
+    const { kind, path, errno } = await this.#recorder.save(reason);
+    if (kind !== "saved" || path == null) throw fileError("write", this.#path, diskError(errno));
+    return path;
+  }
+
   /** Writes everything that was added, and waits for it. Throws as `add` does. */
   async flush(): Promise<void> {
     await this.#recorder.flush();
@@ -213,12 +294,16 @@ export class RecordingWriter {
    */
   async finish(summary: RunSummary): Promise<void> {
     await this.#finish(summary);
-    if (process.env.ISOCHRON_AUDIT === "1") await checkLegal(this.#path);
+    const { kind } = this.#form;
+    // What is kept of a run need not be all of it.
+    const isAll = kind === "file" || (kind === "parts" && this.#options.keep === undefined);
+    if (process.env.ISOCHRON_AUDIT === "1" && isAll) await checkLegal(this.#path);
   }
 
   async #finish(summary: RunSummary): Promise<void> {
     const toldBefore = this.#failure;
-    const left = `what was recorded stands in ${partialOf(this.#path)}`;
+    const standing = this.#form.kind === "file" ? partialOf(this.#path) : this.#path;
+    const left = `what was recorded stands in ${standing}`;
     const end = await this.#recorder.finish(this.#facts(summary));
     if (end.kind === "failed") {
       const failure = this.#failed(end.errno);
@@ -226,9 +311,25 @@ export class RecordingWriter {
       if (kind !== "cut")
         throw new IsochronError("file/write", failure.message, {
           details: [left],
-          help: `make room; isochron report ${partialOf(this.#path)} takes what there is`,
+          help: `make room; isochron report ${standing} takes what there is`,
           cause: failure,
         });
+    }
+    if (this.#form.kind !== "file") {
+      const { count, records } = this.#recorder.gaps();
+      if (count > 0)
+        throw new IsochronError(
+          "file/write",
+          `the disk took nothing of ${records} records, ${count === 1 ? "once" : `${count} times`}, between parts in ${this.#path}`,
+          {
+            details: [left],
+            help: "each part before a gap, and each behind one, is verified by itself",
+          },
+        );
+      if (this.#failure && !toldBefore) throw this.#failure;
+      // Of a ring that nobody asked for nothing is left.
+      if (this.#form.kind === "last" && readdirSync(this.#path).length === 0) rmdirSync(this.#path);
+      return;
     }
     try {
       place(partialOf(this.#path), this.#path, this.#options.replace ? recordingFile : undefined);
@@ -242,7 +343,8 @@ export class RecordingWriter {
   /** Gives a recording up that has nothing in it. */
   async discard(): Promise<void> {
     await this.#recorder.close();
-    rmSync(partialOf(this.#path), { force: true });
+    const made = this.#form.kind === "file" ? partialOf(this.#path) : this.#path;
+    rmSync(made, { force: true, recursive: true });
   }
 
   #failed(errno: number | null | undefined): IsochronError {
@@ -279,48 +381,3 @@ function diskError(errno: number | null | undefined): NodeJS.ErrnoException {
 }
 
 const attachment = (name: string, mediaType: string, data: Buffer): NativeAttachment => ({ name, mediaType, data });
-
-/** A topic of a recording. */
-interface Topic {
-  readonly topic: string;
-  readonly schema: string;
-  readonly schemaEncoding: "ros2msg" | "jsonschema";
-  readonly schemaText: string;
-  readonly messageEncoding: "cdr" | "json";
-}
-
-/** Which topics a recording has, and what of a run goes to which, by their places: `sim/recorder/src/layout.rs` reads it. */
-function recordingTopics(application: ApplicationDescription) {
-  const { channels, tasks } = application.table;
-  const topics: Topic[] = [];
-  const ros = (topic: string, schema: string, schemaText: string): number =>
-    topics.push({ topic, schema, schemaEncoding: "ros2msg", schemaText, messageEncoding: "cdr" }) - 1;
-  const definitions = definitionsIn(application);
-  const typed = ({ topic, type }: { readonly topic: string; readonly type: string }) =>
-    ros(topic, type, definitions.schemaText(type));
-  const received = new Map(application.inputs.map((input) => [input.channel, typed(input)]));
-  const outputs = application.outputs.map(typed);
-  const publications = application.publications.map(typed);
-  const records = tasks.map(({ name, output }) => {
-    const { fields } = channels[output]!;
-    const schema = `isochron_msgs/msg/${name.replace(/(?:^|\W|_)+(\w)/g, (_, letter: string) => letter.toUpperCase())}Output`;
-    return { topic: ros(outputTopic(name), schema, recordSchema(fields)), ...recordLayout(fields) };
-  });
-  const events =
-    topics.push({
-      topic: eventsTopic,
-      schema: "isochron.Event",
-      schemaEncoding: "jsonschema",
-      schemaText: eventJsonSchema(),
-      messageEncoding: "json",
-    }) - 1;
-  return {
-    topics,
-    inputs: channels.map((_, channel) => received.get(channel) ?? null),
-    outputs,
-    publications,
-    tasks: records,
-    events,
-    names: { tasks: tasks.map(({ name }) => name), channels: channels.map(({ name }) => name) },
-  };
-}

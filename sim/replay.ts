@@ -11,6 +11,7 @@ import { messageDifference } from "./message-difference.ts";
 import type { Recording } from "./read-recording.ts";
 import { eventsTopic } from "./recording-layout.ts";
 import { partOf, type Start } from "./recording-part.ts";
+import { requireBeginning } from "./recording-parts.ts";
 import { decisionRecords, parseEvents, type RunEvent, writeEvents } from "./records/index.ts";
 
 /** What a replay found. */
@@ -56,6 +57,7 @@ const checkReplay = optionsOf<ReplayOptions>("replay", "replay", () => ({
 /** Runs a recording again in virtual time, on one thread. Throws `replay/part` where nothing of it is asked for. */
 export function replay(recording: Recording, options: ReplayOptions = {}): ReplayResult {
   checkReplay(options);
+  requireBeginning(recording.beginsNs);
   const { application } = recording;
   const { fromNs, toNs, start, events, hash: recordedHash } = partOf(recording, options.from, options.to);
   const tags = keyframeTags(recording.events);

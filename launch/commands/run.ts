@@ -19,6 +19,7 @@ import {
   checkCombination,
   prepareFiles,
   type RunApplicationOptions,
+  type Running,
   type RunResult,
   runLoaded,
   targetsFor,
@@ -35,6 +36,13 @@ export interface RunOptions {
   /** Replace a recording that has the name. */
   readonly force?: boolean;
   readonly compress?: "lz4" | "zstd";
+  /** In parts of so many bytes, or so much of the run. */
+  readonly split?: string;
+  /** Bytes of parts that are kept. */
+  readonly keep?: string;
+  /** How much of the run is kept in memory, to be saved on SIGUSR2, after misses or where it fails. */
+  readonly last?: string;
+  readonly missLimit?: number;
   readonly report?: string;
   /** 30 s, or as long as the log is. */
   readonly duration?: string;
@@ -82,6 +90,9 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
   checkCombination(asked, carrier !== undefined);
   prepareFiles(asked);
   const strays = new StrayErrors();
+  let say: RunLog["say"] = (_, text) => terminal.error(text);
+  const saves = new Saves((level, text) => say(level, text));
+  if (options.last !== undefined) saves.listen();
   try {
     const loading = loadApplication(path, {
       ...targetsFor(asked),
@@ -95,6 +106,7 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
     try {
       const node = nodeNamed(nodeName(loaded.description.name), ros.remappings);
       const log = new RunLog(terminal, ros.isSilent ? undefined : levelOf(fullNodeName(node), ros.logLevels));
+      say = (level, text) => log.say(level, text);
       const { values, simTime } = givenParameters(sources, fullNodeName(node), (each) =>
         loaded.description.parameters.some((declared) => declared.name === each),
       );
@@ -109,8 +121,9 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
         topicName: namesOn(node, ros.remappings),
         onObserverError: (error: IsochronError) => log.say("error", renderError(error)),
         onWarning: (text: string) => log.say("warn", text),
-        onStart: () => {
+        onStart: (running: Running) => {
           manager.ready();
+          saves.begin(running);
           if (transport) log.say("debug", `${fullNodeName(node)} goes on ${carrier}`);
         },
         ...(transport ? { transport } : {}),
@@ -131,8 +144,43 @@ export async function run(path: string, options: RunOptions, terminal: Terminal)
     await loaded.close(terminal.error);
     return result;
   } finally {
+    saves.end();
     strays.close();
   }
+}
+
+/** Saves the last of a run on SIGUSR2. */
+class Saves {
+  readonly #say: RunLog["say"];
+  #running: Running | undefined;
+
+  constructor(say: RunLog["say"]) {
+    this.#say = say;
+  }
+
+  begin(running: Running): void {
+    this.#running = running;
+  }
+
+  /** From here on the signal ends nothing. */
+  listen(): void {
+    process.on("SIGUSR2", this.#hear);
+  }
+
+  end(): void {
+    process.removeListener("SIGUSR2", this.#hear);
+  }
+
+  readonly #hear = (): void => {
+    if (!this.#running) {
+      this.#say("warn", "the run has not begun: nothing of it can be saved");
+      return;
+    }
+    this.#running.save().then(
+      (path) => this.#say("info", `the last of the run stands in ${path}`),
+      (error: unknown) => this.#say("error", renderError(error)),
+    );
+  };
 }
 
 /** Where the command line has parameters from: files before values, and what `--ros-args` says last. */
@@ -159,13 +207,15 @@ const nodeName = (application: string): string => {
 
 /** What the command line asks for, as `runApplication` takes it. */
 function settingsOf(options: RunOptions, terminal: Terminal): RunApplicationOptions {
-  const { force, duration, epoch, log, stamp, rate, realtime, world, record, compress, report, stall, target } =
+  const { force, duration, epoch, last, log, stamp, rate, realtime, world, record, compress, report, stall, target } =
     options;
+  const { split, keep, missLimit } = options;
   if (duration !== undefined && parseDuration(duration) === 0) {
     throw new IsochronError("command/duration", "a run of no time at all does nothing", { help: "--duration 30s" });
   }
-  const given = { log, stamp, rate, realtime, world, record, compress, report, stall, target };
+  const given = { log, stamp, rate, realtime, world, record, compress, split, keep, missLimit, report, stall, target };
   return {
+    ...(last === undefined ? {} : { last: parseDuration(last) }),
     ...(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as RunApplicationOptions),
     ...(force === undefined ? {} : { replace: force }),
     ...(options.datagram?.length ? { datagrams: datagramsIn(options.datagram) } : {}),
@@ -176,7 +226,10 @@ function settingsOf(options: RunOptions, terminal: Terminal): RunApplicationOpti
 }
 
 /** What `run --json` prints. What world and application say of the run stands apart, so that it replaces nothing. */
-export const resultJson = ({ interrupted, cycles, deadlineMisses, hash, report }: RunResult, options: RunOptions) => ({
+export const resultJson = (
+  { interrupted, cycles, deadlineMisses, hash, report, saved }: RunResult,
+  options: RunOptions,
+) => ({
   application: report.application,
   mode: report.mode,
   durationNs: report.durationNs,
@@ -185,6 +238,7 @@ export const resultJson = ({ interrupted, cycles, deadlineMisses, hash, report }
   hash,
   ...(interrupted ? { interrupted } : {}),
   ...(options.record === undefined ? {} : { recording: options.record }),
+  ...(options.last === undefined ? {} : { saved }),
   ...(options.report === undefined ? {} : { report: options.report }),
   tasks: report.tasks,
   chains: report.chains,
@@ -213,7 +267,11 @@ export async function runCommand(path: string, options: RunOptions, terminal: Te
     terminal.error(`interrupted at ${formatDuration(result.report.durationNs)}: the run ends there`);
   terminal.out(printReport(result.report));
   terminal.out(`  hash               ${result.hash}`);
-  if (options.record !== undefined) terminal.out(`  recording          ${options.record}`);
+  if (options.last !== undefined)
+    terminal.out(
+      `  saved              ${result.saved.length === 0 ? "nothing: nobody asked" : result.saved.join(", ")}`,
+    );
+  else if (options.record !== undefined) terminal.out(`  recording          ${options.record}`);
   if (options.report !== undefined) terminal.out(`  report             ${options.report}`);
   if (result.observerErrors > 0)
     terminal.error(

@@ -4,7 +4,7 @@ import { IsochronError } from "../../kernels/index.ts";
 import type { ApplicationDescription } from "../application.ts";
 import { type RecordingCut, reachOf } from "../cut-recording.ts";
 import { type Damage, inputDamage, messageKey } from "../damage.ts";
-import { openIndexed } from "../logs/index.ts";
+import { type Cut, openIndexed } from "../logs/index.ts";
 import { recordedMessages } from "../recorded-messages.ts";
 import {
   applicationOf,
@@ -14,9 +14,17 @@ import {
   type Facts,
   type RecordedMessage,
   runFacts,
-  withRecording,
 } from "../recording-contents.ts";
-import { eventsTopic, formatVersion, formatVersions } from "../recording-layout.ts";
+import { formatVersion, formatVersions, isEventTopic } from "../recording-layout.ts";
+import {
+  type FileContents,
+  filesOf,
+  joined,
+  nameOf,
+  type RecordingPath,
+  requireBeginning,
+  withFiles,
+} from "../recording-parts.ts";
 import type { EventOf, LoggedAdmission, LoggedEvent } from "../records/index.ts";
 import { type Audit, auditRun } from "./audit.ts";
 import { describeFindings, Findings } from "./finding.ts";
@@ -36,18 +44,27 @@ export interface FileAudit extends Audit {
 const theRun = "(the run)";
 
 /**
- * Audits a file.
+ * Audits a file, or parts of a run that follow each other.
  *
  * Records of unknown kinds or of a newer version, damaged, doubled, missing or out of order are findings, by their place in the
  * file. Throws `file/read`, `recording/foreign`, and `recording/damaged` or `recording/truncated` where not even the schedule
  * can be read.
  */
-export const auditFile = (path: string): Promise<FileAudit> =>
-  withRecording(path, async (file) => {
-    const scanned = await contentsByScan(file);
+export async function auditFile(given: RecordingPath): Promise<FileAudit> {
+  const paths = await filesOf(given);
+  const path = nameOf(given);
+  return await withFiles(paths, async (files) => {
     const places: (number | undefined)[] = [];
     const findings = new Findings((record) => places[record]);
-    const { contents, isInOrder } = await mostOf(scanned, () => openIndexed(file), findings);
+    const all: FileContents[] = [];
+    let isInOrder = true;
+    for (const [at, file] of files.entries()) {
+      const most = await mostOf(await contentsByScan(file), () => openIndexed(file), findings);
+      isInOrder &&= most.isInOrder;
+      all.push({ path: paths[at]!, contents: most.contents });
+    }
+    const contents = joined(all);
+    requireBeginning(contents.part?.fromNs);
     const application = applicationOf(path, contents);
     const facts = factsIn(contents, findings);
     // Without the order in which it was written, a record has no place.
@@ -66,7 +83,7 @@ export const auditFile = (path: string): Promise<FileAudit> =>
     );
     const counted = new Set(reach.events);
     const records = isWhole ? read.records : read.records.filter(({ event }) => counted.has(event));
-    auditLog(read.log, isComplete ? facts?.events : undefined, findings);
+    auditLog(read.log, contents.part?.firstEvent ?? 0, isComplete ? facts?.events : undefined, findings);
     auditInputs(application, read, isWhole ? Number.POSITIVE_INFINITY : durationNs, findings);
     if (isWhole && facts) auditLosses(facts.lost, lost, findings);
     return {
@@ -76,6 +93,7 @@ export const auditFile = (path: string): Promise<FileAudit> =>
       ...(facts?.failure === undefined ? {} : { failure: facts.failure }),
     };
   });
+}
 
 /** Throws `recording/illegal`, with the first findings, where a recording that was just made is not legal. */
 export async function checkLegal(path: string): Promise<void> {
@@ -89,7 +107,7 @@ export async function checkLegal(path: string): Promise<void> {
 
 /** Where scanning had to stop in a file that has an index, what that leads to: more, but not in the order of writing. */
 async function mostOf(
-  scanned: Contents,
+  scanned: Contents & { readonly cut?: Cut },
   index: () => ReturnType<typeof openIndexed>,
   findings: Findings,
 ): Promise<{ readonly contents: Contents; readonly isInOrder: boolean }> {
@@ -165,7 +183,7 @@ async function readMessages(
     } catch (error) {
       if (!(error instanceof IsochronError || error instanceof z.ZodError || error instanceof SyntaxError)) throw error;
       tell(inOneLine(error));
-      if (topic === eventsTopic) all.log.push({ index: message.sequence, record, timeNs });
+      if (isEventTopic(topic)) all.log.push({ index: message.sequence, record, timeNs });
       continue;
     }
     switch (found?.kind) {
@@ -214,10 +232,10 @@ async function readMessages(
 const timeOf = (event: LoggedEvent): number | undefined =>
   event.kind === "trace" ? event.release : "time" in event ? event.time : undefined;
 
-/** The log has its records from 0 on, each once and in order; `count` were written, if that is known. */
-function auditLog(log: readonly LogPlace[], count: number | undefined, findings: Findings): void {
+/** The log has its records from the number `first` on, each once and in order; `count` were written, if that is known. */
+function auditLog(log: readonly LogPlace[], first: number, count: number | undefined, findings: Findings): void {
   const seen = new Set<number>();
-  let newest = -1;
+  let newest = first - 1;
   for (const { index, record, timeNs } of log) {
     const add = (rule: "record/doubled" | "record/order" | "record/form", why: string) =>
       findings.add(rule, theRun, timeNs, `record ${index} of the log of decisions ${why}`, record);
@@ -228,7 +246,7 @@ function auditLog(log: readonly LogPlace[], count: number | undefined, findings:
     newest = Math.max(newest, index);
   }
   const wanted = count ?? newest + 1;
-  let missing = 0;
+  let missing = first;
   while (missing < wanted && seen.has(missing)) missing++;
   if (missing >= wanted) return;
   const next = log.find(({ index }) => index > missing);

@@ -1,14 +1,15 @@
-// The door to the records of a run: their schema, and their two forms.
+// The door to the records of a run: their schema, and their forms.
 
 export { decisionRecords, parseEvents, writeEvents } from "./binary.ts";
+export { loggedEvents, type RecordIds } from "./json.ts";
 export {
-  eventJsonSchema,
   type LoggedAdmission,
   type LoggedEvent,
-  loggedEvents,
   loggedKinds,
-  type RecordIds,
-} from "./json.ts";
+  loggedReader,
+  loggedSchema,
+  type RecordNames,
+} from "./logged.ts";
 export {
   type EventKind,
   type EventOf,

@@ -1,12 +1,8 @@
-// Reads records as a recording's log of decisions holds them: JSON, tasks and channels by name (`sim/recorder/src/log.rs` writes it).
+// Reads records as the log of decisions held them in recordings of versions 1 to 3: JSON, tasks and channels by name.
 import { z } from "zod";
 import { IsochronError } from "../../kernels/index.ts";
-import { type EventKind, type EventOf, eventKinds, type FieldType, fieldsOf, type RunEvent } from "./schema.ts";
-
-/** The kinds that stand in the log of decisions; the others are messages of their own topics. */
-export const loggedKinds: readonly EventKind[] = eventKinds.filter(
-  (kind) => kind !== "output" && kind !== "discarded" && kind !== "message",
-);
+import { type LoggedEvent, loggedKinds } from "./logged.ts";
+import { type FieldType, fieldsOf } from "./schema.ts";
 
 const count = z.int().min(0);
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
@@ -65,18 +61,6 @@ export interface RecordIds {
   readonly channel: (name: string) => number;
 }
 
-/** A message's admission as the log tells it: of the bytes, how many there are (absent in version 1), their hash and CRC-32. */
-export type LoggedAdmission = Omit<EventOf<"admit">, "bytes"> & {
-  readonly bytes?: number;
-  readonly blake3: string;
-  readonly crc32: number;
-};
-
-/** A record of the log. */
-export type LoggedEvent =
-  | Exclude<RunEvent, { readonly kind: "admit" | "output" | "discarded" | "message" }>
-  | LoggedAdmission;
-
 const ofSomeKind = z.object({ kind: z.string() });
 
 /** What reads a record of the log from its parsed JSON; throws `recording/unknown-record`, a `ZodError` for anything else. */
@@ -97,18 +81,3 @@ export function loggedEvents(ids: RecordIds): (json: unknown) => LoggedEvent {
     return schema.parse(json) as unknown as LoggedEvent;
   };
 }
-
-/** The schema under which the log is recorded, for viewers. */
-export const eventJsonSchema = (): string =>
-  JSON.stringify({
-    type: "object",
-    title: "isochron.Event",
-    properties: {
-      kind: { type: "string" },
-      task: { type: "string" },
-      channel: { type: "string" },
-      job: { type: "integer" },
-      time: { type: "integer" },
-    },
-    required: ["kind"],
-  });

@@ -6,7 +6,8 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { hashOf, IsochronError, loadRuntime } from "../../kernels/index.ts";
 import { parseEvents, writeEvents } from "./binary.ts";
-import { loggedEvents, loggedKinds } from "./json.ts";
+import { loggedEvents } from "./json.ts";
+import { type LoggedEvent, loggedKinds, loggedReader } from "./logged.ts";
 import {
   type EventKind,
   eventKinds,
@@ -20,9 +21,7 @@ import {
 
 const { loggedRecords } = z
   .object({
-    loggedRecords: z.custom<
-      (tasks: readonly string[], channels: readonly string[], records: Buffer) => readonly string[]
-    >((value) => typeof value === "function"),
+    loggedRecords: z.custom<(records: Buffer) => readonly Buffer[]>((value) => typeof value === "function"),
   })
   .parse(loadRuntime());
 
@@ -136,25 +135,49 @@ describe("records as bytes", () => {
   });
 });
 
+const names = { tasks: ["lane", "steer", "brake"], channels: ["/image", "lane", "steer"] };
+
+describe("records of the log", () => {
+  const written = (event: RunEvent): Buffer => loggedRecords(writeEvents([event]))[0]!;
+  const read = (kind: EventKind, data: Uint8Array): LoggedEvent => loggedReader(kind, names)(data);
+
+  it("are read as the recorder writes them; of a message that arrived, its length, hash and checksum", () => {
+    fc.assert(
+      fc.property(eventsOf(loggedKinds), (event) => {
+        const found = plain(read(event.kind, written(event)));
+        if (event.kind === "admit") {
+          const { bytes, ...rest } = event;
+          expect(found).toEqual({ ...rest, bytes: bytes.length, blake3: hashOf(bytes), crc32: crc32(bytes) });
+        } else expect(found).toEqual(plain(event));
+      }),
+    );
+  });
+
+  it("are refused by name where they are cut off or longer, or a byte between members is not zero", () => {
+    fc.assert(
+      fc.property(eventsOf(loggedKinds), fc.nat(), fc.integer({ min: 1, max: 255 }), (event, at, change) => {
+        const whole = written(event);
+        const refused = (data: Uint8Array) =>
+          expect(() => read(event.kind, data)).toThrow(expect.objectContaining({ code: "recording/damaged" }));
+        refused(whole.subarray(0, at % whole.length));
+        refused(Buffer.concat([whole, Buffer.alloc(1)]));
+        // Any other byte is another record, or none: the bytes that are read are all that there are.
+        const changed = Buffer.from(whole);
+        changed[at % whole.length]! ^= change;
+        try {
+          expect(plain(read(event.kind, changed))).not.toEqual(plain(read(event.kind, whole)));
+        } catch (error) {
+          expect(error).toBeInstanceOf(IsochronError);
+        }
+      }),
+    );
+  });
+});
+
 describe("records as JSON", () => {
-  const names = { tasks: ["lane", "steer", "brake"], channels: ["/image", "lane", "steer"] };
   const parse = loggedEvents({
     task: (name) => names.tasks.indexOf(name),
     channel: (name) => names.channels.indexOf(name),
-  });
-
-  it("are read as they were written; of a message that arrived, its hash and checksum", () => {
-    fc.assert(
-      fc.property(eventsOf(loggedKinds), (event) => {
-        const [text] = loggedRecords(names.tasks, names.channels, writeEvents([event]));
-        const read = parse(JSON.parse(text!));
-        if (event.kind === "admit") {
-          const { bytes, ...rest } = event;
-          const sums = { bytes: bytes.length, blake3: hashOf(bytes), crc32: crc32(bytes) };
-          expect(plain({ bytes: bytes.length, ...read })).toEqual({ ...rest, ...sums });
-        } else expect(plain(read)).toEqual(plain(event));
-      }),
-    );
   });
 
   it("of version 1 are read: without clocks, and losses by their number", () => {

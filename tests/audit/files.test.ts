@@ -1,5 +1,6 @@
 // The audit of a file names the first bad record, by its place and byte, and goes on where it can.
 import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import type { TypedMcapRecords } from "@mcap/core";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -9,8 +10,10 @@ import { replayCommand } from "../../launch/commands/replay.ts";
 import type { Terminal } from "../../launch/terminal.ts";
 import { type AuditFinding, auditRules } from "../../sim/audit/index.ts";
 import { auditFile, readRecording } from "../../sim/index.ts";
+import { contentsByScan, withRecording } from "../../sim/recording-contents.ts";
 import { Workplace } from "../command-line/command.ts";
-import { type Changes, rewrite } from "../replay/rewrite.ts";
+import { LogForm, loggedKind, logTopic, namesIn } from "../replay/logged.ts";
+import { type Changed, type Changes, rewrite } from "../replay/rewrite.ts";
 import { record, usual, virtualRun } from "./schedule.ts";
 
 type Message = TypedMcapRecords["Message"];
@@ -22,12 +25,20 @@ let bytes = Buffer.alloc(0);
 beforeAll(async () => {
   await record(recording, await virtualRun(usual, 110));
   bytes = readFileSync(recording);
+  log = new LogForm(namesIn(recording));
 });
 afterAll(() => place.remove());
 
-const log = "/isochron/events";
-const text = ({ data }: Message): string => new TextDecoder().decode(data);
-const written = (value: object): Uint8Array => Buffer.from(JSON.stringify(value));
+let log: LogForm;
+const hex = ({ data }: Pick<Message, "data">): string => Buffer.from(data).toString("hex");
+/** The byte at which the n-th message of a kind begins in what was recorded; the last one's is at -1. */
+const placeOf = async (kind: string, n: number): Promise<number> =>
+  await withRecording(recording, async (file) => {
+    const { messages } = await contentsByScan(file);
+    const places: number[] = [];
+    for await (const { topic, at } of messages) if (topic === logTopic(kind)) places.push(at!);
+    return places.at(n)!;
+  });
 
 async function audited(changes: Changes) {
   await rewrite(recording, changed, changes);
@@ -35,11 +46,10 @@ async function audited(changes: Changes) {
 }
 
 /** Puts the n-th record of a kind (the third) through `change`. */
-function onThird(kind: string, change: (message: Message) => Message | readonly Message[] | undefined): Changes {
+function onThird(kind: string, change: (message: Message) => Changed | readonly Changed[] | undefined): Changes {
   let count = 0;
   return {
-    message: (topic, message) =>
-      topic === log && text(message).startsWith(`{"kind":"${kind}"`) && ++count === 3 ? change(message) : message,
+    message: (topic, message) => (topic === logTopic(kind) && ++count === 3 ? change(message) : message),
   };
 }
 
@@ -47,7 +57,7 @@ function onThird(kind: string, change: (message: Message) => Message | readonly 
 const standingAt = ({ byte }: AuditFinding): string => {
   const file = readFileSync(changed);
   expect(file[byte!]).toBe(5);
-  return file.subarray(byte! + 31, byte! + 9 + Number(file.readBigUInt64LE(byte! + 1))).toString();
+  return file.subarray(byte! + 31, byte! + 9 + Number(file.readBigUInt64LE(byte! + 1))).toString("hex");
 };
 
 describe("the audit of a file", () => {
@@ -56,34 +66,61 @@ describe("the audit of a file", () => {
   });
 
   it("names a record of an unknown kind, and holds all others to their rules", async () => {
-    const unknown = (message: Message) => ({ ...message, data: written({ kind: "teleport", task: "polled", job: 3 }) });
+    const unknown = (message: Message) => ({ ...message, topic: logTopic("teleport"), data: Buffer.from("nowhere") });
     const { findings, count, records } = await audited(onThird("keyframe", unknown));
     expect(findings.map(({ rule, subject, why }) => `${rule} ${subject}: ${why}`)).toEqual([
-      'record/form /isochron/events: there is no record of kind "teleport"',
+      'record/form /isochron/events/teleport: there is no record of kind "teleport"',
       expect.stringMatching(/^keyframe \w+: the keyframe at \d+ ns lacks the task$/),
     ]);
-    expect(standingAt(findings[0]!)).toBe('{"kind":"teleport","task":"polled","job":3}');
+    expect(standingAt(findings[0]!)).toBe(hex({ data: Buffer.from("nowhere") }));
     expect([count, records]).toEqual([2, (await audited({})).records - 1]);
   });
 
-  it("names what is not JSON, lacks a field, or is of a task that is not there", async () => {
+  it("names what is no CDR, lacks a member, has one too many, or is of a task that is not there", async () => {
+    const whole = log.write({ kind: "keyframe", task: "polled", job: 1, time: 50e6, states: "" });
+    const padded = Buffer.from(whole);
+    padded[9] = 1;
     const cases = [
-      [Buffer.from("{"), /JSON/],
-      [written({ kind: "keyframe", task: "polled", job: 1, time: 50e6 }), /^states: /],
-      [written({ kind: "keyframe", task: "nobody", job: 1, time: 50e6, states: "" }), /names "nobody"/],
-      [written({ kind: "keyframe", task: "polled", job: -1, time: 50e6, states: "" }), /^job: /],
-    ] as const;
-    for (const [data, why] of cases) {
+      Buffer.from("{"),
+      whole.subarray(0, -1),
+      Buffer.concat([whole, Buffer.alloc(1)]),
+      padded,
+      Buffer.concat([Buffer.from([0, 0]), whole.subarray(2)]),
+      log.write({ kind: "keyframe", task: "nobody", job: 1, time: 50e6, states: "" }),
+    ];
+    for (const data of cases) {
       const { findings } = await audited(onThird("keyframe", (message) => ({ ...message, data })));
-      expect(findings[0]).toMatchObject({ rule: "record/form", why: expect.stringMatching(why) });
-      expect(standingAt(findings[0]!)).toBe(Buffer.from(data).toString());
+      expect(findings[0]).toMatchObject({ rule: "record/form", why: expect.stringMatching(/^a record \(keyframe\) /) });
+      expect(standingAt(findings[0]!)).toBe(hex({ data }));
+    }
+  });
+
+  it("names what is not JSON, lacks a field, or is of a task that is not there in a recording of version 3", async () => {
+    const older = fileURLToPath(new URL("../replay/older/rows.mcap", import.meta.url));
+    const cases = [
+      ["{", /JSON/],
+      [JSON.stringify({ kind: "teleport" }), /^there is no record of kind "teleport"$/],
+      [JSON.stringify({ kind: "release", task: "rows", job: 1, time: 50e6 }), /^pins: /],
+      [JSON.stringify({ kind: "release", task: "nobody", job: 1, time: 50e6, pins: [] }), /names "nobody"/],
+      [JSON.stringify({ kind: "release", task: "rows", job: -1, time: 50e6, pins: [] }), /^job: /],
+    ] as const;
+    for (const [text, why] of cases) {
+      let count = 0;
+      const data = Buffer.from(text);
+      const message: Changes["message"] = (topic, each) =>
+        topic === "/isochron/events" && ++count === 3 ? { ...each, data } : each;
+      await rewrite(older, changed, { message });
+      const { findings } = await auditFile(changed);
+      const form = findings.find(({ rule }) => rule === "record/form")!;
+      expect(form).toMatchObject({ why: expect.stringMatching(why) });
+      expect(standingAt(form)).toBe(hex({ data }));
     }
   });
 
   it("reads a recording of a newer version as far as it knows it, and says so", async () => {
-    const { findings } = await audited({ metadata: (said) => ({ ...said, version: "4" }) });
+    const { findings } = await audited({ metadata: (said) => ({ ...said, version: "5" }) });
     expect(findings).toMatchObject([
-      { rule: "record/form", why: "the recording is of version 4; this version of Isochron knows 1 and 2 and 3" },
+      { rule: "record/form", why: "the recording is of version 5; this version of Isochron knows 1 and 2 and 3 and 4" },
     ]);
   });
 
@@ -99,15 +136,16 @@ describe("the audit of a file", () => {
         return message;
       },
     });
-    expect(text(all[again]!)).toBe(text(all[once]!));
-    expect(standingAt(first!)).toBe(text(all[again]!));
+    expect(hex(all[again]!)).toBe(hex(all[once]!));
+    expect(standingAt(first!)).toBe(hex(all[again]!));
   });
 
   it("names a record that stands behind one that was written after it", async () => {
     let held: Message | undefined;
     const { findings } = await audited({
       message: (topic, message) => {
-        if (topic !== log || !/^\{"kind":"release","task":"polled","job":(6|8)/.test(text(message))) return message;
+        const event = topic === logTopic("release") ? log.read(topic, message.data) : undefined;
+        if (event?.task !== "polled" || (event.job !== 6 && event.job !== 8)) return message;
         if (!held) {
           held = { ...message, data: message.data.slice() };
           return undefined;
@@ -125,9 +163,9 @@ describe("the audit of a file", () => {
     const { findings } = await audited({
       message: (topic, message) => {
         if (topic === "/in" && message.sequence === 20) return earlier(message);
-        if (topic !== log || !/^\{"kind":"admit","channel":"\/in","sequence":20,/.test(text(message))) return message;
-        const event = JSON.parse(text(message)) as { readonly time: number };
-        return { ...earlier(message), data: written({ ...event, time: event.time - 30e6 }) };
+        const event = topic === logTopic("admit") ? log.read(topic, message.data) : undefined;
+        if (event?.channel !== "/in" || event.sequence !== 20) return message;
+        return { ...earlier(message), data: log.write({ ...event, time: (event.time as number) - 30e6 }) };
       },
     });
     expect(findings[0]).toMatchObject({ rule: "intake/number", subject: "/in", byte: expect.any(Number) });
@@ -148,8 +186,7 @@ describe("the audit of a file", () => {
   });
 
   it("tells where a file that was cut ends, and audits what stands before", async () => {
-    const last = bytes.lastIndexOf('{"kind":"verdict"');
-    const first = bytes.indexOf('{"kind":"admit"');
+    const [first, last] = [await placeOf("admit", 0), await placeOf("verdict", -1)];
     for (const share of [0.2, 0.5, 0.8]) {
       const length = Math.floor(first + (last - first) * share);
       writeFileSync(changed, bytes.subarray(0, length));
@@ -162,9 +199,10 @@ describe("the audit of a file", () => {
   });
 
   it("names the byte from which a finished file is damaged, and audits what its index leads to", async () => {
-    const at = bytes.indexOf('"kind":"verdict"', bytes.length / 3);
+    const at = await placeOf("verdict", 10);
     const damaged = Buffer.from(bytes);
-    damaged[at + 10] = "w".charCodeAt(0);
+    // Its publication instant, behind encapsulation, task, padding and job.
+    damaged[at + 31 + 4 + 16]! ^= 1;
     writeFileSync(changed, damaged);
     const { findings, legal, cut } = await auditFile(changed);
     expect([legal, cut]).toEqual([false, undefined]);
@@ -207,7 +245,7 @@ describe("the audit of a file", () => {
   });
 
   it("of whatever bytes ends in a verdict, findings or an error with a code", async () => {
-    const first = bytes.indexOf('{"kind":"admit"') - 2000;
+    const first = (await placeOf("admit", 0)) - 2000;
     const edit = fc.record({
       kind: fc.constantFrom("flip", "zero", "cut", "swap", "digit"),
       at: fc.oneof(
@@ -264,15 +302,11 @@ describe("the audit of a file", () => {
               else if (kind === "move") {
                 waiting.push(...kept.map((each) => ({ until: own + by, message: { ...each, topic } })));
                 kept = [];
-              } else if (topic === log)
+              } else if (loggedKind(topic) !== undefined)
                 kept = kept.map((each) => {
-                  let seen = 0;
-                  return {
-                    ...each,
-                    data: Buffer.from(
-                      text(each).replaceAll(/\d/g, (digit) => (seen++ === by % 8 ? String(at % 10) : digit)),
-                    ),
-                  };
+                  const data = Buffer.from(each.data);
+                  data[(by * 8) % data.length] = at % 10;
+                  return { ...each, data };
                 });
             }
             const due = waiting.filter(({ until }) => until <= own).map((each) => each.message);

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, wri
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { auditRecording, readRecording, replay } from "../../sim/index.ts";
 import { type Ended, Workplace } from "./command.ts";
 
 const workplace = new Workplace();
@@ -244,43 +245,105 @@ describe("a disk that takes no more", () => {
 });
 
 describe("a run that is killed", () => {
-  it.each([
-    ["in virtual time", [], 3],
-    ["live", ["--realtime"], 3],
-  ] as const)(
-    "leaves a recording that verifies up to its end, whenever that is, %s",
-    async (name, mode, times) => {
-      workplace.write({ "killed.js": relay() });
-      let cycles = 0;
-      for (let at = 0; at < times; at++) {
-        const file = `killed ${name} ${at}.mcap`;
-        const { child, ended } = workplace.begin("run", "killed.js", "-d", "100000s", "--record", file, ...mode);
-        const size = () => statSync(workplace.path(`${file}.partial`), { throwIfNoEntry: false })?.size ?? 0;
-        const until = async (there: () => boolean) => {
-          while (!there() && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 10));
-        };
-        await until(() => size() > 0);
-        const first = size();
-        // The first is killed at its very beginning, the others when they have recorded something, however slow the machine is.
-        await until(() => size() - first >= at * 30_000);
-        await new Promise((resolve) => setTimeout(resolve, Math.random() * 300));
-        child.kill("SIGKILL");
-        await ended;
-        expect(existsSync(workplace.path(file))).toBe(false);
-        const [replay, report] = await workplace.each([
-          ["replay", `${file}.partial`, "--verify", "--json"],
-          ["report", `${file}.partial`],
-        ]);
-        if (replay!.code !== 0 && /before anything of a run/.test(replay!.error)) continue;
-        const result = replayed(replay!);
-        expect(result).toMatchObject({ bitExact: true, cut: { why: expect.any(String), at: expect.any(Number) } });
-        expect(replay!.error).toContain(`${file}.partial ends at `);
-        expect(report).toMatchObject({ code: 0 });
-        expect(existsSync(workplace.path(`killed ${name} ${at}.report.html`))).toBe(true);
+  /** How often, in each kind of time; every other time its recording has parts. */
+  const times = 10;
+  /** Starts a run, and kills it when it has recorded something more than the time before; what it leaves. */
+  const kill = async (at: number, mode: readonly string[]): Promise<string> => {
+    const isSplit = at % 2 === 1;
+    const name = `killed ${mode.join("")} ${at}`;
+    const file = isSplit ? name : `${name}.mcap`;
+    const options = ["-d", "100000s", "--record", file, ...(isSplit ? ["--split", "500KB"] : []), ...mode];
+    const { child, ended } = workplace.begin("run", "killed.js", ...options);
+    const left = isSplit ? file : `${file}.partial`;
+    const size = () => {
+      const found = statSync(workplace.path(left), { throwIfNoEntry: false });
+      if (!found?.isDirectory()) return found?.size ?? 0;
+      const sizes = readdirSync(workplace.path(left)).map(
+        (each) => statSync(join(workplace.path(left), each), { throwIfNoEntry: false })?.size ?? 0,
+      );
+      return sizes.reduce((sum, each) => sum + each, 0);
+    };
+    const until = async (there: () => boolean) => {
+      while (!there() && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 10));
+    };
+    await until(() => size() > 0);
+    const first = size();
+    // The first is killed at its very beginning, the others when they have recorded something, however slow the machine is.
+    await until(() => size() - first >= at * 10_000);
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 200));
+    child.kill("SIGKILL");
+    await ended;
+    if (!isSplit) expect(existsSync(workplace.path(file))).toBe(false);
+    return left;
+  };
+
+  it(`leaves a recording that verifies up to its end, at ${2 * times} random moments`, async () => {
+    workplace.write({ "killed.js": relay() });
+    let cycles = 0;
+    let read = 0;
+    for (let at = 0; at < times; at++) {
+      for (const left of await Promise.all([kill(at, []), kill(at, ["--realtime"])])) {
+        const recording = await readRecording(workplace.path(left)).catch((error: unknown) => error as Error);
+        if (recording instanceof Error) {
+          expect(recording.message).toMatch(/before anything of a run|is a folder without parts/);
+          continue;
+        }
+        expect(recording, left).toMatchObject({ damage: [], cut: { why: expect.any(String) } });
+        const result = replay(recording);
+        expect(result, left).toMatchObject({ bitExact: true });
+        expect(auditRecording(recording), left).toMatchObject({ legal: true });
         cycles += result.cycles;
+        read++;
       }
-      expect(cycles).toBeGreaterThan(0);
-    },
-    600_000,
-  );
+    }
+    expect(read).toBeGreaterThanOrEqual(2 * times - 4);
+    expect(cycles).toBeGreaterThan(100);
+  }, 900_000);
+
+  it("leaves what the commands take", async () => {
+    const left = `killed  ${times - 2}.mcap.partial`;
+    const [replay, report] = await workplace.each([
+      ["replay", left, "--verify", "--json"],
+      ["report", left],
+    ]);
+    expect(replayed(replay!)).toMatchObject({
+      bitExact: true,
+      cut: { why: expect.any(String), at: expect.any(Number) },
+    });
+    expect(replay!.error).toContain(`${left} ends at `);
+    expect(report).toMatchObject({ code: 0 });
+    expect(existsSync(workplace.path(`killed  ${times - 2}.report.html`))).toBe(true);
+  }, 120_000);
+});
+
+describe("a signal while a chunk is written", () => {
+  it("saves the last of the run, or ends it, and what is written is whole", async () => {
+    workplace.write({ "signalled.js": relay() });
+    const { child, ended } = workplace.begin(
+      ...["run", "signalled.js", "--realtime", "-d", "100000s", "--record", "ring", "--last", "600s"],
+    );
+    const saved = () => readdirSync(workplace.path("ring"));
+    const isWhole = (name: string) => /^saved-\d+-request\.mcap$/.test(name);
+    const until = async (there: () => boolean) => {
+      while (!there() && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 20));
+    };
+    // One after the other, until two have been written: those before the run begins save nothing.
+    await until(() => existsSync(workplace.path("ring")));
+    for (let count = 0; count < 2 && child.exitCode === null; count = saved().filter(isWhole).length) {
+      child.kill("SIGUSR2");
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    // What is being written when the run ends is written whole.
+    child.kill("SIGUSR2");
+    child.kill("SIGINT");
+    const { code, out } = await ended;
+    expect(code).toBe(130);
+    expect(out).toMatch(/\n {2}saved {14}ring\/saved-0001-request\.mcap, ring\/saved-0002-request\.mcap/);
+    expect(saved().every(isWhole)).toBe(true);
+    for (const name of saved()) {
+      const recording = await readRecording(workplace.path(`ring/${name}`));
+      expect(recording).toMatchObject({ damage: [], cut: { why: "it was saved while the run went on: request" } });
+      expect(replay(recording)).toMatchObject({ bitExact: true });
+    }
+  }, 240_000);
 });

@@ -183,7 +183,8 @@ describe.each(["hold", "skip"] as const)("overruns under %s", (policy) => {
     expect(inspect!.code).toBe(0);
     const overruns = readReport(`${policy}.json`).tasks.map((task) => task.overrun);
     expect(Math.min(...overruns)).toBeGreaterThan(10);
-    expect(readFileSync(workplace.path(`${policy}.mcap`)).includes('{"kind":"fault"')).toBe(true);
+    const { events } = await readRecording(workplace.path(`${policy}.mcap`));
+    expect(events.filter(({ kind }) => kind === "fault").length).toBeGreaterThan(10);
   });
 
   it("of a live run, at least 20 of them, replay bit for bit in virtual time", async () => {

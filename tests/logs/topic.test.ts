@@ -259,7 +259,9 @@ describe("a recording of Isochron", () => {
     expect(commands.status).toBe(0);
     expect(commands.lines).toHaveLength(3);
     for (const line of commands.lines) expect(JSON.parse(line)).toHaveProperty("message.drive.steering_angle");
-    const events = await isochron("topic", "echo", recording, "/isochron/events", "--json", "--count", "1");
-    expect(JSON.parse(events.out)).toHaveProperty("message.kind");
+    const events = await isochron("topic", "echo", recording, "/isochron/events/release", "--json", "--count", "1");
+    expect(JSON.parse(events.out)).toMatchObject({
+      message: { task: 0, job: 0, pins: [{ sequence: 1, held: false }] },
+    });
   });
 });

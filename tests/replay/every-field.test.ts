@@ -9,6 +9,7 @@ import { type EventKind, eventKinds, type FieldType, fieldsOf, loggedKinds } fro
 import type { RecordSchema } from "../../sim/records/schema.ts";
 import { liveRun, record, usual, virtualRun } from "../audit/schedule.ts";
 import { Workplace } from "../command-line/command.ts";
+import { LogForm, type LoggedJson, loggedKind, logTopic, namesIn } from "./logged.ts";
 import { type Changed, type Changes, rewrite } from "./rewrite.ts";
 import { verify } from "./verify.ts";
 
@@ -20,14 +21,12 @@ const live = place.path("live.mcap");
 beforeAll(async () => {
   await record(inVirtualTime, await virtualRun(usual, 110));
   await record(live, await liveRun());
+  log = new LogForm(namesIn(inVirtualTime));
 });
 afterAll(() => place.remove());
 
-const log = "/isochron/events";
-const json = z.record(z.string(), z.json());
-type Json = z.infer<typeof json>;
-const read = (data: Uint8Array): Json => json.parse(JSON.parse(new TextDecoder().decode(data)));
-const written = (value: Json): Uint8Array => Buffer.from(JSON.stringify(value));
+let log: LogForm;
+const read = ({ topic, message }: Place): LoggedJson => log.read(topic, message.data)!;
 
 /** A change of one message, and what is changed. */
 interface Tampering {
@@ -110,7 +109,10 @@ const computed: { readonly [kind in EventKind]?: readonly string[] } = {
 const inLog = (kind: EventKind, field: string, type: FieldType, value: unknown): Tampering[] =>
   otherValues(type, value).map(([what, other]) => ({
     what: `${field}: ${what}`,
-    change: (message) => ({ ...message, data: written({ ...read(message.data), [field]: other as Json[string] }) }),
+    change: (message) => ({
+      ...message,
+      data: log.write({ ...log.read(logTopic(kind), message.data)!, [field]: other }),
+    }),
     ...(computed[kind]?.includes(field) ? { computed: true } : {}),
   }));
 
@@ -191,8 +193,7 @@ const isOf = (kind: EventKind, { topic, message }: Place): boolean => {
   return isLogged(kind, { topic, message });
 };
 
-const isLogged = (kind: EventKind, { topic, message }: Place): boolean =>
-  topic === log && read(message.data).kind === kind;
+const isLogged = (kind: EventKind, { topic }: Place): boolean => loggedKind(topic) === kind;
 
 interface Place {
   readonly topic: string;
@@ -287,7 +288,7 @@ describe("a recording as it was made", () => {
 async function sortsOf(kind: EventKind): Promise<ReadonlyMap<string, (place: Place) => boolean>> {
   const names = fieldsOf(kind).flatMap(([field, type]) => (typeof type !== "string" || type === "flag" ? [field] : []));
   const sortOf = (place: Place) => {
-    const event = read(place.message.data);
+    const event = read(place);
     return names.map((name) => ` ${name} ${String(event[name])}`).join("");
   };
   const all = (await messagesOf(recordingOf(kind))).filter((place) => isLogged(kind, place));
@@ -304,7 +305,7 @@ describe("verification notices a changed", () => {
       expect(sorts.size).toBeGreaterThan(0);
       for (const [sort, isOfSort] of sorts) {
         for (const [field, type] of fieldsOf(kind).flatMap((each) => (each[1] === "raw" ? logged : [each]))) {
-          const holds = (place: Place) => read(place.message.data)[field];
+          const holds = (place: Place) => read(place)[field];
           const victim = await middle(path, (each) => isOfSort(each) && holds(each) !== "");
           for (const { what, change, computed } of inLog(kind, field, type, holds((await messagesOf(path))[victim]!)))
             await expectNoticed(`${kind}${sort}, ${what}`, await tampered(path, victim, change), computed);
@@ -327,7 +328,7 @@ describe("verification notices a changed", () => {
 
   it("byte of what any of its tasks computed, or sent on any topic", async () => {
     const all = await messagesOf(inVirtualTime);
-    const topics = new Set(all.map(({ topic }) => topic).filter((topic) => topic !== log));
+    const topics = new Set(all.map(({ topic }) => topic).filter((topic) => loggedKind(topic) === undefined));
     expect(topics.size).toBe(2 + 2 + 5);
     for (const topic of topics) {
       const victim = await middle(inVirtualTime, (each) => each.topic === topic);
@@ -373,11 +374,10 @@ describe("verification notices", () => {
           data = flipped(message.data, message.data.length - 1).slice();
           return { ...message, data };
         }
-        if (topic !== log) return message;
-        const event = read(message.data);
-        if (event.kind !== "admit" || event.channel !== "/in" || event.sequence !== 9) return message;
+        const event = log.read(topic, message.data);
+        if (event?.kind !== "admit" || event.channel !== "/in" || event.sequence !== 9) return message;
         sequence = 9;
-        return { ...message, data: written({ ...event, blake3: hashOf(data), crc32: crc32(data) }) };
+        return { ...message, data: log.write({ ...event, blake3: hashOf(data), crc32: crc32(data) }) };
       },
     });
     expect(sequence).toBe(9);
@@ -385,7 +385,7 @@ describe("verification notices", () => {
   });
 
   const facts: Readonly<Record<string, (value: string) => string>> = {
-    version: () => "4",
+    version: () => "5",
     hash: (value) => `${value.slice(0, -1)}${value.endsWith("0") ? "1" : "0"}`,
     mode: (value) => (value === "live" ? "virtual" : "live"),
     durationNs: (value) => String(Number(value) + 1),
@@ -429,12 +429,13 @@ describe("bit-exact is never said of a recording with losses,", () => {
     ["which only its log tells", false],
   ])("%s", async (_, isTold) => {
     for (const what of ["decisions", "outputs"]) {
-      const records = (await messagesOf(inVirtualTime)).filter(({ topic }) => topic === log);
+      const records = (await messagesOf(inVirtualTime)).filter(({ topic }) => loggedKind(topic) !== undefined);
       const last = records.at(-1)!.message.sequence;
+      const loss = { kind: "lost", what, count: 2 };
       const path = await changedBy(inVirtualTime, {
         message: (topic, message) =>
-          topic === log && message.sequence === last
-            ? [message, { ...message, sequence: last + 1, data: written({ kind: "lost", what, count: 2 }) }]
+          loggedKind(topic) !== undefined && message.sequence === last
+            ? [message, { ...message, sequence: last + 1, topic: logTopic("lost"), data: log.write(loss) }]
             : message,
         metadata: (said) => ({ ...said, events: String(Number(said.events) + 1), ...(isTold ? { lost: "2" } : {}) }),
       });

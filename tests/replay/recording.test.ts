@@ -2,12 +2,14 @@
 import { readFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import type { MessageDefinition } from "@foxglove/message-definition";
 import { parse } from "@foxglove/rosmsg";
 import { MessageReader } from "@foxglove/rosmsg2-serialization";
 import { McapIndexedReader, McapStreamReader, type TypedMcapRecords } from "@mcap/core";
 import { FileHandleReadable } from "@mcap/nodejs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Workplace } from "../command-line/command.ts";
+import { LogForm, type LoggedJson, loggedKind, namesIn } from "./logged.ts";
 
 const place = new Workplace();
 const roadApplication = fileURLToPath(new URL("../../examples/road/app.ts", import.meta.url));
@@ -56,6 +58,8 @@ describe("a recording", () => {
     const channels = new Map<number, TypedMcapRecords["Channel"]>();
     const decoded = new Map<string, number>();
     const readers = new Map<number, MessageReader>();
+    const log = new LogForm(namesIn(recording));
+    const kinds = new Set<string>();
     for (const record of stream()) {
       if (record.type === "Schema") schemas.set(record.id, record);
       if (record.type === "Channel") channels.set(record.id, record);
@@ -63,26 +67,47 @@ describe("a recording", () => {
       const channel = channels.get(record.channelId)!;
       const schema = schemas.get(channel.schemaId)!;
       const text = new TextDecoder().decode(schema.data);
-      if (schema.encoding === "jsonschema") {
-        expect(channel.messageEncoding).toBe("json");
-        expect(JSON.parse(text)).toMatchObject({ type: "object" });
-        expect(JSON.parse(new TextDecoder().decode(record.data))).toHaveProperty("kind");
-      } else {
-        expect([schema.encoding, channel.messageEncoding]).toEqual(["ros2msg", "cdr"]);
-        const reader = readers.get(record.channelId) ?? new MessageReader(parse(text, { ros2: true }));
-        readers.set(record.channelId, reader);
-        expect(reader.readMessage(record.data)).toBeTypeOf("object");
+      expect([schema.encoding, channel.messageEncoding]).toEqual(["ros2msg", "cdr"]);
+      const reader = readers.get(record.channelId) ?? new MessageReader(parse(text, { ros2: true }));
+      readers.set(record.channelId, reader);
+      const shown = reader.readMessage(record.data);
+      expect(shown).toBeTypeOf("object");
+      const event = log.read(channel.topic, record.data);
+      if (event) {
+        kinds.add(event.kind);
+        expectShown(parse(text, { ros2: true }), shown as Readonly<Record<string, unknown>>, event);
       }
       decoded.set(channel.topic, (decoded.get(channel.topic) ?? 0) + 1);
     }
+    expect([...kinds].sort()).toEqual(["admit", "keyframe", "release", "verdict"]);
     // 2 s: a frame every 40 ms, a steering step every 20 ms; what is published after the end is recorded too.
-    expect(Object.fromEntries([...decoded].filter(([topic]) => topic !== "/isochron/events"))).toEqual({
+    expect(Object.fromEntries([...decoded].filter(([topic]) => loggedKind(topic) === undefined))).toEqual({
       "/camera/image": 50,
       "/isochron/outputs/lane": 50,
       "/isochron/outputs/steer": 100,
       "/cmd/steering": 100,
     });
   });
+
+  /** A record of the log is shown as it is read; where a number stands for a name, the constants before it say which. */
+  function expectShown(
+    definitions: readonly MessageDefinition[],
+    shown: Readonly<Record<string, unknown>>,
+    event: LoggedJson,
+  ): void {
+    const fields = definitions[0]!.definitions;
+    for (const [at, { name, isConstant }] of fields.entries()) {
+      if (isConstant) continue;
+      const before = fields.slice(0, at).reverse();
+      const others = before.findIndex((each) => !each.isConstant);
+      const constants = others < 0 ? before : before.slice(0, others);
+      const constant = constants.find(({ value }) => value === shown[name]);
+      if (constants.length > 0) expect(constant?.name).toBe(constantOf(String(event[name])));
+      else if (typeof event[name] === "number") expect(Number(shown[name])).toBe(event[name]);
+      else if (typeof event[name] === "boolean") expect(shown[name]).toBe(event[name]);
+    }
+  }
+  const constantOf = (name: string) => name.replace(/^\//, "").replaceAll("/", "_").toUpperCase();
 
   it("shows what a task computed as numbers", () => {
     const records = stream();

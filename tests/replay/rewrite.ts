@@ -15,6 +15,9 @@ export interface Changes {
 /** A message, on another topic where it says so. */
 export type Changed = Message & { readonly topic?: string };
 
+/** A channel of a topic that the file did not have. */
+const other = (topic: string) => ({ topic, schemaId: 0, messageEncoding: "cdr", metadata: new Map<string, string>() });
+
 /** Copies `from` to `to` record by record. */
 export async function rewrite(from: string, to: string, changes: Changes): Promise<void> {
   const reader = new McapStreamReader();
@@ -47,7 +50,9 @@ export async function rewrite(from: string, to: string, changes: Changes): Promi
         ? (changes.message(channel.topic, record) ?? [])
         : record;
       for (const { topic = channel.topic, ...message } of [kept].flat()) {
-        const { id } = [...channels.values()].find((each) => each.topic === topic)!;
+        const known = [...channels.values()].find((each) => each.topic === topic);
+        const id = known?.id ?? (await writer.registerChannel(other(topic)));
+        if (!known) channels.set(-1 - channels.size, { id, topic });
         await writer.addMessage({ ...message, channelId: id });
       }
     } else if (record.type === "Attachment") {

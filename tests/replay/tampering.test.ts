@@ -3,11 +3,11 @@
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { z } from "zod";
 import { hashOf, readArchive, writeArchive } from "../../kernels/index.ts";
 import { load, openArtifact } from "../../runtime/index.ts";
 import { readRecording } from "../../sim/index.ts";
 import { Workplace } from "../command-line/command.ts";
+import { LogForm, logTopic, namesIn } from "./logged.ts";
 import { type Changes, rewrite } from "./rewrite.ts";
 import { type Verdict, verdict, verify } from "./verify.ts";
 
@@ -32,13 +32,10 @@ const flip = (topic: string, at: number, wanted: (sequence: number) => boolean):
 });
 
 /** Deletes one decision of the log. */
-const without = (kind: string, task: string, job: number): Changes => ({
+const without = (kind: string, task: string, job: number, form = new LogForm(namesIn(recording))): Changes => ({
   message: (name, message) => {
-    if (name !== "/isochron/events") return message;
-    const event = z
-      .object({ kind: z.string(), task: z.string().optional(), job: z.number().optional() })
-      .parse(JSON.parse(new TextDecoder().decode(message.data)));
-    return event.kind === kind && event.task === task && event.job === job ? undefined : message;
+    const event = form.read(name, message.data);
+    return event?.kind === kind && event.task === task && event.job === job ? undefined : message;
   },
 });
 
@@ -163,11 +160,10 @@ describe("verification", () => {
   });
 
   it("notices a deleted admission", async () => {
+    const form = new LogForm(namesIn(recording));
     const changes: Changes = {
       message: (name, message) =>
-        name === "/isochron/events" && /"kind":"admit",.*"sequence":9,/.test(new TextDecoder().decode(message.data))
-          ? undefined
-          : message,
+        name === logTopic("admit") && form.read(name, message.data)?.sequence === 9 ? undefined : message,
     };
     expect(await verifyChanged(changes)).toMatchObject({
       code: 1,

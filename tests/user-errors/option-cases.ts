@@ -57,6 +57,7 @@ import {
   createLiveExecutive,
   createVirtualExecutive,
   Federation,
+  recordingForm,
   replay,
   runVirtual,
 } from "../../sim/index.ts";
@@ -730,6 +731,10 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
       record: path,
       replace: flag,
       compress: ["gzip", "", null],
+      split: [5, null],
+      keep: [5, null],
+      last: aboveZero,
+      missLimit: whole(1),
       report: path,
       stall: [5, "x", [5], null],
       target,
@@ -783,7 +788,13 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
     area: "recording",
     call: (options) => checkRecordingName("not-there.mcap", options),
     right: { replace: true },
-    wrong: { replace: flag, compression: ["gzip", "", null] },
+    wrong: { replace: flag, compression: ["gzip", "", null], split: [5, null], keep: [5, null], last: aboveZero },
+  },
+  recordingForm: {
+    area: "recording",
+    call: (options) => recordingForm(options),
+    right: { split: "1GB", keep: "20GB" },
+    wrong: { split: [5, null], keep: [5, null], last: aboveZero },
   },
   replay: {
     area: "replay",

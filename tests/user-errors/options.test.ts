@@ -90,7 +90,7 @@ const withoutOptions = words(`
   InProcessNetwork.send Graph.toString Graph.verify Interpreter.reset Interpreter.run LoopInterpreter.step
   IsochronError.render Program.kernelTimes Program.method Program.newInputs Program.newOutputs Program.reset Program.restore
   Parameters.carries Parameters.initial Parameters.message Parameters.offered Program.run Program.snapshot RandomGenerator.bits Program.stepTimes RecordingWriter.add RecordingWriter.addSent RecordingWriter.begin
-  RecordingWriter.discard RecordingWriter.finish RecordingWriter.flush RecordingWriter.follow TransportLink.callEnd Transforms.carries Transforms.channelOf Transforms.receive Transforms.takesAlone TransportLink.close TransportLink.nextClock TransportLink.open TransportLink.put TransportLink.sayClock TransportLink.send TransportLink.sendOfWorld TransportLink.sendUntil TransportLink.wake
+  RecordingWriter.discard RecordingWriter.finish RecordingWriter.flush RecordingWriter.follow RecordingWriter.save TransportLink.callEnd Transforms.carries Transforms.channelOf Transforms.receive Transforms.takesAlone TransportLink.close TransportLink.nextClock TransportLink.open TransportLink.put TransportLink.sayClock TransportLink.send TransportLink.sendOfWorld TransportLink.sendUntil TransportLink.wake
 `);
 
 /** Take what other functions made, where nothing may be slow or nobody but tools calls them: TypeScript alone guards them. */

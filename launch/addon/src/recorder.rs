@@ -1,9 +1,9 @@
 //! `Recorder`: a recording that is written on a thread of its own.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use isochron_recorder::{Attachment, Begin, Compression, Ended, Facts, Layout, Names, Recorder as Inner};
+use isochron_recorder::{Attachment, Begin, Compression, Ended, Facts, Form, Layout, Options, Recorder as Inner};
 use napi::bindgen_prelude::{AsyncTask, BigInt, Buffer};
 use napi::{Env, Task};
 use napi_derive::napi;
@@ -19,11 +19,36 @@ pub struct RecordingAttachment {
     pub data: Buffer,
 }
 
-/// How the file ended: "flushed" (it goes on), "whole", "failed" (then `cut` is to end it), "cut" or "unended"; where the disk failed, its errno.
+/// What a recording is kept in: one file unless `split…` or `last…` says otherwise; then the path is that of a folder.
 #[napi(object)]
+#[derive(Default)]
+pub struct RecorderOptions {
+    pub compression: Option<String>,
+    /// The run's own name.
+    pub run: Option<String>,
+    pub split_bytes: Option<i64>,
+    pub split_ns: Option<i64>,
+    pub keep_bytes: Option<i64>,
+    pub last_ns: Option<i64>,
+    /// Memory that the last of a run may take.
+    pub last_bytes: Option<i64>,
+}
+
+/// How the file ended: "flushed" (it goes on), "whole", "failed" (then `cut` is to end it), "cut" or "unended"; "saved", with the
+/// file's name, or "not saved"; where the disk failed, its errno.
+#[napi(object)]
+#[derive(Default)]
 pub struct RecordingEnd {
     pub kind: String,
     pub errno: Option<i32>,
+    pub path: Option<String>,
+}
+
+/// What the disk did not take between parts: how often, and how many records.
+#[napi(object)]
+pub struct RecordingGaps {
+    pub count: i64,
+    pub records: i64,
 }
 
 #[napi]
@@ -37,22 +62,37 @@ impl Recorder {
         path: String,
         layout: String,
         attachments: Vec<RecordingAttachment>,
-        compression: Option<String>,
+        options: Option<RecorderOptions>,
     ) -> napi::Result<Self> {
         guarded(|| {
             let layout = Layout::parse(&layout).map_err(failure)?;
-            let compression = match compression.as_deref() {
+            let options = options.unwrap_or_default();
+            let compression = match options.compression.as_deref() {
                 Some("zstd") => Some(Compression::Zstd),
                 Some("lz4") => Some(Compression::Lz4),
                 _ => None,
             };
+            let path = PathBuf::from(path);
+            let form = if let Some(time_ns) = options.last_ns {
+                Form::Last { folder: path, time_ns, bytes: options.last_bytes.unwrap_or(i64::MAX) as usize }
+            } else if options.split_bytes.is_some() || options.split_ns.is_some() {
+                Form::Parts {
+                    folder: path,
+                    bytes: options.split_bytes.map(|bytes| bytes as u64),
+                    time_ns: options.split_ns,
+                    keep: options.keep_bytes.map(|bytes| bytes as u64),
+                }
+            } else {
+                Form::Whole(path)
+            };
+            let options = Options { form, compression, run: options.run.unwrap_or_default() };
             let attachment = |each: RecordingAttachment| Attachment {
                 name: each.name,
                 media_type: each.media_type,
                 data: each.data.to_vec(),
             };
             let attachments = attachments.into_iter().map(attachment).collect();
-            let inner = Inner::create(Path::new(&path), layout, attachments, compression)
+            let inner = Inner::create(options, layout, attachments)
                 .map_err(|error| failure(error.raw_os_error().unwrap_or(5)))?;
             Ok(Self(Arc::new(inner)))
         })
@@ -103,6 +143,19 @@ impl Recorder {
         self.wait(What::Flush)
     }
 
+    /// Writes what the last of the run is, as far as it is kept in memory, to a file of its own: "saved" or "not saved".
+    #[napi(ts_return_type = "Promise<RecordingEnd>")]
+    pub fn save(&self, reason: String) -> AsyncTask<Wait> {
+        self.wait(What::Save(reason))
+    }
+
+    /// What the disk did not take between parts.
+    #[napi]
+    pub fn gaps(&self) -> RecordingGaps {
+        let gaps = self.0.gaps();
+        RecordingGaps { count: gaps.count as i64, records: gaps.records as i64 }
+    }
+
     /// Ends the file with what the run says.
     #[napi(ts_return_type = "Promise<RecordingEnd>")]
     pub fn finish(&self, facts: Facts) -> AsyncTask<Wait> {
@@ -132,6 +185,7 @@ enum What {
     Opened,
     Drained,
     Flush,
+    Save(String),
     Finish(Facts),
     Cut(Facts),
     Close,
@@ -149,13 +203,18 @@ impl Task for Wait {
 
     fn compute(&mut self) -> napi::Result<Self::Output> {
         guarded(|| {
-            let failed = |errno: i32| RecordingEnd { kind: "failed".to_owned(), errno: Some(errno) };
+            let end = |kind: &str, errno: Option<i32>| RecordingEnd { kind: kind.to_owned(), errno, path: None };
+            let failed = |errno: i32| end("failed", Some(errno));
             let ended = |ended: Ended| match ended {
-                Ended::Flushed => RecordingEnd { kind: "flushed".to_owned(), errno: None },
-                Ended::Whole => RecordingEnd { kind: "whole".to_owned(), errno: None },
+                Ended::Flushed => end("flushed", None),
+                Ended::Whole => end("whole", None),
                 Ended::Failed(errno) => failed(errno),
-                Ended::Cut => RecordingEnd { kind: "cut".to_owned(), errno: None },
-                Ended::Unended => RecordingEnd { kind: "unended".to_owned(), errno: None },
+                Ended::Saved(path) => {
+                    RecordingEnd { path: Some(path.to_string_lossy().into_owned()), ..end("saved", None) }
+                }
+                Ended::NotSaved(errno) => end("not saved", Some(errno)),
+                Ended::Cut => end("cut", None),
+                Ended::Unended => end("unended", None),
             };
             Ok(match self.what.take() {
                 None => None,
@@ -165,6 +224,7 @@ impl Task for Wait {
                     self.recorder.failed().map(failed)
                 }
                 Some(What::Flush) => Some(ended(self.recorder.flush())),
+                Some(What::Save(reason)) => Some(ended(self.recorder.save(&reason))),
                 Some(What::Finish(facts)) => Some(ended(self.recorder.finish(facts))),
                 Some(What::Cut(facts)) => Some(ended(self.recorder.cut(facts))),
                 Some(What::Close) => {
@@ -180,8 +240,11 @@ impl Task for Wait {
     }
 }
 
-/// Records of the log as a recording has them: JSON, each a text.
+/// Records of the log as a recording has them: CDR, each a message.
 #[napi]
-pub fn logged_records(tasks: Vec<String>, channels: Vec<String>, records: Buffer) -> napi::Result<Vec<String>> {
-    guarded(|| isochron_recorder::log::all(&Names { tasks, channels }, &records).map_err(failure))
+pub fn logged_records(records: Buffer) -> napi::Result<Vec<Buffer>> {
+    guarded(|| {
+        let messages = isochron_recorder::log::all(&records).map_err(failure)?;
+        Ok(messages.into_iter().map(Buffer::from).collect())
+    })
 }

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind, Result, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Bytes that are gathered before they are written.
@@ -18,6 +20,8 @@ pub struct RecordingFile {
     gathered: Vec<u8>,
     /// With what is gathered.
     position: u64,
+    /// The same for who has given the file away.
+    size: Arc<AtomicU64>,
     /// Where whole records end on the disk, the newest last.
     ends: VecDeque<u64>,
     synced: Instant,
@@ -31,9 +35,15 @@ impl RecordingFile {
             file,
             gathered: Vec::with_capacity(GATHERED),
             position: 0,
+            size: Arc::default(),
             ends: VecDeque::new(),
             synced: Instant::now(),
         })
+    }
+
+    /// The file's size, with what is gathered, as long as it is written.
+    pub fn size(&self) -> Arc<AtomicU64> {
+        self.size.clone()
     }
 
     /// After a write that failed: cuts what it left.
@@ -82,6 +92,7 @@ impl Write for RecordingFile {
             self.gathered.extend_from_slice(bytes);
         }
         self.position += bytes.len() as u64;
+        self.size.store(self.position, Ordering::Relaxed);
         Ok(bytes.len())
     }
 

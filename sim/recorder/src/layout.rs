@@ -30,12 +30,12 @@ pub struct TaskRecord {
     pub fields: Vec<Field>,
 }
 
-/// What tasks and channels are called.
+/// A kind of record of the log of decisions, which has a topic of its own.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Names {
-    pub tasks: Vec<String>,
-    pub channels: Vec<String>,
+pub struct Kind {
+    pub kind: u8,
+    pub topic: usize,
 }
 
 /// Topics are meant by their places in `topics`.
@@ -48,8 +48,7 @@ pub struct Layout {
     pub outputs: Vec<usize>,
     pub publications: Vec<usize>,
     pub tasks: Vec<TaskRecord>,
-    pub events: usize,
-    pub names: Names,
+    pub events: Vec<Kind>,
 }
 
 impl Layout {
@@ -58,7 +57,9 @@ impl Layout {
         let layout: Self = serde_json::from_str(json).map_err(|error| error.to_string())?;
         let mut places = layout.inputs.iter().flatten().chain(&layout.outputs).chain(&layout.publications);
         let known = |place: &usize| *place < layout.topics.len();
-        let all = places.all(known) && layout.tasks.iter().all(|task| known(&task.topic)) && known(&layout.events);
+        let all = places.all(known)
+            && layout.tasks.iter().all(|task| known(&task.topic))
+            && layout.events.iter().all(|each| known(&each.topic));
         all.then_some(layout).ok_or_else(|| "a topic's place lies outside the list".to_owned())
     }
 }

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{Error, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use isochron_executive::ExecutiveError;
@@ -12,7 +14,7 @@ use mcap::{McapError, WriteOptions, Writer};
 
 use crate::file::RecordingFile;
 use crate::layout::Layout;
-use crate::log;
+use crate::log::Log;
 
 pub use mcap::Compression;
 
@@ -40,11 +42,36 @@ const CHUNK_TIME: Duration = Duration::from_millis(500);
 /// A message's record beside its bytes.
 const MESSAGE_BYTES: usize = 31;
 /// The errno of what is no error of the disk: the records were none.
-const NOT_RECORDS: i32 = 22;
+pub const NOT_RECORDS: i32 = 22;
 /// The errno of a disk that failed and did not say how.
-const UNKNOWN: i32 = 5;
+pub const UNKNOWN: i32 = 5;
 const METADATA: &str = "isochron";
 const EPOCH_METADATA: &str = "isochron.epoch";
+/// Says which part of its run a file is, before all messages.
+const PART_METADATA: &str = "isochron.part";
+/// Says, behind all messages, that the run goes on behind the file.
+const GOES_ON_METADATA: &str = "isochron.goes-on";
+
+/// A file's place in its run.
+#[derive(Debug, Clone)]
+pub struct Part {
+    pub run: String,
+    /// From 1 on.
+    pub part: u32,
+    /// The tag of the keyframe that it begins with; 0 where it begins with the run.
+    pub from_ns: i64,
+    /// The number of its first record of the log.
+    pub first_event: u64,
+    /// Records of the run since the part before that no file has.
+    pub missed: u64,
+    /// Why a ring was saved; none of a part.
+    pub saved: Option<String>,
+}
+
+/// Whether records of a kind are in the log of decisions; the others are messages of their own topics.
+pub fn is_logged(kind: u8) -> bool {
+    !matches!(kind, OUTPUT | DISCARDED | MESSAGE)
+}
 
 enum Output {
     Open(Box<Writer<RecordingFile>>),
@@ -55,7 +82,9 @@ enum Output {
 
 pub struct Recording {
     output: Output,
-    layout: Layout,
+    size: Arc<AtomicU64>,
+    layout: Arc<Layout>,
+    log: Log,
     /// The file's channel of each topic.
     channels: Vec<u16>,
     epoch_ns: i64,
@@ -74,7 +103,7 @@ impl Recording {
     /// Begins a file with all that replaying it takes.
     pub fn begin_file(
         file: RecordingFile,
-        layout: Layout,
+        layout: Arc<Layout>,
         attachments: &[Attachment],
         compression: Option<Compression>,
     ) -> Result<Self, Error> {
@@ -85,6 +114,7 @@ impl Recording {
             .compression_threads(0)
             .chunk_size(None)
             .disable_seeking(true);
+        let size = file.size();
         let begun = (|| {
             let mut writer = options.create(file)?;
             for Attachment { name, media_type, data } in attachments {
@@ -109,10 +139,17 @@ impl Recording {
             McapError::Io(error) => error,
             other => Error::other(other.to_string()),
         })?;
-        Ok(Self {
-            output: Output::Open(Box::new(writer)),
+        Ok(Self { output: Output::Open(Box::new(writer)), size, channels, ..Self::none(layout) })
+    }
+
+    /// No file: nothing is written.
+    pub fn none(layout: Arc<Layout>) -> Self {
+        Self {
+            output: Output::Closed,
+            size: Arc::default(),
             layout,
-            channels,
+            log: Log::default(),
+            channels: Vec::new(),
             epoch_ns: 0,
             time: 0,
             events: 0,
@@ -121,7 +158,67 @@ impl Recording {
             chunk_bytes: 0,
             chunk_since: Instant::now(),
             message: Vec::new(),
-        })
+        }
+    }
+
+    /// The number of the first record of the log that the file has; 0 unless said.
+    pub fn go_on(&mut self, first_event: u64) {
+        self.events = first_event;
+    }
+
+    /// Says which part of its run the file is.
+    pub fn say_part(&mut self, Part { run, part, from_ns, first_event, missed, saved }: &Part) {
+        let mut facts: Facts = [
+            ("run".to_owned(), run.clone()),
+            ("part".to_owned(), part.to_string()),
+            ("fromNs".to_owned(), from_ns.to_string()),
+            ("firstEvent".to_owned(), first_event.to_string()),
+        ]
+        .into();
+        if *missed > 0 {
+            facts.insert("missed".to_owned(), missed.to_string());
+        }
+        if let Some(reason) = saved {
+            facts.insert("saved".to_owned(), reason.clone());
+        }
+        let metadata = mcap::records::Metadata { name: PART_METADATA.to_owned(), metadata: facts };
+        self.put(|writer| {
+            writer.write_metadata(&metadata)?;
+            writer.flush()
+        });
+    }
+
+    /// Bytes of the file, with what is not on the disk yet.
+    pub fn size(&self) -> u64 {
+        match &self.output {
+            Output::Open(_) => self.size.load(Ordering::Relaxed) + self.chunk_bytes as u64,
+            _ => 0,
+        }
+    }
+
+    pub fn is_open(&self) -> bool {
+        matches!(self.output, Output::Open(_))
+    }
+
+    /// Ends a file behind which the run goes on, and that has everything before `until_ns`, where that is known; false where the
+    /// disk took no more.
+    pub fn end_part(&mut self, until_ns: Option<i64>) -> bool {
+        let mut facts = Facts::new();
+        if let Some(until) = until_ns {
+            facts.insert("untilNs".to_owned(), until.to_string());
+        }
+        self.count(&mut facts);
+        self.end_as(GOES_ON_METADATA, facts)
+    }
+
+    /// Ends such a file that the disk took no more of, without an index, where there is room for that.
+    pub fn cut_part(&mut self) {
+        let mut facts = Facts::new();
+        self.count(&mut facts);
+        if let Output::Failed(file, errno) = &mut self.output {
+            facts.insert("errno".to_owned(), errno.to_string());
+            let _best_that_can_be = file.end_with(&last_records(GOES_ON_METADATA, &facts)) && file.sync().is_ok();
+        }
     }
 
     /// Says, before any record, which ROS time logical 0 has and what kind of run it is.
@@ -151,12 +248,14 @@ impl Recording {
     pub fn add(&mut self, bytes: &[u8]) {
         let Ok(all) = records::read_all(bytes) else { return self.fail(NOT_RECORDS) };
         for (kind, payload) in all {
-            if !matches!(self.output, Output::Open(_)) {
-                return;
-            }
-            if self.record(kind, payload).is_err() {
-                return self.fail(NOT_RECORDS);
-            }
+            self.record(kind, payload);
+        }
+    }
+
+    /// Adds one of them.
+    pub fn record(&mut self, kind: u8, payload: &[u8]) {
+        if matches!(self.output, Output::Open(_)) && self.put_record(kind, payload).is_err() {
+            self.fail(NOT_RECORDS);
         }
     }
 
@@ -186,7 +285,11 @@ impl Recording {
     /// Ends the file as it should end; false where the disk took no more, now or before: then `cut` ends it.
     pub fn finish(&mut self, mut metadata: Facts) -> bool {
         self.count(&mut metadata);
-        let name = METADATA.to_owned();
+        self.end_as(METADATA, metadata)
+    }
+
+    fn end_as(&mut self, name: &str, metadata: Facts) -> bool {
+        let name = name.to_owned();
         self.put(|writer| {
             writer.write_metadata(&mcap::records::Metadata { name, metadata })?;
             writer.finish().map(drop)
@@ -214,7 +317,7 @@ impl Recording {
     pub fn cut(&mut self, mut metadata: Facts) -> bool {
         self.count(&mut metadata);
         match &mut self.output {
-            Output::Failed(file, _) => file.end_with(&last_records(&metadata)) && file.sync().is_ok(),
+            Output::Failed(file, _) => file.end_with(&last_records(METADATA, &metadata)) && file.sync().is_ok(),
             _ => false,
         }
     }
@@ -224,7 +327,7 @@ impl Recording {
         facts.insert("events".to_owned(), self.events.to_string());
     }
 
-    fn record(&mut self, kind: u8, payload: &[u8]) -> Result<(), ExecutiveError> {
+    fn put_record(&mut self, kind: u8, payload: &[u8]) -> Result<(), ExecutiveError> {
         let mut fields = Fields::new(payload);
         let unknown = || ExecutiveError::Records(0);
         match kind {
@@ -256,12 +359,13 @@ impl Recording {
                     // Traces only measure: without them the run is verified all the same.
                     self.lost += fields.u64()?;
                 }
-                let mut text = std::mem::take(&mut self.message);
-                let time = log::write(&self.layout.names, kind, payload, &mut text)?.unwrap_or(self.time);
+                let topic = self.layout.events.iter().find(|each| each.kind == kind).ok_or_else(unknown)?.topic;
+                let mut message = std::mem::take(&mut self.message);
+                let time = self.log.write(kind, payload, &mut message)?.unwrap_or(self.time);
                 let number = self.events;
                 self.events += 1;
-                self.message(self.layout.events, time, number, &text);
-                self.message = text;
+                self.message(topic, time, number, &message);
+                self.message = message;
                 Ok(())
             }
         }
@@ -328,7 +432,8 @@ impl Recording {
         }
     }
 
-    fn fail(&mut self, errno: i32) {
+    /// Writes no more: what is whole stands.
+    pub fn fail(&mut self, errno: i32) {
         match std::mem::replace(&mut self.output, Output::Closed) {
             Output::Open(writer) => {
                 let mut file = writer.into_inner();
@@ -341,7 +446,7 @@ impl Recording {
 }
 
 /// The end of a file without an index, as small as one can be: what the run says, and the marks of an end.
-fn last_records(facts: &Facts) -> Vec<u8> {
+fn last_records(name: &str, facts: &Facts) -> Vec<u8> {
     fn text(out: &mut Vec<u8>, text: &str) {
         out.extend_from_slice(&(text.len() as u32).to_le_bytes());
         out.extend_from_slice(text.as_bytes());
@@ -357,7 +462,7 @@ fn last_records(facts: &Facts) -> Vec<u8> {
         text(&mut entries, value);
     }
     let mut metadata = Vec::new();
-    text(&mut metadata, METADATA);
+    text(&mut metadata, name);
     metadata.extend_from_slice(&(entries.len() as u32).to_le_bytes());
     metadata.extend_from_slice(&entries);
     let mut out = Vec::new();

@@ -1,7 +1,7 @@
 //! The recorder's thread: whoever has records hands them over and goes on; the disk is waited for here alone.
 
 use std::io::Error;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -9,9 +9,10 @@ use std::time::Duration;
 use isochron_executive::journal::Record;
 use isochron_executive::records::{self, Losses, Writer};
 
-use crate::file::RecordingFile;
+use crate::files::{Files, Gaps, Made, Options};
 use crate::layout::Layout;
-use crate::recording::{Attachment, Begin, Compression, Facts, Recording};
+use crate::queue::Queue;
+use crate::recording::{Attachment, Begin, Facts, UNKNOWN};
 
 /// Bytes of records that may wait for the disk; what comes beyond is lost, and counted.
 const MOST_WAITING: usize = 256 << 20;
@@ -19,7 +20,7 @@ const MOST_WAITING: usize = 256 << 20;
 const TICK: Duration = Duration::from_millis(100);
 
 /// How an order of the thread ended, and with it the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
     /// Everything so far is in the file, which goes on.
     Flushed,
@@ -27,6 +28,10 @@ pub enum Ended {
     Whole,
     /// The disk took no more; what it took is to be ended by `cut`.
     Failed(i32),
+    /// What the ring held stands in this file, and the recording goes on.
+    Saved(PathBuf),
+    /// That could not be written, and the recording goes on.
+    NotSaved(i32),
     /// Ended by `cut`, without an index.
     Cut,
     /// There was no room even for an end; whole records stand.
@@ -35,40 +40,10 @@ pub enum Ended {
 
 enum Order {
     Flush,
+    Save(String),
     Finish(Facts),
     Cut(Facts),
     Close,
-}
-
-enum Entry {
-    /// Records in `State::waiting`, so many bytes of them.
-    Records(usize),
-    Sent {
-        publication: usize,
-        time: i64,
-        bytes: usize,
-    },
-}
-
-#[derive(Default)]
-struct Queue {
-    bytes: Vec<u8>,
-    entries: Vec<Entry>,
-}
-
-impl Queue {
-    fn records(&mut self, records: &[u8]) {
-        self.bytes.extend_from_slice(records);
-        match self.entries.last_mut() {
-            Some(Entry::Records(bytes)) => *bytes += records.len(),
-            _ => self.entries.push(Entry::Records(records.len())),
-        }
-    }
-
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.entries.clear();
-    }
 }
 
 #[derive(Default)]
@@ -78,10 +53,13 @@ struct State {
     lost: u64,
     begun: Option<Begin>,
     order: Option<Order>,
+    /// Somebody waits for how an order ends.
+    is_ordered: bool,
     ended: Option<Ended>,
     /// The file's beginning is written, or could not be.
     is_open: bool,
     failed: Option<i32>,
+    gaps: Gaps,
     /// Bytes that the thread has taken and not written yet.
     taken: usize,
     /// The thread has ended: nothing is taken any more.
@@ -89,6 +67,13 @@ struct State {
 }
 
 impl State {
+    /// What became of all that was taken. A disk may take more later where the recording can go on then.
+    fn tell(&mut self, files: &Files) {
+        self.failed = files.failed().filter(|_| !files.resumes());
+        self.gaps = files.gaps();
+        self.taken = 0;
+    }
+
     /// Makes room known again where there was none.
     fn tell_losses(&mut self) {
         if self.lost > 0 {
@@ -125,20 +110,13 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Makes the file and starts the thread, which writes the file's beginning; fails where the file exists.
-    pub fn create(
-        path: &Path,
-        layout: Layout,
-        attachments: Vec<Attachment>,
-        compression: Option<Compression>,
-    ) -> Result<Self, Error> {
-        let file = RecordingFile::create(path)?;
+    /// Makes the file, or the folder, and starts the thread, which writes the file's beginning; fails where it exists.
+    pub fn create(options: Options, layout: Layout, attachments: Vec<Attachment>) -> Result<Self, Error> {
+        let made = Made::create(options)?;
         let shared = Arc::new(Shared::default());
         let of_thread = shared.clone();
         let thread = std::thread::Builder::new().name("iso:recorder".to_owned()).spawn(move || {
-            let begun = Recording::begin_file(file, layout, &attachments, compression);
-            drop(attachments);
-            run(&of_thread, begun);
+            run(&of_thread, made.begin(layout, attachments));
         })?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
@@ -163,22 +141,21 @@ impl Recorder {
         let mut state = self.shared.lock();
         state.waiting.records(records);
         self.shared.changed.notify_all();
-        state.waiting.bytes.len() + state.taken
+        state.waiting.bytes() + state.taken
     }
 
     /// Adds what a pipeline has published; the bytes that wait for the disk now.
     pub fn send(&self, publication: usize, time: i64, bytes: &[u8]) -> usize {
         let mut state = self.shared.lock();
-        state.waiting.bytes.extend_from_slice(bytes);
-        state.waiting.entries.push(Entry::Sent { publication, time, bytes: bytes.len() });
+        state.waiting.send(publication, time, bytes);
         self.shared.changed.notify_all();
-        state.waiting.bytes.len() + state.taken
+        state.waiting.bytes() + state.taken
     }
 
     /// Waits until everything that was added is written, or the disk takes no more.
     pub fn drained(&self) {
         let mut state = self.shared.lock();
-        while state.failed.is_none() && !state.is_closed && state.waiting.bytes.len() + state.taken > 0 {
+        while state.failed.is_none() && !state.is_closed && state.waiting.bytes() + state.taken > 0 {
             state = self.shared.wait(state);
         }
     }
@@ -191,6 +168,16 @@ impl Recorder {
     /// The errno of the disk that took no more.
     pub fn failed(&self) -> Option<i32> {
         self.shared.lock().failed
+    }
+
+    /// Writes what the ring holds to a file of its own, named for the reason.
+    pub fn save(&self, reason: &str) -> Ended {
+        self.order(Order::Save(reason.to_owned()))
+    }
+
+    /// What the disk did not take between parts.
+    pub fn gaps(&self) -> Gaps {
+        self.shared.lock().gaps
     }
 
     /// Ends the file: everything that was added, then what the run says.
@@ -214,11 +201,21 @@ impl Recorder {
             return Ended::Unended;
         }
         state.begun.get_or_insert_default();
+        // One after the other.
+        while state.is_ordered {
+            state = self.shared.wait(state);
+        }
+        if state.is_closed {
+            return Ended::Unended;
+        }
+        state.is_ordered = true;
         state.order = Some(order);
         state.ended = None;
         self.shared.changed.notify_all();
         loop {
-            if let Some(ended) = state.ended {
+            if let Some(ended) = state.ended.take() {
+                state.is_ordered = false;
+                self.shared.changed.notify_all();
                 return ended;
             }
             state = self.shared.wait(state);
@@ -232,7 +229,7 @@ impl Record for Recorder {
         if state.failed.is_some() || state.is_closed {
             return;
         }
-        if state.waiting.bytes.len() + records.len() > MOST_WAITING {
+        if state.waiting.bytes() + records.len() > MOST_WAITING {
             state.lost += records::read_all(records).map_or(1, |all| all.len() as u64);
             return;
         }
@@ -263,32 +260,29 @@ impl Drop for Ending<'_> {
         let mut state = self.0.lock();
         state.is_open = true;
         state.is_closed = true;
-        state.failed = state.failed.or(std::thread::panicking().then_some(5));
-        state.ended = state.ended.or(Some(Ended::Unended));
+        state.failed = state.failed.or(std::thread::panicking().then_some(UNKNOWN));
+        state.ended.get_or_insert(Ended::Unended);
         self.0.changed.notify_all();
     }
 }
 
-fn run(shared: &Shared, begun: Result<Recording, Error>) {
+fn run(shared: &Shared, begun: Result<Files, Error>) {
     let _ending = Ending(shared);
-    let mut recording = match begun {
-        Ok(recording) => recording,
+    let mut files = match begun {
+        Ok(files) => files,
         Err(error) => {
-            shared.lock().failed = Some(error.raw_os_error().unwrap_or(5));
+            shared.lock().failed = Some(error.raw_os_error().unwrap_or(UNKNOWN));
             return;
         }
     };
     shared.lock().is_open = true;
     shared.changed.notify_all();
     let mut taken = Queue::default();
-    let mut has_begun = false;
     loop {
         let mut state = shared.lock();
-        state.failed = recording.failed();
-        state.taken = 0;
+        state.tell(&files);
         shared.changed.notify_all();
-        let is_idle =
-            |state: &mut State| state.order.is_none() && (state.begun.is_none() || state.waiting.entries.is_empty());
+        let is_idle = |state: &mut State| state.order.is_none() && (state.begun.is_none() || state.waiting.is_empty());
         state = match shared.changed.wait_timeout_while(state, TICK, is_idle) {
             Ok((state, _)) => state,
             Err(poisoned) => poisoned.into_inner().0,
@@ -300,59 +294,42 @@ fn run(shared: &Shared, begun: Result<Recording, Error>) {
         }
         if begun.is_some() {
             std::mem::swap(&mut taken, &mut state.waiting);
-            state.taken = taken.bytes.len();
+            state.taken = taken.bytes();
         }
         drop(state);
-        if let Some(begin) = begun
-            && !has_begun
-        {
-            has_begun = true;
-            recording.begin(begin);
+        if let Some(begin) = begun {
+            files.begin(begin);
         }
-        write(&mut recording, &taken);
+        files.add(&taken);
         taken.clear();
-        recording.tick();
+        files.tick();
         let ended = match order {
             None => continue,
             Some(Order::Flush) => {
-                recording.end_chunk();
-                recording.failed().map_or(Ended::Flushed, Ended::Failed)
+                files.end_chunk();
+                files.failed().map_or(Ended::Flushed, Ended::Failed)
             }
-            Some(Order::Finish(facts)) => match recording.finish(facts) {
+            Some(Order::Save(reason)) => files.save(&reason, None).map_or_else(Ended::NotSaved, Ended::Saved),
+            Some(Order::Finish(facts)) => match files.finish(facts) {
                 true => Ended::Whole,
-                false => Ended::Failed(recording.failed().unwrap_or(5)),
+                false => Ended::Failed(files.failed().unwrap_or(UNKNOWN)),
             },
-            Some(Order::Cut(facts)) => match recording.cut(facts) {
+            Some(Order::Cut(facts)) => match files.cut(facts) {
                 true => Ended::Cut,
                 false => Ended::Unended,
             },
             Some(Order::Close) => {
-                recording.close();
+                files.close();
                 Ended::Unended
             }
         };
+        let goes_on = !matches!(ended, Ended::Whole | Ended::Cut | Ended::Unended);
         let mut state = shared.lock();
-        state.failed = recording.failed();
-        state.taken = 0;
+        state.tell(&files);
         state.ended = Some(ended);
         shared.changed.notify_all();
-        if !matches!(ended, Ended::Flushed | Ended::Failed(_)) {
+        if !goes_on {
             return;
-        }
-    }
-}
-
-fn write(recording: &mut Recording, Queue { bytes, entries }: &Queue) {
-    let mut at = 0;
-    for entry in entries {
-        let length = match entry {
-            Entry::Records(bytes) | Entry::Sent { bytes, .. } => *bytes,
-        };
-        let part = &bytes[at..at + length];
-        at += length;
-        match entry {
-            Entry::Records(_) => recording.add(part),
-            Entry::Sent { publication, time, .. } => recording.send(*publication, *time, part),
         }
     }
 }
