@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { IsochronError } from "../../../kernels/index.ts";
 import type { Terminal } from "../../../launch/terminal.ts";
 import { messageRows } from "./messages.ts";
+import { recorderRows } from "./recorder.ts";
 
 const usage = `npm run bench -- edge [options]
 
@@ -32,7 +33,7 @@ export interface EdgeOptions {
 }
 
 /** Every measurement, one after the other. */
-const measurements: readonly ((options: EdgeOptions) => Promise<readonly EdgeRow[]>)[] = [messageRows];
+const measurements: readonly ((options: EdgeOptions) => Promise<readonly EdgeRow[]>)[] = [messageRows, recorderRows];
 
 const median = (values: readonly number[]): number => {
   const sorted = values.toSorted((a, b) => a - b);
