@@ -181,14 +181,28 @@ fn run(policy: &str, departing: Departing, stalls: &[Stall], kept: Kept) -> Ran 
     }
 }
 
-/// A machine that is too busy to let the sender run for half a second misses messages, and says so.
+/// Whether what left is what was logged, but for so many that were missed.
+fn is_logged(left: &[(i64, u64)], logged: &[(i64, u64)], missed: u64) -> bool {
+    let mut rest = logged.iter();
+    left.iter().all(|message| rest.any(|each| each == message)) && logged.len() - left.len() <= missed as usize
+}
+
+/// A machine that is too busy to let the sender run for half a second misses messages, and says how many.
 fn assert_same(ran: &Ran) {
     for output in 0..2 {
-        assert!(ran.logged[output].len() > 20, "{} messages of output {output}", ran.logged[output].len());
-        assert_eq!(ran.departures[output].missed, 0, "the machine stood still");
-        assert_eq!(ran.carried[output], ran.logged[output], "output {output}: carried, logged");
-        assert_eq!(ran.handed[output], ran.logged[output], "output {output}: handed on, logged");
-        assert_eq!(ran.departures[output].left as usize, ran.logged[output].len());
+        let (logged, Departures { missed, left, .. }) = (&ran.logged[output], ran.departures[output]);
+        assert!(logged.len() > 20, "{} messages of output {output}", logged.len());
+        assert!(
+            is_logged(&ran.carried[output], logged, missed),
+            "output {output}: {:?}, {logged:?}",
+            ran.carried[output]
+        );
+        assert!(
+            is_logged(&ran.handed[output], logged, missed),
+            "output {output}: {:?}, {logged:?}",
+            ran.handed[output]
+        );
+        assert_eq!(left as usize, ran.carried[output].len());
     }
     assert!(ran.notices > 0 && ran.notices <= ran.logged[0].len(), "{} notices", ran.notices);
 }
@@ -257,7 +271,9 @@ fn what_is_carried_no_more_is_counted_and_the_rest_goes_on() {
     let ran = run("skip", Departing::Publication, &[], Kept { most: Some(5), ..Kept::default() });
     assert_eq!(ran.carried[0].len(), 5);
     assert_eq!(ran.departures[0].left, 5);
-    assert_eq!(ran.departures[0].unsent as usize, ran.logged[0].len() - 5);
-    assert_eq!(ran.handed[0], ran.logged[0]);
-    assert_eq!(ran.carried[1], ran.logged[1]);
+    let Departures { unsent, missed, .. } = ran.departures[0];
+    assert!(unsent as usize <= ran.logged[0].len() - 5);
+    assert!((unsent + missed) as usize >= ran.logged[0].len() - 5);
+    assert!(is_logged(&ran.handed[0], &ran.logged[0], missed));
+    assert!(is_logged(&ran.carried[1], &ran.logged[1], ran.departures[1].missed));
 }
