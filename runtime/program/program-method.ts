@@ -11,7 +11,7 @@ export interface NativeProgram {
   readonly arenaBytes: number;
   readonly methods: readonly string[];
   /** Runs one step on a set of inputs: 0 are those of `memory()`, the others those of `newInputs()`, as they were made. */
-  step(method: number, set: number): void;
+  stepper(method: number, set: number): () => void;
   /** The memory of another set of inputs. */
   newInputs(method: number): Uint8Array;
   /** The memory of all inputs and outputs, and where each of them starts in it. */
@@ -44,11 +44,10 @@ export class Method<I extends Signature = Signature, O extends Signature = Signa
   /** What a step reads and writes itself; what is passed to `run` is copied from and to it. */
   readonly #inputs: readonly TypedArray[];
   readonly #outputs: readonly TypedArray[];
-  /** Sets of inputs that lie where a step can read them, by the objects that hold them. */
-  readonly #sets = new Map<object, number>();
-  #set = 0;
-  /** Made once: a step allocates nothing. */
-  readonly #step = (): void => this.#native.step(this.#number, this.#set);
+  /** Steps on the method's own inputs; a native function, made once. */
+  readonly #step: () => void;
+  /** Steps on sets of inputs that lie where they can be read, by the objects that hold them. */
+  readonly #steps = new Map<object, () => void>();
 
   /** Of the program's making: `program.method(name)` has it. */
   constructor(native: NativeProgram, program: string, name: string, row: MethodRow) {
@@ -65,7 +64,8 @@ export class Method<I extends Signature = Signature, O extends Signature = Signa
     this.#outputs = this.#arraysIn(memory, row.outputs, row.inputs.length);
     this.inputs = named(this.#inputNames, this.#inputs) as ArraysOf<I>;
     this.outputs = named(this.#outputNames, this.#outputs) as ArraysOf<O>;
-    this.#sets.set(this.inputs, 0);
+    this.#step = native.stepper(this.#number, 0);
+    this.#steps.set(this.inputs, this.#step);
   }
 
   #arraysIn(memory: Uint8Array, rows: MethodRow["inputs"], first: number): TypedArray[] {
@@ -94,7 +94,7 @@ export class Method<I extends Signature = Signature, O extends Signature = Signa
   newInputs(): ArraysOf<I> {
     const memory = callNative(() => this.#native.newInputs(this.#number));
     const set = named(this.#inputNames, this.#arraysIn(memory, this.#row.inputs, 0));
-    this.#sets.set(set, this.#sets.size);
+    this.#steps.set(set, this.#native.stepper(this.#number, this.#steps.size));
     return set as ArraysOf<I>;
   }
 
@@ -106,14 +106,13 @@ export class Method<I extends Signature = Signature, O extends Signature = Signa
   run(inputs: ArraysOf<I>, outputs: ArraysOf<O> = this.newOutputs()): ArraysOf<O> {
     const given = inputs as { readonly [name: string]: TypedArray };
     const wanted = outputs as { readonly [name: string]: TypedArray };
-    const set = this.#sets.get(inputs);
-    if (set === undefined) this.#checkAll("input", this.#inputNames, this.#inputs, given);
+    const step = this.#steps.get(inputs);
+    if (step === undefined) this.#checkAll("input", this.#inputNames, this.#inputs, given);
     if (outputs !== this.outputs) this.#checkAll("output", this.#outputNames, this.#outputs, wanted);
-    if (set === undefined) {
+    if (step === undefined) {
       for (let at = 0; at < this.#inputs.length; at++) copy(given[this.#inputNames[at]!]!, this.#inputs[at]!);
     }
-    this.#set = set ?? 0;
-    callNative(this.#step);
+    callNative(step ?? this.#step);
     if (outputs === this.outputs) return outputs;
     for (let at = 0; at < this.#outputs.length; at++) copy(this.#outputs[at]!, wanted[this.#outputNames[at]!]!);
     return outputs;
