@@ -1,6 +1,9 @@
 // Methods of one artifact: what they share, what each leaves alone, and what cannot be compiled together.
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { beforeAll, describe, expect, expectTypeOf, it } from "vitest";
 import { readArchive, runnableTargets } from "../../kernels/index.ts";
 import {
@@ -231,6 +234,38 @@ describe("the methods of an artifact", () => {
     await expect(compile(both, { dimensions: { n: 3, m: 1 }, targets: ["x86-64-v3"] })).rejects.toMatchObject({
       code: "compile/unknown-symbol",
     });
+  });
+});
+
+/** Lets go of what nothing refers to; finalizers run between two turns of the event loop. */
+async function collect(): Promise<void> {
+  setFlagsFromString("--expose-gc");
+  const all: () => void = runInNewContext("gc");
+  for (let turn = 0; turn < 3; turn++) {
+    all();
+    await setImmediate();
+  }
+}
+
+describe("a method", () => {
+  it("runs on when nothing else refers to its program any more, and is let go of with it", async () => {
+    const artifact = await compile(network.recall, { targets: targets.slice(0, 1), cacheDir });
+    const ended: number[] = [];
+    const registry = new FinalizationRegistry<number>((each) => ended.push(each));
+    const programOf = (each: number) => {
+      const program = load(artifact);
+      registry.register(program, each);
+      return program.method("forward");
+    };
+    let methods = Array.from({ length: 20 }, (_, each) => programOf(each));
+    await collect();
+    expect(ended.length).toBeGreaterThan(10);
+    const outputs = methods.map((method) => method.run({ scale: Float32Array.of(2) }).y);
+    for (const each of outputs) expect(each).toEqual(outputs[0]);
+    const left = methods.map((method) => new WeakRef(method));
+    methods = [];
+    await collect();
+    expect(left.filter((each) => each.deref() === undefined).length).toBeGreaterThan(10);
   });
 });
 
