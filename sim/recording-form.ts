@@ -15,6 +15,7 @@ export interface RecordingFormOptions {
   readonly last?: Duration;
 }
 
+/** What a recording is kept in: one file, parts in a folder, or the last of the run in memory. */
 export type RecordingForm =
   | { readonly kind: "file" }
   | { readonly kind: "parts"; readonly bytes?: number; readonly timeNs?: number; readonly keepBytes?: number }
