@@ -171,6 +171,17 @@ export function bound(
   return found;
 }
 
+/** Arguments as TorchScript gives them: a bool where an operator takes any number is an int there, which results are promoted by. */
+export function withIntegers(schema: Schema, given: ReadonlyMap<string, TorchValue>): ReadonlyMap<string, TorchValue> {
+  const integer = (value: TorchValue): TorchValue => {
+    if (typeof value === "boolean") return value ? 1n : 0n;
+    if (value instanceof TorchNumber && value.kind === "bool") return new TorchNumber("int", cast(value.tensor, "i64"));
+    return value;
+  };
+  const scalars = schema.arguments.filter(({ type }) => type === "Scalar");
+  return new Map([...given, ...scalars.map(({ name }) => [name, integer(given.get(name) ?? null)] as const)]);
+}
+
 /** The arguments of one call. */
 export class TorchCall {
   readonly #given: ReadonlyMap<string, TorchValue>;

@@ -3,7 +3,7 @@ import { IsochronError } from "../../../kernels/index.ts";
 import { isTensor } from "../../capture/methods/symbolic.ts";
 import type { Tensor } from "../../capture/tensor.ts";
 import { requireTensor } from "../onnx/limits.ts";
-import { bound, cast, itemsOfTorch, TorchCall, torchMisfit, unsupportedTorch } from "./call.ts";
+import { bound, cast, itemsOfTorch, TorchCall, torchMisfit, unsupportedTorch, withIntegers } from "./call.ts";
 import { Expressions } from "./expressions.ts";
 import {
   afterLoop,
@@ -194,8 +194,9 @@ export class Evaluator implements Calls {
       if (found !== undefined) return found;
     }
     for (const { schema, run } of torchOperators.get(name) ?? []) {
-      const given = bound(schema, positional, keywords);
-      if (!given) continue;
+      const asked = bound(schema, positional, keywords);
+      if (!asked) continue;
+      const given = this.#program.version > 0 ? withIntegers(schema, asked) : asked;
       const call = new TorchCall(given, this.#atMost, (wrong, message) => this.#refuse(wrong, message));
       return this.#wrapped(run(call), schema.results === "several");
     }

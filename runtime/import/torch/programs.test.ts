@@ -1,4 +1,4 @@
-// Random TorchScript programs give what Python itself gives for them, over numpy: statement by statement, as graphs, and compiled.
+// Random TorchScript programs give what Python itself gives for them over numpy, and PyTorch as well: statement by statement, as graphs, and compiled.
 import { describe, expect, it } from "vitest";
 import { IsochronError } from "../../../kernels/index.ts";
 import { compile, load } from "../../index.ts";
@@ -35,7 +35,7 @@ function expectCalls({ calls }: RandomProgram, run: Run): void {
   for (const call of calls) expect(run(call).map(plain)).toEqual([call.v, call.m].map(plain));
 }
 
-describe("random programs give what Python gives", () => {
+describe("random programs give what PyTorch gives", () => {
   it.each(programs)("statement by statement, with what they leave in memory: seed $seed", async (program) => {
     const interpreter = (await modelOf(program)).interpreter();
     for (const call of program.calls) {

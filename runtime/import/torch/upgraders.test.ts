@@ -1,9 +1,11 @@
 // Operators of older files mean what they meant when the file was saved.
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { readTorchArchive } from "./archive.ts";
 import type { TorchData } from "./interpreter.ts";
 import { TorchModel } from "./model.ts";
 import { torchFile } from "./testing/archives.ts";
+import { numberOf, type Stored } from "./testing/operator-cases.ts";
 
 type Numbers = Extract<TorchData, { readonly data: unknown }>;
 const floats = (...values: readonly number[]): Numbers => ({
@@ -55,6 +57,29 @@ test("linspace and logspace without a number of steps give 100 in files before v
   expect(await givenBy("torch.linspace(0, 1, None)", 7)).toMatchObject({ shape: [100] });
   expect(await givenBy("torch.logspace(0, 1, None)", 8)).toMatchObject({ shape: [100] });
   await expect(givenBy("torch.linspace(0, 1, None)", 8)).rejects.toThrow(/linspace/);
+});
+
+/** What PyTorch gives for expressions of x and y in files of older versions, as programs-of-pytorch.py wrote it. */
+interface OlderCase {
+  readonly expression: string;
+  readonly before: readonly string[];
+  readonly version: number;
+  readonly gives: Stored;
+}
+
+test("expressions of older files give what PyTorch gives for them", async () => {
+  const lines = readFileSync(new URL("testing/upgraded.jsonl", import.meta.url), "utf8")
+    .trimEnd()
+    .split("\n");
+  expect(lines.length).toBe(36);
+  for (const { expression, before, version, gives } of lines.map((line) => JSON.parse(line) as OlderCase)) {
+    const { dtype, shape, data } = (await givenBy(expression, version, before)) as Numbers;
+    const place = `${expression} of version ${version}`;
+    expect([place, dtype, shape]).toEqual([place, gives.tensor, gives.shape]);
+    const wanted = gives.data.map(numberOf);
+    for (const [at, each] of Array.from(data as ArrayLike<number | bigint>, Number).entries())
+      expect(Math.abs(each - wanted[at]!), place).toBeLessThan(2e-6 * (1 + Math.abs(wanted[at]!)));
+  }
 });
 
 test("out= takes what an operator gives, in its own dtype, and refuses another size", async () => {

@@ -1,6 +1,6 @@
 // PyTorch's layers beyond products and convolutions: norms in their native forms, more pooling, bags of embeddings.
 
-import { constant, full, type Tensor, where } from "../../../capture/tensor.ts";
+import { concat, constant, full, type Tensor, where } from "../../../capture/tensor.ts";
 import { countOf } from "../../../graph/tensor-type.ts";
 import { cast, type TorchCall, torchMisfit, unsupportedTorch } from "../call.ts";
 import { fixedNumbers } from "../known.ts";
@@ -212,9 +212,9 @@ const pools = ([1, 2, 3] as const).flatMap((rank) => [
 ]);
 
 /** Sums, means or largest of groups of embeddings. */
-function embeddingBag(call: TorchCall, name: "indices" | "input"): Tensor {
+function embeddingBag(call: TorchCall): TorchResult {
   const weight = call.tensor("weight");
-  const indices = call.tensor(name);
+  const indices = call.tensor("indices");
   const mode = (["sum", "mean", "max"] as const)[call.int("mode")]!;
   const offsets = call.tensor("offsets");
   const starts = fixedNumbers(offsets)?.map(Number);
@@ -248,17 +248,26 @@ function embeddingBag(call: TorchCall, name: "indices" | "input"): Tensor {
   if (mode === "max") {
     const lowest = full(weight.dtype, [bags, width], Number.NEGATIVE_INFINITY) as Tensor;
     const shown = used ? where(used.unsqueeze(1), taken, constant(Number.NEGATIVE_INFINITY, weight.dtype)) : taken;
-    const most = lowest.scatterReduce(0, bag.unsqueeze(1).broadcastTo([count, width]), shown, "amax");
-    return where(numbers.equal(0).unsqueeze(1), constant(0, weight.dtype), most);
+    const bagOf = bag.unsqueeze(1).broadcastTo([count, width]);
+    const most = lowest.scatterReduce(0, bagOf, shown, "amax");
+    const y = where(numbers.equal(0).unsqueeze(1), constant(0, weight.dtype), most);
+    // The first of a bag that is its largest, element by element.
+    const isMost = shown.equal(most.indexSelect(0, bag));
+    const candidates = where(isMost, places.broadcastTo([count, width]), constant(count, "i64"));
+    const first = full("i64", [bags, width], count).scatterReduce(0, bagOf, candidates, "amin");
+    const sources = concat([cast(indices, "i64"), constant([0], "i64", [1])], 0);
+    const found = sources.indexSelect(0, first.reshape([bags * width])).reshape([bags, width]);
+    return [y, bag, cast(numbers, "i64"), found];
   }
   const sums = none.indexAdd(0, bag, rows);
-  return mode === "sum" ? sums : sums.div(numbers.maximum(1).unsqueeze(1));
+  if (mode === "mean") {
+    const sizes = cast(numbers, "i64");
+    return [sums.div(numbers.maximum(1).unsqueeze(1)), bag, sizes, sizes];
+  }
+  // A sum keeps no sizes, and where its kernel is the fast one, of floats without padding, not even which bag is whose.
+  const zeros: Tensor = full("i64", [bags], 0);
+  return [sums, weight.dtype === "f64" || padding >= 0 ? bag : constant([], "i64", [0]), zeros, zeros];
 }
-
-const bagResult = (call: TorchCall): TorchResult => {
-  const none = constant([], "i64", [0]);
-  return [embeddingBag(call, "indices"), none, none, none];
-};
 
 /** beta·self + alpha·product. */
 const added = (schema: string, product: (call: TorchCall) => Tensor): TorchOperator =>
@@ -333,19 +342,19 @@ export const layers: readonly TorchOperator[] = [
   ...pools,
   operator(
     "_embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False, int padding_idx=-1) -> (Tensor, Tensor, Tensor, Tensor)",
-    bagResult,
+    embeddingBag,
   ),
   operator(
     "_embedding_bag_forward_only(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False, int padding_idx=-1) -> (Tensor, Tensor, Tensor, Tensor)",
-    bagResult,
+    embeddingBag,
   ),
   operator(
     "embedding_bag.padding_idx(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq, int mode, bool sparse, Tensor? per_sample_weights, bool include_last_offset, int? padding_idx=-1) -> (Tensor, Tensor, Tensor, Tensor)",
-    bagResult,
+    embeddingBag,
   ),
   operator(
     "embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False, int padding_idx=-1) -> (Tensor, Tensor, Tensor, Tensor)",
-    bagResult,
+    embeddingBag,
   ),
   added("baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1)", (call) =>
     call.tensor("batch1").matmul(call.tensor("batch2")),

@@ -97,7 +97,7 @@ function leastSquares(call: TorchCall): TorchResult {
   const hasValues = driver === "gelsd" || driver === "gelss";
   return [
     isVectors ? found.solution.squeeze(-1) : found.solution,
-    rows > columns ? found.residuals : emptyLike(a),
+    rows > columns && driver !== "gelsy" ? found.residuals : emptyLike(a),
     driver === "gels" ? emptyLike(a, "i64") : found.rank,
     hasValues ? found.singularValues : emptyLike(a),
   ];
@@ -240,14 +240,15 @@ export const linearAlgebra: readonly TorchOperator[] = [
   one("det", "self", (call, name) => call.tensor(name).det()),
   operator("_linalg_det(Tensor A) -> (Tensor, Tensor, Tensor)", (call): TorchResult => {
     const x = matrix(call, "A");
-    const { lu, pivots } = linalg.luFactor(x);
+    // PyTorch has the factors of the transpose, whose columns lie in a row.
+    const { lu, pivots } = linalg.luFactor(turned(x));
     return [x.det(), lu, pivots];
   }),
   one("logdet", "self", (call, name) => logDeterminant(matrix(call, name))),
   operator("slogdet(Tensor self) -> (Tensor, Tensor)", (call) => signAndSize(call, "self")),
   operator("linalg_slogdet(Tensor A) -> (Tensor, Tensor)", (call) => signAndSize(call, "A")),
   operator("_linalg_slogdet(Tensor A) -> (Tensor, Tensor, Tensor, Tensor)", (call): TorchResult => {
-    const { lu, pivots } = linalg.luFactor(matrix(call, "A"));
+    const { lu, pivots } = linalg.luFactor(turned(matrix(call, "A")));
     return [...(signAndSize(call, "A") as readonly Tensor[]), lu, pivots];
   }),
   operator("linalg_cholesky(Tensor self, *, bool upper=False) -> Tensor", cholesky),

@@ -1,4 +1,4 @@
-// Every operator of PyTorch against values that numpy computed, or that PyTorch's documentation shows.
+// Every operator of PyTorch against values that PyTorch computed.
 import { describe, expect, test } from "vitest";
 import type { Dtype } from "../../../../kernels/index.ts";
 import { Interpreter } from "../../../interpreters/interpreter.ts";
@@ -35,7 +35,7 @@ function expectClose(data: readonly number[], wanted: readonly number[], dtype: 
 const names = [...new Set(cases.map(({ operator }) => operator))];
 
 describe("PyTorch's operators give what PyTorch gives", () => {
-  test.each(names)("%s gives its documented values", (name) => {
+  test.each(names)("%s gives what PyTorch computed", (name) => {
     for (const each of cases.filter(({ operator }) => operator === name)) {
       const found = called(each);
       expect(found.length).toBe(each.results.length);
@@ -79,6 +79,16 @@ describe("PyTorch's operators give what PyTorch gives", () => {
     // Overloads "run" take numbers of a step, which control flow brings: its tests have them.
     const missing = all.filter((each) => !names.includes(each) && !drawing.has(each) && !each.endsWith(".run"));
     expect([...new Set(missing)]).toEqual([]);
+  });
+
+  test("all results are PyTorch's own, but of eight calls that it refuses today", () => {
+    expect(cases.filter(({ by }) => by === undefined).map(({ operator }) => operator)).toEqual([
+      "cholesky",
+      "cholesky",
+      "_adaptive_avg_pool1d",
+      "_fft_c2r",
+      ...Array<string>(4).fill("cholesky"),
+    ]);
   });
 
   test("operators that draw numbers are refused with a way out", () => {

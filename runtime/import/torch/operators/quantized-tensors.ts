@@ -40,7 +40,22 @@ function quantizedTensor(call: TorchCall): TorchResult {
   return given(quantizedAs(cast(call.tensor("self"), "f32") as Float, scale, zero));
 }
 
-/** Sums of products in integers as bytes: with a bias, rounded once, as FBGEMM does. */
+/** Sums of products in integers as bytes: with a bias, rounded once, as FBGEMM does (`requantizeOutputProcessingAvx2`). */
+function inBytes(
+  sums: Float,
+  scales: Float,
+  bias: Float | undefined,
+  scale: Float,
+  zero: Bytes,
+  rectified: boolean,
+): TorchQuantized {
+  const whole = bias ? sums.add(bias.div(scales)) : sums;
+  const steps = whole.mul(scales.div(scale)).round();
+  const shifted = (rectified ? steps.maximum(0) : steps).add(zero.cast("f32"));
+  return new TorchQuantized(shifted.clamp(...ends.u8).cast("u8") as Bytes, scale, zero);
+}
+
+/** Bytes of the scale and the zero point that a call asks for. */
 function requantized(
   call: TorchCall,
   sums: Float,
@@ -50,11 +65,7 @@ function requantized(
   rectified: boolean,
 ): TorchResult {
   const { scale, zero } = wanted(call, names, "u8");
-  const whole = bias ? sums.add(bias.div(scales)) : sums;
-  const steps = whole.mul(scales.div(scale)).round();
-  const shifted = (rectified ? steps.maximum(0) : steps).add(zero.cast("f32"));
-  const bytes = shifted.clamp(...ends.u8).cast("u8");
-  return given(new TorchQuantized(bytes as Bytes, scale, zero));
+  return given(inBytes(sums, scales, bias, scale, zero, rectified));
 }
 
 const byOutput = (x: Tensor, rank: number): Float =>
@@ -130,8 +141,8 @@ const convolutions = ([1, 2, 3] as const).flatMap((rank) => [
       const { scale, zero } = chosen(x, call.flag("reduce_range") ? 127 : 255);
       const bytes = quantize(x, scale, zero, "u8") as Bytes;
       const { sums, scales, bias } = convolved(call, rank, bytes, scale, zero as Bytes);
-      const y = sums.mul(scales);
-      return bias ? y.add(bias) : y;
+      // PyTorch keeps the result in bytes of the input's scale, whatever of it lies outside.
+      return numbersOf(inBytes(sums, scales, bias, scale, zero as Bytes, false));
     },
   ),
 ]);

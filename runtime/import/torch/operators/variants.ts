@@ -11,9 +11,9 @@ import {
 import { countOf } from "../../../graph/tensor-type.ts";
 import { asTensor, axisOf, cast, type TorchCall, torchMisfit, unsupportedTorch } from "../call.ts";
 import { fixedNumbers } from "../known.ts";
-import { TorchTensor, TorchTuple } from "../values.ts";
 import { given, operator, type TorchOperator, type TorchResult } from "./definition.ts";
 import { numberOf } from "./primitives.ts";
+import { repeatedHeads } from "./transformers.ts";
 
 type Float = Tensor<"f32">;
 
@@ -96,16 +96,34 @@ function safeSoftmax(call: TorchCall): Tensor {
   return where(isEmpty, constant(0, x.dtype), x.softmax(axis));
 }
 
-/** Attention as PyTorch's kernels for it are called, without what only derivatives need. */
-function attended(call: TorchCall, mask: string): Tensor {
+/** What a kernel of PyTorch's for attention gives, and q·kᵀ·scale + mask, which its other result is made of. */
+function attended(call: TorchCall): { readonly y: Tensor; readonly scores: Float } {
   if (call.float("dropout_p") > 0) throw unsupportedTorch("attention that drops out", "call eval() before it is saved");
-  const [q, k, v] = [call.tensor("query"), call.tensor("key"), call.tensor("value")];
-  const given_ = call.optional(mask);
-  return scaledDotProductAttention(q, k, v, {
-    causal: call.flag("is_causal"),
-    ...(given_ ? { mask: given_ } : {}),
-    ...(call.has("scale") ? { scale: call.float("scale") } : {}),
-  });
+  const heads = call.tensor("query").shape.at(-3) ?? 1;
+  const grouped = (x: Tensor): Tensor => (call.flag("enable_gqa") ? repeatedHeads(x, heads) : x);
+  const [q, k, v] = [call.tensor("query"), grouped(call.tensor("key")), grouped(call.tensor("value"))];
+  const mask = call.optional("attn_mask");
+  const causal = call.flag("is_causal");
+  const scale = call.has("scale") ? call.float("scale") : 1 / Math.sqrt(q.shape.at(-1)!);
+  const rank = k.shape.length;
+  const axes = Array.from({ length: rank }, (_, at) => (at < rank - 2 ? at : 2 * rank - 3 - at));
+  const products = q.mul(scale).matmul(k.permute(axes)) as Float;
+  const never = constant(Number.NEGATIVE_INFINITY, q.dtype);
+  const masked = !mask
+    ? products
+    : mask.dtype === "bool"
+      ? where(mask as Tensor<"bool">, products, never)
+      : products.add(mask as Float);
+  const [rows, columns] = products.shape.slice(-2) as [number, number];
+  const isAfter = constant(
+    Array.from({ length: rows * columns }, (_, at) => Number(at % columns > Math.floor(at / columns))),
+    "bool",
+    [rows, columns],
+  );
+  return {
+    y: scaledDotProductAttention(q, k, v, { causal, scale, ...(mask ? { mask } : {}) }),
+    scores: (causal ? where(isAfter, never, masked) : masked) as Float,
+  };
 }
 
 const heldBy =
@@ -218,11 +236,17 @@ export const variants: readonly TorchOperator[] = [
   operator("_safe_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor", safeSoftmax),
   operator(
     "_scaled_dot_product_flash_attention_for_cpu(Tensor query, Tensor key, Tensor value, float dropout_p=0.0, bool is_causal=False, *, Tensor? attn_mask=None, float? scale=None) -> (Tensor, Tensor)",
-    (call) => given(new TorchTuple([TorchTensor.of(attended(call, "attn_mask")), null])),
+    (call): TorchResult => {
+      const { y, scores } = attended(call);
+      return [y, scores.logSumExp([-1])];
+    },
   ),
   operator(
     "_scaled_dot_product_attention_math(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0.0, bool is_causal=False, Tensor? dropout_mask=None, *, float? scale=None, bool enable_gqa=False) -> (Tensor, Tensor)",
-    (call) => given(new TorchTuple([TorchTensor.of(attended(call, "attn_mask")), null])),
+    (call): TorchResult => {
+      const { y, scores } = attended(call);
+      return [y, scores.softmax(-1)];
+    },
   ),
   operator("log_sigmoid_forward(Tensor self) -> (Tensor, Tensor)", (call): TorchResult => {
     const x = call.tensor("self");

@@ -1,8 +1,9 @@
 """Writes operator-cases.jsonl: calls of PyTorch's operators, and what they give by their documentation, computed by numpy.
 
 Run with numpy 2: python3 make-operator-cases.py > operator-cases.jsonl
+then with PyTorch: python3 results-of-pytorch.py operator-cases.jsonl --write
 
-PyTorch is not needed. What its documentation shows in its examples stands here in numbers; the rest is computed in plain loops or by
+The second holds what numpy computed to PyTorch, and writes PyTorch's results in its place. What PyTorch's documentation shows in its examples stands here in numbers; the rest is computed in plain loops or by
 numpy's own functions, in double precision.
 """
 import math
@@ -595,10 +596,13 @@ case("embedding", weight, a([[1, 5], [0, 2]], i64), gives=weight[[[1, 5], [0, 2]
 bag, offsets = a([1, 2, 4, 5, 4, 3], i64), a([0, 4], i64)
 for mode, run in ((0, np.sum), (1, np.mean), (2, np.max)):
     gives = f(np.stack([run(weight[bag[:4]], axis=0), run(weight[bag[4:]], axis=0)]))
+    # What else there is says of each index its bag, of each bag its size, and where its largest elements are from.
+    sizes_ = a([4, 2] if mode else [0, 0], i64)
+    rest_ = (a([0, 0, 0, 0, 1, 1] if mode else [], i64), sizes_, a([[5, 5], [4, 4]], i64) if mode == 2 else sizes_)
     for name in ("embedding_bag", "_embedding_bag"):
-        case(name, weight, bag, offsets, False, mode, gives=(gives, np.zeros(0, i64), np.zeros(0, i64), np.zeros(0, i64)))
-case("embedding_bag.padding_idx", weight, bag, a([0, 4, 6], i64), False, 0, False, None, True, 4,
-     gives=(f(np.stack([weight[[1, 2, 5]].sum(0), weight[[3]].sum(0)])), np.zeros(0, i64), np.zeros(0, i64), np.zeros(0, i64)))
+        case(name, weight, bag, offsets, False, mode, gives=(gives, *rest_))
+case("embedding_bag.padding_idx", weight, bag, a([0, 4, 6], i64), False, 1, False, None, True, 4,
+     gives=(f(np.stack([weight[[1, 2, 5]].mean(0), weight[[3]].mean(0)])), a([0, 0, 0, 0, 1, 1], i64), a([3, 1], i64), a([3, 1], i64)))
 
 # Windows.
 
@@ -939,9 +943,10 @@ steps = np.clip(np.rint(u / step_) + zero, 0, 255)
 product = ((steps - zero) @ bytes_.astype(f64).T) * step_ * scales_ + bias_
 case("quantized::linear_dynamic", u, layer, True, gives=f(product))
 case("quantized::linear_relu_dynamic", u, layer, True, gives=np.maximum(f(product), f(0)))
-half_ = {"weight": w, "scales": a(1.0), "zeroPoints": a(0.0), "bias": bias_}
-case("quantized::linear_dynamic_fp16", u, half_, gives=f(ud @ wd.T + bias_))
-case("quantized::linear_relu_dynamic_fp16", u, half_, gives=f(np.maximum(ud @ wd.T + bias_, 0)))
+half_ = {"weight": w.astype(np.float16).astype(f32), "scales": a(1.0), "zeroPoints": a(0.0), "bias": bias_}
+halves = ud @ half_["weight"].astype(f64).T + bias_
+case("quantized::linear_dynamic_fp16", u, half_, gives=f(halves))
+case("quantized::linear_relu_dynamic_fp16", u, half_, gives=f(np.maximum(halves, 0)))
 quantised = f((np.clip(np.rint(x.astype(f64) / 0.1) + 10, 0, 30) - 10) * 0.1)
 case("fake_quantize_per_tensor_affine", x, 0.1, 10, 0, 30, gives=quantised)
 case("fake_quantize_per_tensor_affine.tensor_qparams", x, a(0.1), a(10, i32), 0, 30, gives=quantised)

@@ -3,7 +3,7 @@
 Run with numpy 2: python3 make-programs.py > programs.jsonl
 
 TorchScript is Python: a program is run by Python itself, over the few functions of torch that stand here in numpy, whose arrays are
-views of each other as PyTorch's tensors are. PyTorch is not needed. Numbers are quarters of small integers, and are held to that
+views of each other as PyTorch's tensors are. PyTorch is not needed; programs-of-pytorch.py holds the results to it. Numbers are quarters of small integers, and are held to that
 behind every product, so that no order of sums rounds anything: whoever computes them right has the same bits.
 """
 import json

@@ -6,7 +6,7 @@ import { constant, type Tensor } from "../../../capture/tensor.ts";
 import { trace } from "../../../capture/trace.ts";
 import type { Graph } from "../../../graph/graph.ts";
 import { newArray, type TensorType, type TypedArray, tensorType } from "../../../graph/tensor-type.ts";
-import { bound, scalarTypeOf, TorchCall } from "../call.ts";
+import { bound, scalarTypeOf, TorchCall, torchMisfit } from "../call.ts";
 import { numberTensor } from "../numbers.ts";
 import { torchOperators } from "../operators/index.ts";
 import {
@@ -46,6 +46,8 @@ export interface OperatorCase {
   readonly arguments: readonly Argument[];
   readonly keywords: { readonly [name: string]: Argument };
   readonly results: readonly Stored[];
+  /** The version of PyTorch that gave the results; numpy computed those of calls that today's refuses. */
+  readonly by?: string;
   /** Whether only magnitudes are given, as of eigenvectors. */
   readonly signless?: boolean;
 }
@@ -134,7 +136,7 @@ function results({ operator, arguments: given, keywords }: OperatorCase, made: (
         : tensorsOf((result as { readonly value: TorchValue }).value);
     return Object.fromEntries(tensors.map((each, at) => [`y${at}`, each]));
   }
-  throw new Error(`there is no ${operator} of these operands`);
+  throw torchMisfit(`there is no ${operator} of these operands`);
 }
 
 /** A call's graph, and an array for each of its inputs. */

@@ -64,8 +64,8 @@ def encoded(value):
     return value
 
 
-def case(operator, *arguments, gives, signless=False, **keywords):
-    """A call; of signless results, such as eigenvectors, only magnitudes are compared."""
+def case(operator, *arguments, gives=(), signless=False, **keywords):
+    """A call, and what it gives, unless PyTorch alone says it; of signless results, such as eigenvectors, magnitudes are compared."""
     results = gives if isinstance(gives, tuple) else (gives,)
     line = {
         "operator": operator,

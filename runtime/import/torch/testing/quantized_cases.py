@@ -81,8 +81,9 @@ for rank, shape, kernel, stride, padding, dilation, groups in (
     line = steps[:, :, None] if rank == 1 else steps
     sums = convolved(line, w.astype(np.int64), stride, padding, dilation, groups)
     sums = sums[:, :, 0] if rank == 1 else sums
-    case(f"quantized::conv{rank}d_dynamic", floats, packed(w, s, b, numbers),
-         gives=f(sums * f64(step) * s.astype(f64).reshape(along) + b.reshape(along)))
+    # The result is kept in bytes of the input's scale.
+    bytes_ = products(sums, (f32(s) * step).reshape(along), b.reshape(along), step, zero, False)
+    case(f"quantized::conv{rank}d_dynamic", floats, packed(w, s, b, numbers), gives=f((bytes_.astype(f64) - zero) * f64(step)))
 
 other = Quantized(rng.integers(0, 255, (2, 3)).astype(np.uint8), 0.02, 10)
 for name, run in (("add", np.add), ("mul", np.multiply)):

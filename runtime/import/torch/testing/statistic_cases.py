@@ -226,8 +226,9 @@ scores = q_.astype(f64) @ k_.astype(f64).transpose(0, 1, 3, 2) / 2
 mask = np.triu(np.full((3, 3), -np.inf), 1)
 shares = np.exp(scores + mask)
 attended = shares / shares.sum(-1, keepdims=True) @ v_.astype(f64)
-case("_scaled_dot_product_flash_attention_for_cpu", q_, k_, v_, 0.0, True, gives=f(attended))
-case("_scaled_dot_product_attention_math", q_, k_, v_, f(mask), gives=f(attended))
+case("_scaled_dot_product_flash_attention_for_cpu", q_, k_, v_, 0.0, True,
+     gives=(f(attended), f(np.log(shares.sum(-1)))))
+case("_scaled_dot_product_attention_math", q_, k_, v_, f(mask), gives=(f(attended), f(shares / shares.sum(-1, keepdims=True))))
 case("log_sigmoid_forward", r, gives=(f(-np.log1p(np.exp(-r.astype(f64)))), f(np.exp(-np.abs(r.astype(f64))))))
 case("repeat_interleave.Tensor", a([2, 0, 3], i64), gives=a([0, 0, 2, 2, 2], i64))
 case("nonzero_static", a([[0, 3], [4, 0], [1, 1]], i64), size=3, gives=a([[0, 1], [1, 0], [2, 0]], i64))
@@ -244,7 +245,7 @@ case("avg_pool2d", r[None, None], [2, 2], [1, 1], [0, 0], False, True, 3,
      gives=f((r[:-1, :-1].astype(f64) + r[1:, :-1] + r[:-1, 1:] + r[1:, 1:]) / 3)[None, None])
 bag_weights = rand(4, 2)
 case("_embedding_bag_forward_only", bag_weights, a([0, 2, 1], i64), a([0, 2], i64),
-     gives=(f(np.stack([bag_weights[0].astype(f64) + bag_weights[2], bag_weights[1]])),) + (np.zeros(0, i64),) * 3)
+     gives=(f(np.stack([bag_weights[0].astype(f64) + bag_weights[2], bag_weights[1]])), np.zeros(0, i64), np.zeros(2, i64), np.zeros(2, i64)))
 case("scalar_tensor", 2.5, dtype=Dtype("f64"), gives=np.array(2.5))
 case("pow.Tensor_Scalar", a([2, 3], i32), 3, gives=a([8, 27], i32))
 # Numbers as results: tensors of no dimension here.
