@@ -12,6 +12,7 @@ import { linearAlgebra } from "./linear-algebra.ts";
 import { losses } from "./losses.ts";
 import { networks } from "./networks.ts";
 import { norms } from "./norms.ts";
+import { numberParts } from "./number-parts.ts";
 import { plainTransforms } from "./plain-transforms.ts";
 import { positions } from "./positions.ts";
 import { primitives } from "./primitives.ts";
@@ -42,6 +43,7 @@ const families: readonly (readonly TorchOperator[])[] = [
   linearAlgebra,
   networks,
   norms,
+  numberParts,
   plainTransforms,
   positions,
   quantized,

@@ -972,3 +972,4 @@ import loss_cases  # noqa: E402, F401
 import quantized_cases  # noqa: E402, F401
 import statistic_cases  # noqa: E402, F401
 import complex_cases  # noqa: E402, F401
+import number_cases  # noqa: E402, F401

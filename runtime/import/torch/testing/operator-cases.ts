@@ -50,6 +50,8 @@ export interface OperatorCase {
   readonly by?: string;
   /** Whether only magnitudes are given, as of eigenvectors. */
   readonly signless?: boolean;
+  /** Whether every bit is given, as of neighbours, which no room may take for each other. */
+  readonly exact?: boolean;
 }
 
 /** All calls. */

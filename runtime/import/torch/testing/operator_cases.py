@@ -64,8 +64,8 @@ def encoded(value):
     return value
 
 
-def case(operator, *arguments, gives=(), signless=False, **keywords):
-    """A call, and what it gives, unless PyTorch alone says it; of signless results, such as eigenvectors, magnitudes are compared."""
+def case(operator, *arguments, gives=(), signless=False, exact=False, **keywords):
+    """A call, and what it gives, unless PyTorch alone says it; of signless results, such as eigenvectors, magnitudes are compared, of exact ones bits."""
     results = gives if isinstance(gives, tuple) else (gives,)
     line = {
         "operator": operator,
@@ -73,6 +73,7 @@ def case(operator, *arguments, gives=(), signless=False, **keywords):
         "keywords": {key: encoded(each) for key, each in keywords.items()},
         "results": [encoded(each) for each in results],
         **({"signless": True} if signless else {}),
+        **({"exact": True} if exact else {}),
     }
     print(json.dumps(line, separators=(",", ":")))
 
