@@ -7,6 +7,7 @@ import type { TorchOperator } from "./definition.ts";
 import { elementwise } from "./elementwise.ts";
 import { functions } from "./functions.ts";
 import { images } from "./images.ts";
+import { incompleteGamma } from "./incomplete-gamma.ts";
 import { layers } from "./layers.ts";
 import { linearAlgebra } from "./linear-algebra.ts";
 import { losses } from "./losses.ts";
@@ -38,6 +39,7 @@ const families: readonly (readonly TorchOperator[])[] = [
   elementwise,
   functions,
   images,
+  incompleteGamma,
   layers,
   complexMatrices,
   linearAlgebra,

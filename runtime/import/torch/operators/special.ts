@@ -60,7 +60,8 @@ const logGammaAbove = (x: Wide): Wide =>
 /** The part of x behind the point, from 0 to 1. */
 const fraction = (x: Wide): Wide => x.sub(x.floor());
 
-const logGamma = (x: Wide): Wide => {
+/** ln |Γ(x)|. */
+export const logGamma = (x: Wide): Wide => {
   const mirrored = number(Math.PI)
     .div(fraction(x).mul(Math.PI).sin().abs())
     .log()
