@@ -304,7 +304,10 @@ const refusals: { readonly [name: string]: readonly [arguments_: string, message
   ],
   "a folder for a recording": [
     "replay folder",
-    lines("error[file/read]: folder cannot be read: it is a folder", readHelp),
+    lines(
+      "error[recording/foreign]: folder is a folder without parts of a recording",
+      "  help: name a file or a folder that `isochron run --record` wrote",
+    ),
   ],
   "another kind of file for a recording": [
     "replay notes.txt --verify",

@@ -82,14 +82,14 @@ describe("the command", () => {
       await workplace.each([
         ["drive"],
         ["run"],
-        ["run", "a.ts", "--fast"],
+        ["run", "a.ts", "--durations"],
         ["build", "a.ts"],
         ["run", "a.ts", "--target", "z80"],
       ]),
     ).toEqual([
       { code: 1, out: "", error: `error: unknown command 'drive'\n${hint}` },
       { code: 1, out: "", error: `error: missing required argument 'app'\n${hint}` },
-      { code: 1, out: "", error: `error: unknown option '--fast'\n${hint}` },
+      { code: 1, out: "", error: `error: unknown option '--durations'\n(Did you mean --duration?)\n${hint}` },
       { code: 1, out: "", error: `error: required option '-o, --output <file>' not specified\n${hint}` },
       {
         code: 1,

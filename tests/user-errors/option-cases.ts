@@ -647,8 +647,8 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
         const task = app.task("double", one, { inputs: { x: value }, period: "10ms", budget: "1ms", deadline: "5ms" });
         app.output("/double", "std_msgs/msg/Float32", task.outputs, { y: "data" }, options);
       }),
-    right: { quality: "latched" },
-    wrong: { quality },
+    right: { quality: "latched", send: "completion" },
+    wrong: { quality, send: choice },
   },
   "app.source": {
     area: "application",
@@ -736,6 +736,7 @@ export const optionCases: Readonly<Record<string, OptionCase>> = {
       last: aboveZero,
       missLimit: whole(1),
       report: path,
+      datagrams: [5, "udp://127.0.0.1:7400", { "/value": 5 }, null],
       stall: [5, "x", [5], null],
       target,
       cacheDir: path,

@@ -85,7 +85,7 @@ const withoutOptions = words(`
   Definitions.has Definitions.of Definitions.ownPartsOf Definitions.schemaText Definitions.textsOf Definitions.with
   Definitions.withParsed DropCounter.add DropCounter.reset Federation.begin Federation.check Federation.conclude
   Federation.end Federation.fail Federation.feedUntil Federation.fillAhead Federation.grant Federation.handOutRest
-  Federation.admitWaiting Federation.nextClock Federation.sendUntil Federation.setEpoch Federation.takeSent Federation.setParameter Federation.settle Federation.take InProcessNetwork.addPublisher
+  Federation.admitWaiting Federation.nextClock Federation.sendUntil Federation.setEpoch Federation.takeSent Federation.setParameter Federation.settle Federation.sleep Federation.take Federation.takeMessages InProcessNetwork.addPublisher
   InProcessNetwork.addSubscriber InProcessNetwork.graph InProcessNetwork.join InProcessNetwork.leave InProcessNetwork.remove
   InProcessNetwork.send Graph.toString Graph.verify Interpreter.reset Interpreter.run LoopInterpreter.step
   IsochronError.render Program.kernelTimes Program.method Program.newInputs Program.newOutputs Program.reset Program.restore
