@@ -18,6 +18,9 @@ export const stepSchema = z.strictObject({
 });
 export type Step = z.infer<typeof stepSchema>;
 
+/** Bytes of the corrections of so many kernels, in whole words. */
+const correctionBytes = (kernels: number): number => Math.ceil((kernels * inexact.length) / 4) * 4;
+
 const bitsOf = ({ buffer, byteOffset, length }: TypedArray): Int32Array => new Int32Array(buffer, byteOffset, length);
 
 /** Bits of a float32 as an integer that grows with it, so that neighbours differ by one; its own inverse. */
@@ -34,7 +37,7 @@ export interface Corrections {
 export function correctionsOf(nearest: TypedArray, data: TypedArray): Corrections | undefined {
   const [from, to] = [bitsOf(nearest), bitsOf(data)];
   const kernels = to.length / elements;
-  const small = new Int8Array(Math.ceil((kernels * inexact.length) / 4) * 4);
+  const small = new Int8Array(correctionBytes(kernels));
   const patches: number[] = [];
   const most = data.byteLength / 3 - small.length;
   for (let kernel = 0, at = 0; kernel < kernels; kernel++) {
@@ -66,7 +69,7 @@ function correct(
 ): void {
   const bits = bitsOf(nearest);
   const kernels = bits.length / elements;
-  const length = Math.ceil((kernels * inexact.length) / 4) * 4;
+  const length = correctionBytes(kernels);
   const end = begin + length + patches * patchBytes;
   if (end > kept.length) throw new RangeError(`its data ends before byte ${end}`);
   const small = new Int8Array(kept.buffer, kept.byteOffset + begin, length);

@@ -5,7 +5,6 @@ import {
   broadcast,
   constant,
   div,
-  eq,
   KernelBuilder,
   lt,
   mul,
@@ -20,7 +19,7 @@ import type { Source } from "../access.ts";
 import { type Destination, forEachOuter } from "../map.ts";
 import { dot, matrixWork, read, subtract, total, WorkMatrix, width, write } from "./matrix.ts";
 import {
-  deflated,
+  diagonalised,
   endsWork,
   one,
   placed,
@@ -28,9 +27,7 @@ import {
   reflection,
   rotationOf,
   rotationWork,
-  Sweeps,
-  scaled,
-  scaleOf,
+  type Sweeps,
   zero,
 } from "./spectrum.ts";
 
@@ -153,21 +150,21 @@ export function eighKernel(
         a.set(column, row, element);
       }),
     );
-    const scale = scaleOf(k, a);
-    const fails = k.variable(ne(sub(scale, scale), 0));
-    k.if(eq(sub(scale, scale), 0), () => {
-      scaled(k, a, scale);
-      tridiagonal(k, a, v, all);
-      if (vectors) product(k, v, [all, lines.taus]);
-      const sweeps = new Sweeps(k, vectors ? [{ matrix: v, rotations: work.rotations }] : [], work.ends);
-      const ends: readonly [readonly [WorkMatrix, number], readonly [WorkMatrix, number]] = [
+    const turned = vectors ? [{ matrix: v, rotations: work.rotations }] : [];
+    const { scale, spoiled } = diagonalised(
+      k,
+      a,
+      [
         [all, lines.diagonal],
         [all, lines.beside],
-      ];
-      fails.set(deflated(k, size, ends, (from, to) => sweep(k, all, [from, to], sweeps)));
-      sweeps.apply();
-    });
-    const spoiled = k.let(select(fails.get(), constant("f64", Number.NaN), zero));
+      ],
+      { turned, ends: work.ends },
+      () => {
+        tridiagonal(k, a, v, all);
+        if (vectors) product(k, v, [all, lines.taus]);
+      },
+      (rows, sweeps) => sweep(k, all, rows, sweeps),
+    );
     placed(
       k,
       size,

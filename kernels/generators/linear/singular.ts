@@ -23,7 +23,7 @@ import type { Source } from "../access.ts";
 import { type Destination, forEachOuter } from "../map.ts";
 import { matrixWork, read, rowWork, total, WorkMatrix, width, write } from "./matrix.ts";
 import {
-  deflated,
+  diagonalised,
   endsWork,
   one,
   placed,
@@ -31,10 +31,7 @@ import {
   reflection,
   rotationOf,
   rotationWork,
-  Sweeps,
-  scaled,
-  scaleOf,
-  zero,
+  type Sweeps,
 } from "./spectrum.ts";
 
 /** Numbers for each column: the diagonal, what is beside it, factors of reflections from the left and the right, products with vectors. */
@@ -207,28 +204,26 @@ export function svdKernel(
     const sum = new WorkMatrix(k, work.sum, 1, rows);
     for (const each of [v, all, sum]) each.clear();
     u.fill((row, column) => read(source, outer, column, row));
-    const scale = scaleOf(k, u);
-    const fails = k.variable(ne(sub(scale, scale), 0));
-    k.if(eq(sub(scale, scale), 0), () => {
-      scaled(k, u, scale);
-      bidiagonal(k, { u, v, all, sum });
-      if (vectors) {
-        product(k, u, [all, lines.left]);
-        product(k, v, [all, lines.right]);
-      }
-      const turned = [
-        { matrix: u, rotations: work.leftRotations },
-        { matrix: v, rotations: work.rightRotations },
-      ];
-      const sweeps = new Sweeps(k, vectors ? turned : [], work.ends);
-      const ends: readonly [readonly [WorkMatrix, number], readonly [WorkMatrix, number]] = [
+    const turned = [
+      { matrix: u, rotations: work.leftRotations },
+      { matrix: v, rotations: work.rightRotations },
+    ];
+    const { scale, spoiled } = diagonalised(
+      k,
+      u,
+      [
         [all, lines.diagonal],
         [all, lines.beside],
-      ];
-      fails.set(deflated(k, columns, ends, (from, to) => sweep(k, all, [from, to], sweeps)));
-      sweeps.apply();
-    });
-    const spoiled = k.let(select(fails.get(), constant("f64", Number.NaN), zero));
+      ],
+      { turned: vectors ? turned : [], ends: work.ends },
+      () => {
+        bidiagonal(k, { u, v, all, sum });
+        if (!vectors) return;
+        product(k, u, [all, lines.left]);
+        product(k, v, [all, lines.right]);
+      },
+      (rows, sweeps) => sweep(k, all, rows, sweeps),
+    );
     placed(
       k,
       columns,

@@ -230,7 +230,7 @@ export class Sweeps {
  * another that no e between them is small in. An e is small, and counts as 0, up to 2⁻⁵³ of its neighbours on the diagonal and 2⁻⁵⁸
  * beside. Whether it did not end in `mostSweeps` sweeps for each row.
  */
-export function deflated(
+function deflated(
   k: KernelBuilder,
   size: number,
   [d, e]: readonly [Row, Row],
@@ -258,6 +258,32 @@ export function deflated(
       }),
     );
   return k.let(gt(bottom.get(), 0));
+}
+
+/**
+ * Makes a matrix diagonal, divided by a power of two: `reduce` leaves numbers on its diagonal d and beside it e only, `sweep` is that of
+ * {@link deflated}, and its rotations turn other matrices.
+ *
+ * The power of two; and NaN where an element is not finite or the sweeps did not end, else 0: what spoils the results.
+ */
+export function diagonalised(
+  k: KernelBuilder,
+  matrix: WorkMatrix,
+  [d, e]: readonly [Row, Row],
+  { turned, ends }: { readonly turned: readonly Turned[]; readonly ends: Buffer },
+  reduce: () => void,
+  sweep: (rows: readonly [Expression, Expression], sweeps: Sweeps) => void,
+): { readonly scale: Expression; readonly spoiled: Expression } {
+  const scale = scaleOf(k, matrix);
+  const fails = k.variable(ne(sub(scale, scale), 0));
+  k.if(eq(sub(scale, scale), 0), () => {
+    scaled(k, matrix, scale);
+    reduce();
+    const sweeps = new Sweeps(k, turned, ends);
+    fails.set(deflated(k, d[0].columns, [d, e], (from, to) => sweep([from, to], sweeps)));
+    sweeps.apply();
+  });
+  return { scale, spoiled: k.let(select(fails.get(), constant("f64", Number.NaN), zero)) };
 }
 
 /** For each number its place in order, of equals the first one first. */
