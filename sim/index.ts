@@ -17,10 +17,12 @@ export type { Damage } from "./damage.ts";
 export {
   createLiveExecutive,
   createVirtualExecutive,
+  type Departed,
   type Executive,
   type Fault,
   type LiveExecutive,
   type LiveExecutiveOptions,
+  type ReceivedDatagrams,
   type ThreadInfo,
   type VirtualExecutive,
   type VirtualExecutiveOptions,

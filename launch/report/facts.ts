@@ -1,7 +1,15 @@
 // What a report says of a run beside its events, and how a recording carries it.
 import { z } from "zod";
 import { IsochronError } from "../../kernels/index.ts";
-import type { ClockSteps, Lateness, Recording, ThreadInfo, TransportFacts } from "../../sim/index.ts";
+import type {
+  ClockSteps,
+  Departed,
+  Lateness,
+  ReceivedDatagrams,
+  Recording,
+  ThreadInfo,
+  TransportFacts,
+} from "../../sim/index.ts";
 import type { Machine } from "../machine.ts";
 
 /** What recomputing the recording came to. */
@@ -15,27 +23,15 @@ export type Replayed =
       readonly illegal: string | null;
     };
 
-/** How the messages of an output left a live run: nanoseconds after their publication instant, or after their job's end. */
-export interface Departures {
+/** How the messages of an output left a live run. */
+export interface Departures extends Departed {
   readonly topic: string;
   readonly send: "publication" | "completion";
-  readonly left: number;
-  readonly medianNs: number;
-  readonly p99Ns: number;
-  readonly latestNs: number;
-  /** The publication instant of the latest. */
-  readonly latestAtNs: number;
-  /** Messages that the system did not take. */
-  readonly unsent: number;
-  /** Messages that nobody could be handed in time. */
-  readonly missed: number;
 }
 
 /** What came as datagrams on a topic. */
-export interface ReceivedMessages {
+export interface ReceivedMessages extends Omit<ReceivedDatagrams, "channel"> {
   readonly topic: string;
-  readonly received: number;
-  readonly tooLong: number;
 }
 
 /** A run as a whole. */
