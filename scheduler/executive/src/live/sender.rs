@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use hdrhistogram::Histogram;
 
 use super::ring::Ring;
-use super::shared::{Shared, messages_depth};
+use super::shared::{Shared, Upcoming, messages_depth};
 use super::sys;
 use crate::error::ExecutiveError;
 use crate::outlet::{Departing, Encode, Output};
@@ -138,25 +138,17 @@ impl Course {
     ///
     /// Real-time: looks at each publication once.
     fn follow(&mut self, shared: &Shared, epoch_ns: i64, notice: Option<&Notice>) -> Option<i64> {
-        let row = &shared.table.tasks[self.task];
         while !self.over {
-            let end = shared.end.load(Ordering::Acquire);
-            // Asked first: what is closed now has all its releases.
-            let closed = shared.is_closed(self.task);
-            let gone = shared.oldest_release(self.task).saturating_sub(self.next);
-            if gone > 0 {
-                self.miss(gone);
-                self.next += gone;
-            }
-            let publication = match shared.release(self.task, self.next) {
-                Some(release) => rules::publication(row, release),
-                None if closed => end,
-                None => return None,
+            let (gone, upcoming) = shared.upcoming(self.task, &mut self.next, shared.end.load(Ordering::Acquire));
+            self.miss(gone);
+            let publication = match upcoming {
+                Upcoming::At(publication) => publication,
+                Upcoming::Unknown => return None,
+                Upcoming::Over => {
+                    self.over = true;
+                    return None;
+                }
             };
-            if publication >= end {
-                self.over = true;
-                return None;
-            }
             if publication > shared.now() {
                 self.complete(shared, publication, epoch_ns, notice);
                 return Some(publication);

@@ -193,6 +193,16 @@ impl Group {
     }
 }
 
+/// The next publication of a task to look at.
+pub enum Upcoming {
+    /// Its instant.
+    At(i64),
+    /// Its release is not known yet.
+    Unknown,
+    /// There is none before the run ends.
+    Over,
+}
+
 /// What did not fit on its way to the collector.
 #[derive(Default)]
 pub struct Lost {
@@ -389,9 +399,24 @@ impl Shared {
         self.releases[task].oldest()
     }
 
-    /// Whether all releases of a task are known.
-    pub fn is_closed(&self, task: usize) -> bool {
-        self.releases[task].is_closed()
+    /// Where the publications of a task go on, of a run that ends at `end`. Those whose releases are not known any more are passed
+    /// over: how many.
+    ///
+    /// Real-time.
+    pub fn upcoming(&self, task: usize, next: &mut u64, end: i64) -> (u64, Upcoming) {
+        // Asked first: what is closed now has all its releases.
+        let closed = self.releases[task].is_closed();
+        let gone = self.oldest_release(task).saturating_sub(*next);
+        *next += gone;
+        let upcoming = match self.release(task, *next) {
+            Some(release) => match rules::publication(&self.table.tasks[task], release) {
+                publication if publication < end => Upcoming::At(publication),
+                _ => Upcoming::Over,
+            },
+            None if closed => Upcoming::Over,
+            None => Upcoming::Unknown,
+        };
+        (gone, upcoming)
     }
 
     /// Whether a job's output stands; its publication instant has come, so the verdict is settled if it is not yet.

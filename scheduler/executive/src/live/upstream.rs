@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::shared::{Decision, Shared};
+use super::shared::{Decision, Shared, Upcoming};
 use crate::arrival::Arrivals;
 use crate::records::Skip;
 use crate::rules;
@@ -39,25 +39,21 @@ impl Upstream {
         let row = &shared.table.tasks[self.task];
         let end = shared.end.load(Ordering::Acquire);
         while !self.over {
-            // Asked first: what is closed now has all its releases.
-            let closed = shared.is_closed(self.task);
-            let gone = shared.oldest_release(self.task).saturating_sub(self.next);
+            let (gone, upcoming) = shared.upcoming(self.task, &mut self.next, end);
             if gone > 0 {
                 shared.lost.decisions.fetch_add(gone, Ordering::Relaxed);
-                self.next += gone;
             }
-            let publication = match shared.release(self.task, self.next) {
-                Some(release) => rules::publication(row, release),
-                None if closed => end,
-                None => return None,
+            let publication = match upcoming {
+                Upcoming::At(publication) => publication,
+                Upcoming::Unknown => return None,
+                Upcoming::Over => {
+                    self.over = true;
+                    shared.releases[id].close();
+                    // This thread's own tasks too: they may have looked already.
+                    shared.wake_dependents(id, usize::MAX);
+                    return None;
+                }
             };
-            if publication >= end {
-                self.over = true;
-                shared.releases[id].close();
-                // This thread's own tasks too: they may have looked already.
-                shared.wake_dependents(id, usize::MAX);
-                return None;
-            }
             if publication > now {
                 return Some(publication);
             }
